@@ -1,0 +1,11 @@
+/* The kernels in AVX2, float32. */
+#include "target.h"
+#ifdef CNN_CORE_X86
+#define F64 0
+#define ISA "avx2"
+#define TABLE cnn_core_avx2_f32
+#include "simd_avx2.h"
+#include "bodies.inc.h"
+#else
+typedef int not_for_this_processor;
+#endif

@@ -1,0 +1,28 @@
+/* Every kernel, once, in terms of the vector vocabulary that the including file chose, and the table that offers
+ * them as TABLE. All functions are static: no two instruction sets can share a symbol. */
+
+BEGIN_TARGET
+
+#include "tile.inc.h"
+#include "math.inc.h"
+#include "activations.inc.h"
+#include "losses.inc.h"
+#include "metrics.inc.h"
+#include "optimizers.inc.h"
+
+END_TARGET
+
+const kernels TABLE = {
+    .isa = ISA,
+    .dtype = F64 ? "float64" : "float32",
+    .itemsize = sizeof(real),
+    .lanes = PANEL_LANES,
+    .product = product_run,
+    .transpose = transpose_run,
+    .hits = hits_count,
+    .squared_residuals = squared_residuals_add,
+    .activations = ACTIVATIONS,
+    .losses = LOSSES,
+    .optimizers = OPTIMIZERS,
+    .functions = FUNCTIONS,
+};

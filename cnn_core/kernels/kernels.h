@@ -1,0 +1,111 @@
+/* THE CONTRACT between the native kernels and everything above them.
+ *
+ * A `kernels` table holds every arithmetic routine for one instruction set and one dtype. Cython picks a table
+ * and calls through it; nothing else crosses this line. Kernels compute on pointers they are given: they never
+ * allocate, print, exit, touch errno or call libm, and know nothing of Python.
+ *
+ * Types     `void *` points to elements of the table's dtype; the pair (isa, dtype) says which. All counts and
+ *           strides are in elements, never in bytes.
+ * Panels    One panel is 64 bytes of neighbouring outputs: `lanes` = 16 float32 or 8 float64, on every
+ *           instruction set. Weights at rest are W[panel][n_in][lanes] with zeros in the lanes past n_out.
+ *           Rows of z, a, delta and y have a leading dimension `ld`, a multiple of `lanes`; the lanes past the
+ *           row's width are padding: written freely, never read into a result.
+ * Aliasing  Buffers do not overlap, with the exceptions named below. Any alignment is correct; 64 bytes is fast.
+ * Bits      Every output element is one chain of fused multiply-adds in a fixed order, every reduction has a
+ *           fixed tree, every function its own polynomial. So all tables of one dtype give the same bits, for
+ *           any way of splitting the rows. NaN payloads and signs are the only exception.
+ */
+#ifndef CNN_CORE_KERNELS_H
+#define CNN_CORE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PANEL_BYTES = 64 };
+
+/* C = start + A B over `depth`, for `rows` rows and `panels` panels of columns:
+ *     c[i c_row + p c_panel + v] = start[p lanes + v] + sum_k a[i a_row + k a_depth] b[k b_depth + p b_panel + v]
+ * summed over k = 0, 1, ... in one chain of FMAs that begins with start (NULL: zeros). A is read element by
+ * element, so it may have any strides: the same routine serves
+ *     forward   z = a W^T + b      A = a,       B = panels of W
+ *     backward  W^T delta          A = delta,   B = panels of W^T
+ *     gradient  delta a^T          A = a^T,     B = delta  */
+typedef struct {
+    ptrdiff_t rows, panels, depth;
+    const void *a;
+    ptrdiff_t a_row, a_depth;
+    const void *b;
+    ptrdiff_t b_depth, b_panel;
+    const void *start;
+    void *c;
+    ptrdiff_t c_row, c_panel;
+} product;
+
+/* f and f'. `forward` may work in place (a == z). `backward` multiplies f'(z) into delta, which holds dC/da
+ * before and dC/dz after: element by element, or through the full Jacobian where `rowwise` is set.
+ * With `needs_z` zero, `backward` reads a alone and z may be overwritten by a. */
+typedef struct {
+    const char *name;
+    int rowwise, needs_z;
+    void (*forward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, void *a);
+    void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, const void *a, void *delta);
+} activation;
+
+/* The cost of each row and the error it sends back, in one pass.
+ * `output` names the activation whose derivative the loss takes in: with it `out` is z of the last layer, `delta`
+ * becomes dC/dz, and f is not called at all. Without it (NULL) `out` is a and `delta` becomes dC/da.
+ * Targets are class indices in `label` (sparse) or rows of y with leading dimension ld. `scale` weighs each row's
+ * delta (1/N for a mean over N rows); row_loss is not scaled. Room in row_loss: rows rounded up to lanes.
+ * delta may be NULL (only the cost is wanted). Padding lanes of delta become zero. */
+typedef struct {
+    const char *name, *output;
+    int sparse;
+    void (*evaluate)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
+                     const int32_t *label, const void *scale, void *delta, void *row_loss);
+} loss;
+
+/* One step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple of lanes.
+ * `settings` lists the names of the numbers in h, separated by blanks; the first is the learning rate.
+ * `slots` buffers of n elements each, zero before the first step, belong to the optimizer. */
+typedef struct {
+    const char *name, *settings;
+    int slots;
+    void (*step)(ptrdiff_t n, int64_t t, const double *h, void *w, const void *g, void *const *slots);
+} optimizer;
+
+/* A mathematical function over n elements (a multiple of lanes), with its published error limit. */
+typedef struct {
+    const char *name;
+    double ulp;
+    void (*map)(ptrdiff_t n, const void *x, void *y);
+} function;
+
+typedef struct {
+    const char *isa, *dtype;
+    ptrdiff_t itemsize, lanes;
+    void (*product)(const product *p);
+    /* wt[q][n_out][lanes] = panels of the transposed weights, from w[p][n_in][lanes]; padding lanes become zero. */
+    void (*transpose)(ptrdiff_t n_in, ptrdiff_t n_out, const void *w, void *wt);
+    /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
+    ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
+                      const int32_t *label);
+    /* sums[j] += sum over rows of (out - y)^2 in column j, in double, row after row. */
+    void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
+                              double *sums);
+    const activation *activations; /* each table ends with a row whose name is NULL */
+    const loss *losses;
+    const optimizer *optimizers;
+    const function *functions;
+} kernels;
+
+/* One per instruction set: what it is called, whether this processor has it, its tables. Best first; the last is
+ * `generic`, scalar and always there: the oracle the others are compared with bit by bit. */
+typedef struct {
+    const char *name;
+    int (*supported)(void);
+    const kernels *f32, *f64;
+} instruction_set;
+
+const instruction_set *cnn_core_instruction_sets(int *count);
+
+#endif

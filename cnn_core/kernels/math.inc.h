@@ -1,0 +1,138 @@
+/* exp, tanh, sigmoid, log, log1p: own polynomials, the same bits on every instruction set.
+ * The coefficients come from tests/data/fit_polynomials.py; tests/test_math.py checks the limits in the table. */
+
+#if F64
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define SIGN_BIT UINT64_C(0x8000000000000000)
+#define MANTISSA_MASK UINT64_C(0x000FFFFFFFFFFFFF)
+#define TWO_TO_MANTISSA 0x1p52
+#define LN2_HI 0x1.62e42feep-1 /* 32 bits: k LN2_HI is exact for every exponent k */
+#define LN2_LO 0x1.a39ef35793c76p-33
+#define EXP_LOW -746.0
+#define EXP_HIGH 710.0
+#define TANH_HIGH 20.0
+#define SMALLEST_NORMAL 0x1p-1022
+#else
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#define SIGN_BIT UINT32_C(0x80000000)
+#define MANTISSA_MASK UINT32_C(0x007FFFFF)
+#define TWO_TO_MANTISSA 0x1p23f
+#define LN2_HI 0x1.62e4p-1f /* 15 bits */
+#define LN2_LO 0x1.7f7d1cp-20f
+#define EXP_LOW -104.0f
+#define EXP_HIGH 89.0f
+#define TANH_HIGH 10.0f
+#define SMALLEST_NORMAL 0x1p-126f
+#endif
+/* Adding 1.5 * 2^mantissa rounds to an integer, which then stands in the low bits of the sum. */
+#define ROUNDER ((real)1.5 * TWO_TO_MANTISSA)
+#define ZERO SET1(0)
+#define ONE SET1(1)
+
+static ALWAYS_INLINE V absolute(V x) { return REAL(AND(BITS(x), ISET1(~SIGN_BIT))); }
+static ALWAYS_INLINE V negative(V x) { return MUL(x, SET1(-1)); }
+
+static ALWAYS_INLINE V copy_sign(V magnitude, V sign)
+{
+    return REAL(OR(AND(BITS(magnitude), ISET1(~SIGN_BIT)), AND(BITS(sign), ISET1(SIGN_BIT))));
+}
+
+/* 2^k for a whole number k with a normal result. */
+static ALWAYS_INLINE V two_to(V k) { return REAL(SHL(BITS(ADD(k, SET1(ROUNDER + EXPONENT_BIAS))), MANTISSA_BITS)); }
+
+/* x = k ln 2 + t with |t| <= ln 2 / 2; returns e^t - 1. Cody & Waite's two-part reduction. */
+static ALWAYS_INLINE V expm1_reduced(V x, V *k)
+{
+    *k = SUB(FMA(x, SET1((real)1.4426950408889634), SET1(ROUNDER)), SET1(ROUNDER));
+    const V t = FMA(*k, SET1(-LN2_LO), FMA(*k, SET1(-LN2_HI), x));
+#if F64
+    static const real q[] = {0x1.1e143e94386afp-29, 0x1.af70172e7d67ap-26, 0x1.27e5d2e5d59bdp-22, 0x1.71ddedc0b0679p-19,
+                             0x1.a01a0125bbc21p-16, 0x1.a01a01b46e9e7p-13, 0x1.6c16c16c34685p-10, 0x1.111111110e9f9p-7,
+                             0x1.55555555554f5p-5, 0x1.555555555555cp-3, 0x1p-1};
+#else
+    static const real q[] = {0x1.69ec42p-10f, 0x1.123e9ep-7f, 0x1.555942p-5f, 0x1.55548cp-3f, 0x1.fffffcp-2f};
+#endif
+    V p = SET1(q[0]);
+    UNROLL for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, t, SET1(q[i]));
+    return FMA(p, MUL(t, t), t);
+}
+
+/* The factor 2^k is applied in two steps, so that results near overflow and below the normal range come out right. */
+static ALWAYS_INLINE V exp_v(V x)
+{
+    V k;
+    const V p = expm1_reduced(MIN(SET1(EXP_HIGH), MAX(SET1(EXP_LOW), x)), &k);
+    const V k1 = SUB(FMA(k, SET1((real)0.5), SET1(ROUNDER)), SET1(ROUNDER));
+    const V scale = two_to(k1);
+    return MUL(FMA(p, scale, scale), two_to(SUB(k, k1)));
+}
+
+/* tanh |x| = e / (e + 2) with e = e^(2|x|) - 1, which loses nothing near 0. */
+static ALWAYS_INLINE V tanh_v(V x)
+{
+    V k;
+    const V y = MIN(SET1(TANH_HIGH), absolute(x));
+    const V p = expm1_reduced(ADD(y, y), &k);
+    const V scale = two_to(k);
+    const V e = FMA(scale, p, SUB(scale, ONE));
+    return copy_sign(DIV(e, ADD(e, SET1(2))), x);
+}
+
+/* 1 / (1 + e^-x): zero where e^-x overflows (x < -88.7 in float32, x < -709.7 in float64). */
+static ALWAYS_INLINE V sigmoid_v(V x) { return DIV(ONE, ADD(ONE, exp_v(negative(x)))); }
+
+/* x = 2^k m with m in [sqrt 1/2, sqrt 2); with f = m - 1 and s = f / (2 + f): log m = 2 atanh s, summed as
+ * f - (f^2/2 - s (f^2/2 + s^2 P(s^2))), which keeps f exact. The form is that of FreeBSD's msun e_log.c. */
+static ALWAYS_INLINE V log_v(V x)
+{
+    const M tiny = LT(x, SET1(SMALLEST_NORMAL));
+    const I bits = BITS(SELECT(tiny, MUL(x, SET1(TWO_TO_MANTISSA)), x));
+    V k = SUB(REAL(OR(SHR(bits, MANTISSA_BITS), BITS(SET1(TWO_TO_MANTISSA)))), SET1(TWO_TO_MANTISSA + EXPONENT_BIAS));
+    k = SELECT(tiny, SUB(k, SET1(MANTISSA_BITS)), k);
+    V m = REAL(OR(AND(bits, ISET1(MANTISSA_MASK)), BITS(ONE)));
+    const M upper = LT(SET1((real)1.4142135623730951), m);
+    m = SELECT(upper, MUL(m, SET1((real)0.5)), m);
+    k = SELECT(upper, ADD(k, ONE), k);
+#if F64
+    static const real c[] = {0x1.2f15b8bceb602p-3, 0x1.39a02f2cb1086p-3, 0x1.74664d73f54dcp-3, 0x1.c71c51c6788b7p-3,
+                             0x1.249249423e470p-2, 0x1.999999997f8a8p-2, 0x1.5555555555593p-1};
+#else
+    static const real c[] = {0x1.e3053ep-3f, 0x1.24387ap-2f, 0x1.999a7cp-2f, 0x1.555554p-1f};
+#endif
+    const V f = SUB(m, ONE), s = DIV(f, ADD(SET1(2), f)), z = MUL(s, s), half = MUL(MUL(f, f), SET1((real)0.5));
+    V p = SET1(c[0]);
+    UNROLL for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) p = FMA(p, z, SET1(c[i]));
+    const V correction = FMA(s, FMA(z, p, half), MUL(k, SET1(LN2_LO)));
+    const V finite = FMA(k, SET1(LN2_HI), SUB(f, SUB(half, correction)));
+    V y = SELECT(LT(x, SET1((real)INFINITY)), finite, x); /* +inf and NaN pass through */
+    y = SELECT(EQ(x, ZERO), SET1(-(real)INFINITY), y);
+    return SELECT(LT(x, ZERO), SET1((real)NAN), y);
+}
+
+/* log(1 + x) = log w + (1 + x - w) / w with w = 1 + x as rounded; the difference is exact. */
+static ALWAYS_INLINE V log1p_v(V x)
+{
+    const V w = ADD(ONE, x);
+    const V lost = SELECT(LT(x, ONE), SUB(x, SUB(w, ONE)), SUB(ONE, SUB(w, x)));
+    const V y = ADD(log_v(w), DIV(lost, w));
+    return SELECT(LT(absolute(w), SET1((real)INFINITY)), SELECT(EQ(w, ZERO), SET1(-(real)INFINITY), y), w);
+}
+
+#define MAP(name)                                                                                                 \
+    static void name##_map(ptrdiff_t n, const void *x, void *y)                                                   \
+    {                                                                                                             \
+        for (ptrdiff_t i = 0; i < n; i += LANES) STORE((real *)y + i, name##_v(LOAD((const real *)x + i)));       \
+    }
+MAP(exp)
+MAP(tanh)
+MAP(sigmoid)
+MAP(log)
+MAP(log1p)
+#undef MAP
+
+static const function FUNCTIONS[] = {
+    {"exp", 1, exp_map},     {"tanh", 3, tanh_map},   {"sigmoid", 3, sigmoid_map},
+    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {0},
+};

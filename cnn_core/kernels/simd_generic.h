@@ -1,0 +1,63 @@
+/* The vector vocabulary, one lane wide: plain C. The oracle, and the path of last resort.
+ *
+ * Every instruction set spells these words for float32 and float64 (F64 says which):
+ *   LANES                       lanes of one vector V; M a mask; I the same bits as unsigned integers
+ *   LOAD STORE SET1 LANE0       memory of any alignment; one value in all lanes; the first lane
+ *   ADD SUB MUL DIV SQRT FMA    correctly rounded; FMA(a, b, c) = a b + c with one rounding
+ *   MAX MIN                     a > b ? a : b and a < b ? a : b, exactly: a NaN in either gives b
+ *   LT LE EQ SELECT             ordered comparisons; SELECT(m, a, b) = m ? a : b
+ *   BITS REAL ISET1 AND OR SHL SHR    reinterpret, and integer work on the bits
+ *   FOLD(OP, x)                 lane 0 becomes OP over all lanes: halves, then quarters, ... (x is an lvalue)
+ *   TRANSPOSE(src, src_ld, dst, dst_ld)    one LANES x LANES block
+ *   TILE_VECTORS                accumulators of the product tile, in vectors, that fit the register file
+ *   BEGIN_TARGET END_TARGET     the region in which the instruction set may be used  */
+#include <string.h>
+
+#include "kernels.h"
+#include "target.h"
+
+#undef UNROLL
+#define UNROLL /* one lane at a time is slow enough to keep its loops */
+#define BEGIN_TARGET
+#define END_TARGET
+#define LANES 1
+#define TILE_VECTORS (PANEL_BYTES / (ptrdiff_t)sizeof(real))
+
+#if F64
+typedef double real;
+typedef uint64_t I;
+#define SQRT(x) sqrt(x)
+#define FMA(a, b, c) fma(a, b, c)
+#else
+typedef float real;
+typedef uint32_t I;
+#define SQRT(x) sqrtf(x)
+#define FMA(a, b, c) fmaf(a, b, c)
+#endif
+typedef real V;
+typedef int M;
+
+static inline I BITS(V x) { I i; memcpy(&i, &x, sizeof i); return i; }
+static inline V REAL(I i) { V x; memcpy(&x, &i, sizeof x); return x; }
+
+#define LOAD(p) (*(p))
+#define STORE(p, x) (*(p) = (x))
+#define SET1(s) ((V)(s))
+#define LANE0(x) (x)
+#define ADD(a, b) ((a) + (b))
+#define SUB(a, b) ((a) - (b))
+#define MUL(a, b) ((a) * (b))
+#define DIV(a, b) ((a) / (b))
+static inline V MAX(V a, V b) { return a > b ? a : b; }
+static inline V MIN(V a, V b) { return a < b ? a : b; }
+#define LT(a, b) ((a) < (b))
+#define LE(a, b) ((a) <= (b))
+#define EQ(a, b) ((a) == (b))
+#define SELECT(m, a, b) ((m) ? (a) : (b))
+#define ISET1(i) ((I)(i))
+#define AND(a, b) ((a) & (b))
+#define OR(a, b) ((a) | (b))
+#define SHL(a, n) ((a) << (n))
+#define SHR(a, n) ((a) >> (n))
+#define FOLD(OP, x)
+#define TRANSPOSE(src, src_ld, dst, dst_ld) (*(dst) = *(src))
