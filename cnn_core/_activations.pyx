@@ -1,0 +1,105 @@
+"""Activation functions and their derivatives over memoryviews."""
+
+import numpy as np
+
+from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
+from cnn_core._cpu import choose
+from cnn_core._memory import aligned_zeros
+
+ctypedef fused real:
+    float
+    double
+
+
+def names():
+    """Names of all activations.
+
+    Returns
+    -------
+    tuple of str
+    """
+    cdef const activation_t *f = kernels_for(4).activations
+    found = []
+    while f.name:
+        found.append(f.name.decode())
+        f += 1
+    return tuple(found)
+
+
+cdef padded(const real[:, ::1] x):
+    """A copy of x with the leading dimension that kernels want."""
+    copy = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
+    copy[:, :x.shape[1]] = x
+    return copy
+
+
+def activation(name, const real[:, ::1] z not None):
+    """a = f(z).
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    z : ndarray of float32 or float64, shape (rows, width)
+        C-contiguous. Softmax works on each row; the others on each element.
+
+    Returns
+    -------
+    ndarray, shape (rows, width)
+    """
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef real[:, ::1] a = padded(z)
+    if a.shape[0] and a.shape[1]:
+        with nogil:
+            f.forward(a.shape[0], z.shape[1], a.shape[1], &a[0, 0], &a[0, 0])
+    return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
+
+
+def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None):
+    """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
+
+    Parameters
+    ----------
+    name : str
+    z, gradient : ndarray of float32 or float64, shape (rows, width)
+        The activation's input, and dC/da.
+
+    Returns
+    -------
+    ndarray, shape (rows, width)
+    """
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef Py_ssize_t width = z.shape[1]
+    cdef real[:, ::1] zs, a, delta
+    if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
+        raise ValueError(f"z and gradient must have the same shape, got {np.shape(z)} and "
+                         f"{np.shape(gradient)}")
+    zs, a, delta = padded(z), padded(z), padded(gradient)
+    if a.shape[0] and a.shape[1]:
+        with nogil:
+            f.forward(a.shape[0], width, a.shape[1], &zs[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], &zs[0, 0], &a[0, 0], &delta[0, 0])
+    return np.ascontiguousarray(np.asarray(delta)[:, :width])
+
+
+def activation_derivative(name, z):
+    """f'(z).
+
+    Parameters
+    ----------
+    name : str
+    z : ndarray of float32 or float64, shape (rows, width)
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, width) for functions of one element. Softmax has a Jacobian for each row: shape
+        (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
+    """
+    cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
+    if not f.rowwise:
+        return activation_backward(name, z, np.ones_like(z))
+    rows, width = z.shape
+    repeated = np.repeat(z, width, axis=0)
+    unit = np.tile(np.eye(width, dtype=z.dtype), (rows, 1))
+    return activation_backward(name, repeated, unit).reshape(rows, width, width)

@@ -1,0 +1,82 @@
+"""The network and its backpropagation, for the modules that train it."""
+
+from libc.stdint cimport int32_t
+
+from cnn_core._cpu cimport kernels_t
+
+cdef extern from "environment.h" nogil:
+    double clock_seconds()
+
+# Rows that pass through all layers together: enough to use a tile well, few enough to stay in the cache.
+cdef enum:
+    BLOCK = 48
+
+# Pieces of at most `size` rows that `rows` rows are cut into.
+cdef inline Py_ssize_t blocks(Py_ssize_t rows, Py_ssize_t size) noexcept nogil:
+    return (rows + size - 1) // size
+
+# Where the time of a training run goes; `phases` in _backprop.pyx names them.
+cdef enum:
+    SHUFFLE, GATHER, FORWARD, LOSS, BACKWARD, GRADIENT, UPDATE, PHASES
+
+cdef struct Layer:
+    Py_ssize_t n_in, n_out
+    Py_ssize_t panels           # of W: ceil(n_out / lanes)
+    Py_ssize_t ld               # leading dimension of z, a, delta
+    Py_ssize_t W, b             # where they begin in the parameters, in elements
+    int f                       # the activation's row in the table
+
+# The buffers of one layer for a mini-batch, and W transposed.
+cdef struct Flow:
+    char *z
+    char *a
+    char *delta
+    char *Wt
+
+
+cdef class Network:
+    cdef readonly object dtype, parameters
+    cdef readonly tuple widths, activations
+    cdef readonly Py_ssize_t n_layers, itemsize, lanes
+    cdef object layer_memory
+    cdef Layer *layers
+    cdef char *w
+    cdef Layer *layer(self, Py_ssize_t l) except NULL
+    cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
+                            char *z) noexcept nogil
+
+
+cdef class Backprop:
+    cdef readonly Network network
+    cdef readonly object gradient
+    cdef readonly Py_ssize_t capacity
+    cdef readonly str loss
+    cdef readonly bint sparse, from_z
+    cdef int loss_row
+    cdef list memory
+    cdef Flow *flows
+    cdef Py_ssize_t ld_x
+    cdef char *x
+    cdef char *y
+    cdef int32_t *label
+    cdef char *scale
+    cdef char *row_loss
+    cdef char *one
+    cdef char *g
+    cdef Py_ssize_t scaled_for
+    cdef double threshold
+    cdef bint timing
+    cdef double last
+    cdef double[PHASES] seconds
+    cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
+    cdef char *output(self) noexcept nogil
+    cdef void mark(self, int phase) noexcept nogil
+    cdef void average_over(self, Py_ssize_t rows) noexcept nogil
+    cdef void transpose_weights(self) noexcept nogil
+    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
+    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void gradients(self, Py_ssize_t rows) noexcept nogil
+    cdef void learn(self, Py_ssize_t rows) noexcept nogil
+    cdef void judge(self, Py_ssize_t rows) noexcept nogil
+    cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

@@ -1,0 +1,533 @@
+"""The network: its parameters, the forward pass, the delta recursion, the gradients.
+
+For layers l = 1 .. L with a^0 = x:
+
+    z^l = W^l a^(l-1) + b^l                       a^l = f(z^l)
+    delta^L = dC/da^L * f'(z^L)                   delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l)
+    dC/dW^l = delta^l (a^(l-1))^T                 dC/db^l = delta^l
+
+A mini-batch holds one row per sample; its gradients are averages, because the loss scales each row's delta by 1/rows.
+"""
+
+import numpy as np
+
+from libc.string cimport memcpy
+from libc.stdint cimport int32_t
+
+from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, product_t
+from cnn_core import _activations, _losses
+from cnn_core._cpu import choose
+from cnn_core._linalg import matmul, pack, unpack
+from cnn_core._memory import aligned_zeros
+
+ctypedef fused real:
+    float
+    double
+
+phases = ("shuffle", "gather", "forward", "loss", "backward", "gradient", "update")
+
+
+cdef class Network:
+    """A multilayer perceptron: its shape and its parameters.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Neurons of every layer, the inputs first: ``(64, 32, 10)`` has two layers of weights.
+    activations : sequence of str
+        One name for each layer of weights.
+    dtype : {'float32', 'float64'}
+
+    Attributes
+    ----------
+    parameters : ndarray
+        All weights and biases in one flat buffer, as the kernels read them: for each layer the panels of W
+        (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
+    """
+
+    def __init__(self, widths, activations, dtype="float32"):
+        cdef Py_ssize_t size = 0, l
+        cdef Layer *layer
+        self.widths, self.activations = tuple(int(n) for n in widths), tuple(activations)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise ValueError(f"a network needs at least two layers of one neuron or more, got widths {self.widths}")
+        if len(self.activations) != len(self.widths) - 1:
+            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got {len(self.activations)}")
+        self.n_layers = len(self.activations)
+        self.itemsize, self.lanes = self.dtype.itemsize, 64 // self.dtype.itemsize
+        self.layer_memory = aligned_zeros(self.n_layers * sizeof(Layer), np.uint8)
+        self.layers = <Layer *>address(self.layer_memory)
+        total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + 1)
+                    for n_in, n_out in zip(self.widths, self.widths[1:]))
+        self.parameters = aligned_zeros(total, self.dtype)
+        self.w = address(self.parameters)
+        for l in range(self.n_layers):
+            layer = &self.layers[l]
+            layer.n_in, layer.n_out = self.widths[l], self.widths[l + 1]
+            layer.panels = (layer.n_out + self.lanes - 1) // self.lanes
+            layer.ld = leading_dimension(layer.n_out, self.itemsize)
+            layer.f = choose("activation", self.activations[l], _activations.names())
+            layer.W = size
+            layer.b = size + layer.panels * self.lanes * layer.n_in
+            size = layer.b + layer.panels * self.lanes
+
+    cdef Layer *layer(self, Py_ssize_t l) except NULL:
+        if not 0 <= l < self.n_layers:
+            raise IndexError(f"layer {l} does not exist; this network has {self.n_layers}")
+        return &self.layers[l]
+
+    def panels(self, Py_ssize_t l, vector=None):
+        """Layer l's weights as a view of the flat buffer.
+
+        Parameters
+        ----------
+        l : int
+            0 is the first layer of weights.
+        vector : ndarray, optional
+            A buffer laid out as `parameters`, such as a gradient; default `parameters` itself.
+
+        Returns
+        -------
+        ndarray, shape (panels, n_in, lanes)
+        """
+        cdef Layer *layer = self.layer(l)
+        vector = self.parameters if vector is None else vector
+        return vector[layer.W:layer.b].reshape(layer.panels, layer.n_in, self.lanes)
+
+    def bias(self, Py_ssize_t l, vector=None):
+        """Layer l's biases b as a view of the flat buffer.
+
+        Parameters
+        ----------
+        l : int
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_out,)
+        """
+        cdef Layer *layer = self.layer(l)
+        vector = self.parameters if vector is None else vector
+        return vector[layer.b:layer.b + layer.n_out]
+
+    def weights(self, Py_ssize_t l, vector=None):
+        """A copy of layer l's weights W.
+
+        Parameters
+        ----------
+        l : int
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_out, n_in)
+        """
+        return unpack(self.panels(l, vector), self.widths[l + 1])
+
+    def set_layer(self, Py_ssize_t l, W, b):
+        """Give layer l new weights and biases.
+
+        Parameters
+        ----------
+        l : int
+        W : array-like, shape (n_out, n_in)
+        b : array-like, shape (n_out,)
+        """
+        cdef Layer *layer = self.layer(l)
+        W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
+        if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
+            raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and biases of shape "
+                             f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
+        pack(W, self.panels(l))
+        self.bias(l)[:] = b
+
+    def flat(self, vector=None):
+        """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
+
+        Parameters
+        ----------
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters,)
+            A copy without padding.
+        """
+        return np.concatenate([part.ravel() for l in range(self.n_layers)
+                               for part in (self.weights(l, vector), self.bias(l, vector))])
+
+    def set_flat(self, values):
+        """Set all parameters from a vector in the order of `flat`.
+
+        Parameters
+        ----------
+        values : array-like, shape (n_parameters,)
+        """
+        values = np.ascontiguousarray(values, self.dtype)
+        sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
+        if values.shape != (sum(sizes),):
+            raise ValueError(f"this network has {sum(sizes)} parameters, got an array of shape {values.shape}")
+        for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
+            n_in, n_out = self.widths[l], self.widths[l + 1]
+            self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
+
+    def copy(self):
+        """A network of the same shape with its own copy of the parameters."""
+        other = Network(self.widths, self.activations, self.dtype)
+        other.parameters[:] = self.parameters
+        return other
+
+    def __reduce__(self):
+        return _restore, (self.widths, self.activations, self.dtype.name, self.flat())
+
+    cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
+                            char *z) noexcept nogil:
+        # z = x W^T + b
+        cdef Layer *layer = &self.layers[l]
+        cdef product_t p
+        p.rows, p.panels, p.depth = rows, layer.panels, layer.n_in
+        p.a, p.a_row, p.a_depth = x, ld_x, 1
+        p.b, p.b_depth, p.b_panel = self.w + layer.W * self.itemsize, self.lanes, layer.n_in * self.lanes
+        p.start = self.w + layer.b * self.itemsize
+        p.c, p.c_row, p.c_panel = z, layer.ld, self.lanes
+        k.product(&p)
+
+    def forward(self, X):
+        """The output a^L for every row of X.
+
+        Parameters
+        ----------
+        X : ndarray, shape (rows, n_in)
+            C-contiguous and of the network's dtype; may be read-only.
+
+        Returns
+        -------
+        ndarray, shape (rows, n_out)
+            Each row's bits depend on that row alone.
+        """
+        if X.dtype != self.dtype or X.ndim != 2 or X.shape[1] != self.widths[0]:
+            raise ValueError(f"X must have shape (rows, {self.widths[0]}) and dtype {self.dtype}, "
+                             f"got {X.shape} and {X.dtype}")
+        out = np.empty((X.shape[0], self.widths[-1]), self.dtype)
+        if X.shape[0]:
+            _forward(self, X, out)
+        return out
+
+
+def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::1] out not None):
+    cdef const kernels_t *k = kernels_for(sizeof(real))
+    cdef Layer *layer
+    cdef Py_ssize_t block, first, rows, l, r, ld, widest = 0, count = X.shape[0], bytes_a_row = out.shape[1] * sizeof(real)
+    cdef char *here
+    cdef char *there
+    cdef const char *x
+    for l in range(network.n_layers):
+        widest = max(widest, network.layers[l].ld)
+    scratch = aligned_zeros((2, min(BLOCK, count), widest), network.dtype)
+    here, there = address(scratch[0]), address(scratch[1])
+    with nogil:
+        for block in range(blocks(count, BLOCK)):
+            first = block * BLOCK
+            rows = min(BLOCK, count - first)
+            x, ld = <const char *>&X[first, 0], X.shape[1]
+            for l in range(network.n_layers):
+                layer = &network.layers[l]
+                network.layer_forward(k, l, rows, x, ld, here)
+                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, here, here)
+                x, ld = here, layer.ld
+                here, there = there, here
+            for r in range(rows):
+                memcpy(&out[first + r, 0], x + r * ld * sizeof(real), bytes_a_row)
+
+
+def _restore(widths, activations, dtype, values):
+    network = Network(widths, activations, dtype)
+    network.set_flat(values)
+    return network
+
+
+cdef class Backprop:
+    """Forward pass, loss, delta recursion and gradients of one network on mini-batches.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are read, never written.
+    loss : str
+    capacity : int
+        Rows of the largest mini-batch.
+
+    Attributes
+    ----------
+    gradient : ndarray
+        The averaged gradient of the last mini-batch, laid out as ``network.parameters``.
+    from_z : bool
+        Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its cross-entropy).
+    """
+
+    def __init__(self, Network network not None, str loss not None, Py_ssize_t capacity):
+        cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
+        cdef Layer *layer
+        cdef const activation_t *f
+        output, self.sparse = _losses.table()[_losses.names()[choose("loss", loss, _losses.names())]]
+        if output is not None and output != network.activations[-1]:
+            raise ValueError(f"the loss {loss!r} needs the output activation {output!r}, "
+                             f"got {network.activations[-1]!r}")
+        self.network, self.loss, self.capacity = network, loss, capacity
+        self.loss_row = _losses.names().index(loss)
+        self.from_z = output is not None
+        self.threshold = 0 if self.from_z else 0.5
+        self.memory = []
+        self.gradient = aligned_zeros(network.parameters.size, network.dtype)
+        self.g = address(self.gradient)
+        self.flows = <Flow *>self.room(network.n_layers * sizeof(Flow), 1)
+        self.ld_x = leading_dimension(network.widths[0], itemsize)
+        self.x = self.room(capacity * self.ld_x, itemsize)
+        self.scale = self.room(capacity, itemsize)
+        self.row_loss = self.room(capacity + lanes, itemsize)
+        self.label = <int32_t *>self.room(capacity, sizeof(int32_t))
+        ones = np.ones(1, network.dtype)
+        self.one = address(ones)
+        self.memory.append(ones)
+        for l in range(network.n_layers):
+            layer = &network.layers[l]
+            f = &kernels_for(itemsize).activations[layer.f]
+            self.flows[l].a = self.room(capacity * layer.ld, itemsize)
+            self.flows[l].z = self.room(capacity * layer.ld, itemsize) if f.needs_z else self.flows[l].a
+            self.flows[l].delta = self.room(capacity * layer.ld, itemsize)
+            if l > 0:
+                self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
+        self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
+
+    cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL:
+        memory = aligned_zeros((count, itemsize), np.uint8)
+        self.memory.append(memory)
+        return address(memory)
+
+    cdef char *output(self) noexcept nogil:
+        """Where the last layer left what the loss works on."""
+        cdef Flow *last = &self.flows[self.network.n_layers - 1]
+        return last.z if self.from_z else last.a
+
+    cdef void mark(self, int phase) noexcept nogil:
+        """Everything since the last mark was `phase`."""
+        cdef double now
+        if self.timing:
+            now = clock_seconds()
+            self.seconds[phase] += now - self.last
+            self.last = now
+
+    cdef void average_over(self, Py_ssize_t rows) noexcept nogil:
+        """Weigh each row's delta by 1/rows."""
+        cdef Py_ssize_t r
+        if self.scaled_for == rows:
+            return
+        self.scaled_for = rows
+        for r in range(rows):
+            if self.network.itemsize == 8:
+                (<double *>self.scale)[r] = 1.0 / rows
+            else:
+                (<float *>self.scale)[r] = <float>(1.0 / rows)
+
+    cdef void transpose_weights(self) noexcept nogil:
+        """Refresh W^T of every layer but the first; due whenever the weights have changed."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Layer *layer
+        cdef Py_ssize_t l
+        for l in range(1, self.network.n_layers):
+            layer = &self.network.layers[l]
+            k.transpose(layer.n_in, layer.n_out, self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
+
+    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, ld = self.ld_x, itemsize = self.network.itemsize
+        cdef const char *x = self.x + first * ld * itemsize
+        cdef char *z
+        cdef char *a
+        cdef Layer *layer
+        for l in range(self.network.n_layers):
+            layer = &self.network.layers[l]
+            z = self.flows[l].z + first * layer.ld * itemsize
+            a = self.flows[l].a + first * layer.ld * itemsize
+            self.network.layer_forward(k, l, rows, x, ld, z)
+            if l < self.network.n_layers - 1 or not self.from_z:
+                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, z, a)
+            x, ld = a, layer.ld
+
+    cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
+        """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t itemsize = self.network.itemsize
+        cdef Layer *layer = &self.network.layers[self.network.n_layers - 1]
+        cdef Flow *flow = &self.flows[self.network.n_layers - 1]
+        cdef Py_ssize_t offset = first * layer.ld * itemsize
+        cdef char *delta = flow.delta + offset if with_delta else NULL
+        k.losses[self.loss_row].evaluate(
+            rows, layer.n_out, layer.ld, self.output() + offset, NULL if self.sparse else self.y + offset,
+            self.label + first, self.scale + first * itemsize, delta, self.row_loss + first * itemsize)
+        if with_delta and not self.from_z:
+            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, flow.z + offset, flow.a + offset, delta)
+
+    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), from the last hidden layer down, for some rows."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes, offset
+        cdef Layer *layer
+        cdef Layer *above
+        cdef product_t p
+        for l in range(self.network.n_layers - 2, -1, -1):
+            layer, above = &self.network.layers[l], &self.network.layers[l + 1]
+            offset = first * layer.ld * itemsize
+            p.rows, p.panels, p.depth = rows, layer.panels, above.n_out
+            p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + first * above.ld * itemsize, above.ld, 1
+            p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt, lanes, above.n_out * lanes
+            p.start = NULL
+            p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
+            k.product(&p)
+            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, self.flows[l].z + offset,
+                                            self.flows[l].a + offset, self.flows[l].delta + offset)
+
+    cdef void gradients(self, Py_ssize_t rows) noexcept nogil:
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l, summed over the rows of the mini-batch."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes, ld = self.ld_x
+        cdef const char *a = self.x
+        cdef Layer *layer
+        cdef product_t p
+        for l in range(self.network.n_layers):
+            layer = &self.network.layers[l]
+            p.rows, p.panels, p.depth = layer.n_in, layer.panels, rows
+            p.a, p.a_row, p.a_depth = a, 1, ld
+            p.b, p.b_depth, p.b_panel = self.flows[l].delta, layer.ld, lanes
+            p.start = NULL
+            p.c, p.c_row, p.c_panel = self.g + layer.W * itemsize, lanes, layer.n_in * lanes
+            k.product(&p)
+            # The bias is the weight of a unit that is always 1.
+            p.rows, p.a, p.a_row, p.a_depth = 1, self.one, 0, 0
+            p.c, p.c_row, p.c_panel = self.g + layer.b * itemsize, 0, lanes
+            k.product(&p)
+            a, ld = self.flows[l].a, layer.ld
+
+    cdef void learn(self, Py_ssize_t rows) noexcept nogil:
+        """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label."""
+        cdef Py_ssize_t block, first, count
+        self.average_over(rows)
+        for block in range(blocks(rows, BLOCK)):
+            first = block * BLOCK
+            count = min(BLOCK, rows - first)
+            self.forward(first, count)
+            self.mark(FORWARD)
+            self.cost(first, count, True)
+            self.mark(LOSS)
+            self.backward(first, count)
+            self.mark(BACKWARD)
+        self.gradients(rows)
+        self.mark(GRADIENT)
+
+    cdef void judge(self, Py_ssize_t rows) noexcept nogil:
+        """Costs alone."""
+        cdef Py_ssize_t block, first, count
+        for block in range(blocks(rows, BLOCK)):
+            first = block * BLOCK
+            count = min(BLOCK, rows - first)
+            self.forward(first, count)
+            self.cost(first, count, False)
+
+    cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil:
+        """`total` plus the rows' costs, one after the other in double."""
+        cdef Py_ssize_t r
+        for r in range(rows):
+            total += (<double *>self.row_loss)[r] if self.network.itemsize == 8 else (<float *>self.row_loss)[r]
+        return total
+
+    def loss_and_gradient(self, X, y):
+        """The mean cost of some rows and its gradient.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, n_in)
+            At most `capacity` rows.
+        y : array-like
+            Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, n_out).
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray, shape (n_parameters,)
+            In the order of `Network.flat`.
+        """
+        cdef Network network = self.network
+        cdef Layer *last = &network.layers[network.n_layers - 1]
+        cdef Py_ssize_t rows = len(X)
+        X = np.asarray(X, network.dtype)
+        y = np.asarray(y, np.int32 if self.sparse else network.dtype)
+        if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
+            raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
+        if y.shape != ((rows,) + (() if self.sparse else (last.n_out,))):
+            raise ValueError(f"y of shape {y.shape} does not go with the loss {self.loss!r} and {last.n_out} outputs")
+        if self.sparse and not 0 <= y.min() <= y.max() < last.n_out:
+            raise ValueError(f"class indices must lie in 0 to {last.n_out - 1}, got {y.min()} to {y.max()}")
+        _fill(self.x, self.ld_x, X)
+        if self.sparse:
+            _fill(<char *>self.label, 1, y[:, None])
+        else:
+            _fill(self.y, last.ld, y)
+        with nogil:
+            self.transpose_weights()
+            self.learn(rows)
+        return self.total_cost(rows, 0) / rows, network.flat(self.gradient)
+
+
+cdef _fill(char *target, Py_ssize_t ld, values):
+    """Copy rows into a buffer with leading dimension ld."""
+    values = np.ascontiguousarray(values)
+    cdef Py_ssize_t r, bytes_a_row = values.shape[1] * values.itemsize, step = ld * values.itemsize
+    cdef char *source = address(values)
+    for r in range(values.shape[0]):
+        memcpy(target + r * step, source + r * bytes_a_row, bytes_a_row)
+
+
+def backward_delta(W, delta, z, activation):
+    """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
+
+    Parameters
+    ----------
+    W : ndarray of float32 or float64, shape (n_above, n)
+        Weights of the layer above.
+    delta : ndarray, shape (rows, n_above)
+        Its error.
+    z : ndarray, shape (rows, n)
+        Input of this layer's activation.
+    activation : str
+
+    Returns
+    -------
+    ndarray, shape (rows, n)
+    """
+    return _activations.activation_backward(activation, z, matmul(delta, W))
+
+
+def gradients(delta, a):
+    """dW = delta^T a and db = sum of delta, summed over the rows: the gradient of one layer.
+
+    Parameters
+    ----------
+    delta : ndarray of float32 or float64, shape (rows, n_out)
+        The layer's error; scaled by 1/rows where the mean is wanted.
+    a : ndarray, shape (rows, n_in)
+        The activations of the layer below.
+
+    Returns
+    -------
+    dW : ndarray, shape (n_out, n_in)
+    db : ndarray, shape (n_out,)
+    """
+    ones = np.ones((1, delta.shape[0]), delta.dtype)
+    return matmul(np.ascontiguousarray(delta.T), a), matmul(ones, delta)[0]

@@ -1,0 +1,73 @@
+"""kernels.h again, for Cython: the tables of native routines and how to reach them."""
+
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct product_t "product":
+        Py_ssize_t rows, panels, depth
+        const void *a
+        Py_ssize_t a_row, a_depth
+        const void *b
+        Py_ssize_t b_depth, b_panel
+        const void *start
+        void *c
+        Py_ssize_t c_row, c_panel
+
+    ctypedef struct activation_t "activation":
+        const char *name
+        bint rowwise, needs_z
+        void (*forward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *z, void *a) noexcept nogil
+        void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *z, const void *a,
+                         void *delta) noexcept nogil
+
+    ctypedef struct loss_t "loss":
+        const char *name
+        const char *output
+        bint sparse
+        void (*evaluate)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
+                         const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
+
+    ctypedef struct optimizer_t "optimizer":
+        const char *name
+        const char *settings
+        int slots
+        void (*step)(Py_ssize_t n, int64_t t, const double *h, void *w, const void *g,
+                     void **slots) noexcept nogil
+
+    ctypedef struct function_t "function":
+        const char *name
+        double ulp
+        void (*map)(Py_ssize_t n, const void *x, void *y) noexcept nogil
+
+    ctypedef struct kernels_t "kernels":
+        const char *isa
+        const char *dtype
+        Py_ssize_t itemsize, lanes
+        void (*product)(const product_t *p) noexcept nogil
+        void (*transpose)(Py_ssize_t n_in, Py_ssize_t n_out, const void *w, void *wt) noexcept nogil
+        Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
+                           const int32_t *label) noexcept nogil
+        void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
+                                  double *sums) noexcept nogil
+        const activation_t *activations
+        const loss_t *losses
+        const optimizer_t *optimizers
+        const function_t *functions
+
+    ctypedef struct instruction_set_t "instruction_set":
+        const char *name
+        bint (*supported)() noexcept nogil
+        const kernels_t *f32
+        const kernels_t *f64
+
+    const instruction_set_t *cnn_core_instruction_sets(int *count)
+
+
+# The table of the active instruction set for elements of this size (4: float32, 8: float64).
+cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil
+
+# Columns from one row of z, a, delta or y to the next, for rows of this width.
+cdef Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil
+
+# Where a contiguous array's data begin; NULL for an empty one.
+cdef char *address(object array) except? NULL

@@ -1,0 +1,154 @@
+"""Which instruction set computes: the one place that holds the tables of native routines."""
+
+import difflib
+import os
+
+from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
+
+cdef int count
+cdef const instruction_set_t *sets = cnn_core_instruction_sets(&count)
+cdef const instruction_set_t *active
+
+
+def instruction_sets():
+    """Names of the instruction sets that this machine can run, the fastest first.
+
+    The last is always ``'generic'``, plain C without vectors: slow, and the oracle for the others, which give the
+    same bits.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple([sets[i].name.decode() for i in range(count) if sets[i].supported()])
+
+
+def instruction_set():
+    """Name of the instruction set in use.
+
+    It is chosen at import, the fastest that the processor and the operating system support. The environment variable
+    ``CNN_CORE_ISA`` forces another one.
+
+    Returns
+    -------
+    str
+    """
+    return active.name.decode()
+
+
+def use_instruction_set(str name not None):
+    """Switch all later calls to another instruction set.
+
+    Results stay the same to the bit; only speed changes. Meant for tests and measurements.
+
+    Parameters
+    ----------
+    name : str
+        One of `instruction_sets`.
+
+    Returns
+    -------
+    str
+        The name that was in use before.
+
+    Raises
+    ------
+    ValueError
+        If this machine does not have it.
+    """
+    global active
+    before = active.name.decode()
+    for i in range(count):
+        if sets[i].name.decode() == name and sets[i].supported():
+            active = &sets[i]
+            return before
+    raise ValueError(f"instruction set {name!r} is not available here; this machine has "
+                     f"{', '.join(instruction_sets())}")
+
+
+def choose(str kind not None, name, tuple names not None):
+    """Position of `name` in `names`, or a ValueError that says what there is.
+
+    Parameters
+    ----------
+    kind : str
+        What is being chosen, for the message: ``'activation'``, ``'loss'``, ...
+    name : str
+    names : tuple of str
+
+    Returns
+    -------
+    int
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{kind} must be a name, got {name!r}; choose from {', '.join(names)}")
+    if name in names:
+        return names.index(name)
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    raise ValueError(f"unknown {kind} {name!r}{hint} choose from {', '.join(names)}")
+
+
+cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
+    return active.f64 if itemsize == 8 else active.f32
+
+
+cdef Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t lanes = 64 // itemsize
+    cdef Py_ssize_t ld = (width + lanes - 1) // lanes * lanes
+    # Rows a multiple of 1 KiB apart share a few cache sets; one more line spreads them.
+    return ld + lanes if ld * itemsize % 1024 == 0 else ld
+
+
+cdef char *address(object array) except? NULL:
+    cdef const unsigned char[::1] data = array.reshape(-1).view("uint8")
+    return <char *>&data[0] if data.shape[0] else NULL
+
+
+def functions():
+    """The core's own mathematical functions and their error limits.
+
+    Returns
+    -------
+    dict of str to float
+        Name to the largest error allowed, in units in the last place.
+    """
+    cdef const function_t *f = active.f32.functions
+    limits = {}
+    while f.name:
+        limits[f.name.decode()] = f.ulp
+        f += 1
+    return limits
+
+
+ctypedef fused real:
+    float
+    double
+
+
+def apply(name, const real[::1] x not None, real[::1] out not None):
+    """Compute one of `functions` for every element of `x`.
+
+    Parameters
+    ----------
+    name : str
+    x, out : ndarray of float32 or float64, shape (n,)
+        C-contiguous, of the same dtype; n a multiple of 16. They may be the same array.
+    """
+    cdef const function_t *f = &kernels_for(sizeof(real)).functions[choose("function", name, tuple(functions()))]
+    if x.shape[0] != out.shape[0] or x.shape[0] % 16:
+        raise ValueError(f"x and out must have the same length, a multiple of 16; got {x.shape[0]} and {out.shape[0]}")
+    if x.shape[0]:
+        with nogil:
+            f.map(x.shape[0], &x[0], &out[0])
+
+
+active = &sets[count - 1]
+forced = os.environ.get("CNN_CORE_ISA")
+if forced:
+    try:
+        use_instruction_set(forced)
+    except ValueError as error:
+        raise ImportError(f"CNN_CORE_ISA: {error}") from None
+else:
+    use_instruction_set(instruction_sets()[0])

@@ -1,0 +1,185 @@
+"""Matrix-vector and matrix products without BLAS, and the panel layout that weights rest in."""
+
+import numpy as np
+
+from cnn_core._cpu cimport kernels_for, product_t
+from cnn_core._memory import aligned_zeros
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef inline object dtype_of(real *unused):
+    return np.float64 if real is double else np.float32
+
+
+def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
+    """Weights W (n_out, n_in) as panels of neighbouring outputs, the layout in which the kernels read them.
+
+    Parameters
+    ----------
+    W : ndarray of float32 or float64, shape (n_out, n_in)
+        C-contiguous.
+    out : ndarray, shape (panels, n_in, lanes), optional
+        Where to put them; lanes = 16 for float32, 8 for float64, panels = ceil(n_out / lanes).
+
+    Returns
+    -------
+    ndarray, shape (panels, n_in, lanes)
+        ``out[p, i, v] = W[p * lanes + v, i]``, zero in the lanes past n_out.
+    """
+    cdef Py_ssize_t n_out = W.shape[0], n_in = W.shape[1], lanes = 64 // sizeof(real), o, i
+    cdef Py_ssize_t panels = (n_out + lanes - 1) // lanes
+    if out is None:
+        out = aligned_zeros((panels, n_in, lanes), dtype_of(<real *>NULL))
+    elif out.shape[0] != panels or out.shape[1] != n_in or out.shape[2] != lanes:
+        raise ValueError(f"out must have shape {(panels, n_in, lanes)}, got {np.shape(out)}")
+    with nogil:
+        for o in range(panels * lanes):
+            for i in range(n_in):
+                out[o // lanes, i, o % lanes] = W[o, i] if o < n_out else 0
+    return np.asarray(out)
+
+
+def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1] out=None):
+    """The reverse of `pack`.
+
+    Parameters
+    ----------
+    panels : ndarray of float32 or float64, shape (panels, n_in, lanes)
+    n_out : int
+        How many of the panels * lanes outputs are there.
+    out : ndarray, shape (n_out, n_in), optional
+
+    Returns
+    -------
+    ndarray, shape (n_out, n_in)
+    """
+    cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1], o, i
+    if panels.shape[2] != lanes or not 0 <= n_out <= panels.shape[0] * lanes:
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes of {lanes}")
+    if out is None:
+        out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
+    elif out.shape[0] != n_out or out.shape[1] != n_in:
+        raise ValueError(f"out must have shape {(n_out, n_in)}, got {np.shape(out)}")
+    with nogil:
+        for o in range(n_out):
+            for i in range(n_in):
+                out[o, i] = panels[o // lanes, i, o % lanes]
+    return np.asarray(out)
+
+
+def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
+    """Panels of W transposed, from the panels of W: what the backward pass multiplies with.
+
+    Parameters
+    ----------
+    panels : ndarray of float32 or float64, shape (ceil(n_out / lanes), n_in, lanes)
+    n_out : int
+
+    Returns
+    -------
+    ndarray, shape (ceil(n_in / lanes), n_out, lanes)
+        The same as ``pack(unpack(panels, n_out).T)``.
+    """
+    cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1]
+    cdef real[:, :, ::1] out
+    if panels.shape[2] != lanes or panels.shape[0] != (n_out + lanes - 1) // lanes:
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes of {lanes}")
+    result = aligned_zeros(((n_in + lanes - 1) // lanes, n_out, lanes), dtype_of(<real *>NULL))
+    out = result
+    if n_in and n_out:
+        with nogil:
+            kernels_for(sizeof(real)).transpose(n_in, n_out, &panels[0, 0, 0], &out[0, 0, 0])
+    return result
+
+
+def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None, const real[::1] b=None,
+           real[:, ::1] out=None):
+    """z = X W^T + b for weights in panels: one layer's forward pass, before its activation.
+
+    Parameters
+    ----------
+    X : ndarray of float32 or float64, shape (rows, n_in)
+        C-contiguous.
+    panels : ndarray, shape (panels, n_in, lanes)
+        `pack` (W).
+    b : ndarray, shape (panels * lanes,), optional
+        The bias, zero past n_out; default none.
+    out : ndarray, shape (rows, panels * lanes), optional
+
+    Returns
+    -------
+    ndarray, shape (rows, panels * lanes)
+        The columns past n_out are padding.
+    """
+    cdef Py_ssize_t lanes = 64 // sizeof(real), columns = panels.shape[0] * lanes
+    cdef product_t p
+    if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
+        raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape {np.shape(panels)}")
+    if b is not None and b.shape[0] != columns:
+        raise ValueError(f"b must have shape {(columns,)}, got {np.shape(b)}")
+    if out is None:
+        out = aligned_zeros((X.shape[0], columns), dtype_of(<real *>NULL))
+    elif out.shape[0] != X.shape[0] or out.shape[1] != columns:
+        raise ValueError(f"out must have shape {(X.shape[0], columns)}, got {np.shape(out)}")
+    if X.shape[0] == 0 or columns == 0:
+        return np.asarray(out)
+    p.rows, p.panels, p.depth = X.shape[0], panels.shape[0], X.shape[1]
+    p.a = &X[0, 0] if X.shape[1] else NULL
+    p.a_row, p.a_depth = X.shape[1], 1
+    p.b = &panels[0, 0, 0] if X.shape[1] else NULL
+    p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
+    p.start = &b[0] if b is not None else NULL
+    p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
+    with nogil:
+        kernels_for(sizeof(real)).product(&p)
+    return np.asarray(out)
+
+
+def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
+    """The product A B, each element summed over k = 0, 1, ... in one chain of fused multiply-adds.
+
+    Parameters
+    ----------
+    A : ndarray of float32 or float64, shape (m, k)
+    B : ndarray of the same dtype, shape (k, n)
+        Both C-contiguous.
+
+    Returns
+    -------
+    ndarray, shape (m, n)
+        The same bits on every instruction set, and for every row whatever the other rows are.
+    """
+    if A.shape[1] != B.shape[0]:
+        raise ValueError(f"A of shape {np.shape(A)} and B of shape {np.shape(B)} cannot be multiplied: "
+                         f"{A.shape[1]} columns against {B.shape[0]} rows")
+    # A row of B is a row of a panel already, but its last panel may reach past the end of B: hence the copy.
+    panels = pack(np.ascontiguousarray(np.asarray(B).T))
+    return np.ascontiguousarray(affine(np.asarray(A), panels)[:, :B.shape[1]])
+
+
+def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real[::1] b=None):
+    """z = W x + b, the input of a layer's neurons.
+
+    Parameters
+    ----------
+    W : ndarray of float32 or float64, shape (n_out, n_in)
+        Row j holds the weights to neuron j.
+    x : ndarray of the same dtype, shape (n_in,)
+    b : ndarray of the same dtype, shape (n_out,), optional
+
+    Returns
+    -------
+    ndarray, shape (n_out,)
+    """
+    if W.shape[1] != x.shape[0]:
+        raise ValueError(f"W of shape {np.shape(W)} needs x of shape ({W.shape[1]},), got ({x.shape[0]},)")
+    if b is not None and b.shape[0] != W.shape[0]:
+        raise ValueError(f"b must have shape ({W.shape[0]},), got ({b.shape[0]},)")
+    panels = pack(np.asarray(W))
+    bias = aligned_zeros(panels.shape[0] * panels.shape[2], panels.dtype)
+    if b is not None:
+        bias[:W.shape[0]] = b
+    return affine(np.asarray(x)[None], panels, bias)[0, :W.shape[0]].copy()

@@ -1,0 +1,88 @@
+"""Costs and output deltas over memoryviews."""
+
+import numpy as np
+
+from libc.stdint cimport int32_t
+
+from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
+from cnn_core._cpu import choose
+from cnn_core._memory import aligned_zeros
+
+ctypedef fused real:
+    float
+    double
+
+
+def names():
+    """Names of all losses.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(table())
+
+
+def table():
+    """What each loss works on.
+
+    Returns
+    -------
+    dict of str to tuple (str or None, bool)
+        Name to (output, sparse): `output` is the activation whose input z the loss works on, None for losses of a
+        itself; `sparse` losses take class indices instead of rows of y.
+    """
+    cdef const loss_t *f = kernels_for(4).losses
+    found = {}
+    while f.name:
+        found[f.name.decode()] = (f.output.decode() if f.output else None, bool(f.sparse))
+        f += 1
+    return found
+
+
+def loss(name, const real[:, ::1] out not None, y, scale=None):
+    """Cost of each row, and the error it sends back.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    out : ndarray of float32 or float64, shape (rows, width)
+        What the last layer gives: its z for cross-entropies, its a for others, as `table` says.
+    y : ndarray
+        Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,) for a sparse loss.
+    scale : ndarray of the same dtype, shape (rows,), optional
+        Weight of each row's delta; default 1.
+
+    Returns
+    -------
+    cost : ndarray, shape (rows,)
+        Not scaled.
+    delta : ndarray, shape (rows, width)
+        The derivative with respect to `out`, scaled.
+    """
+    cdef const loss_t *f = &kernels_for(sizeof(real)).losses[choose("loss", name, names())]
+    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width, sizeof(real))
+    cdef Py_ssize_t lanes = 64 // sizeof(real)
+    cdef real[:, ::1] o, t, delta
+    cdef real[::1] weight, cost
+    cdef const int32_t[::1] label
+    dtype = np.asarray(out).dtype
+    shape = (rows,) + (() if f.sparse else (width,))
+    y = np.ascontiguousarray(y, np.int32 if f.sparse else dtype)
+    if y.shape != shape:
+        raise ValueError(f"y must have shape {shape} for the loss {name!r}, got {y.shape}")
+    if f.sparse and rows and not 0 <= y.min() <= y.max() < width:
+        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to {width - 1}")
+    o, t, delta = (aligned_zeros((rows, ld), dtype) for _ in range(3))
+    weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
+    label = y if f.sparse else np.empty(0, np.int32)
+    np.asarray(o)[:, :width] = out
+    np.asarray(weight)[:] = 1 if scale is None else scale
+    if not f.sparse:
+        np.asarray(t)[:, :width] = y
+    if rows and width:
+        with nogil:
+            f.evaluate(rows, width, ld, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL, &weight[0],
+                       &delta[0, 0], &cost[0])
+    return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])

@@ -1,0 +1,70 @@
+"""Random numbers as pure functions of (seed, purpose, counter)."""
+
+import numpy as np
+
+from libc.stdint cimport uint32_t, uint64_t
+
+
+cdef void shuffle(uint64_t seed, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
+    # Fisher & Yates, from the end; each block of random bits serves two swaps.
+    cdef uint32_t bits[4]
+    cdef Py_ssize_t i, j, drawn
+    for i in range(n):
+        order[i] = i
+    for i in range(n - 1, 0, -1):
+        drawn = n - 1 - i
+        if drawn % 2 == 0:
+            philox(seed, FOR_SHUFFLE, epoch, drawn // 2, bits)
+        j = below(bits[2 * (drawn % 2)], bits[2 * (drawn % 2) + 1], i + 1)
+        order[i], order[j] = order[j], order[i]
+
+
+def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n):
+    """The order in which an epoch visits the rows.
+
+    Parameters
+    ----------
+    seed : int
+        0 to 2**64 - 1.
+    epoch : int
+        Counted from 0.
+    n : int
+        Number of rows.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+        A permutation of 0 to n - 1: a pure function of the arguments, the same on every machine.
+    """
+    cdef Py_ssize_t[::1] order = np.empty(n, np.intp)
+    if n:
+        with nogil:
+            shuffle(seed, epoch, &order[0], n)
+    return np.asarray(order)
+
+
+def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
+    """Numbers from the uniform distribution on [0, 1), for initial weights.
+
+    Parameters
+    ----------
+    seed : int
+        0 to 2**64 - 1.
+    stream : int
+        Which sequence; each layer takes its own.
+    n : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Multiples of 2**-53. Philox4x32-10 (Salmon et al. 2011); number i depends on (seed, stream, i) alone.
+    """
+    cdef double[::1] out = np.empty(n)
+    cdef uint32_t bits[4]
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(n):
+            if i % 2 == 0:
+                philox(seed, FOR_WEIGHTS, stream, i // 2, bits)
+            out[i] = ((<uint64_t>bits[2 * (i % 2)] << 21) ^ (bits[2 * (i % 2) + 1] >> 11)) * (1.0 / 9007199254740992.0)
+    return np.asarray(out)

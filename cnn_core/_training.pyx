@@ -1,0 +1,334 @@
+"""A training run: epochs of shuffled mini-batches, each forward, backward and one optimizer step, without the GIL."""
+
+import numpy as np
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy
+
+from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
+from cnn_core._cpu cimport address, kernels_for, optimizer_t
+from cnn_core._random cimport shuffle
+from cnn_core._backprop import phases
+from cnn_core._cpu import choose
+from cnn_core._memory import aligned_zeros
+
+cdef extern from "environment.h" nogil:
+    uint64_t flush_subnormals()
+    void restore_subnormals(uint64_t before)
+
+# A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds when another
+# Python thread is busy.
+cdef double LOOK_SECONDS = 0.1
+
+
+def optimizer_names():
+    """Names of all optimizers.
+
+    Returns
+    -------
+    tuple of str
+    """
+    cdef const optimizer_t *f = kernels_for(4).optimizers
+    found = []
+    while f.name:
+        found.append(f.name.decode())
+        f += 1
+    return tuple(found)
+
+
+def optimizer_settings(name):
+    """Names of the numbers that an optimizer works with, in the order in which its kernel takes them.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str
+        The first is ``'learning_rate'``.
+    """
+    cdef const optimizer_t *f = &kernels_for(4).optimizers[choose("optimizer", name, optimizer_names())]
+    return tuple(f.settings.decode().split())
+
+
+cdef class Rows:
+    """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows no more of it.
+
+    This one hands out the rows of a C-contiguous array, which it keeps alive and never copies as a whole.
+
+    Parameters
+    ----------
+    array : ndarray, shape (rows, width)
+        May be read-only. Its items are 4 or 8 bytes wide.
+    """
+
+    cdef readonly object array
+    cdef readonly Py_ssize_t count
+    cdef const char *data
+    cdef Py_ssize_t row_bytes
+
+    def __init__(self, array):
+        if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
+            raise ValueError("a row source needs a C-contiguous array of two dimensions and items of 4 or 8 bytes")
+        self.array, self.count = array, array.shape[0]
+        self.row_bytes = array.shape[1] * array.itemsize
+        self.data = address(array)
+
+    cdef void gather(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows, char *out,
+                     Py_ssize_t step) noexcept nogil:
+        """Rows order[0 .. rows) (NULL: first, first + 1, ...) into `out`, `step` bytes apart."""
+        cdef Py_ssize_t r, at
+        cdef const char *row
+        for r in range(rows):
+            row = self.data + (order[r] if order else first + r) * self.row_bytes
+            if self.row_bytes > 128:
+                memcpy(out, row, self.row_bytes)
+            else:
+                at = 0
+                while at + 16 <= self.row_bytes:
+                    memcpy(out + at, row + at, 16)
+                    at += 16
+                while at < self.row_bytes:
+                    memcpy(out + at, row + at, 4)
+                    at += 4
+            out += step
+
+
+cdef class Training:
+    """The state of a run: parameters, optimizer slots, seed, and how many epochs and steps are done.
+
+    Parameters
+    ----------
+    backprop : Backprop
+        Its network's parameters are what is trained; its capacity is the batch size.
+    optimizer : str
+    settings : dict of str to float
+        A value for each of `optimizer_settings`.
+    seed : int
+        0 to 2**64 - 1; with the epoch it determines the order of the rows.
+    timing : bool
+        Whether to measure the phases, see `seconds`.
+
+    Attributes
+    ----------
+    steps, epochs : int
+        Done so far.
+    slots : list of ndarray
+        The optimizer's memory, laid out as the parameters.
+    """
+
+    cdef readonly Backprop backprop
+    cdef readonly int64_t steps
+    cdef readonly int64_t epochs
+    cdef readonly list slots
+    cdef readonly str optimizer
+    cdef int optimizer_row
+    cdef uint64_t seed
+    cdef double[8] h
+    cdef (void *)[8] slot
+    cdef double[::1] sums
+
+    def __init__(self, Backprop backprop not None, str optimizer not None, dict settings not None, uint64_t seed=0,
+                 bint timing=False):
+        cdef const optimizer_t *f
+        self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
+        self.optimizer_row = choose("optimizer", optimizer, optimizer_names())
+        names = optimizer_settings(optimizer)
+        if set(settings) != set(names):
+            raise ValueError(f"{optimizer} works with {', '.join(names)}; got {', '.join(settings)}")
+        for i, name in enumerate(names):
+            self.h[i] = settings[name]
+        f = &kernels_for(backprop.network.itemsize).optimizers[self.optimizer_row]
+        self.slots = [aligned_zeros(backprop.network.parameters.size, backprop.network.dtype) for _ in range(f.slots)]
+        for i in range(f.slots):
+            self.slot[i] = address(self.slots[i])
+        self.sums = np.zeros(backprop.network.widths[-1])
+        backprop.timing = timing
+
+    @property
+    def learning_rate(self):
+        """Step size of the coming steps."""
+        return self.h[0]
+
+    @learning_rate.setter
+    def learning_rate(self, double value):
+        self.h[0] = value
+
+    @property
+    def seconds(self):
+        """Time spent in each phase so far, in seconds; zeros unless `timing` was asked for.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        return {phases[i]: self.backprop.seconds[i] for i in range(PHASES)}
+
+    cdef check(self, Rows X, Rows y, Rows labels):
+        network = self.backprop.network
+        itemsize, n_out = network.itemsize, network.widths[-1]
+        if X.array.dtype != network.dtype or X.array.shape[1] != network.widths[0]:
+            raise ValueError(f"X must have {network.widths[0]} columns of {network.dtype}, got {X.array.shape[1]} of "
+                             f"{X.array.dtype}")
+        if y is None and not self.backprop.sparse or y is None and labels is None:
+            raise ValueError(f"the loss {self.backprop.loss!r} needs {'labels' if self.backprop.sparse else 'y'}")
+        if self.backprop.sparse and labels is None:
+            raise ValueError(f"the loss {self.backprop.loss!r} needs labels")
+        if y is not None and (y.array.dtype != network.dtype or y.array.shape != (X.count, n_out)):
+            raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, got {y.array.shape} and "
+                             f"{y.array.dtype}")
+        if labels is not None:
+            if labels.array.dtype != np.int32 or labels.array.shape != (X.count, 1):
+                raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.array.shape} and "
+                                 f"{labels.array.dtype}")
+            if X.count and not 0 <= labels.array.min() <= labels.array.max() < max(2, n_out):
+                raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, got {labels.array.min()} to "
+                                 f"{labels.array.max()}")
+
+    cdef void fetch(self, Backprop b, Rows X, Rows y, Rows labels, const Py_ssize_t *order, Py_ssize_t first,
+                    Py_ssize_t rows) noexcept nogil:
+        """The rows of a mini-batch into the workspace."""
+        cdef Py_ssize_t itemsize = b.network.itemsize
+        X.gather(order, first, rows, b.x, b.ld_x * itemsize)
+        if b.y != NULL:
+            y.gather(order, first, rows, b.y, b.network.layers[b.network.n_layers - 1].ld * itemsize)
+        if labels is not None:
+            labels.gather(order, first, rows, <char *>b.label, sizeof(int32_t))
+
+    cdef Py_ssize_t measure(self, Backprop b, bint classes, Py_ssize_t rows) noexcept nogil:
+        """How many of the rows are right, or their squared residuals into sums."""
+        cdef Layer *last = &b.network.layers[b.network.n_layers - 1]
+        if classes:
+            return kernels_for(b.network.itemsize).hits(rows, last.n_out, last.ld, b.output(), b.threshold, b.label)
+        kernels_for(b.network.itemsize).squared_residuals(rows, last.n_out, last.ld, b.output(), b.y, &self.sums[0])
+        return 0
+
+    cdef result(self, Py_ssize_t count, double total, bint classes, Py_ssize_t hits):
+        return total / count, <double>hits / count if classes else np.array(self.sums)
+
+    def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None):
+        """Train on every row once.
+
+        Parameters
+        ----------
+        X : Rows
+            Inputs, shape (rows, n_in).
+        y : Rows or None
+            Targets, shape (rows, n_out); None for a sparse loss.
+        labels : Rows or None
+            Class indices of int32, shape (rows, 1); None for regression.
+        shuffled : bool
+            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as they stand.
+        order : ndarray of intp, optional
+            The rows to visit, in this order, instead.
+
+        Returns
+        -------
+        loss : float
+            Mean cost of the rows, each as it was when its mini-batch came by.
+        metric : float or ndarray of float64, shape (n_out,)
+            Share of rows classified right; without labels, the sum of squared residuals of each output.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C (or what another signal handler raises), within about 0.1 s; the parameters are those after the
+            last whole mini-batch.
+        """
+        cdef Backprop b = self.backprop
+        cdef const optimizer_t *f = &kernels_for(b.network.itemsize).optimizers[self.optimizer_row]
+        cdef Py_ssize_t block, count, first, rows, hits = 0, size = b.network.parameters.size, batch = b.capacity
+        cdef const Py_ssize_t *visit = NULL
+        cdef Py_ssize_t[::1] own
+        cdef double total = 0, looked
+        cdef bint classes = labels is not None
+        cdef uint64_t floating_point_mode
+        cdef Py_ssize_t work = 0, work_a_row = size + 1
+        self.check(X, y, labels)
+        count = X.count
+        self.sums[:] = 0
+        if order is not None:
+            count = order.shape[0]
+            if count and not 0 <= min(order) <= max(order) < X.count:
+                raise ValueError(f"order must hold row numbers from 0 to {X.count - 1}")
+            visit = &order[0] if count else NULL
+        if count == 0:
+            raise ValueError("an epoch needs at least one row")
+        caught = None
+        b.last = looked = clock_seconds()
+        if order is None and shuffled:
+            own = np.empty(count, np.intp)
+            visit = &own[0]
+            with nogil:
+                shuffle(self.seed, <unsigned int>self.epochs, &own[0], count)
+            b.mark(SHUFFLE)
+        with nogil:
+            floating_point_mode = flush_subnormals()
+            b.transpose_weights()
+            for block in range(blocks(count, batch)):
+                first = block * batch
+                rows = min(batch, count - first)
+                self.fetch(b, X, y, labels, visit + first if visit else NULL, first, rows)
+                b.mark(GATHER)
+                b.learn(rows)
+                total = b.total_cost(rows, total)
+                hits += self.measure(b, classes, rows)
+                b.mark(LOSS)
+                self.steps += 1
+                f.step(size, self.steps, self.h, b.network.w, b.g, self.slot)
+                b.transpose_weights()
+                b.mark(UPDATE)
+                # Reading the clock is worth it only after about a millisecond's work.
+                work += rows * work_a_row
+                if work > 10000000:
+                    work = 0
+                    if clock_seconds() - looked > LOOK_SECONDS:
+                        restore_subnormals(floating_point_mode)
+                        with gil:
+                            try:
+                                PyErr_CheckSignals()
+                            except BaseException as error:
+                                caught = error
+                        if caught is not None:
+                            break
+                        looked = clock_seconds()
+                        flush_subnormals()
+            restore_subnormals(floating_point_mode)
+        if caught is not None:
+            raise caught
+        self.epochs += 1
+        return self.result(count, total, classes, hits)
+
+    def evaluate(self, Rows X not None, Rows y, Rows labels):
+        """Cost and metric on rows that are not trained on.
+
+        Parameters
+        ----------
+        X, y, labels
+            As in `epoch`.
+
+        Returns
+        -------
+        loss, metric
+            As in `epoch`.
+        """
+        cdef Backprop b = self.backprop
+        cdef Py_ssize_t block, count, first, rows, hits = 0
+        cdef double total = 0
+        cdef bint classes = labels is not None
+        self.check(X, y, labels)
+        count = X.count
+        self.sums[:] = 0
+        if count == 0:
+            raise ValueError("an evaluation needs at least one row")
+        with nogil:
+            for block in range(blocks(count, b.capacity)):
+                first = block * b.capacity
+                rows = min(b.capacity, count - first)
+                self.fetch(b, X, y, labels, NULL, first, rows)
+                b.judge(rows)
+                total = b.total_cost(rows, total)
+                hits += self.measure(b, classes, rows)
+        return self.result(count, total, classes, hits)
