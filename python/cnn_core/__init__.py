@@ -1,0 +1,9 @@
+"""cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits everywhere."""
+
+from cnn_core._cpu import instruction_set, instruction_sets
+from cnn_core.exceptions import DivergenceWarning, NotFittedError
+from cnn_core.mlp import MLP
+from cnn_core.optimizers import SGD, Adam
+
+__version__ = "0.1.0"
+__all__ = ["MLP", "SGD", "Adam", "DivergenceWarning", "NotFittedError", "instruction_set", "instruction_sets"]

@@ -1,0 +1,160 @@
+"""Checks of what users give: every message names the argument, what was found and where, and what is allowed."""
+
+import numpy as np
+
+_BLOCK = 1 << 20  # elements looked at together
+
+
+def feature_names(X):
+    """Column names of a data frame; None where there are none or not all are strings."""
+    columns = getattr(X, "columns", None)
+    if columns is None or len(columns) == 0 or not all(isinstance(name, str) for name in columns):
+        return None
+    return np.asarray(columns, object)
+
+
+def as_numbers(name, values):
+    """`values` as an array of real numbers, or a TypeError that shows the first entry that is none."""
+    if hasattr(values, "toarray"):
+        raise TypeError(f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()")
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} must be a rectangular array; its rows have different lengths") from None
+    if array.dtype.kind in "biuf":
+        return array
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must hold real numbers, got complex ones")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        for index, value in np.ndenumerate(array):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise TypeError(f"{name} must hold numbers, got {value!r} at {position(index)}") from None
+        raise TypeError(f"{name} must hold numbers, got an array of {array.dtype}") from None
+
+
+def position(index):
+    """Words for an index: 'row 3, column 2'."""
+    return ", ".join(f"{word} {i}" for word, i in zip(("row", "column"), index)) or "the only entry"
+
+
+def check_finite(name, array, dtype):
+    """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of rows at a time."""
+    if array.dtype.kind != "f":
+        return
+    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
+    largest = np.finfo(dtype).max
+    for first in range(0, len(array), rows):
+        block = array[first : first + rows]
+        bad = ~(np.abs(block) <= largest)
+        if bad.any():
+            index = tuple(int(i) for i in np.argwhere(bad)[0])
+            value = block[index]
+            where = position((first + index[0], *index[1:]))
+            what = "a finite number" if not np.isfinite(value) else f"within the range of {np.dtype(dtype)}"
+            raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
+
+
+def check_X(X, dtype, n_features=None, name="X"):
+    """Inputs as a C-contiguous array of `dtype`, shape (rows, features); not copied where it is one already."""
+    array = as_numbers(name, X)
+    if array.ndim != 2:
+        hint = f": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
+        raise ValueError(f"{name} must have two dimensions (rows, features), got shape {array.shape}{hint}")
+    if 0 in array.shape:
+        raise ValueError(f"{name} must have at least one row and one feature, got shape {array.shape}")
+    if n_features is not None and array.shape[1] != n_features:
+        raise ValueError(f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}")
+    check_finite(name, array, dtype)
+    return np.ascontiguousarray(array, dtype)
+
+
+def check_names(X, names, name="X"):
+    """Raise if a data frame's columns are not those of the fit, in the same order."""
+    given = feature_names(X)
+    if names is not None and given is not None and not np.array_equal(names, given):
+        missing = [n for n in names if n not in set(given)]
+        unknown = [n for n in given if n not in set(names)]
+        detail = "; ".join(
+            part
+            for part in (f"missing: {', '.join(missing[:5])}" if missing else "",
+                         f"unknown: {', '.join(unknown[:5])}" if unknown else "")
+            if part
+        )
+        raise ValueError(f"{name} has other columns than the model was fitted with: {detail or 'their order differs'}")
+
+
+def check_rows(X, y, name="y"):
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X)} rows and {name} has {len(y)}; they must have the same number")
+
+
+def as_labels(y, name="y"):
+    """Class labels as a one-dimensional array without missing entries."""
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} must hold one class label a row, shape (rows,), got shape {array.shape}")
+    if len(array) == 0:
+        raise ValueError(f"{name} must have at least one row, got none")
+    if array.dtype.kind == "f":
+        check_finite(name, array, np.float64)
+    if array.dtype.kind == "O":
+        for row, value in enumerate(array):
+            if value is None or value != value:
+                raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
+    return array
+
+
+def encode_labels(y, classes=None, name="y"):
+    """Class labels as indices.
+
+    Parameters
+    ----------
+    y : array-like, shape (rows,)
+    classes : ndarray, optional
+        The classes that are allowed, sorted; default those found.
+
+    Returns
+    -------
+    classes : ndarray
+    labels : ndarray of int32, shape (rows,)
+    """
+    array = as_labels(y, name)
+    try:
+        found, labels = np.unique(array, return_inverse=True)
+        if classes is None:
+            if len(found) < 2:
+                raise ValueError(f"{name} holds one class only, {found[0]!r}; classification needs at least two")
+            return found, labels.astype(np.int32)
+        known = np.isin(found, classes)
+        if known.all():
+            return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in array})
+        raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type") from None
+    row = int(np.argmin(known[labels]))
+    raise ValueError(f"{name} has the unknown class {array[row]!r} at row {row}; the model knows "
+                     f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}")
+
+
+def check_targets(y, dtype, n_outputs=None, low=None, high=None, loss=None, name="y"):
+    """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs)."""
+    array = as_numbers(name, y)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}")
+    if 0 in array.shape:
+        raise ValueError(f"{name} must have at least one row and one output, got shape {array.shape}")
+    check_finite(name, array, dtype)
+    array = array.reshape(len(array), -1)
+    if n_outputs is not None and array.shape[1] != n_outputs:
+        raise ValueError(f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}")
+    if low is not None and (array.min() < low or array.max() > high):
+        index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
+        raise ValueError(f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets from "
+                         f"{low} to {high}")
+    return np.ascontiguousarray(array, dtype)

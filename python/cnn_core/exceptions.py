@@ -1,0 +1,9 @@
+"""What cnn_core raises and warns of beside the built-in exceptions."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A method or attribute was used that exists only after ``fit``."""
+
+
+class DivergenceWarning(UserWarning):
+    """Training was stopped because the loss or a weight became NaN or infinite."""
