@@ -49,6 +49,7 @@ cdef extern from "kernels.h" nogil:
                            const int32_t *label) noexcept nogil
         void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
                                   double *sums) noexcept nogil
+        double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
         const activation_t *activations
         const loss_t *losses
         const optimizer_t *optimizers

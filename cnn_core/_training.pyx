@@ -129,6 +129,7 @@ cdef class Training:
     cdef double[8] h
     cdef (void *)[8] slot
     cdef double[::1] sums
+    cdef Py_ssize_t[::1] order
 
     def __init__(self, Backprop backprop not None, str optimizer not None, dict settings not None, uint64_t seed=0,
                  bint timing=False):
@@ -241,7 +242,6 @@ cdef class Training:
         cdef const optimizer_t *f = &kernels_for(b.network.itemsize).optimizers[self.optimizer_row]
         cdef Py_ssize_t block, count, first, rows, hits = 0, size = b.network.parameters.size, batch = b.capacity
         cdef const Py_ssize_t *visit = NULL
-        cdef Py_ssize_t[::1] own
         cdef double total = 0, looked
         cdef bint classes = labels is not None
         cdef uint64_t floating_point_mode
@@ -259,10 +259,11 @@ cdef class Training:
         caught = None
         b.last = looked = clock_seconds()
         if order is None and shuffled:
-            own = np.empty(count, np.intp)
-            visit = &own[0]
+            if self.order is None or self.order.shape[0] != count:
+                self.order = aligned_zeros(count, np.intp)
+            visit = &self.order[0]
             with nogil:
-                shuffle(self.seed, <unsigned int>self.epochs, &own[0], count)
+                shuffle(self.seed, <unsigned int>self.epochs, &self.order[0], count)
             b.mark(SHUFFLE)
         with nogil:
             floating_point_mode = flush_subnormals()

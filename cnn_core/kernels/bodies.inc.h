@@ -9,6 +9,7 @@ BEGIN_TARGET
 #include "losses.inc.h"
 #include "metrics.inc.h"
 #include "optimizers.inc.h"
+#include "peak.inc.h"
 
 END_TARGET
 
@@ -21,6 +22,7 @@ const kernels TABLE = {
     .transpose = transpose_run,
     .hits = hits_count,
     .squared_residuals = squared_residuals_add,
+    .peak = peak_run,
     .activations = ACTIVATIONS,
     .losses = LOSSES,
     .optimizers = OPTIMIZERS,

@@ -92,6 +92,9 @@ typedef struct {
     /* sums[j] += sum over rows of (out - y)^2 in column j, in double, row after row. */
     void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
                               double *sums);
+    /* `rounds` of fused multiply-adds on registers alone, as many chains as the processor can overlap; returns the
+     * number of floating-point operations and leaves a result in *sink. The yardstick for all other kernels. */
+    double (*peak)(ptrdiff_t rounds, void *sink);
     const activation *activations; /* each table ends with a row whose name is NULL */
     const loss *losses;
     const optimizer *optimizers;

@@ -25,7 +25,7 @@ def main(arguments=None):
     demo = commands.add_parser("demo", help="train on 1,437 handwritten digits and test on 360 others",
                                description="Train on 1,437 of the bundled handwritten digits, test on the other 360, "
                                            "and say where the time went.")
-    demo.add_argument("--epochs", type=int, default=30, metavar="N", help="passes over the training rows (default 30)")
+    demo.add_argument("--epochs", type=int, default=50, metavar="N", help="passes over the training rows (default 50)")
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="for weights and shuffling (default 0)")
     options = parser.parse_args(arguments)
     if options.epochs < 1 or options.seed < 0:

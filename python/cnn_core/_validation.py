@@ -32,8 +32,13 @@ def as_numbers(name, values):
             try:
                 float(value)
             except (TypeError, ValueError):
-                raise TypeError(f"{name} must hold numbers, got {value!r} at {position(index)}") from None
+                raise TypeError(f"{name} must hold numbers, got {plain(value)!r} at {position(index)}") from None
         raise TypeError(f"{name} must hold numbers, got an array of {array.dtype}") from None
+
+
+def plain(value):
+    """A NumPy scalar as the Python object that a user would have typed."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def position(index):
@@ -129,7 +134,7 @@ def encode_labels(y, classes=None, name="y"):
         found, labels = np.unique(array, return_inverse=True)
         if classes is None:
             if len(found) < 2:
-                raise ValueError(f"{name} holds one class only, {found[0]!r}; classification needs at least two")
+                raise ValueError(f"{name} holds one class only, {plain(found[0])!r}; classification needs at least two")
             return found, labels.astype(np.int32)
         known = np.isin(found, classes)
         if known.all():
@@ -138,7 +143,7 @@ def encode_labels(y, classes=None, name="y"):
         kinds = sorted({type(value).__name__ for value in array})
         raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type") from None
     row = int(np.argmin(known[labels]))
-    raise ValueError(f"{name} has the unknown class {array[row]!r} at row {row}; the model knows "
+    raise ValueError(f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
                      f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}")
 
 

@@ -3,7 +3,7 @@ all arithmetic over samples to the native core."""
 
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -406,13 +406,17 @@ class MLP:
         """Run the epochs and publish what stands after the last good one."""
         network = training.backprop.network
         names = ["loss", "metric"] + (["val_loss", "val_metric"] if judged else []) + ["learning_rate", "seconds"]
-        history = {name: [] for name in names}
-        good = network.copy()
+        entries = []
+        # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike
+        # between any two others.
+        kept, spare = (network.copy(), 0), network.copy()
+        diverged = False
         try:
             for epoch in range(int(self.epochs)):
                 start = time.perf_counter()
                 loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle))
-                if not (np.isfinite(loss) and np.isfinite(network.parameters).all()):
+                diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
+                if diverged:
                     warnings.warn(f"training diverged in epoch {epoch + 1} at learning rate "
                                   f"{training.learning_rate:g} (loss {loss}); the weights after epoch {epoch}, the "
                                   "last finite ones, are kept", DivergenceWarning, stacklevel=3)
@@ -422,17 +426,19 @@ class MLP:
                     val_loss, val_metric = training.evaluate(judged.X, judged.y, judged.labels)
                     entry |= {"val_loss": val_loss, "val_metric": _metric(val_metric, judged)}
                 entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
-                good.parameters[:] = network.parameters
-                for name, value in entry.items():
-                    history[name].append(value)
+                entries.append(entry)
+                spare.parameters[:] = network.parameters
+                kept, spare = (spare, epoch + 1), kept[0]
                 if self.verbose:
                     self._report(epoch, entry, fitted.plan)
         finally:
             if self._timing:
                 self._phase_seconds = training.seconds
+            network, epochs = kept
             # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
-            if history["loss"] or training.epochs:
-                self._fitted = _Fitted(good, fitted.plan, fitted.n_features, fitted.feature_names, history)
+            if epochs or diverged:
+                history = {name: [entry[name] for entry in entries[:epochs]] for name in names}
+                self._fitted = replace(fitted, network=network, history=history)
 
     def _report(self, epoch, entry, plan):
         metric = "accuracy" if plan.classes is not None else "R2"

@@ -1,0 +1,222 @@
+"""The network and its gradients: against NumPy, against finite differences, and to the bit between all paths."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from cnn_core import _activations, _backprop, _losses
+from cnn_core._backprop import Backprop, Network
+from cnn_core._cpu import instruction_sets, use_instruction_set
+from cnn_core._random import uniform
+
+WIDTHS = [(1, 1), (3, 2), (5, 7, 3), (15, 16, 17), (33, 8, 1, 4), (16, 31, 33, 9), (40, 130, 10)]
+
+
+def numbers(seed, *shape, dtype="float64"):
+    """Numbers in [-1, 1) that do not depend on NumPy's generators."""
+    return (2 * uniform(seed, 0, int(np.prod(shape))) - 1).reshape(shape).astype(dtype)
+
+
+def make_network(widths, activations, dtype, seed=1):
+    network = Network(widths, activations, dtype)
+    network.set_flat(numbers(seed, network.flat().size) * 1.5)
+    return network
+
+
+def numpy_forward(network, X):
+    a = X.astype(np.float64)
+    for l, name in enumerate(network.activations):
+        z = a @ network.weights(l).astype(np.float64).T + network.bias(l)
+        a = _activations.activation(name, z)
+    return a
+
+
+def targets(loss, network, rows, seed=5):
+    n_out = network.widths[-1]
+    if _losses.table()[loss][1]:
+        return (numbers(seed, rows) * 1e6).astype(np.int64) % n_out
+    if loss == "mse":
+        return numbers(seed, rows, n_out)
+    if loss == "binary_crossentropy":
+        return (numbers(seed, rows, n_out) + 1) / 2
+    return np.eye(n_out)[(numbers(seed, rows) * 1e6).astype(np.int64) % n_out]
+
+
+def pairs():
+    """Every output activation with every loss that goes with it."""
+    for loss, (output, _) in _losses.table().items():
+        for name in _activations.names() if output is None else (output,):
+            yield name, loss
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_forward_agrees_with_numpy(widths, isa, dtype):
+    network = make_network(widths, ("tanh",) * (len(widths) - 2) + ("identity",), dtype)
+    X = numbers(2, 50, widths[0], dtype=dtype)
+    tolerance = 1e-13 if dtype == "float64" else 2e-5  # sums of up to 130 terms, activations of 3 ulp
+    np.testing.assert_allclose(network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_every_path_gives_the_bits_of_the_oracle(widths, isa, dtype):
+    network = make_network(widths, ("sigmoid",) * (len(widths) - 2) + ("softmax",), dtype)
+    loss = "sparse_categorical_crossentropy"
+    X = numbers(2, 61, widths[0], dtype=dtype)
+    y = targets(loss, network, 61)
+
+    def everything():
+        cost, gradient = Backprop(network, loss, 61).loss_and_gradient(X, y)
+        return network.forward(X).tobytes() + gradient.tobytes() + np.float64(cost).tobytes()
+
+    here = everything()
+    use_instruction_set("generic")  # the isa fixture restores
+    assert here == everything()
+
+
+@pytest.mark.parametrize("hidden", _activations.names())
+@pytest.mark.parametrize("output, loss", list(pairs()))
+def test_gradients_agree_with_finite_differences(hidden, output, loss, isa):
+    network = make_network((4, 6, 5, 3), (hidden, hidden, output), "float64")
+    X = numbers(3, 11, 4)
+    y = targets(loss, network, 11)
+    backprop = Backprop(network, loss, 11)
+    _, gradient = backprop.loss_and_gradient(X, y)
+    w = network.flat()
+    numeric = np.empty_like(w)
+    h = 1e-6
+    for i in range(len(w)):
+        costs = []
+        for step in (h, -h):
+            shifted = w.copy()
+            shifted[i] += step
+            network.set_flat(shifted)
+            costs.append(backprop.loss_and_gradient(X, y)[0])
+        numeric[i] = (costs[0] - costs[1]) / (2 * h)
+    # Central differences: rounding of the costs, about 1e-16 / h, and the third derivative times h^2.
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-9)
+
+
+def test_gradient_is_the_mean_of_the_rows_gradients(isa, dtype):
+    network = make_network((7, 19, 4), ("relu", "softmax"), dtype)
+    loss = "categorical_crossentropy"
+    X, y = numbers(3, 53, 7), targets(loss, network, 53)
+    backprop = Backprop(network, loss, 53)
+    cost, gradient = backprop.loss_and_gradient(X, y)
+    rows = [backprop.loss_and_gradient(X[i : i + 1], y[i : i + 1]) for i in range(53)]
+    tolerance = 1e-14 if dtype == "float64" else 1e-6
+    assert cost == pytest.approx(np.mean([c for c, _ in rows]), rel=10 * tolerance)
+    np.testing.assert_allclose(gradient, np.mean([g for _, g in rows], axis=0, dtype="float64"), atol=tolerance)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 47, 48, 49, 97])
+def test_gradient_has_no_trace_of_an_earlier_larger_batch(rows, isa):
+    network = make_network((6, 9, 3), ("tanh", "softmax"), "float32")
+    loss = "sparse_categorical_crossentropy"
+    X, y = numbers(3, 100, 6), targets(loss, network, 100)
+    used = Backprop(network, loss, 100)
+    used.loss_and_gradient(X * 100, y)
+    assert np.array_equal(used.loss_and_gradient(X[:rows], y[:rows])[1],
+                          Backprop(network, loss, rows).loss_and_gradient(X[:rows], y[:rows])[1])
+
+
+def test_padding_of_the_gradient_stays_zero(isa, dtype):
+    network = make_network((5, 18, 3), ("sigmoid", "softmax"), dtype)
+    backprop = Backprop(network, "mse", 20)
+    backprop.loss_and_gradient(numbers(3, 20, 5), targets("mse", network, 20))
+    for l in range(2):
+        panels = network.panels(l, backprop.gradient)
+        lanes = panels.shape[2]
+        padding = panels.transpose(0, 2, 1).reshape(-1, panels.shape[1])[network.widths[l + 1] :]
+        assert lanes * panels.shape[0] - len(padding) == network.widths[l + 1]
+        assert not padding.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_non_finite_input_reaches_its_own_row_and_no_other(bad, isa, dtype):
+    network = make_network((9, 33, 17, 5), ("relu", "tanh", "softmax"), dtype)
+    X = numbers(3, 60, 9, dtype=dtype)
+    clean = network.forward(X)
+    X[50, 4] = bad
+    dirty = network.forward(X)
+    others = np.arange(60) != 50
+    assert dirty[others].tobytes() == clean[others].tobytes()
+    assert not np.array_equal(dirty[50], clean[50])
+    if np.isnan(bad):
+        assert np.isnan(dirty[50]).all()
+
+
+@pytest.mark.parametrize("activation", _activations.names())
+def test_backward_delta_is_the_recursion_of_the_textbook(activation, isa, dtype):
+    W, delta, z = numbers(1, 6, 21, dtype=dtype), numbers(2, 10, 6, dtype=dtype), numbers(3, 10, 21, dtype=dtype)
+    got = _backprop.backward_delta(W, delta, z, activation)
+    g = delta.astype("float64") @ W.astype("float64")
+    derivative = _activations.activation_derivative(activation, z.astype("float64"))
+    expected = np.einsum("ri,rij->rj", g, derivative) if derivative.ndim == 3 else g * derivative
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
+
+
+def test_gradients_of_one_layer_are_delta_times_a(isa, dtype):
+    delta, a = numbers(1, 30, 5, dtype=dtype), numbers(2, 30, 20, dtype=dtype)
+    dW, db = _backprop.gradients(delta, a)
+    tolerance = 1e-13 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(dW, delta.astype("float64").T @ a, atol=tolerance)
+    np.testing.assert_allclose(db, delta.sum(axis=0, dtype="float64"), atol=tolerance)
+
+
+def test_flat_has_the_order_of_the_textbook():
+    network = Network((2, 3, 1), ("relu", "identity"), "float64")
+    network.set_layer(0, [[1, 2], [3, 4], [5, 6]], [7, 8, 9])
+    network.set_layer(1, [[10, 11, 12]], [13])
+    assert network.flat().tolist() == list(range(1, 14))
+    other = Network((2, 3, 1), ("relu", "identity"), "float64")
+    other.set_flat(network.flat())
+    assert other.parameters.tobytes() == network.parameters.tobytes()
+
+
+def test_copies_and_pickles_are_equal_and_independent():
+    network = make_network((5, 20, 3), ("relu", "softmax"), "float32")
+    for other in (network.copy(), pickle.loads(pickle.dumps(network))):
+        assert other.parameters.tobytes() == network.parameters.tobytes()
+        assert (other.widths, other.activations, other.dtype) == (network.widths, network.activations, network.dtype)
+        before = network.flat()
+        other.parameters[:] = 0
+        assert np.array_equal(network.flat(), before)
+
+
+def test_two_linear_layers_are_one_linear_map(isa):
+    two = make_network((6, 20, 4), ("identity", "identity"), "float64")
+    one = Network((6, 4), ("identity",), "float64")
+    one.set_layer(0, two.weights(1) @ two.weights(0), two.weights(1) @ two.bias(0) + two.bias(1))
+    X = numbers(9, 30, 6)
+    np.testing.assert_allclose(one.forward(X), two.forward(X), atol=1e-13)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: Network((3,), ()), "at least two layers"),
+    (lambda: Network((3, 0, 1), ("relu", "relu")), "one neuron or more"),
+    (lambda: Network((3, 2), ("relu", "relu")), "1 layers need as many activations, got 2"),
+    (lambda: Network((3, 2), ("rleu",)), "did you mean 'relu'"),
+    (lambda: Network((3, 2), ("relu",), "float16"), "float32 or float64, got float16"),
+    (lambda: Network((3, 2), ("relu",)).set_flat(np.zeros(7)), "8 parameters"),
+    (lambda: Network((3, 2), ("relu",)).set_layer(0, np.zeros((3, 2)), np.zeros(2)), r"\(2, 3\)"),
+    (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 2), "f")), r"\(rows, 3\)"),
+    (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 3))), "float32"),
+    (lambda: Backprop(Network((3, 2), ("relu",)), "mes", 4), "did you mean 'mse'"),
+    (lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4), "needs the output activation 'softmax'"),
+    (lambda: Backprop(Network((3, 2), ("relu",)), "mse", 4).loss_and_gradient(np.zeros((5, 3)), np.zeros((5, 2))),
+     "1 to 4 rows"),
+])
+def test_wrong_shapes_and_names_are_clear_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_layer_that_is_not_there_is_an_index_error():
+    with pytest.raises(IndexError, match="layer 1 does not exist"):
+        Network((3, 2), ("relu",)).weights(1)
+
+
+def test_sizes_beyond_memory_are_a_memory_error():
+    with pytest.raises(MemoryError, match="cannot allocate"):
+        Network((2**40, 2**40), ("relu",))

@@ -1,0 +1,273 @@
+"""The core's own exp, tanh, sigmoid, log and log1p: error limits, special values, and one set of bits everywhere."""
+
+import numpy as np
+import pytest
+from cnn_core import _cpu
+from reference_numpy import same_bits
+
+FUNCTIONS = tuple(_cpu.functions())
+#: To be called with more digits than the dtype under test has.
+EXACT = {
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "log": np.log,
+    "log1p": np.log1p,
+}
+#: Where sweeps over all float32 numbers found the largest errors; the coarser sweep below steps over them.
+WORST_FLOAT32 = {
+    "exp": [-27.379135, 5.1993356, -16.288607, 16.289812, 59.297405, 37.77764],
+    "tanh": [0.06241588, -0.06241588],
+    "sigmoid": [-16.635704, 7.859211],
+    "log": [0.702913, 5.630674],
+    "log1p": [-8.940697e-08, 0.28046116],
+}
+#: The documented exception: below, e^-x may overflow and sigmoid gives 0 instead of a tiny number.
+SIGMOID_MAY_VANISH = {"float32": -88.7, "float64": -709.7}
+INF, NAN = np.inf, np.nan
+
+
+def apply(name, x, dtype):
+    """The function of any number of points; `_cpu.apply` itself wants a multiple of 16."""
+    padded = np.ones(-(-np.size(x) // 16) * 16, dtype)
+    padded[: np.size(x)] = np.ravel(x)
+    out = np.empty_like(padded)
+    _cpu.apply(name, padded, out)
+    return out[: np.size(x)].reshape(np.shape(x))
+
+
+def error_in_ulp(got, exact, dtype, rest=0.0):
+    """|got - (exact + rest)| in units in the last place of `exact`; all but `got` in float64 or wider.
+
+    Zero where both are NaN and where both overflow the dtype to the same infinity.
+    """
+    digits, smallest = (24, -149) if dtype == "float32" else (53, -1074)
+    exponent = np.where(exact == 0, smallest, np.frexp(exact)[1] - digits)
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(got - exact - rest) / np.ldexp(1.0, np.maximum(exponent, smallest))
+        overflow = np.isinf(got) & (got == exact.astype(dtype))
+    return np.where(overflow | (np.isnan(got) & np.isnan(exact)), 0, np.where(np.isinf(got), INF, error))
+
+
+def assert_within_limit(name, x, got, exact, dtype, rest=0.0):
+    error = error_in_ulp(got, exact, dtype, rest)
+    if name == "sigmoid":
+        error[(x < SIGMOID_MAY_VANISH[dtype]) & (got == 0)] = 0
+    worst = np.argmax(np.where(np.isnan(error), INF, error))
+    assert error[worst] <= _cpu.functions()[name], (
+        f"{name}({x[worst]!r}) = {got[worst]!r}, exactly {exact[worst]!r}: {error[worst]:.4f} ulp"
+    )
+
+
+def neighbours(centres, dtype, reach):
+    """A row for each centre: it and the `reach` next numbers of the dtype below and above it, ascending."""
+    bits = np.asarray(centres, dtype).view("i4" if dtype == "float32" else "i8")
+    steps = np.arange(-reach, reach + 1, dtype=bits.dtype)
+    return np.sort((bits[:, None] + steps).view(dtype), axis=1)
+
+
+def range_switches(name, dtype):
+    """Where the range reduction goes from one whole number to the next."""
+    bias, digits = (127, 24) if dtype == "float32" else (1023, 53)
+    if name in ("exp", "sigmoid"):
+        return (np.arange(-bias - digits, bias) + 0.5) * np.log(2)
+    if name == "tanh":
+        ascending = (np.arange(29 if dtype == "float32" else 58) + 0.5) * np.log(2) / 2
+        return np.concatenate([-ascending, ascending])
+    powers = 2.0 ** np.arange(2 - bias, bias - 2)
+    if name == "log":
+        return np.concatenate([powers, np.sqrt(2) * powers])
+    moderate = powers[(powers > 1e-3) & (powers < 1e9)]
+    return np.concatenate([moderate - 1, np.sqrt(2) * moderate - 1, moderate])
+
+
+def special_points(dtype):
+    info = np.finfo(dtype)
+    positive = [0, 1, 2, 0.5, info.smallest_subnormal, 3 * info.smallest_subnormal, info.smallest_normal,
+                info.smallest_normal - info.smallest_subnormal, info.eps, 1 + info.eps, 88.7, 89, 103.9, 104, 709.7,
+                710, 745.1, 746, info.max, INF]  # fmt: skip
+    positive = np.array(positive, dtype)
+    return np.concatenate([positive, -positive, np.array([NAN], dtype)])
+
+
+def sample_points(name, dtype):
+    """Random, log-spaced and special points, and the neighbours of the function's range switches."""
+    rng = np.random.default_rng(1)
+    n = 1 << 14
+    small, large = (1e-44, 1e38) if dtype == "float32" else (1e-320, 1e308)
+    spread = np.exp(rng.uniform(np.log(small), np.log(large), n))
+    near_one = 1 + rng.uniform(-1, 1, n) * 2.0 ** -rng.integers(0, 53, n)
+    subnormal = np.finfo(dtype).smallest_normal * rng.uniform(0, 1, n)
+    evenly = [rng.uniform(-r, r, n) for r in (1, 2, 20, 100, 750)]
+    parts = [spread, -spread, near_one, -near_one, subnormal, -subnormal, *evenly]
+    with np.errstate(under="ignore"):
+        parts = [part.astype(dtype) for part in parts]
+    return np.concatenate([*parts, neighbours(range_switches(name, dtype), dtype, 5).ravel(), special_points(dtype)])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float32_error_stays_within_the_published_limit(name, isa):
+    # Every 211th of all 2^32 bit patterns; the scalar path is 50 times slower, so it takes every 16th of those.
+    # float64 NumPy is off by a few 2^-53, some 1e-8 of the unit measured in.
+    chunk, stride = 1 << 20, 211 if isa != "generic" else 211 * 16
+    for first in range(0, 1 << 32, chunk * stride):
+        pattern = np.arange(first, first + chunk * stride, stride, dtype=np.uint64)
+        x = pattern.astype(np.uint32).view(np.float32)  # beyond 2^32 it begins anew
+        with np.errstate(all="ignore"):
+            exact = EXACT[name](x.astype(np.float64))
+        assert_within_limit(name, x, apply(name, x, "float32"), exact, "float32")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_published_limit_holds_where_float32_errors_are_largest(name, isa):
+    x = np.array(WORST_FLOAT32[name], np.float32)
+    assert_within_limit(name, x, apply(name, x, "float32"), EXACT[name](x.astype(np.float64)), "float32")
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 60, reason="longdouble has no more digits than float64 here")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float64_error_stays_within_the_published_limit(name, isa):
+    # 80-bit numbers have 11 bits more than float64: the reference is off by a few 2^-11 of the unit measured in.
+    x = sample_points(name, "float64")
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(np.longdouble))
+        assert_within_limit(name, x, apply(name, x, "float64"), exact, "float64")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float64_error_stays_within_the_published_limit_against_mpmath(name, isa):
+    # For platforms whose longdouble is float64; few points, because mpmath takes some 20 microseconds for one.
+    mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
+    exact_function = {
+        "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)),
+        "log1p": lambda v: mpmath.log(1 + v),
+    }.get(name, getattr(mpmath, name, None))
+    points = sample_points(name, "float64")
+    points = points[np.isfinite(points) & (np.abs(points) < 700) & (np.abs(points) > 1e-30)]
+    if name.startswith("log"):
+        points = points[points > (0 if name == "log" else -1)]
+    x = np.random.default_rng(2).choice(points, 500)
+    with mpmath.workprec(200):  # log1p as log(1 + x) loses up to 100 bits of them
+        exact = [exact_function(mpmath.mpf(float(v))) for v in x]
+        rounded = np.array([float(v) for v in exact])
+        rest = np.array([float(v - r) for v, r in zip(exact, rounded.tolist())])
+    assert_within_limit(name, x, apply(name, x, "float64"), rounded, "float64", rest)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
+    x = sample_points(name, dtype)
+    assert same_bits(apply(name, x, dtype), on_generic(apply, name, x, dtype))
+
+
+@pytest.mark.parametrize(
+    "name, x, expected",
+    [
+        ("exp", [0.0, -0.0, INF, -INF], [1, 1, INF, 0.0]),
+        ("tanh", [0.0, -0.0, INF, -INF], [0.0, -0.0, 1, -1]),
+        ("sigmoid", [0.0, -0.0, INF, -INF], [0.5, 0.5, 1, 0.0]),
+        ("log", [1, 0.0, -0.0, INF, -INF, -1, -1e-40], [0.0, -INF, -INF, INF, NAN, NAN, NAN]),
+        ("log1p", [0.0, -0.0, -1, INF, -INF, -1.5, -2], [0.0, -0.0, -INF, INF, NAN, NAN, NAN]),
+    ],
+)
+def test_special_values(name, x, expected, isa, dtype):
+    assert same_bits(apply(name, x, dtype), np.array(expected, dtype))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_nan_gives_nan_in_its_own_place_only(name, isa, dtype):
+    x = np.full(16, 0.75, dtype)
+    clean = apply(name, x, dtype)
+    for place in range(16):
+        with_nan = x.copy()
+        with_nan[place] = NAN
+        got = apply(name, with_nan, dtype)
+        assert np.isnan(got[place])
+        assert same_bits(np.delete(got, place), np.delete(clean, place))
+
+
+@pytest.mark.parametrize("name", ["tanh", "log1p"])
+def test_subnormals_come_back_unchanged_where_the_slope_at_zero_is_one(name, isa, dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    x = np.array([tiny, 5 * tiny, np.finfo(dtype).smallest_normal - tiny], dtype)
+    assert same_bits(apply(name, x, dtype), x)
+    assert same_bits(apply(name, -x, dtype), -x)
+
+
+def test_results_below_the_normal_range_are_subnormal_and_then_zero(isa, dtype):
+    info = np.finfo(dtype)
+    lowest = np.log(float(info.smallest_subnormal))  # e^lowest is the smallest subnormal
+    x = np.array([np.log(float(info.smallest_normal)) - 2, lowest + 0.1, lowest - 1, -1e4], dtype)
+    got = apply("exp", x, dtype)
+    assert 0 < got[0] < info.smallest_normal
+    assert got[1] == info.smallest_subnormal
+    assert not got[2:].any()
+
+
+def test_exp_overflows_to_infinity_just_beyond_the_largest_number(isa, dtype):
+    largest = np.log(float(np.finfo(dtype).max))
+    got = apply("exp", [largest * (1 - 1e-6), largest * (1 + 1e-6), 1e4, np.finfo(dtype).max], dtype)
+    assert np.isfinite(got[0])
+    assert np.all(got[1:] == INF)
+
+
+def test_sigmoid_is_zero_where_its_exponential_overflows(isa, dtype):
+    x = np.array([-90 if dtype == "float32" else -711, -1e4, -np.finfo(dtype).max], dtype)
+    assert same_bits(apply("sigmoid", x, dtype), np.zeros(3, dtype))
+
+
+def test_tanh_is_odd_and_never_beyond_one(isa, dtype):
+    x = np.abs(sample_points("tanh", dtype))
+    got = apply("tanh", x, dtype)
+    assert same_bits(apply("tanh", -x, dtype), -got)
+    assert np.nanmax(got) == 1
+    assert np.nanmin(got) == 0
+
+
+def test_sigmoid_stays_between_zero_and_one(isa, dtype):
+    got = apply("sigmoid", sample_points("sigmoid", dtype), dtype)
+    assert np.nanmin(got) == 0
+    assert np.nanmax(got) == 1
+
+
+def test_exp_never_falls_near_its_range_switches(isa, dtype):
+    # tanh is left out: it does fall by an ulp or two in places, as its limit of 3 ulp allows.
+    x = neighbours(range_switches("exp", dtype), dtype, 50)
+    assert np.all(np.diff(apply("exp", x, dtype), axis=1) >= 0)
+
+
+def test_tanh_falls_by_no_more_than_its_error_limit(isa, dtype):
+    x = neighbours(range_switches("tanh", dtype), dtype, 200)
+    got = apply("tanh", x, dtype)
+    fall = -np.diff(got, axis=1) / np.spacing(np.abs(got[:, 1:]))
+    assert fall.max() <= _cpu.functions()["tanh"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_result_may_replace_the_argument(name, isa, dtype):
+    x = np.linspace(0.1, 5, 48).astype(dtype)
+    expected = apply(name, x, dtype)
+    _cpu.apply(name, x, x)
+    assert same_bits(x, expected)
+
+
+def test_argument_may_be_read_only_and_empty(isa, dtype):
+    x = np.ones(16, dtype)
+    x.flags.writeable = False
+    out = np.empty_like(x)
+    _cpu.apply("exp", x, out)
+    assert same_bits(out, apply("exp", np.ones(16), dtype))
+    _cpu.apply("exp", np.empty(0, dtype), np.empty(0, dtype))
+
+
+def test_lengths_must_be_equal_multiples_of_16(dtype):
+    for lengths in ((16, 32), (8, 8), (17, 17)):
+        with pytest.raises(ValueError, match=f"multiple of 16; got {lengths[0]} and {lengths[1]}"):
+            _cpu.apply("exp", np.ones(lengths[0], dtype), np.ones(lengths[1], dtype))
+
+
+def test_unknown_function_suggests_the_nearest():
+    with pytest.raises(ValueError, match="unknown function 'expp'; did you mean 'exp'") as error:
+        _cpu.apply("expp", np.ones(16), np.ones(16))
+    for name in FUNCTIONS:
+        assert name in str(error.value)

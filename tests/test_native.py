@@ -1,0 +1,143 @@
+"""The kernels by themselves: native/compare_paths.c, built and run by every compiler and for every processor at hand.
+
+Each build must come without a warning, find every instruction set equal to the scalar path bit by bit, and print the
+same hash of all results as the others. What is not installed is skipped.
+"""
+
+import functools
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC")
+
+root = Path(__file__).resolve().parent.parent
+kernels = root / "cnn_core" / "kernels"
+program = root / "tests" / "native" / "compare_paths.c"
+# The flags of the library itself: they decide about the bits.
+flags = re.search(r'flags = "(.+)"', (root / "setup.py").read_text()).group(1).split()
+strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-DSANITIZED"]
+
+
+class Build(NamedTuple):
+    compiler: list
+    flags: list = []
+    emulator: list = []
+
+
+host = shlex.split(sysconfig.get_config_var("CC") or "cc")
+if not shutil.which(host[0]):
+    host = ["cc"]
+builds = {
+    "host": Build(host),
+    "clang": Build(["clang"]),
+    "arm64": Build(["aarch64-linux-gnu-gcc"], ["-static"], ["qemu-aarch64"]),
+    "host-sanitized": Build(host, sanitizers),
+    "clang-sanitized": Build(["clang"], sanitizers),
+}
+
+
+def run(*command):
+    # Looking for leaks needs rights that containers do not give; the kernels own no memory.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+
+
+def need_sanitizers(compiler, directory):
+    probe = directory / "probe"
+    source = directory / "probe.c"
+    source.write_text("int main(void) { return 0; }\n")
+    if run(*compiler, *sanitizers, source, "-o", probe).returncode or run(probe).returncode:
+        pytest.skip(f"{compiler[0]} has no address and undefined behaviour sanitizers that run here")
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory):
+    """Name of a build to the directory that holds its objects; each is compiled once."""
+
+    @functools.cache
+    def compiled(name):
+        build = builds[name]
+        need(build.compiler[0], *build.emulator)
+        directory = tmp_path_factory.mktemp(name)
+        if build.flags is sanitizers:
+            need_sanitizers(build.compiler, directory)
+
+        def compile_one(source):
+            target = directory / f"{source.stem}.o"
+            result = run(*build.compiler, *flags, *strict, *build.flags, f"-I{kernels}", "-c", source, "-o", target)
+            assert result.returncode == 0, result.stderr
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(compile_one, [program, *sorted(kernels.glob("*.c"))]))
+        return directory
+
+    return compiled
+
+
+@pytest.fixture(scope="module")
+def outcome(objects):
+    """Name of a build to what its program printed and its exit status; each is run once."""
+
+    @functools.cache
+    def ran(name):
+        build, directory = builds[name], objects(name)
+        linked = run(*build.compiler, *build.flags, *sorted(directory.glob("*.o")), "-lm", "-o", directory / "compare")
+        assert linked.returncode == 0, linked.stderr
+        return run(*build.emulator, directory / "compare")
+
+    return ran
+
+
+def hash_of(result):
+    return re.search(r"^hash ([0-9a-f]{16})$", result.stdout, re.MULTILINE).group(1)
+
+
+@pytest.mark.parametrize("name", builds)
+def test_every_instruction_set_gives_the_bits_of_the_scalar_path(outcome, name):
+    result = outcome(name)
+    assert result.returncode == 0, result.stdout + result.stderr
+    compared = re.findall(r"^(\w+) (float\d\d): (\d+) comparisons, 0 failures$", result.stdout, re.MULTILINE)
+    assert [(isa, dtype) for isa, dtype, _ in compared[-2:]] == [("generic", "float32"), ("generic", "float64")]
+    assert len({count for _, dtype, count in compared if dtype == "float32"}) == 1
+    assert all(int(count) > 1_000_000 for *_, count in compared)
+    if name == "arm64":
+        assert compared[0][0] == "neon"
+
+
+@pytest.mark.parametrize("name", [name for name in builds if name != "host"])
+def test_compilers_and_processors_agree_on_the_bits(outcome, name):
+    assert hash_of(outcome(name)) == hash_of(outcome("host"))
+
+
+def test_avx_stays_in_its_own_objects(objects):
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        pytest.skip(f"AVX is of x86-64, this is {platform.machine()}")
+    need("objdump")
+
+    def avx(stem):
+        """The registers and VEX instructions that only a processor with AVX has."""
+        listing = run("objdump", "-d", "--no-show-raw-insn", objects("host") / f"{stem}.o")
+        assert listing.returncode == 0, listing.stderr
+        return set(re.findall(r"[yz]mm\d+|\tv[a-z]\w+", listing.stdout))
+
+    assert "ymm0" in avx("avx2_f32") and "zmm0" in avx("avx512_f32")  # the search finds what there is
+    for stem in ("generic_f32", "generic_f64", "dispatch"):
+        assert not avx(stem)

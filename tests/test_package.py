@@ -1,0 +1,58 @@
+"""The package as a whole: what importing it costs, the command line, the data it brings."""
+
+import subprocess
+import sys
+from importlib.metadata import requires, version
+
+import numpy as np
+import pytest
+
+import cnn_core
+from cnn_core.__main__ import main
+from cnn_core.datasets import load_digits
+
+
+def python(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+
+
+def test_numpy_is_the_only_dependency_at_run_time():
+    assert [r for r in requires("cnn-core") if "extra ==" not in r] == ["numpy>=1.26"]
+    loaded = python("import sys, cnn_core; print(*sys.modules)").split()
+    assert not {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util"} & set(loaded)
+
+
+def test_version_is_that_of_the_distribution():
+    assert cnn_core.__version__ == version("cnn-core")
+
+
+def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
+    for folder in (tmp_path, request.config.rootpath):
+        python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+
+
+def test_digits_are_those_of_uci():
+    X, y = load_digits()
+    assert X.shape == (1797, 64) and X.dtype == np.float32 and set(np.unique(X)) <= set(range(17))
+    assert y.shape == (1797,) and np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert int(X.sum()) == 561718
+
+
+def test_demo_trains_tests_and_says_where_the_time_went(capsys):
+    assert main(["demo", "--epochs", "20"]) == 0
+    out = capsys.readouterr().out
+    assert "epoch 20/20" in out and "Test accuracy 9" in out
+    for phase in cnn_core._backprop.phases:
+        assert phase in out
+
+
+def test_demo_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True)
+    assert done.returncode == 0 and "Test accuracy" in done.stdout and done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo", "--epochs", "0"], ["dmeo"]])
+def test_wrong_commands_exit_with_2_and_a_hint(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2 and "usage:" in capsys.readouterr().err

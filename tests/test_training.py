@@ -1,0 +1,262 @@
+"""Training runs: the same bits on every path, the optimizers' rules, and what an epoch promises."""
+
+import hashlib
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from cnn_core._backprop import Backprop, Network, phases
+from cnn_core._random import permutation, uniform
+from cnn_core._training import Rows, Training, optimizer_names, optimizer_settings
+
+LOSS = "sparse_categorical_crossentropy"
+SETTINGS = {
+    "sgd": dict(learning_rate=0.05, momentum=0.9, nesterov=1),
+    "adam": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8),
+}
+
+
+def numbers(seed, *shape, dtype="float64"):
+    return (2 * uniform(seed, 0, int(np.prod(shape))) - 1).reshape(shape).astype(dtype)
+
+
+def digest(*arrays):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
+
+
+def make_run(dtype, optimizer="adam", widths=(30, 64, 32, 3), activations=("relu", "tanh", "softmax"), batch=32,
+             loss=LOSS, seed=7, **options):
+    network = Network(widths, activations, dtype)
+    network.set_flat(numbers(1, network.flat().size) * 0.3)
+    return Training(Backprop(network, loss, batch), optimizer, SETTINGS[optimizer], seed, **options)
+
+
+def make_rows(dtype, rows=640, n_in=30, n_classes=3):
+    labels = ((uniform(3, 0, rows) * n_classes).astype(np.int32)[:, None])
+    return Rows(numbers(2, rows, n_in, dtype=dtype)), None, Rows(labels)
+
+
+# 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change of the promise.
+GOLDEN = {
+    ("float32", "adam"): "864a7a1e1d69dd6c",
+    ("float32", "sgd"): "e874a2ef0e7741d6",
+    ("float64", "adam"): "d0e6bc79ca3f3afd",
+    ("float64", "sgd"): "2c4abc668437c3ce",
+}
+
+
+@pytest.mark.parametrize("optimizer", optimizer_names())
+def test_twenty_steps_give_one_hash_on_every_path(optimizer, isa, dtype):
+    run = make_run(dtype, optimizer)
+    run.epoch(*make_rows(dtype))
+    assert run.steps == 20
+    assert digest(run.backprop.network.flat(), *run.slots) == GOLDEN[dtype, optimizer]
+
+
+@pytest.mark.parametrize("split", [1, 7, 48, 257])
+def test_predictions_do_not_depend_on_how_rows_are_split(split, isa, dtype):
+    network = make_run(dtype).backprop.network
+    X = numbers(4, 257, 30, dtype=dtype)
+    parts = np.concatenate([network.forward(X[i : i + split]) for i in range(0, 257, split)])
+    assert parts.tobytes() == network.forward(X).tobytes()
+
+
+def numpy_step(name, h, t, w, g, slots):
+    """One step in float64, as the papers write it."""
+    if name == "sgd":
+        slots[0] = h["momentum"] * slots[0] - h["learning_rate"] * g
+        return w + (h["momentum"] * slots[0] - h["learning_rate"] * g if h["nesterov"] else slots[0])
+    slots[0] = h["beta1"] * slots[0] + (1 - h["beta1"]) * g
+    slots[1] = h["beta2"] * slots[1] + (1 - h["beta2"]) * g * g
+    m, v = slots[0] / (1 - h["beta1"] ** t), slots[1] / (1 - h["beta2"] ** t)
+    return w - h["learning_rate"] * m / (np.sqrt(v) + h["epsilon"])
+
+
+@pytest.mark.parametrize("optimizer, changed", [("sgd", dict(nesterov=0)), ("sgd", dict(momentum=0)), ("sgd", {}),
+                                                ("adam", {}), ("adam", dict(beta1=0.5, beta2=0.9))])
+def test_steps_follow_the_papers(optimizer, changed, isa):
+    h = SETTINGS[optimizer] | changed
+    network = Network((6, 20, 3), ("tanh", "softmax"), "float64")
+    network.set_flat(numbers(1, network.flat().size))
+    run = Training(Backprop(network, LOSS, 8), optimizer, h)
+    X, _, labels = make_rows("float64", 64, 6)
+    other = Backprop(network.copy(), LOSS, 8)
+    w, slots = network.flat(), [np.zeros(network.flat().size) for _ in run.slots]
+    for t in range(1, 9):
+        rows = slice(8 * (t - 1), 8 * t)
+        other.network.set_flat(w)
+        _, g = other.loss_and_gradient(X.array[rows], labels.array[rows, 0])
+        w = numpy_step(optimizer, h, t, w, g, slots)
+    run.epoch(X, None, labels, shuffled=False)
+    np.testing.assert_allclose(network.flat(), w, rtol=1e-12, atol=1e-14)
+
+
+def test_all_parameters_move_together_after_all_gradients_stand(isa):
+    # One SGD step moves every layer by the gradient at the old weights; a layer updated early would change the delta
+    # of those below.
+    run = make_run("float64", "sgd", batch=640)
+    network = run.backprop.network
+    before = network.flat()
+    X, _, labels = make_rows("float64")
+    _, gradient = Backprop(network.copy(), LOSS, 640).loss_and_gradient(X.array, labels.array[:, 0])
+    run.epoch(X, None, labels, shuffled=False)
+    step = SETTINGS["sgd"]["learning_rate"] * (1 + SETTINGS["sgd"]["momentum"])
+    np.testing.assert_allclose(network.flat(), before - step * gradient, rtol=0, atol=1e-15)
+
+
+def test_epochs_visit_the_rows_in_the_order_of_the_permutation():
+    X, _, labels = make_rows("float32", 100)
+    shuffled, ordered = make_run("float32"), make_run("float32")
+    for epoch in range(3):
+        shuffled.epoch(X, None, labels)
+        ordered.epoch(X, None, labels, order=permutation(7, epoch, 100))
+    assert digest(shuffled.backprop.network.parameters) == digest(ordered.backprop.network.parameters)
+
+
+def test_seeds_change_the_order_and_nothing_else():
+    X, _, labels = make_rows("float32", 100)
+    runs = [make_run("float32", seed=seed) for seed in (7, 7, 8)]
+    for run in runs:
+        run.epoch(X, None, labels)
+    first, again, other = (digest(run.backprop.network.parameters) for run in runs)
+    assert first == again != other
+
+
+@pytest.mark.parametrize("batch", [1, 3, 32, 100, 640])
+def test_batches_of_every_size_learn(batch, isa):
+    X, _, labels = make_rows("float32", 100)
+    easy = Rows((X.array[:, :1] > 0).astype(np.int32))
+    run = make_run("float32", batch=batch)
+    losses = [run.epoch(X, None, easy)[0] for _ in range(20)]
+    assert run.steps == 20 * -(-100 // batch)
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_metrics_of_an_epoch_are_those_of_its_rows(isa, dtype):
+    # With a learning rate too small to move a weight, training rows are judged as evaluation judges them.
+    still = dict(SETTINGS["sgd"], learning_rate=1e-300)
+    X, _, labels = make_rows(dtype)
+    network = make_run(dtype).backprop.network
+    run = Training(Backprop(network, LOSS, 32), "sgd", still, 7)
+    loss, accuracy = run.epoch(X, None, labels, shuffled=False)
+    assert (loss, accuracy) == run.evaluate(X, None, labels)
+    a = network.forward(X.array)
+    assert accuracy == np.mean(a.argmax(axis=1) == labels.array[:, 0])
+    expected = -np.log(a[np.arange(640), labels.array[:, 0]].astype("float64")).mean()
+    assert loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_regression_reports_squared_residuals_of_each_output(isa, dtype):
+    y = Rows(numbers(8, 640, 3, dtype=dtype))
+    run = make_run(dtype, activations=("relu", "tanh", "identity"), loss="mse")
+    X, _, _ = make_rows(dtype)
+    loss, residuals = run.evaluate(X, y, None)
+    error = run.backprop.network.forward(X.array).astype("float64") - y.array
+    np.testing.assert_allclose(residuals, (error**2).sum(axis=0), rtol=1e-12)
+    assert loss == pytest.approx(0.5 * residuals.sum() / 640, rel=1e-6)
+
+
+def test_evaluation_changes_nothing():
+    X, _, labels = make_rows("float32")
+    run = make_run("float32")
+    before = digest(run.backprop.network.parameters, *run.slots)
+    run.evaluate(X, None, labels)
+    assert before == digest(run.backprop.network.parameters, *run.slots) and run.steps == 0
+
+
+def test_read_only_rows_are_trained_from_where_they_stand():
+    X, _, labels = make_rows("float32")
+    X.array.flags.writeable = labels.array.flags.writeable = False
+    source = Rows(X.array)
+    assert source.array is X.array
+    make_run("float32").epoch(source, None, Rows(labels.array))
+
+
+def test_subnormals_are_flushed_inside_an_epoch_and_nowhere_else(isa):
+    # A weight without gradient, in Adam with a subnormal moment: inside, it is zero.
+    run = make_run("float32", activations=("relu", "relu", "softmax"))
+    X, _, labels = make_rows("float32")
+    for slot in run.slots:
+        slot[:] = 1e-40
+    run.epoch(X, None, labels)
+    assert not any(((slot != 0) & (np.abs(slot) < np.finfo("float32").tiny)).any() for slot in run.slots)
+    assert np.float32(1e-39) * np.float32(0.5) > 0
+
+
+def test_phases_are_measured_only_when_asked_for():
+    X, _, labels = make_rows("float32")
+    silent, timed = make_run("float32"), make_run("float32", timing=True)
+    silent.epoch(X, None, labels)
+    timed.epoch(X, None, labels)
+    assert set(silent.seconds) == set(phases) and not any(silent.seconds.values())
+    assert all(seconds > 0 for seconds in timed.seconds.values())
+    assert digest(silent.backprop.network.parameters) == digest(timed.backprop.network.parameters)
+
+
+def test_an_epoch_is_interrupted_by_ctrl_c_and_the_processor_is_left_as_it_was():
+    # An epoch of a minute or more, one signal after 0.2 s.
+    network = Network((512, 1024, 1024, 3), ("relu", "relu", "softmax"))
+    run = Training(Backprop(network, LOSS, 32), "adam", SETTINGS["adam"])
+    X = Rows(np.zeros((200_000, 512), "float32"))
+    labels = Rows(np.zeros((200_000, 1), np.int32))
+    timer = threading.Timer(0.2, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.epoch(X, None, labels)
+    timer.join()
+    assert 0 < run.steps < 200_000 // 32 and run.epochs == 0
+    assert np.float32(1e-39) * np.float32(0.5) > 0
+
+
+def test_epochs_run_without_the_gil():
+    # Another thread counts while an epoch runs; with the GIL held it could not.
+    run = make_run("float32", widths=(30, 512, 512, 3))
+    X, _, labels = make_rows("float32", 40_000)
+    ticks, done = [], threading.Event()
+    started = threading.Event()
+
+    def count():
+        while not done.is_set():
+            ticks.append(1)
+            started.set()
+            done.wait(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    started.wait()
+    before = len(ticks)
+    run.epoch(X, None, labels)
+    during = len(ticks) - before
+    done.set()
+    thread.join()
+    assert during > 3
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (lambda X, y, l: (Rows(X.array[:, :29].copy()), y, l), "30 columns of float32, got 29"),
+    (lambda X, y, l: (Rows(X.array.astype("float64")), y, l), "float32, got 30 of float64"),
+    (lambda X, y, l: (X, y, None), "needs labels"),
+    (lambda X, y, l: (X, y, Rows(l.array[:5])), r"shape \(640, 1\)"),
+    (lambda X, y, l: (X, y, Rows(l.array + 1)), "labels must lie in 0 to 2, got 1 to 3"),
+    (lambda X, y, l: (Rows(X.array[:0]), y, Rows(l.array[:0])), "at least one row"),
+])
+def test_rows_that_do_not_fit_are_clear_errors(arguments, message):
+    run = make_run("float32")
+    before = digest(run.backprop.network.parameters)
+    with pytest.raises(ValueError, match=message):
+        run.epoch(*arguments(*make_rows("float32")))
+    assert before == digest(run.backprop.network.parameters)
+
+
+def test_an_order_outside_the_rows_is_a_clear_error():
+    with pytest.raises(ValueError, match="0 to 639"):
+        make_run("float32").epoch(*make_rows("float32"), order=np.array([0, 640]))
+
+
+def test_settings_must_be_those_of_the_optimizer():
+    with pytest.raises(ValueError, match="adam works with learning_rate, beta1"):
+        Training(Backprop(Network((3, 2), ("identity",)), "mse", 4), "adam", {"learning_rate": 0.1})
+    assert {name: set(SETTINGS[name]) for name in optimizer_names()} == {
+        name: set(optimizer_settings(name)) for name in optimizer_names()}
