@@ -467,13 +467,11 @@ cdef class Backprop:
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
         X = np.asarray(X, network.dtype)
-        y = np.asarray(y, np.int32 if self.sparse else network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
-        if y.shape != ((rows,) + (() if self.sparse else (last.n_out,))):
-            raise ValueError(f"y of shape {y.shape} does not go with the loss {self.loss!r} and {last.n_out} outputs")
-        if self.sparse and not 0 <= y.min() <= y.max() < last.n_out:
-            raise ValueError(f"class indices must lie in 0 to {last.n_out - 1}, got {y.min()} to {y.max()}")
+        y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
+        if not self.sparse and y.shape != (rows, last.n_out):
+            raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
         _fill(self.x, self.ld_x, X)
         if self.sparse:
             _fill(<char *>self.label, 1, y[:, None])

@@ -1,6 +1,5 @@
 """Which instruction set computes: the one place that holds the tables of native routines."""
 
-import difflib
 import os
 
 from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
@@ -87,6 +86,8 @@ def choose(str kind not None, name, tuple names not None):
         raise TypeError(f"{kind} must be a name, got {name!r}; choose from {', '.join(names)}")
     if name in names:
         return names.index(name)
+    import difflib  # a millisecond that no working program needs to pay at import
+
     close = difflib.get_close_matches(name, names, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     raise ValueError(f"unknown {kind} {name!r}{hint} choose from {', '.join(names)}")

@@ -40,6 +40,37 @@ def table():
     return found
 
 
+def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
+    """Class indices as the kernels take them.
+
+    Parameters
+    ----------
+    name : str
+        The loss, for messages.
+    y : array-like of whole numbers, shape (rows,)
+    rows, n_classes : int
+
+    Returns
+    -------
+    ndarray of int32, shape (rows,)
+
+    Raises
+    ------
+    TypeError
+        If y holds anything but whole numbers.
+    ValueError
+        For another shape, and for an index outside 0 to n_classes - 1.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind not in "iub":
+        raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; got y of {y.dtype}")
+    if y.shape != (rows,):
+        raise ValueError(f"y must have shape {(rows,)} for the loss {name!r}, got {y.shape}")
+    if rows and not 0 <= y.min() <= y.max() < n_classes:
+        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to {n_classes - 1}")
+    return np.ascontiguousarray(y, np.int32)
+
+
 def loss(name, const real[:, ::1] out not None, y, scale=None):
     """Cost of each row, and the error it sends back.
 
@@ -68,15 +99,14 @@ def loss(name, const real[:, ::1] out not None, y, scale=None):
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
     dtype = np.asarray(out).dtype
-    shape = (rows,) + (() if f.sparse else (width,))
-    y = np.ascontiguousarray(y, np.int32 if f.sparse else dtype)
-    if y.shape != shape:
-        raise ValueError(f"y must have shape {shape} for the loss {name!r}, got {y.shape}")
-    if f.sparse and rows and not 0 <= y.min() <= y.max() < width:
-        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to {width - 1}")
+    if f.sparse:
+        label = y = class_indices(name, y, rows, width)
+    else:
+        y = np.ascontiguousarray(y, dtype)
+        if y.shape != (rows, width):
+            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, got {y.shape}")
     o, t, delta = (aligned_zeros((rows, ld), dtype) for _ in range(3))
     weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
-    label = y if f.sparse else np.empty(0, np.int32)
     np.asarray(o)[:, :width] = out
     np.asarray(weight)[:] = 1 if scale is None else scale
     if not f.sparse:

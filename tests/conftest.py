@@ -9,13 +9,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 try:
-    from cnn_core import _cpu
-except ImportError as error:
-    # The source folder of the native core has the package's name; without an installed package Python finds that
+    import cnn_core._cpu as _cpu
+except ModuleNotFoundError as error:
+    # The source folder of the native core has the package's name; where no package is installed, Python may find that
     # folder, which holds no modules. Any other failure of the import says itself what is wrong.
-    if "_cpu" in str(error) or "'cnn_core'" in str(error):
-        pytest.exit("cnn_core is not installed: run pip install", returncode=pytest.ExitCode.USAGE_ERROR)
-    raise
+    if error.name not in ("cnn_core", "cnn_core._cpu"):
+        raise
+    pytest.exit("cnn_core is not installed: run pip install", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(params=_cpu.instruction_sets())

@@ -177,7 +177,8 @@ def cost(x, y, weights, biases, activations, loss):
 
 
 def backpropagation(x, y, weights, biases, activations, loss):
-    """delta^L = dC/da^L f'(z^L), delta^l = ((W^(l+1))^T delta^(l+1)) f'(z^l), dW^l = delta^l (a^(l-1))^T, db^l = delta^l.
+    """delta^L = dC/da^L f'(z^L), delta^l = ((W^(l+1))^T delta^(l+1)) f'(z^l), dW^l = delta^l (a^(l-1))^T and
+    db^l = delta^l.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import pytest
 
 from cnn_core import _activations, _backprop, _losses
 from cnn_core._backprop import Backprop, Network
-from cnn_core._cpu import instruction_sets, use_instruction_set
+from cnn_core._cpu import use_instruction_set
 from cnn_core._random import uniform
 
 WIDTHS = [(1, 1), (3, 2), (5, 7, 3), (15, 16, 17), (33, 8, 1, 4), (16, 31, 33, 9), (40, 130, 10)]
@@ -203,7 +203,8 @@ def test_two_linear_layers_are_one_linear_map(isa):
     (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 2), "f")), r"\(rows, 3\)"),
     (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 3))), "float32"),
     (lambda: Backprop(Network((3, 2), ("relu",)), "mes", 4), "did you mean 'mse'"),
-    (lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4), "needs the output activation 'softmax'"),
+    (lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4),
+     "needs the output activation 'softmax'"),
     (lambda: Backprop(Network((3, 2), ("relu",)), "mse", 4).loss_and_gradient(np.zeros((5, 3)), np.zeros((5, 2))),
      "1 to 4 rows"),
 ])

@@ -129,6 +129,7 @@ def test_published_limit_holds_where_float32_errors_are_largest(name, isa):
 def test_float64_error_stays_within_the_published_limit(name, isa):
     # 80-bit numbers have 11 bits more than float64: the reference is off by a few 2^-11 of the unit measured in.
     x = sample_points(name, "float64")
+    x = x[np.isfinite(x)]
     with np.errstate(all="ignore"):
         exact = EXACT[name](x.astype(np.longdouble))
         assert_within_limit(name, x, apply(name, x, "float64"), exact, "float64")
@@ -160,18 +161,18 @@ def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
     assert same_bits(apply(name, x, dtype), on_generic(apply, name, x, dtype))
 
 
-@pytest.mark.parametrize(
-    "name, x, expected",
-    [
-        ("exp", [0.0, -0.0, INF, -INF], [1, 1, INF, 0.0]),
-        ("tanh", [0.0, -0.0, INF, -INF], [0.0, -0.0, 1, -1]),
-        ("sigmoid", [0.0, -0.0, INF, -INF], [0.5, 0.5, 1, 0.0]),
-        ("log", [1, 0.0, -0.0, INF, -INF, -1, -1e-40], [0.0, -INF, -INF, INF, NAN, NAN, NAN]),
-        ("log1p", [0.0, -0.0, -1, INF, -INF, -1.5, -2], [0.0, -0.0, -INF, INF, NAN, NAN, NAN]),
-    ],
-)
-def test_special_values(name, x, expected, isa, dtype):
-    assert same_bits(apply(name, x, dtype), np.array(expected, dtype))
+SPECIAL_VALUES = {
+    "exp": {"0": 1, "-0": 1, "inf": INF, "-inf": 0},
+    "tanh": {"0": 0, "-0": -0.0, "inf": 1, "-inf": -1},
+    "sigmoid": {"0": 0.5, "-0": 0.5, "inf": 1, "-inf": 0},
+    "log": {"1": 0, "0": -INF, "-0": -INF, "inf": INF, "-inf": NAN, "-1": NAN, "-1e-40": NAN},
+    "log1p": {"0": 0, "-0": -0.0, "-1": -INF, "inf": INF, "-inf": NAN, "-1.5": NAN, "-2": NAN},
+}
+
+
+@pytest.mark.parametrize("name, x", [(name, x) for name in FUNCTIONS for x in SPECIAL_VALUES[name]])
+def test_special_values(name, x, isa, dtype):
+    assert same_bits(apply(name, [float(x)], dtype), np.array([SPECIAL_VALUES[name][x]], dtype))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,8 +1,12 @@
 """The package as a whole: what importing it costs, the command line, the data it brings."""
 
+import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from importlib.metadata import requires, version
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -29,6 +33,23 @@ def test_version_is_that_of_the_distribution():
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
         python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+
+
+@pytest.mark.parametrize("name", ["_cpu", "_linalg", "_activations", "_losses", "_random", "_backprop", "_training"])
+def test_stubs_name_what_the_compiled_modules_have(name):
+    module = importlib.import_module(f"cnn_core.{name}")
+    stub = ast.parse((files("cnn_core") / f"{name}.pyi").read_text())
+    stubs = {node.name: node for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    own = {key: value for key, value in vars(module).items()
+           if getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")}
+    assert set(stubs) == set(own)
+    for key, node in stubs.items():
+        if isinstance(node, ast.ClassDef):
+            members = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+            members |= {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+            assert members - {"__init__"} == {member for member in dir(own[key]) if not member.startswith("_")}
+        else:
+            assert [a.arg for a in node.args.args] == list(inspect.signature(own[key]).parameters)
 
 
 def test_digits_are_those_of_uci():

@@ -40,8 +40,8 @@ def make_rows(dtype, rows=640, n_in=30, n_classes=3):
 
 # 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change of the promise.
 GOLDEN = {
-    ("float32", "adam"): "864a7a1e1d69dd6c",
-    ("float32", "sgd"): "e874a2ef0e7741d6",
+    ("float32", "adam"): "158228314eba2203",
+    ("float32", "sgd"): "aeefbd13eda20d2c",
     ("float64", "adam"): "d0e6bc79ca3f3afd",
     ("float64", "sgd"): "2c4abc668437c3ce",
 }

@@ -67,7 +67,7 @@ def check_X(X, dtype, n_features=None, name="X"):
     """Inputs as a C-contiguous array of `dtype`, shape (rows, features); not copied where it is one already."""
     array = as_numbers(name, X)
     if array.ndim != 2:
-        hint = f": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
+        hint = ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
         raise ValueError(f"{name} must have two dimensions (rows, features), got shape {array.shape}{hint}")
     if 0 in array.shape:
         raise ValueError(f"{name} must have at least one row and one feature, got shape {array.shape}")

@@ -11,7 +11,7 @@ from cnn_core import _activations, _losses
 from cnn_core._backprop import Backprop, Network
 from cnn_core._cpu import choose
 from cnn_core._training import Rows, Training
-from cnn_core._validation import (as_numbers, check_names, check_rows, check_targets, check_X, encode_labels,
+from cnn_core._validation import (check_names, check_rows, check_targets, check_X, encode_labels,
                                   feature_names)
 from cnn_core.exceptions import DivergenceWarning, NotFittedError
 from cnn_core.initializers import initialize
@@ -265,13 +265,13 @@ class MLP:
         if isinstance(state, np.random.Generator):
             return int(state.integers(1 << 64, dtype=np.uint64))
         if isinstance(state, np.random.RandomState):
-            return int(state.randint(0, 1 << 32, dtype=np.uint64)) << 32 | int(state.randint(0, 1 << 32, dtype=np.uint64))
+            return int.from_bytes(state.bytes(8), "little")
         return int(np.random.SeedSequence(None if state is None else int(state)).generate_state(1, np.uint64)[0])
 
     # What the outputs mean
 
     def _plan(self, y):
-        """Decide task, loss and output for targets y."""
+        """Decide task, loss and output for targets y. Returns the plan, and y's class indices if they were needed."""
         array = np.asarray(y)
         columns = array.shape[1] if array.ndim == 2 else 1
         one_hot = self.loss == "categorical_crossentropy" and columns > 1
@@ -283,14 +283,14 @@ class MLP:
             if "categorical" in loss:
                 raise ValueError(f"the loss {loss!r} is for classification, but task is 'regression'")
             output = self._output(loss, "identity")
-            return _Plan(task, loss, output, columns, flat=array.ndim == 1)
+            return _Plan(task, loss, output, columns, flat=array.ndim == 1), None
         if one_hot:
-            return _Plan(task, self.loss, self._output(self.loss, "softmax"), columns, np.arange(columns))
+            return _Plan(task, self.loss, self._output(self.loss, "softmax"), columns, np.arange(columns)), None
         if columns > 1:
             raise ValueError(f"y has shape {array.shape}; classification takes one label a row, or rows of class "
                              "probabilities with loss='categorical_crossentropy'; task='regression' takes several "
                              "outputs")
-        classes, _ = encode_labels(y)
+        classes, labels = encode_labels(y)
         binary = len(classes) == 2
         loss = self.loss
         if loss == "auto":
@@ -300,7 +300,8 @@ class MLP:
             raise ValueError(f"the loss 'binary_crossentropy' is for two classes, y has {len(classes)}; "
                              "choose 'sparse_categorical_crossentropy'")
         output = self._output(loss, "sigmoid" if binary else "softmax")
-        return _Plan(task, loss, output, 1 if binary and output != "softmax" else len(classes), classes)
+        n_outputs = 1 if binary and output != "softmax" else len(classes)
+        return _Plan(task, loss, output, n_outputs, classes), labels
 
     def _output(self, loss, default):
         """The output activation: the one the loss takes in, or what was asked for, or the task's default."""
@@ -309,10 +310,10 @@ class MLP:
             raise ValueError(f"the loss {loss!r} needs output {needed!r}, got {self.output!r}")
         return needed or (default if self.output == "auto" else self.output)
 
-    def _data(self, plan, X, y, name="y"):
-        """Targets in the form that the loss wants, beside X."""
+    def _data(self, plan, X, y, labels=None, name="y"):
+        """Targets in the form that the loss wants, beside X; `labels` where y's class indices are known already."""
         dtype = np.dtype(self.dtype)
-        labels = spread = None
+        spread = None
         if plan.classes is None:
             low, high = _LOSS_DOMAIN.get(plan.loss, (None, None))
             targets = check_targets(y, dtype, plan.n_outputs, low, high, plan.loss, name)
@@ -325,7 +326,7 @@ class MLP:
                                  "probabilities must sum to 1")
             labels = targets.argmax(axis=1).astype(np.int32)
         else:
-            labels = encode_labels(y, plan.classes, name)[1]
+            labels = encode_labels(y, plan.classes, name)[1] if labels is None else labels
             if _losses.table()[plan.loss][1]:
                 targets = None
             elif plan.n_outputs == 1:
@@ -369,8 +370,8 @@ class MLP:
         self._check_parameters()
         names = feature_names(X)
         X = check_X(X, self.dtype)
-        plan = self._plan(y)
-        data = self._data(plan, X, y)
+        plan, labels = self._plan(y)
+        data = self._data(plan, X, y, labels)
         judged = None
         if validation_data is not None:
             try:
@@ -379,7 +380,7 @@ class MLP:
                 raise ValueError("validation_data must be a pair (X, y)") from None
             check_names(X_val, names, "validation_data's X")
             X_val = check_X(X_val, self.dtype, X.shape[1], "validation_data's X")
-            judged = self._data(plan, X_val, y_val, "validation_data's y")
+            judged = self._data(plan, X_val, y_val, name="validation_data's y")
 
         network = Network((X.shape[1], *self._hidden_widths(), plan.n_outputs),
                           (*self._hidden_activations(), plan.output), self.dtype)
@@ -444,7 +445,8 @@ class MLP:
         metric = "accuracy" if plan.classes is not None else "R2"
         words = {"loss": "loss", "metric": metric, "val_loss": "val_loss", "val_metric": f"val_{metric}"}
         values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
-        print(f"epoch {epoch + 1:{len(str(self.epochs))}d}/{self.epochs}  {values}  {entry['seconds'] * 1e3:.1f} ms", flush=True)
+        number = f"{epoch + 1:{len(str(self.epochs))}d}/{self.epochs}"
+        print(f"epoch {number}  {values}  {entry['seconds'] * 1e3:.1f} ms", flush=True)
 
     # Predicting
 

@@ -1,0 +1,13 @@
+from typing import TypeVar
+
+from numpy import float32, float64, int32
+from numpy.typing import ArrayLike, NDArray
+
+_Real = TypeVar("_Real", float32, float64)
+
+def names() -> tuple[str, ...]: ...
+def table() -> dict[str, tuple[str | None, bool]]: ...
+def class_indices(name: str, y: ArrayLike, rows: int, n_classes: int) -> NDArray[int32]: ...
+def loss(
+    name: str, out: NDArray[_Real], y: ArrayLike, scale: ArrayLike | None = None
+) -> tuple[NDArray[_Real], NDArray[_Real]]: ...

@@ -1,0 +1,234 @@
+"""Losses and the errors they send back: against the equations, against finite differences, and to the bit between
+all paths."""
+
+import numpy as np
+import pytest
+import reference_numpy as reference
+from cnn_core._losses import loss, names, table
+from reference_numpy import same_bits
+
+NAMES = names()
+SPARSE = "sparse_categorical_crossentropy"
+CROSS_ENTROPIES = ("binary_crossentropy", "categorical_crossentropy", SPARSE)
+
+
+def shapes(dtype):
+    """Rows around the panel of rows whose logarithms are taken together; columns around one panel, several, 1 KiB."""
+    lanes = 64 // np.dtype(dtype).itemsize
+    widths = 1, lanes - 1, lanes, lanes + 1, 40, 16 * lanes
+    return [(rows, width) for rows in (0, 1, 7, lanes + 1) for width in widths]
+
+
+def some_out(dtype, rows, width):
+    rng = np.random.default_rng(100 * rows + width)
+    return (3 * rng.standard_normal((rows, width))).astype(dtype)
+
+
+def some_targets(name, dtype, rows, width):
+    rng = np.random.default_rng(1 + 100 * rows + width)
+    if name == SPARSE:
+        return rng.integers(0, width, rows).astype(np.int32)
+    if name == "mse":
+        return rng.standard_normal((rows, width)).astype(dtype)
+    if name == "binary_crossentropy":
+        return rng.choice([0, 1, 0.25], (rows, width)).astype(dtype)
+    return (rng.choice([0, 1], (rows, width)) * rng.uniform(0, 1, (rows, width))).astype(dtype)  # rows of any sum
+
+
+def test_every_loss_has_a_reference_and_works_on_what_it_says():
+    assert {name: output for name, (output, _) in table().items()} == {
+        name: output for name, (output, _, _) in reference.LOSSES.items()
+    }
+    assert [name for name in NAMES if table()[name][1]] == [SPARSE]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
+    for rows, width in shapes(dtype):
+        out, y = some_out(dtype, rows, width), some_targets(name, dtype, rows, width)
+        scale = np.linspace(0.1, 3, rows).astype(dtype)
+        for got, oracle in zip(loss(name, out, y, scale), on_generic(loss, name, out, y, scale)):
+            assert same_bits(got, oracle), (rows, width)
+
+
+def tolerances(name, out, y, cost):
+    """The largest absolute errors of the cost of each row, shape (rows,), and of delta, shape (rows, 1).
+
+    Every cost is a sum of terms that are not negative, so that adding them up costs at most width eps of the sum. On
+    top come the parts that cancel within a term: z against y z in the binary cross-entropy; in the others log of a sum
+    that is itself off by (width + 2) eps, once for each unit of the row's targets. A softmax is off by (width + 4) eps
+    (its exponents' rounding, |z| e^-|z| eps, is below eps), a sigmoid by 3; the difference to y adds one. Twice
+    all this, because the float64 reference has it too.
+    """
+    width, eps = out.shape[1], np.finfo(out.dtype).eps
+    weight = y.sum(axis=1) if name == "categorical_crossentropy" else np.ones(len(out))
+    cancelled = {"mse": 0, "binary_crossentropy": (np.abs(out) + 1).sum(axis=1)}.get(name, weight)
+    size = np.abs(out).max(axis=1) + np.abs(y).max() if name == "mse" else np.maximum(1, weight)
+    return 2 * (width + 4) * eps * (cost + cancelled), 2 * (width + 4) * eps * size[:, None]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cost_and_delta_follow_their_equations(name, isa, dtype):
+    _, row_cost, row_delta = reference.LOSSES[name]
+    for rows, width in shapes(dtype):
+        out, y = some_out(dtype, rows, width), some_targets(name, dtype, rows, width)
+        cost, delta = loss(name, out, y)
+        assert cost.shape == (rows,) and delta.shape == (rows, width)
+        assert cost.dtype == delta.dtype == dtype
+        if rows:
+            exact_out, exact_y = out.astype(float), (y if name == SPARSE else y.astype(float))
+            exact_cost, exact_delta = row_cost(exact_out, exact_y), row_delta(exact_out, exact_y)
+            cost_tolerance, delta_tolerance = tolerances(name, out, y, exact_cost)
+            assert np.all(np.abs(cost - exact_cost) <= cost_tolerance), (rows, width)
+            assert np.all(np.abs(delta - exact_delta) <= delta_tolerance), (rows, width)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_delta_agrees_with_central_differences_of_the_cost(name, isa):
+    # h^2 / 6 times the third derivative (below 1) + rounding of a cost of about 50 over h: 2e-11 + 1e-9.
+    h = 1e-5
+    out, y = some_out("float64", 7, 11), some_targets(name, "float64", 7, 11)
+    _, delta = loss(name, out, y)
+    for j in range(11):
+        step = np.zeros_like(out)
+        step[:, j] = h
+        difference = (loss(name, out + step, y)[0] - loss(name, out - step, y)[0]) / (2 * h)
+        np.testing.assert_allclose(delta[:, j], difference, rtol=0, atol=3e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scale_weighs_delta_and_not_the_cost(name, isa, dtype):
+    out, y = some_out(dtype, 7, 21), some_targets(name, dtype, 7, 21)
+    cost, delta = loss(name, out, y)
+    scale = np.array([1, 2, 0.5, 0, 4, 0.125, 1], dtype)  # powers of two: the products are exact
+    scaled_cost, scaled_delta = loss(name, out, y, scale)
+    assert same_bits(scaled_cost, cost)
+    assert np.array_equal(scaled_delta, delta * scale[:, None])
+    assert np.any(scaled_delta != delta)
+
+
+def test_one_hot_targets_give_the_bits_of_class_indices(isa, dtype):
+    for rows, width in shapes(dtype):
+        out, label = some_out(dtype, rows, width), some_targets(SPARSE, dtype, rows, width)
+        one_hot = np.eye(width, dtype=dtype)[label]
+        scale = np.linspace(0.1, 3, rows).astype(dtype)
+        sparse = loss(SPARSE, out, label, scale)
+        for got, expected in zip(sparse, loss("categorical_crossentropy", out, one_hot, scale)):
+            assert same_bits(got, expected), (rows, width)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_alone_equals_its_row_in_the_batch(name, isa, dtype):
+    out, y = some_out(dtype, 20, 21), some_targets(name, dtype, 20, 21)
+    together = loss(name, out, y)
+    alone = [loss(name, out[r : r + 1], y[r : r + 1]) for r in range(20)]
+    for got, expected in zip(map(np.concatenate, zip(*alone)), together):
+        assert same_bits(got, expected)
+
+
+def test_mse_is_half_the_squared_distance(isa, dtype):
+    cost, delta = loss("mse", np.array([[1, 2], [0, -3]], dtype), np.array([[0, 4], [0, 1]], dtype))
+    assert cost.tolist() == [2.5, 8]
+    assert delta.tolist() == [[1, -2], [0, -4]]
+
+
+def test_binary_crossentropy_of_huge_logits_is_finite_and_right(isa, dtype):
+    z = np.array([[1e4], [1e4], [-1e4], [-1e4], [1e4], [0]], dtype)
+    y = np.array([[1], [0], [1], [0], [0.75], [1]], dtype)
+    cost, delta = loss("binary_crossentropy", z, y)
+    expected = [0, 1e4, 1e4, 0, 2500, np.log(2)]
+    np.testing.assert_allclose(cost, expected, rtol=2 * np.finfo(dtype).eps)
+    assert delta.ravel().tolist() == [0, 1, -1, 0, 0.25, -0.5]
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", SPARSE])
+def test_crossentropy_of_huge_logits_is_finite_and_right(name, isa, dtype):
+    z = np.array([[1e4, -1e4, 0], [1e4, -1e4, 0], [1e4, 1e4, -1e4], [-1e4, -1e4, -1e4]], dtype)
+    label = np.array([0, 1, 0, 2], np.int32)
+    y = label if name == SPARSE else np.eye(3, dtype=dtype)[label]
+    cost, delta = loss(name, z, y)
+    np.testing.assert_allclose(cost, [0, 2e4, np.log(2), np.log(3)], rtol=2 * np.finfo(dtype).eps)
+    expected = [[0, 0, 0], [1, -1, 0], [-0.5, 0.5, 0], [1 / 3, 1 / 3, -2 / 3]]
+    np.testing.assert_allclose(delta, expected, rtol=2 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", SPARSE])
+def test_a_class_ruled_out_by_minus_infinity_costs_nothing_unless_it_is_the_target(name, isa, dtype):
+    z = np.array([[0, -np.inf, 0], [0, -np.inf, 0]], dtype)
+    label = np.array([0, 1], np.int32)
+    y = label if name == SPARSE else np.eye(3, dtype=dtype)[label]
+    cost, delta = loss(name, z, y)
+    np.testing.assert_allclose(cost, [np.log(2), np.inf], rtol=2 * np.finfo(dtype).eps)
+    assert delta.tolist() == [[-0.5, 0, 0.5], [0.5, -1, 0.5]]
+
+
+@pytest.mark.parametrize("name", CROSS_ENTROPIES)
+def test_a_better_prediction_costs_less(name, isa, dtype):
+    y = {SPARSE: np.zeros(5, np.int32)}.get(name, np.tile(np.array([1, 0], dtype), (5, 1)))
+    z = np.array([[-2, 2], [-1, 1], [0, 0], [1, -1], [2, -2]], dtype)
+    assert np.all(np.diff(loss(name, z, y)[0]) < 0)
+
+
+@pytest.mark.parametrize("place", [0, 7, 15, 16, 20])
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_makes_its_own_row_nan_and_no_other(name, place, isa, dtype):
+    out, y = some_out(dtype, 20, 21), some_targets(name, dtype, 20, 21)
+    cost, delta = loss(name, out, y)
+    out[3, place] = np.nan
+    spoiled_cost, spoiled_delta = loss(name, out, y)
+    assert np.isnan(spoiled_cost[3])
+    assert np.isnan(spoiled_delta[3, place])
+    assert same_bits(np.delete(spoiled_cost, 3), np.delete(cost, 3))
+    assert same_bits(np.delete(spoiled_delta, 3, axis=0), np.delete(delta, 3, axis=0))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inputs_are_left_alone_and_may_be_read_only(name, isa, dtype):
+    out, y, scale = some_out(dtype, 7, 21), some_targets(name, dtype, 7, 21), np.ones(7, dtype)
+    copies = out.copy(), y.copy(), scale.copy()
+    for array in (out, y, scale):
+        array.flags.writeable = False
+    loss(name, out, y, scale)
+    assert all(map(same_bits, (out, y, scale), copies))
+
+
+@pytest.mark.parametrize("label", [-1, 3, 100, -(2**31), 2**31 - 1])
+def test_a_class_that_does_not_exist_is_refused_with_what_is_allowed(label, dtype):
+    with pytest.raises(ValueError, match=rf"class indices from .*{label}.*allowed are 0 to 2"):
+        loss(SPARSE, np.zeros((2, 3), dtype), np.array([label, 1], np.int32))
+
+
+@pytest.mark.parametrize("label", [2**32, 2**32 + 1, -(2**32), 2**63 - 1])
+def test_a_class_beyond_32_bits_is_refused_and_not_wrapped(label, dtype):
+    with pytest.raises(ValueError, match=rf"class indices.*{label}"):
+        loss(SPARSE, np.zeros((2, 3), dtype), np.array([label, 1], np.int64))
+
+
+@pytest.mark.parametrize("label", [0.5, 1.999])
+def test_a_class_that_is_not_whole_is_refused_and_not_cut_off(label, dtype):
+    with pytest.raises((ValueError, TypeError), match="class ind"):
+        loss(SPARSE, np.zeros((2, 3), dtype), np.array([label, 1]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_of_another_shape_are_refused_with_both_shapes(name, dtype):
+    wrong = [(3,), (2, 1), (2, 4)] if name == SPARSE else [(2,), (3, 3), (2, 4), (3, 2)]
+    right = (2,) if name == SPARSE else (2, 3)
+    for shape in wrong:
+        with pytest.raises(ValueError) as error:
+            loss(name, np.zeros((2, 3), dtype), np.zeros(shape, np.int32 if name == SPARSE else dtype))
+        assert str(shape) in str(error.value) and str(right) in str(error.value)
+        assert name in str(error.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scale_of_another_length_is_refused(name, dtype):
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        loss(name, some_out(dtype, 2, 3), some_targets(name, dtype, 2, 3), np.ones(3, dtype))
+
+
+def test_unknown_name_suggests_the_nearest_and_lists_all():
+    with pytest.raises(ValueError, match="unknown loss 'msee'; did you mean 'mse'") as error:
+        loss("msee", np.zeros((1, 1)), np.zeros((1, 1)))
+    for name in NAMES:
+        assert name in str(error.value)
