@@ -8,8 +8,8 @@ from setuptools import Extension, setup
 
 core = Path("cnn_core")
 kernels = sorted(str(path) for path in (core / "kernels").glob("*.c"))
-# Without all headers here, an edited header leaves a stale binary and the source distribution does not build.
-headers = sorted(str(path) for pattern in ("kernels/*.h", "*.pxd") for path in core.glob(pattern))
+# Without all of these an edited header leaves a stale binary, and the source distribution lacks what it builds from.
+headers = sorted(str(path) for pattern in ("kernels/*.h", "*.pxd", "*.pyx") for path in core.glob(pattern))
 
 if sys.platform == "win32":
     arguments = {"extra_compile_args": ["/O2", "/fp:precise", "/GL-", "/std:c11"]}

@@ -245,6 +245,8 @@ def test_initial_weights_can_be_handed_in_and_short_runs_start_from_them():
     assert np.array_equal(model.weights_[0], init[0][0]) and np.array_equal(model.biases_[0], [0.5, -0.5])
     with pytest.raises(ValueError, match=r"\(2, 5\)"):
         MLP(hidden=2, init=init[::-1]).fit(X, LINE)
+    with pytest.raises(TypeError, match="'auto' or a list"):
+        MLP(hidden=2, init=3).fit(X, LINE)
 
 
 def test_feature_names_of_a_data_frame_are_kept_and_checked():
@@ -269,7 +271,7 @@ def test_feature_names_of_a_data_frame_are_kept_and_checked():
 
 
 def with_entry(array, index, value):
-    array = np.array(array, dtype=np.result_type(array, type(value)))
+    array = np.array(array)
     array[index] = value
     return array
 
@@ -282,7 +284,12 @@ def with_entry(array, index, value):
     (X[:0], TWO[:0], ValueError, "at least one row"),
     (X[:, :0], TWO, ValueError, "at least one row and one feature"),
     (X[:100], TWO, ValueError, "X has 100 rows and y has 200"),
-    (X[:3].astype(object).tolist()[:2] + [["a"] * 5], TWO[:3], TypeError, "'a' at row 2, column 0"),
+    (with_entry(X.astype(object), (2, 1), "a"), TWO, TypeError, "'a' at row 2, column 1"),
+    (with_entry(X.astype(object), (2, 1), None), TWO, TypeError, "None at row 2, column 1"),
+    ([["1", "2"], ["3", "4"]], [0, 1], TypeError, "the text '1' at row 0, column 0"),
+    (X.astype("datetime64[s]"), TWO, TypeError, "datetime64"),
+    (None, TWO, TypeError, "X is None"),
+    (X, None, TypeError, "y is None"),
     ([[1, 2], [3]], [0, 1], ValueError, "rectangular"),
     (X.astype(complex), TWO, TypeError, "real numbers"),
     (X, with_entry(LINE, 5, np.nan), ValueError, "y has nan at row 5"),
@@ -334,7 +341,8 @@ def test_targets_outside_the_domain_of_the_loss_are_refused(options, y, message)
     (dict(shuffle="yes"), TypeError, "True or False"),
     (dict(init="zero"), ValueError, "unknown init"),
     (dict(dtype="float16"), ValueError, "'float32' or 'float64'"),
-    (dict(dtype="real"), TypeError, "'float32' or 'float64'"),
+    (dict(dtype="real"), ValueError, "'float32' or 'float64', got 'real'"),
+    (dict(dtype=None), ValueError, "'float32' or 'float64', got None"),
     (dict(random_state=-1), ValueError, "negative"),
     (dict(random_state="seed"), TypeError, "random_state"),
 ])

@@ -17,23 +17,22 @@ def as_numbers(name, values):
     """`values` as an array of real numbers, or a TypeError that shows the first entry that is none."""
     if hasattr(values, "toarray"):
         raise TypeError(f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()")
+    if values is None:
+        raise TypeError(f"{name} is None; an array of numbers is needed")
     try:
         array = np.asarray(values)
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array; its rows have different lengths") from None
     if array.dtype.kind in "biuf":
         return array
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name} must hold real numbers, got complex ones")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError):
+    if array.dtype.kind == "O":  # such as the columns of mixed types that a data frame gives
         for index, value in np.ndenumerate(array):
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                raise TypeError(f"{name} must hold numbers, got {plain(value)!r} at {position(index)}") from None
-        raise TypeError(f"{name} must hold numbers, got an array of {array.dtype}") from None
+            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+                raise TypeError(f"{name} must hold numbers, got {plain(value)!r} at {position(index)}")
+        return array.astype(np.float64)
+    if array.size and array.dtype.kind in "US":
+        raise TypeError(f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {position((0,) * array.ndim)}")
+    raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
 
 
 def plain(value):
@@ -99,6 +98,8 @@ def check_rows(X, y, name="y"):
 
 def as_labels(y, name="y"):
     """Class labels as a one-dimensional array without missing entries."""
+    if y is None:
+        raise TypeError(f"{name} is None; class labels are needed")
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

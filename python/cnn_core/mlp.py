@@ -217,10 +217,10 @@ class MLP:
         if isinstance(self.init, str):
             choose("init", self.init, ("auto",))
         try:
-            np.dtype(self.dtype)
+            known = self.dtype is not None and np.dtype(self.dtype) in (np.float32, np.float64)
         except TypeError:
-            raise TypeError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}") from None
-        if np.dtype(self.dtype) not in (np.float32, np.float64):
+            known = False
+        if not known:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
         state = self.random_state
         if not (state is None or isinstance(state, (np.random.Generator, np.random.RandomState))
@@ -398,7 +398,10 @@ class MLP:
         if isinstance(self.init, str):
             return
         shapes = [(n_out, n_in) for n_in, n_out in zip(network.widths, network.widths[1:])]
-        given = [tuple(np.shape(part) for part in pair) for pair in self.init]
+        try:
+            given = [tuple(np.shape(part) for part in pair) for pair in self.init]
+        except TypeError:
+            raise TypeError(f"init must be 'auto' or a list of (W, b), got {self.init!r}") from None
         if given != [(shape, shape[:1]) for shape in shapes]:
             wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
             raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
