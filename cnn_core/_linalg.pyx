@@ -127,9 +127,9 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     if X.shape[0] == 0 or columns == 0:
         return np.asarray(out)
     p.rows, p.panels, p.depth = X.shape[0], panels.shape[0], X.shape[1]
-    p.a = &X[0, 0] if X.shape[1] else NULL
+    p.a = &X[0, 0] if X.shape[1] else &out[0, 0]  # without inputs nothing is read
     p.a_row, p.a_depth = X.shape[1], 1
-    p.b = &panels[0, 0, 0] if X.shape[1] else NULL
+    p.b = &panels[0, 0, 0] if X.shape[1] else &out[0, 0]
     p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
     p.start = &b[0] if b is not None else NULL
     p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes

@@ -62,7 +62,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
         For another shape, and for an index outside 0 to n_classes - 1.
     """
     y = np.asarray(y)
-    if y.dtype.kind not in "iub":
+    if y.size and y.dtype.kind not in "iub":
         raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; got y of {y.dtype}")
     if y.shape != (rows,):
         raise ValueError(f"y must have shape {(rows,)} for the loss {name!r}, got {y.shape}")
@@ -105,6 +105,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None):
         y = np.ascontiguousarray(y, dtype)
         if y.shape != (rows, width):
             raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, got {y.shape}")
+    if scale is not None and np.shape(scale) != (rows,):
+        raise ValueError(f"scale must have shape {(rows,)}, got {np.shape(scale)}")
     o, t, delta = (aligned_zeros((rows, ld), dtype) for _ in range(3))
     weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
     np.asarray(o)[:, :width] = out

@@ -223,8 +223,9 @@ def test_targets_of_another_shape_are_refused_with_both_shapes(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scale_of_another_length_is_refused(name, dtype):
-    with pytest.raises(ValueError, match=r"shape \(3,\)"):
-        loss(name, some_out(dtype, 2, 3), some_targets(name, dtype, 2, 3), np.ones(3, dtype))
+    for length in (1, 3):
+        with pytest.raises(ValueError, match=rf"scale must have shape \(2,\), got \({length},\)"):
+            loss(name, some_out(dtype, 2, 3), some_targets(name, dtype, 2, 3), np.ones(length, dtype))
 
 
 def test_unknown_name_suggests_the_nearest_and_lists_all():
@@ -232,3 +233,20 @@ def test_unknown_name_suggests_the_nearest_and_lists_all():
         loss("msee", np.zeros((1, 1)), np.zeros((1, 1)))
     for name in NAMES:
         assert name in str(error.value)
+
+
+@pytest.mark.parametrize("z, y, cost", [(np.inf, 1, 0), (np.inf, 0, np.inf), (-np.inf, 0, 0), (-np.inf, 1, np.inf)])
+def test_binary_crossentropy_of_infinite_logits_is_its_limit(z, y, cost, isa, dtype):
+    assert loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0] == cost
+
+
+@pytest.mark.parametrize("z", [10.0, 16.0, 36.0])
+def test_binary_crossentropy_keeps_its_digits_where_the_prediction_is_right(z, isa, dtype):
+    for sign, y in ((1, 1), (-1, 0)):
+        cost, _ = loss("binary_crossentropy", np.array([[sign * z]], dtype), np.array([[y]], dtype))
+        assert cost[0] == pytest.approx(np.log1p(np.exp(-z)), rel=8 * float(np.finfo(dtype).eps))
+
+
+def test_a_nan_target_or_logit_makes_the_cost_nan(isa, dtype):
+    for z, y in ((np.nan, 1), (1, np.nan)):
+        assert np.isnan(loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0][0])

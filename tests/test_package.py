@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from importlib.metadata import requires, version
@@ -50,6 +51,17 @@ def test_stubs_name_what_the_compiled_modules_have(name):
             assert members - {"__init__"} == {member for member in dir(own[key]) if not member.startswith("_")}
         else:
             assert [a.arg for a in node.args.args] == list(inspect.signature(own[key]).parameters)
+
+
+@pytest.mark.filterwarnings("default")  # those of other libraries are not the example's concern
+def test_the_examples_of_the_readme_run(request, capsys):
+    text = (request.config.rootpath / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, {})
+    accuracy = float(capsys.readouterr().out.split()[0])
+    assert accuracy > 0.95
 
 
 def test_digits_are_those_of_uci():

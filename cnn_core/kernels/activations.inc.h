@@ -28,8 +28,9 @@ static ALWAYS_INLINE V tanh_activation(V z) { return tanh_v(z); }
 static ALWAYS_INLINE V tanh_activation_prime(V a) { return SUB(ONE, MUL(a, a)); }
 ELEMENTWISE(tanh_activation)
 
-/* MAX gives its second operand for a NaN, so that a diverged net is seen; the derivative at 0 is 0. */
-static ALWAYS_INLINE V relu(V z) { return MAX(ZERO, z); }
+/* A NaN is not <= 0 and passes, so that a diverged net is seen; -0 becomes 0; the derivative at 0 is 0. Not
+ * MAX(0, z): clang makes AArch64's fmax of that, which orders the zeros and x86 does not (llvm-project issue 93414). */
+static ALWAYS_INLINE V relu(V z) { return SELECT(LE(z, ZERO), ZERO, z); }
 static ALWAYS_INLINE V relu_prime(V a) { return SELECT(LE(a, ZERO), ZERO, ONE); }
 ELEMENTWISE(relu)
 

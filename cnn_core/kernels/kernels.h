@@ -10,7 +10,8 @@
  *           instruction set. Weights at rest are W[panel][n_in][lanes] with zeros in the lanes past n_out.
  *           Rows of z, a, delta and y have a leading dimension `ld`, a multiple of `lanes`; the lanes past the
  *           row's width are padding: written freely, never read into a result.
- * Aliasing  Buffers do not overlap, with the exceptions named below. Any alignment is correct; 64 bytes is fast.
+ * Pointers  None is NULL unless said so, even where nothing is read. Buffers do not overlap, with the exceptions named
+ *           below. Any alignment is correct; 64 bytes is fast.
  * Bits      Every output element is one chain of fused multiply-adds in a fixed order, every reduction has a
  *           fixed tree, every function its own polynomial. So all tables of one dtype give the same bits, for
  *           any way of splitting the rows. NaN payloads and signs are the only exception.
@@ -56,7 +57,7 @@ typedef struct {
  * becomes dC/dz, and f is not called at all. Without it (NULL) `out` is a and `delta` becomes dC/da.
  * Targets are class indices in `label` (sparse) or rows of y with leading dimension ld. `scale` weighs each row's
  * delta (1/N for a mean over N rows); row_loss is not scaled. Room in row_loss: rows rounded up to lanes.
- * delta may be NULL (only the cost is wanted). Padding lanes of delta become zero. */
+ * delta may be NULL (only the cost is wanted). Its padding becomes zero up to the end of the row's last panel. */
 typedef struct {
     const char *name, *output;
     int sparse;

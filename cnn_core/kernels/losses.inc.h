@@ -37,11 +37,12 @@ static ALWAYS_INLINE V mse_cost(V a, V y)
 static ALWAYS_INLINE V mse_slope(V a, V y) { return SUB(a, y); }
 SUM_OVER_OUTPUTS(mse)
 
-/* C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z), from z: max(0, z) - y z + log(1 + e^-|z|), never a log of 0. */
+/* C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z), from z: |z| times the share of y on the other side of 0, plus
+ * log(1 + e^-|z|). No logarithm of 0, nothing cancels, and an infinite z on the right side costs nothing. */
 static ALWAYS_INLINE V binary_crossentropy_cost(V z, V y)
 {
-    const V softplus = ADD(MAX(ZERO, z), log1p_v(exp_v(negative(absolute(z)))));
-    return SUB(softplus, MUL(y, z));
+    const V size = absolute(z), wrong = SELECT(LT(ZERO, z), SUB(ONE, y), y);
+    return ADD(SELECT(EQ(wrong, ZERO), ZERO, MUL(size, wrong)), log1p_v(exp_v(negative(size))));
 }
 static ALWAYS_INLINE V binary_crossentropy_slope(V z, V y) { return SUB(sigmoid_v(z), y); }
 SUM_OVER_OUTPUTS(binary_crossentropy)

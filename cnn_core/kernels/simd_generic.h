@@ -4,7 +4,7 @@
  *   LANES                       lanes of one vector V; M a mask; I the same bits as unsigned integers
  *   LOAD STORE SET1 LANE0       memory of any alignment; one value in all lanes; the first lane
  *   ADD SUB MUL DIV SQRT FMA    correctly rounded; FMA(a, b, c) = a b + c with one rounding
- *   MAX MIN                     a > b ? a : b and a < b ? a : b, exactly: a NaN in either gives b
+ *   MAX MIN                     a > b ? a : b and a < b ? a : b: a NaN in either gives b; either zero of +0 and -0
  *   LT LE EQ SELECT             ordered comparisons; SELECT(m, a, b) = m ? a : b
  *   BITS REAL ISET1 AND OR SHL SHR    reinterpret, and integer work on the bits
  *   FOLD(OP, x)                 lane 0 becomes OP over all lanes: halves, then quarters, ... (x is an lvalue)
