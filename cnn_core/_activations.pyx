@@ -26,6 +26,23 @@ def names():
     return tuple(found)
 
 
+def parameters():
+    """The activations that have a number to choose.
+
+    Returns
+    -------
+    dict of str to tuple (str, float)
+        Activation to the number's name and its value in the literature.
+    """
+    cdef const activation_t *f = kernels_for(4).activations
+    found = {}
+    while f.name:
+        if f.parameter:
+            found[f.name.decode()] = f.parameter.decode(), f.standard
+        f += 1
+    return found
+
+
 cdef padded(const real[:, ::1] x):
     """A copy of x with the leading dimension that kernels want."""
     copy = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
@@ -33,7 +50,7 @@ cdef padded(const real[:, ::1] x):
     return copy
 
 
-def activation(name, const real[:, ::1] z not None):
+def activation(name, const real[:, ::1] z not None, alpha=None):
     """a = f(z).
 
     Parameters
@@ -42,6 +59,8 @@ def activation(name, const real[:, ::1] z not None):
         One of `names`.
     z : ndarray of float32 or float64, shape (rows, width)
         C-contiguous. Softmax works on each row; the others on each element.
+    alpha : float, optional
+        The activation's number, see `parameters`; default that of the literature.
 
     Returns
     -------
@@ -49,13 +68,14 @@ def activation(name, const real[:, ::1] z not None):
     """
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
     cdef real[:, ::1] a = padded(z)
+    cdef double number = f.standard if alpha is None else alpha
     if a.shape[0] and a.shape[1]:
         with nogil:
-            f.forward(a.shape[0], z.shape[1], a.shape[1], &a[0, 0], &a[0, 0])
+            f.forward(a.shape[0], z.shape[1], a.shape[1], number, &a[0, 0], &a[0, 0])
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
-def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None):
+def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None, alpha=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -63,6 +83,8 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     name : str
     z, gradient : ndarray of float32 or float64, shape (rows, width)
         The activation's input, and dC/da.
+    alpha : float, optional
+        As in `activation`.
 
     Returns
     -------
@@ -70,6 +92,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     """
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
     cdef Py_ssize_t width = z.shape[1]
+    cdef double number = f.standard if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
         raise ValueError(f"z and gradient must have the same shape, got {np.shape(z)} and "
@@ -77,18 +100,20 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     zs, a, delta = padded(z), padded(z), padded(gradient)
     if a.shape[0] and a.shape[1]:
         with nogil:
-            f.forward(a.shape[0], width, a.shape[1], &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], &zs[0, 0], &a[0, 0], &delta[0, 0])
+            f.forward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0], &delta[0, 0])
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
-def activation_derivative(name, z):
+def activation_derivative(name, z, alpha=None):
     """f'(z).
 
     Parameters
     ----------
     name : str
     z : ndarray of float32 or float64, shape (rows, width)
+    alpha : float, optional
+        As in `activation`.
 
     Returns
     -------
@@ -98,7 +123,7 @@ def activation_derivative(name, z):
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
     if not f.rowwise:
-        return activation_backward(name, z, np.ones_like(z))
+        return activation_backward(name, z, np.ones_like(z), alpha)
     rows, width = z.shape
     repeated = np.repeat(z, width, axis=0)
     unit = np.tile(np.eye(width, dtype=z.dtype), (rows, 1))

@@ -25,6 +25,7 @@ cdef struct Layer:
     Py_ssize_t ld               # leading dimension of z, a, delta
     Py_ssize_t W, b             # where they begin in the parameters, in elements
     int f                       # the activation's row in the table
+    double alpha                # and its number
 
 # The buffers of one layer for a mini-batch, and W transposed.
 cdef struct Flow:
@@ -36,7 +37,7 @@ cdef struct Flow:
 
 cdef class Network:
     cdef readonly object dtype, parameters
-    cdef readonly tuple widths, activations
+    cdef readonly tuple widths, activations, alphas
     cdef readonly Py_ssize_t n_layers, itemsize, lanes
     cdef object layer_memory
     cdef Layer *layers
@@ -49,34 +50,41 @@ cdef class Network:
 cdef class Backprop:
     cdef readonly Network network
     cdef readonly object gradient
-    cdef readonly Py_ssize_t capacity
+    cdef readonly Py_ssize_t capacity, n_parameters
+    cdef object weight_memory
     cdef readonly str loss
     cdef readonly bint sparse, from_z
     cdef int loss_row
+    cdef double alpha
     cdef list memory
     cdef Flow *flows
     cdef Py_ssize_t ld_x
     cdef char *x
     cdef char *y
     cdef int32_t *label
-    cdef char *scale
+    cdef char *scale            # of each row's delta
+    cdef char *weight           # of each row's cost; NULL: all 1
     cdef char *row_loss
     cdef char *one
     cdef char *g
     cdef Py_ssize_t scaled_for
-    cdef double threshold
+    cdef double threshold, y_threshold
+    cdef double l1, l2
     cdef bint timing
     cdef double last
     cdef double[PHASES] seconds
+    cdef use_weights(self, bint wanted)
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
     cdef char *output(self) noexcept nogil
     cdef void mark(self, int phase) noexcept nogil
-    cdef void average_over(self, Py_ssize_t rows) noexcept nogil
+    cdef double average_over(self, Py_ssize_t rows) noexcept nogil
+    cdef double row_weight(self, Py_ssize_t r) noexcept nogil
+    cdef double penalize(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void gradients(self, Py_ssize_t rows) noexcept nogil
-    cdef void learn(self, Py_ssize_t rows) noexcept nogil
+    cdef double learn(self, Py_ssize_t rows) noexcept nogil
     cdef void judge(self, Py_ssize_t rows) noexcept nogil
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

@@ -37,6 +37,8 @@ cdef class Network:
     activations : sequence of str
         One name for each layer of weights.
     dtype : {'float32', 'float64'}
+    alphas : sequence of float or None, optional
+        For each layer the number its activation takes (`_activations.parameters`), None for that of the literature.
 
     Attributes
     ----------
@@ -45,9 +47,11 @@ cdef class Network:
         (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
     """
 
-    def __init__(self, widths, activations, dtype="float32"):
+    def __init__(self, widths, activations, dtype="float32", alphas=None):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
+        if self.layers != NULL:
+            raise TypeError("a Network is set up once; make a new one")
         self.widths, self.activations = tuple(int(n) for n in widths), tuple(activations)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -57,6 +61,10 @@ cdef class Network:
         if len(self.activations) != len(self.widths) - 1:
             raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got {len(self.activations)}")
         self.n_layers = len(self.activations)
+        numbers = _activations.parameters()
+        standard = tuple(numbers.get(name, ("", 0.0))[1] for name in self.activations)
+        self.alphas = standard if alphas is None else tuple(
+            default if alpha is None else float(alpha) for alpha, default in zip(alphas, standard, strict=True))
         self.itemsize, self.lanes = self.dtype.itemsize, 64 // self.dtype.itemsize
         self.layer_memory = aligned_zeros(self.n_layers * sizeof(Layer), np.uint8)
         self.layers = <Layer *>address(self.layer_memory)
@@ -70,6 +78,7 @@ cdef class Network:
             layer.panels = (layer.n_out + self.lanes - 1) // self.lanes
             layer.ld = leading_dimension(layer.n_out, self.itemsize)
             layer.f = choose("activation", self.activations[l], _activations.names())
+            layer.alpha = self.alphas[l]
             layer.W = size
             layer.b = size + layer.panels * self.lanes * layer.n_in
             size = layer.b + layer.panels * self.lanes
@@ -179,12 +188,12 @@ cdef class Network:
 
     def copy(self):
         """A network of the same shape with its own copy of the parameters."""
-        other = Network(self.widths, self.activations, self.dtype)
+        other = Network(self.widths, self.activations, self.dtype, self.alphas)
         other.parameters[:] = self.parameters
         return other
 
     def __reduce__(self):
-        return _restore, (self.widths, self.activations, self.dtype.name, self.flat())
+        return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())
 
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
                             char *z) noexcept nogil:
@@ -239,15 +248,15 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
             for l in range(network.n_layers):
                 layer = &network.layers[l]
                 network.layer_forward(k, l, rows, x, ld, here)
-                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, here, here)
+                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
                 x, ld = here, layer.ld
                 here, there = there, here
             for r in range(rows):
                 memcpy(&out[first + r, 0], x + r * ld * sizeof(real), bytes_a_row)
 
 
-def _restore(widths, activations, dtype, values):
-    network = Network(widths, activations, dtype)
+def _restore(widths, activations, dtype, alphas, values):
+    network = Network(widths, activations, dtype, alphas)
     network.set_flat(values)
     return network
 
@@ -262,28 +271,41 @@ cdef class Backprop:
     loss : str
     capacity : int
         Rows of the largest mini-batch.
+    alpha : float, optional
+        The loss's number (`_losses.table`); default that of the literature.
+    l1, l2 : float
+        The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases left out.
 
     Attributes
     ----------
     gradient : ndarray
         The averaged gradient of the last mini-batch, laid out as ``network.parameters``.
+    n_parameters : int
+        Length of the flat vectors, padding included.
     from_z : bool
         Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its cross-entropy).
     """
 
-    def __init__(self, Network network not None, str loss not None, Py_ssize_t capacity):
+    def __init__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
+                 double l2=0):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
-        output, self.sparse = _losses.table()[_losses.names()[choose("loss", loss, _losses.names())]]
-        if output is not None and output != network.activations[-1]:
-            raise ValueError(f"the loss {loss!r} needs the output activation {output!r}, "
+        self.loss_row = choose("loss", loss, _losses.names())
+        row = _losses.table()[loss]
+        if row.outputs and network.activations[-1] not in row.outputs:
+            raise ValueError(f"the loss {loss!r} needs the output activation {' or '.join(map(repr, row.outputs))}, "
                              f"got {network.activations[-1]!r}")
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least one row, got {capacity}")
         self.network, self.loss, self.capacity = network, loss, capacity
-        self.loss_row = _losses.names().index(loss)
-        self.from_z = output is not None
-        self.threshold = 0 if self.from_z else 0.5
+        self.sparse, self.from_z = row.sparse, bool(row.outputs)
+        self.alpha = row.standard if alpha is None else alpha
+        self.y_threshold = (row.low + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
+        self.threshold = 0 if self.from_z else self.y_threshold
+        self.l1, self.l2 = l1, l2
         self.memory = []
+        self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
         self.g = address(self.gradient)
         self.flows = <Flow *>self.room(network.n_layers * sizeof(Flow), 1)
@@ -305,6 +327,12 @@ cdef class Backprop:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
         self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
 
+    cdef use_weights(self, bint wanted):
+        """Have room for a weight of each row, or weigh them all alike."""
+        if wanted and self.weight_memory is None:
+            self.weight_memory = aligned_zeros(self.capacity, self.network.dtype)
+        self.weight = address(self.weight_memory) if wanted else NULL
+
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL:
         memory = aligned_zeros((count, itemsize), np.uint8)
         self.memory.append(memory)
@@ -323,17 +351,46 @@ cdef class Backprop:
             self.seconds[phase] += now - self.last
             self.last = now
 
-    cdef void average_over(self, Py_ssize_t rows) noexcept nogil:
-        """Weigh each row's delta by 1/rows."""
+    cdef double average_over(self, Py_ssize_t rows) noexcept nogil:
+        """Weigh each row's delta by its share of the mini-batch's weight, and return that weight."""
         cdef Py_ssize_t r
-        if self.scaled_for == rows:
-            return
-        self.scaled_for = rows
+        cdef double total = rows
+        if self.weight == NULL:
+            if self.scaled_for == rows:
+                return total
+            self.scaled_for = rows
+        else:
+            self.scaled_for = 0
+            total = 0
+            for r in range(rows):
+                total += self.row_weight(r)
         for r in range(rows):
+            # Where all weights are 0 there is nothing to learn.
+            share = self.row_weight(r) / total if total > 0 else 0
             if self.network.itemsize == 8:
-                (<double *>self.scale)[r] = 1.0 / rows
+                (<double *>self.scale)[r] = share
             else:
-                (<float *>self.scale)[r] = <float>(1.0 / rows)
+                (<float *>self.scale)[r] = <float>share
+        return total
+
+    cdef double row_weight(self, Py_ssize_t r) noexcept nogil:
+        if self.weight == NULL:
+            return 1
+        return (<double *>self.weight)[r] if self.network.itemsize == 8 else (<float *>self.weight)[r]
+
+    cdef double penalize(self) noexcept nogil:
+        """l1 |W|_1 + l2/2 |W|^2 over all weights, biases left out, and its gradient added to that of the cost."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, itemsize = self.network.itemsize
+        cdef double total = 0
+        cdef Layer *layer
+        if self.l1 == 0 and self.l2 == 0:
+            return 0
+        for l in range(self.network.n_layers):
+            layer = &self.network.layers[l]
+            total += k.penalize(layer.b - layer.W, self.l1, self.l2, self.network.w + layer.W * itemsize,
+                                self.g + layer.W * itemsize)
+        return total
 
     cdef void transpose_weights(self) noexcept nogil:
         """Refresh W^T of every layer but the first; due whenever the weights have changed."""
@@ -358,7 +415,7 @@ cdef class Backprop:
             a = self.flows[l].a + first * layer.ld * itemsize
             self.network.layer_forward(k, l, rows, x, ld, z)
             if l < self.network.n_layers - 1 or not self.from_z:
-                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, z, a)
+                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
             x, ld = a, layer.ld
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
@@ -370,10 +427,11 @@ cdef class Backprop:
         cdef Py_ssize_t offset = first * layer.ld * itemsize
         cdef char *delta = flow.delta + offset if with_delta else NULL
         k.losses[self.loss_row].evaluate(
-            rows, layer.n_out, layer.ld, self.output() + offset, NULL if self.sparse else self.y + offset,
+            rows, layer.n_out, layer.ld, self.alpha, self.output() + offset, NULL if self.sparse else self.y + offset,
             self.label + first, self.scale + first * itemsize, delta, self.row_loss + first * itemsize)
         if with_delta and not self.from_z:
-            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, flow.z + offset, flow.a + offset, delta)
+            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset,
+                                            delta)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), from the last hidden layer down, for some rows."""
@@ -391,7 +449,7 @@ cdef class Backprop:
             p.start = NULL
             p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
             k.product(&p)
-            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, self.flows[l].z + offset,
+            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, self.flows[l].z + offset,
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
 
     cdef void gradients(self, Py_ssize_t rows) noexcept nogil:
@@ -415,10 +473,10 @@ cdef class Backprop:
             k.product(&p)
             a, ld = self.flows[l].a, layer.ld
 
-    cdef void learn(self, Py_ssize_t rows) noexcept nogil:
-        """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label."""
+    cdef double learn(self, Py_ssize_t rows) noexcept nogil:
+        """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
         cdef Py_ssize_t block, first, count
-        self.average_over(rows)
+        cdef double weight = self.average_over(rows)
         for block in range(blocks(rows, BLOCK)):
             first = block * BLOCK
             count = min(BLOCK, rows - first)
@@ -430,21 +488,31 @@ cdef class Backprop:
             self.mark(BACKWARD)
         self.gradients(rows)
         self.mark(GRADIENT)
+        return weight
 
     cdef void judge(self, Py_ssize_t rows) noexcept nogil:
-        """Costs alone."""
-        cdef Py_ssize_t block, first, count
+        """Costs and the outputs a^L, without deltas."""
+        cdef Py_ssize_t block, first, count, offset
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Layer *layer = &self.network.layers[self.network.n_layers - 1]
+        cdef Flow *flow = &self.flows[self.network.n_layers - 1]
         for block in range(blocks(rows, BLOCK)):
             first = block * BLOCK
             count = min(BLOCK, rows - first)
             self.forward(first, count)
             self.cost(first, count, False)
+            if self.from_z:  # the loss has worked on z; what is judged is a, as a prediction gives it
+                offset = first * layer.ld * self.network.itemsize
+                k.activations[layer.f].forward(count, layer.n_out, layer.ld, layer.alpha, flow.z + offset,
+                                               flow.a + offset)
 
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil:
-        """`total` plus the rows' costs, one after the other in double."""
+        """`total` plus the rows' weighted costs, one after the other in double."""
         cdef Py_ssize_t r
+        cdef double cost
         for r in range(rows):
-            total += (<double *>self.row_loss)[r] if self.network.itemsize == 8 else (<float *>self.row_loss)[r]
+            cost = (<double *>self.row_loss)[r] if self.network.itemsize == 8 else (<float *>self.row_loss)[r]
+            total += cost if self.weight == NULL else self.row_weight(r) * cost
         return total
 
     def loss_and_gradient(self, X, y):
@@ -466,6 +534,7 @@ cdef class Backprop:
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
+        cdef double penalty
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
@@ -480,7 +549,8 @@ cdef class Backprop:
         with nogil:
             self.transpose_weights()
             self.learn(rows)
-        return self.total_cost(rows, 0) / rows, network.flat(self.gradient)
+            penalty = self.penalize()
+        return self.total_cost(rows, 0) / rows + penalty, network.flat(self.gradient)
 
 
 cdef _fill(char *target, Py_ssize_t ld, values):
@@ -492,7 +562,7 @@ cdef _fill(char *target, Py_ssize_t ld, values):
         memcpy(target + r * step, source + r * bytes_a_row, bytes_a_row)
 
 
-def backward_delta(W, delta, z, activation):
+def backward_delta(W, delta, z, activation, alpha=None):
     """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
 
     Parameters
@@ -504,12 +574,14 @@ def backward_delta(W, delta, z, activation):
     z : ndarray, shape (rows, n)
         Input of this layer's activation.
     activation : str
+    alpha : float, optional
+        The activation's number; default that of the literature.
 
     Returns
     -------
     ndarray, shape (rows, n)
     """
-    return _activations.activation_backward(activation, z, matmul(delta, W))
+    return _activations.activation_backward(activation, z, matmul(delta, W), alpha)
 
 
 def gradients(delta, a):

@@ -3,6 +3,8 @@
 from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "kernels.h" nogil:
+    enum: OPTIMIZER_NUMBERS
+
     ctypedef struct product_t "product":
         Py_ssize_t rows, panels, depth
         const void *a
@@ -16,21 +18,28 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct activation_t "activation":
         const char *name
         bint rowwise, needs_z
-        void (*forward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *z, void *a) noexcept nogil
-        void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *z, const void *a,
+        void (*forward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *z,
+                        void *a) noexcept nogil
+        void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *z, const void *a,
                          void *delta) noexcept nogil
+        const char *parameter
+        double standard
 
     ctypedef struct loss_t "loss":
         const char *name
-        const char *output
+        const char *outputs
         bint sparse
-        void (*evaluate)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
+        void (*evaluate)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *out, const void *y,
                          const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
+        double low, high
+        const char *parameter
+        double standard
 
     ctypedef struct optimizer_t "optimizer":
         const char *name
         const char *settings
         int slots
+        void (*prepare)(int64_t t, double *h) noexcept nogil
         void (*step)(Py_ssize_t n, int64_t t, const double *h, void *w, const void *g,
                      void **slots) noexcept nogil
 
@@ -49,6 +58,12 @@ cdef extern from "kernels.h" nogil:
                            const int32_t *label) noexcept nogil
         void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
                                   double *sums) noexcept nogil
+        Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
+                              const void *y, double y_threshold) noexcept nogil
+        double (*penalize)(Py_ssize_t n, double l1, double l2, const void *w, void *g) noexcept nogil
+        double (*sum_squares)(Py_ssize_t n, const void *x) noexcept nogil
+        void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
+        void (*limit_rows)(Py_ssize_t n_in, Py_ssize_t panels, double longest, void *w) noexcept nogil
         double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
         const activation_t *activations
         const loss_t *losses

@@ -163,7 +163,7 @@ def fma_peak(dtype="float32", double seconds=0.05):
     float
         In operations a second; a fused multiply-add counts two.
     """
-    cdef const kernels_t *k = kernels_for(8 if dtype == "float64" else 4)
+    cdef const kernels_t *k = kernels_for(8 if choose("dtype", dtype, ("float32", "float64")) else 4)
     cdef Py_ssize_t rounds = 1000
     cdef double start, spent, operations, best = 0, end = clock_seconds() + seconds, sink
     with nogil:
@@ -181,7 +181,7 @@ def fma_peak(dtype="float32", double seconds=0.05):
 
 
 active = &sets[count - 1]
-forced = os.environ.get("CNN_CORE_ISA")
+forced = os.environ.get("CNN_CORE_ISA", "").strip().lower()
 if forced:
     try:
         use_instruction_set(forced)

@@ -1,5 +1,7 @@
 """Costs and output deltas over memoryviews."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from libc.stdint cimport int32_t
@@ -11,6 +13,9 @@ from cnn_core._memory import aligned_zeros
 ctypedef fused real:
     float
     double
+
+
+Loss = namedtuple("Loss", "outputs sparse low high parameter standard", module=__name__)
 
 
 def names():
@@ -28,14 +33,24 @@ def table():
 
     Returns
     -------
-    dict of str to tuple (str or None, bool)
-        Name to (output, sparse): `output` is the activation whose input z the loss works on, None for losses of a
-        itself; `sparse` losses take class indices instead of rows of y.
+    dict of str to Loss
+        outputs : tuple of str
+            Activations whose input z the loss works on; the first is the usual one. Empty for losses of a itself, which
+            go with every activation.
+        sparse : bool
+            Whether it takes class indices instead of rows of y.
+        low, high : float
+            Bounds of the targets.
+        parameter : str or None
+            Name of the number it takes, such as Huber's delta.
+        standard : float
+            That number's value in the literature.
     """
     cdef const loss_t *f = kernels_for(4).losses
     found = {}
     while f.name:
-        found[f.name.decode()] = (f.output.decode() if f.output else None, bool(f.sparse))
+        found[f.name.decode()] = Loss(tuple(f.outputs.decode().split()) if f.outputs else (), bool(f.sparse), f.low,
+                                      f.high, f.parameter.decode() if f.parameter else None, f.standard)
         f += 1
     return found
 
@@ -71,7 +86,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     return np.ascontiguousarray(y, np.int32)
 
 
-def loss(name, const real[:, ::1] out not None, y, scale=None):
+def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     """Cost of each row, and the error it sends back.
 
     Parameters
@@ -84,6 +99,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None):
         Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,) for a sparse loss.
     scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
+    alpha : float, optional
+        The loss's number, see `table`; default that of the literature.
 
     Returns
     -------
@@ -95,6 +112,7 @@ def loss(name, const real[:, ::1] out not None, y, scale=None):
     cdef const loss_t *f = &kernels_for(sizeof(real)).losses[choose("loss", name, names())]
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width, sizeof(real))
     cdef Py_ssize_t lanes = 64 // sizeof(real)
+    cdef double number = f.standard if alpha is None else alpha
     cdef real[:, ::1] o, t, delta
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
@@ -115,6 +133,6 @@ def loss(name, const real[:, ::1] out not None, y, scale=None):
         np.asarray(t)[:, :width] = y
     if rows and width:
         with nogil:
-            f.evaluate(rows, width, ld, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL, &weight[0],
+            f.evaluate(rows, width, ld, number, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL, &weight[0],
                        &delta[0, 0], &cost[0])
     return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])

@@ -4,10 +4,11 @@ import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.math cimport sqrt
 from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
-from cnn_core._cpu cimport address, kernels_for, optimizer_t
+from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t
 from cnn_core._random cimport shuffle
 from cnn_core._backprop import phases
 from cnn_core._cpu import choose
@@ -110,6 +111,14 @@ cdef class Training:
         0 to 2**64 - 1; with the epoch it determines the order of the rows.
     timing : bool
         Whether to measure the phases, see `seconds`.
+    clip_norm : float
+        Shorten the gradient of a mini-batch, as one vector, to this Euclidean length where it is longer (Pascanu et
+        al. 2013, Algorithm 1); 0: never.
+    max_norm : float
+        After each step shorten the weights to each neuron to this Euclidean length where they are longer (Srivastava et
+        al. 2014, section 5.1); 0: never.
+    multilabel : bool
+        Whether the metric without labels is the share of rows whose outputs are all right, instead of residuals.
 
     Attributes
     ----------
@@ -126,13 +135,15 @@ cdef class Training:
     cdef readonly str optimizer
     cdef int optimizer_row
     cdef uint64_t seed
-    cdef double[8] h
+    cdef double[OPTIMIZER_NUMBERS] h
     cdef (void *)[8] slot
+    cdef double clip_norm, max_norm
+    cdef bint multilabel
     cdef double[::1] sums
     cdef Py_ssize_t[::1] order
 
     def __init__(self, Backprop backprop not None, str optimizer not None, dict settings not None, uint64_t seed=0,
-                 bint timing=False):
+                 bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.optimizer_row = choose("optimizer", optimizer, optimizer_names())
@@ -147,6 +158,7 @@ cdef class Training:
             self.slot[i] = address(self.slots[i])
         self.sums = np.zeros(backprop.network.widths[-1])
         backprop.timing = timing
+        self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
 
     @property
     def learning_rate(self):
@@ -167,7 +179,7 @@ cdef class Training:
         """
         return {phases[i]: self.backprop.seconds[i] for i in range(PHASES)}
 
-    cdef check(self, Rows X, Rows y, Rows labels):
+    cdef check(self, Rows X, Rows y, Rows labels, Rows weights):
         network = self.backprop.network
         itemsize, n_out = network.itemsize, network.widths[-1]
         if X.array.dtype != network.dtype or X.array.shape[1] != network.widths[0]:
@@ -180,6 +192,10 @@ cdef class Training:
         if y is not None and (y.array.dtype != network.dtype or y.array.shape != (X.count, n_out)):
             raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, got {y.array.shape} and "
                              f"{y.array.dtype}")
+        if weights is not None and (weights.array.dtype != network.dtype or weights.array.shape != (X.count, 1)):
+            raise ValueError(f"weights must have shape {(X.count, 1)} and dtype {network.dtype}, got "
+                             f"{weights.array.shape} and {weights.array.dtype}")
+        self.backprop.use_weights(weights is not None)
         if labels is not None:
             if labels.array.dtype != np.int32 or labels.array.shape != (X.count, 1):
                 raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.array.shape} and "
@@ -188,8 +204,8 @@ cdef class Training:
                 raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, got {labels.array.min()} to "
                                  f"{labels.array.max()}")
 
-    cdef void fetch(self, Backprop b, Rows X, Rows y, Rows labels, const Py_ssize_t *order, Py_ssize_t first,
-                    Py_ssize_t rows) noexcept nogil:
+    cdef void fetch(self, Backprop b, Rows X, Rows y, Rows labels, Rows weights, const Py_ssize_t *order,
+                    Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """The rows of a mini-batch into the workspace."""
         cdef Py_ssize_t itemsize = b.network.itemsize
         X.gather(order, first, rows, b.x, b.ld_x * itemsize)
@@ -197,19 +213,46 @@ cdef class Training:
             y.gather(order, first, rows, b.y, b.network.layers[b.network.n_layers - 1].ld * itemsize)
         if labels is not None:
             labels.gather(order, first, rows, <char *>b.label, sizeof(int32_t))
+        if weights is not None:
+            weights.gather(order, first, rows, b.weight, itemsize)
 
-    cdef Py_ssize_t measure(self, Backprop b, bint classes, Py_ssize_t rows) noexcept nogil:
+    cdef Py_ssize_t measure(self, Backprop b, bint classes, Py_ssize_t rows, const char *out,
+                            double threshold) noexcept nogil:
         """How many of the rows are right, or their squared residuals into sums."""
+        cdef const kernels_t *k = kernels_for(b.network.itemsize)
         cdef Layer *last = &b.network.layers[b.network.n_layers - 1]
         if classes:
-            return kernels_for(b.network.itemsize).hits(rows, last.n_out, last.ld, b.output(), b.threshold, b.label)
-        kernels_for(b.network.itemsize).squared_residuals(rows, last.n_out, last.ld, b.output(), b.y, &self.sums[0])
+            return k.hits(rows, last.n_out, last.ld, out, threshold, b.label)
+        if self.multilabel:
+            return k.matches(rows, last.n_out, last.ld, out, threshold, b.y, b.y_threshold)
+        k.squared_residuals(rows, last.n_out, last.ld, out, b.y, &self.sums[0])
         return 0
 
-    cdef result(self, Py_ssize_t count, double total, bint classes, Py_ssize_t hits):
-        return total / count, <double>hits / count if classes else np.array(self.sums)
+    cdef result(self, Py_ssize_t count, double weight, double total, bint classes, Py_ssize_t hits):
+        return total / weight, <double>hits / count if classes or self.multilabel else np.array(self.sums)
 
-    def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None):
+    cdef void update(self, Backprop b, const kernels_t *k) noexcept nogil:
+        """One step on all parameters, with all gradients in place."""
+        cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
+        cdef Py_ssize_t l, n = b.n_parameters
+        cdef Layer *layer
+        cdef double norm
+        if self.clip_norm > 0:
+            norm = sqrt(k.sum_squares(n, b.g))
+            if norm > self.clip_norm:
+                k.scale(n, self.clip_norm / norm, b.g)
+        self.steps += 1
+        if f.prepare:
+            f.prepare(self.steps, self.h)
+        f.step(n, self.steps, self.h, b.network.w, b.g, self.slot)
+        if self.max_norm > 0:
+            for l in range(b.network.n_layers):
+                layer = &b.network.layers[l]
+                k.limit_rows(layer.n_in, layer.panels, self.max_norm, b.network.w + layer.W * b.network.itemsize)
+        b.transpose_weights()
+
+    def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None,
+              Rows weights=None):
         """Train on every row once.
 
         Parameters
@@ -224,29 +267,33 @@ cdef class Training:
             Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as they stand.
         order : ndarray of intp, optional
             The rows to visit, in this order, instead.
+        weights : Rows, optional
+            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and gradients of a mini-batch
+            are weighted means.
 
         Returns
         -------
         loss : float
-            Mean cost of the rows, each as it was when its mini-batch came by.
+            Mean cost of the rows, each as it was when its mini-batch came by, with the penalty on the weights.
         metric : float or ndarray of float64, shape (n_out,)
-            Share of rows classified right; without labels, the sum of squared residuals of each output.
+            Share of rows classified right, without regard to weights; for a regression the sum of squared residuals of
+            each output.
 
         Raises
         ------
         KeyboardInterrupt
-            On Ctrl-C (or what another signal handler raises), within about 0.1 s; the parameters are those after the
-            last whole mini-batch.
+            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch, whichever is longer;
+            the parameters are those after the last whole mini-batch.
         """
         cdef Backprop b = self.backprop
-        cdef const optimizer_t *f = &kernels_for(b.network.itemsize).optimizers[self.optimizer_row]
-        cdef Py_ssize_t block, count, first, rows, hits = 0, size = b.network.parameters.size, batch = b.capacity
+        cdef const kernels_t *k = kernels_for(b.network.itemsize)
+        cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
         cdef const Py_ssize_t *visit = NULL
-        cdef double total = 0, looked
+        cdef double total = 0, weight = 0, batch_weight, looked
         cdef bint classes = labels is not None
         cdef uint64_t floating_point_mode
-        cdef Py_ssize_t work = 0, work_a_row = size + 1
-        self.check(X, y, labels)
+        cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
+        self.check(X, y, labels, weights)
         count = X.count
         self.sums[:] = 0
         if order is not None:
@@ -271,15 +318,14 @@ cdef class Training:
             for block in range(blocks(count, batch)):
                 first = block * batch
                 rows = min(batch, count - first)
-                self.fetch(b, X, y, labels, visit + first if visit else NULL, first, rows)
+                self.fetch(b, X, y, labels, weights, visit + first if visit else NULL, first, rows)
                 b.mark(GATHER)
-                b.learn(rows)
-                total = b.total_cost(rows, total)
-                hits += self.measure(b, classes, rows)
+                batch_weight = b.learn(rows)
+                weight += batch_weight
+                total = b.total_cost(rows, total) + batch_weight * b.penalize()
+                hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS)
-                self.steps += 1
-                f.step(size, self.steps, self.h, b.network.w, b.g, self.slot)
-                b.transpose_weights()
+                self.update(b, k)
                 b.mark(UPDATE)
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += rows * work_a_row
@@ -300,10 +346,10 @@ cdef class Training:
         if caught is not None:
             raise caught
         self.epochs += 1
-        return self.result(count, total, classes, hits)
+        return self.result(count, weight, total, classes, hits)
 
     def evaluate(self, Rows X not None, Rows y, Rows labels):
-        """Cost and metric on rows that are not trained on.
+        """Mean cost, without the penalty on the weights, and metric on rows that are not trained on.
 
         Parameters
         ----------
@@ -319,7 +365,7 @@ cdef class Training:
         cdef Py_ssize_t block, count, first, rows, hits = 0
         cdef double total = 0
         cdef bint classes = labels is not None
-        self.check(X, y, labels)
+        self.check(X, y, labels, None)
         count = X.count
         self.sums[:] = 0
         if count == 0:
@@ -328,8 +374,8 @@ cdef class Training:
             for block in range(blocks(count, b.capacity)):
                 first = block * b.capacity
                 rows = min(b.capacity, count - first)
-                self.fetch(b, X, y, labels, NULL, first, rows)
+                self.fetch(b, X, y, labels, None, NULL, first, rows)
                 b.judge(rows)
                 total = b.total_cost(rows, total)
-                hits += self.measure(b, classes, rows)
-        return self.result(count, total, classes, hits)
+                hits += self.measure(b, classes, rows, b.flows[b.network.n_layers - 1].a, b.y_threshold)
+        return self.result(count, count, total, classes, hits)

@@ -3,6 +3,8 @@
 Rows are samples: x (rows, n_in), z, a and delta (rows, n_out); W (n_out, n_in), b (n_out,).
 """
 
+import math
+
 import numpy as np
 
 
@@ -55,6 +57,140 @@ def relu_derivative(z):
     return np.where(np.asarray(z) > 0, 1.0, 0.0)
 
 
+def step(z):
+    """Rosenblatt 1958: 1 if z > 0, else 0."""
+    return np.where(np.asarray(z) > 0, 1.0, 0.0)
+
+
+def sign(z):
+    """1 if z > 0, else -1."""
+    return np.where(np.asarray(z) > 0, 1.0, -1.0)
+
+
+def zero_derivative(z):
+    """Of a function made of level pieces; 0 where they meet, too."""
+    return np.zeros_like(z, float)
+
+
+def leaky_relu(z, negative_slope=0.01):
+    """Maas et al. 2013."""
+    z = np.asarray(z, float)
+    return np.where(z > 0, z, negative_slope * z)
+
+
+def leaky_relu_derivative(z, negative_slope=0.01):
+    """negative_slope at 0."""
+    return np.where(np.asarray(z) > 0, 1.0, negative_slope)
+
+
+def elu(z, alpha=1.0):
+    """Clevert et al. 2016, eq. 15."""
+    z = np.asarray(z, float)
+    return np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+
+
+def elu_derivative(z, alpha=1.0):
+    """alpha at 0."""
+    z = np.asarray(z, float)
+    return np.where(z > 0, 1.0, alpha * np.exp(np.minimum(z, 0)))
+
+
+#: Klambauer et al. 2017, eq. 14.
+SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def selu(z):
+    """Klambauer et al. 2017, eq. 2."""
+    return SELU_LAMBDA * elu(z, SELU_ALPHA)
+
+
+def selu_derivative(z):
+    return SELU_LAMBDA * elu_derivative(z, SELU_ALPHA)
+
+
+def normal_cdf(z):
+    """Phi(z) = erfc(-z / sqrt 2) / 2. As z / sqrt 2 is rounded, off by some z^2 2^-53 of itself."""
+    return np.vectorize(math.erfc, otypes=[float])(-np.asarray(z, float) / math.sqrt(2)) / 2
+
+
+def gelu(z):
+    """Hendrycks & Gimpel 2016: z Phi(z)."""
+    return z * normal_cdf(z)
+
+
+def gelu_derivative(z):
+    """Phi(z) + z phi(z), phi being the density of the normal distribution."""
+    z = np.asarray(z, float)
+    return normal_cdf(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu_tanh(z):
+    """Hendrycks & Gimpel 2016: z/2 (1 + tanh u), u = sqrt(2/pi) (z + 0.044715 z^3); 1 + tanh u = e^u / cosh u."""
+    z = np.asarray(z, float)
+    u = np.clip(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3), -700, 700)  # beyond, e^u would overflow
+    return z / 2 * np.exp(u) / np.cosh(u)
+
+
+def gelu_tanh_derivative(z):
+    """(1 + tanh u) / 2 + z/2 (1 - tanh^2 u) u'; 1 - tanh^2 u = 1 / cosh^2 u."""
+    z = np.asarray(z, float)
+    u = np.clip(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3), -700, 700)
+    slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
+    return np.exp(u) / np.cosh(u) / 2 + z / 2 * slope * (1 / np.cosh(u)) ** 2
+
+
+def softplus(z):
+    """log(1 + e^z), whose derivative is sigmoid(z)."""
+    return np.logaddexp(0, np.asarray(z, float))
+
+
+def swish(z):
+    """Ramachandran et al. 2017 with beta = 1, SiLU in Elfwing et al. 2018: z sigmoid(z)."""
+    return z * sigmoid(z)
+
+
+def swish_derivative(z):
+    """Elfwing et al. 2018, eq. 11: s (1 + z (1 - s))."""
+    return sigmoid(z) * (1 + z * sigmoid(-np.asarray(z, float)))
+
+
+def mish(z):
+    """Misra 2020, eq. 1: z tanh(softplus(z))."""
+    return z * np.tanh(softplus(z))
+
+
+def mish_derivative(z):
+    """tanh p + z (1 - tanh^2 p) p' with p = softplus(z)."""
+    p = softplus(z)
+    return np.tanh(p) + z * sigmoid(z) / np.cosh(p) ** 2
+
+
+def hard_sigmoid(z):
+    """Howard et al. 2019: min(max(z + 3, 0), 6) / 6."""
+    return np.clip(np.asarray(z, float) / 6 + 0.5, 0, 1)
+
+
+def hard_sigmoid_derivative(z):
+    """0 at -3 and 3."""
+    return np.where(np.abs(z) < 3, 1 / 6, 0.0)
+
+
+def hard_swish(z):
+    """Howard et al. 2019: z hard_sigmoid(z)."""
+    return z * hard_sigmoid(z)
+
+
+def hard_swish_derivative(z):
+    """0 at -3, 1 at 3."""
+    z = np.asarray(z, float)
+    return np.where(z <= -3, 0.0, np.where(z >= 3, 1.0, z / 3 + 0.5))
+
+
+def exp(z):
+    """Its own derivative."""
+    return np.exp(np.asarray(z, float))
+
+
 def softmax(z):
     """s_i = e^(z_i) / sum_k e^(z_k) in each row."""
     z = np.asarray(z, float)
@@ -68,19 +204,32 @@ def softmax_jacobian(z):
     return s[:, :, None] * (np.eye(s.shape[1]) - s[:, None, :])
 
 
-#: name -> (f, f'); the derivative of softmax is a Jacobian for each row.
+#: name -> (f, f'); the derivative of softmax is a Jacobian for each row. Some take a number after z.
 ACTIVATIONS = {
     "identity": (identity, identity_derivative),
+    "step": (step, zero_derivative),
+    "sign": (sign, zero_derivative),
     "sigmoid": (sigmoid, sigmoid_derivative),
     "tanh": (tanh, tanh_derivative),
     "relu": (relu, relu_derivative),
+    "leaky_relu": (leaky_relu, leaky_relu_derivative),
+    "elu": (elu, elu_derivative),
+    "selu": (selu, selu_derivative),
+    "gelu": (gelu, gelu_derivative),
+    "gelu_tanh": (gelu_tanh, gelu_tanh_derivative),
+    "softplus": (softplus, sigmoid),
+    "swish": (swish, swish_derivative),
+    "mish": (mish, mish_derivative),
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_derivative),
+    "hard_swish": (hard_swish, hard_swish_derivative),
+    "exp": (exp, exp),
     "softmax": (softmax, softmax_jacobian),
 }
 
 
-def activation_backward(name, z, gradient):
+def activation_backward(name, z, gradient, *alpha):
     """dC/dz_j = sum_i dC/da_i da_i/dz_j; where f works element by element, dC/da_j f'(z_j)."""
-    derivative = ACTIVATIONS[name][1](z)
+    derivative = ACTIVATIONS[name][1](z, *alpha)
     if derivative.ndim == 3:
         return np.einsum("ri,rij->rj", gradient, derivative)
     return gradient * derivative
@@ -96,6 +245,54 @@ def mse(a, y):
 
 def mse_delta(a, y):
     return a - y
+
+
+def mae(a, y):
+    """C = sum |a - y|."""
+    return np.abs(a - y).sum(axis=1)
+
+
+def mae_delta(a, y):
+    """0 where they meet."""
+    return np.sign(a - y)
+
+
+def huber(a, y, delta=1.0):
+    """C = sum of e^2 / 2 for |e| <= delta, delta (|e| - delta / 2) beyond, with e = a - y."""
+    e = np.abs(a - y)
+    return np.where(e <= delta, e**2 / 2, delta * (e - delta / 2)).sum(axis=1)
+
+
+def huber_delta(a, y, delta=1.0):
+    return np.clip(a - y, -delta, delta)
+
+
+def poisson(z, y):
+    """C = sum e^z - y z: minus the logarithm of e^-m m^y, with m = e^z, without the constant log y!."""
+    return (np.exp(z) - y * z).sum(axis=1)
+
+
+def poisson_delta(z, y):
+    return np.exp(z) - y
+
+
+def hinge(a, y):
+    """C = sum max(0, 1 - y a) for y = -1 or 1."""
+    return np.maximum(0, 1 - y * a).sum(axis=1)
+
+
+def hinge_delta(a, y):
+    return np.where(y * a < 1, -y, 0)
+
+
+def perceptron(z, y):
+    """C = sum of |z| over the outputs whose step(z) is not y."""
+    return (np.abs(z) * ((z > 0) != (y > 0))).sum(axis=1)
+
+
+def perceptron_delta(z, y):
+    """delta = step(z) - y (Rosenblatt 1958)."""
+    return (z > 0) - y
 
 
 def binary_crossentropy(z, y):
@@ -139,6 +336,11 @@ def sparse_categorical_crossentropy_delta(z, label):
 #: z of the last layer and delta is dC/dz; else on a, and delta is dC/da.
 LOSSES = {
     "mse": (None, mse, mse_delta),
+    "mae": (None, mae, mae_delta),
+    "huber": (None, huber, huber_delta),
+    "poisson": ("exp", poisson, poisson_delta),
+    "hinge": (None, hinge, hinge_delta),
+    "perceptron": ("step", perceptron, perceptron_delta),
     "binary_crossentropy": ("sigmoid", binary_crossentropy, binary_crossentropy_delta),
     "categorical_crossentropy": ("softmax", categorical_crossentropy, categorical_crossentropy_delta),
     "sparse_categorical_crossentropy": (

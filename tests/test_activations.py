@@ -1,15 +1,22 @@
-"""Activations f and their derivatives f': against the equations, against finite differences, and to the bit between
-all paths."""
+"""Activations f and their derivatives f': against the equations, against finite differences, in the limits, and to the
+bit between all paths."""
 
 import numpy as np
 import pytest
 import reference_numpy as reference
 from cnn_core import _cpu
-from cnn_core._activations import activation, activation_backward, activation_derivative, names
+from cnn_core._activations import activation, activation_backward, activation_derivative, names, parameters
 from reference_numpy import same_bits
 
 NAMES = names()
 ELEMENTWISE = tuple(name for name in NAMES if name != "softmax")
+#: Name and number: the number of the literature, None where there is none, and others where it can be chosen.
+CASES = [
+    *((name, parameters().get(name, (None, None))[1]) for name in ELEMENTWISE),
+    *(("leaky_relu", slope) for slope in (0.0, 0.3, 1.0, 2.5)),
+    *(("elu", alpha) for alpha in (0.0, 0.3, 2.5)),
+]
+INF = np.inf
 
 
 def widths(dtype):
@@ -32,91 +39,163 @@ def with_specials(z):
     return z
 
 
-def value_tolerance(name, z):
-    """The largest relative error of f in float64 or float32, z being exact.
+def every_z(dtype):
+    """A row from -100 to 100: evenly spaced, log-spaced, and the neighbours of where functions change what they do."""
+    switches = np.array([-88.73, -40, -20, -14, -3, -1, 1, 3, 10, 20, 40, 88.7])
+    spread = np.geomspace(1e-37 if dtype == "float32" else 1e-300, 100, 2000)
+    neighbours = np.outer(switches, 1 + np.arange(-8, 9) * np.finfo(dtype).eps).ravel()
+    parts = np.linspace(-100, 100, 4001), np.linspace(-12, 12, 4001), spread, -spread, neighbours, [0.0, -0.0]
+    return np.concatenate(parts).astype(dtype)[None]
 
-    Element by element: the published ulp limit (1 ulp is at most eps of the value), once more for the reference.
-    Softmax: z - max z is rounded, which moves e^(z - max z) by |z - max z| eps / 2; the sum adds up to width eps, the
-    exponential and the division one each.
+
+def far_z(dtype):
+    """A row from 100 to the largest number, and one from -100 to the smallest."""
+    z = np.append(np.geomspace(101, 1e30, 300), np.finfo(dtype).max).astype(dtype)
+    return np.array([z, -z])
+
+
+def numbers(alpha, dtype):
+    """What follows z in a call of the reference: the number as the kernels have it, rounded to the dtype."""
+    return () if alpha is None else (float(np.dtype(dtype).type(alpha)),)
+
+
+def value_tolerance(name, z, exact):
+    """The largest absolute error of f, z being exact: the kernels', and as much again for the reference.
+
+    Relative, in units of eps: the published limit (1 ulp is at most eps) of the function inside, 2 for e^z - 1, 1 for
+    each further rounding. The reference of gelu is off by z^2 2^-53. gelu_tanh: 2u, off by 2.5 eps of
+    itself, moves e^2u by as much. Absolute: the hard ones take 1/2 and z/6 together. Softmax: z - max z is rounded, which moves
+    e^(z - max z) by |z - max z| eps / 2; the sum adds up to width eps, the exponential and the division one each.
+
+    Below the normal range factors have fewer digits, and sigmoid is allowed to vanish there.
     """
-    eps = np.finfo(z.dtype).eps
+    info, limit, size = np.finfo(z.dtype), _cpu.functions(), np.abs(z.astype(float))
     if name == "softmax":
         spread = (z.max(axis=1, keepdims=True) - z).astype(float)
-        return eps * (spread + spread.max(axis=1, keepdims=True) + z.shape[1] + 4)
-    return 2 * eps * _cpu.functions().get(name, 0)
+        relative = spread + spread.max(axis=1, keepdims=True) + z.shape[1] + 4
+        return info.eps * relative * exact + 4 * float(info.smallest_subnormal)
+    relative = {
+        "leaky_relu": 1,
+        "elu": 3,
+        "selu": 5,
+        "gelu": limit["normal_cdf"] + 1 + size**2 * (z.dtype == np.float64),
+        "gelu_tanh": limit["sigmoid"] + 1 + 2.5 * np.where(z < 0, 1.6 * size + 0.072 * size**3, 0.6),
+        "softplus": limit["log1p"] + limit["exp"],
+        "swish": limit["sigmoid"] + 1,
+        "mish": limit["exp"] + 5,
+    }.get(name, limit.get(name, 0))
+    absolute = {"hard_sigmoid": 1, "hard_swish": size}.get(name, 0) * float(info.eps)
+    lowest = {"sigmoid": 1, "swish": size, "gelu_tanh": size}.get(name, 0) * float(info.smallest_normal)
+    lowest = lowest + float(info.smallest_subnormal) * (4 + size)
+    return 2 * info.eps * relative * np.abs(exact) + 2 * absolute + lowest
 
 
-def derivative_tolerance(name, z):
-    """The largest absolute error of f'. With a off by r: a (1 - a) is off by r + 2 eps, 1 - a^2 by 2 r + 2 eps; an
-    entry of the Jacobian by 4 r.
+def derivative_tolerance(name, z, exact):
+    """The largest absolute error of f'.
+
+    4 eps in units of 1, or of f' where it is larger: 1 ulp of what is below 1 is at most eps / 2, so that 2 a da for
+    tanh, 5 ulp of the normal distribution or 3 of a sigmoid with the term z s (1 - s) < 0.3 stay below. As much again
+    for the reference, which in float64 has roundings of its own. Softmax: an entry of the Jacobian is off by 4 times
+    what s is off by.
     """
     eps = np.finfo(z.dtype).eps
-    if name in ("identity", "relu"):
+    if name in ("identity", "step", "sign", "relu"):
         return 0
-    return 4 * np.max(value_tolerance(name, z), initial=0) + 2 * eps
+    if name == "softmax":
+        return 4 * np.max(value_tolerance(name, z, 1), initial=0) + 2 * eps
+    return (4 + 4 * (z.dtype == np.float64)) * eps * np.maximum(1, np.abs(exact))
+
+
+def assert_value_follows_its_equation(name, alpha, z):
+    a = activation(name, z, alpha)
+    assert a.shape == z.shape and a.dtype == z.dtype
+    if z.size:
+        exact = reference.ACTIVATIONS[name][0](z.astype(float), *numbers(alpha, z.dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            right = np.abs(a - exact) <= value_tolerance(name, z, exact)
+            right |= np.isinf(a) & (a == exact.astype(z.dtype))
+        assert right.all(), list(zip(z[~right], a[~right], exact[~right]))[:5]
+
+
+def assert_derivative_follows_its_equation(name, alpha, z):
+    if name.startswith("hard"):  # the rounding of z/6 + 1/2 may move the corners a little
+        z = z[np.abs(np.abs(z) - 3) > 20 * np.finfo(z.dtype).eps][None]
+    got = activation_derivative(name, z, alpha)
+    assert got.dtype == z.dtype
+    if z.size:
+        exact = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(alpha, z.dtype))
+        assert got.shape == exact.shape
+        with np.errstate(over="ignore", invalid="ignore"):
+            right = np.abs(got - exact) <= derivative_tolerance(name, z, exact)
+            right |= np.isinf(got) & (got == exact.astype(z.dtype))
+        assert right.all(), list(zip(z[~right], got[~right], exact[~right]))[:5] if exact.ndim == 2 else got[~right]
 
 
 def test_every_activation_has_a_reference():
     assert set(NAMES) == set(reference.ACTIVATIONS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
-    for width in widths(dtype):
-        for rows in (0, 1, 7):
-            for z in (some_z(dtype, rows, width), with_specials(some_z(dtype, rows, width))):
-                gradient = some_z(dtype, rows, width)[::-1].copy()
-                for f, arguments in ((activation, (name, z)), (activation_backward, (name, z, gradient))):
-                    assert same_bits(f(*arguments), on_generic(f, *arguments)), (f, rows, width)
+def test_numbers_to_choose_are_those_of_the_literature():
+    assert parameters() == {"leaky_relu": ("negative_slope", 0.01), "elu": ("alpha", 1.0)}
+
+
+@pytest.mark.parametrize("name, alpha", [*CASES, ("softmax", None)])
+def test_bits_are_those_of_the_scalar_path(name, alpha, vector_isa, dtype, on_generic):
+    zs = [some_z(dtype, rows, width) for width in widths(dtype) for rows in (0, 1, 7)]
+    zs += [with_specials(z.copy()) for z in zs]
+    for z in [*zs, every_z(dtype), far_z(dtype)]:
+        gradient = z[::-1, ::-1].copy()
+        assert same_bits(activation(name, z, alpha), on_generic(activation, name, z, alpha)), z.shape
+        got = activation_backward(name, z, gradient, alpha)
+        assert same_bits(got, on_generic(activation_backward, name, z, gradient, alpha)), z.shape
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_value_follows_its_equation(name, isa, dtype):
-    f, _ = reference.ACTIVATIONS[name]
     for width in widths(dtype):
         for rows in (0, 1, 7):
-            z = some_z(dtype, rows, width)
-            a = activation(name, z)
-            assert a.shape == z.shape and a.dtype == dtype
-            if rows:
-                exact = f(z)
-                # Results below the normal range have fewer digits.
-                tiny = 4 * np.finfo(dtype).smallest_subnormal + np.finfo(dtype).smallest_normal * (name == "sigmoid")
-                assert np.all(np.abs(a - exact) <= value_tolerance(name, z) * np.abs(exact) + tiny)
+            assert_value_follows_its_equation(name, None, some_z(dtype, rows, width))
+
+
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_value_follows_its_equation_from_minus_100_to_100(name, alpha, isa, dtype):
+    assert_value_follows_its_equation(name, alpha, every_z(dtype))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_derivative_follows_its_equation(name, isa, dtype):
-    _, derivative = reference.ACTIVATIONS[name]
     for width in widths(dtype)[:-1]:
         for rows in (0, 1, 7):
-            z = some_z(dtype, rows, width)
-            got = activation_derivative(name, z)
-            exact = derivative(z) if rows else np.empty_like(got, float)
-            assert got.shape == exact.shape and got.dtype == dtype
-            assert np.all(np.abs(got - exact) <= derivative_tolerance(name, z))
+            assert_derivative_follows_its_equation(name, None, some_z(dtype, rows, width))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_backward_multiplies_the_derivative_into_the_gradient(name, isa, dtype):
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_derivative_follows_its_equation_from_minus_100_to_100(name, alpha, isa, dtype):
+    assert_derivative_follows_its_equation(name, alpha, every_z(dtype))
+
+
+@pytest.mark.parametrize("name, alpha", [*CASES, ("softmax", None)])
+def test_backward_multiplies_the_derivative_into_the_gradient(name, alpha, isa, dtype):
     for width in widths(dtype):
-        z = some_z(dtype, 7, width)
+        z = some_z(dtype, 7, width).clip(-80, 80)
         gradient = some_z(dtype, 8, width)[:7].copy()
-        exact = reference.activation_backward(name, z, gradient)
+        exact = reference.activation_backward(name, z.astype(float), gradient, *numbers(alpha, dtype))
+        derivative = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(alpha, dtype))
         # Softmax adds up `width` products of the row's gradient.
         size = np.abs(gradient).sum(axis=1, keepdims=True) if name == "softmax" else np.abs(gradient)
-        eps = np.finfo(dtype).eps
-        got = activation_backward(name, z, gradient)
-        assert np.all(np.abs(got - exact) <= (derivative_tolerance(name, z) + width * eps) * size)
+        tolerance = (derivative_tolerance(name, z, derivative) + width * np.finfo(dtype).eps) * size
+        tolerance = tolerance * np.maximum(1, np.abs(exact)) if name == "exp" else tolerance
+        got = activation_backward(name, z, gradient, alpha)
+        assert np.all(np.abs(got - exact) <= tolerance)
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_derivative_agrees_with_central_differences(name, isa):
-    # h^2 / 6 times the third derivative (at most 2 here) + rounding of f over h: 3e-11 + 1e-10.
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_derivative_agrees_with_central_differences(name, alpha, isa):
+    # h^2 / 6 times the third derivative (at most 4 here, e^z for exp) + rounding of f over h: 7e-11 + 2e-10.
     h = 1e-5
-    z = np.linspace(-4, 4, 82)[None]  # an even number of points: 0, where relu has its corner, is not among them
-    difference = (activation(name, z + h) - activation(name, z - h)) / (2 * h)
-    np.testing.assert_allclose(activation_derivative(name, z), difference, rtol=0, atol=3e-10)
+    z = np.linspace(-4, 4, 82)[None]  # no corner is nearer to one of these points than h: 0 and 3 are not among them
+    difference = (activation(name, z + h, alpha) - activation(name, z - h, alpha)) / (2 * h)
+    np.testing.assert_allclose(activation_derivative(name, z, alpha), difference, rtol=1e-10, atol=3e-10)
 
 
 def test_jacobian_of_softmax_agrees_with_central_differences(isa):
@@ -138,6 +217,105 @@ def test_jacobian_of_softmax_sends_nothing_back_for_a_gradient_equal_everywhere(
     assert np.abs(back).max() <= 3 * 40 * np.finfo(dtype).eps
 
 
+#: name -> f'(0) from below and from above, where f(0) = 0 and so f(z) ~ f'(0) z.
+SLOPES_AT_ZERO = {
+    "identity": (1, 1),
+    "tanh": (1, 1),
+    "relu": (0, 1),
+    "leaky_relu": (0.01, 1),
+    "elu": (1, 1),
+    "selu": (reference.SELU_LAMBDA * reference.SELU_ALPHA, reference.SELU_LAMBDA),
+    "gelu": (0.5, 0.5),
+    "gelu_tanh": (0.5, 0.5),
+    "swish": (0.5, 0.5),
+    "mish": (0.6, 0.6),
+    "hard_swish": (0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES_AT_ZERO)
+def test_tiny_z_keeps_its_digits(name, isa, dtype):
+    # 1e-20 squared is far below eps, so the next term of the series does not count.
+    z = np.array([[1e-30, 1e-25, 1e-20]], dtype)
+    for sign, slope in zip((-1, 1), SLOPES_AT_ZERO[name]):
+        np.testing.assert_allclose(activation(name, sign * z), sign * slope * z.astype(float), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name, z, value, slope", [
+    ("step", 1, 1, 0), ("step", -1, 0, 0),
+    ("sign", 1, 1, 0), ("sign", -1, -1, 0),
+    ("leaky_relu", 1, 1, 1), ("leaky_relu", -1, -0.01, 0.01),
+    ("elu", 1, 1, 1), ("elu", -1, -0.632120558828557678, 0.367879441171442322),
+    ("selu", 1, 1.05070098735548049, 1.05070098735548049), ("selu", -1, -1.11133073781256276, 0.646768603034814098),
+    ("gelu", 1, 0.841344746068542949, 1.0833154705876863), ("gelu", -1, -0.158655253931457051, -0.0833154705876862984),
+    ("gelu_tanh", 1, 0.841191990608276705, 1.08296408384578256),
+    ("gelu_tanh", -1, -0.158808009391723295, -0.0829640838457825551),
+    ("softplus", 0, 0.693147180559945309, 0.5), ("softplus", -3, 0.0485873515737420588, 0.0474258731775667809),
+    ("swish", 1, 0.731058578630004879, 0.927670511871486732),
+    ("swish", -1, -0.268941421369995121, 0.0723294881285132682),
+    ("mish", 1, 0.865098388267310346, 1.04903622009979216), ("mish", -1, -0.303401461374108918, 0.059216755877394948),
+    ("hard_sigmoid", 1, 2 / 3, 1 / 6), ("hard_swish", 1, 2 / 3, 5 / 6), ("hard_swish", -2, -1 / 3, -1 / 6),
+    ("exp", 1, 2.71828182845904524, 2.71828182845904524),
+])  # fmt: skip
+def test_known_values(name, z, value, slope, isa, dtype):
+    # 5 ulp of the normal distribution just above 1/2 are 10 eps / 2 of it.
+    z = np.array([[z]], dtype)
+    tolerance = 6 * float(np.finfo(dtype).eps)
+    assert activation(name, z)[0, 0] == pytest.approx(value, rel=tolerance)
+    assert activation_derivative(name, z)[0, 0] == pytest.approx(slope, abs=tolerance)
+
+
+def limits(name, alpha):
+    """f(-inf), f(inf), f'(-inf), f'(inf)."""
+    between_zero_and_one, like_relu = (0, 1, 0, 0), (0, INF, 0, 1)
+    scale, steepness = reference.SELU_LAMBDA * reference.SELU_ALPHA, reference.SELU_LAMBDA
+    return {
+        "identity": (-INF, INF, 1, 1),
+        "sign": (-1, 1, 0, 0),
+        "tanh": (-1, 1, 0, 0),
+        **dict.fromkeys(["step", "sigmoid", "hard_sigmoid"], between_zero_and_one),
+        **dict.fromkeys(["relu", "gelu", "gelu_tanh", "softplus", "swish", "mish", "hard_swish"], like_relu),
+        "leaky_relu": (-INF if alpha else 0, INF, alpha, 1),
+        "elu": (-alpha if alpha else 0, INF, 0, 1),
+        "selu": (-scale, INF, 0, steepness),
+        "exp": (0, INF, 0, INF),
+    }[name]
+
+
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_infinities_give_the_limits(name, alpha, isa, dtype):
+    z = np.array([[-INF, INF]], dtype)
+    value, derivative = limits(name, alpha)[:2], limits(name, alpha)[2:]
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(activation(name, z, alpha)[0], np.array(value, dtype), rtol=2 * eps)
+    np.testing.assert_allclose(activation_derivative(name, z, alpha)[0], np.array(derivative, dtype), rtol=2 * eps)
+
+
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
+    below, above, slope_below, slope_above = limits(name, alpha)
+    z, eps = far_z(dtype), np.finfo(dtype).eps
+    # exp has none above, only +inf or what test_math.py says; in float64 it begins at e^101.
+    sides = [(z[1:], below, slope_below)] if name == "exp" else [(z[1:], below, slope_below), (z[:1], above, slope_above)]
+    for side, limit, slope in sides:
+        with np.errstate(over="ignore"):  # selu of the largest number
+            expected = (slope * side.astype(float)).astype(dtype) if np.isinf(limit) else np.full_like(side, limit)
+        np.testing.assert_allclose(activation(name, side, alpha), expected, rtol=4 * eps, atol=1e-40)
+        derivative = activation_derivative(name, side, alpha)
+        np.testing.assert_allclose(derivative, np.full_like(side, slope), rtol=4 * eps, atol=1e-40)
+    assert not np.isnan(activation(name, z, alpha)).any()
+    assert not np.isnan(activation_derivative(name, z, alpha)).any()
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu"])
+def test_corners_belong_to_the_lower_side(name, isa, dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    z = np.array([[-1, -0.0, 0.0, tiny, 1]], dtype)
+    slope = {"relu": 0, "leaky_relu": np.dtype(dtype).type(0.01), "elu": 1}[name]
+    assert activation(name, z)[0, 1:].tolist() == [0, 0, tiny, 1]
+    assert activation_derivative(name, z)[0, 1:].tolist() == [slope, slope, 1, 1]
+
+
 def test_relu_cuts_below_zero_and_its_derivative_at_zero_is_zero(isa, dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     z = np.array([[-np.inf, -1, -tiny, -0.0, 0.0, tiny, 1, np.inf]], dtype)
@@ -145,16 +323,59 @@ def test_relu_cuts_below_zero_and_its_derivative_at_zero_is_zero(isa, dtype):
     assert activation_derivative("relu", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_nan_gives_nan_in_its_own_place_only(name, isa, dtype):
+def test_step_and_sign_jump_above_zero_and_have_no_slope(isa, dtype):
+    tiny = np.finfo(dtype).smallest_subnormal
+    z = np.array([[-INF, -1, -tiny, -0.0, 0.0, tiny, 1, INF]], dtype)
+    assert activation("step", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
+    assert activation("sign", z).tolist() == [[-1, -1, -1, -1, -1, 1, 1, 1]]
+    for name in ("step", "sign"):
+        assert not activation_derivative(name, z).any()
+
+
+def test_hard_sigmoid_and_hard_swish_are_exact_from_their_corners_outwards(isa, dtype):
+    outwards = np.array([3, np.nextafter(np.dtype(dtype).type(3), 4, dtype=dtype), 3.5, 1e4], dtype)
+    z = np.array([-outwards, outwards])
+    assert activation("hard_sigmoid", z).tolist() == [[0] * 4, [1] * 4]
+    assert np.array_equal(activation("hard_swish", z), [np.zeros(4), outwards])
+    assert not activation_derivative("hard_sigmoid", z).any()
+    assert activation_derivative("hard_swish", z).tolist() == [[0] * 4, [1] * 4]
+
+
+def test_leaky_relu_lies_between_relu_and_identity(isa, dtype):
+    z = every_z(dtype)
+    for f in (activation, activation_derivative):
+        assert np.array_equal(f("leaky_relu", z, 0.0), f("relu", z))
+        assert np.array_equal(f("leaky_relu", z, 1.0), f("identity", z))
+
+
+def test_elu_is_relu_plus_alpha_times_the_rest(isa, dtype):
+    z = every_z(dtype)
+    for f in (activation, activation_derivative):
+        once = f("elu", z, 1.0)
+        assert np.array_equal(f("elu", z, 0.0), f("relu", z))
+        assert np.array_equal(f("elu", z, 4.0), np.where(z > 0, once, 4 * once))  # a power of two: exact
+
+
+@pytest.mark.parametrize("name", parameters())
+def test_the_number_of_the_literature_is_the_default(name, isa, dtype):
+    z, alpha = every_z(dtype), parameters()[name][1]
+    assert same_bits(activation(name, z), activation(name, z, alpha))
+    assert same_bits(activation_backward(name, z, z), activation_backward(name, z, z, alpha))
+    assert same_bits(activation_derivative(name, z), activation_derivative(name, z, alpha))
+    assert not same_bits(activation(name, z), activation(name, z, alpha + 0.5))
+    assert not same_bits(activation_derivative(name, z), activation_derivative(name, z, alpha + 0.5))
+
+
+@pytest.mark.parametrize("name, alpha", CASES)
+def test_nan_gives_nan_in_its_own_place_only(name, alpha, isa, dtype):
     z = some_z(dtype, 3, 20)
-    clean = activation(name, z)
+    clean = activation(name, z, alpha)
     for place in range(20):
         spoiled = z.copy()
         spoiled[1, place] = np.nan
         expected = clean.copy()
         expected[1, place] = np.nan
-        assert same_bits(activation(name, spoiled), expected)
+        assert same_bits(activation(name, spoiled, alpha), expected)
 
 
 def test_sigmoid_is_a_half_at_zero_and_tanh_is_zero(isa, dtype):

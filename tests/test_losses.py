@@ -28,18 +28,25 @@ def some_targets(name, dtype, rows, width):
     rng = np.random.default_rng(1 + 100 * rows + width)
     if name == SPARSE:
         return rng.integers(0, width, rows).astype(np.int32)
-    if name == "mse":
+    if name in ("mse", "mae", "huber"):
         return rng.standard_normal((rows, width)).astype(dtype)
+    if name == "poisson":
+        return rng.integers(0, 5, (rows, width)).astype(dtype)
+    if name == "hinge":
+        return rng.choice([-1, 1], (rows, width)).astype(dtype)
+    if name == "perceptron":
+        return rng.choice([0, 1], (rows, width)).astype(dtype)
     if name == "binary_crossentropy":
         return rng.choice([0, 1, 0.25], (rows, width)).astype(dtype)
     return (rng.choice([0, 1], (rows, width)) * rng.uniform(0, 1, (rows, width))).astype(dtype)  # rows of any sum
 
 
 def test_every_loss_has_a_reference_and_works_on_what_it_says():
-    assert {name: output for name, (output, _) in table().items()} == {
+    assert {name: (*row.outputs, None)[0] for name, row in table().items()} == {
         name: output for name, (output, _, _) in reference.LOSSES.items()
     }
-    assert [name for name in NAMES if table()[name][1]] == [SPARSE]
+    assert [name for name in NAMES if table()[name].sparse] == [SPARSE]
+    assert table()["perceptron"].outputs == ("step", "sign")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,16 +62,27 @@ def tolerances(name, out, y, cost):
     """The largest absolute errors of the cost of each row, shape (rows,), and of delta, shape (rows, 1).
 
     Every cost is a sum of terms that are not negative, so that adding them up costs at most width eps of the sum. On
-    top come the parts that cancel within a term: z against y z in the binary cross-entropy; in the others log of a sum
-    that is itself off by (width + 2) eps, once for each unit of the row's targets. A softmax is off by (width + 4) eps
+    top come the parts that cancel within a term: z against y z in the binary cross-entropy, a against y, e^z against
+    y z, 1 against y a; in the others log of a sum that is itself off by (width + 2) eps, once for each unit of the row's
+    targets. A softmax is off by (width + 4) eps
     (its exponents' rounding, |z| e^-|z| eps, is below eps), a sigmoid by 3; the difference to y adds one. Twice
     all this, because the float64 reference has it too.
     """
     width, eps = out.shape[1], np.finfo(out.dtype).eps
     weight = y.sum(axis=1) if name == "categorical_crossentropy" else np.ones(len(out))
-    cancelled = {"mse": 0, "binary_crossentropy": (np.abs(out) + 1).sum(axis=1)}.get(name, weight)
-    size = np.abs(out).max(axis=1) + np.abs(y).max() if name == "mse" else np.maximum(1, weight)
-    return 2 * (width + 4) * eps * (cost + cancelled), 2 * (width + 4) * eps * size[:, None]
+    sizes = np.abs(out) + (0 if name == SPARSE else np.abs(y))
+    with np.errstate(over="ignore"):
+        cancelled = {
+            "mse": 0,
+            "binary_crossentropy": (np.abs(out) + 1).sum(axis=1),
+            "poisson": (np.exp(out) + np.abs(out) * sizes).sum(axis=1),
+        }.get(name, sizes.sum(axis=1) if name in ("mae", "huber", "hinge", "perceptron") else weight)
+    if name == "hinge":
+        cancelled = cancelled + out.shape[1]
+    size = np.maximum(1, weight)
+    if name in ("mse", "mae", "huber", "poisson"):
+        size = np.abs(out).max(axis=1) + np.abs(y).max() + (np.exp(out).max(axis=1) if name == "poisson" else 0)
+    return 2 * (width + 4) * eps * (np.abs(cost) + cancelled), 2 * (width + 4) * eps * size[:, None]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,15 +103,16 @@ def test_cost_and_delta_follow_their_equations(name, isa, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_delta_agrees_with_central_differences_of_the_cost(name, isa):
-    # h^2 / 6 times the third derivative (below 1) + rounding of a cost of about 50 over h: 2e-11 + 1e-9.
+    # h^2 / 6 times the third derivative (below 1, for Poisson about the cost) + rounding of a cost of about 50 over h:
+    # 2e-11 + 1e-9.
     h = 1e-5
     out, y = some_out("float64", 7, 11), some_targets(name, "float64", 7, 11)
-    _, delta = loss(name, out, y)
+    cost, delta = loss(name, out, y)
     for j in range(11):
         step = np.zeros_like(out)
         step[:, j] = h
         difference = (loss(name, out + step, y)[0] - loss(name, out - step, y)[0]) / (2 * h)
-        np.testing.assert_allclose(delta[:, j], difference, rtol=0, atol=3e-9)
+        assert np.all(np.abs(delta[:, j] - difference) <= 6e-11 * np.maximum(50, np.abs(cost)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -250,3 +269,26 @@ def test_binary_crossentropy_keeps_its_digits_where_the_prediction_is_right(z, i
 def test_a_nan_target_or_logit_makes_the_cost_nan(isa, dtype):
     for z, y in ((np.nan, 1), (1, np.nan)):
         assert np.isnan(loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0][0])
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
+def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
+    out, y = some_out(dtype, 7, 21), some_targets("huber", dtype, 7, 21)
+    cost, slope = loss("huber", out, y, alpha=delta)
+    exact = out.astype(float), y.astype(float), float(np.dtype(dtype).type(delta))
+    tolerance = 100 * np.finfo(dtype).eps
+    np.testing.assert_allclose(cost, reference.huber(*exact), rtol=tolerance)
+    np.testing.assert_allclose(slope, reference.huber_delta(*exact), rtol=tolerance, atol=10 * tolerance)
+
+
+def test_numbers_that_losses_take_are_those_of_the_literature():
+    assert {name: (row.parameter, row.standard) for name, row in table().items() if row.parameter} == {
+        "huber": ("delta", 1.0)
+    }
+
+
+def test_a_prediction_on_the_spot_costs_nothing_and_sends_nothing_back(isa, dtype):
+    y = some_targets("mse", dtype, 7, 21)
+    for name in ("mse", "mae", "huber"):
+        cost, delta = loss(name, y, y)
+        assert not cost.any() and not delta.any()

@@ -1,11 +1,37 @@
-"""The core's own exp, tanh, sigmoid, log and log1p: error limits, special values, and one set of bits everywhere."""
+"""The core's own exp, tanh, sigmoid, log, log1p and normal_cdf: error limits, special values, and one set of bits everywhere."""
 
 import numpy as np
 import pytest
+import reference_numpy as reference
 from cnn_core import _cpu
 from reference_numpy import same_bits
 
 FUNCTIONS = tuple(_cpu.functions())
+
+
+def normal_cdf(x):
+    """Phi(x) with the digits of longdouble, for x that float64 has: near 0 the series of Abramowitz & Stegun 26.2.11,
+    beyond 2.5 the continued fraction 26.2.14."""
+    t = np.minimum(np.abs(x), 60)  # beyond, Phi is 0 or 1
+    # e^(-t^2/2) with t^2 = high^2 + low (t + high): the square of `high`, 24 bits of t, is exact.
+    high = t.astype(np.float32)
+    low = t - high
+    density = np.exp(-(high.astype(t.dtype) ** 2) / 2) * np.exp(-low * (t + high) / 2)
+    density *= np.longdouble("0.398942280401432677939946")  # 1 / sqrt(2 pi)
+    near = t < 2.5
+    term = total = t[near]
+    for n in range(1, 60):
+        term = term * t[near] ** 2 / (2 * n + 1)
+        total = total + term
+    fraction = t[~near]
+    for n in range(200, 0, -1):
+        fraction = t[~near] + n / fraction
+    lower = np.empty_like(t)  # Phi(-t)
+    lower[near] = 0.5 - density[near] * total
+    lower[~near] = density[~near] / fraction
+    return np.where(x < 0, lower, 1 - lower)
+
+
 #: To be called with more digits than the dtype under test has.
 EXACT = {
     "exp": np.exp,
@@ -13,6 +39,7 @@ EXACT = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "log": np.log,
     "log1p": np.log1p,
+    "normal_cdf": lambda x: reference.normal_cdf(x) if x.dtype == np.float64 else normal_cdf(x),
 }
 #: Where sweeps over all float32 numbers found the largest errors, with these and with earlier coefficients; the coarser
 #: sweep below steps over them.
@@ -22,6 +49,7 @@ WORST_FLOAT32 = {
     "sigmoid": [-16.635704, 7.859211],
     "log": [0.702913, 1.4062394],
     "log1p": [-8.940697e-08, 0.28046116],
+    "normal_cdf": [-0.0016461611, -0.001122117, -0.003356576, -0.0253068, -1.5486579, -1.5512716, -10.151021, -12.896807],
 }
 #: The documented exception: below, e^-x may overflow and sigmoid gives 0 instead of a tiny number.
 SIGMOID_MAY_VANISH = {"float32": -88.7, "float64": -709.7}
@@ -74,6 +102,10 @@ def range_switches(name, dtype):
         return (np.arange(-bias - digits, bias) + 0.5) * np.log(2)
     if name == "tanh":
         ascending = (np.arange(29 if dtype == "float32" else 58) + 0.5) * np.log(2) / 2
+        return np.concatenate([-ascending, ascending])
+    if name == "normal_cdf":  # of the exponential; the middle of the polynomial; the end of its range
+        ascending = np.sqrt((2 * np.arange(bias + digits) + 1) * np.log(2))
+        ascending = np.append(ascending, [4, 5.5, 40])
         return np.concatenate([-ascending, ascending])
     powers = 2.0 ** np.arange(2 - bias, bias - 2)
     if name == "log":
@@ -143,6 +175,7 @@ def test_float64_error_stays_within_the_published_limit_against_mpmath(name, isa
     exact_function = {
         "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)),
         "log1p": lambda v: mpmath.log(1 + v),
+        "normal_cdf": mpmath.ncdf,
     }.get(name, getattr(mpmath, name, None))
     points = sample_points(name, "float64")
     points = points[np.isfinite(points) & (np.abs(points) < 700) & (np.abs(points) > 1e-30)]
@@ -168,6 +201,7 @@ SPECIAL_VALUES = {
     "sigmoid": {"0": 0.5, "-0": 0.5, "inf": 1, "-inf": 0},
     "log": {"1": 0, "0": -INF, "-0": -INF, "inf": INF, "-inf": NAN, "-1": NAN, "-1e-40": NAN},
     "log1p": {"0": 0, "-0": -0.0, "-1": -INF, "inf": INF, "-inf": NAN, "-1.5": NAN, "-2": NAN},
+    "normal_cdf": {"inf": 1, "-inf": 0, "40": 1, "-40": 0, "-1e10": 0, "3e38": 1, "-3e38": 0},
 }
 
 
@@ -238,11 +272,45 @@ def test_exp_never_falls_near_its_range_switches(isa, dtype):
     assert np.all(np.diff(apply("exp", x, dtype), axis=1) >= 0)
 
 
-def test_tanh_falls_by_no_more_than_its_error_limit(isa, dtype):
-    x = neighbours(range_switches("tanh", dtype), dtype, 200)
-    got = apply("tanh", x, dtype)
+@pytest.mark.parametrize("name", ["tanh", "normal_cdf"])
+def test_a_rising_function_falls_by_no_more_than_its_error_limit(name, isa, dtype):
+    x = neighbours(range_switches(name, dtype), dtype, 200)
+    got = apply(name, x, dtype)
     fall = -np.diff(got, axis=1) / np.spacing(np.abs(got[:, 1:]))
-    assert fall.max() <= _cpu.functions()["tanh"]
+    assert fall.max() <= _cpu.functions()[name]
+
+
+def test_normal_cdf_stays_between_zero_and_one_and_is_a_half_at_zero(isa, dtype):
+    got = apply("normal_cdf", sample_points("normal_cdf", dtype), dtype)
+    assert np.nanmin(got) == 0
+    assert np.nanmax(got) == 1
+    around_zero = apply("normal_cdf", [0.0, -0.0, 1e-30, -1e-30], dtype)
+    assert np.all(np.abs(around_zero - 0.5) <= np.spacing(np.array(0.25, dtype)) * _cpu.functions()["normal_cdf"])
+
+
+def test_normal_cdf_of_x_and_minus_x_add_up_to_one(isa, dtype):
+    # Phi(x) > 1/2 is a difference from 1, exact or rounded once. 1 - Phi(x) is exact, so this sees that rounding alone.
+    x = np.abs(sample_points("normal_cdf", dtype))
+    x = x[x > 0]
+    upper, lower = apply("normal_cdf", x, dtype), apply("normal_cdf", -x, dtype)
+    assert np.all(np.abs((1 - upper) - lower) <= np.finfo(dtype).eps / 4)
+
+
+def test_normal_cdf_below_the_normal_range_is_right_to_one_spacing_and_then_zero(isa, dtype):
+    # The relative error fades as the spacing grows; what is left is the rounding of the exponential and of the result.
+    mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
+    info = np.finfo(dtype)
+    x = np.random.default_rng(3).uniform(*((-14.2, -12.9) if dtype == "float32" else (-38.5, -37.5)), 1000).astype(dtype)
+    got = apply("normal_cdf", x, dtype).astype(float)
+    exact = [mpmath.ncdf(mpmath.mpf(float(v))) for v in x]
+    spacings = np.array([float((mpmath.mpf(g) - e) / float(info.smallest_subnormal)) for g, e in zip(got.tolist(), exact)])
+    subnormal = np.array([0 < e < float(info.smallest_normal) for e in exact])
+    deep = np.array([e < float(info.smallest_normal) / 16 for e in exact])
+    assert deep.sum() > 500
+    assert np.abs(spacings[subnormal]).max() <= _cpu.functions()["normal_cdf"]
+    assert np.abs(spacings[deep]).max() <= 1
+    beyond = np.array([-14.5, -20, -1e10] if dtype == "float32" else [-39, -100, -1e200], dtype)
+    assert same_bits(apply("normal_cdf", beyond, dtype), np.zeros(3, dtype))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

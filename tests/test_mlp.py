@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from cnn_core import MLP, SGD, Adam, DivergenceWarning, NotFittedError, _memory
+from cnn_core import ELU, MLP, SGD, Adam, DivergenceWarning, Huber, LeakyReLU, NotFittedError, _memory
 from cnn_core.datasets import load_digits
 
 RNG = np.random.default_rng(0)
@@ -21,6 +21,12 @@ LINE = (2 * X[:, 0] - X[:, 1] + 1).astype("float64")
 
 def quick(**options):
     return MLP(**{"hidden": (16,), "epochs": 30, "random_state": 0, "learning_rate": 0.01} | options)
+
+
+def with_entry(array, index, value):
+    array = np.array(array)
+    array[index] = value
+    return array
 
 
 # Tasks
@@ -103,6 +109,135 @@ def test_a_column_of_labels_and_lists_are_taken():
     assert a.predict(X.tolist()).tolist() == b.predict(X).tolist()
 
 
+def test_whole_numbers_in_an_array_of_objects_are_classes_and_fractions_a_regression():
+    assert quick(epochs=1).fit(X, THREE.astype(object)).classes_.tolist() == [0, 1, 2]
+    assert quick(epochs=1).fit(X, LINE.astype(object)).predict(X).dtype == np.float32
+
+
+def test_nearly_as_many_classes_as_rows_are_worth_a_warning():
+    with pytest.warns(UserWarning, match="200 classes in 200 rows.*task='regression'"):
+        quick(epochs=1).fit(X, np.arange(200))
+
+
+def test_several_labels_a_row_have_a_sigmoid_each():
+    labels = np.column_stack((X[:, 0] > 0, X[:, 1] > 0, X[:, 0] + X[:, 1] > 0)).astype(int)
+    for y in (labels, labels.astype(bool)):
+        model = quick(epochs=100).fit(X, y, validation_data=(X[:50], y[:50]))
+        assert model.predict(X).shape == (200, 3) and set(np.unique(model.predict(X))) == {0, 1}
+        assert model.score(X, y) == np.mean((model.predict(X) == labels).all(axis=1)) > 0.8
+        assert model.history_["val_metric"][-1] == model.score(X[:50], y[:50])
+        assert np.array_equal(model.predict_proba(X) > 0.5, model.predict(X))
+        assert model.weights_[-1].shape == (3, 16)
+    assert quick(epochs=60, loss="hinge").fit(X, labels).score(X, labels) > 0.8
+
+
+@pytest.mark.parametrize("output", ["step", "sign"])
+def test_a_single_layer_with_a_step_is_rosenblatts_perceptron(output):
+    easy = X[np.abs(X[:, 0] + X[:, 1]) > 0.3]
+    y = (easy[:, 0] + easy[:, 1] > 0).astype(int)
+    init = [(np.zeros((1, 5)), np.zeros(1))]
+    model = MLP(hidden=(), output=output, optimizer=SGD(1.0), batch_size=1, epochs=20, shuffle=False, init=init,
+                dtype="float64").fit(easy, np.array(["no", "yes"])[y])
+    w, b = np.zeros(5), 0.0
+    for _ in range(20):
+        for x, target in zip(easy.astype("float64"), y):
+            error = (w @ x + b > 0) - target
+            w, b = w - error * x, b - error
+    np.testing.assert_allclose(model.weights_[0][0], w, rtol=1e-12)
+    assert model.biases_[0][0] == b
+    assert model.score(easy, np.array(["no", "yes"])[y]) == 1
+    assert set(np.unique(model.forward(easy))) == ({0, 1} if output == "step" else {-1, 1})
+
+
+def test_every_class_loss_learns_two_and_three_classes():
+    for loss in ("hinge", "mse", "mae", "huber", "categorical_crossentropy"):
+        for labels in (TWO, THREE):
+            model = quick(loss=loss, epochs=60).fit(X, labels, validation_data=(X, labels))
+            assert model.score(X, labels) > 0.9, loss
+            assert model.history_["val_metric"][-1] == model.score(X, labels)
+
+
+def test_counts_are_predicted_by_their_mean():
+    counts = np.random.default_rng(1).poisson(np.exp(0.5 + X[:, 0]))
+    model = MLP(hidden=(), task="regression", loss="poisson", epochs=200, learning_rate=0.02, random_state=0)
+    model.fit(X, counts)
+    assert (model.predict(X) > 0).all()
+    assert model.weights_[0][0, 0] == pytest.approx(1, abs=0.15) and model.biases_[0][0] == pytest.approx(0.5, abs=0.15)
+    assert model.predict(X).mean() == pytest.approx(counts.mean(), rel=0.03)  # the score equation of the bias
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop"])
+def test_every_optimizer_learns_by_its_name(optimizer):
+    rate = {"sgd": 0.1, "adagrad": 0.1, "adadelta": 1.0, "rprop": 0.01}.get(optimizer, 0.01)
+    assert MLP(16, optimizer=optimizer, learning_rate=rate, epochs=60, random_state=0).fit(X, TWO).score(X, TWO) > 0.95
+
+
+def test_activations_with_a_number_use_it():
+    plain, same, other = (quick(activation=a, epochs=2).fit(X, TWO).parameters_
+                          for a in ("leaky_relu", LeakyReLU(), LeakyReLU(0.3)))
+    assert np.array_equal(plain, same) and not np.array_equal(plain, other)
+    model = quick(hidden=(8, 8), activation=(ELU(2.0), "gelu"), epochs=2).fit(X, TWO)
+    assert pickle.loads(pickle.dumps(model)).forward(X).tobytes() == model.forward(X).tobytes()
+    for wrong, error in ((-0.1, ValueError), ("steep", TypeError)):
+        with pytest.raises(error, match="LeakyReLU: negative_slope"):
+            LeakyReLU(wrong)
+    with pytest.raises(ValueError, match="Huber: delta"):
+        Huber(0)
+
+
+# Weights of rows and classes
+
+
+def test_sample_weights_act_like_repeated_rows():
+    counts = np.arange(200) % 3
+    options = dict(batch_size="full", optimizer="sgd", learning_rate=0.1, epochs=5, dtype="float64")
+    weighted = quick(**options).fit(X, THREE, sample_weight=counts)
+    repeated = quick(**options).fit(np.repeat(X, counts, axis=0), np.repeat(THREE, counts))
+    np.testing.assert_allclose(weighted.parameters_, repeated.parameters_, atol=1e-12)
+    np.testing.assert_allclose(weighted.history_["loss"], repeated.history_["loss"], rtol=1e-12)
+
+
+def test_class_weights_are_sample_weights_by_class():
+    labels = np.array(["a", "b", "c"])[THREE]
+    by_class = quick(class_weight={"a": 2, "c": 0.5}, epochs=3).fit(X, labels).parameters_
+    by_row = quick(epochs=3).fit(X, labels, sample_weight=np.array([2, 1, 0.5])[THREE]).parameters_
+    assert np.array_equal(by_class, by_row)
+    balanced = quick(class_weight="balanced", epochs=3).fit(X, labels).parameters_
+    share = 200 / (3 * np.bincount(THREE))
+    assert np.array_equal(balanced, quick(epochs=3).fit(X, labels, sample_weight=share[THREE]).parameters_)
+
+
+@pytest.mark.parametrize("weights, message", [
+    (np.ones(5), "sample_weight has 5"), (-np.ones(200), "at least 0"), (np.zeros(200), "at least one must be above 0"),
+    (with_entry(np.ones(200), 3, np.nan), "sample_weight has nan at row 3"), (np.ones((200, 2)), "sample_weight"),
+])  # fmt: skip
+def test_bad_sample_weights_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(X, TWO, sample_weight=weights)
+
+
+def test_label_smoothing_is_training_on_softer_targets():
+    smooth = quick(label_smoothing=0.3, epochs=3).fit(X, THREE)
+    soft = quick(loss="categorical_crossentropy", epochs=3).fit(X, 0.7 * np.eye(3)[THREE] + 0.1)
+    np.testing.assert_allclose(smooth.parameters_, soft.parameters_, atol=1e-6)
+    two = quick(label_smoothing=0.2, epochs=300).fit(X, TWO).predict_proba(X)[:, 1]
+    assert 0.85 < np.median(two[TWO == 1]) < 0.95 and 0.05 < np.median(two[TWO == 0]) < 0.15
+
+
+def test_penalties_and_limits_reach_the_training():
+    plain = quick(epochs=30).fit(X, TWO)
+    size = lambda model: sum((W**2).sum() for W in model.weights_)
+    assert size(quick(epochs=30, l2=0.1).fit(X, TWO)) < 0.7 * size(plain)
+    sparse = quick(epochs=60, l1=0.05).fit(X, TWO)
+    assert sum((np.abs(W) < 1e-3).sum() for W in sparse.weights_) > 20
+    held = quick(epochs=30, max_norm=0.5).fit(X, TWO)
+    assert max(np.linalg.norm(W, axis=1).max() for W in held.weights_) <= 0.5 * (1 + 1e-6)
+    one = quick(epochs=1, batch_size="full", optimizer=SGD(), clip_norm=1e-3)
+    start = quick(epochs=1, batch_size="full", optimizer=SGD(), learning_rate=1e-30)
+    moved = one.fit(X, TWO).parameters_ - start.fit(X, TWO).parameters_
+    assert np.linalg.norm(moved) == pytest.approx(1e-5, rel=1e-2)  # quick's learning rate of 0.01 times 1e-3
+
+
 # The same bits
 
 
@@ -176,6 +311,13 @@ def test_validation_metric_of_a_regression_is_r_squared():
     assert still.history_["metric"] == pytest.approx([still.score(X, LINE)], rel=1e-6)
 
 
+def test_the_validation_metric_counts_as_predictions_do():
+    # sigmoid(1e-9) rounds to 1/2, and that is a "no".
+    model = MLP((), init=[([[1e-9]], [0.0])], learning_rate=1e-30, epochs=1)
+    model.fit([[1.0], [1.0]], [1, 0], validation_data=([[1.0], [1.0]], [1, 1]))
+    assert model.history_["val_metric"] == [model.score([[1.0], [1.0]], [1, 1])] == [0]
+
+
 def test_validation_data_never_change_a_weight():
     alone = quick(epochs=5).fit(X, THREE)
     watched = quick(epochs=5).fit(X, THREE, validation_data=(X[:50] * 3, THREE[:50]))
@@ -217,9 +359,12 @@ def test_pickles_and_deep_copies_predict_the_same_bits():
 def test_changing_what_an_attribute_returned_does_not_change_the_model():
     model = quick(epochs=1).fit(X, TWO)
     before = model.forward(X)
-    for array in (*model.weights_, *model.biases_, model.parameters_):
+    predicted = model.predict(X)
+    for array in (*model.weights_, *model.biases_, model.parameters_, model.classes_):
         array[...] = 0
-    assert np.array_equal(model.forward(X), before)
+    model.history_["loss"].clear()
+    assert np.array_equal(model.forward(X), before) and np.array_equal(model.predict(X), predicted)
+    assert model.n_epochs_ == 1
 
 
 def test_get_params_and_set_params_are_inverse():
@@ -245,8 +390,11 @@ def test_initial_weights_can_be_handed_in_and_short_runs_start_from_them():
     assert np.array_equal(model.weights_[0], init[0][0]) and np.array_equal(model.biases_[0], [0.5, -0.5])
     with pytest.raises(ValueError, match=r"\(2, 5\)"):
         MLP(hidden=2, init=init[::-1]).fit(X, LINE)
-    with pytest.raises(TypeError, match="'auto' or a list"):
-        MLP(hidden=2, init=3).fit(X, LINE)
+    for wrong in (3, ["a", "b"], [1, [2, [3]]]):
+        with pytest.raises((TypeError, ValueError), match="init"):
+            MLP(hidden=2, init=wrong).fit(X, LINE)
+    with pytest.raises(ValueError, match="W of init's layer 0 has nan at row 1, column 2"):
+        MLP(hidden=2, init=[(with_entry(init[0][0], (1, 2), np.nan), init[0][1]), init[1]]).fit(X, LINE)
 
 
 def test_feature_names_of_a_data_frame_are_kept_and_checked():
@@ -267,13 +415,22 @@ def test_feature_names_of_a_data_frame_are_kept_and_checked():
     assert not hasattr(quick(epochs=1).fit(X, TWO), "feature_names_in_")
 
 
+def test_scikit_learn_takes_it_in_pipelines_and_searches():
+    from sklearn.base import clone, is_classifier, is_regressor
+    from sklearn.model_selection import GridSearchCV, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = quick(task="classification")
+    assert is_classifier(model) and is_regressor(quick(task="regression"))
+    assert clone(model).get_params() == model.get_params()
+    assert cross_val_score(model, X, THREE, cv=3).mean() > 0.8
+    assert make_pipeline(StandardScaler(), model).fit(X, THREE).score(X, THREE) > 0.9
+    search = GridSearchCV(quick(), {"hidden": [(2,), (16,)]}, cv=3).fit(X, THREE)
+    assert search.predict(X).shape == (200,)
+
+
 # Wrong input
-
-
-def with_entry(array, index, value):
-    array = np.array(array)
-    array[index] = value
-    return array
 
 
 @pytest.mark.parametrize("bad_X, y, error, message", [
@@ -294,7 +451,13 @@ def with_entry(array, index, value):
     (X.astype(complex), TWO, TypeError, "real numbers"),
     (X, with_entry(LINE, 5, np.nan), ValueError, "y has nan at row 5"),
     (X, np.zeros(200, int), ValueError, "one class only"),
-    (X, np.eye(3)[THREE].astype(int), ValueError, "loss='categorical_crossentropy'"),
+    (X, np.eye(3)[THREE].astype(int) * 2, ValueError, "y has 2 at row .* must each be 0 or 1"),
+    (X, ["a", float("nan")] * 100, ValueError, "nan at row 1"),
+    (X, [1, "a"] * 100, TypeError, "mixes labels of types int, str"),
+    (X, np.array(["2020", "NaT"] * 100, "datetime64[Y]"), ValueError, "NaT at row 1"),
+    (np.ma.masked_array(X, X > 2), TWO, TypeError, "masked"),
+    (with_entry(X.astype(object), (2, 1), 10**400), TWO, ValueError, "beyond the range of float64"),
+    (X, [], ValueError, "at least one row"),
     (X, np.array(["a", None] * 100, object), ValueError, "None at row 1"),
     (X, np.array(["a", 3] * 100, object), TypeError, "mixes labels of types int, str"),
     (X, TWO[:, None, None], ValueError, "one class label a row"),
@@ -310,6 +473,13 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
 @pytest.mark.parametrize("options, y, message", [
     (dict(loss="binary_crossentropy"), THREE, "two classes, y has 3"),
     (dict(loss="binary_crossentropy", task="regression"), LINE, r"targets from 0 to 1"),
+    (dict(loss="poisson", task="regression"), LINE, "targets of at least 0"),
+    (dict(loss="poisson"), TWO, "for counts"),
+    (dict(loss="hinge"), LINE, "for classification"),
+    (dict(output="step"), TWO, "perceptron rule alone"),
+    (dict(hidden=(), output="step"), THREE, "two classes, y has 3"),
+    (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification"),
+    (dict(class_weight={5: 1}), TWO, "unknown class 5; y holds 0, 1"),
     (dict(loss="binary_crossentropy", output="tanh"), TWO, "needs output 'sigmoid', got 'tanh'"),
     (dict(loss="sparse_categorical_crossentropy"), LINE, "for classification, but task is 'regression'"),
     (dict(loss="categorical_crossentropy"), np.eye(3)[THREE] * 0.9, "must sum to 1"),
@@ -323,14 +493,36 @@ def test_targets_outside_the_domain_of_the_loss_are_refused(options, y, message)
     (dict(activation="rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'"),
     (dict(activation=("relu", "tanh")), ValueError, "one for each of the 1 hidden layers, got 2"),
     (dict(activation=3), TypeError, "activation"),
-    (dict(hidden=(0,)), ValueError, "at least one neuron, got 0"),
-    (dict(hidden=(2.5,)), TypeError, "whole numbers, got 2.5"),
+    (dict(hidden=(0,)), ValueError, "at least one neuron each, got"),
+    (dict(hidden=(2.5,)), TypeError, r"sequence of them, got \(2.5,\)"),
     (dict(hidden=2.5), TypeError, "hidden"),
     (dict(loss="rmse"), ValueError, "did you mean 'mse'"),
     (dict(output="softmaxx"), ValueError, "did you mean 'softmax'"),
     (dict(task="ranking"), ValueError, "choose from auto, classification, regression"),
-    (dict(optimizer="adamw2"), ValueError, "did you mean 'adam'"),
-    (dict(optimizer=3), TypeError, "optimizer"),
+    (dict(hidden=iter([5])), TypeError, "sequence"),
+    (dict(hidden={7}), TypeError, "sequence"),
+    (dict(hidden=b"ab"), TypeError, "sequence"),
+    (dict(hidden="12"), TypeError, "sequence"),
+    (dict(hidden=np.array([[5]])), TypeError, "sequence"),
+    (dict(activation="step"), ValueError, "derivative 0"),
+    (dict(optimizer="adamw2"), ValueError, "did you mean 'adamw'"),
+    (dict(optimizer=3), TypeError, "a name or an object"),
+    (dict(optimizer=SGD), TypeError, "a name or an object"),
+    (dict(optimizer=Adam(epsilon=1e-40)), ValueError, "epsilon must be at least 1.18e-38 in float32"),
+    (dict(optimizer="rprop", batch_size=10), ValueError, "whole training set"),
+    (dict(verbose=-1), ValueError, "verbose"),
+    (dict(verbose="no"), ValueError, "verbose"),
+    (dict(l1=-1), ValueError, "l1 must be a finite number at least 0"),
+    (dict(l2="much"), TypeError, "l2"),
+    (dict(max_norm=0), ValueError, "max_norm must be a finite number above 0"),
+    (dict(clip_norm=-1), ValueError, "clip_norm"),
+    (dict(label_smoothing=1), ValueError, "below 1"),
+    (dict(class_weight="even"), ValueError, "balanced"),
+    (dict(class_weight=[1, 2]), TypeError, "class_weight must be a dict"),
+    (dict(class_weight={0: -1}), ValueError, "class_weight of 0"),
+    (dict(learning_rate=10**400), ValueError, "finite"),
+    (dict(learning_rate=np.array([0.1])), TypeError, "number"),
+    (dict(random_state=np.array([5])), TypeError, "random_state"),
     (dict(learning_rate=0), ValueError, "above 0"),
     (dict(learning_rate=float("nan")), ValueError, "finite"),
     (dict(learning_rate="fast"), TypeError, "number"),
@@ -355,6 +547,7 @@ def test_bad_parameters_are_refused_at_once(options, error, message):
     (dict(learning_rate=-1), ValueError, "SGD: learning_rate must be a finite number above 0, got -1"),
     (dict(momentum=1), ValueError, "at least 0 and below 1, got 1"),
     (dict(momentum="0.9"), TypeError, "must be a number"),
+    (dict(nesterov="yes"), TypeError, "nesterov must be True or False"),
 ])
 def test_optimizers_refuse_settings_out_of_range(settings, error, message):
     with pytest.raises(error, match=message):
@@ -376,7 +569,7 @@ def test_bad_rows_after_the_fit_are_refused_in_words(use, message):
 @pytest.mark.parametrize("pair, message", [
     ((X, THREE + 1), "validation_data's y has the unknown class 3"),
     ((X[:, :4], THREE), "validation_data's X has 4 features"),
-    ((X[:5], THREE), "X has 5 rows and validation_data's y has 200"),
+    ((X[:5], THREE), "validation_data's X has 5 rows and validation_data's y has 200"),
     ((X,), r"pair \(X, y\)"),
 ])
 def test_bad_validation_data_are_refused_before_training(pair, message):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_core import MLP, SGD, Adam
+from cnn_core import MLP, SGD, Adadelta, Adagrad, Adam, AdamW, Huber, Nadam, RMSprop, Rprop
 
 recorded = np.load(Path(__file__).parent / "data" / "pytorch.npz")
 
@@ -14,7 +14,23 @@ CASES = {
     "sigmoid_nesterov": dict(hidden=9, optimizer=SGD(0.05, momentum=0.9, nesterov=True)),
     "regression_momentum": dict(hidden=17, activation="sigmoid", optimizer=SGD(0.02, momentum=0.8)),
     "softmax_mse_sgd": dict(hidden=11, output="softmax", loss="mse", optimizer="sgd", learning_rate=0.3),
+    "huber_gelu": dict(hidden=12, activation="gelu", loss=Huber(0.7), optimizer=Adam(0.01)),
+    "mae_mish": dict(hidden=12, activation="mish", loss="mae", optimizer=Adam(0.01)),
+    "poisson_elu": dict(hidden=12, activation="elu", loss="poisson", task="regression", optimizer=Adam(0.01)),
 }
+OPTIMIZERS = {
+    "sgd": SGD(0.1, momentum=0.9, nesterov=True),
+    "adagrad": Adagrad(0.05),
+    "adadelta": Adadelta(),
+    "rmsprop": RMSprop(0.005, momentum=0.5),
+    "adam": Adam(0.01),
+    "amsgrad": Adam(0.01, beta2=0.9, amsgrad=True),
+    "adamw": AdamW(0.01, weight_decay=0.1),
+    "nadam": Nadam(0.01),
+    "rprop": Rprop(0.01),
+}
+for optimizer_name, optimizer in OPTIMIZERS.items():
+    CASES[optimizer_name] = dict(hidden=9, activation="tanh", optimizer=optimizer)
 
 
 def test_every_recorded_run_is_tested():
@@ -27,10 +43,16 @@ def test_training_run_equals_pytorch(name, dtype, isa):
     run = {key.removeprefix(name + "/"): recorded[key] for key in recorded if key.startswith(name + "/")}
     n_layers = sum(key.startswith("initial/") for key in run) // 2
     init = [(run[f"initial/{2 * l}"], run[f"initial/{2 * l + 1}"]) for l in range(n_layers)]
-    model = MLP(**CASES[name], init=init, batch_size=8, epochs=5, shuffle=False, dtype=dtype)
+    batch, epochs = (10, 10) if name in OPTIMIZERS else (8, 5)
+    if name == "rprop":
+        batch, epochs = "full", 30
+    model = MLP(**CASES[name], init=init, batch_size=batch, epochs=epochs, shuffle=False, dtype=dtype)
     model.fit(run["X"], run["y"])
-    # Rounding alone: 20 steps, sums of up to 17 terms in another order.
-    tolerance = 1e-12 if dtype == "float64" else 2e-5
+    # Rounding alone: up to 30 steps, sums of up to 17 terms in another order, functions of a few ulp; the quotients of
+    # Adagrad and its like magnify it where gradients are small.
+    tolerance = 1e-11 if dtype == "float64" else 2e-4
+    if name == "nadam":
+        tolerance = max(tolerance, 1e-9)  # PyTorch keeps the product of all mu in float32
     np.testing.assert_allclose(model.history_["loss"], run["loss"], rtol=tolerance)
     for l in range(n_layers):
         scale = np.abs(run[f"final/{2 * l}"]).max()

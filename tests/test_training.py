@@ -14,7 +14,14 @@ from cnn_core._training import Rows, Training, optimizer_names, optimizer_settin
 LOSS = "sparse_categorical_crossentropy"
 SETTINGS = {
     "sgd": dict(learning_rate=0.05, momentum=0.9, nesterov=1),
+    "adagrad": dict(learning_rate=0.05, epsilon=1e-10),
+    "adadelta": dict(learning_rate=1, rho=0.95, epsilon=1e-6),
+    "rmsprop": dict(learning_rate=0.01, rho=0.9, momentum=0.5, epsilon=1e-8),
     "adam": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8),
+    "amsgrad": dict(learning_rate=0.01, beta1=0.9, beta2=0.9, epsilon=1e-8),
+    "adamw": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.1),
+    "nadam": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004),
+    "rprop": dict(learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50),
 }
 
 
@@ -40,10 +47,24 @@ def make_rows(dtype, rows=640, n_in=30, n_classes=3):
 
 # 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change of the promise.
 GOLDEN = {
-    ("float32", "adam"): "158228314eba2203",
     ("float32", "sgd"): "aeefbd13eda20d2c",
-    ("float64", "adam"): "d0e6bc79ca3f3afd",
+    ("float32", "adagrad"): "c0abba1fa264d9a4",
+    ("float32", "adadelta"): "96fb2d100d03fe8b",
+    ("float32", "rmsprop"): "33cdf776fd93d321",
+    ("float32", "adam"): "158228314eba2203",
+    ("float32", "amsgrad"): "b86256bdce5cac2f",
+    ("float32", "adamw"): "3faa96de7c0e7680",
+    ("float32", "nadam"): "3084d4276a072fe9",
+    ("float32", "rprop"): "729664c6c7001f76",
     ("float64", "sgd"): "2c4abc668437c3ce",
+    ("float64", "adagrad"): "f8da74d9af7a7b27",
+    ("float64", "adadelta"): "2626ae657e7fd31d",
+    ("float64", "rmsprop"): "a00ec35e733a9a08",
+    ("float64", "adam"): "d0e6bc79ca3f3afd",
+    ("float64", "amsgrad"): "684e1041f5972592",
+    ("float64", "adamw"): "72cabb7443e4489b",
+    ("float64", "nadam"): "425b378a0b986f1a",
+    ("float64", "rprop"): "77682353f39067c1",
 }
 
 
@@ -64,18 +85,53 @@ def test_predictions_do_not_depend_on_how_rows_are_split(split, isa, dtype):
 
 
 def numpy_step(name, h, t, w, g, slots):
-    """One step in float64, as the papers write it."""
+    """One step in float64, as the papers write it; slots are the method's own memory, zeros at first."""
+    rate, square = h["learning_rate"], lambda rho, old: rho * old + (1 - rho) * g * g
     if name == "sgd":
-        slots[0] = h["momentum"] * slots[0] - h["learning_rate"] * g
-        return w + (h["momentum"] * slots[0] - h["learning_rate"] * g if h["nesterov"] else slots[0])
-    slots[0] = h["beta1"] * slots[0] + (1 - h["beta1"]) * g
-    slots[1] = h["beta2"] * slots[1] + (1 - h["beta2"]) * g * g
-    m, v = slots[0] / (1 - h["beta1"] ** t), slots[1] / (1 - h["beta2"] ** t)
-    return w - h["learning_rate"] * m / (np.sqrt(v) + h["epsilon"])
+        slots[0] = h["momentum"] * slots[0] - rate * g
+        return w + (h["momentum"] * slots[0] - rate * g if h["nesterov"] else slots[0])
+    if name == "adagrad":
+        slots[0] = slots[0] + g * g
+        return w - rate * g / (np.sqrt(slots[0]) + h["epsilon"])
+    if name == "adadelta":
+        slots[0] = square(h["rho"], slots[0])
+        step = np.sqrt(slots[1] + h["epsilon"]) / np.sqrt(slots[0] + h["epsilon"]) * g
+        slots[1] = h["rho"] * slots[1] + (1 - h["rho"]) * step * step
+        return w - rate * step
+    if name == "rmsprop":
+        slots[0] = square(h["rho"], slots[0])
+        slots[1] = h["momentum"] * slots[1] + g / (np.sqrt(slots[0]) + h["epsilon"])
+        return w - rate * slots[1]
+    if name == "rprop":
+        if t == 1:
+            slots[1] = np.full_like(w, rate)
+        turned, kept = slots[0] * g < 0, slots[0] * g > 0
+        slots[1] = np.where(kept, np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
+                            np.where(turned, np.maximum(slots[1] * h["eta_minus"], h["step_min"]), slots[1]))
+        slots[0] = np.where(turned, 0, g)
+        return w - np.sign(slots[0]) * slots[1]
+    beta1, beta2 = h["beta1"], h["beta2"]
+    slots[0] = beta1 * slots[0] + (1 - beta1) * g
+    slots[1] = square(beta2, slots[1])
+    m, v = slots[0] / (1 - beta1**t), slots[1] / (1 - beta2**t)
+    if name == "amsgrad":
+        slots[2] = np.maximum(slots[2], slots[1])
+        v = slots[2] / (1 - beta2**t)
+    if name == "adamw":
+        w = w - rate * h["weight_decay"] * w
+    if name == "nadam":
+        mu = [beta1 * (1 - 0.5 * 0.96 ** (i * h["momentum_decay"])) for i in range(1, t + 2)]
+        m = mu[t] * slots[0] / (1 - np.prod(mu)) + (1 - mu[t - 1]) * g / (1 - np.prod(mu[:-1]))
+    return w - rate * m / (np.sqrt(v) + h["epsilon"])
 
 
-@pytest.mark.parametrize("optimizer, changed", [("sgd", dict(nesterov=0)), ("sgd", dict(momentum=0)), ("sgd", {}),
-                                                ("adam", {}), ("adam", dict(beta1=0.5, beta2=0.9))])
+VARIANTS = [(name, {}) for name in optimizer_names()] + [
+    ("sgd", dict(nesterov=0)), ("sgd", dict(momentum=0)), ("rmsprop", dict(momentum=0)),
+    ("adam", dict(beta1=0.5, beta2=0.9)), ("nadam", dict(momentum_decay=0.5)), ("rprop", dict(step_max=0.011)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("optimizer, changed", VARIANTS)
 def test_steps_follow_the_papers(optimizer, changed, isa):
     h = SETTINGS[optimizer] | changed
     network = Network((6, 20, 3), ("tanh", "softmax"), "float64")
@@ -260,3 +316,92 @@ def test_settings_must_be_those_of_the_optimizer():
         Training(Backprop(Network((3, 2), ("identity",)), "mse", 4), "adam", {"learning_rate": 0.1})
     assert {name: set(SETTINGS[name]) for name in optimizer_names()} == {
         name: set(optimizer_settings(name)) for name in optimizer_names()}
+
+
+# Weights and regularisation
+
+
+def test_row_weights_act_like_repeated_rows(isa, dtype):
+    X, _, labels = make_rows(dtype, 60)
+    counts = np.arange(60) % 4
+    weighted, repeated = (make_run(dtype, "sgd", batch=200) for _ in range(2))
+    loss = weighted.epoch(X, None, labels, shuffled=False, weights=Rows(counts[:, None].astype(dtype)))[0]
+    again = repeated.epoch(Rows(np.repeat(X.array, counts, axis=0)), None, Rows(np.repeat(labels.array, counts, axis=0)),
+                           shuffled=False)[0]
+    tolerance = 1e-13 if dtype == "float64" else 1e-5
+    assert loss == pytest.approx(again, rel=tolerance)
+    np.testing.assert_allclose(weighted.backprop.network.flat(), repeated.backprop.network.flat(), rtol=0, atol=tolerance)
+
+
+def test_a_mini_batch_without_weight_teaches_nothing():
+    X, _, labels = make_rows("float32", 64)
+    weights = np.ones((64, 1), "float32")
+    weights[:32] = 0
+    run, half = make_run("float32", "sgd"), make_run("float32", "sgd")
+    run.epoch(X, None, labels, shuffled=False, weights=Rows(weights))
+    half.epoch(Rows(X.array[32:]), None, Rows(labels.array[32:]), shuffled=False)
+    assert np.array_equal(run.backprop.network.flat(), half.backprop.network.flat())
+
+
+def test_weights_of_one_epoch_do_not_linger_in_the_next():
+    X, _, labels = make_rows("float32")
+    used, fresh = make_run("float32", "sgd"), make_run("float32", "sgd")
+    before = used.backprop.network.parameters.copy()
+    used.epoch(X, None, labels, weights=Rows(np.full((640, 1), 0.5, "float32")))
+    used.backprop.network.parameters[:] = before
+    used.slots[0][:] = 0
+    assert used.evaluate(X, None, labels) == fresh.evaluate(X, None, labels)
+
+
+@pytest.mark.parametrize("l1, l2", [(0.0, 0.3), (0.2, 0.0), (0.1, 0.2)])
+def test_penalties_are_part_of_the_cost_and_its_gradient(l1, l2, isa):
+    network = Network((5, 18, 3), ("tanh", "softmax"), "float64")
+    network.set_flat(numbers(1, network.flat().size))
+    X, _, labels = make_rows("float64", 40, 5)
+    plain, cost = (Backprop(network, LOSS, 40, l1=a, l2=b).loss_and_gradient(X.array, labels.array[:, 0])
+                   for a, b in ((0, 0), (l1, l2)))
+    weights = np.concatenate([network.weights(l).ravel() for l in range(2)])
+    assert cost[0] - plain[0] == pytest.approx(l1 * np.abs(weights).sum() + l2 / 2 * (weights**2).sum(), rel=1e-12)
+    expected = np.concatenate([part.ravel() for l in range(2) for part in (
+        l1 * np.sign(network.weights(l)) + l2 * network.weights(l), 0 * network.bias(l))])
+    np.testing.assert_allclose(cost[1] - plain[1], expected, atol=1e-15)
+
+
+def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):
+    X, _, labels = make_rows(dtype)
+    start = make_run(dtype).backprop.network
+    _, gradient = Backprop(start, LOSS, 640).loss_and_gradient(X.array, labels.array[:, 0])
+    norm = np.sqrt((gradient.astype("float64") ** 2).sum())
+    h = dict(learning_rate=1.0, momentum=0.0, nesterov=0)
+    for limit, length in ((norm / 10, norm / 10), (norm * 10, norm)):
+        network = start.copy()
+        Training(Backprop(network, LOSS, 640), "sgd", h, clip_norm=limit).epoch(X, None, labels, shuffled=False)
+        moved = (start.flat() - network.flat()).astype("float64")
+        assert np.sqrt((moved**2).sum()) == pytest.approx(length, rel=1e-4)
+        np.testing.assert_allclose(moved, gradient * (length / norm), atol=1e-6)
+
+
+def test_rows_of_weights_are_limited_in_length(isa, dtype):
+    X, _, labels = make_rows(dtype)
+    free, held = make_run(dtype), make_run(dtype, max_norm=0.5)
+    assert max(np.linalg.norm(free.backprop.network.weights(0), axis=1)) > 0.6
+    for run in (free, held):
+        run.epoch(X, None, labels)
+    for l in range(3):
+        lengths = np.linalg.norm(held.backprop.network.weights(l), axis=1)
+        assert lengths.max() <= 0.5 * (1 + 1e-6)
+    assert np.abs(held.backprop.network.bias(0)).max() > 0
+
+
+def test_regularised_training_gives_the_bits_of_the_oracle(vector_isa, dtype, on_generic):
+    X, _, labels = make_rows(dtype)
+    weights = Rows((uniform(9, 0, 640)[:, None]).astype(dtype))
+
+    def train():
+        network = make_run(dtype).backprop.network
+        run = Training(Backprop(network, LOSS, 32, l1=1e-3, l2=1e-2), "rmsprop", SETTINGS["rmsprop"], 7,
+                       clip_norm=0.5, max_norm=0.7)
+        loss, _ = run.epoch(X, None, labels, weights=weights)
+        return digest(run.backprop.network.parameters, np.float64(loss))
+
+    assert train() == on_generic(train)

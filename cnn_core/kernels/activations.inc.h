@@ -1,38 +1,176 @@
 /* Activations: f and f' side by side, and the table that names them. To add one: its two functions and a row. */
 
+#define ACTIVATION_FORWARD ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z, void *a
+#define ACTIVATION_BACKWARD \
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z, const void *a, void *delta
+
+/* From name(z, alpha) and name_prime(z, a, alpha) on one vector. What prime does not use is not loaded. */
 #define ELEMENTWISE(name)                                                                                         \
-    static void name##_forward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, void *a)             \
+    static void name##_forward(ACTIVATION_FORWARD)                                                                \
     {                                                                                                             \
         (void)width;                                                                                              \
-        for (ptrdiff_t i = 0; i < rows * ld; i += LANES) STORE((real *)a + i, name(LOAD((const real *)z + i)));   \
+        const V parameter = SET1(alpha);                                                                          \
+        for (ptrdiff_t i = 0; i < rows * ld; i += LANES)                                                          \
+            STORE((real *)a + i, name(LOAD((const real *)z + i), parameter));                                     \
     }                                                                                                             \
-    static void name##_backward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, const void *a,      \
-                                void *delta)                                                                      \
+    static void name##_backward(ACTIVATION_BACKWARD)                                                              \
     {                                                                                                             \
-        (void)width, (void)z;                                                                                     \
+        (void)width;                                                                                              \
+        const V parameter = SET1(alpha);                                                                          \
         for (ptrdiff_t i = 0; i < rows * ld; i += LANES) {                                                        \
             real *d = (real *)delta + i;                                                                          \
-            STORE(d, MUL(LOAD(d), name##_prime(LOAD((const real *)a + i))));                                      \
+            STORE(d, MUL(LOAD(d), name##_prime(LOAD((const real *)z + i), LOAD((const real *)a + i), parameter))); \
         }                                                                                                         \
     }
+#define F(name) static ALWAYS_INLINE V name(V z, V alpha)
+#define F_PRIME(name) static ALWAYS_INLINE V name##_prime(V z, V a, V alpha)
+#define UNUSED(...) ((void)(__VA_ARGS__))
 
-static ALWAYS_INLINE V identity(V z) { return z; }
-static ALWAYS_INLINE V identity_prime(V a) { return (void)a, ONE; }
+F(identity) { return UNUSED(alpha), z; }
+F_PRIME(identity) { return UNUSED(z), UNUSED(a), UNUSED(alpha), ONE; }
 ELEMENTWISE(identity)
 
-static ALWAYS_INLINE V sigmoid(V z) { return sigmoid_v(z); }
-static ALWAYS_INLINE V sigmoid_prime(V a) { return MUL(a, SUB(ONE, a)); }
+/* Rosenblatt 1958: 1 if z > 0 else 0, and its sister with -1. NaN stays NaN. */
+F(step) { return UNUSED(alpha), SELECT(LE(z, ZERO), ZERO, SELECT(LT(ZERO, z), ONE, z)); }
+F_PRIME(step) { return UNUSED(z), UNUSED(a), UNUSED(alpha), ZERO; }
+ELEMENTWISE(step)
+
+F(sign) { return UNUSED(alpha), SELECT(LE(z, ZERO), SET1(-1), SELECT(LT(ZERO, z), ONE, z)); }
+F_PRIME(sign) { return UNUSED(z), UNUSED(a), UNUSED(alpha), ZERO; }
+ELEMENTWISE(sign)
+
+F(sigmoid) { return UNUSED(alpha), sigmoid_v(z); }
+F_PRIME(sigmoid) { return UNUSED(z), UNUSED(alpha), MUL(a, SUB(ONE, a)); }
 ELEMENTWISE(sigmoid)
 
-static ALWAYS_INLINE V tanh_activation(V z) { return tanh_v(z); }
-static ALWAYS_INLINE V tanh_activation_prime(V a) { return SUB(ONE, MUL(a, a)); }
+F(tanh_activation) { return UNUSED(alpha), tanh_v(z); }
+F_PRIME(tanh_activation) { return UNUSED(z), UNUSED(alpha), SUB(ONE, MUL(a, a)); }
 ELEMENTWISE(tanh_activation)
 
 /* A NaN is not <= 0 and passes, so that a diverged net is seen; -0 becomes 0; the derivative at 0 is 0. Not
  * MAX(0, z): clang makes AArch64's fmax of that, which orders the zeros and x86 does not (llvm-project issue 93414). */
-static ALWAYS_INLINE V relu(V z) { return SELECT(LE(z, ZERO), ZERO, z); }
-static ALWAYS_INLINE V relu_prime(V a) { return SELECT(LE(a, ZERO), ZERO, ONE); }
+F(relu) { return UNUSED(alpha), SELECT(LE(z, ZERO), ZERO, z); }
+F_PRIME(relu) { return UNUSED(z), UNUSED(alpha), SELECT(LE(a, ZERO), ZERO, ONE); }
 ELEMENTWISE(relu)
+
+/* Maas et al. 2013: alpha z below 0. alpha >= 0, so a has the sign of z. */
+F(leaky_relu) { return SELECT(LE(z, ZERO), MUL(alpha, z), z); }
+F_PRIME(leaky_relu) { return UNUSED(z), SELECT(LE(a, ZERO), alpha, ONE); }
+ELEMENTWISE(leaky_relu)
+
+/* Clevert et al. 2016, eq. 15: alpha (e^z - 1) below 0, whose derivative is a + alpha. */
+F(elu) { return SELECT(LE(z, ZERO), MUL(alpha, expm1_negative(z)), z); }
+F_PRIME(elu) { return UNUSED(z), SELECT(LE(a, ZERO), ADD(a, alpha), ONE); }
+ELEMENTWISE(elu)
+
+/* Klambauer et al. 2017, eq. 2 and 14: lambda times elu, with the constants that keep mean 0 and variance 1. */
+#define SELU_LAMBDA ((real)1.0507009873554804934193349852946)
+#define SELU_SCALE ((real)(1.0507009873554804934193349852946 * 1.6732632423543772848170429916717))
+F(selu)
+{
+    return UNUSED(alpha), SELECT(LE(z, ZERO), MUL(SET1(SELU_SCALE), expm1_negative(z)), MUL(SET1(SELU_LAMBDA), z));
+}
+F_PRIME(selu) { return UNUSED(z), UNUSED(alpha), SELECT(LE(a, ZERO), ADD(a, SET1(SELU_SCALE)), SET1(SELU_LAMBDA)); }
+ELEMENTWISE(selu)
+
+/* Hendrycks & Gimpel 2016: z Phi(z), with the normal distribution itself; derivative Phi(z) + z phi(z). -inf gives 0. */
+F(gelu)
+{
+    const V phi = normal_cdf_v(z);
+    return UNUSED(alpha), SELECT(EQ(phi, ZERO), ZERO, MUL(z, phi));
+}
+F_PRIME(gelu)
+{
+    const V bell = exp_half_square(z), density = MUL(bell, SET1((real)0.3989422804014327)); /* 1 / sqrt(2 pi) */
+    return UNUSED(a), UNUSED(alpha), ADD(normal_cdf_from(z, bell), SELECT(EQ(bell, ZERO), ZERO, MUL(z, density)));
+}
+ELEMENTWISE(gelu)
+
+/* The same paper's approximation z/2 (1 + tanh u) with u = sqrt(2/pi) (z + 0.044715 z^3). As 1 + tanh u = 2 sigmoid(2u),
+ * nothing cancels: z s, with s = sigmoid(2u), and derivative s + z s (1 - s) 2u'. */
+#define GELU_C ((real)1.5957691216057308) /* 2 sqrt(2/pi) */
+static ALWAYS_INLINE V gelu_gate(V z)
+{
+    const V cubic = FMA(MUL(z, z), SET1((real)0.044715), ONE);
+    return sigmoid_v(MUL(MUL(SET1(GELU_C), z), cubic));
+}
+F(gelu_tanh)
+{
+    const V s = gelu_gate(z);
+    return UNUSED(alpha), SELECT(EQ(s, ZERO), ZERO, MUL(z, s));
+}
+F_PRIME(gelu_tanh)
+{
+    const V s = gelu_gate(z), slope = MUL(SET1(GELU_C), FMA(MUL(z, z), SET1((real)(3 * 0.044715)), ONE));
+    const V bend = MUL(s, SUB(ONE, s));
+    return UNUSED(a), UNUSED(alpha), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(MUL(z, bend), slope)));
+}
+ELEMENTWISE(gelu_tanh)
+
+/* log(1 + e^z), whose derivative sigmoid(z) is 1 - e^-a. */
+static ALWAYS_INLINE V softplus_v(V z) { return ADD(MAX(ZERO, z), log1p_v(exp_v(negative(absolute(z))))); }
+F(softplus) { return UNUSED(alpha), softplus_v(z); }
+F_PRIME(softplus) { return UNUSED(z), UNUSED(alpha), negative(expm1_negative(negative(a))); }
+ELEMENTWISE(softplus)
+
+/* Elfwing et al. 2018 (SiLU), Ramachandran et al. 2017: z sigmoid(z); derivative s + z s (1 - s). */
+F(swish)
+{
+    const V s = sigmoid_v(z);
+    return UNUSED(alpha), SELECT(EQ(s, ZERO), ZERO, MUL(z, s));
+}
+F_PRIME(swish)
+{
+    const V s = sigmoid_v(z), bend = MUL(s, SUB(ONE, s));
+    return UNUSED(a), UNUSED(alpha), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
+}
+ELEMENTWISE(swish)
+
+/* Misra 2020: z tanh(softplus(z)). With e = e^z and n = e (e + 2): tanh(log(1 + e)) = n / (n + 2), and its derivative
+ * 4 e (1 + e) / (n + 2)^2. Beyond MISH_HIGH the quotient is 1. */
+#define MISH_HIGH (F64 ? 40 : 20)
+F(mish)
+{
+    const V e = exp_v(MIN(SET1(MISH_HIGH), z)), n = MUL(e, ADD(e, SET1(2))), t = DIV(n, ADD(n, SET1(2)));
+    return UNUSED(alpha), SELECT(EQ(t, ZERO), ZERO, MUL(z, t));
+}
+F_PRIME(mish)
+{
+    const V e = exp_v(MIN(SET1(MISH_HIGH), z)), n = MUL(e, ADD(e, SET1(2))), m = ADD(n, SET1(2));
+    const V bend = DIV(DIV(MUL(MUL(SET1(4), e), ADD(ONE, e)), m), m);
+    return UNUSED(a), UNUSED(alpha), ADD(DIV(n, m), SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
+}
+ELEMENTWISE(mish)
+
+/* Howard et al. 2019: min(max(z + 3, 0), 6) / 6, and z times it. */
+static ALWAYS_INLINE V hard_gate(V z)
+{
+    return MIN(ONE, MAX(ZERO, FMA(z, SET1((real)(1.0 / 6)), SET1((real)0.5))));
+}
+F(hard_sigmoid) { return UNUSED(alpha), hard_gate(z); }
+F_PRIME(hard_sigmoid)
+{
+    const V slope = SELECT(LE(a, ZERO), ZERO, SET1((real)(1.0 / 6)));
+    return UNUSED(z), UNUSED(alpha), SELECT(LE(ONE, a), ZERO, slope);
+}
+ELEMENTWISE(hard_sigmoid)
+
+F(hard_swish)
+{
+    const V gate = hard_gate(z);
+    return UNUSED(alpha), SELECT(EQ(gate, ZERO), ZERO, MUL(z, gate));
+}
+F_PRIME(hard_swish)
+{
+    const V slope = SELECT(LE(SET1(3), z), ONE, FMA(z, SET1((real)(1.0 / 3)), SET1((real)0.5)));
+    return UNUSED(a), UNUSED(alpha), SELECT(LE(z, SET1(-3)), ZERO, slope);
+}
+ELEMENTWISE(hard_swish)
+
+/* The inverse of the logarithmic link: the mean of a Poisson distribution. */
+F(exponential) { return UNUSED(alpha), exp_v(z); }
+F_PRIME(exponential) { return UNUSED(z), UNUSED(alpha), a; }
+ELEMENTWISE(exponential)
 
 /* The lanes of x that lie inside a row of `width`, when x begins at column `first`; `fill` in the others. */
 static const real LANE_INDEX[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -87,8 +225,9 @@ static ALWAYS_INLINE real row_exp(ptrdiff_t width, const real *z, real shift, re
 }
 
 /* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. */
-static void softmax_forward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, void *a)
+static void softmax_forward(ACTIVATION_FORWARD)
 {
+    UNUSED(alpha);
     for (ptrdiff_t r = 0; r < rows; r++) {
         const real *row = (const real *)z + r * ld;
         real *s = (real *)a + r * ld;
@@ -98,9 +237,9 @@ static void softmax_forward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const
 }
 
 /* The full Jacobian ds_i/dz_j = s_i ([i = j] - s_j): delta_i = s_i (g_i - sum_j g_j s_j). */
-static void softmax_backward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, const void *a, void *delta)
+static void softmax_backward(ACTIVATION_BACKWARD)
 {
-    (void)z;
+    UNUSED(alpha), UNUSED(z);
     for (ptrdiff_t r = 0; r < rows; r++) {
         const real *s = (const real *)a + r * ld;
         real *g = (real *)delta + r * ld;
@@ -122,11 +261,25 @@ static void softmax_backward(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, cons
     }
 }
 
+#define ROW(name, f, needs_z, ...) {name, 0, needs_z, f##_forward, f##_backward, __VA_ARGS__}
 static const activation ACTIVATIONS[] = {
-    {"identity", 0, 0, identity_forward, identity_backward},
-    {"sigmoid", 0, 0, sigmoid_forward, sigmoid_backward},
-    {"tanh", 0, 0, tanh_activation_forward, tanh_activation_backward},
-    {"relu", 0, 0, relu_forward, relu_backward},
-    {"softmax", 1, 0, softmax_forward, softmax_backward},
+    ROW("identity", identity, 0, 0, 0),
+    ROW("step", step, 0, 0, 0),
+    ROW("sign", sign, 0, 0, 0),
+    ROW("sigmoid", sigmoid, 0, 0, 0),
+    ROW("tanh", tanh_activation, 0, 0, 0),
+    ROW("relu", relu, 0, 0, 0),
+    ROW("leaky_relu", leaky_relu, 0, "negative_slope", 0.01),
+    ROW("elu", elu, 0, "alpha", 1),
+    ROW("selu", selu, 0, 0, 0),
+    ROW("gelu", gelu, 1, 0, 0),
+    ROW("gelu_tanh", gelu_tanh, 1, 0, 0),
+    ROW("softplus", softplus, 0, 0, 0),
+    ROW("swish", swish, 1, 0, 0),
+    ROW("mish", mish, 1, 0, 0),
+    ROW("hard_sigmoid", hard_sigmoid, 0, 0, 0),
+    ROW("hard_swish", hard_swish, 1, 0, 0),
+    ROW("exp", exponential, 0, 0, 0),
+    {"softmax", 1, 0, softmax_forward, softmax_backward, 0, 0},
     {0},
 };

@@ -9,6 +9,7 @@ BEGIN_TARGET
 #include "losses.inc.h"
 #include "metrics.inc.h"
 #include "optimizers.inc.h"
+#include "regularization.inc.h"
 #include "peak.inc.h"
 
 END_TARGET
@@ -21,7 +22,12 @@ const kernels TABLE = {
     .product = product_run,
     .transpose = transpose_run,
     .hits = hits_count,
+    .matches = matches_count,
     .squared_residuals = squared_residuals_add,
+    .penalize = penalize_run,
+    .sum_squares = sum_squares_run,
+    .scale = scale_run,
+    .limit_rows = limit_rows_run,
     .peak = peak_run,
     .activations = ACTIVATIONS,
     .losses = LOSSES,

@@ -2,7 +2,7 @@
  *
  * A `kernels` table holds every arithmetic routine for one instruction set and one dtype. Cython picks a table
  * and calls through it; nothing else crosses this line. Kernels compute on pointers they are given: they never
- * allocate, print, exit, touch errno or call libm, and know nothing of Python.
+ * allocate, print, exit, touch errno or call libm (but fma and sqrt, whose bits IEEE 754 fixes), and know no Python.
  *
  * Types     `void *` points to elements of the table's dtype; the pair (isa, dtype) says which. All counts and
  *           strides are in elements, never in bytes.
@@ -44,33 +44,46 @@ typedef struct {
 
 /* f and f'. `forward` may work in place (a == z). `backward` multiplies f'(z) into delta, which holds dC/da
  * before and dC/dz after: element by element, or through the full Jacobian where `rowwise` is set.
- * With `needs_z` zero, `backward` reads a alone and z may be overwritten by a. */
+ * With `needs_z` zero, `backward` reads a alone and z may be overwritten by a. `parameter` names alpha, the number that
+ * some functions take (NULL: none), and `standard` is its value in the literature. */
 typedef struct {
     const char *name;
     int rowwise, needs_z;
-    void (*forward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, void *a);
-    void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *z, const void *a, void *delta);
+    void (*forward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z, void *a);
+    void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z, const void *a,
+                     void *delta);
+    const char *parameter;
+    double standard;
 } activation;
 
 /* The cost of each row and the error it sends back, in one pass.
- * `output` names the activation whose derivative the loss takes in: with it `out` is z of the last layer, `delta`
- * becomes dC/dz, and f is not called at all. Without it (NULL) `out` is a and `delta` becomes dC/da.
+ * `outputs` names the activations whose derivative the loss takes in, separated by blanks: with one of them `out` is z
+ * of the last layer, `delta` becomes dC/dz, and f is not called at all. With others (NULL: with all) `out` is a and
+ * `delta` becomes dC/da; losses that have `outputs` go with no others.
  * Targets are class indices in `label` (sparse) or rows of y with leading dimension ld. `scale` weighs each row's
  * delta (1/N for a mean over N rows); row_loss is not scaled. Room in row_loss: rows rounded up to lanes.
- * delta may be NULL (only the cost is wanted). Its padding becomes zero up to the end of the row's last panel. */
+ * delta may be NULL (only the cost is wanted). Its padding becomes zero up to the end of the row's last panel.
+ * `parameter` and `standard` are as for activations; `low` and `high` bound the targets. */
 typedef struct {
-    const char *name, *output;
+    const char *name, *outputs;
     int sparse;
-    void (*evaluate)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
+    void (*evaluate)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,
                      const int32_t *label, const void *scale, void *delta, void *row_loss);
+    double low, high;
+    const char *parameter;
+    double standard;
 } loss;
 
 /* One step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple of lanes.
- * `settings` lists the names of the numbers in h, separated by blanks; the first is the learning rate.
+ * `settings` lists the names of the numbers in h, separated by blanks; the first is the learning rate. `prepare` (NULL:
+ * nothing to do) is called once before each step and works out what depends on t alone, in the room behind the settings;
+ * what it leaves there is kept from step to step, and zero before the first.
  * `slots` buffers of n elements each, zero before the first step, belong to the optimizer. */
+enum { OPTIMIZER_NUMBERS = 16 };
 typedef struct {
     const char *name, *settings;
     int slots;
+    void (*prepare)(int64_t t, double *h);
     void (*step)(ptrdiff_t n, int64_t t, const double *h, void *w, const void *g, void *const *slots);
 } optimizer;
 
@@ -90,9 +103,20 @@ typedef struct {
     /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
     ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
                       const int32_t *label);
+    /* Rows in which every output lies on the side of `threshold` on which its target in y does. */
+    ptrdiff_t (*matches)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
+                         const void *y, double y_threshold);
     /* sums[j] += sum over rows of (out - y)^2 in column j, in double, row after row. */
     void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
                               double *sums);
+    /* Regularisation of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and returns
+     * l1 |w|_1 + l2/2 |w|^2. */
+    double (*penalize)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
+    /* Sum of squares of n numbers (a multiple of lanes), and x *= factor. */
+    double (*sum_squares)(ptrdiff_t n, const void *x);
+    void (*scale)(ptrdiff_t n, double factor, void *x);
+    /* Shorten the row of weights W to each neuron, in panels, to Euclidean length `longest` where it is longer. */
+    void (*limit_rows)(ptrdiff_t n_in, ptrdiff_t panels, double longest, void *w);
     /* `rounds` of fused multiply-adds on registers alone, as many chains as the processor can overlap; returns the
      * number of floating-point operations and leaves a result in *sink. The yardstick for all other kernels. */
     double (*peak)(ptrdiff_t rounds, void *sink);

@@ -2,14 +2,16 @@
  * function and a row. delta is scaled per row and zero in the padding; delta == NULL asks for the cost alone. */
 
 #define LOSS_ARGUMENTS                                                                                            \
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y, const int32_t *label,          \
-        const void *scale, void *delta, void *row_loss
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,                  \
+        const int32_t *label, const void *scale, void *delta, void *row_loss
 
-/* A loss that is a sum over the outputs. cost(out, y) and slope(out, y) = dcost/dout work on one vector. */
+/* A loss that is a sum over the outputs, from name_cost(out, y, alpha) and name_slope(out, y, alpha) = dcost/dout on one
+ * vector. */
 #define SUM_OVER_OUTPUTS(name)                                                                                    \
     static void name##_evaluate(LOSS_ARGUMENTS)                                                                   \
     {                                                                                                             \
         (void)label;                                                                                              \
+        const V parameter = SET1(alpha);                                                                          \
         for (ptrdiff_t r = 0; r < rows; r++) {                                                                    \
             const real *o = (const real *)out + r * ld, *t = (const real *)y + r * ld;                            \
             V sum[PANEL_VECTORS];                                                                                 \
@@ -18,9 +20,9 @@
             {                                                                                                     \
                 const ptrdiff_t first = i + j * LANES;                                                            \
                 const V oj = LOAD(o + first), tj = LOAD(t + first);                                               \
-                sum[j] = ADD(sum[j], inside(first, width, name##_cost(oj, tj), ZERO));                            \
+                sum[j] = ADD(sum[j], inside(first, width, name##_cost(oj, tj, parameter), ZERO));                 \
                 if (delta) {                                                                                      \
-                    const V d = MUL(name##_slope(oj, tj), SET1(((const real *)scale)[r]));                        \
+                    const V d = MUL(name##_slope(oj, tj, parameter), SET1(((const real *)scale)[r]));             \
                     STORE((real *)delta + r * ld + first, inside(first, width, d, ZERO));                         \
                 }                                                                                                 \
             }                                                                                                     \
@@ -28,24 +30,70 @@
         }                                                                                                         \
     }
 
+#define COST(name) static ALWAYS_INLINE V name##_cost(V out, V y, V alpha)
+#define SLOPE(name) static ALWAYS_INLINE V name##_slope(V out, V y, V alpha)
+
 /* C = 1/2 |a - y|^2: the half makes dC/da = a - y. */
-static ALWAYS_INLINE V mse_cost(V a, V y)
+COST(mse)
 {
-    const V e = SUB(a, y);
-    return MUL(MUL(e, e), SET1((real)0.5));
+    const V e = SUB(out, y);
+    return UNUSED(alpha), MUL(MUL(e, e), SET1((real)0.5));
 }
-static ALWAYS_INLINE V mse_slope(V a, V y) { return SUB(a, y); }
+SLOPE(mse) { return UNUSED(alpha), SUB(out, y); }
 SUM_OVER_OUTPUTS(mse)
+
+/* C = |a - y|, with slope 0 where they meet. */
+COST(mae) { return UNUSED(alpha), absolute(SUB(out, y)); }
+SLOPE(mae)
+{
+    const V e = SUB(out, y);
+    return UNUSED(alpha), SELECT(EQ(e, ZERO), ZERO, SELECT(LT(e, ZERO), SET1(-1), SELECT(LT(ZERO, e), ONE, e)));
+}
+SUM_OVER_OUTPUTS(mae)
+
+/* Huber 1964: e^2/2 for |e| up to alpha, alpha (|e| - alpha/2) beyond. */
+COST(huber)
+{
+    const V e = absolute(SUB(out, y)), half = SET1((real)0.5);
+    return SELECT(LT(alpha, e), MUL(alpha, SUB(e, MUL(half, alpha))), MUL(MUL(e, e), half));
+}
+SLOPE(huber) { return MAX(negative(alpha), MIN(alpha, SUB(out, y))); }
+SUM_OVER_OUTPUTS(huber)
 
 /* C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z), from z: |z| times the share of y on the other side of 0, plus
  * log(1 + e^-|z|). No logarithm of 0, nothing cancels, and an infinite z on the right side costs nothing. */
-static ALWAYS_INLINE V binary_crossentropy_cost(V z, V y)
+COST(binary_crossentropy)
 {
-    const V size = absolute(z), wrong = SELECT(LT(ZERO, z), SUB(ONE, y), y);
-    return ADD(SELECT(EQ(wrong, ZERO), ZERO, MUL(size, wrong)), log1p_v(exp_v(negative(size))));
+    const V size = absolute(out), wrong = SELECT(LT(ZERO, out), SUB(ONE, y), y);
+    const V misplaced = SELECT(EQ(wrong, ZERO), ZERO, MUL(size, wrong));
+    return UNUSED(alpha), ADD(misplaced, log1p_v(exp_v(negative(size))));
 }
-static ALWAYS_INLINE V binary_crossentropy_slope(V z, V y) { return SUB(sigmoid_v(z), y); }
+SLOPE(binary_crossentropy) { return UNUSED(alpha), SUB(sigmoid_v(out), y); }
 SUM_OVER_OUTPUTS(binary_crossentropy)
+
+/* The negative log-likelihood of counts y under the mean e^z, without its constant: C = e^z - y z. */
+COST(poisson) { return UNUSED(alpha), SUB(exp_v(out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out))); }
+SLOPE(poisson) { return UNUSED(alpha), SUB(exp_v(out), y); }
+SUM_OVER_OUTPUTS(poisson)
+
+/* C = max(0, 1 - y a) for y = -1 or 1 (Cortes & Vapnik 1995). */
+COST(hinge)
+{
+    const V gap = SUB(ONE, MUL(y, out));
+    return UNUSED(alpha), SELECT(LE(gap, ZERO), ZERO, gap);
+}
+SLOPE(hinge)
+{
+    const V margin = MUL(y, out);
+    return UNUSED(alpha), SELECT(LE(ONE, margin), ZERO, SELECT(LT(margin, ONE), negative(y), margin));
+}
+SUM_OVER_OUTPUTS(hinge)
+
+/* Rosenblatt 1958: delta = step(z) - y for y = 0 or 1. It is the slope of C = max(0, z) - y z, the distance by which a
+ * sample lies on the wrong side. */
+COST(perceptron) { return UNUSED(alpha), SUB(SELECT(LE(out, ZERO), ZERO, out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out))); }
+SLOPE(perceptron) { return SUB(step(out, alpha), y); }
+SUM_OVER_OUTPUTS(perceptron)
 
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k - max z).
  * dC/dz_j = p_j sum_k y_k - y_j. The logarithms of a panel of rows are taken together. */
@@ -97,20 +145,25 @@ static ALWAYS_INLINE void crossentropy(ptrdiff_t rows, ptrdiff_t width, ptrdiff_
 
 static void categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
 {
-    (void)label;
+    UNUSED(alpha), UNUSED(label);
     crossentropy(rows, width, ld, out, y, 0, scale, delta, row_loss);
 }
 
 static void sparse_categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
 {
-    (void)y;
+    UNUSED(alpha), UNUSED(y);
     crossentropy(rows, width, ld, out, 0, label, scale, delta, row_loss);
 }
 
 static const loss LOSSES[] = {
-    {"mse", 0, 0, mse_evaluate},
-    {"binary_crossentropy", "sigmoid", 0, binary_crossentropy_evaluate},
-    {"categorical_crossentropy", "softmax", 0, categorical_crossentropy_evaluate},
-    {"sparse_categorical_crossentropy", "softmax", 1, sparse_categorical_crossentropy_evaluate},
+    {"mse", 0, 0, mse_evaluate, -INFINITY, INFINITY, 0, 0},
+    {"mae", 0, 0, mae_evaluate, -INFINITY, INFINITY, 0, 0},
+    {"huber", 0, 0, huber_evaluate, -INFINITY, INFINITY, "delta", 1},
+    {"binary_crossentropy", "sigmoid", 0, binary_crossentropy_evaluate, 0, 1, 0, 0},
+    {"categorical_crossentropy", "softmax", 0, categorical_crossentropy_evaluate, 0, 1, 0, 0},
+    {"sparse_categorical_crossentropy", "softmax", 1, sparse_categorical_crossentropy_evaluate, 0, INFINITY, 0, 0},
+    {"poisson", "exp", 0, poisson_evaluate, 0, INFINITY, 0, 0},
+    {"hinge", 0, 0, hinge_evaluate, -1, 1, 0, 0},
+    {"perceptron", "step sign", 0, perceptron_evaluate, 0, 1, 0, 0},
     {0},
 };

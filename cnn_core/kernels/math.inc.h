@@ -1,4 +1,4 @@
-/* exp, tanh, sigmoid, log, log1p: own polynomials, the same bits on every instruction set.
+/* exp, tanh, sigmoid, log, log1p, the normal distribution: own polynomials, the same bits on every instruction set.
  * The coefficients come from tests/data/fit_polynomials.py; tests/test_math.py checks the limits in the table. */
 
 #if F64
@@ -123,6 +123,52 @@ static ALWAYS_INLINE V log1p_v(V x)
     return SELECT(EQ(x, ZERO), x, SELECT(LT(w, ZERO), SET1((real)NAN), y)); /* log1p(-0) is -0 */
 }
 
+/* e^x - 1 for x <= 0, where it loses nothing near 0; x is cut off where the result is -1. */
+static ALWAYS_INLINE V expm1_negative(V x)
+{
+    V k;
+    const V p = expm1_reduced(MAX(SET1(-2 * TANH_HIGH), x), &k);
+    const V scale = two_to(k);
+    return FMA(scale, p, SUB(scale, ONE));
+}
+
+/* e^(-x^2/2), with the square in two parts so that its rounding is not magnified. */
+static ALWAYS_INLINE V exp_half_square(V x)
+{
+    const V square = MUL(x, x);
+    const V lost = FMA(x, x, negative(square));
+    const V e = exp_v(MUL(square, SET1((real)-0.5)));
+    return SELECT(EQ(e, ZERO), ZERO, FMA(MUL(e, lost), SET1((real)-0.5), e));
+}
+
+/* Phi(x), the standard normal distribution: Phi(-|x|) = e^(-x^2/2) Q(s) / (1 + 3/2 |x|) with s = (|x| - k) / (|x| + k),
+ * after Shepherd & Laframboise 1981; Phi(|x|) = 1 - Phi(-|x|). `bell` is e^(-x^2/2). */
+static ALWAYS_INLINE V normal_cdf_from(V x, V bell)
+{
+#if F64
+    static const real q[] = {-0x1.e06ebf0a6cc9ep-30, -0x1.9ebb23d730d3fp-28, 0x1.642b5439cfa7ap-27, 0x1.c53de922bd166p-25,
+                             -0x1.4055ad2802e80p-24, -0x1.5e402fd8b9ef5p-22, 0x1.93fe0c7469fd0p-21, 0x1.9df9c747c924ep-20,
+                             -0x1.fed2e71d73f49p-18, 0x1.2f8c402252fd1p-21, 0x1.fdf6abdf52b01p-15, -0x1.429e5b0761432p-13,
+                             -0x1.8f4cbb1f3a841p-14, 0x1.e18598b380cdcp-10, -0x1.d2c845dfbb144p-8, 0x1.272861ce0ccfep-6,
+                             -0x1.19a6e74c13fbep-5, 0x1.a4a35515ebc2dp-5, -0x1.e0ef2a3220302p-5, 0x1.6b54a2d65d3fep-5,
+                             -0x1.3d3f9b58b53f1p-10, -0x1.0f1fcca39df64p-4, 0x1.4d249b937bc5fp-1};
+    const V centre = SET1(5.5);
+#else
+    static const real q[] = {-0x1.cb3fb0p-14f, -0x1.f4117ap-15f, 0x1.27691cp-10f, -0x1.9a1f3ap-11f, -0x1.fc8dc2p-8f,
+                             0x1.fe7f50p-6f, -0x1.0507d4p-4f, 0x1.429302p-4f, -0x1.516e36p-5f, -0x1.ea57d4p-5f,
+                             0x1.525e24p-1f};
+    const V centre = SET1(4);
+#endif
+    /* Beyond 40 the bell is 0; without the cut-off inf / inf would be NaN. */
+    const V size = MIN(SET1(40), absolute(x)), s = DIV(SUB(size, centre), ADD(size, centre));
+    V p = SET1(q[0]);
+    UNROLL for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, s, SET1(q[i]));
+    const V tail = DIV(MUL(bell, p), FMA(SET1((real)1.5), size, ONE));
+    return SELECT(LT(x, ZERO), tail, SUB(ONE, tail));
+}
+
+static ALWAYS_INLINE V normal_cdf_v(V x) { return normal_cdf_from(x, exp_half_square(x)); }
+
 #define MAP(name)                                                                                                 \
     static void name##_map(ptrdiff_t n, const void *x, void *y)                                                   \
     {                                                                                                             \
@@ -133,9 +179,11 @@ MAP(tanh)
 MAP(sigmoid)
 MAP(log)
 MAP(log1p)
+MAP(normal_cdf)
 #undef MAP
 
 static const function FUNCTIONS[] = {
-    {"exp", 1, exp_map},     {"tanh", 3, tanh_map},   {"sigmoid", 3, sigmoid_map},
-    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {0},
+    {"exp", 1, exp_map}, {"tanh", 3, tanh_map},   {"sigmoid", 3, sigmoid_map},
+    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {"normal_cdf", 5, normal_cdf_map},
+    {0},
 };

@@ -17,6 +17,19 @@ static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const
     return hits;
 }
 
+static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
+                               const void *y, double y_threshold)
+{
+    ptrdiff_t matches = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        int same = 1;
+        for (ptrdiff_t j = 0; j < width; j++)
+            same &= (((const real *)out)[r * ld + j] > (real)threshold) == (((const real *)y)[r * ld + j] > (real)y_threshold);
+        matches += same;
+    }
+    return matches;
+}
+
 static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
                                   double *sums)
 {

@@ -40,6 +40,9 @@ def main(arguments=None):
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
+    except OSError as error:
+        print(f"cnn-core: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -1,13 +1,25 @@
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from numpy import float32, float64, int32
 from numpy.typing import ArrayLike, NDArray
 
 _Real = TypeVar("_Real", float32, float64)
 
+class Loss(NamedTuple):
+    outputs: tuple[str, ...]
+    sparse: bool
+    low: float
+    high: float
+    parameter: str | None
+    standard: float
+
 def names() -> tuple[str, ...]: ...
-def table() -> dict[str, tuple[str | None, bool]]: ...
+def table() -> dict[str, Loss]: ...
 def class_indices(name: str, y: ArrayLike, rows: int, n_classes: int) -> NDArray[int32]: ...
 def loss(
-    name: str, out: NDArray[_Real], y: ArrayLike, scale: ArrayLike | None = None
+    name: str,
+    out: NDArray[_Real],
+    y: ArrayLike,
+    scale: ArrayLike | None = None,
+    alpha: float | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...

@@ -18,7 +18,15 @@ class Rows:
 class Training:
     learning_rate: float
     def __init__(
-        self, backprop: Backprop, optimizer: str, settings: dict[str, float], seed: int = 0, timing: bool = False
+        self,
+        backprop: Backprop,
+        optimizer: str,
+        settings: dict[str, float],
+        seed: int = 0,
+        timing: bool = False,
+        clip_norm: float = 0.0,
+        max_norm: float = 0.0,
+        multilabel: bool = False,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...
@@ -39,5 +47,6 @@ class Training:
         labels: Rows | None,
         shuffled: bool = True,
         order: NDArray[intp] | None = None,
+        weights: Rows | None = None,
     ) -> tuple[float, float | NDArray[float64]]: ...
     def evaluate(self, X: Rows, y: Rows | None, labels: Rows | None) -> tuple[float, float | NDArray[float64]]: ...

@@ -19,6 +19,8 @@ def as_numbers(name, values):
         raise TypeError(f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()")
     if values is None:
         raise TypeError(f"{name} is None; an array of numbers is needed")
+    if getattr(values, "mask", None) is not None and np.any(values.mask):
+        raise TypeError(f"{name} has masked entries; every entry must be a number")
     try:
         array = np.asarray(values)
     except ValueError:
@@ -29,7 +31,10 @@ def as_numbers(name, values):
         for index, value in np.ndenumerate(array):
             if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
                 raise TypeError(f"{name} must hold numbers, got {plain(value)!r} at {position(index)}")
-        return array.astype(np.float64)
+        try:
+            return array.astype(np.float64)
+        except OverflowError:
+            raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
     if array.size and array.dtype.kind in "US":
         raise TypeError(f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {position((0,) * array.ndim)}")
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
@@ -91,16 +96,17 @@ def check_names(X, names, name="X"):
         raise ValueError(f"{name} has other columns than the model was fitted with: {detail or 'their order differs'}")
 
 
-def check_rows(X, y, name="y"):
+def check_rows(X, y, name="y", X_name="X"):
     if len(X) != len(y):
-        raise ValueError(f"X has {len(X)} rows and {name} has {len(y)}; they must have the same number")
+        raise ValueError(f"{X_name} has {len(X)} rows and {name} has {len(y)}; they must have the same number")
 
 
 def as_labels(y, name="y"):
     """Class labels as a one-dimensional array without missing entries."""
     if y is None:
-        raise TypeError(f"{name} is None; class labels are needed")
-    array = np.asarray(y)
+        raise TypeError(f"{name} is None; a label or number for each row is needed")
+    # NumPy would turn a list of texts and numbers, or of texts and NaN, into texts.
+    array = np.array(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -109,11 +115,29 @@ def as_labels(y, name="y"):
         raise ValueError(f"{name} must have at least one row, got none")
     if array.dtype.kind == "f":
         check_finite(name, array, np.float64)
-    if array.dtype.kind == "O":
+    elif array.dtype.kind in "mM" and np.isnat(array).any():
+        raise ValueError(f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label")
+    elif array.dtype.kind == "O":
         for row, value in enumerate(array):
-            if value is None or value != value:
+            if _is_missing(value):
                 raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
+        if any(isinstance(value, (str, bytes)) for value in array) and len({type(value) for value in array}) > 1:
+            _refuse_mixture(name, array)
+        array = np.asarray(array.tolist()) if isinstance(y, (list, tuple)) else array
     return array
+
+
+def _is_missing(value):
+    """None, NaN, NaT, and pandas' NA, which refuses to say whether it equals itself."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
+
+
+def _refuse_mixture(name, array):
+    kinds = sorted({type(value).__name__ for value in array})
+    raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type")
 
 
 def encode_labels(y, classes=None, name="y"):
@@ -141,8 +165,7 @@ def encode_labels(y, classes=None, name="y"):
         if known.all():
             return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
     except TypeError:
-        kinds = sorted({type(value).__name__ for value in array})
-        raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type") from None
+        _refuse_mixture(name, array)
     row = int(np.argmin(known[labels]))
     raise ValueError(f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
                      f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}")
@@ -154,13 +177,13 @@ def check_targets(y, dtype, n_outputs=None, low=None, high=None, loss=None, name
     if array.ndim not in (1, 2):
         raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}")
     if 0 in array.shape:
-        raise ValueError(f"{name} must have at least one row and one output, got shape {array.shape}")
+        raise ValueError(f"{name} must have at least one row and one column, got shape {array.shape}")
     check_finite(name, array, dtype)
     array = array.reshape(len(array), -1)
     if n_outputs is not None and array.shape[1] != n_outputs:
         raise ValueError(f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}")
     if low is not None and (array.min() < low or array.max() > high):
         index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
-        raise ValueError(f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets from "
-                         f"{low} to {high}")
+        allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
+        raise ValueError(f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets {allowed}")
     return np.ascontiguousarray(array, dtype)

@@ -33,9 +33,10 @@ def run(epochs, seed):
     seconds = time.perf_counter() - start
 
     accuracy = model.score(X[test], y[test])
-    print(f"\nTest accuracy {accuracy:.1%} after {epochs} epochs in {seconds * 1e3:.0f} ms. Where the time went:\n")
+    print(f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. Where the time went:\n")
     phases = model._phase_seconds
-    phases = phases | {"other": seconds - sum(phases.values())}  # checks, validation, history, printing
+    phases = phases | {"other": seconds - sum(phases.values())}
     for name, spent in phases.items():
         print(f"  {name:<9}{spent * 1e3:8.1f} ms  {spent / seconds:4.0%}  {'#' * round(40 * spent / seconds)}".rstrip())
+    print("\nOther: checking the input, initial weights, validation after every epoch, printing.")
     return accuracy

@@ -9,25 +9,16 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._backprop import Backprop, Network
+from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
+from cnn_core._plan import STEPS, Plan, make_plan, make_targets, make_weights
 from cnn_core._training import Rows, Training
-from cnn_core._validation import (check_names, check_rows, check_targets, check_X, encode_labels,
-                                  feature_names)
+from cnn_core._validation import as_numbers, check_finite, check_names, check_rows, check_X, feature_names
+from cnn_core.activations import Activation, get_activation
 from cnn_core.exceptions import DivergenceWarning, NotFittedError
 from cnn_core.initializers import initialize
-from cnn_core.optimizers import check_number, get_optimizer
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What the outputs mean: decided from the parameters and y, then fixed for the life of the fitted model."""
-
-    task: str
-    loss: str
-    output: str
-    n_outputs: int
-    classes: np.ndarray | None = None  # None for regression
-    flat: bool = True  # whether predictions have shape (rows,)
+from cnn_core.losses import Huber
+from cnn_core.optimizers import get_optimizer
 
 
 @dataclass(frozen=True)
@@ -36,7 +27,8 @@ class _Data:
 
     X: Rows
     y: Rows | None  # None for a sparse loss
-    labels: Rows | None  # None for regression
+    labels: Rows | None  # None for regression and multilabel
+    weights: Rows | None
     spread: np.ndarray | None  # sum of (y - mean y)^2 of each output, for R^2
 
 
@@ -46,13 +38,10 @@ class _Fitted:
     that runs meanwhile sees the old model or the new one, nothing between."""
 
     network: Network
-    plan: _Plan
+    plan: Plan
     n_features: int
     feature_names: np.ndarray | None
     history: dict = field(default_factory=dict)
-
-
-_LOSS_DOMAIN = {"binary_crossentropy": (0, 1), "categorical_crossentropy": (0, 1)}
 
 
 class MLP:
@@ -62,18 +51,24 @@ class MLP:
     ----------
     hidden : int or sequence of int, default (100,)
         Widths of the hidden layers. ``()`` has none: logistic or linear regression.
-    activation : str or sequence of str, default 'relu'
-        One for all hidden layers, or one for each: 'identity', 'sigmoid', 'tanh', 'relu', 'softmax'.
+    activation : str, Activation, or sequence of them, default 'relu'
+        One for all hidden layers, or one for each: 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu',
+        'gelu', 'gelu_tanh', 'softplus', 'swish', 'mish', 'hard_sigmoid', 'hard_swish', 'exp', 'softmax', or
+        `LeakyReLU(negative_slope)`, `ELU(alpha)`.
     task : {'auto', 'classification', 'regression'}
-        'auto': classification for integer, boolean and string y, regression for float y.
-    output : str, default 'auto'
-        Output activation. 'auto': sigmoid for two classes (one output), softmax for more, identity for regression.
-    loss : str, default 'auto'
-        'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'binary_crossentropy',
-        'categorical_crossentropy' (y one-hot or probabilities, shape (rows, classes); labels work too) or
-        'sparse_categorical_crossentropy'. 'auto': the cross-entropy that fits the classes, mse for regression.
-    optimizer : str or optimizer object, default 'adam'
-        'adam', 'sgd', or such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
+        'auto': classification for integer, boolean and string y, regression for float y. Classification of a 2-D y of 0
+        and 1 gives each row several labels.
+    output : str or Activation, default 'auto'
+        Output activation. 'auto': sigmoid for two classes (one output) and for several labels a row, softmax for more
+        classes, identity for regression; 'step' or 'sign' with ``hidden=()`` is Rosenblatt's perceptron.
+    loss : str or Huber, default 'auto'
+        'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber', 'poisson' (counts; the
+        output is their mean), 'binary_crossentropy', 'categorical_crossentropy' (y one-hot or probabilities, shape
+        (rows, classes); labels work too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': the
+        cross-entropy that fits the classes, mse for regression.
+    optimizer : str or Optimizer, default 'adam'
+        'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' (full batch), or an object such as
+        ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
     learning_rate : float, optional
         Above 0; default the optimizer's own.
     batch_size : int or 'full', default 32
@@ -82,9 +77,19 @@ class MLP:
     epochs : int, default 100
     shuffle : bool, default True
         Visit the rows in a new order every epoch.
+    l1, l2 : float, default 0
+        The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all weights, biases left out.
+    max_norm : float, optional
+        Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each step.
+    clip_norm : float, optional
+        Longest that the gradient of a mini-batch may be; a longer one is shortened.
+    label_smoothing : float, default 0
+        Share of each class target that is spread evenly over the classes, in [0, 1).
     init : 'auto' or list of (W, b), default 'auto'
         'auto': uniform weights scaled after He et al. 2015 (relu) or Glorot & Bengio 2010 (others), biases 0.
         A list gives each layer its W, shape (n_out, n_in), and b, shape (n_out,).
+    class_weight : dict or 'balanced', optional
+        Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of the class).
     dtype : {'float32', 'float64'}
         In which everything is computed.
     random_state : int, numpy Generator, RandomState or None
@@ -122,8 +127,8 @@ class MLP:
     """
 
     def __init__(self, hidden=(100,), activation="relu", *, task="auto", output="auto", loss="auto", optimizer="adam",
-                 learning_rate=None, batch_size=32, epochs=100, shuffle=True, init="auto", dtype="float32",
-                 random_state=None, verbose=0):
+                 learning_rate=None, batch_size=32, epochs=100, shuffle=True, l1=0.0, l2=0.0, max_norm=None, clip_norm=None,
+                 label_smoothing=0.0, init="auto", class_weight=None, dtype="float32", random_state=None, verbose=0):
         self.hidden = hidden
         self.activation = activation
         self.task = task
@@ -134,7 +139,13 @@ class MLP:
         self.batch_size = batch_size
         self.epochs = epochs
         self.shuffle = shuffle
+        self.l1 = l1
+        self.l2 = l2
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
         self.init = init
+        self.class_weight = class_weight
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
@@ -195,22 +206,51 @@ class MLP:
                    if value is not defaults[name] and repr(value) != repr(defaults[name])]
         return f"MLP({', '.join(changed)})"
 
+    def __sklearn_tags__(self):
+        # Asked for by scikit-learn alone, so it is there to be imported.
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
+
+        task = self.task if self._fitted is None else self._fitted.plan.task
+        kind = {"classification": "classifier", "multilabel": "classifier", "regression": "regressor"}.get(task)
+        return Tags(estimator_type=kind, target_tags=TargetTags(required=True, multi_output=True),
+                    classifier_tags=ClassifierTags() if kind == "classifier" else None,
+                    regressor_tags=RegressorTags() if kind == "regressor" else None, input_tags=InputTags())
+
+    def __sklearn_is_fitted__(self):
+        return self._fitted is not None
+
     def _check_parameters(self):
         """Raise for a parameter that no data could make sense of."""
-        for width in self._hidden_widths():
-            if isinstance(width, bool) or not hasattr(width, "__index__"):
-                raise TypeError(f"hidden must hold whole numbers, got {width!r}")
-            if width < 1:
-                raise ValueError(f"hidden layers need at least one neuron, got {width}")
-        for name in self._hidden_activations():
-            choose("activation", name, _activations.names())
+        self._hidden_widths()
+        for name, _ in self._hidden_activations():
+            if name in STEPS:
+                raise ValueError(f"activation {name!r} has derivative 0, so the layers below it cannot learn; it trains "
+                                 f"only as the output of a single layer: hidden=(), output={name!r}")
         choose("task", self.task, ("auto", "classification", "regression"))
-        choose("output", self.output, ("auto", *_activations.names()))
-        choose("loss", self.loss, ("auto", *_losses.names()))
-        get_optimizer(self.optimizer)
+        if not isinstance(self.output, Activation):
+            choose("output", self.output, ("auto", *_activations.names()))
+        if not isinstance(self.loss, Huber):
+            choose("loss", self.loss, ("auto", *_losses.names()))
+        optimizer = get_optimizer(self.optimizer)
         if self.learning_rate is not None:
             check_number("learning_rate", self.learning_rate, 0, None, above=True)
         self._check_count("batch_size", "full")
+        if optimizer.full_batch and self.batch_size not in ("full", 32):
+            raise ValueError(f"{type(optimizer).__name__} works on the whole training set; batch_size must be 'full', "
+                             f"got {self.batch_size!r}")
+        for name in ("l1", "l2"):
+            check_number(name, getattr(self, name), 0)
+        for name in ("max_norm", "clip_norm"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), 0, None, above=True)
+        check_number("label_smoothing", self.label_smoothing, 0, 1)
+        if isinstance(self.class_weight, str):
+            choose("class_weight", self.class_weight, ("balanced",))
+        elif self.class_weight is not None:
+            if not hasattr(self.class_weight, "items"):
+                raise TypeError(f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}")
+            for label, weight in self.class_weight.items():
+                check_number(f"class_weight of {label!r}", weight, 0)
         self._check_count("epochs")
         if not isinstance(self.shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, got {self.shuffle!r}")
@@ -223,41 +263,47 @@ class MLP:
         if not known:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
         state = self.random_state
-        if not (state is None or isinstance(state, (np.random.Generator, np.random.RandomState))
-                or hasattr(state, "__index__") and not isinstance(state, bool)):
+        if not (state is None or isinstance(state, (np.random.Generator, np.random.RandomState)) or is_whole(state)):
             raise TypeError(f"random_state must be an int, a numpy Generator or RandomState, or None; got {state!r}")
-        if hasattr(state, "__index__") and state < 0:
+        if is_whole(state) and state < 0:
             raise ValueError(f"random_state must not be negative, got {state}")
+        if not (isinstance(self.verbose, bool) or is_whole(self.verbose)) or self.verbose < 0:
+            raise ValueError(f"verbose must be 0, 1, False or True, got {self.verbose!r}")
+        tiny = float(np.finfo(self.dtype).tiny)
+        if optimizer.settings().get("epsilon", 1) < tiny:
+            raise ValueError(f"{type(optimizer).__name__}: epsilon must be at least {tiny:.3g} in {self.dtype}, got "
+                             f"{optimizer.epsilon!r}")
 
     def _check_count(self, name, word=None):
         value = getattr(self, name)
         choices = f"a whole number of at least 1{f' or {word!r}' if word else ''}"
         if word is not None and isinstance(value, str) and value == word:
             return
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
+        if not is_whole(value):
             raise TypeError(f"{name} must be {choices}, got {value!r}")
         if value < 1:
             raise ValueError(f"{name} must be {choices}, got {value}")
 
     def _hidden_widths(self):
-        if hasattr(self.hidden, "__index__") and not isinstance(self.hidden, bool):
-            return (self.hidden,)
-        try:
-            return tuple(self.hidden)
-        except TypeError:
-            raise TypeError(f"hidden must be a whole number or a sequence of them, got {self.hidden!r}") from None
+        given = self.hidden
+        widths = (given,) if is_whole(given) else given
+        if not isinstance(widths, (tuple, list, range, np.ndarray)) or not all(is_whole(width) for width in widths):
+            raise TypeError(f"hidden must be a whole number or a sequence of them, got {given!r}")
+        if any(width < 1 for width in widths):
+            raise ValueError(f"hidden layers need at least one neuron each, got {given!r}")
+        return tuple(int(width) for width in widths)
 
     def _hidden_activations(self):
+        """(name, alpha) of each hidden layer."""
         n = len(self._hidden_widths())
-        if isinstance(self.activation, str):
-            return (self.activation,) * max(1, n) if n else ()
-        try:
-            names = tuple(self.activation)
-        except TypeError:
-            raise TypeError(f"activation must be a name or a sequence of names, got {self.activation!r}") from None
-        if len(names) != n:
-            raise ValueError(f"activation must be one name or one for each of the {n} hidden layers, got {len(names)}")
-        return names
+        if isinstance(self.activation, (str, Activation)):
+            return (get_activation(self.activation),) * n
+        given = self.activation
+        if not isinstance(given, (tuple, list)):
+            raise TypeError(f"activation must be a name or a list of names, got {given!r}")
+        if len(given) != n:
+            raise ValueError(f"activation must be one name or one for each of the {n} hidden layers, got {len(given)}")
+        return tuple(get_activation(one) for one in given)
 
     def _seed(self):
         """64 bits for the counter-based generator."""
@@ -268,78 +314,21 @@ class MLP:
             return int.from_bytes(state.bytes(8), "little")
         return int(np.random.SeedSequence(None if state is None else int(state)).generate_state(1, np.uint64)[0])
 
-    # What the outputs mean
-
-    def _plan(self, y):
-        """Decide task, loss and output for targets y. Returns the plan, and y's class indices if they were needed."""
-        array = np.asarray(y)
-        columns = array.shape[1] if array.ndim == 2 else 1
-        one_hot = self.loss == "categorical_crossentropy" and columns > 1
-        task = self.task
-        if task == "auto":
-            task = "regression" if array.dtype.kind == "f" and not one_hot else "classification"
-        if task == "regression":
-            loss = "mse" if self.loss == "auto" else self.loss
-            if "categorical" in loss:
-                raise ValueError(f"the loss {loss!r} is for classification, but task is 'regression'")
-            output = self._output(loss, "identity")
-            return _Plan(task, loss, output, columns, flat=array.ndim == 1), None
-        if one_hot:
-            return _Plan(task, self.loss, self._output(self.loss, "softmax"), columns, np.arange(columns)), None
-        if columns > 1:
-            raise ValueError(f"y has shape {array.shape}; classification takes one label a row, or rows of class "
-                             "probabilities with loss='categorical_crossentropy'; task='regression' takes several "
-                             "outputs")
-        classes, labels = encode_labels(y)
-        binary = len(classes) == 2
-        loss = self.loss
-        if loss == "auto":
-            alone = binary and self.output in ("auto", "sigmoid")
-            loss = "binary_crossentropy" if alone else "sparse_categorical_crossentropy"
-        if loss == "binary_crossentropy" and not binary:
-            raise ValueError(f"the loss 'binary_crossentropy' is for two classes, y has {len(classes)}; "
-                             "choose 'sparse_categorical_crossentropy'")
-        output = self._output(loss, "sigmoid" if binary else "softmax")
-        n_outputs = 1 if binary and output != "softmax" else len(classes)
-        return _Plan(task, loss, output, n_outputs, classes), labels
-
-    def _output(self, loss, default):
-        """The output activation: the one the loss takes in, or what was asked for, or the task's default."""
-        needed = _losses.table()[loss][0]
-        if needed is not None and self.output not in ("auto", needed):
-            raise ValueError(f"the loss {loss!r} needs output {needed!r}, got {self.output!r}")
-        return needed or (default if self.output == "auto" else self.output)
-
-    def _data(self, plan, X, y, labels=None, name="y"):
-        """Targets in the form that the loss wants, beside X; `labels` where y's class indices are known already."""
-        dtype = np.dtype(self.dtype)
+    def _data(self, plan, X, y, labels=None, sample_weight=None, class_weight=None, smoothing=0.0, name="y"):
+        """Targets and weights in the form that training wants, beside X."""
+        targets, labels = make_targets(plan, y, labels, self.dtype, smoothing, name)
+        check_rows(X, labels if targets is None else targets, name, name.replace("y", "X"))
+        weights = make_weights(plan, labels, len(X), sample_weight, class_weight, self.dtype)
         spread = None
-        if plan.classes is None:
-            low, high = _LOSS_DOMAIN.get(plan.loss, (None, None))
-            targets = check_targets(y, dtype, plan.n_outputs, low, high, plan.loss, name)
+        if plan.task == "regression":
             spread = ((targets - targets.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
-        elif np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            targets = check_targets(y, dtype, plan.n_outputs, 0, 1, plan.loss, name)
-            wrong = np.flatnonzero(np.abs(targets.sum(axis=1) - 1) > 1e-3)
-            if len(wrong):
-                raise ValueError(f"{name} has row {wrong[0]} with the sum {targets[wrong[0]].sum():g}; rows of class "
-                                 "probabilities must sum to 1")
-            labels = targets.argmax(axis=1).astype(np.int32)
-        else:
-            labels = encode_labels(y, plan.classes, name)[1] if labels is None else labels
-            if _losses.table()[plan.loss][1]:
-                targets = None
-            elif plan.n_outputs == 1:
-                targets = labels[:, None].astype(dtype)
-            else:
-                targets = np.eye(plan.n_outputs, dtype=dtype)[labels]
-        check_rows(X, labels if targets is None else targets, name)
         return _Data(Rows(X), None if targets is None else Rows(targets),
-                     None if labels is None else Rows(labels[:, None]), spread)
+                     None if labels is None else Rows(labels[:, None]), None if weights is None else Rows(weights),
+                     spread)
 
     # Training
 
-    def fit(self, X, y, *, validation_data=None):
+    def fit(self, X, y, *, sample_weight=None, validation_data=None):
         """Train from new initial weights.
 
         Parameters
@@ -347,7 +336,10 @@ class MLP:
         X : array-like, shape (rows, features)
             A C-contiguous array of the model's dtype is read where it stands; others are converted once.
         y : array-like, shape (rows,) or (rows, outputs)
-            Class labels (numbers, strings, bools), or numbers to predict.
+            Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is several yes-or-no
+            labels a row.
+        sample_weight : array-like, shape (rows,), optional
+            At least 0. The cost of a mini-batch is the weighted mean of its rows' costs.
         validation_data : (X, y), optional
             Judged after every epoch, never trained on.
 
@@ -370,8 +362,9 @@ class MLP:
         self._check_parameters()
         names = feature_names(X)
         X = check_X(X, self.dtype)
-        plan, labels = self._plan(y)
-        data = self._data(plan, X, y, labels)
+        smoothing = float(self.label_smoothing)
+        plan, labels = make_plan(y, self.task, self.loss, self.output, len(self._hidden_widths()), smoothing)
+        data = self._data(plan, X, y, labels, sample_weight, self.class_weight, smoothing)
         judged = None
         if validation_data is not None:
             try:
@@ -382,15 +375,17 @@ class MLP:
             X_val = check_X(X_val, self.dtype, X.shape[1], "validation_data's X")
             judged = self._data(plan, X_val, y_val, name="validation_data's y")
 
-        network = Network((X.shape[1], *self._hidden_widths(), plan.n_outputs),
-                          (*self._hidden_activations(), plan.output), self.dtype)
+        names_of, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
+        network = Network((X.shape[1], *self._hidden_widths(), plan.n_outputs), names_of, self.dtype, alphas)
         seed = self._seed()
         self._check_init(network)
         initialize(network, self.init, seed)
         optimizer = get_optimizer(self.optimizer)
-        batch = len(X) if isinstance(self.batch_size, str) else min(int(self.batch_size), len(X))
-        training = Training(Backprop(network, plan.loss, batch), optimizer.name, optimizer.settings(self.learning_rate),
-                            seed, self._timing)
+        whole = self.batch_size == "full" or optimizer.full_batch
+        batch = len(X) if whole else min(int(self.batch_size), len(X))
+        training = Training(Backprop(network, plan.loss, batch, plan.loss_alpha, self.l1, self.l2), optimizer.name,
+                            optimizer.settings(self.learning_rate), seed, self._timing, self.clip_norm or 0,
+                            self.max_norm or 0, plan.task == "multilabel")
         self._train(training, data, judged, _Fitted(network, plan, X.shape[1], names))
         return self
 
@@ -400,11 +395,14 @@ class MLP:
         shapes = [(n_out, n_in) for n_in, n_out in zip(network.widths, network.widths[1:])]
         try:
             given = [tuple(np.shape(part) for part in pair) for pair in self.init]
-        except TypeError:
+        except (TypeError, ValueError):
             raise TypeError(f"init must be 'auto' or a list of (W, b), got {self.init!r}") from None
         if given != [(shape, shape[:1]) for shape in shapes]:
             wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
             raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+        for layer, (W, b) in enumerate(self.init):
+            check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
+            check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
 
     def _train(self, training, data, judged, fitted):
         """Run the epochs and publish what stands after the last good one."""
@@ -418,12 +416,13 @@ class MLP:
         try:
             for epoch in range(int(self.epochs)):
                 start = time.perf_counter()
-                loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle))
+                loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle), weights=data.weights)
                 diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
                 if diverged:
                     warnings.warn(f"training diverged in epoch {epoch + 1} at learning rate "
                                   f"{training.learning_rate:g} (loss {loss}); the weights after epoch {epoch}, the "
-                                  "last finite ones, are kept", DivergenceWarning, stacklevel=3)
+                                  "last finite ones, are kept; a lower learning rate, features of similar scale or "
+                                  "clip_norm may help", DivergenceWarning, stacklevel=3)
                     break
                 entry = {"loss": loss, "metric": _metric(metric, data)}
                 if judged:
@@ -445,7 +444,7 @@ class MLP:
                 self._fitted = replace(fitted, network=network, history=history)
 
     def _report(self, epoch, entry, plan):
-        metric = "accuracy" if plan.classes is not None else "R2"
+        metric = "R2" if plan.task == "regression" else "accuracy"
         words = {"loss": "loss", "metric": metric, "val_loss": "val_loss", "val_metric": f"val_{metric}"}
         values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
         number = f"{epoch + 1:{len(str(self.epochs))}d}/{self.epochs}"
@@ -487,15 +486,18 @@ class MLP:
         Returns
         -------
         ndarray, shape (rows,) or (rows, outputs)
-            Class labels: the class with the largest output, the first among equals. Regression: numbers, in the shape
-            of the y that was fitted.
+            Class labels: the class with the largest output, the first among equals. Several labels a row: 0 and 1.
+            Regression: numbers, in the shape of the y that was fitted.
         """
         model = self._model()
         a = self._forward(model, X)
-        if model.plan.classes is None:
-            return a[:, 0] if model.plan.flat else a
-        winners = (a[:, 0] > 0.5).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
-        return model.plan.classes[winners]
+        plan = model.plan
+        if plan.task == "regression":
+            return a[:, 0] if plan.flat else a
+        if plan.task == "multilabel":
+            return (a > plan.threshold).astype(np.int64)
+        winners = (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+        return plan.classes[winners]
 
     def predict_proba(self, X):
         """Probabilities of the classes.
@@ -507,7 +509,8 @@ class MLP:
         Returns
         -------
         ndarray, shape (rows, n_classes)
-            In the order of `classes_`; rows sum to 1.
+            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then each is the
+            probability of a 1.
 
         Raises
         ------
@@ -516,14 +519,17 @@ class MLP:
         """
         model = self._model()
         plan = model.plan
-        if plan.classes is None or not (plan.output == "softmax" or plan.output == "sigmoid" and plan.n_outputs == 1):
+        together = plan.output == "softmax" and plan.task == "classification"
+        apart = plan.output == "sigmoid" and (plan.task == "multilabel" or plan.n_outputs == 1)
+        if plan.task == "regression" or not (together or apart):
             raise ValueError(f"predict_proba needs a classifier with softmax or one sigmoid as its output; this model "
                              f"does {plan.task} with {plan.n_outputs} {plan.output} output(s)")
         a = self._forward(model, X)
-        return a if a.shape[1] > 1 else np.column_stack((1 - a[:, 0], a[:, 0]))
+        return a if together or plan.task == "multilabel" else np.column_stack((1 - a[:, 0], a[:, 0]))
 
     def score(self, X, y):
-        """Accuracy, or R^2 for regression (averaged over the outputs).
+        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for regression (averaged over the
+        outputs).
 
         Parameters
         ----------
@@ -536,19 +542,15 @@ class MLP:
         """
         model = self._model()
         plan = model.plan
-        if plan.classes is not None:
-            if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-                labels = check_targets(y, np.float64, plan.n_outputs).argmax(axis=1)
-            else:
-                labels = encode_labels(y, plan.classes)[1]
-            predicted = self.predict(X)
-            check_rows(predicted, labels)
-            return float(np.mean(predicted == plan.classes[labels]))
-        targets = check_targets(y, np.float64, plan.n_outputs)
-        predicted = self._forward(model, X)
-        check_rows(predicted, targets)
-        residual = ((targets - predicted) ** 2).sum(axis=0)
-        return _r2(residual, ((targets - targets.mean(axis=0)) ** 2).sum(axis=0))
+        targets, labels = make_targets(plan, y, None, np.float64)
+        check_rows(np.empty(np.shape(X)[0]), labels if targets is None else targets)
+        if plan.task == "regression":
+            residual = ((targets - self._forward(model, X)) ** 2).sum(axis=0)
+            return _r2(residual, ((targets - targets.mean(axis=0)) ** 2).sum(axis=0))
+        predicted = self.predict(X)
+        if plan.task == "multilabel":
+            return float(np.mean((predicted == (targets > plan.threshold)).all(axis=1)))
+        return float(np.mean(predicted == plan.classes[labels]))
 
     # Fitted attributes
 
@@ -568,14 +570,14 @@ class MLP:
 
     @property
     def history_(self):
-        return self._model().history
+        return {name: list(values) for name, values in self._model().history.items()}
 
     @property
     def classes_(self):
         classes = self._model().plan.classes
         if classes is None:
             raise AttributeError("a regression model has no classes_")
-        return classes
+        return classes.copy()
 
     @property
     def n_features_in_(self):
@@ -586,7 +588,7 @@ class MLP:
         names = self._model().feature_names
         if names is None:
             raise AttributeError("the model was fitted without feature names")
-        return names
+        return names.copy()
 
     @property
     def n_epochs_(self):
@@ -594,7 +596,7 @@ class MLP:
 
 
 def _metric(value, data):
-    return value if data.labels is not None else _r2(value, data.spread)
+    return value if data.spread is None else _r2(value, data.spread)
 
 
 def _r2(residual, spread):

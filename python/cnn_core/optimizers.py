@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from cnn_core._checks import check_number
 from cnn_core._cpu import choose
-from cnn_core._training import optimizer_names, optimizer_settings
+from cnn_core._training import optimizer_settings
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,7 @@ class Optimizer:
     """Base of all optimizers: a name in the kernels' table and a value for each of its settings."""
 
     learning_rate: float
+    full_batch = False  # whether the rule makes sense for the whole training set only
 
     def __post_init__(self):
         _check(self, "learning_rate", 0, None, above=True)
@@ -70,6 +72,97 @@ class SGD(Optimizer):
     def __post_init__(self):
         super().__post_init__()
         _check(self, "momentum", 0, 1)
+        _check_flag(self, "nesterov")
+
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization", diagonal form.
+
+    ::
+
+        v <- v + g^2
+        w <- w - learning_rate g / (sqrt(v) + epsilon)
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.01
+    epsilon : float, default 1e-10
+        Above 0.
+    """
+
+    learning_rate: float = 0.01
+    epsilon: float = 1e-10
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "epsilon", 0, None, above=True)
+
+
+@dataclass(frozen=True)
+class Adadelta(Optimizer):
+    """Zeiler 2012, "ADADELTA: an adaptive learning rate method", Algorithm 1.
+
+    ::
+
+        v <- rho v + (1 - rho) g^2
+        step = g sqrt(u + epsilon) / sqrt(v + epsilon)
+        u <- rho u + (1 - rho) step^2
+        w <- w - learning_rate step
+
+    Parameters
+    ----------
+    learning_rate : float, default 1
+        1 is the paper's rule.
+    rho : float, default 0.95
+        In [0, 1).
+    epsilon : float, default 1e-6
+        Above 0.
+    """
+
+    learning_rate: float = 1.0
+    rho: float = 0.95
+    epsilon: float = 1e-6
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "rho", 0, 1)
+        _check(self, "epsilon", 0, None, above=True)
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6e; with momentum as in Graves 2013.
+
+    ::
+
+        v <- rho v + (1 - rho) g^2
+        m <- momentum m + g / (sqrt(v) + epsilon)
+        w <- w - learning_rate m
+
+    PyTorch's rule, with epsilon outside the square root; its defaults are a learning rate of 0.01 and rho 0.99.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+    rho : float, default 0.9
+        In [0, 1).
+    momentum : float, default 0
+        In [0, 1).
+    epsilon : float, default 1e-8
+        Above 0.
+    """
+
+    learning_rate: float = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "rho", 0, 1)
+        _check(self, "momentum", 0, 1)
+        _check(self, "epsilon", 0, None, above=True)
 
 
 @dataclass(frozen=True)
@@ -90,36 +183,134 @@ class Adam(Optimizer):
         Decay of the two moments, in [0, 1).
     epsilon : float, default 1e-8
         Above 0; outside the square root.
+    amsgrad : bool, default False
+        Divide by the largest v so far: Reddi et al. 2018, "On the convergence of Adam and beyond", Algorithm 2. The
+        bias correction applies to that largest v, as in PyTorch; the paper has none.
     """
 
     learning_rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+    amsgrad: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        _check(self, "beta1", 0, 1)
-        _check(self, "beta2", 0, 1)
-        _check(self, "epsilon", 0, None, above=True)
+        _check_moments(self)
+        _check_flag(self, "amsgrad")
+
+    @property
+    def name(self):
+        """The name in the table of the native core."""
+        return "amsgrad" if self.amsgrad else "adam"
+
+
+@dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2.
+
+    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as in the paper and in
+    PyTorch.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon
+        As for `Adam`.
+    weight_decay : float, default 0.01
+        At least 0.
+    """
+
+    learning_rate: float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.01
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_moments(self)
+        _check(self, "weight_decay", 0, None)
+
+
+@dataclass(frozen=True)
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2.
+
+    ::
+
+        mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
+        m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
+        w <- w - learning_rate m^ / (sqrt(v^) + epsilon)
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.002
+    beta1, beta2, epsilon
+        As for `Adam`.
+    momentum_decay : float, default 0.004
+        At least 0.
+    """
+
+    learning_rate: float = 0.002
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    momentum_decay: float = 0.004
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_moments(self)
+        _check(self, "momentum_decay", 0, None)
+
+
+@dataclass(frozen=True)
+class Rprop(Optimizer):
+    """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000, for the full batch.
+
+    Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign, times `eta_minus`
+    where the sign changes, and then no step. Only signs of gradients count, so mini-batches would mislead it.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.01
+        The first step size.
+    eta_minus, eta_plus : float, default 0.5 and 1.2
+        In (0, 1) and above 1.
+    step_min, step_max : float, default 1e-6 and 50
+        Bounds of the step sizes, above 0.
+    """
+
+    learning_rate: float = 0.01
+    eta_minus: float = 0.5
+    eta_plus: float = 1.2
+    step_min: float = 1e-6
+    step_max: float = 50.0
+    full_batch = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "eta_minus", 0, 1, above=True)
+        _check(self, "eta_plus", 1, None, above=True)
+        _check(self, "step_min", 0, None, above=True)
+        _check(self, "step_max", self.step_min, None)
+
+
+def _check_flag(optimizer, name):
+    if not isinstance(getattr(optimizer, name), bool):
+        raise TypeError(f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}")
+
+
+def _check_moments(optimizer):
+    _check(optimizer, "beta1", 0, 1)
+    _check(optimizer, "beta2", 0, 1)
+    _check(optimizer, "epsilon", 0, None, above=True)
 
 
 def _check(optimizer, name, low, high, above=False):
     check_number(f"{type(optimizer).__name__}: {name}", getattr(optimizer, name), low, high, above)
 
 
-def check_number(what, value, low, high, above=False):
-    """Raise unless `value` is a finite number in [low, high), or in (low, high) with `above`."""
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{what} must be a number, got {value!r}")
-    number = float(value)
-    inside = (number > low if above else number >= low) and (number < high if high is not None else number < 1e300)
-    if not inside:
-        allowed = f"{'above' if above else 'at least'} {low}" + (f" and below {high}" if high is not None else "")
-        raise ValueError(f"{what} must be a finite number {allowed}, got {value!r}")
-
-
-_CLASSES = {cls.__name__.lower(): cls for cls in (SGD, Adam)}
+OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop)}
 
 
 def get_optimizer(optimizer):
@@ -135,4 +326,8 @@ def get_optimizer(optimizer):
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
-    return _CLASSES[optimizer_names()[choose("optimizer", optimizer, optimizer_names())]]()
+    names = tuple(OPTIMIZERS)
+    if not isinstance(optimizer, str):
+        raise TypeError(f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
+                        f"the names are {', '.join(names)}")
+    return OPTIMIZERS[names[choose("optimizer", optimizer, names)]]()

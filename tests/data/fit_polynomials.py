@@ -58,9 +58,23 @@ def atanh_rest(z):
     return (2 * mp.atanh(s) / s - 2) / z if z > mp.mpf(10) ** -20 else mp.mpf(2) / 3 + 2 * z / 5
 
 
+def normal_tail(s, k):
+    """(1 + 3/2 x) e^(x^2/2) Phi(-x) with x = k (1 + s) / (1 - s), which maps [-1, 1) to [0, inf).
+
+    The form is that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".
+    """
+    x = k * (1 + s) / (1 - s)
+    return mp.erfc(x / mp.sqrt(2)) * mp.exp(x**2 / 2) / 2 * (1 + 3 * x / 2)
+
+
 if __name__ == "__main__":
     half_log2 = float(mp.log(2) / 2)
     s_max = float((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) * 1.001
-    for dtype, exp_degree, log_degree in ((np.float32, 4, 3), (np.float64, 10, 6)):
+    for dtype, exp_degree, log_degree, tail_degree, k, x_max in (
+        (np.float32, 4, 3, 10, mp.mpf(4), mp.mpf(14.5)),
+        (np.float64, 10, 6, 22, mp.mpf(5.5), mp.mpf(39)),
+    ):
         fit("exp", expm1_rest, lambda t: t**2 / mp.exp(t), -1.01 * half_log2, 1.007 * half_log2, exp_degree, dtype)
         fit("log", atanh_rest, lambda z: z / 2, 1e-30, s_max**2, log_degree, dtype)
+        tail = lambda s: normal_tail(s, k)
+        fit("normal_cdf", tail, lambda s: 1 / tail(s), -1, (x_max - k) / (x_max + k), tail_degree, dtype)

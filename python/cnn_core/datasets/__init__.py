@@ -1,7 +1,5 @@
 """Real data for examples and tests."""
 
-from importlib.resources import files
-
 import numpy as np
 
 
@@ -20,5 +18,7 @@ def load_digits():
     y : ndarray of int64, shape (1797,)
         The digit, 0 to 9.
     """
+    from importlib.resources import files  # some milliseconds that `import cnn_core` need not pay
+
     with (files(__name__) / "digits.npz").open("rb") as file, np.load(file) as data:
         return data["X"].astype(np.float32), data["y"].astype(np.int64)

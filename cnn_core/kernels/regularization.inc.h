@@ -1,0 +1,52 @@
+/* What keeps weights and gradients small. Sums run through one accumulator for each lane of a panel, then a fixed tree. */
+
+static double penalize_run(ptrdiff_t n, double l1, double l2, const void *w_, void *g_)
+{
+    const real *w = w_;
+    real *g = g_;
+    const V first = SET1(l1), second = SET1(l2), half = SET1(l2 / 2);
+    V sum[PANEL_VECTORS];
+    FOR_PANEL_VECTORS sum[j] = ZERO;
+    for (ptrdiff_t i = 0; i < n; i += PANEL_LANES) FOR_PANEL_VECTORS
+    {
+        const ptrdiff_t at = i + j * LANES;
+        const V x = LOAD(w + at), direction = SELECT(EQ(x, ZERO), ZERO, copy_sign(first, x));
+        sum[j] = FMA(MUL(half, x), x, FMA(first, absolute(x), sum[j]));
+        STORE(g + at, FMA(second, x, ADD(LOAD(g + at), direction)));
+    }
+    return panel_sum(sum);
+}
+
+static double sum_squares_run(ptrdiff_t n, const void *x)
+{
+    V sum[PANEL_VECTORS];
+    FOR_PANEL_VECTORS sum[j] = ZERO;
+    for (ptrdiff_t i = 0; i < n; i += PANEL_LANES) FOR_PANEL_VECTORS
+    {
+        const V v = LOAD((const real *)x + i + j * LANES);
+        sum[j] = FMA(v, v, sum[j]);
+    }
+    return panel_sum(sum);
+}
+
+static void scale_run(ptrdiff_t n, double factor, void *x)
+{
+    const V f = SET1(factor);
+    for (ptrdiff_t i = 0; i < n; i += LANES) STORE((real *)x + i, MUL(LOAD((const real *)x + i), f));
+}
+
+/* Srebro & Shraibman 2005; Srivastava et al. 2014, section 5.1. Each lane of a panel is one neuron. */
+static void limit_rows_run(ptrdiff_t n_in, ptrdiff_t panels, double longest, void *w_)
+{
+    const V limit = SET1(longest);
+    for (ptrdiff_t column = 0; column < panels * PANEL_LANES; column += LANES) {
+        real *w = (real *)w_ + column / PANEL_LANES * n_in * PANEL_LANES + column % PANEL_LANES;
+        V squares = ZERO;
+        for (ptrdiff_t i = 0; i < n_in; i++) {
+            const V x = LOAD(w + i * PANEL_LANES);
+            squares = FMA(x, x, squares);
+        }
+        const V length = SQRT(squares), factor = SELECT(LT(limit, length), DIV(limit, length), ONE);
+        for (ptrdiff_t i = 0; i < n_in; i++) STORE(w + i * PANEL_LANES, MUL(LOAD(w + i * PANEL_LANES), factor));
+    }
+}

@@ -1,0 +1,71 @@
+"""Activations whose number is chosen: objects to give in the place of a name. The functions are
+kernels/activations.inc.h."""
+
+from dataclasses import dataclass
+
+from cnn_core._activations import names, parameters
+from cnn_core._checks import check_number
+from cnn_core._cpu import choose
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Base of the activations that take a number; its subclasses have it as their only field."""
+
+    name = None  # in the table of the native core
+
+    def __post_init__(self):
+        check_number(f"{type(self).__name__}: {parameters()[self.name][0]}", self.alpha_value, 0)
+
+    @property
+    def alpha_value(self):
+        """The number, whatever its field is called."""
+        return getattr(self, parameters()[self.name][0])
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """z above 0, ``negative_slope * z`` below: Maas et al. 2013, "Rectifier nonlinearities improve neural network
+    acoustic models".
+
+    Parameters
+    ----------
+    negative_slope : float, default 0.01
+        At least 0; also the derivative at 0.
+    """
+
+    negative_slope: float = 0.01
+    name = "leaky_relu"
+
+
+@dataclass(frozen=True)
+class ELU(Activation):
+    """z above 0, ``alpha * (e^z - 1)`` below: Clevert et al. 2016, "Fast and accurate deep network learning by
+    exponential linear units", eq. 15.
+
+    Parameters
+    ----------
+    alpha : float, default 1
+        At least 0.
+    """
+
+    alpha: float = 1.0
+    name = "elu"
+
+
+def get_activation(activation):
+    """The name in the kernels' table and the number that a user means.
+
+    Parameters
+    ----------
+    activation : str or Activation
+
+    Returns
+    -------
+    name : str
+    alpha : float or None
+        None: that of the literature.
+    """
+    if isinstance(activation, Activation):
+        return activation.name, float(activation.alpha_value)
+    return names()[choose("activation", activation, names())], None

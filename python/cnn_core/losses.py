@@ -1,0 +1,43 @@
+"""Losses whose number is chosen: objects to give in the place of a name. The functions are kernels/losses.inc.h."""
+
+from dataclasses import dataclass
+
+from cnn_core._checks import check_number
+from cnn_core._cpu import choose
+from cnn_core._losses import names
+
+
+@dataclass(frozen=True)
+class Huber:
+    """``e^2 / 2`` for errors up to `delta`, ``delta (|e| - delta / 2)`` beyond: Huber 1964, "Robust estimation of a
+    location parameter".
+
+    Parameters
+    ----------
+    delta : float, default 1
+        Above 0, in the unit of y.
+    """
+
+    delta: float = 1.0
+    name = "huber"
+
+    def __post_init__(self):
+        check_number("Huber: delta", self.delta, 0, None, above=True)
+
+
+def get_loss(loss):
+    """The name in the kernels' table and the number that a user means.
+
+    Parameters
+    ----------
+    loss : str or Huber
+
+    Returns
+    -------
+    name : str
+    alpha : float or None
+        None: that of the literature.
+    """
+    if isinstance(loss, Huber):
+        return loss.name, float(loss.delta)
+    return names()[choose("loss", loss, names())], None
