@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import runpy
 import subprocess
 import sys
 from importlib.metadata import requires, version
@@ -56,6 +57,12 @@ def test_stubs_name_what_the_compiled_modules_have(name):
 
 
 @pytest.mark.filterwarnings("default")  # those of other libraries are not the example's concern
+def test_the_tables_of_the_documentation_are_those_of_the_core(request):
+    docs = request.config.rootpath / "docs"
+    made = runpy.run_path(str(docs / "make_tables.py"))["text"]()
+    assert (docs / "tables.md").read_text() == made
+
+
 def test_links_of_the_documents_lead_somewhere(request):
     root = request.config.rootpath
     for document in (root / "README.md", *(root / "docs").glob("*.md")):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cnn_core import _activations, _losses
+from cnn_core import _activations, _losses, inspection
 from cnn_core._backprop import Backprop, Network
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
@@ -101,7 +101,7 @@ class MLP:
     Attributes
     ----------
     weights_ : list of ndarray, shape (n_out, n_in)
-        Row j holds the weights to neuron j. Copies, as are the next two.
+        Row j holds the weights to neuron j. Copies, as are the next two; all three can be assigned to.
     biases_ : list of ndarray, shape (n_out,)
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ...
@@ -552,6 +552,102 @@ class MLP:
             return float(np.mean((predicted == (targets > plan.threshold)).all(axis=1)))
         return float(np.mean(predicted == plan.classes[labels]))
 
+    # The open box
+
+    def _rows(self, X, y):
+        """(fitted model, X, y as its loss takes it)."""
+        model = self._model()
+        check_names(X, model.feature_names)
+        X = check_X(X, model.network.dtype, model.n_features)
+        targets, labels = make_targets(model.plan, y, None, model.network.dtype)
+        check_rows(X, labels if targets is None else targets)
+        return model, X, labels if targets is None else targets
+
+    def loss_and_gradient(self, X, y, *, parameters=None):
+        """The cost of some rows and its gradient, with the penalties l1 and l2.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+        parameters : array-like, shape (n_parameters,), optional
+            Where to compute them, in the order of `parameters_`; default there.
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray, shape (n_parameters,)
+            In the order of `parameters_`.
+        """
+        model, X, y = self._rows(X, y)
+        network = model.network
+        if parameters is not None:
+            network = network.copy()
+            network.set_flat(parameters)
+        return Backprop(network, model.plan.loss, len(X), model.plan.loss_alpha, self.l1, self.l2).loss_and_gradient(X, y)
+
+    def check_gradient(self, X, y, *, h=1e-6):
+        """Compare backpropagation with central differences, in float64, one parameter after the other.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+            A few rows will do.
+        y : array-like, shape (rows,) or (rows, outputs)
+        h : float, default 1e-6
+            Step to either side.
+
+        Returns
+        -------
+        GradientCheck
+            The parameter where they differ most: error, relative above 1 and absolute below; layer; 'W' or 'b'; index;
+            both values.
+        """
+        model, X, y = self._rows(X, y)
+        plan = model.plan
+        return inspection.check_gradient(model.network, plan.loss, plan.loss_alpha, self.l1, self.l2, X, y, h)
+
+    def trace(self, X, y):
+        """Everything that one forward and one backward pass compute.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        Trace
+            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and ``db``, and can be had
+            by its name: ``trace['hidden 1'].dW``. Gradients are averages over the rows, without penalties.
+        """
+        model, X, y = self._rows(X, y)
+        return inspection.trace(model.network, model.plan.loss, model.plan.loss_alpha, X, y)
+
+    def summary(self):
+        """Print layers, shapes, parameters and memory of the fitted network."""
+        print(inspection.summary(self._model().network))
+
+    def _with_parameters(self, set_on):
+        """Publish a copy of the fitted network on which `set_on` has changed parameters."""
+        model = self._model()
+        network = model.network.copy()
+        set_on(network)
+        if not np.isfinite(network.parameters).all():
+            raise ValueError("weights and biases must be finite numbers")
+        self._fitted = replace(model, network=network)
+
+    def _set_layers(self, weights, biases):
+        def set_on(network):
+            for name, given in (("weights_", weights), ("biases_", biases)):
+                if len(given) != network.n_layers:
+                    raise ValueError(f"{name} must have an array for each of the {network.n_layers} layers, got "
+                                     f"{len(given)}")
+            for l, (W, b) in enumerate(zip(weights, biases)):
+                network.set_layer(l, W, b)
+
+        self._with_parameters(set_on)
+
     # Fitted attributes
 
     @property
@@ -559,14 +655,26 @@ class MLP:
         network = self._model().network
         return [network.weights(l) for l in range(network.n_layers)]
 
+    @weights_.setter
+    def weights_(self, values):
+        self._set_layers(values, self.biases_)
+
     @property
     def biases_(self):
         network = self._model().network
         return [network.bias(l).copy() for l in range(network.n_layers)]
 
+    @biases_.setter
+    def biases_(self, values):
+        self._set_layers(self.weights_, values)
+
     @property
     def parameters_(self):
         return self._model().network.flat()
+
+    @parameters_.setter
+    def parameters_(self, values):
+        self._with_parameters(lambda network: network.set_flat(values))
 
     @property
     def history_(self):

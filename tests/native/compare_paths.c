@@ -109,12 +109,13 @@ static ptrdiff_t random_below(ptrdiff_t bound) { return (ptrdiff_t)(random_bits(
 static const float SPECIALS_F32[] = {
     (float)NAN, (float)INFINITY, -(float)INFINITY, 0, -0.0f, 1, -1, 0.5f, 10, -9.5f, 0x1p-24f, 0x1p23f,
     0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, -0x1.fffffcp-127f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f,
-    88.72283f, 89, -87.33655f, -88.73f, -103.97f, -104,
+    88.72283f, 89, -87.33655f, -88.73f, -103.97f, -104, 3, -3, -12.95f, -14.2f, 40, 0x1p64f, -0x1p64f,
 };
 static const double SPECIALS_F64[] = {
     (double)NAN, (double)INFINITY, -(double)INFINITY, 0, -0.0, 1, -1, 0.5, 20, -19.5, 0x1p-53, 0x1p52,
     0x1p-1074, -0x1p-1074, 0x1.ffffffffffffep-1023, -0x1.ffffffffffffep-1023, 0x1p-1022, 0x1.fffffffffffffp1023,
-    -0x1.fffffffffffffp1023, 709.782712893384, 710, -708.3964185322641, -709.79, -745.13, -746,
+    -0x1.fffffffffffffp1023, 709.782712893384, 710, -708.3964185322641, -709.79, -745.13, -746, 3, -3, -37.52, -38.5,
+    40, 0x1p512, -0x1p512,
 };
 
 typedef enum { PLAIN, SPECIAL, ANY_BITS, TARGETS } numbers;
@@ -314,29 +315,36 @@ static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbe
     free_array(&out), free_array(&y), free_array(&sums), free_array(&label);
 }
 
+static void compare_activation(int n, double alpha, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
+{
+    const activation *f = &run.table[0]->activations[n];
+    array z = new_reals(rows * ld), a = new_reals(rows * ld), delta = new_reals(rows * ld);
+    CASE("%s (%g) forward, %td rows of %td", f->name, alpha, rows, width);
+    fill(&z, rows, width, ld, kind);
+    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side], a.at[side]);
+    check(&a, 0, rows, width, ld, FREE);
+    CASE("%s (%g) forward in place, %td rows of %td", f->name, alpha, rows, width);
+    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side], z.at[side]);
+    check(&z, 0, rows, width, ld, FREE);
+
+    CASE("%s (%g) backward, %td rows of %td", f->name, alpha, rows, width);
+    fill(&a, rows, width, ld, kind);
+    fill(&delta, rows, width, ld, kind);
+    if (f->needs_z)
+        fill(&z, rows, width, ld, kind);
+    else
+        set_all(&z, (double)NAN, 7);
+    EACH_SIDE run.table[side]->activations[n].backward(rows, width, ld, alpha, z.at[side], a.at[side], delta.at[side]);
+    check(&delta, 0, rows, width, ld, FREE);
+    free_array(&z), free_array(&a), free_array(&delta);
+}
+
 static void compare_activations(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
     for (int n = 0; run.table[0]->activations[n].name; n++) {
         const activation *f = &run.table[0]->activations[n];
-        array z = new_reals(rows * ld), a = new_reals(rows * ld), delta = new_reals(rows * ld);
-        CASE("%s forward, %td rows of %td", f->name, rows, width);
-        fill(&z, rows, width, ld, kind);
-        EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, z.at[side], a.at[side]);
-        check(&a, 0, rows, width, ld, FREE);
-        CASE("%s forward in place, %td rows of %td", f->name, rows, width);
-        EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, z.at[side], z.at[side]);
-        check(&z, 0, rows, width, ld, FREE);
-
-        CASE("%s backward, %td rows of %td", f->name, rows, width);
-        fill(&a, rows, width, ld, kind);
-        fill(&delta, rows, width, ld, kind);
-        if (f->needs_z)
-            fill(&z, rows, width, ld, kind);
-        else
-            set_all(&z, (double)NAN, 7);
-        EACH_SIDE run.table[side]->activations[n].backward(rows, width, ld, z.at[side], a.at[side], delta.at[side]);
-        check(&delta, 0, rows, width, ld, FREE);
-        free_array(&z), free_array(&a), free_array(&delta);
+        compare_activation(n, f->standard, rows, width, ld, kind);
+        if (f->parameter) compare_activation(n, 0.3, rows, width, ld, kind), compare_activation(n, 0, rows, width, ld, kind);
     }
 }
 
@@ -349,10 +357,12 @@ static void compare_losses(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, number
         fill(&out, rows, width, ld, kind);
         fill(&y, rows, width, ld, kind == SPECIAL && rows % 2 ? SPECIAL : TARGETS);
         fill(&scale, 1, rows, rows, PLAIN);
-        for (int with_delta = 1; with_delta >= 0; with_delta--) {
-            CASE("%s with%s delta, %td rows of %td", f->name, with_delta ? "" : "out", rows, width);
+        for (int variant = f->parameter ? 3 : 1; variant >= 0; variant--) {
+            const int with_delta = variant & 1;
+            const double alpha = variant & 2 ? 0.3 : f->standard;
+            CASE("%s (%g) with%s delta, %td rows of %td", f->name, alpha, with_delta ? "" : "out", rows, width);
             EACH_SIDE run.table[side]->losses[n].evaluate(
-                rows, width, ld, out.at[side], f->sparse ? 0 : y.at[side], f->sparse ? label.at[side] : 0,
+                rows, width, ld, alpha, out.at[side], f->sparse ? 0 : y.at[side], f->sparse ? label.at[side] : 0,
                 scale.at[side], with_delta ? delta.at[side] : 0, row_loss.at[side]);
             if (with_delta) check(&delta, 0, rows, width, ld, ZEROS);
             check(&row_loss, 0, 1, rows, rows, FREE);

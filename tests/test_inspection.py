@@ -1,0 +1,139 @@
+"""The open box: what it shows are the bits of training, and they are right."""
+
+import numpy as np
+import pytest
+import reference_numpy as reference
+
+from cnn_core import MLP, ELU, Huber, NotFittedError
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(61, 5))
+TWO, THREE = (X[:, 0] > 0).astype(int), np.digitize(X[:, 0], [-0.5, 0.5])
+LINE = X @ [1.0, -2, 0, 0, 3]
+CASES = {
+    "softmax": (dict(hidden=(17, 4), activation=("tanh", "gelu")), THREE),
+    "sigmoid": (dict(hidden=3, activation=ELU(0.5)), TWO),
+    "softmax_mse": (dict(hidden=6, loss="mse", output="softmax", activation="swish"), THREE),
+    "regression": (dict(hidden=6, activation="softplus", loss=Huber(0.5)), LINE),
+    "multilabel": (dict(hidden=6, activation="mish"), np.column_stack((TWO, 1 - TWO))),
+    "linear": (dict(hidden=()), LINE),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request, dtype):
+    options, y = CASES[request.param]
+    return MLP(**options, epochs=2, random_state=0, dtype=dtype).fit(X, y), y
+
+
+def flat_gradient(trace):
+    return np.concatenate([part.ravel() for layer in trace.layers for part in (layer.dW, layer.db)])
+
+
+def test_a_trace_shows_the_bits_of_training(case, isa):
+    model, y = case
+    loss, gradient = model.loss_and_gradient(X, y)
+    trace = model.trace(X, y)
+    assert trace.loss == loss
+    assert reference.same_bits(flat_gradient(trace), gradient)
+    assert reference.same_bits(trace["output"].a, model.forward(X))
+
+
+def test_a_trace_follows_the_four_equations(case):
+    model, y = case
+    tolerance = 1e-12 if model.dtype == "float64" else 1e-5
+    trace, below = model.trace(X, y), X
+    for W, b, layer in zip(model.weights_, model.biases_, trace.layers):
+        np.testing.assert_allclose(layer.z, below @ W.T.astype("float64") + b, atol=10 * tolerance, rtol=tolerance)
+        np.testing.assert_allclose(layer.dW, layer.delta.T.astype("float64") @ below, atol=tolerance)
+        np.testing.assert_allclose(layer.db, layer.delta.sum(axis=0), atol=tolerance)
+        assert layer.z.shape == layer.a.shape == layer.delta.shape == (61, len(W))
+        below = layer.a
+    assert [layer.name for layer in trace.layers][-1] == "output"
+
+
+def test_check_gradient_finds_backpropagation_right(case):
+    model, y = case
+    check = model.set_params(l2=0.1, l1=0.01).check_gradient(X, y)
+    assert check.error < 1e-7
+    assert check.analytic == pytest.approx(check.numeric, abs=1e-6)
+
+
+def test_check_gradient_names_the_parameter_that_is_wrong(monkeypatch):
+    from cnn_core import inspection
+
+    class Wrong(inspection.Backprop):
+        def loss_and_gradient(self, X, y):
+            loss, gradient = super().loss_and_gradient(X, y)
+            gradient[at] += 1
+            return loss, gradient
+
+    monkeypatch.setattr(inspection, "Backprop", Wrong)
+    model = MLP(hidden=4, epochs=1).fit(X, LINE)
+    for at, found in ((7, ("hidden 1", "W", (1, 2))), (22, ("hidden 1", "b", (2,))), (24, ("output", "W", (0, 0))),
+                      (28, ("output", "b", (0,)))):
+        check = model.check_gradient(X, LINE)
+        assert (check.layer, check.parameter, check.index) == found and check.error > 0.1
+
+
+def test_gradient_can_be_asked_for_at_other_parameters():
+    model = MLP(hidden=4, epochs=1, dtype="float64", random_state=0).fit(X, LINE)
+    before, other = model.parameters_, model.parameters_ + 0.5
+    loss, gradient = model.loss_and_gradient(X, LINE, parameters=other)
+    assert np.array_equal(model.parameters_, before)
+    model.parameters_ = other
+    again = model.loss_and_gradient(X, LINE)
+    assert again[0] == loss and np.array_equal(again[1], gradient)
+
+
+def test_penalties_are_part_of_loss_and_gradient():
+    model = MLP(hidden=4, epochs=1, dtype="float64", random_state=0).fit(X, LINE)
+    plain = model.loss_and_gradient(X, LINE)
+    held = model.set_params(l2=0.5).loss_and_gradient(X, LINE)
+    assert held[0] - plain[0] == pytest.approx(0.25 * sum((W**2).sum() for W in model.weights_), rel=1e-12)
+
+
+def test_weights_can_be_set():
+    model = MLP(hidden=4, epochs=1, dtype="float64", random_state=0).fit(X, LINE)
+    weights, biases = [W + 1 for W in model.weights_], [b - 1 for b in model.biases_]
+    model.weights_, model.biases_ = weights, biases
+    expected = np.maximum(X @ weights[0].T + biases[0], 0) @ weights[1].T + biases[1]
+    np.testing.assert_allclose(model.predict(X), expected[:, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name, value, message", [
+    ("weights_", [np.zeros((4, 5))], "each of the 2 layers, got 1"),
+    ("weights_", [np.zeros((4, 5)), np.zeros((1, 5))], r"\(1, 4\)"),
+    ("biases_", [np.zeros(4), np.full(1, np.nan)], "finite"),
+    ("parameters_", np.zeros(3), "29 parameters"),
+])  # fmt: skip
+def test_weights_that_do_not_fit_are_refused_and_the_model_stays(name, value, message):
+    model = MLP(hidden=4, epochs=1, random_state=0).fit(X, LINE)
+    before = model.parameters_
+    with pytest.raises(ValueError, match=message):
+        setattr(model, name, value)
+    assert np.array_equal(model.parameters_, before)
+
+
+def test_layers_of_a_trace_have_names():
+    trace = MLP(hidden=(4, 3), epochs=1).fit(X, LINE).trace(X, LINE)
+    assert trace["hidden 2"] is trace.layers[1]
+    with pytest.raises(KeyError, match="hidden 1, hidden 2, output"):
+        trace["hidden 3"]
+
+
+def test_summary_lists_layers_shapes_and_sizes(capsys):
+    MLP(hidden=(17, 4), epochs=1).fit(X, LINE).summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["hidden", "1", "5", "17", "relu", "17", "x", "5", "102"]
+    assert lines[-1].startswith("179 parameters of float32 in ")
+
+
+def test_the_box_needs_a_fitted_model_and_fitting_rows():
+    with pytest.raises(NotFittedError):
+        MLP().trace(X, LINE)
+    model = MLP(hidden=4, epochs=1).fit(X, THREE)
+    with pytest.raises(ValueError, match="unknown class 7"):
+        model.loss_and_gradient(X, np.full(61, 7))
+    with pytest.raises(ValueError, match="X has 5 rows and y has 61"):
+        model.trace(X[:5], THREE)
