@@ -5,8 +5,9 @@ from libc.stdint cimport uint32_t, uint64_t
 cdef extern from "philox.h" nogil:
     enum: FOR_WEIGHTS
     enum: FOR_SHUFFLE
+    enum: FOR_SPLIT
     void philox(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out)
     uint64_t below(uint32_t hi, uint32_t lo, uint64_t bound)
 
-# order becomes a permutation of 0 .. n - 1 that depends on seed and epoch alone.
-cdef void shuffle(uint64_t seed, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil
+# order becomes a permutation of 0 .. n - 1 that depends on seed, purpose and epoch alone.
+cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil

@@ -5,7 +5,7 @@ import numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
 
-cdef void shuffle(uint64_t seed, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
+cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
     # Fisher & Yates, from the end; each block of random bits serves two swaps.
     cdef uint32_t bits[4]
     cdef Py_ssize_t i, j, drawn
@@ -14,12 +14,12 @@ cdef void shuffle(uint64_t seed, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n
     for i in range(n - 1, 0, -1):
         drawn = n - 1 - i
         if drawn % 2 == 0:
-            philox(seed, FOR_SHUFFLE, epoch, drawn // 2, bits)
+            philox(seed, purpose, epoch, drawn // 2, bits)
         j = below(bits[2 * (drawn % 2)], bits[2 * (drawn % 2) + 1], i + 1)
         order[i], order[j] = order[j], order[i]
 
 
-def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n):
+def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False):
     """The order in which an epoch visits the rows.
 
     Parameters
@@ -30,6 +30,8 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n):
         Counted from 0.
     n : int
         Number of rows.
+    split : bool
+        Whether the order serves to set rows apart for validation instead; it shares nothing with those of the epochs.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n):
     cdef Py_ssize_t[::1] order = np.empty(n, np.intp)
     if n:
         with nogil:
-            shuffle(seed, epoch, &order[0], n)
+            shuffle(seed, FOR_SPLIT if split else FOR_SHUFFLE, epoch, &order[0], n)
     return np.asarray(order)
 
 

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t
-from cnn_core._random cimport shuffle
+from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
@@ -252,7 +252,7 @@ cdef class Training:
         b.transpose_weights()
 
     def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None,
-              Rows weights=None):
+              Rows weights=None, const double[::1] rates=None):
         """Train on every row once.
 
         Parameters
@@ -270,6 +270,8 @@ cdef class Training:
         weights : Rows, optional
             Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and gradients of a mini-batch
             are weighted means.
+        rates : ndarray of float64, optional
+            The learning rate of each mini-batch; default `learning_rate` for all.
 
         Returns
         -------
@@ -303,6 +305,9 @@ cdef class Training:
             visit = &order[0] if count else NULL
         if count == 0:
             raise ValueError("an epoch needs at least one row")
+        if rates is not None and rates.shape[0] != blocks(count, batch):
+            raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} mini-batches, got "
+                             f"{rates.shape[0]}")
         caught = None
         b.last = looked = clock_seconds()
         if order is None and shuffled:
@@ -310,7 +315,7 @@ cdef class Training:
                 self.order = aligned_zeros(count, np.intp)
             visit = &self.order[0]
             with nogil:
-                shuffle(self.seed, <unsigned int>self.epochs, &self.order[0], count)
+                shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, &self.order[0], count)
             b.mark(SHUFFLE)
         with nogil:
             floating_point_mode = flush_subnormals()
@@ -325,6 +330,8 @@ cdef class Training:
                 total = b.total_cost(rows, total) + batch_weight * b.penalize()
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS)
+                if rates is not None:
+                    self.h[0] = rates[block]
                 self.update(b, k)
                 b.mark(UPDATE)
                 # Reading the clock is worth it only after about a millisecond's work.

@@ -238,6 +238,63 @@ def test_penalties_and_limits_reach_the_training():
     assert np.linalg.norm(moved) == pytest.approx(1e-5, rel=1e-2)  # quick's learning rate of 0.01 times 1e-3
 
 
+# Early stopping
+
+
+def noisy():
+    labels = np.where(np.random.default_rng(5).random(200) < 0.25, 1 - TWO, TWO)
+    return MLP(64, early_stopping=True, patience=5, epochs=500, learning_rate=0.02, random_state=0), labels
+
+
+def test_early_stopping_sets_rows_apart_and_ends_with_the_best_weights():
+    model, labels = noisy()
+    model.fit(X, labels)
+    losses = model.history_["val_loss"]
+    assert model.n_epochs_ == len(losses) < 500
+    assert model.best_epoch_ == np.argmin(losses) + 1 == model.n_epochs_ - 5
+    last = noisy()[0].set_params(restore_best=False).fit(X, labels)
+    assert last.history_["loss"] == model.history_["loss"]
+    assert not np.array_equal(last.parameters_, model.parameters_)
+    stopped = noisy()[0].set_params(epochs=model.best_epoch_).fit(X, labels)
+    assert np.array_equal(stopped.parameters_, model.parameters_)
+
+
+def test_early_stopping_looks_at_validation_data_where_given():
+    model, labels = noisy()
+    model.fit(X[:150], labels[:150], validation_data=(X[150:], labels[150:]))
+    assert model.best_epoch_ == model.n_epochs_ - 5
+    assert model.history_["val_loss"][model.best_epoch_ - 1] == min(model.history_["val_loss"])
+    assert model.score(X[150:], labels[150:]) == model.history_["val_metric"][model.best_epoch_ - 1]
+
+
+def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
+    from cnn_core import mlp
+
+    seen = []
+    split = mlp.MLP._split
+    monkeypatch.setattr(mlp.MLP, "_split", lambda *a: seen.append(split(*a)) or seen[0])
+    labels = np.repeat(["a", "b", "c"], [100, 60, 40])
+    MLP(4, early_stopping=True, validation_fraction=0.2, epochs=1, random_state=1).fit(X, labels)
+    (train, apart), = seen
+    assert np.bincount(apart.labels.array[:, 0]).tolist() == [20, 12, 8]
+    assert np.bincount(train.labels.array[:, 0]).tolist() == [80, 48, 32]
+    rows = {row.tobytes() for part in (train, apart) for row in part.X.array}
+    assert rows == {row.tobytes() for row in X}
+
+
+def test_min_delta_is_what_an_improvement_must_exceed():
+    model, labels = noisy()
+    assert model.set_params(min_delta=10.0).fit(X, labels).n_epochs_ == 6  # the first is one, five are not
+    assert model.best_epoch_ >= 1
+
+
+def test_too_few_rows_to_set_apart_are_a_clear_error():
+    with pytest.raises(ValueError, match="validation_fraction 0.1 of 4 rows leaves none to validate on"):
+        MLP(4, early_stopping=True).fit(X[:4], LINE[:4])
+    with pytest.raises(ValueError, match="sample_weight has 5"):
+        MLP(4, early_stopping=True).fit(X, LINE, sample_weight=np.ones(5))
+
+
 # The same bits
 
 
@@ -531,6 +588,10 @@ def test_targets_outside_the_domain_of_the_loss_are_refused(options, y, message)
     (dict(epochs=0), ValueError, "epochs must be a whole number of at least 1"),
     (dict(epochs=2.0), TypeError, "epochs"),
     (dict(shuffle="yes"), TypeError, "True or False"),
+    (dict(early_stopping=1), TypeError, "early_stopping must be True or False"),
+    (dict(patience=0), ValueError, "patience must be a whole number of at least 1"),
+    (dict(validation_fraction=1), ValueError, "below 1"),
+    (dict(min_delta=-1), ValueError, "min_delta"),
     (dict(init="zero"), ValueError, "unknown init"),
     (dict(dtype="float16"), ValueError, "'float32' or 'float64'"),
     (dict(dtype="real"), ValueError, "'float32' or 'float64', got 'real'"),

@@ -53,7 +53,7 @@ def test_stubs_name_what_the_compiled_modules_have(name):
             assert members - {"__init__"} == {
                 member for member in dir(own[key]) if not member.startswith("_") and member not in inherited}
         else:
-            assert [a.arg for a in node.args.args] == list(inspect.signature(own[key]).parameters)
+            assert [a.arg for a in (*node.args.args, *node.args.kwonlyargs)] == list(inspect.signature(own[key]).parameters)
 
 
 @pytest.mark.filterwarnings("default")  # those of other libraries are not the example's concern

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* What a stream of numbers is for; it stands in the counter, so no two purposes share a number. */
-enum { FOR_WEIGHTS = 1, FOR_SHUFFLE = 2 };
+enum { FOR_WEIGHTS = 1, FOR_SHUFFLE = 2, FOR_SPLIT = 3 };
 
 /* Block `index` of the stream (key; purpose, a): 4 x 32 random bits. purpose < 2^32, a < 2^32. */
 static inline void philox(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t out[4])

@@ -48,5 +48,6 @@ class Training:
         shuffled: bool = True,
         order: NDArray[intp] | None = None,
         weights: Rows | None = None,
+        rates: NDArray[float64] | None = None,
     ) -> tuple[float, float | NDArray[float64]]: ...
     def evaluate(self, X: Rows, y: Rows | None, labels: Rows | None) -> tuple[float, float | NDArray[float64]]: ...

@@ -12,6 +12,7 @@ from cnn_core._backprop import Backprop, Network
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
 from cnn_core._plan import STEPS, Plan, make_plan, make_targets, make_weights
+from cnn_core._random import permutation
 from cnn_core._training import Rows, Training
 from cnn_core._validation import as_numbers, check_finite, check_names, check_rows, check_X, feature_names
 from cnn_core.activations import Activation, get_activation
@@ -19,6 +20,7 @@ from cnn_core.exceptions import DivergenceWarning, NotFittedError
 from cnn_core.initializers import initialize
 from cnn_core.losses import Huber
 from cnn_core.optimizers import get_optimizer
+from cnn_core.schedules import Constant, Schedule
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,17 @@ class _Data:
     X: Rows
     y: Rows | None  # None for a sparse loss
     labels: Rows | None  # None for regression and multilabel
-    weights: Rows | None
-    spread: np.ndarray | None  # sum of (y - mean y)^2 of each output, for R^2
+    weights: Rows | None = None
+
+    def take(self, chosen):
+        """Some of the rows, copied."""
+        return _Data(*(None if part is None else Rows(part.array[chosen])
+                       for part in (self.X, self.y, self.labels, self.weights)))
+
+    def spread(self):
+        """Sum of (y - mean y)^2 of each output, for R^2."""
+        y = self.y.array
+        return ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,8 @@ class MLP:
     optimizer : str or Optimizer, default 'adam'
         'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' (full batch), or an object such as
         ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
-    learning_rate : float, optional
-        Above 0; default the optimizer's own.
+    learning_rate : float or Schedule, optional
+        Above 0, or an object of `cnn_core.schedules`; default the optimizer's own.
     batch_size : int or 'full', default 32
         Rows whose gradients are averaged for one step; 1 is the textbook's per-sample descent. More than there are
         rows means all of them.
@@ -90,6 +101,16 @@ class MLP:
         A list gives each layer its W, shape (n_out, n_in), and b, shape (n_out,).
     class_weight : dict or 'balanced', optional
         Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of the class).
+    early_stopping : bool, default False
+        Stop when the loss on validation rows has not improved for `patience` epochs. Without validation_data a share of
+        the training rows, the same of each class, is set apart for it.
+    patience : int, default 10
+    min_delta : float, default 0
+        What counts as an improvement: a loss lower than the lowest so far by more than this.
+    validation_fraction : float, default 0.1
+        Share of the rows to set apart, in (0, 1).
+    restore_best : bool, default True
+        Whether early stopping ends with the weights of its best epoch instead of the last.
     dtype : {'float32', 'float64'}
         In which everything is computed.
     random_state : int, numpy Generator, RandomState or None
@@ -115,6 +136,8 @@ class MLP:
         There when X was a data frame with string column names.
     n_epochs_ : int
         Epochs done.
+    best_epoch_ : int
+        The epoch, counted from 1, with the lowest validation loss, or training loss without validation data.
 
     Examples
     --------
@@ -128,7 +151,9 @@ class MLP:
 
     def __init__(self, hidden=(100,), activation="relu", *, task="auto", output="auto", loss="auto", optimizer="adam",
                  learning_rate=None, batch_size=32, epochs=100, shuffle=True, l1=0.0, l2=0.0, max_norm=None, clip_norm=None,
-                 label_smoothing=0.0, init="auto", class_weight=None, dtype="float32", random_state=None, verbose=0):
+                 label_smoothing=0.0, init="auto", class_weight=None, early_stopping=False,
+                 patience=10, min_delta=0.0, validation_fraction=0.1, restore_best=True, dtype="float32",
+                 random_state=None, verbose=0):
         self.hidden = hidden
         self.activation = activation
         self.task = task
@@ -146,6 +171,11 @@ class MLP:
         self.label_smoothing = label_smoothing
         self.init = init
         self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.min_delta = min_delta
+        self.validation_fraction = validation_fraction
+        self.restore_best = restore_best
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
@@ -232,7 +262,7 @@ class MLP:
         if not isinstance(self.loss, Huber):
             choose("loss", self.loss, ("auto", *_losses.names()))
         optimizer = get_optimizer(self.optimizer)
-        if self.learning_rate is not None:
+        if self.learning_rate is not None and not isinstance(self.learning_rate, Schedule):
             check_number("learning_rate", self.learning_rate, 0, None, above=True)
         self._check_count("batch_size", "full")
         if optimizer.full_batch and self.batch_size not in ("full", 32):
@@ -252,8 +282,12 @@ class MLP:
             for label, weight in self.class_weight.items():
                 check_number(f"class_weight of {label!r}", weight, 0)
         self._check_count("epochs")
-        if not isinstance(self.shuffle, (bool, np.bool_)):
-            raise TypeError(f"shuffle must be True or False, got {self.shuffle!r}")
+        self._check_count("patience")
+        check_number("min_delta", self.min_delta, 0)
+        check_number("validation_fraction", self.validation_fraction, 0, 1, above=True)
+        for name in ("shuffle", "early_stopping", "restore_best"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if isinstance(self.init, str):
             choose("init", self.init, ("auto",))
         try:
@@ -319,12 +353,8 @@ class MLP:
         targets, labels = make_targets(plan, y, labels, self.dtype, smoothing, name)
         check_rows(X, labels if targets is None else targets, name, name.replace("y", "X"))
         weights = make_weights(plan, labels, len(X), sample_weight, class_weight, self.dtype)
-        spread = None
-        if plan.task == "regression":
-            spread = ((targets - targets.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
         return _Data(Rows(X), None if targets is None else Rows(targets),
-                     None if labels is None else Rows(labels[:, None]), None if weights is None else Rows(weights),
-                     spread)
+                     None if labels is None else Rows(labels[:, None]), None if weights is None else Rows(weights))
 
     # Training
 
@@ -364,8 +394,11 @@ class MLP:
         X = check_X(X, self.dtype)
         smoothing = float(self.label_smoothing)
         plan, labels = make_plan(y, self.task, self.loss, self.output, len(self._hidden_widths()), smoothing)
+        seed = self._seed()
         data = self._data(plan, X, y, labels, sample_weight, self.class_weight, smoothing)
         judged = None
+        if self.early_stopping and validation_data is None:
+            data, judged = self._split(seed, plan, data, self._data(plan, X, y, labels))
         if validation_data is not None:
             try:
                 X_val, y_val = validation_data
@@ -377,16 +410,17 @@ class MLP:
 
         names_of, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
         network = Network((X.shape[1], *self._hidden_widths(), plan.n_outputs), names_of, self.dtype, alphas)
-        seed = self._seed()
         self._check_init(network)
         initialize(network, self.init, seed)
         optimizer = get_optimizer(self.optimizer)
         whole = self.batch_size == "full" or optimizer.full_batch
-        batch = len(X) if whole else min(int(self.batch_size), len(X))
+        batch = data.X.count if whole else min(int(self.batch_size), data.X.count)
+        schedule = self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(
+            initial=self.learning_rate)
         training = Training(Backprop(network, plan.loss, batch, plan.loss_alpha, self.l1, self.l2), optimizer.name,
-                            optimizer.settings(self.learning_rate), seed, self._timing, self.clip_norm or 0,
+                            optimizer.settings(schedule.initial), seed, self._timing, self.clip_norm or 0,
                             self.max_norm or 0, plan.task == "multilabel")
-        self._train(training, data, judged, _Fitted(network, plan, X.shape[1], names))
+        self._train(training, schedule, data, judged, _Fitted(network, plan, X.shape[1], names))
         return self
 
     def _check_init(self, network):
@@ -404,19 +438,42 @@ class MLP:
             check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
             check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
 
-    def _train(self, training, data, judged, fitted):
+    def _split(self, seed, plan, data, judged):
+        """The training rows of `data`, and of `judged` those set apart for validation: the same share of each class."""
+        rows = data.X.count
+        order = permutation(seed, 0, rows, split=True)
+        groups = np.zeros(rows, np.intp) if data.labels is None else data.labels.array[order, 0]
+        apart = np.zeros(rows, bool)
+        for group in np.unique(groups):
+            members = order[groups == group]
+            apart[members[: int(self.validation_fraction * len(members) + 0.5)]] = True
+        if not apart.any() or apart.all():
+            raise ValueError(f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
+                             f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction")
+        return data.take(~apart), judged.take(apart)
+
+    def _train(self, training, schedule, data, judged, fitted):
         """Run the epochs and publish what stands after the last good one."""
         network = training.backprop.network
+        regression = fitted.plan.task == "regression"
+        metric_of = _r2 if regression else lambda share, _: share
+        spread, judged_spread = (part.spread() if regression and part else None for part in (data, judged))
         names = ["loss", "metric"] + (["val_loss", "val_metric"] if judged else []) + ["learning_rate", "seconds"]
         entries = []
         # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike
         # between any two others.
         kept, spare = (network.copy(), 0), network.copy()
+        losses, best, lowest, waited = [], None, np.inf, 0
         diverged = False
+        initial = training_rate = training.learning_rate
+        per_epoch = -(-data.X.count // training.backprop.capacity)
         try:
             for epoch in range(int(self.epochs)):
                 start = time.perf_counter()
-                loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle), weights=data.weights)
+                rates = schedule.rates(initial, np.arange(training.steps, training.steps + per_epoch), epoch, per_epoch,
+                                       int(self.epochs))
+                loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle), weights=data.weights,
+                                              rates=rates)
                 diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
                 if diverged:
                     warnings.warn(f"training diverged in epoch {epoch + 1} at learning rate "
@@ -424,20 +481,31 @@ class MLP:
                                   "last finite ones, are kept; a lower learning rate, features of similar scale or "
                                   "clip_norm may help", DivergenceWarning, stacklevel=3)
                     break
-                entry = {"loss": loss, "metric": _metric(metric, data)}
+                entry = {"loss": loss, "metric": metric_of(metric, spread)}
                 if judged:
                     val_loss, val_metric = training.evaluate(judged.X, judged.y, judged.labels)
-                    entry |= {"val_loss": val_loss, "val_metric": _metric(val_metric, judged)}
+                    entry |= {"val_loss": val_loss, "val_metric": metric_of(val_metric, judged_spread)}
                 entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
                 entries.append(entry)
                 spare.parameters[:] = network.parameters
                 kept, spare = (spare, epoch + 1), kept[0]
                 if self.verbose:
                     self._report(epoch, entry, fitted.plan)
+                losses.append(entry["val_loss" if judged else "loss"])
+                initial = schedule.after(losses, training_rate)
+                if self.early_stopping:
+                    if losses[-1] < lowest - self.min_delta:
+                        best, lowest, waited = kept[0].copy(), losses[-1], 0
+                    else:
+                        waited += 1
+                    if waited >= self.patience:
+                        break
         finally:
             if self._timing:
                 self._phase_seconds = training.seconds
             network, epochs = kept
+            if best is not None and self.restore_best:
+                network = best
             # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
             if epochs or diverged:
                 history = {name: [entry[name] for entry in entries[:epochs]] for name in names}
@@ -702,9 +770,10 @@ class MLP:
     def n_epochs_(self):
         return len(self._model().history["loss"])
 
-
-def _metric(value, data):
-    return value if data.spread is None else _r2(value, data.spread)
+    @property
+    def best_epoch_(self):
+        history = self._model().history
+        return int(np.argmin(history.get("val_loss", history["loss"]))) + 1
 
 
 def _r2(residual, spread):

@@ -1,0 +1,287 @@
+"""Learning-rate schedules: objects to give as ``MLP(learning_rate=...)``.
+
+A rate is a pure function of the step, so that a run gives the same bits everywhere and can be continued; only
+`ReduceOnPlateau` looks at losses. No platform's cosine or power is used.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnn_core._checks import check_number, is_whole
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Base of all schedules.
+
+    Parameters
+    ----------
+    initial : float, optional
+        The rate that the schedule starts from (for `OneCycle`: its highest); default the optimizer's own.
+    """
+
+    initial: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self):
+        if self.initial is not None:
+            check_number(f"{type(self).__name__}: initial", self.initial, 0, None, above=True)
+
+    def rates(self, initial, steps, epoch, per_epoch, epochs):
+        """The rates of one epoch.
+
+        Parameters
+        ----------
+        initial : float
+            The rate to start from.
+        steps : ndarray of int64
+            Numbers of the epoch's steps, counted from the first of the run, 0.
+        epoch : int
+            Counted from 0.
+        per_epoch, epochs : int
+            Steps an epoch, epochs of the run.
+
+        Returns
+        -------
+        ndarray of float64, the shape of steps
+        """
+        return np.full(len(steps), initial * self.factor(epoch))
+
+    def factor(self, epoch):
+        """The share of `initial` that holds in an epoch."""
+        return 1.0
+
+    def after(self, losses, initial):
+        """The `initial` for the epochs to come, with the losses so far (validation losses where there are any)."""
+        return initial
+
+    def _check(self, name, low, high=None, above=False):
+        check_number(f"{type(self).__name__}: {name}", getattr(self, name), low, high, above)
+
+    def _check_epochs(self, name):
+        value = getattr(self, name)
+        if not is_whole(value) or value < 1:
+            raise ValueError(f"{type(self).__name__}: {name} must be a whole number of at least 1, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The same rate throughout."""
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """``initial * drop ^ (epoch // every)``.
+
+    Parameters
+    ----------
+    every : int, default 10
+        Epochs from one drop to the next.
+    drop : float, default 0.5
+        Factor of each drop, in (0, 1).
+    """
+
+    every: int = 10
+    drop: float = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_epochs("every")
+        self._check("drop", 0, 1, above=True)
+
+    def factor(self, epoch):
+        """The share of `initial` that holds in an epoch."""
+        return _power(self.drop, epoch // self.every)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """``initial * decay ^ epoch``.
+
+    Parameters
+    ----------
+    decay : float, default 0.95
+        In (0, 1).
+    """
+
+    decay: float = 0.95
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("decay", 0, 1, above=True)
+
+    def factor(self, epoch):
+        """The share of `initial` that holds in an epoch."""
+        return _power(self.decay, epoch)
+
+
+@dataclass(frozen=True)
+class InverseTime(Schedule):
+    """``initial / (1 + decay * epoch)``: Robbins & Monro 1951.
+
+    Parameters
+    ----------
+    decay : float, default 0.1
+        Above 0.
+    """
+
+    decay: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("decay", 0, None, above=True)
+
+    def factor(self, epoch):
+        """The share of `initial` that holds in an epoch."""
+        return 1 / (1 + self.decay * epoch)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017, "SGDR", eq. 5, one cycle.
+
+    Parameters
+    ----------
+    final : float, default 0
+        At least 0.
+    """
+
+    final: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("final", 0)
+
+    def rates(self, initial, steps, epoch, per_epoch, epochs):
+        """The rates of one epoch, see `Schedule.rates`."""
+        return self.final + (initial - self.final) * _half_cosine(steps / (per_epoch * epochs))
+
+
+@dataclass(frozen=True)
+class Warmup(Schedule):
+    """A rate that grows evenly, step by step, to `initial`, and then follows another schedule: Goyal et al. 2017,
+    "Accurate, large minibatch SGD", section 2.2.
+
+    Parameters
+    ----------
+    epochs : int, default 5
+        Over which it grows.
+    then : Schedule, default Constant()
+        Counts its epochs from the end of the warm-up.
+    """
+
+    epochs: int = 5
+    then: Schedule = Constant()
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_epochs("epochs")
+        if not isinstance(self.then, Schedule):
+            raise TypeError(f"Warmup: then must be a schedule, got {self.then!r}")
+
+    def rates(self, initial, steps, epoch, per_epoch, epochs):
+        """The rates of one epoch, see `Schedule.rates`."""
+        if epoch < self.epochs:
+            return initial * (steps + 1) / (per_epoch * self.epochs)
+        return self.then.rates(initial, steps - self.epochs * per_epoch, epoch - self.epochs, per_epoch,
+                               max(1, epochs - self.epochs))
+
+    def after(self, losses, initial):
+        """The `initial` for the epochs to come."""
+        return self.then.after(losses[self.epochs :], initial)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to ``initial * end``, both
+    along half a cosine: Smith 2018, "A disciplined approach to neural network hyper-parameters"; the cosines are fast.ai's.
+
+    Parameters
+    ----------
+    rise : float, default 0.3
+        In (0, 1).
+    start : float, default 0.04
+        In (0, 1].
+    end : float, default 1e-4
+        At least 0.
+    """
+
+    rise: float = 0.3
+    start: float = 0.04
+    end: float = 1e-4
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check("rise", 0, 1, above=True)
+        self._check("start", 0, None, above=True)
+        self._check("end", 0)
+
+    def rates(self, initial, steps, epoch, per_epoch, epochs):
+        """The rates of one epoch, see `Schedule.rates`."""
+        progress = steps / max(1, per_epoch * epochs - 1)
+        up = self.start + (1 - self.start) * (1 - _half_cosine(np.minimum(1, progress / self.rise)))
+        down = self.end + (1 - self.end) * _half_cosine(np.maximum(0, (progress - self.rise) / (1 - self.rise)))
+        return initial * np.where(progress < self.rise, up, down)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    """Multiply the rate by `drop` whenever the loss has not improved for `patience` epochs.
+
+    The loss is that of the validation data where there are any.
+
+    Parameters
+    ----------
+    patience : int, default 10
+        Epochs without improvement; the count begins anew after each drop.
+    drop : float, default 0.1
+        In (0, 1).
+    min_delta : float, default 1e-4
+        What counts as an improvement: a loss lower than the lowest so far by more than this.
+    smallest : float, default 0
+        The rate never falls below.
+    """
+
+    patience: int = 10
+    drop: float = 0.1
+    min_delta: float = 1e-4
+    smallest: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_epochs("patience")
+        self._check("drop", 0, 1, above=True)
+        self._check("min_delta", 0)
+        self._check("smallest", 0)
+
+    def after(self, losses, initial):
+        """The `initial` for the epochs to come."""
+        lowest, waited, drops = float("inf"), 0, 0
+        for loss in losses:
+            if loss < lowest - self.min_delta:
+                lowest, waited = loss, 0
+            else:
+                waited += 1
+                if waited >= self.patience:
+                    drops, waited = drops + 1, 0
+        return max(initial * _power(self.drop, drops), min(initial, self.smallest))
+
+
+def _power(base, exponent):
+    """base ^ exponent for a whole exponent, by multiplications alone."""
+    result = 1.0
+    for _ in range(exponent):
+        result *= base
+        if result == 0:
+            break
+    return result
+
+
+def _half_cosine(p):
+    """(1 + cos(pi p)) / 2 = cos^2(pi p / 2) for p in [0, 1], by a Taylor series: NumPy's cosine is not the same on every
+    processor."""
+    square = (np.pi / 2 * p) ** 2
+    series = np.ones_like(square)
+    for k in range(24, 0, -2):
+        series = 1 - series * square / (k * (k - 1))
+    return series * series
