@@ -63,8 +63,10 @@ cdef class Network:
         self.n_layers = len(self.activations)
         numbers = _activations.parameters()
         standard = tuple(numbers.get(name, ("", 0.0))[1] for name in self.activations)
-        self.alphas = standard if alphas is None else tuple(
-            default if alpha is None else float(alpha) for alpha, default in zip(alphas, standard, strict=True))
+        alphas = (None,) * self.n_layers if alphas is None else tuple(alphas)
+        if len(alphas) != self.n_layers:
+            raise ValueError(f"{self.n_layers} layers need as many alphas, got {len(alphas)}")
+        self.alphas = tuple(default if alpha is None else float(alpha) for alpha, default in zip(alphas, standard))
         self.itemsize, self.lanes = self.dtype.itemsize, 64 // self.dtype.itemsize
         self.layer_memory = aligned_zeros(self.n_layers * sizeof(Layer), np.uint8)
         self.layers = <Layer *>address(self.layer_memory)

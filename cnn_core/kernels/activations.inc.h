@@ -53,8 +53,8 @@ F(relu) { return UNUSED(alpha), SELECT(LE(z, ZERO), ZERO, z); }
 F_PRIME(relu) { return UNUSED(z), UNUSED(alpha), SELECT(LE(a, ZERO), ZERO, ONE); }
 ELEMENTWISE(relu)
 
-/* Maas et al. 2013: alpha z below 0. alpha >= 0, so a has the sign of z. */
-F(leaky_relu) { return SELECT(LE(z, ZERO), MUL(alpha, z), z); }
+/* Maas et al. 2013: alpha z below 0. alpha >= 0, so a has the sign of z; with alpha = 0, -inf gives 0 as in relu. */
+F(leaky_relu) { return SELECT(LE(z, ZERO), SELECT(EQ(alpha, ZERO), ZERO, MUL(alpha, z)), z); }
 F_PRIME(leaky_relu) { return UNUSED(z), SELECT(LE(a, ZERO), alpha, ONE); }
 ELEMENTWISE(leaky_relu)
 
@@ -73,6 +73,14 @@ F(selu)
 F_PRIME(selu) { return UNUSED(z), UNUSED(alpha), SELECT(LE(a, ZERO), ADD(a, SET1(SELU_SCALE)), SET1(SELU_LAMBDA)); }
 ELEMENTWISE(selu)
 
+/* sigmoid(u) and its derivative s (1 - s) = e / (1 + e)^2 with e = e^-|u|: unlike 1 - s, that loses nothing. */
+static ALWAYS_INLINE V sigmoid_and_bend(V u, V *bend)
+{
+    const V e = exp_v(negative(absolute(u))), d = ADD(ONE, e);
+    *bend = DIV(DIV(e, d), d);
+    return DIV(SELECT(LT(u, ZERO), e, ONE), d);
+}
+
 /* Hendrycks & Gimpel 2016: z Phi(z), with the normal distribution itself; derivative Phi(z) + z phi(z). -inf gives 0. */
 F(gelu)
 {
@@ -89,20 +97,20 @@ ELEMENTWISE(gelu)
 /* The same paper's approximation z/2 (1 + tanh u) with u = sqrt(2/pi) (z + 0.044715 z^3). As 1 + tanh u = 2 sigmoid(2u),
  * nothing cancels: z s, with s = sigmoid(2u), and derivative s + z s (1 - s) 2u'. */
 #define GELU_C ((real)1.5957691216057308) /* 2 sqrt(2/pi) */
-static ALWAYS_INLINE V gelu_gate(V z)
+static ALWAYS_INLINE V gelu_argument(V z)
 {
-    const V cubic = FMA(MUL(z, z), SET1((real)0.044715), ONE);
-    return sigmoid_v(MUL(MUL(SET1(GELU_C), z), cubic));
+    return MUL(MUL(SET1(GELU_C), z), FMA(MUL(z, z), SET1((real)0.044715), ONE));
 }
 F(gelu_tanh)
 {
-    const V s = gelu_gate(z);
+    const V s = sigmoid_v(gelu_argument(z));
     return UNUSED(alpha), SELECT(EQ(s, ZERO), ZERO, MUL(z, s));
 }
 F_PRIME(gelu_tanh)
 {
-    const V s = gelu_gate(z), slope = MUL(SET1(GELU_C), FMA(MUL(z, z), SET1((real)(3 * 0.044715)), ONE));
-    const V bend = MUL(s, SUB(ONE, s));
+    const V slope = MUL(SET1(GELU_C), FMA(MUL(z, z), SET1((real)(3 * 0.044715)), ONE));
+    V bend;
+    const V s = sigmoid_and_bend(gelu_argument(z), &bend);
     return UNUSED(a), UNUSED(alpha), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(MUL(z, bend), slope)));
 }
 ELEMENTWISE(gelu_tanh)
@@ -121,7 +129,8 @@ F(swish)
 }
 F_PRIME(swish)
 {
-    const V s = sigmoid_v(z), bend = MUL(s, SUB(ONE, s));
+    V bend;
+    const V s = sigmoid_and_bend(z, &bend);
     return UNUSED(a), UNUSED(alpha), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
 }
 ELEMENTWISE(swish)
@@ -137,7 +146,8 @@ F(mish)
 F_PRIME(mish)
 {
     const V e = exp_v(MIN(SET1(MISH_HIGH), z)), n = MUL(e, ADD(e, SET1(2))), m = ADD(n, SET1(2));
-    const V bend = DIV(DIV(MUL(MUL(SET1(4), e), ADD(ONE, e)), m), m);
+    const V inside = DIV(DIV(MUL(MUL(SET1(4), e), ADD(ONE, e)), m), m);
+    const V bend = SELECT(LT(SET1(MISH_HIGH), z), ZERO, inside);
     return UNUSED(a), UNUSED(alpha), ADD(DIV(n, m), SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
 }
 ELEMENTWISE(mish)
@@ -145,7 +155,7 @@ ELEMENTWISE(mish)
 /* Howard et al. 2019: min(max(z + 3, 0), 6) / 6, and z times it. */
 static ALWAYS_INLINE V hard_gate(V z)
 {
-    return MIN(ONE, MAX(ZERO, FMA(z, SET1((real)(1.0 / 6)), SET1((real)0.5))));
+    return DIV(MIN(SET1(6), MAX(ZERO, ADD(z, SET1(3)))), SET1(6));
 }
 F(hard_sigmoid) { return UNUSED(alpha), hard_gate(z); }
 F_PRIME(hard_sigmoid)
