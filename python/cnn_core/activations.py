@@ -1,20 +1,18 @@
 """Activations whose number is chosen: objects to give in the place of a name. The functions are
 kernels/activations.inc.h."""
 
-from dataclasses import dataclass
-
 from cnn_core._activations import names, parameters
 from cnn_core._checks import check_number
 from cnn_core._cpu import choose
+from cnn_core._settings import Settings
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(Settings):
     """Base of the activations that take a number; its subclasses have it as their only field."""
 
     name = None  # in the table of the native core
 
-    def __post_init__(self):
+    def _validate(self):
         check_number(f"{type(self).__name__}: {parameters()[self.name][0]}", self.alpha_value, 0)
 
     @property
@@ -23,7 +21,6 @@ class Activation:
         return getattr(self, parameters()[self.name][0])
 
 
-@dataclass(frozen=True)
 class LeakyReLU(Activation):
     """z above 0, ``negative_slope * z`` below: Maas et al. 2013, "Rectifier nonlinearities improve neural network
     acoustic models".
@@ -34,11 +31,12 @@ class LeakyReLU(Activation):
         At least 0; also the derivative at 0.
     """
 
-    negative_slope: float = 0.01
     name = "leaky_relu"
 
+    def __init__(self, negative_slope=0.01):
+        self._set(negative_slope=negative_slope)
 
-@dataclass(frozen=True)
+
 class ELU(Activation):
     """z above 0, ``alpha * (e^z - 1)`` below: Clevert et al. 2016, "Fast and accurate deep network learning by
     exponential linear units", eq. 15.
@@ -49,8 +47,10 @@ class ELU(Activation):
         At least 0.
     """
 
-    alpha: float = 1.0
     name = "elu"
+
+    def __init__(self, alpha=1.0):
+        self._set(alpha=alpha)
 
 
 def get_activation(activation):

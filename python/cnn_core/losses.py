@@ -1,14 +1,12 @@
 """Losses whose number is chosen: objects to give in the place of a name. The functions are kernels/losses.inc.h."""
 
-from dataclasses import dataclass
-
 from cnn_core._checks import check_number
 from cnn_core._cpu import choose
 from cnn_core._losses import names
+from cnn_core._settings import Settings
 
 
-@dataclass(frozen=True)
-class Huber:
+class Huber(Settings):
     """``e^2 / 2`` for errors up to `delta`, ``delta (|e| - delta / 2)`` beyond: Huber 1964, "Robust estimation of a
     location parameter".
 
@@ -18,10 +16,12 @@ class Huber:
         Above 0, in the unit of y.
     """
 
-    delta: float = 1.0
     name = "huber"
 
-    def __post_init__(self):
+    def __init__(self, delta=1.0):
+        self._set(delta=delta)
+
+    def _validate(self):
         check_number("Huber: delta", self.delta, 0, None, above=True)
 
 

@@ -1,20 +1,20 @@
 """Optimizers: what they are called and which settings they have. The arithmetic is kernels/optimizers.inc.h."""
 
-from dataclasses import dataclass
-
 from cnn_core._checks import check_number
 from cnn_core._cpu import choose
+from cnn_core._settings import Settings
 from cnn_core._training import optimizer_settings
 
 
-@dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Settings):
     """Base of all optimizers: a name in the kernels' table and a value for each of its settings."""
 
-    learning_rate: float
     full_batch = False  # whether the rule makes sense for the whole training set only
 
-    def __post_init__(self):
+    def __init__(self, learning_rate):
+        self._set(learning_rate=learning_rate)
+
+    def _validate(self):
         _check(self, "learning_rate", 0, None, above=True)
 
     @property
@@ -40,7 +40,6 @@ class Optimizer:
         return values
 
 
-@dataclass(frozen=True)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if asked for.
 
@@ -65,17 +64,15 @@ class SGD(Optimizer):
         networks", eq. 7.
     """
 
-    learning_rate: float = 0.01
-    momentum: float = 0.0
-    nesterov: bool = False
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False):
+        self._set(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check(self, "momentum", 0, 1)
         _check_flag(self, "nesterov")
 
 
-@dataclass(frozen=True)
 class Adagrad(Optimizer):
     """Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization", diagonal form.
 
@@ -91,15 +88,14 @@ class Adagrad(Optimizer):
         Above 0.
     """
 
-    learning_rate: float = 0.01
-    epsilon: float = 1e-10
+    def __init__(self, learning_rate=0.01, epsilon=1e-10):
+        self._set(learning_rate=learning_rate, epsilon=epsilon)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check(self, "epsilon", 0, None, above=True)
 
 
-@dataclass(frozen=True)
 class Adadelta(Optimizer):
     """Zeiler 2012, "ADADELTA: an adaptive learning rate method", Algorithm 1.
 
@@ -120,17 +116,15 @@ class Adadelta(Optimizer):
         Above 0.
     """
 
-    learning_rate: float = 1.0
-    rho: float = 0.95
-    epsilon: float = 1e-6
+    def __init__(self, learning_rate=1.0, rho=0.95, epsilon=1e-6):
+        self._set(learning_rate=learning_rate, rho=rho, epsilon=epsilon)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "epsilon", 0, None, above=True)
 
 
-@dataclass(frozen=True)
 class RMSprop(Optimizer):
     """Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6e; with momentum as in Graves 2013.
 
@@ -153,19 +147,16 @@ class RMSprop(Optimizer):
         Above 0.
     """
 
-    learning_rate: float = 0.001
-    rho: float = 0.9
-    momentum: float = 0.0
-    epsilon: float = 1e-8
+    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-8):
+        self._set(learning_rate=learning_rate, rho=rho, momentum=momentum, epsilon=epsilon)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "momentum", 0, 1)
         _check(self, "epsilon", 0, None, above=True)
 
 
-@dataclass(frozen=True)
 class Adam(Optimizer):
     """Adaptive moment estimation: Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
 
@@ -188,14 +179,11 @@ class Adam(Optimizer):
         bias correction applies to that largest v, as in PyTorch; the paper has none.
     """
 
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    amsgrad: bool = False
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, amsgrad=False):
+        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check_moments(self)
         _check_flag(self, "amsgrad")
 
@@ -205,7 +193,6 @@ class Adam(Optimizer):
         return "amsgrad" if self.amsgrad else "adam"
 
 
-@dataclass(frozen=True)
 class AdamW(Optimizer):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2.
 
@@ -220,19 +207,15 @@ class AdamW(Optimizer):
         At least 0.
     """
 
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    weight_decay: float = 0.01
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
+        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check_moments(self)
         _check(self, "weight_decay", 0, None)
 
 
-@dataclass(frozen=True)
 class Nadam(Optimizer):
     """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2.
 
@@ -251,19 +234,15 @@ class Nadam(Optimizer):
         At least 0.
     """
 
-    learning_rate: float = 0.002
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    momentum_decay: float = 0.004
+    def __init__(self, learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004):
+        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, momentum_decay=momentum_decay)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         _check_moments(self)
         _check(self, "momentum_decay", 0, None)
 
 
-@dataclass(frozen=True)
 class Rprop(Optimizer):
     """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000, for the full batch.
 
@@ -280,15 +259,13 @@ class Rprop(Optimizer):
         Bounds of the step sizes, above 0.
     """
 
-    learning_rate: float = 0.01
-    eta_minus: float = 0.5
-    eta_plus: float = 1.2
-    step_min: float = 1e-6
-    step_max: float = 50.0
     full_batch = True
 
-    def __post_init__(self):
-        super().__post_init__()
+    def __init__(self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0):
+        self._set(learning_rate=learning_rate, eta_minus=eta_minus, eta_plus=eta_plus, step_min=step_min, step_max=step_max)
+
+    def _validate(self):
+        super()._validate()
         _check(self, "eta_minus", 0, 1, above=True)
         _check(self, "eta_plus", 1, None, above=True)
         _check(self, "step_min", 0, None, above=True)

@@ -4,15 +4,13 @@ A rate is a pure function of the step, so that a run gives the same bits everywh
 `ReduceOnPlateau` looks at losses. No platform's cosine or power is used.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from cnn_core._checks import check_number, is_whole
+from cnn_core._settings import Settings
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings):
     """Base of all schedules.
 
     Parameters
@@ -21,9 +19,10 @@ class Schedule:
         The rate that the schedule starts from (for `OneCycle`: its highest); default the optimizer's own.
     """
 
-    initial: float | None = field(default=None, kw_only=True)
+    def __init__(self, *, initial=None):
+        self._set(initial=initial)
 
-    def __post_init__(self):
+    def _validate(self):
         if self.initial is not None:
             check_number(f"{type(self).__name__}: initial", self.initial, 0, None, above=True)
 
@@ -64,12 +63,10 @@ class Schedule:
             raise ValueError(f"{type(self).__name__}: {name} must be a whole number of at least 1, got {value!r}")
 
 
-@dataclass(frozen=True)
 class Constant(Schedule):
     """The same rate throughout."""
 
 
-@dataclass(frozen=True)
 class StepDecay(Schedule):
     """``initial * drop ^ (epoch // every)``.
 
@@ -81,11 +78,11 @@ class StepDecay(Schedule):
         Factor of each drop, in (0, 1).
     """
 
-    every: int = 10
-    drop: float = 0.5
+    def __init__(self, every=10, drop=0.5, *, initial=None):
+        self._set(every=every, drop=drop, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check_epochs("every")
         self._check("drop", 0, 1, above=True)
 
@@ -94,7 +91,6 @@ class StepDecay(Schedule):
         return _power(self.drop, epoch // self.every)
 
 
-@dataclass(frozen=True)
 class Exponential(Schedule):
     """``initial * decay ^ epoch``.
 
@@ -104,10 +100,11 @@ class Exponential(Schedule):
         In (0, 1).
     """
 
-    decay: float = 0.95
+    def __init__(self, decay=0.95, *, initial=None):
+        self._set(decay=decay, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check("decay", 0, 1, above=True)
 
     def factor(self, epoch):
@@ -115,7 +112,6 @@ class Exponential(Schedule):
         return _power(self.decay, epoch)
 
 
-@dataclass(frozen=True)
 class InverseTime(Schedule):
     """``initial / (1 + decay * epoch)``: Robbins & Monro 1951.
 
@@ -125,10 +121,11 @@ class InverseTime(Schedule):
         Above 0.
     """
 
-    decay: float = 0.1
+    def __init__(self, decay=0.1, *, initial=None):
+        self._set(decay=decay, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check("decay", 0, None, above=True)
 
     def factor(self, epoch):
@@ -136,7 +133,6 @@ class InverseTime(Schedule):
         return 1 / (1 + self.decay * epoch)
 
 
-@dataclass(frozen=True)
 class Cosine(Schedule):
     """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017, "SGDR", eq. 5, one cycle.
 
@@ -146,10 +142,11 @@ class Cosine(Schedule):
         At least 0.
     """
 
-    final: float = 0.0
+    def __init__(self, final=0.0, *, initial=None):
+        self._set(final=final, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check("final", 0)
 
     def rates(self, initial, steps, epoch, per_epoch, epochs):
@@ -157,7 +154,6 @@ class Cosine(Schedule):
         return self.final + (initial - self.final) * _half_cosine(steps / (per_epoch * epochs))
 
 
-@dataclass(frozen=True)
 class Warmup(Schedule):
     """A rate that grows evenly, step by step, to `initial`, and then follows another schedule: Goyal et al. 2017,
     "Accurate, large minibatch SGD", section 2.2.
@@ -170,11 +166,11 @@ class Warmup(Schedule):
         Counts its epochs from the end of the warm-up.
     """
 
-    epochs: int = 5
-    then: Schedule = Constant()
+    def __init__(self, epochs=5, then=Constant(), *, initial=None):
+        self._set(epochs=epochs, then=then, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check_epochs("epochs")
         if not isinstance(self.then, Schedule):
             raise TypeError(f"Warmup: then must be a schedule, got {self.then!r}")
@@ -191,7 +187,6 @@ class Warmup(Schedule):
         return self.then.after(losses[self.epochs :], initial)
 
 
-@dataclass(frozen=True)
 class OneCycle(Schedule):
     """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to ``initial * end``, both
     along half a cosine: Smith 2018, "A disciplined approach to neural network hyper-parameters"; the cosines are fast.ai's.
@@ -206,12 +201,11 @@ class OneCycle(Schedule):
         At least 0.
     """
 
-    rise: float = 0.3
-    start: float = 0.04
-    end: float = 1e-4
+    def __init__(self, rise=0.3, start=0.04, end=1e-4, *, initial=None):
+        self._set(rise=rise, start=start, end=end, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check("rise", 0, 1, above=True)
         self._check("start", 0, None, above=True)
         self._check("end", 0)
@@ -224,7 +218,6 @@ class OneCycle(Schedule):
         return initial * np.where(progress < self.rise, up, down)
 
 
-@dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
     """Multiply the rate by `drop` whenever the loss has not improved for `patience` epochs.
 
@@ -242,13 +235,11 @@ class ReduceOnPlateau(Schedule):
         The rate never falls below.
     """
 
-    patience: int = 10
-    drop: float = 0.1
-    min_delta: float = 1e-4
-    smallest: float = 0.0
+    def __init__(self, patience=10, drop=0.1, min_delta=1e-4, smallest=0.0, *, initial=None):
+        self._set(patience=patience, drop=drop, min_delta=min_delta, smallest=smallest, initial=initial)
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _validate(self):
+        super()._validate()
         self._check_epochs("patience")
         self._check("drop", 0, 1, above=True)
         self._check("min_delta", 0)

@@ -1,0 +1,28 @@
+"""Objects that hold a few numbers which users choose: optimizers, schedules, activations and losses with a parameter.
+
+Plain classes instead of dataclasses: two dozen of those would be a third of what importing the package costs.
+"""
+
+
+class Settings:
+    """Compared by value, shown as the call that makes them, and never changed."""
+
+    def _set(self, **values):
+        """Take the values of the constructor, once, and check them."""
+        self.__dict__.update(values)
+        self._validate()
+
+    def _validate(self):
+        """Raise for a value out of range."""
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+    def __eq__(self, other):
+        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self):
+        return hash((type(self), *vars(self).values()))
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"{type(self).__name__} objects do not change; make a new one")
