@@ -14,7 +14,7 @@ from cnn_core.losses import get_loss
 STEPS = ("step", "sign")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """Fixed for the life of a fitted model."""
 
@@ -122,11 +122,12 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing):
     if output_name == "auto":
         output_name = fitting[0] if fitting else usual
     if output_name in STEPS and (hidden_layers or loss_name != "perceptron"):
-        raise ValueError(f"output {output_name!r} has derivative 0 and trains by the perceptron rule alone: two classes, "
-                         "hidden=() and loss 'perceptron' or 'auto'")
+        raise ValueError(f"output {output_name!r} has derivative 0 and trains by the perceptron rule alone: two "
+                         "classes, hidden=() and loss 'perceptron' or 'auto'")
     if n_outputs is None:
         n_outputs = 1 if binary and output_name != "softmax" else len(classes)
-    return Plan(task, loss_name, output_name, n_outputs, classes, loss_alpha, output_alpha, array.ndim == 1, one_hot), labels
+    plan = Plan(task, loss_name, output_name, n_outputs, classes, loss_alpha, output_alpha, array.ndim == 1, one_hot)
+    return plan, labels
 
 
 def _holds_fractions(array):
@@ -229,5 +230,6 @@ def _class_weights(classes, labels, class_weight):
     known = classes.tolist()
     for label in class_weight:
         if label not in known:
-            raise ValueError(f"class_weight has the unknown class {label!r}; y holds {', '.join(map(repr, known[:10]))}")
+            raise ValueError(f"class_weight has the unknown class {label!r}; y holds "
+                             f"{', '.join(map(repr, known[:10]))}")
     return np.array([float(class_weight.get(label, 1.0)) for label in known])

@@ -36,7 +36,8 @@ def as_numbers(name, values):
         except OverflowError:
             raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
     if array.size and array.dtype.kind in "US":
-        raise TypeError(f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {position((0,) * array.ndim)}")
+        first = position((0,) * array.ndim)
+        raise TypeError(f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {first}")
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
 
 

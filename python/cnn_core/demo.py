@@ -33,7 +33,8 @@ def run(epochs, seed):
     seconds = time.perf_counter() - start
 
     accuracy = model.score(X[test], y[test])
-    print(f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. Where the time went:\n")
+    print(f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. "
+          "Where the time went:\n")
     phases = model._phase_seconds
     phases = phases | {"other": seconds - sum(phases.values())}
     for name, spent in phases.items():

@@ -159,7 +159,8 @@ def summary(network):
     for l, name in enumerate(layer_names(network)):
         n_in, n_out = network.widths[l : l + 2]
         total += n_out * (n_in + 1)
-        rows.append((name, str(n_in), str(n_out), network.activations[l], f"{n_out} x {n_in}", f"{n_out * (n_in + 1):,}"))
+        rows.append((name, str(n_in), str(n_out), network.activations[l], f"{n_out} x {n_in}",
+                     f"{n_out * (n_in + 1):,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     left = (0, 3)  # columns of words
     lines = ["  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cnn_core import _activations, _losses, inspection
+from cnn_core import _activations, _losses
 from cnn_core._backprop import Backprop, Network
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
@@ -23,7 +23,7 @@ from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Constant, Schedule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Data:
     """Rows to train or to judge on, checked and in the model's dtype."""
 
@@ -43,7 +43,7 @@ class _Data:
         return ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Fitted:
     """All that a fit leaves behind. Never changed: the next fit puts another one in its place, so that a prediction
     that runs meanwhile sees the old model or the new one, nothing between."""
@@ -89,7 +89,8 @@ class MLP:
     shuffle : bool, default True
         Visit the rows in a new order every epoch.
     l1, l2 : float, default 0
-        The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all weights, biases left out.
+        The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all weights, biases left
+        out.
     max_norm : float, optional
         Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each step.
     clip_norm : float, optional
@@ -254,8 +255,8 @@ class MLP:
         self._hidden_widths()
         for name, _ in self._hidden_activations():
             if name in STEPS:
-                raise ValueError(f"activation {name!r} has derivative 0, so the layers below it cannot learn; it trains "
-                                 f"only as the output of a single layer: hidden=(), output={name!r}")
+                raise ValueError(f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
+                                 f"trains only as the output of a single layer: hidden=(), output={name!r}")
         choose("task", self.task, ("auto", "classification", "regression"))
         if not isinstance(self.output, Activation):
             choose("output", self.output, ("auto", *_activations.names()))
@@ -652,7 +653,8 @@ class MLP:
         if parameters is not None:
             network = network.copy()
             network.set_flat(parameters)
-        return Backprop(network, model.plan.loss, len(X), model.plan.loss_alpha, self.l1, self.l2).loss_and_gradient(X, y)
+        backprop = Backprop(network, model.plan.loss, len(X), model.plan.loss_alpha, self.l1, self.l2)
+        return backprop.loss_and_gradient(X, y)
 
     def check_gradient(self, X, y, *, h=1e-6):
         """Compare backpropagation with central differences, in float64, one parameter after the other.
@@ -671,6 +673,8 @@ class MLP:
             The parameter where they differ most: error, relative above 1 and absolute below; layer; 'W' or 'b'; index;
             both values.
         """
+        from cnn_core import inspection  # not needed by those who train and predict
+
         model, X, y = self._rows(X, y)
         plan = model.plan
         return inspection.check_gradient(model.network, plan.loss, plan.loss_alpha, self.l1, self.l2, X, y, h)
@@ -689,11 +693,15 @@ class MLP:
             ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and ``db``, and can be had
             by its name: ``trace['hidden 1'].dW``. Gradients are averages over the rows, without penalties.
         """
+        from cnn_core import inspection
+
         model, X, y = self._rows(X, y)
         return inspection.trace(model.network, model.plan.loss, model.plan.loss_alpha, X, y)
 
     def summary(self):
         """Print layers, shapes, parameters and memory of the fitted network."""
+        from cnn_core import inspection
+
         print(inspection.summary(self._model().network))
 
     def _with_parameters(self, set_on):

@@ -244,7 +244,7 @@ class Nadam(Optimizer):
 
 
 class Rprop(Optimizer):
-    """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000, for the full batch.
+    """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000; full batch.
 
     Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign, times `eta_minus`
     where the sign changes, and then no step. Only signs of gradients count, so mini-batches would mislead it.
@@ -262,7 +262,8 @@ class Rprop(Optimizer):
     full_batch = True
 
     def __init__(self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0):
-        self._set(learning_rate=learning_rate, eta_minus=eta_minus, eta_plus=eta_plus, step_min=step_min, step_max=step_max)
+        self._set(learning_rate=learning_rate, eta_minus=eta_minus, eta_plus=eta_plus, step_min=step_min,
+                  step_max=step_max)
 
     def _validate(self):
         super()._validate()

@@ -189,7 +189,8 @@ class Warmup(Schedule):
 
 class OneCycle(Schedule):
     """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to ``initial * end``, both
-    along half a cosine: Smith 2018, "A disciplined approach to neural network hyper-parameters"; the cosines are fast.ai's.
+    along half a cosine: Smith 2018, "A disciplined approach to neural network hyper-parameters"; the cosines are
+    fast.ai's.
 
     Parameters
     ----------
