@@ -184,6 +184,6 @@ MAP(normal_cdf)
 
 static const function FUNCTIONS[] = {
     {"exp", 1, exp_map}, {"tanh", 3, tanh_map},   {"sigmoid", 3, sigmoid_map},
-    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {"normal_cdf", 7, normal_cdf_map},
+    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {"normal_cdf", 9, normal_cdf_map},
     {0},
 };
