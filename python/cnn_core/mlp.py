@@ -399,7 +399,7 @@ class MLP:
         data = self._data(plan, X, y, labels, sample_weight, self.class_weight, smoothing)
         judged = None
         if self.early_stopping and validation_data is None:
-            data, judged = self._split(seed, plan, data, self._data(plan, X, y, labels))
+            data, judged = self._split(seed, data, self._data(plan, X, y, labels))
         if validation_data is not None:
             try:
                 X_val, y_val = validation_data
@@ -439,7 +439,7 @@ class MLP:
             check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
             check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
 
-    def _split(self, seed, plan, data, judged):
+    def _split(self, seed, data, judged):
         """The training rows of `data`, and of `judged` those set apart for validation: the same share of each class."""
         rows = data.X.count
         order = permutation(seed, 0, rows, split=True)
