@@ -3,8 +3,8 @@
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.math cimport sqrt
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
@@ -185,10 +185,8 @@ cdef class Training:
         if X.array.dtype != network.dtype or X.array.shape[1] != network.widths[0]:
             raise ValueError(f"X must have {network.widths[0]} columns of {network.dtype}, got {X.array.shape[1]} of "
                              f"{X.array.dtype}")
-        if y is None and not self.backprop.sparse or y is None and labels is None:
+        if (labels if self.backprop.sparse else y) is None:
             raise ValueError(f"the loss {self.backprop.loss!r} needs {'labels' if self.backprop.sparse else 'y'}")
-        if self.backprop.sparse and labels is None:
-            raise ValueError(f"the loss {self.backprop.loss!r} needs labels")
         if y is not None and (y.array.dtype != network.dtype or y.array.shape != (X.count, n_out)):
             raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, got {y.array.shape} and "
                              f"{y.array.dtype}")
