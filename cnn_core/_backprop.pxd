@@ -1,8 +1,8 @@
 """The network and its backpropagation, for the modules that train it."""
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_t
+from cnn_core._cpu cimport dropout_t, kernels_t
 
 cdef extern from "environment.h" nogil:
     double clock_seconds()
@@ -34,6 +34,15 @@ cdef struct Flow:
     char *delta
     char *Wt
 
+# What a layer reads: x or the a of the layer below, or, in training with dropout, a copy in which some are left out.
+cdef struct Inlet:
+    char *a
+    Py_ssize_t width, ld
+    bint drops
+    dropout_t drop
+    char *kept                  # the copy
+    char *slope                 # d kept / d a; NULL for x, to which nothing is sent back
+
 
 cdef class Network:
     cdef readonly object dtype, parameters
@@ -58,6 +67,8 @@ cdef class Backprop:
     cdef double alpha
     cdef list memory
     cdef Flow *flows
+    cdef Inlet *inlets
+    cdef readonly tuple dropout
     cdef Py_ssize_t ld_x
     cdef char *x
     cdef char *y
@@ -74,6 +85,7 @@ cdef class Backprop:
     cdef double last
     cdef double[PHASES] seconds
     cdef use_weights(self, bint wanted)
+    cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
     cdef char *output(self) noexcept nogil
     cdef void mark(self, int phase) noexcept nogil
@@ -81,10 +93,11 @@ cdef class Backprop:
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil
     cdef double penalize(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
-    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
+    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
-    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void gradients(self, Py_ssize_t rows) noexcept nogil
-    cdef double learn(self, Py_ssize_t rows) noexcept nogil
+    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void gradients(self, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void judge(self, Py_ssize_t rows) noexcept nogil
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

@@ -11,9 +11,11 @@ A mini-batch holds one row per sample; its gradients are averages, because the l
 
 import numpy as np
 
-from libc.string cimport memcpy
-from libc.stdint cimport int32_t
+from libc.math cimport sqrt
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
+from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, product_t
 from cnn_core import _activations, _losses
 from cnn_core._cpu import choose
@@ -263,6 +265,19 @@ def _restore(widths, activations, dtype, alphas, values):
     return network
 
 
+cdef dropout_t dropout_at(double rate, bint alpha) noexcept nogil:
+    """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha`, so that mean 0 and variance 1 of
+    selu's outputs stay: what goes takes selu's lower limit -lambda alpha (Klambauer et al. 2017)."""
+    cdef dropout_t d
+    cdef double keep = 1 - rate, gone = -1.7580993408473768 if alpha else 0
+    memset(&d, 0, sizeof(d))
+    d.threshold = <uint32_t>(rate * 4294967296.0)
+    d.factor = 1 / sqrt(keep + gone * gone * keep * rate) if alpha else 1 / keep
+    d.shift = -d.factor * rate * gone
+    d.gone = d.factor * gone + d.shift
+    return d
+
+
 cdef class Backprop:
     """Forward pass, loss, delta recursion and gradients of one network on mini-batches.
 
@@ -277,6 +292,9 @@ cdef class Backprop:
         The loss's number (`_losses.table`); default that of the literature.
     l1, l2 : float
         The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases left out.
+    dropout : sequence of float, optional
+        For each layer the share of its inputs that a training step leaves out, in [0, 1). Inputs that come from selu are
+        left out as alpha dropout does.
 
     Attributes
     ----------
@@ -289,7 +307,7 @@ cdef class Backprop:
     """
 
     def __init__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
-                 double l2=0):
+                 double l2=0, dropout=None):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
@@ -306,6 +324,10 @@ cdef class Backprop:
         self.y_threshold = (row.low + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
         self.threshold = 0 if self.from_z else self.y_threshold
         self.l1, self.l2 = l1, l2
+        self.dropout = (0.0,) * network.n_layers if dropout is None else tuple(float(rate) for rate in dropout)
+        if len(self.dropout) != network.n_layers or not all(0 <= rate < 1 for rate in self.dropout):
+            raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of at least 0 and below 1, "
+                             f"got {self.dropout}")
         self.memory = []
         self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
@@ -328,6 +350,30 @@ cdef class Backprop:
             if l > 0:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
         self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
+        self.inlets = <Inlet *>self.room(network.n_layers * sizeof(Inlet), 1)
+        for l in range(network.n_layers):
+            self.set_inlet(l, &self.inlets[l])
+
+    cdef set_inlet(self, Py_ssize_t l, Inlet *inlet):
+        """What layer l reads."""
+        network = self.network
+        inlet.width = network.widths[l]
+        inlet.a = self.flows[l - 1].a if l > 0 else self.x
+        inlet.ld = network.layers[l - 1].ld if l > 0 else self.ld_x
+        inlet.drop = dropout_at(self.dropout[l], l > 0 and network.activations[l - 1] == "selu")
+        inlet.drops = inlet.drop.threshold > 0
+        if inlet.drops:
+            inlet.kept = self.room(self.capacity * inlet.ld, network.itemsize)
+            if l > 0:
+                inlet.slope = self.room(self.capacity * inlet.ld, network.itemsize)
+
+    cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil:
+        """Which inputs the coming training step leaves out."""
+        cdef Py_ssize_t l
+        cdef dropout_t *drop
+        for l in range(self.network.n_layers):
+            drop = &self.inlets[l].drop
+            drop.key, drop.purpose, drop.step = seed, dropout_purpose(<uint32_t>l, step), <uint32_t>step
 
     cdef use_weights(self, bint wanted):
         """Have room for a weight of each row, or weigh them all alike."""
@@ -403,22 +449,27 @@ cdef class Backprop:
             layer = &self.network.layers[l]
             k.transpose(layer.n_in, layer.n_out, self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
-    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+    cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, ld = self.ld_x, itemsize = self.network.itemsize
-        cdef const char *x = self.x + first * ld * itemsize
+        cdef Py_ssize_t l, offset, itemsize = self.network.itemsize
+        cdef const char *x
         cdef char *z
-        cdef char *a
         cdef Layer *layer
+        cdef Inlet *inlet
         for l in range(self.network.n_layers):
-            layer = &self.network.layers[l]
-            z = self.flows[l].z + first * layer.ld * itemsize
-            a = self.flows[l].a + first * layer.ld * itemsize
-            self.network.layer_forward(k, l, rows, x, ld, z)
+            layer, inlet = &self.network.layers[l], &self.inlets[l]
+            offset = first * inlet.ld * itemsize
+            x = inlet.a + offset
+            if dropping and inlet.drops:
+                k.drop(first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
+                       inlet.slope + offset if inlet.slope else NULL)
+                x = inlet.kept + offset
+            offset = first * layer.ld * itemsize
+            z = self.flows[l].z + offset
+            self.network.layer_forward(k, l, rows, x, inlet.ld, z)
             if l < self.network.n_layers - 1 or not self.from_z:
-                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
-            x, ld = a, layer.ld
+                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
@@ -435,7 +486,7 @@ cdef class Backprop:
             k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset,
                                             delta)
 
-    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+    cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), from the last hidden layer down, for some rows."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes, offset
@@ -451,20 +502,22 @@ cdef class Backprop:
             p.start = NULL
             p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
             k.product(&p)
+            if dropping and self.inlets[l + 1].drops:
+                k.multiply(rows * layer.ld, self.inlets[l + 1].slope + offset, self.flows[l].delta + offset)
             k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, self.flows[l].z + offset,
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
 
-    cdef void gradients(self, Py_ssize_t rows) noexcept nogil:
+    cdef void gradients(self, Py_ssize_t rows, bint dropping) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l, summed over the rows of the mini-batch."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes, ld = self.ld_x
-        cdef const char *a = self.x
+        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef Layer *layer
+        cdef Inlet *inlet
         cdef product_t p
         for l in range(self.network.n_layers):
-            layer = &self.network.layers[l]
+            layer, inlet = &self.network.layers[l], &self.inlets[l]
             p.rows, p.panels, p.depth = layer.n_in, layer.panels, rows
-            p.a, p.a_row, p.a_depth = a, 1, ld
+            p.a, p.a_row, p.a_depth = inlet.kept if dropping and inlet.drops else inlet.a, 1, inlet.ld
             p.b, p.b_depth, p.b_panel = self.flows[l].delta, layer.ld, lanes
             p.start = NULL
             p.c, p.c_row, p.c_panel = self.g + layer.W * itemsize, lanes, layer.n_in * lanes
@@ -473,22 +526,21 @@ cdef class Backprop:
             p.rows, p.a, p.a_row, p.a_depth = 1, self.one, 0, 0
             p.c, p.c_row, p.c_panel = self.g + layer.b * itemsize, 0, lanes
             k.product(&p)
-            a, ld = self.flows[l].a, layer.ld
 
-    cdef double learn(self, Py_ssize_t rows) noexcept nogil:
+    cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
         cdef Py_ssize_t block, first, count
         cdef double weight = self.average_over(rows)
         for block in range(blocks(rows, BLOCK)):
             first = block * BLOCK
             count = min(BLOCK, rows - first)
-            self.forward(first, count)
+            self.forward(first, count, dropping)
             self.mark(FORWARD)
             self.cost(first, count, True)
             self.mark(LOSS)
-            self.backward(first, count)
+            self.backward(first, count, dropping)
             self.mark(BACKWARD)
-        self.gradients(rows)
+        self.gradients(rows, dropping)
         self.mark(GRADIENT)
         return weight
 
@@ -501,7 +553,7 @@ cdef class Backprop:
         for block in range(blocks(rows, BLOCK)):
             first = block * BLOCK
             count = min(BLOCK, rows - first)
-            self.forward(first, count)
+            self.forward(first, count, False)
             self.cost(first, count, False)
             if self.from_z:  # the loss has worked on z; what is judged is a, as a prediction gives it
                 offset = first * layer.ld * self.network.itemsize
@@ -518,7 +570,7 @@ cdef class Backprop:
         return total
 
     def loss_and_gradient(self, X, y):
-        """The mean cost of some rows and its gradient.
+        """The mean cost of some rows and its gradient, without dropout.
 
         Parameters
         ----------
@@ -550,7 +602,7 @@ cdef class Backprop:
             _fill(self.y, last.ld, y)
         with nogil:
             self.transpose_weights()
-            self.learn(rows)
+            self.learn(rows, False)
             penalty = self.penalize()
         return self.total_cost(rows, 0) / rows + penalty, network.flat(self.gradient)
 
@@ -603,3 +655,41 @@ def gradients(delta, a):
     """
     ones = np.ones((1, delta.shape[0]), delta.dtype)
     return matmul(np.ascontiguousarray(delta.T), a), matmul(ones, delta)[0]
+
+
+def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer, *, bint alpha=False):
+    """What dropout makes of the inputs of a layer in a training step.
+
+    Parameters
+    ----------
+    a : ndarray of float32 or float64, shape (rows, n)
+        The rows of a mini-batch.
+    rate : float
+        Share that is left out, in [0, 1).
+    seed : int
+        Of the run, 0 to 2**64 - 1.
+    step, layer : int
+        Counted from 0; layer 0 reads the inputs x.
+    alpha : bool
+        Whether to drop as suits selu.
+
+    Returns
+    -------
+    kept : ndarray, shape (rows, n)
+        What the layer reads instead of a.
+    slope : ndarray, shape (rows, n)
+        d kept / d a: the factor of those that stay, 0 for those that go.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
+    cdef dropout_t d = dropout_at(rate, alpha)
+    cdef Py_ssize_t rows = a.shape[0], n = a.shape[1], ld = leading_dimension(n, sizeof(real))
+    cdef real[:, ::1] x, kept, slope
+    dtype = np.asarray(a).dtype
+    x, kept, slope = (aligned_zeros((rows, ld), dtype) for _ in range(3))
+    np.asarray(x)[:, :n] = a
+    d.key, d.purpose, d.step = seed, dropout_purpose(layer, step), <uint32_t>step
+    if rows and n:
+        with nogil:
+            kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &kept[0, 0], &slope[0, 0])
+    return np.ascontiguousarray(np.asarray(kept)[:, :n]), np.ascontiguousarray(np.asarray(slope)[:, :n])

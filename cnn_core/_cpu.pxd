@@ -1,6 +1,6 @@
 """kernels.h again, for Cython: the tables of native routines and how to reach them."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "kernels.h" nogil:
     enum: OPTIMIZER_NUMBERS
@@ -43,6 +43,11 @@ cdef extern from "kernels.h" nogil:
         void (*step)(Py_ssize_t n, int64_t t, const double *h, void *w, const void *g,
                      void **slots) noexcept nogil
 
+    ctypedef struct dropout_t "dropout":
+        uint64_t key
+        uint32_t purpose, step, threshold
+        double factor, shift, gone
+
     ctypedef struct function_t "function":
         const char *name
         double ulp
@@ -61,9 +66,13 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
                               const void *y, double y_threshold) noexcept nogil
         double (*penalize)(Py_ssize_t n, double l1, double l2, const void *w, void *g) noexcept nogil
-        double (*sum_squares)(Py_ssize_t n, const void *x) noexcept nogil
+        double (*dot)(Py_ssize_t n, const void *x, const void *y) noexcept nogil
         void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
+        void (*add_scaled)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil
         void (*limit_rows)(Py_ssize_t n_in, Py_ssize_t panels, double longest, void *w) noexcept nogil
+        void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const dropout_t *d,
+                     const void *a, void *out, void *slope) noexcept nogil
+        void (*multiply)(Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
         const activation_t *activations
         const loss_t *losses

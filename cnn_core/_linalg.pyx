@@ -183,3 +183,64 @@ def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real
     if b is not None:
         bias[:W.shape[0]] = b
     return affine(np.asarray(x)[None], panels, bias)[0, :W.shape[0]].copy()
+
+
+cdef check_vectors(Py_ssize_t n, Py_ssize_t other, Py_ssize_t lanes):
+    if n != other or n % lanes:
+        raise ValueError(f"x and y must have the same length, a multiple of {lanes}; got {n} and {other}")
+
+
+def dot(const real[::1] x not None, const real[::1] y not None):
+    """The sum of x y, with one partial sum for each lane of a panel and a fixed tree over them.
+
+    Parameters
+    ----------
+    x, y : ndarray of float32 or float64, shape (n,)
+        C-contiguous, of the same dtype; n a multiple of 16 or 8. They may be the same array.
+
+    Returns
+    -------
+    float
+    """
+    check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
+    return kernels_for(sizeof(real)).dot(x.shape[0], &x[0], &y[0]) if x.shape[0] else 0.0
+
+
+def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
+    """y += factor x, in place, with one rounding.
+
+    Parameters
+    ----------
+    factor : float
+    x, y : ndarray of float32 or float64, shape (n,)
+        As in `dot`, but two arrays.
+    """
+    check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
+    if x.shape[0]:
+        kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+
+
+def column_sums(const real[:, ::1] X not None, const double[::1] shift not None, int power):
+    """The sum of (X - shift) ** power of each column, in float64, row after row.
+
+    Parameters
+    ----------
+    X : ndarray of float32 or float64, shape (rows, n)
+    shift : ndarray of float64, shape (n,)
+    power : {1, 2}
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    cdef Py_ssize_t i, j, n = X.shape[1]
+    cdef double[::1] sums = np.zeros(n)
+    cdef double difference
+    if shift.shape[0] != n or power not in (1, 2):
+        raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} and {power}")
+    with nogil:
+        for i in range(X.shape[0]):
+            for j in range(n):
+                difference = X[i, j] - shift[j]
+                sums[j] += difference if power == 1 else difference * difference
+    return np.asarray(sums)

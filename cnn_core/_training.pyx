@@ -104,7 +104,8 @@ cdef class Training:
     ----------
     backprop : Backprop
         Its network's parameters are what is trained; its capacity is the batch size.
-    optimizer : str
+    optimizer : str or None
+        None: a run without steps, that computes costs and gradients only.
     settings : dict of str to float
         A value for each of `optimizer_settings`.
     seed : int
@@ -142,20 +143,22 @@ cdef class Training:
     cdef double[::1] sums
     cdef Py_ssize_t[::1] order
 
-    def __init__(self, Backprop backprop not None, str optimizer not None, dict settings not None, uint64_t seed=0,
-                 bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False):
+    def __init__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0, bint timing=False,
+                 double clip_norm=0, double max_norm=0, bint multilabel=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
-        self.optimizer_row = choose("optimizer", optimizer, optimizer_names())
-        names = optimizer_settings(optimizer)
-        if set(settings) != set(names):
-            raise ValueError(f"{optimizer} works with {', '.join(names)}; got {', '.join(settings)}")
-        for i, name in enumerate(names):
-            self.h[i] = settings[name]
-        f = &kernels_for(backprop.network.itemsize).optimizers[self.optimizer_row]
-        self.slots = [aligned_zeros(backprop.network.parameters.size, backprop.network.dtype) for _ in range(f.slots)]
-        for i in range(f.slots):
-            self.slot[i] = address(self.slots[i])
+        self.slots = []
+        if optimizer is not None:
+            self.optimizer_row = choose("optimizer", optimizer, optimizer_names())
+            names = optimizer_settings(optimizer)
+            if set(settings) != set(names):
+                raise ValueError(f"{optimizer} works with {', '.join(names)}; got {', '.join(settings)}")
+            for i, name in enumerate(names):
+                self.h[i] = settings[name]
+            f = &kernels_for(backprop.network.itemsize).optimizers[self.optimizer_row]
+            for i in range(f.slots):
+                self.slots.append(aligned_zeros(backprop.network.parameters.size, backprop.network.dtype))
+                self.slot[i] = address(self.slots[i])
         self.sums = np.zeros(backprop.network.widths[-1])
         backprop.timing = timing
         self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
@@ -170,6 +173,24 @@ cdef class Training:
         self.h[0] = value
 
     @property
+    def parameters(self):
+        """The network's parameters, as `Network.parameters` has them."""
+        return self.backprop.network.parameters
+
+    @property
+    def gradient(self):
+        """The gradient of the last mini-batch, laid out as the parameters."""
+        return self.backprop.gradient
+
+    def set_flat(self, values):
+        """Set all parameters from a vector in the order of `Network.flat`."""
+        self.backprop.network.set_flat(values)
+
+    def flat_gradient(self):
+        """The gradient of the last mini-batch in that order."""
+        return self.backprop.network.flat(self.backprop.gradient)
+
+    @property
     def seconds(self):
         """Time spent in each phase so far, in seconds; zeros unless `timing` was asked for.
 
@@ -178,6 +199,36 @@ cdef class Training:
         dict of str to float
         """
         return {phases[i]: self.backprop.seconds[i] for i in range(PHASES)}
+
+    def state(self):
+        """What a later run needs to go on from here, beside the parameters.
+
+        Returns
+        -------
+        dict
+            A copy: the numbers of epochs and steps, the optimizer's slots and its numbers.
+        """
+        return {"optimizer": self.optimizer, "epochs": self.epochs, "steps": self.steps,
+                "numbers": [h for h in self.h[:OPTIMIZER_NUMBERS]], "slots": [slot.copy() for slot in self.slots]}
+
+    def restore(self, state):
+        """Go on from where another run was when it gave `state`.
+
+        Parameters
+        ----------
+        state : dict
+            From the `state` of a run with the same optimizer and the same shape of network. The settings stay those of
+            this run.
+        """
+        if state["optimizer"] != self.optimizer or [slot.shape for slot in state["slots"]] != [
+                slot.shape for slot in self.slots]:
+            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like this with "
+                             f"{self.optimizer}")
+        self.epochs, self.steps = state["epochs"], state["steps"]
+        for i in range(len(optimizer_settings(self.optimizer)), OPTIMIZER_NUMBERS):
+            self.h[i] = state["numbers"][i]
+        for slot, values in zip(self.slots, state["slots"]):
+            slot[:] = values
 
     cdef check(self, Rows X, Rows y, Rows labels, Rows weights):
         network = self.backprop.network
@@ -236,7 +287,7 @@ cdef class Training:
         cdef Layer *layer
         cdef double norm
         if self.clip_norm > 0:
-            norm = sqrt(k.sum_squares(n, b.g))
+            norm = sqrt(k.dot(n, b.g, b.g))
             if norm > self.clip_norm:
                 k.scale(n, self.clip_norm / norm, b.g)
         self.steps += 1
@@ -294,6 +345,8 @@ cdef class Training:
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
         self.check(X, y, labels, weights)
+        if self.optimizer is None:
+            raise ValueError("this run has no optimizer, so it has no epochs")
         count = X.count
         self.sums[:] = 0
         if order is not None:
@@ -323,7 +376,8 @@ cdef class Training:
                 rows = min(batch, count - first)
                 self.fetch(b, X, y, labels, weights, visit + first if visit else NULL, first, rows)
                 b.mark(GATHER)
-                batch_weight = b.learn(rows)
+                b.draw_with(self.seed, self.steps)
+                batch_weight = b.learn(rows, True)
                 weight += batch_weight
                 total = b.total_cost(rows, total) + batch_weight * b.penalize()
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
@@ -352,6 +406,42 @@ cdef class Training:
             raise caught
         self.epochs += 1
         return self.result(count, weight, total, classes, hits)
+
+    def cost_and_gradient(self, Rows X not None, Rows y, Rows labels, Rows weights=None):
+        """One pass over all rows, forward and backward, without dropout and without a step.
+
+        Parameters
+        ----------
+        X, y, labels, weights
+            As in `epoch`; as many rows as a mini-batch has at most. The gradient stands in ``backprop.gradient``
+            afterwards, with that of the penalties, and clipped by nothing.
+
+        Returns
+        -------
+        loss, metric
+            As in `epoch`.
+        """
+        cdef Backprop b = self.backprop
+        cdef Py_ssize_t rows = X.count, hits
+        cdef double weight, total
+        cdef bint classes = labels is not None
+        cdef uint64_t floating_point_mode
+        self.check(X, y, labels, weights)
+        if not 0 < rows <= b.capacity:
+            raise ValueError(f"a single pass takes 1 to {b.capacity} rows, got {rows}")
+        self.sums[:] = 0
+        b.last = clock_seconds()
+        with nogil:
+            floating_point_mode = flush_subnormals()
+            b.transpose_weights()
+            self.fetch(b, X, y, labels, weights, NULL, 0, rows)
+            b.mark(GATHER)
+            weight = b.learn(rows, False)
+            total = b.total_cost(rows, 0) + weight * b.penalize()
+            hits = self.measure(b, classes, rows, b.output(), b.threshold)
+            b.mark(LOSS)
+            restore_subnormals(floating_point_mode)
+        return self.result(rows, weight, total, classes, hits)
 
     def evaluate(self, Rows X not None, Rows y, Rows labels):
         """Mean cost, without the penalty on the weights, and metric on rows that are not trained on.

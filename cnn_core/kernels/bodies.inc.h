@@ -10,6 +10,7 @@ BEGIN_TARGET
 #include "metrics.inc.h"
 #include "optimizers.inc.h"
 #include "regularization.inc.h"
+#include "dropout.inc.h"
 #include "peak.inc.h"
 
 END_TARGET
@@ -25,9 +26,12 @@ const kernels TABLE = {
     .matches = matches_count,
     .squared_residuals = squared_residuals_add,
     .penalize = penalize_run,
-    .sum_squares = sum_squares_run,
+    .dot = dot_run,
     .scale = scale_run,
+    .add_scaled = add_scaled_run,
     .limit_rows = limit_rows_run,
+    .drop = drop_run,
+    .multiply = multiply_run,
     .peak = peak_run,
     .activations = ACTIVATIONS,
     .losses = LOSSES,

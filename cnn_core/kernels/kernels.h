@@ -87,6 +87,15 @@ typedef struct {
     void (*step)(ptrdiff_t n, int64_t t, const double *h, void *w, const void *g, void *const *slots);
 } optimizer;
 
+/* What a training step leaves out: output j of row r of the mini-batch stays where word j % 4 of
+ * philox(key, purpose, step, r << 32 | j / 4) is at least `threshold`, which is 2^32 times the rate. One that stays becomes
+ * factor a + shift, one that goes becomes `gone`. */
+typedef struct {
+    uint64_t key;
+    uint32_t purpose, step, threshold;
+    double factor, shift, gone;
+} dropout;
+
 /* A mathematical function over n elements (a multiple of lanes), with its published error limit. */
 typedef struct {
     const char *name;
@@ -112,9 +121,16 @@ typedef struct {
     /* Regularisation of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and returns
      * l1 |w|_1 + l2/2 |w|^2. */
     double (*penalize)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
-    /* Sum of squares of n numbers (a multiple of lanes), and x *= factor. */
-    double (*sum_squares)(ptrdiff_t n, const void *x);
+    /* out = a with some elements dropped, for rows first, first + 1, ... of the mini-batch; slope (may be NULL) becomes
+     * d out / d a. */
+    void (*drop)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const dropout *d, const void *a,
+                 void *out, void *slope);
+    /* y *= x, for n numbers (a multiple of lanes). */
+    void (*multiply)(ptrdiff_t n, const void *x, void *y);
+    /* Of n numbers (a multiple of lanes): the sum of x y, for which x may be y; x *= factor; y += factor x. */
+    double (*dot)(ptrdiff_t n, const void *x, const void *y);
     void (*scale)(ptrdiff_t n, double factor, void *x);
+    void (*add_scaled)(ptrdiff_t n, double factor, const void *x, void *y);
     /* Shorten the row of weights W to each neuron, in panels, to Euclidean length `longest` where it is longer. */
     void (*limit_rows)(ptrdiff_t n_in, ptrdiff_t panels, double longest, void *w);
     /* `rounds` of fused multiply-adds on registers alone, as many chains as the processor can overlap; returns the

@@ -7,21 +7,34 @@
 #include <stdint.h>
 
 /* What a stream of numbers is for; it stands in the counter, so no two purposes share a number. */
-enum { FOR_WEIGHTS = 1, FOR_SHUFFLE = 2, FOR_SPLIT = 3 };
+enum { FOR_WEIGHTS = 1, FOR_SHUFFLE = 2, FOR_SPLIT = 3, FOR_DROPOUT = 4 };
+
+/* Dropout draws for each layer (below 2^12) and step (below 2^44) apart: both stand in its purpose, but for the low half
+ * of the step. */
+static inline uint32_t dropout_purpose(uint32_t layer, uint64_t step)
+{
+    return FOR_DROPOUT | layer << 8 | (uint32_t)(step >> 32) << 20;
+}
+
+enum { PHILOX_ROUNDS = 10 };
+#define PHILOX_M0 UINT64_C(0xD2511F53)
+#define PHILOX_M1 UINT64_C(0xCD9E8D57)
+#define PHILOX_W0 UINT32_C(0x9E3779B9)
+#define PHILOX_W1 UINT32_C(0xBB67AE85)
 
 /* Block `index` of the stream (key; purpose, a): 4 x 32 random bits. purpose < 2^32, a < 2^32. */
 static inline void philox(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t out[4])
 {
     uint32_t c0 = (uint32_t)index, c1 = (uint32_t)(index >> 32), c2 = a, c3 = purpose;
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < 10; round++) {
-        const uint64_t p = UINT64_C(0xD2511F53) * c0, q = UINT64_C(0xCD9E8D57) * c2;
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        const uint64_t p = PHILOX_M0 * c0, q = PHILOX_M1 * c2;
         c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)q;
         c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)p;
-        k0 += 0x9E3779B9;
-        k1 += 0xBB67AE85;
+        k0 += PHILOX_W0;
+        k1 += PHILOX_W1;
     }
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }

@@ -17,14 +17,14 @@ static double penalize_run(ptrdiff_t n, double l1, double l2, const void *w_, vo
     return panel_sum(sum);
 }
 
-static double sum_squares_run(ptrdiff_t n, const void *x)
+static double dot_run(ptrdiff_t n, const void *x, const void *y)
 {
     V sum[PANEL_VECTORS];
     FOR_PANEL_VECTORS sum[j] = ZERO;
     for (ptrdiff_t i = 0; i < n; i += PANEL_LANES) FOR_PANEL_VECTORS
     {
-        const V v = LOAD((const real *)x + i + j * LANES);
-        sum[j] = FMA(v, v, sum[j]);
+        const ptrdiff_t at = i + j * LANES;
+        sum[j] = FMA(LOAD((const real *)x + at), LOAD((const real *)y + at), sum[j]);
     }
     return panel_sum(sum);
 }
@@ -33,6 +33,13 @@ static void scale_run(ptrdiff_t n, double factor, void *x)
 {
     const V f = SET1(factor);
     for (ptrdiff_t i = 0; i < n; i += LANES) STORE((real *)x + i, MUL(LOAD((const real *)x + i), f));
+}
+
+static void add_scaled_run(ptrdiff_t n, double factor, const void *x, void *y)
+{
+    const V f = SET1(factor);
+    for (ptrdiff_t i = 0; i < n; i += LANES)
+        STORE((real *)y + i, FMA(f, LOAD((const real *)x + i), LOAD((const real *)y + i)));
 }
 
 /* Srebro & Shraibman 2005; Srivastava et al. 2014, section 5.1. Each lane of a panel is one neuron. */

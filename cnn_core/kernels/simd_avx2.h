@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "kernels.h"
+#include "philox.h"
 #include "target.h"
 
 #define BEGIN_TARGET TARGET_BEGIN("avx2,fma")
@@ -85,3 +86,13 @@ typedef float real;
 #define OR(a, b) _mm256_or_si256(a, b)
 #define SHL(a, n) INT(slli)(a, n)
 #define SHR(a, n) INT(srli)(a, n)
+
+#define W __m256i
+#define WORDS 4
+#define WLOAD(p) _mm256_loadu_si256((const W *)(p))
+#define WSTORE(p, x) _mm256_storeu_si256((W *)(p), x)
+#define WSET1(i) _mm256_set1_epi64x((long long)(i))
+#define WADD(a, b) _mm256_add_epi64(a, b)
+#define WXOR(a, b) _mm256_xor_si256(a, b)
+#define WHIGH(a) _mm256_srli_epi64(a, 32)
+#define WMUL(a, b) _mm256_mul_epu32(a, b)

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "kernels.h"
+#include "philox.h"
 #include "target.h"
 
 #define BEGIN_TARGET TARGET_BEGIN("avx512f,avx512dq,avx512bw,avx512vl,fma")
@@ -100,3 +101,13 @@ typedef float real;
 #define OR(a, b) _mm512_or_si512(a, b)
 #define SHL(a, n) INT(slli)(a, n)
 #define SHR(a, n) INT(srli)(a, n)
+
+#define W __m512i
+#define WORDS 8
+#define WLOAD(p) _mm512_loadu_si512((const W *)(p))
+#define WSTORE(p, x) _mm512_storeu_si512((W *)(p), x)
+#define WSET1(i) _mm512_set1_epi64((long long)(i))
+#define WADD(a, b) _mm512_add_epi64(a, b)
+#define WXOR(a, b) _mm512_xor_si512(a, b)
+#define WHIGH(a) _mm512_srli_epi64(a, 32)
+#define WMUL(a, b) _mm512_mul_epu32(a, b)

@@ -9,11 +9,14 @@
  *   BITS REAL ISET1 AND OR SHL SHR    reinterpret, and integer work on the bits
  *   FOLD(OP, x)                 lane 0 becomes OP over all lanes: halves, then quarters, ... (x is an lvalue)
  *   TRANSPOSE(src, src_ld, dst, dst_ld)    one LANES x LANES block
+ *   W WORDS WLOAD WSTORE WSET1 WADD WXOR WHIGH WMUL    a vector of 64-bit words, whatever F64 says, and how many they are;
+ *                               WHIGH(a) = a >> 32, WMUL(a, b) = the product of the low halves
  *   TILE_VECTORS                accumulators of the product tile, in vectors, that fit the register file
  *   BEGIN_TARGET END_TARGET     the region in which the instruction set may be used  */
 #include <string.h>
 
 #include "kernels.h"
+#include "philox.h"
 #include "target.h"
 
 #undef UNROLL
@@ -61,3 +64,13 @@ static inline V MIN(V a, V b) { return a < b ? a : b; }
 #define SHR(a, n) ((a) >> (n))
 #define FOLD(OP, x)
 #define TRANSPOSE(src, src_ld, dst, dst_ld) (*(dst) = *(src))
+
+typedef uint64_t W;
+#define WORDS 1
+#define WLOAD(p) (*(p))
+#define WSTORE(p, x) (*(p) = (x))
+#define WSET1(i) ((W)(i))
+#define WADD(a, b) ((a) + (b))
+#define WXOR(a, b) ((a) ^ (b))
+#define WHIGH(a) ((a) >> 32)
+#define WMUL(a, b) ((W)(uint32_t)(a) * (uint32_t)(b))

@@ -3,6 +3,7 @@
 #include <arm_neon.h>
 
 #include "kernels.h"
+#include "philox.h"
 #include "target.h"
 
 #define BEGIN_TARGET
@@ -80,3 +81,13 @@ static inline V MIN(V a, V b) { return SELECT(LT(a, b), a, b); }
 #define vshl_nq_u64 vshlq_n_u64
 #define vshr_nq_u32 vshrq_n_u32
 #define vshr_nq_u64 vshrq_n_u64
+
+#define W uint64x2_t
+#define WORDS 2
+#define WLOAD(p) vld1q_u64(p)
+#define WSTORE(p, x) vst1q_u64(p, x)
+#define WSET1(i) vdupq_n_u64((uint64_t)(i))
+#define WADD(a, b) vaddq_u64(a, b)
+#define WXOR(a, b) veorq_u64(a, b)
+#define WHIGH(a) vshrq_n_u64(a, 32)
+#define WMUL(a, b) vmull_u32(vmovn_u64(a), vmovn_u64(b))

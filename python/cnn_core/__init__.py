@@ -3,14 +3,16 @@
 from cnn_core import datasets
 from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
+from cnn_core.callbacks import Callback
 from cnn_core.exceptions import DivergenceWarning, NotFittedError
+from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
-from cnn_core.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
+from cnn_core.optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 
 __version__ = "0.1.0"
 __all__ = [
-    "MLP", "ELU", "LeakyReLU", "Huber",
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop", "Rprop",
+    "MLP", "Callback", "ELU", "LeakyReLU", "Huber", "Normal", "Orthogonal",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop", "Rprop",
     "datasets", "DivergenceWarning", "NotFittedError", "instruction_set", "instruction_sets",
 ]  # fmt: skip

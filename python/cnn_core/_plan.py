@@ -43,7 +43,7 @@ class Plan:
         return sum(self.no_and_yes) / 2
 
 
-def make_plan(y, task, loss, output, hidden_layers, label_smoothing):
+def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None):
     """Decide.
 
     Parameters
@@ -53,6 +53,8 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing):
         The parameters of MLP.
     hidden_layers : int
     label_smoothing : float
+    known : ndarray, optional
+        The class labels that may occur, sorted; default those of y.
 
     Returns
     -------
@@ -92,8 +94,8 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing):
                              "not go with them")
         n_outputs, usual, classes = columns, "sigmoid", np.arange(columns)
     else:
-        classes, labels = encode_labels(y)
-        if asked == "auto" and len(labels) >= 20 and len(classes) > len(labels) / 2 and array.dtype.kind in "iuO":
+        classes, labels = encode_labels(y, known)
+        if asked == "auto" and known is None and len(labels) >= 20 and len(classes) > len(labels) / 2 and array.dtype.kind in "iuO":
             warnings.warn(f"y holds {len(classes)} classes in {len(labels)} rows; if these are numbers to predict, say "
                           "task='regression'", UserWarning, stacklevel=4)
         binary = len(classes) == 2
@@ -220,6 +222,9 @@ def make_weights(plan, labels, rows, sample_weight, class_weight, dtype):
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
         weights *= _class_weights(plan.classes, labels, class_weight)[labels]
+        if weights.sum() == 0:
+            raise ValueError("class_weight and sample_weight leave every row with the weight 0; at least one must be "
+                             "above 0")
     return np.ascontiguousarray(weights[:, None], dtype)
 
 

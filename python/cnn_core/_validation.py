@@ -68,8 +68,9 @@ def check_finite(name, array, dtype):
             raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
 
 
-def check_X(X, dtype, n_features=None, name="X"):
-    """Inputs as a C-contiguous array of `dtype`, shape (rows, features); not copied where it is one already."""
+def check_X(X, dtype, n_features=None, name="X", scaling=None):
+    """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a `scaling`; not copied where
+    it is one already."""
     array = as_numbers(name, X)
     if array.ndim != 2:
         hint = ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
@@ -78,6 +79,9 @@ def check_X(X, dtype, n_features=None, name="X"):
         raise ValueError(f"{name} must have at least one row and one feature, got shape {array.shape}")
     if n_features is not None and array.shape[1] != n_features:
         raise ValueError(f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}")
+    if scaling is not None:
+        check_finite(name, array, np.float64)
+        return scaling.apply(array, dtype)
     check_finite(name, array, dtype)
     return np.ascontiguousarray(array, dtype)
 

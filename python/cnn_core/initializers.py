@@ -1,31 +1,196 @@
-"""Initial weights."""
+"""Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position). Biases are 0."""
 
 import numpy as np
 
+from cnn_core._checks import check_number
+from cnn_core._cpu import apply, choose
+from cnn_core._linalg import matvec
 from cnn_core._random import uniform
+from cnn_core._settings import Settings
 
-#: Activations that pass half of their input on, for which He et al. 2015 derived their scale.
-RELU_FAMILY = ("relu",)
+#: Activations that pass about half of their input on, for which He et al. 2015 derived their scale.
+RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "swish", "mish", "hard_swish")
 
 
-def limit(activation, n_in, n_out):
-    """Bound of the uniform distribution that a layer's weights are drawn from.
+class Initializer(Settings):
+    """Base of the ways to draw a layer's weights."""
+
+    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+        """A layer's W.
+
+        Parameters
+        ----------
+        seed, layer : int
+        n_in, n_out : int
+        activation : str
+            The layer's own.
+        alpha : float
+            Its number.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_out, n_in)
+        """
+        raise NotImplementedError
+
+
+class Uniform(Initializer):
+    """Base of those that draw evenly from [-limit, limit); the standard deviation is limit / sqrt 3."""
+
+    def __init__(self):
+        self._set()
+
+    @staticmethod
+    def limit(n_in, n_out, activation, alpha):
+        raise NotImplementedError
+
+    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+        limit = self.limit(n_in, n_out, activation, alpha)
+        return (2 * uniform(seed, layer, n_in * n_out) - 1).reshape(n_out, n_in) * limit
+
+
+class He(Uniform):
+    """sqrt(6 / n_in): He et al. 2015, "Delving deep into rectifiers", eq. 10; for leaky_relu sqrt(6 / ((1 + slope^2)
+    n_in)), eq. 15."""
+
+    @staticmethod
+    def limit(n_in, n_out, activation, alpha):
+        slope = alpha if activation == "leaky_relu" else 0.0
+        return np.sqrt(6 / ((1 + slope * slope) * n_in))
+
+
+class Glorot(Uniform):
+    """sqrt(6 / (n_in + n_out)): Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    networks", eq. 16."""
+
+    @staticmethod
+    def limit(n_in, n_out, activation, alpha):
+        return np.sqrt(6 / (n_in + n_out))
+
+
+class LeCun(Uniform):
+    """sqrt(3 / n_in), for a variance of 1 / n_in: LeCun et al. 1998, "Efficient backprop", section 4.6."""
+
+    @staticmethod
+    def limit(n_in, n_out, activation, alpha):
+        return np.sqrt(3 / n_in)
+
+
+class Auto(Uniform):
+    """`LeCun` for selu, as Klambauer et al. 2017 ask for, `He` for relu and its relatives, `Glorot` for all others."""
+
+    @staticmethod
+    def limit(n_in, n_out, activation, alpha):
+        kind = LeCun if activation == "selu" else He if activation in RELU_FAMILY else Glorot
+        return kind.limit(n_in, n_out, activation, alpha)
+
+
+class Normal(Initializer):
+    """Small random numbers, normally distributed around 0.
 
     Parameters
     ----------
-    activation : str
-        The layer's own activation.
-    n_in, n_out : int
-        Its inputs and outputs.
+    scale : float, default 0.1
+        Standard deviation, above 0.
+    """
+
+    def __init__(self, scale=0.1):
+        self._set(scale=scale)
+
+    def _validate(self):
+        check_number("Normal: scale", self.scale, 0, above=True)
+
+    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+        return normal(seed, layer, n_in * n_out).reshape(n_out, n_in) * self.scale
+
+
+class Orthogonal(Initializer):
+    """Orthonormal rows, or columns where there are more rows than columns: Saxe et al. 2014, "Exact solutions to the
+    nonlinear dynamics of learning in deep linear neural networks".
+
+    Parameters
+    ----------
+    gain : float, default 1
+        What all singular values are, above 0.
+    """
+
+    def __init__(self, gain=1.0):
+        self._set(gain=gain)
+
+    def _validate(self):
+        check_number("Orthogonal: gain", self.gain, 0, above=True)
+
+    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+        few, many = sorted((n_in, n_out))
+        Q = normal(seed, layer, few * many).reshape(few, many)
+        # Gram & Schmidt, each row twice: that is enough for orthogonality to the last digits. LAPACK's bits would depend
+        # on the machine.
+        for i in range(few):
+            for _ in range(2):
+                if i:
+                    Q[i] -= matvec(np.ascontiguousarray(Q[:i].T), matvec(Q[:i], Q[i]))
+                Q[i] /= np.sqrt(matvec(Q[i : i + 1], Q[i])[0])
+        return np.ascontiguousarray(Q if n_out <= n_in else Q.T) * self.gain
+
+
+class Zeros(Initializer):
+    """All 0: for a network without hidden layers. In hidden layers all neurons would stay alike."""
+
+    def __init__(self):
+        self._set()
+
+    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+        return np.zeros((n_out, n_in))
+
+
+INITIALIZERS = {"auto": Auto, "he": He, "glorot": Glorot, "lecun": LeCun, "normal": Normal, "orthogonal": Orthogonal,
+                "zeros": Zeros}
+
+
+def get_initializer(init):
+    """The initializer that a user means.
+
+    Parameters
+    ----------
+    init : str or Initializer
 
     Returns
     -------
-    float
-        sqrt(6 / n_in) for the relu family (He et al. 2015, "Delving deep into rectifiers", eq. 10), else
-        sqrt(6 / (n_in + n_out)) (Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward
-        neural networks", eq. 16). Both give the standard deviation of those papers, which is the limit / sqrt(3).
+    Initializer
     """
-    return np.sqrt(6 / n_in) if activation in RELU_FAMILY else np.sqrt(6 / (n_in + n_out))
+    if isinstance(init, Initializer):
+        return init
+    names = tuple(INITIALIZERS)
+    return INITIALIZERS[names[choose("init", init, names)]]()
+
+
+def normal(seed, stream, n):
+    """Numbers from the standard normal distribution: the polar method (Marsaglia & Bray 1964) on the native core's own
+    logarithm, so that the bits are the same everywhere.
+
+    Parameters
+    ----------
+    seed, stream : int
+        As for `_random.uniform`.
+    n : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+    """
+    pairs = n  # twice as many as are needed; pi / 4 of them lie inside the circle
+    while True:
+        x = 2 * uniform(seed, stream, 2 * pairs).reshape(-1, 2) - 1
+        square = x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1]
+        inside = (square > 0) & (square < 1)
+        x, square = x[inside], square[inside]
+        if 2 * len(x) >= n:
+            break
+        pairs *= 2
+    logarithm = np.ones(-(-len(square) // 16) * 16)
+    logarithm[: len(square)] = square
+    apply("log", logarithm, logarithm)
+    return (x * np.sqrt(-2 * logarithm[: len(square)] / square)[:, None]).ravel()[:n]
 
 
 def initialize(network, init, seed):
@@ -34,14 +199,13 @@ def initialize(network, init, seed):
     Parameters
     ----------
     network : Network
-    init : 'auto' or list of (W, b)
-        'auto': uniform weights within `limit`, zero biases; number i of layer l is a pure function of (seed, l, i).
+    init : str, Initializer, or list of (W, b)
     seed : int
     """
     for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
-        if isinstance(init, str):
-            bound = limit(network.activations[layer], n_in, n_out)
-            W = (2 * uniform(seed, layer, n_in * n_out) - 1).reshape(n_out, n_in) * bound
+        if isinstance(init, (str, Initializer)):
+            W = get_initializer(init).weights(seed, layer, n_in, n_out, network.activations[layer],
+                                              network.alphas[layer])
             b = np.zeros(n_out)
         else:
             W, b = init[layer]

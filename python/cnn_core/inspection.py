@@ -9,8 +9,11 @@ import numpy as np
 
 from cnn_core import _losses
 from cnn_core._activations import activation, activation_backward
-from cnn_core._backprop import Backprop, Network, backward_delta, gradients
+from cnn_core._backprop import Network, backward_delta, gradients
 from cnn_core._linalg import affine
+from cnn_core._run import make_training
+from cnn_core._training import Rows
+from cnn_core.diagnosis import diagnose
 
 
 class LayerTrace(NamedTuple):
@@ -56,24 +59,25 @@ def layer_names(network):
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
-def trace(network, loss, alpha, X, y):
-    """Forward and backward pass over the rows of X, with everything kept.
+def trace(model, data, backend):
+    """Forward and backward pass over some rows, with everything kept.
 
     Parameters
     ----------
-    network : Network
-    loss : str
-    alpha : float or None
-        The loss's number.
-    X : ndarray, shape (rows, n_in)
-    y : ndarray
-        Targets as the loss takes them.
+    model : Fitted
+    data : Data
+    backend : {'native', 'python'}
 
     Returns
     -------
     Trace
     """
-    zs, activated = [], [X]
+    return _twin_trace(model, data) if backend == "python" else _native_trace(model, data)
+
+
+def _native_trace(model, data):
+    network, loss, alpha = model.network, model.plan.loss, model.plan.loss_alpha
+    zs, activated = [], [data.X.array]
     for l in range(network.n_layers):
         panels = network.panels(l)
         b = np.zeros(panels.shape[0] * panels.shape[2], network.dtype)
@@ -81,8 +85,9 @@ def trace(network, loss, alpha, X, y):
         z = np.ascontiguousarray(affine(activated[-1], panels, b)[:, : network.widths[l + 1]])
         zs.append(z)
         activated.append(activation(network.activations[l], z, network.alphas[l]))
-    from_z = bool(_losses.table()[loss].outputs)
-    scale = np.full(len(X), 1 / len(X), network.dtype)
+    row = _losses.table()[loss]
+    from_z, y = bool(row.outputs), data.labels.array[:, 0] if row.sparse else data.y.array
+    scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = _losses.loss(loss, zs[-1] if from_z else activated[-1], y, scale, alpha)
     if not from_z:
         delta = activation_backward(network.activations[-1], zs[-1], delta, network.alphas[-1])
@@ -92,40 +97,58 @@ def trace(network, loss, alpha, X, y):
                                         network.alphas[l]))
     layers = [LayerTrace(name, zs[l], activated[l + 1], deltas[l], *gradients(deltas[l], activated[l]))
               for l, name in enumerate(layer_names(network))]
-    return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / len(X)), layers)
+    return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
 
 
-def check_gradient(network, loss, alpha, l1, l2, X, y, h=1e-6):
+def _twin_trace(model, data):
+    from cnn_core.reference import bias_gradient, weight_gradient
+
+    run = make_training("python", model.network.copy(), model.plan, data.X.count)
+    loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
+    layers = []
+    for name, one in zip(layer_names(model.network), run.passes):
+        quantities = one.z, one.a, one.delta, weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
+        layers.append(LayerTrace(name, *map(np.array, quantities)))
+    return Trace(loss, layers)
+
+
+def check_gradient(model, data, l1, l2, h, backend):
     """Compare the gradient with central differences, in float64.
 
     Parameters
     ----------
-    network : Network
+    model : Fitted
         Of either dtype; the check runs on a float64 copy.
-    loss, alpha, X, y
-        As for `trace`.
+    data : Data
     l1, l2 : float
         Penalties on the weights.
     h : float
         Step to either side.
+    backend : {'native', 'python'}
 
     Returns
     -------
     GradientCheck
     """
+    network = model.network
     copy = Network(network.widths, network.activations, "float64", network.alphas)
-    copy.set_flat(network.flat())
-    backprop = Backprop(copy, loss, len(X), alpha, l1, l2)
-    _, gradient = backprop.loss_and_gradient(X, y)
-    w = copy.flat()
+    rows = [None if part is None else Rows(part.array.astype("float64")) for part in (data.X, data.y)]
+    run = make_training(backend, copy, model.plan, data.X.count, l1=l1, l2=l2)
+
+    def cost_at(parameters):
+        run.set_flat(parameters)
+        return run.cost_and_gradient(*rows, data.labels)[0]
+
+    w = network.flat().astype(np.float64)
+    cost_at(w)
+    gradient = run.flat_gradient()
     numeric = np.empty_like(w)
     for i in range(len(w)):
         costs = []
         for step in (h, -h):
             shifted = w.copy()
             shifted[i] += step
-            copy.set_flat(shifted)
-            costs.append(backprop.loss_and_gradient(X, y)[0])
+            costs.append(cost_at(shifted))
         numeric[i] = (costs[0] - costs[1]) / (2 * h)
     error = np.abs(gradient - numeric) / np.maximum(1, np.maximum(np.abs(gradient), np.abs(numeric)))
     worst = int(error.argmax())
@@ -143,17 +166,20 @@ def check_gradient(network, loss, alpha, l1, l2, X, y, h=1e-6):
                          float(numeric[worst]))
 
 
-def summary(network):
-    """The layers of a network, one a line, with shapes, parameters and memory.
+def summary(model, dropout):
+    """The layers of a network, one a line, with shapes, parameters and memory; and what its learning curves suggest.
 
     Parameters
     ----------
-    network : Network
+    model : Fitted
+    dropout : sequence of float
+        The share of its inputs that each layer leaves out in training.
 
     Returns
     -------
     str
     """
+    network, history = model.network, model.history
     rows = [("layer", "inputs", "outputs", "activation", "W", "parameters")]
     total = 0
     for l, name in enumerate(layer_names(network)):
@@ -167,4 +193,15 @@ def summary(network):
              for row in rows]
     lines.insert(1, "-" * len(lines[0]))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
+    if model.scaling is not None:
+        lines.append(f"inputs are scaled by the model; {2 * model.n_features:,} numbers of float64")
+    if any(dropout):
+        rates = ", ".join(f"{rate:g} of {f'hidden {l}' if l else 'the inputs'}" for l, rate in enumerate(dropout) if rate)
+        lines.append(f"dropout in training: {rates}")
+    if history.get("loss"):
+        names = {"loss": "loss", "metric": "R2" if model.plan.task == "regression" else "accuracy"}
+        values = [f"{prefix.replace('_', ' ')}{word} {history[prefix + name][-1]:.4g}" for prefix in ("", "val_")
+                  for name, word in names.items() if prefix + name in history]
+        lines.append(f"after {len(history['loss'])} epoch{'s' * (len(history['loss']) > 1)}: {', '.join(values)}")
+        lines.append(diagnose(history, model.baseline, model.best_kept))
     return "\n".join(lines)

@@ -1,61 +1,27 @@
 """MLP: the multilayer perceptron as users see it. Checks what it is given, decides task, loss and output, and leaves
 all arithmetic over samples to the native core."""
 
-import time
-import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from cnn_core import _activations, _losses
-from cnn_core._backprop import Backprop, Network
-from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
-from cnn_core._plan import STEPS, Plan, make_plan, make_targets, make_weights
+from cnn_core._backprop import Network
+from cnn_core._parameters import Parameters
+from cnn_core._plan import make_plan, make_targets
 from cnn_core._random import permutation
-from cnn_core._training import Rows, Training
-from cnn_core._validation import as_numbers, check_finite, check_names, check_rows, check_X, feature_names
-from cnn_core.activations import Activation, get_activation
-from cnn_core.exceptions import DivergenceWarning, NotFittedError
-from cnn_core.initializers import initialize
-from cnn_core.losses import Huber
+from cnn_core._run import Fitted, baseline_of, make_data, make_training, metric_of, r2, train
+from cnn_core._scaling import learn_scaling
+from cnn_core._training import Rows
+from cnn_core._validation import (as_labels, as_numbers, check_finite, check_names, check_rows, check_X, encode_labels,
+                                  feature_names, plain)
+from cnn_core.callbacks import check_callbacks
+from cnn_core.exceptions import NotFittedError
+from cnn_core.initializers import Initializer, initialize
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Constant, Schedule
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _Data:
-    """Rows to train or to judge on, checked and in the model's dtype."""
-
-    X: Rows
-    y: Rows | None  # None for a sparse loss
-    labels: Rows | None  # None for regression and multilabel
-    weights: Rows | None = None
-
-    def take(self, chosen):
-        """Some of the rows, copied."""
-        return _Data(*(None if part is None else Rows(part.array[chosen])
-                       for part in (self.X, self.y, self.labels, self.weights)))
-
-    def spread(self):
-        """Sum of (y - mean y)^2 of each output, for R^2."""
-        y = self.y.array
-        return ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class _Fitted:
-    """All that a fit leaves behind. Never changed: the next fit puts another one in its place, so that a prediction
-    that runs meanwhile sees the old model or the new one, nothing between."""
-
-    network: Network
-    plan: Plan
-    n_features: int
-    feature_names: np.ndarray | None
-    history: dict = field(default_factory=dict)
-
-
-class MLP:
+class MLP(Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -78,8 +44,8 @@ class MLP:
         (rows, classes); labels work too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': the
         cross-entropy that fits the classes, mse for regression.
     optimizer : str or Optimizer, default 'adam'
-        'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' (full batch), or an object such as
-        ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
+        'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' and 'lbfgs' (both full batch), or an
+        object such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
     learning_rate : float or Schedule, optional
         Above 0, or an object of `cnn_core.schedules`; default the optimizer's own.
     batch_size : int or 'full', default 32
@@ -95,11 +61,19 @@ class MLP:
         Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each step.
     clip_norm : float, optional
         Longest that the gradient of a mini-batch may be; a longer one is shortened.
+    dropout : float or sequence of float, default 0
+        Share of a layer's outputs that each training step leaves out, in [0, 1): one number for all hidden layers, or one
+        for the inputs and one for each hidden layer. What stays is scaled up, so that predictions need no change; outputs
+        of selu are dropped as Klambauer et al. 2017 describe (alpha dropout).
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
-    init : 'auto' or list of (W, b), default 'auto'
-        'auto': uniform weights scaled after He et al. 2015 (relu) or Glorot & Bengio 2010 (others), biases 0.
+    init : str, Initializer, or list of (W, b), default 'auto'
+        'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of `cnn_core.initializers` such as
+        ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu and its relatives, LeCun for selu, Glorot for the others.
         A list gives each layer its W, shape (n_out, n_in), and b, shape (n_out,).
+    scale_inputs : {None, 'minmax', 'standard', 'robust'}
+        Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and distance 1 between the
+        quartiles. Learned from the training rows in fit and part of the model: every method takes unscaled X.
     class_weight : dict or 'balanced', optional
         Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of the class).
     early_stopping : bool, default False
@@ -119,6 +93,14 @@ class MLP:
         set and run; None is different every time.
     verbose : int, default 0
         1: a line an epoch.
+    callbacks : Callback, function, or sequence of them, default ()
+        Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
+        `cnn_core.callbacks.Callback`.
+    warm_start : bool, default False
+        fit goes on from the present weights, with the optimizer's moments, the seed and the number of epochs: 10 epochs
+        and 10 more are 20.
+    backend : {'native', 'python'}
+        'python': the twin in plain Python (`cnn_core.reference`), some thousand times slower, to be read and compared.
 
     Attributes
     ----------
@@ -132,6 +114,8 @@ class MLP:
         training), 'val_loss', 'val_metric' (with validation_data), 'learning_rate', 'seconds'.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
+    input_shift_, input_factor_ : ndarray of float64, shape (features,)
+        With `scale_inputs`: the network reads (x - input_shift_) * input_factor_.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a data frame with string column names.
@@ -152,9 +136,9 @@ class MLP:
 
     def __init__(self, hidden=(100,), activation="relu", *, task="auto", output="auto", loss="auto", optimizer="adam",
                  learning_rate=None, batch_size=32, epochs=100, shuffle=True, l1=0.0, l2=0.0, max_norm=None, clip_norm=None,
-                 label_smoothing=0.0, init="auto", class_weight=None, early_stopping=False,
-                 patience=10, min_delta=0.0, validation_fraction=0.1, restore_best=True, dtype="float32",
-                 random_state=None, verbose=0):
+                 dropout=0.0, label_smoothing=0.0, init="auto", scale_inputs=None, class_weight=None,
+                 early_stopping=False, patience=10, min_delta=0.0, validation_fraction=0.1, restore_best=True,
+                 dtype="float32", random_state=None, verbose=0, callbacks=(), warm_start=False, backend="native"):
         self.hidden = hidden
         self.activation = activation
         self.task = task
@@ -169,8 +153,10 @@ class MLP:
         self.l2 = l2
         self.max_norm = max_norm
         self.clip_norm = clip_norm
+        self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.init = init
+        self.scale_inputs = scale_inputs
         self.class_weight = class_weight
         self.early_stopping = early_stopping
         self.patience = patience
@@ -180,62 +166,12 @@ class MLP:
         self.dtype = dtype
         self.random_state = random_state
         self.verbose = verbose
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.backend = backend
         self._fitted = None
         self._timing = False
         self._check_parameters()
-
-    # Parameters
-
-    @classmethod
-    def _defaults(cls):
-        code = cls.__init__.__code__
-        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        return dict(zip(names, cls.__init__.__defaults__)) | cls.__init__.__kwdefaults__
-
-    def get_params(self, deep=True):
-        """The constructor's parameters.
-
-        Parameters
-        ----------
-        deep : bool
-            There for scikit-learn's sake; no parameter has parameters of its own.
-
-        Returns
-        -------
-        dict
-        """
-        return {name: getattr(self, name) for name in self._defaults()}
-
-    def set_params(self, **params):
-        """Change parameters; the fitted model stays until the next fit.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown name or a bad value; then nothing has changed.
-        """
-        before = self.get_params()
-        for name in params:
-            choose("parameter", name, tuple(before))
-        try:
-            for name, value in params.items():
-                setattr(self, name, value)
-            self._check_parameters()
-        except Exception:
-            for name in params:
-                setattr(self, name, before[name])
-            raise
-        return self
-
-    def __repr__(self):
-        defaults = self._defaults()
-        changed = [f"{name}={value!r}" for name, value in self.get_params().items()
-                   if value is not defaults[name] and repr(value) != repr(defaults[name])]
-        return f"MLP({', '.join(changed)})"
 
     def __sklearn_tags__(self):
         # Asked for by scikit-learn alone, so it is there to be imported.
@@ -250,117 +186,10 @@ class MLP:
     def __sklearn_is_fitted__(self):
         return self._fitted is not None
 
-    def _check_parameters(self):
-        """Raise for a parameter that no data could make sense of."""
-        self._hidden_widths()
-        for name, _ in self._hidden_activations():
-            if name in STEPS:
-                raise ValueError(f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
-                                 f"trains only as the output of a single layer: hidden=(), output={name!r}")
-        choose("task", self.task, ("auto", "classification", "regression"))
-        if not isinstance(self.output, Activation):
-            choose("output", self.output, ("auto", *_activations.names()))
-        if not isinstance(self.loss, Huber):
-            choose("loss", self.loss, ("auto", *_losses.names()))
-        optimizer = get_optimizer(self.optimizer)
-        if self.learning_rate is not None and not isinstance(self.learning_rate, Schedule):
-            check_number("learning_rate", self.learning_rate, 0, None, above=True)
-        self._check_count("batch_size", "full")
-        if optimizer.full_batch and self.batch_size not in ("full", 32):
-            raise ValueError(f"{type(optimizer).__name__} works on the whole training set; batch_size must be 'full', "
-                             f"got {self.batch_size!r}")
-        for name in ("l1", "l2"):
-            check_number(name, getattr(self, name), 0)
-        for name in ("max_norm", "clip_norm"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), 0, None, above=True)
-        check_number("label_smoothing", self.label_smoothing, 0, 1)
-        if isinstance(self.class_weight, str):
-            choose("class_weight", self.class_weight, ("balanced",))
-        elif self.class_weight is not None:
-            if not hasattr(self.class_weight, "items"):
-                raise TypeError(f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}")
-            for label, weight in self.class_weight.items():
-                check_number(f"class_weight of {label!r}", weight, 0)
-        self._check_count("epochs")
-        self._check_count("patience")
-        check_number("min_delta", self.min_delta, 0)
-        check_number("validation_fraction", self.validation_fraction, 0, 1, above=True)
-        for name in ("shuffle", "early_stopping", "restore_best"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        if isinstance(self.init, str):
-            choose("init", self.init, ("auto",))
-        try:
-            known = self.dtype is not None and np.dtype(self.dtype) in (np.float32, np.float64)
-        except TypeError:
-            known = False
-        if not known:
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
-        state = self.random_state
-        if not (state is None or isinstance(state, (np.random.Generator, np.random.RandomState)) or is_whole(state)):
-            raise TypeError(f"random_state must be an int, a numpy Generator or RandomState, or None; got {state!r}")
-        if is_whole(state) and state < 0:
-            raise ValueError(f"random_state must not be negative, got {state}")
-        if not (isinstance(self.verbose, bool) or is_whole(self.verbose)) or self.verbose < 0:
-            raise ValueError(f"verbose must be 0, 1, False or True, got {self.verbose!r}")
-        tiny = float(np.finfo(self.dtype).tiny)
-        if optimizer.settings().get("epsilon", 1) < tiny:
-            raise ValueError(f"{type(optimizer).__name__}: epsilon must be at least {tiny:.3g} in {self.dtype}, got "
-                             f"{optimizer.epsilon!r}")
-
-    def _check_count(self, name, word=None):
-        value = getattr(self, name)
-        choices = f"a whole number of at least 1{f' or {word!r}' if word else ''}"
-        if word is not None and isinstance(value, str) and value == word:
-            return
-        if not is_whole(value):
-            raise TypeError(f"{name} must be {choices}, got {value!r}")
-        if value < 1:
-            raise ValueError(f"{name} must be {choices}, got {value}")
-
-    def _hidden_widths(self):
-        given = self.hidden
-        widths = (given,) if is_whole(given) else given
-        if not isinstance(widths, (tuple, list, range, np.ndarray)) or not all(is_whole(width) for width in widths):
-            raise TypeError(f"hidden must be a whole number or a sequence of them, got {given!r}")
-        if any(width < 1 for width in widths):
-            raise ValueError(f"hidden layers need at least one neuron each, got {given!r}")
-        return tuple(int(width) for width in widths)
-
-    def _hidden_activations(self):
-        """(name, alpha) of each hidden layer."""
-        n = len(self._hidden_widths())
-        if isinstance(self.activation, (str, Activation)):
-            return (get_activation(self.activation),) * n
-        given = self.activation
-        if not isinstance(given, (tuple, list)):
-            raise TypeError(f"activation must be a name or a list of names, got {given!r}")
-        if len(given) != n:
-            raise ValueError(f"activation must be one name or one for each of the {n} hidden layers, got {len(given)}")
-        return tuple(get_activation(one) for one in given)
-
-    def _seed(self):
-        """64 bits for the counter-based generator."""
-        state = self.random_state
-        if isinstance(state, np.random.Generator):
-            return int(state.integers(1 << 64, dtype=np.uint64))
-        if isinstance(state, np.random.RandomState):
-            return int.from_bytes(state.bytes(8), "little")
-        return int(np.random.SeedSequence(None if state is None else int(state)).generate_state(1, np.uint64)[0])
-
-    def _data(self, plan, X, y, labels=None, sample_weight=None, class_weight=None, smoothing=0.0, name="y"):
-        """Targets and weights in the form that training wants, beside X."""
-        targets, labels = make_targets(plan, y, labels, self.dtype, smoothing, name)
-        check_rows(X, labels if targets is None else targets, name, name.replace("y", "X"))
-        weights = make_weights(plan, labels, len(X), sample_weight, class_weight, self.dtype)
-        return _Data(Rows(X), None if targets is None else Rows(targets),
-                     None if labels is None else Rows(labels[:, None]), None if weights is None else Rows(weights))
-
     # Training
 
     def fit(self, X, y, *, sample_weight=None, validation_data=None):
-        """Train from new initial weights.
+        """Train, from new initial weights or, with `warm_start`, from the present ones.
 
         Parameters
         ----------
@@ -391,56 +220,116 @@ class MLP:
             If the loss or a weight becomes NaN or infinite. The model is the one after the last whole epoch before.
         """
         self._check_parameters()
+        before = self._fitted if self.warm_start else None
         names = feature_names(X)
-        X = check_X(X, self.dtype)
-        smoothing = float(self.label_smoothing)
-        plan, labels = make_plan(y, self.task, self.loss, self.output, len(self._hidden_widths()), smoothing)
-        seed = self._seed()
-        data = self._data(plan, X, y, labels, sample_weight, self.class_weight, smoothing)
-        judged = None
+        plan, labels = self._plan(X, y, before)
+        raw = self._inputs(X, before)
+        seed = self._seed() if before is None else before.seed
+        data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
+        judged = apart = None
         if self.early_stopping and validation_data is None:
-            data, judged = self._split(seed, data, self._data(plan, X, y, labels))
+            apart = self._set_apart(seed, data)
+            judged = make_data(plan, raw, y, labels, self.dtype).take(apart)
+            data = data.take(~apart)
+        scaling = before.scaling if before else None
+        if self.scale_inputs is not None and before is None:
+            scaling = learn_scaling(self.scale_inputs, data.X.array)
+        data, judged = self._scaled(scaling, data), self._scaled(scaling, judged)
         if validation_data is not None:
             try:
                 X_val, y_val = validation_data
             except (TypeError, ValueError):
                 raise ValueError("validation_data must be a pair (X, y)") from None
             check_names(X_val, names, "validation_data's X")
-            X_val = check_X(X_val, self.dtype, X.shape[1], "validation_data's X")
-            judged = self._data(plan, X_val, y_val, name="validation_data's y")
-
-        names_of, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
-        network = Network((X.shape[1], *self._hidden_widths(), plan.n_outputs), names_of, self.dtype, alphas)
-        self._check_init(network)
-        initialize(network, self.init, seed)
-        optimizer = get_optimizer(self.optimizer)
-        whole = self.batch_size == "full" or optimizer.full_batch
-        batch = data.X.count if whole else min(int(self.batch_size), data.X.count)
-        schedule = self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(
-            initial=self.learning_rate)
-        training = Training(Backprop(network, plan.loss, batch, plan.loss_alpha, self.l1, self.l2), optimizer.name,
-                            optimizer.settings(schedule.initial), seed, self._timing, self.clip_norm or 0,
-                            self.max_norm or 0, plan.task == "multilabel")
-        self._train(training, schedule, data, judged, _Fitted(network, plan, X.shape[1], names))
+            X_val = check_X(X_val, self.dtype, raw.shape[1], "validation_data's X", scaling)
+            judged = make_data(plan, X_val, y_val, None, self.dtype, name="validation_data's y")
+        fitted = before or self._initial(plan, raw.shape[1], names, scaling, seed, data)
+        callbacks = check_callbacks(self.callbacks)
+        for callback in callbacks:
+            callback.before_fit(self)
+        self._train(fitted, data, judged, int(self.epochs), callbacks)
+        for callback in callbacks:
+            callback.after_fit(self)
         return self
 
-    def _check_init(self, network):
-        if isinstance(self.init, str):
-            return
-        shapes = [(n_out, n_in) for n_in, n_out in zip(network.widths, network.widths[1:])]
-        try:
-            given = [tuple(np.shape(part) for part in pair) for pair in self.init]
-        except (TypeError, ValueError):
-            raise TypeError(f"init must be 'auto' or a list of (W, b), got {self.init!r}") from None
-        if given != [(shape, shape[:1]) for shape in shapes]:
-            wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
-            raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
-        for layer, (W, b) in enumerate(self.init):
-            check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
-            check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
+    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
+        """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
-    def _split(self, seed, data, judged):
-        """The training rows of `data`, and of `judged` those set apart for validation: the same share of each class."""
+        The optimizer goes on with its moments, the schedule and the shuffling with their counts. Early stopping, callbacks
+        and `epochs` do not apply; `scale_inputs` learns from the first call's rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array-like, optional
+            All class labels that will ever come; default those of the first call.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        before = self._fitted
+        names = feature_names(X)
+        plan, labels = self._plan(X, y, before, classes)
+        raw = self._inputs(X, before)
+        seed = self._seed() if before is None else before.seed
+        data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
+        scaling = before.scaling if before else None
+        if self.scale_inputs is not None and before is None:
+            scaling = learn_scaling(self.scale_inputs, raw)
+        data = self._scaled(scaling, data)
+        fitted = before or self._initial(plan, raw.shape[1], names, scaling, seed, data)
+        self._train(fitted, data, None, 1, ())
+        return self
+
+    def _plan(self, X, y, before, classes=None):
+        """What the outputs mean, and y's class indices where they were needed; that of the fit before, if it goes on."""
+        hidden = len(self._hidden_widths())
+        if before is None:
+            if classes is not None:
+                classes = encode_labels(classes, name="classes")[0]
+            return make_plan(y, self.task, self.loss, self.output, hidden, float(self.label_smoothing), classes)
+        plan = before.plan
+        if classes is not None and plan.classes is not None:
+            unknown = np.setdiff1d(as_labels(classes, "classes"), plan.classes)
+            if len(unknown):
+                raise ValueError(f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted with "
+                                 f"{', '.join(map(repr, plan.classes.tolist()))}")
+        check_names(X, before.feature_names)
+        task = "regression" if plan.task == "regression" else "classification"
+        if self.task not in ("auto", task):
+            raise ValueError(f"training goes on with a model for {task}, but task is now {self.task!r}")
+        now, labels = make_plan(y, task, self.loss, self.output, hidden, float(self.label_smoothing), plan.classes)
+        widths = (before.n_features, *self._hidden_widths(), now.n_outputs)
+        activations, alphas = zip(*self._hidden_activations(), (now.output, now.output_alpha))
+        network = Network(widths, activations, self.dtype, alphas)
+        for what, old, new in (
+                ("layers of widths", before.network.widths, network.widths),
+                ("activations", before.network.activations, network.activations),
+                ("numbers of the activations", before.network.alphas, network.alphas),
+                ("dtype", before.network.dtype, network.dtype),
+                ("loss", plan.loss, now.loss), ("number of the loss", plan.loss_alpha, now.loss_alpha)):
+            if old != new:
+                raise ValueError(f"training goes on with the {what} of the fitted model, {old}, but parameters and y now "
+                                 f"ask for {new}; set them back, or fit anew with warm_start=False")
+        return plan, labels
+
+    def _inputs(self, X, before):
+        """X as numbers: in the model's dtype, or, where scaling comes first, as precise as it was given."""
+        scaled = self.scale_inputs is not None if before is None else before.scaling is not None
+        single = scaled and getattr(X, "dtype", None) == np.float32
+        dtype = self.dtype if not scaled else np.float32 if single else np.float64
+        return check_X(X, dtype, before.n_features if before else None)
+
+    def _scaled(self, scaling, data):
+        if scaling is None or data is None:
+            return data
+        return replace(data, X=Rows(scaling.apply(data.X.array, self.dtype)))
+
+    def _set_apart(self, seed, data):
+        """Which rows serve for validation: the same share of each class."""
         rows = data.X.count
         order = permutation(seed, 0, rows, split=True)
         groups = np.zeros(rows, np.intp) if data.labels is None else data.labels.array[order, 0]
@@ -451,73 +340,60 @@ class MLP:
         if not apart.any() or apart.all():
             raise ValueError(f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
                              f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction")
-        return data.take(~apart), judged.take(apart)
+        return apart
 
-    def _train(self, training, schedule, data, judged, fitted):
-        """Run the epochs and publish what stands after the last good one."""
-        network = training.backprop.network
-        regression = fitted.plan.task == "regression"
-        metric_of = _r2 if regression else lambda share, _: share
-        spread, judged_spread = (part.spread() if regression and part else None for part in (data, judged))
-        names = ["loss", "metric"] + (["val_loss", "val_metric"] if judged else []) + ["learning_rate", "seconds"]
-        entries = []
-        # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike
-        # between any two others.
-        kept, spare = (network.copy(), 0), network.copy()
-        losses, best, lowest, waited = [], None, np.inf, 0
-        diverged = False
-        initial = training_rate = training.learning_rate
-        per_epoch = -(-data.X.count // training.backprop.capacity)
+    def _initial(self, plan, n_features, names, scaling, seed, data):
+        """The model before its first step."""
+        activations, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
+        network = Network((n_features, *self._hidden_widths(), plan.n_outputs), activations, self.dtype, alphas)
+        self._check_init(network)
+        initialize(network, self.init, seed)
+        return Fitted(network, plan, n_features, names, scaling, seed, baseline_of(plan, data))
+
+    def _check_init(self, network):
+        if isinstance(self.init, (str, Initializer)):
+            return
+        shapes = [(n_out, n_in) for n_in, n_out in zip(network.widths, network.widths[1:])]
         try:
-            for epoch in range(int(self.epochs)):
-                start = time.perf_counter()
-                rates = schedule.rates(initial, np.arange(training.steps, training.steps + per_epoch), epoch, per_epoch,
-                                       int(self.epochs))
-                loss, metric = training.epoch(data.X, data.y, data.labels, bool(self.shuffle), weights=data.weights,
-                                              rates=rates)
-                diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
-                if diverged:
-                    warnings.warn(f"training diverged in epoch {epoch + 1} at learning rate "
-                                  f"{training.learning_rate:g} (loss {loss}); the weights after epoch {epoch}, the "
-                                  "last finite ones, are kept; a lower learning rate, features of similar scale or "
-                                  "clip_norm may help", DivergenceWarning, stacklevel=3)
-                    break
-                entry = {"loss": loss, "metric": metric_of(metric, spread)}
-                if judged:
-                    val_loss, val_metric = training.evaluate(judged.X, judged.y, judged.labels)
-                    entry |= {"val_loss": val_loss, "val_metric": metric_of(val_metric, judged_spread)}
-                entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
-                entries.append(entry)
-                spare.parameters[:] = network.parameters
-                kept, spare = (spare, epoch + 1), kept[0]
-                if self.verbose:
-                    self._report(epoch, entry, fitted.plan)
-                losses.append(entry["val_loss" if judged else "loss"])
-                initial = schedule.after(losses, training_rate)
-                if self.early_stopping:
-                    if losses[-1] < lowest - self.min_delta:
-                        best, lowest, waited = kept[0].copy(), losses[-1], 0
-                    else:
-                        waited += 1
-                    if waited >= self.patience:
-                        break
+            given = [tuple(np.shape(part) for part in pair) for pair in self.init]
+        except (TypeError, ValueError):
+            raise TypeError(f"init must be a name, an Initializer or a list of (W, b), got {self.init!r}") from None
+        if given != [(shape, shape[:1]) for shape in shapes]:
+            wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
+            raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+        for layer, (W, b) in enumerate(self.init):
+            check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
+            check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
+
+    def _train(self, fitted, data, judged, epochs, callbacks):
+        """Epochs on a copy of the network; what stands after each good one replaces the model."""
+        network = fitted.network.copy()
+        optimizer = get_optimizer(self.optimizer)
+        whole = self.batch_size == "full" or optimizer.full_batch
+        capacity = data.X.count if whole else min(int(self.batch_size), data.X.count)
+        schedule = self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(
+            initial=self.learning_rate)
+        training = make_training(self.backend, network, fitted.plan, capacity, optimizer.name,
+                                 optimizer.settings(schedule.initial), fitted.seed, self.l1, self.l2,
+                                 self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, self._timing)
+        if fitted.state is not None:
+            if (fitted.state["optimizer"], fitted.state["backend"]) == (optimizer.name, self.backend):
+                training.restore(fitted.state)
+            else:  # another optimizer starts anew, with the same weights
+                training.restore({**training.state(), "epochs": fitted.state["epochs"]})
+
+        def publish(model):
+            self._fitted = model
+
+        def watch(epoch, entry):
+            return any([callback.after_epoch(self, epoch, dict(entry)) for callback in callbacks])
+
+        try:
+            train(training, network, schedule, data, judged, fitted, capacity, epochs, self, publish,
+                  watch if callbacks else None)
         finally:
             if self._timing:
                 self._phase_seconds = training.seconds
-            network, epochs = kept
-            if best is not None and self.restore_best:
-                network = best
-            # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
-            if epochs or diverged:
-                history = {name: [entry[name] for entry in entries[:epochs]] for name in names}
-                self._fitted = replace(fitted, network=network, history=history)
-
-    def _report(self, epoch, entry, plan):
-        metric = "R2" if plan.task == "regression" else "accuracy"
-        words = {"loss": "loss", "metric": metric, "val_loss": "val_loss", "val_metric": f"val_{metric}"}
-        values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
-        number = f"{epoch + 1:{len(str(self.epochs))}d}/{self.epochs}"
-        print(f"epoch {number}  {values}  {entry['seconds'] * 1e3:.1f} ms", flush=True)
 
     # Predicting
 
@@ -540,10 +416,19 @@ class MLP:
         """
         return self._forward(self._model(), X)
 
+    def _forward(self, model, X):
+        X = self._checked(model, X)
+        if self.backend == "python":
+            from cnn_core import reference
+
+            return reference.predict(model.network, X)
+        return model.network.forward(X)
+
     @staticmethod
-    def _forward(model, X):
+    def _checked(model, X):
+        """Rows for a fitted model: checked, scaled, in its dtype."""
         check_names(X, model.feature_names)
-        return model.network.forward(check_X(X, model.network.dtype, model.n_features))
+        return check_X(X, model.network.dtype, model.n_features, scaling=model.scaling)
 
     def predict(self, X):
         """Predicted classes or numbers.
@@ -615,25 +500,46 @@ class MLP:
         check_rows(np.empty(np.shape(X)[0]), labels if targets is None else targets)
         if plan.task == "regression":
             residual = ((targets - self._forward(model, X)) ** 2).sum(axis=0)
-            return _r2(residual, ((targets - targets.mean(axis=0)) ** 2).sum(axis=0))
+            return r2(residual, ((targets - targets.mean(axis=0)) ** 2).sum(axis=0))
         predicted = self.predict(X)
         if plan.task == "multilabel":
             return float(np.mean((predicted == (targets > plan.threshold)).all(axis=1)))
         return float(np.mean(predicted == plan.classes[labels]))
 
+    def evaluate(self, X, y):
+        """Loss and metric on some rows, and what they suggest beside the training loss.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        dict
+            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, a sentence about over- or underfitting that
+            takes these rows for ones that were not trained on.
+        """
+        from cnn_core.diagnosis import diagnose
+
+        model, data = self._rows(X, y)
+        plan = model.plan
+        run = make_training(self.backend, model.network, plan, min(data.X.count, 480))
+        loss, measured = run.evaluate(data.X, data.y, data.labels)
+        regression = plan.task == "regression"
+        return {"loss": loss,
+                "r2" if regression else "accuracy": metric_of(plan, measured, data.spread() if regression else None),
+                "diagnosis": diagnose(model.history, model.baseline, model.best_kept, loss)}
+
     # The open box
 
     def _rows(self, X, y):
-        """(fitted model, X, y as its loss takes it)."""
+        """(fitted model, its rows)."""
         model = self._model()
-        check_names(X, model.feature_names)
-        X = check_X(X, model.network.dtype, model.n_features)
-        targets, labels = make_targets(model.plan, y, None, model.network.dtype)
-        check_rows(X, labels if targets is None else targets)
-        return model, X, labels if targets is None else targets
+        return model, make_data(model.plan, self._checked(model, X), y, None, model.network.dtype)
 
     def loss_and_gradient(self, X, y, *, parameters=None):
-        """The cost of some rows and its gradient, with the penalties l1 and l2.
+        """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
 
         Parameters
         ----------
@@ -648,13 +554,12 @@ class MLP:
         gradient : ndarray, shape (n_parameters,)
             In the order of `parameters_`.
         """
-        model, X, y = self._rows(X, y)
-        network = model.network
+        model, data = self._rows(X, y)
+        run = make_training(self.backend, model.network.copy(), model.plan, data.X.count, l1=self.l1, l2=self.l2)
         if parameters is not None:
-            network = network.copy()
-            network.set_flat(parameters)
-        backprop = Backprop(network, model.plan.loss, len(X), model.plan.loss_alpha, self.l1, self.l2)
-        return backprop.loss_and_gradient(X, y)
+            run.set_flat(parameters)
+        loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
+        return loss, run.flat_gradient()
 
     def check_gradient(self, X, y, *, h=1e-6):
         """Compare backpropagation with central differences, in float64, one parameter after the other.
@@ -675,9 +580,8 @@ class MLP:
         """
         from cnn_core import inspection  # not needed by those who train and predict
 
-        model, X, y = self._rows(X, y)
-        plan = model.plan
-        return inspection.check_gradient(model.network, plan.loss, plan.loss_alpha, self.l1, self.l2, X, y, h)
+        model, data = self._rows(X, y)
+        return inspection.check_gradient(model, data, self.l1, self.l2, h, self.backend)
 
     def trace(self, X, y):
         """Everything that one forward and one backward pass compute.
@@ -695,14 +599,14 @@ class MLP:
         """
         from cnn_core import inspection
 
-        model, X, y = self._rows(X, y)
-        return inspection.trace(model.network, model.plan.loss, model.plan.loss_alpha, X, y)
+        model, data = self._rows(X, y)
+        return inspection.trace(model, data, self.backend)
 
     def summary(self):
-        """Print layers, shapes, parameters and memory of the fitted network."""
+        """Print layers, shapes, parameters and memory of the fitted network, and what its learning curves suggest."""
         from cnn_core import inspection
 
-        print(inspection.summary(self._model().network))
+        print(inspection.summary(self._model(), self._dropout_rates()))
 
     def _with_parameters(self, set_on):
         """Publish a copy of the fitted network on which `set_on` has changed parameters."""
@@ -764,6 +668,20 @@ class MLP:
         return classes.copy()
 
     @property
+    def input_shift_(self):
+        return self._scaling().shift.copy()
+
+    @property
+    def input_factor_(self):
+        return self._scaling().factor.copy()
+
+    def _scaling(self):
+        scaling = self._model().scaling
+        if scaling is None:
+            raise AttributeError("the model was fitted without scale_inputs")
+        return scaling
+
+    @property
     def n_features_in_(self):
         return self._model().n_features
 
@@ -781,11 +699,4 @@ class MLP:
     @property
     def best_epoch_(self):
         history = self._model().history
-        return int(np.argmin(history.get("val_loss", history["loss"]))) + 1
-
-
-def _r2(residual, spread):
-    """R^2 of each output, averaged. An output that does not vary counts 1 where it is met exactly, else 0."""
-    constant = spread == 0
-    scores = np.where(constant, np.where(residual == 0, 1.0, 0.0), 1 - residual / np.where(constant, 1, spread))
-    return float(scores.mean())
+        return int(np.nanargmin(history.get("val_loss", history["loss"]))) + 1

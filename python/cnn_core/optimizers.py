@@ -1,6 +1,6 @@
 """Optimizers: what they are called and which settings they have. The arithmetic is kernels/optimizers.inc.h."""
 
-from cnn_core._checks import check_number
+from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
 from cnn_core._settings import Settings
 from cnn_core._training import optimizer_settings
@@ -273,6 +273,48 @@ class Rprop(Optimizer):
         _check(self, "step_max", self.step_min, None)
 
 
+class LBFGS(Optimizer):
+    """Limited-memory BFGS: Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal &
+    Wright 2006, "Numerical optimization", algorithms 7.4, 3.5 and 3.6; full batch.
+
+    ::
+
+        w <- w - t H g
+
+    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient; t fulfils the strong Wolfe
+    conditions with c1 = 1e-4 and c2 = 0.9. An epoch is one such step, for which cost and gradient are computed a few
+    times. Training ends before `epochs` when there is no step left to make. What PyTorch's LBFGS with
+    ``line_search_fn='strong_wolfe'`` computes, step for step.
+
+    Parameters
+    ----------
+    learning_rate : float, default 1
+        The first trial for t, above 0; in the very first step it is divided by the sum of the gradient's sizes if that is
+        above 1.
+    memory : int, default 10
+    tolerance : float, default 1e-7
+        Training ends when no entry of the gradient is larger, at least 0.
+    max_evaluations : int, default 25
+        Of cost and gradient in one line search.
+    """
+
+    full_batch = True
+
+    def __init__(self, learning_rate=1.0, memory=10, tolerance=1e-7, max_evaluations=25):
+        self._set(learning_rate=learning_rate, memory=memory, tolerance=tolerance, max_evaluations=max_evaluations)
+
+    def _validate(self):
+        super()._validate()
+        _check(self, "tolerance", 0)
+        for name in ("memory", "max_evaluations"):
+            if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise ValueError(f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}")
+
+    def settings(self, learning_rate=None):
+        values = {name: float(value) for name, value in vars(self).items()}
+        return values if learning_rate is None else values | {"learning_rate": float(learning_rate)}
+
+
 def _check_flag(optimizer, name):
     if not isinstance(getattr(optimizer, name), bool):
         raise TypeError(f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}")
@@ -284,11 +326,11 @@ def _check_moments(optimizer):
     _check(optimizer, "epsilon", 0, None, above=True)
 
 
-def _check(optimizer, name, low, high, above=False):
+def _check(optimizer, name, low, high=None, above=False):
     check_number(f"{type(optimizer).__name__}: {name}", getattr(optimizer, name), low, high, above)
 
 
-OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop)}
+OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)}
 
 
 def get_optimizer(optimizer):

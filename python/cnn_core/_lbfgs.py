@@ -1,0 +1,261 @@
+"""L-BFGS: limited-memory BFGS on the whole training set, with a line search for the strong Wolfe conditions.
+
+Only numbers and whole vectors appear here. What a vector is, and how a cost and a gradient are computed, is the business
+of the run it drives: arrays and the native core, or lists and the twin.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_core._linalg import add_scaled, dot
+
+SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal & Wright 2006, section 3.1
+SMALLEST_CHANGE = 1e-9  # of a parameter, or of the cost along the direction, below which the search gives up
+
+
+class ArrayVectors:
+    """Vectors are arrays laid out as the native parameters."""
+
+    copy, dot, add_scaled = staticmethod(np.copy), staticmethod(dot), staticmethod(add_scaled)
+
+    @staticmethod
+    def scale(factor, x):
+        x *= factor
+
+    @staticmethod
+    def assign(x, y):
+        """y takes the values of x."""
+        y[:] = x
+
+    @staticmethod
+    def largest(x):
+        return float(np.abs(x).max())
+
+    @staticmethod
+    def sum_of_sizes(x):
+        return math.fsum(np.abs(x).tolist())
+
+
+class Point(NamedTuple):
+    """A point on the line w + t d."""
+
+    t: float
+    cost: float
+    slope: float  #: d cost / d t
+    gradient: Any
+    metric: Any
+
+
+def cubic_minimum(a, b, low, high):
+    """Where the cubic through two points with their slopes is least, within [low, high]: Nocedal & Wright 2006, eq. 3.59;
+    the middle of the interval where there is no such place."""
+    if b.t < a.t:
+        a, b = b, a
+    steepness = a.slope + b.slope - 3 * (a.cost - b.cost) / (a.t - b.t)
+    square = steepness * steepness - a.slope * b.slope
+    if not 0 <= square < math.inf:
+        return (low + high) / 2
+    root = math.sqrt(square)
+    below = b.slope - a.slope + 2 * root
+    if below == 0:
+        return (low + high) / 2
+    t = b.t - (b.t - a.t) * ((b.slope + root - steepness) / below)
+    return min(max(t, low), high)
+
+
+def line_search(at, start, t, scale, most):
+    """A step that fulfils the strong Wolfe conditions: Nocedal & Wright 2006, algorithms 3.5 and 3.6.
+
+    Bounds of the extrapolation (1.01 to 10 times) and the rule against trial points at an end of the bracket are those of
+    minFunc (Schmidt 2005), which PyTorch uses as well.
+
+    Parameters
+    ----------
+    at : callable
+        The Point at a t.
+    start : Point
+        That at t = 0; its slope is negative.
+    t : float
+        The first trial.
+    scale : float
+        Largest entry of the direction.
+    most : int
+        Evaluations after the first.
+
+    Returns
+    -------
+    Point
+        `start` where nothing lower was found.
+    """
+
+    def too_high(point):
+        return not point.cost <= start.cost + SUFFICIENT_DECREASE * point.t * start.slope
+
+    def flat_enough(point):
+        return abs(point.slope) <= -CURVATURE * start.slope
+
+    before, point, used = start, at(t), 0
+    while True:
+        if too_high(point) or (used > 1 and point.cost >= before.cost):
+            break
+        if flat_enough(point):
+            return point
+        if point.slope >= 0:
+            break
+        if used == most:
+            before = start
+            break
+        t = cubic_minimum(before, point, point.t + 0.01 * (point.t - before.t), 10 * point.t)
+        before, point = point, at(t)
+        used += 1
+
+    low, high = (before, point) if before.cost <= point.cost else (point, before)
+    if math.isnan(low.cost):
+        low, high = before, point
+    stuck = False
+    while used < most and abs(high.t - low.t) * scale >= SMALLEST_CHANGE:
+        left, right = min(low.t, high.t), max(low.t, high.t)
+        t = cubic_minimum(low, high, left, right)
+        margin = 0.1 * (right - left)
+        near_an_end = min(right - t, t - left) < margin
+        if near_an_end and (stuck or t >= right or t <= left):
+            t = right - margin if abs(t - right) < abs(t - left) else left + margin
+            near_an_end = False
+        stuck = near_an_end
+        point = at(t)
+        used += 1
+        if too_high(point) or point.cost >= low.cost:
+            high = point
+        else:
+            if flat_enough(point):
+                return point
+            if point.slope * (high.t - low.t) >= 0:
+                high = low
+            low = point
+    return low
+
+
+class LBFGSTraining:
+    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_training.Training` does.
+
+    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal & Wright 2006, algorithm
+    7.4 for the direction, eq. 7.20 for its scale.
+
+    Parameters
+    ----------
+    run : Training
+        Computes costs and gradients; its parameters are what is trained.
+    vectors : ArrayVectors or the like
+    settings : dict of str to float
+        learning_rate (the first trial of each line search), memory (pairs that are kept), tolerance (of the gradient's
+        largest entry), max_evaluations.
+    """
+
+    def __init__(self, run, vectors, settings):
+        self.run, self.vectors = run, vectors
+        self.learning_rate = settings["learning_rate"]
+        self.memory, self.most = int(settings["memory"]), int(settings["max_evaluations"])
+        self.tolerance = settings["tolerance"]
+        self.pairs = []  # (s, y, 1 / s y), the oldest first: steps and the changes of the gradient
+        self.steps = self.epochs = 0
+        self.converged = False
+        self._rows = self._here = None
+
+    @property
+    def seconds(self):
+        return self.run.seconds
+
+    def state(self):
+        copy = self.vectors.copy
+        return {"optimizer": "lbfgs", "epochs": self.epochs, "steps": self.steps,
+                "pairs": [(copy(s), copy(y), rho) for s, y, rho in self.pairs]}
+
+    def restore(self, state):
+        copy = self.vectors.copy
+        self.epochs, self.steps = state["epochs"], state["steps"]
+        self.pairs = [(copy(s), copy(y), rho) for s, y, rho in state["pairs"]]
+
+    def evaluate(self, X, y, labels):
+        return self.run.evaluate(X, y, labels)
+
+    def epoch(self, X, y, labels, shuffled=True, weights=None, rates=None):
+        """One step; `converged` says afterwards that there is none left to make.
+
+        Returns
+        -------
+        loss, metric
+            Before the step, as `Training.epoch` gives them.
+        """
+        if rates is not None:
+            self.learning_rate = float(rates[0])
+        rows = (X, y, labels, weights)
+        if self._rows is None or any(a is not b for a, b in zip(rows, self._rows)):
+            self._rows, self._here = rows, self._point(rows, 0.0, None)
+        here = self._here
+        self.epochs += 1
+        if math.isfinite(here.cost):
+            self.converged = self.vectors.largest(here.gradient) <= self.tolerance or not (
+                self._step(rows, here) or self._without_memory(rows, here))
+        return here.cost, here.metric
+
+    def _point(self, rows, t, direction):
+        loss, metric = self.run.cost_and_gradient(*rows)
+        gradient = self.vectors.copy(self.run.gradient)
+        slope = 0.0 if direction is None else self.vectors.dot(gradient, direction)
+        return Point(t, loss, slope, gradient, metric)
+
+    def _without_memory(self, rows, here):
+        """Try once more, straight downhill: after rounding has spoilt the memory that still may help."""
+        if not self.pairs:
+            return False
+        self.pairs = []
+        return self._step(rows, here)
+
+    def _step(self, rows, here):
+        """Move the parameters; False where no lower cost was found."""
+        v, parameters = self.vectors, self.run.parameters
+        direction = self._direction(here.gradient)
+        start = here._replace(t=0.0, slope=v.dot(here.gradient, direction))
+        if not start.slope < -SMALLEST_CHANGE:
+            return False
+        origin = v.copy(parameters)
+
+        def at(t):
+            v.assign(origin, parameters)
+            v.add_scaled(t, direction, parameters)
+            return self._point(rows, t, direction)
+
+        first = 1.0 if self.pairs else min(1.0, 1 / v.sum_of_sizes(here.gradient))
+        found = line_search(at, start, first * self.learning_rate, v.largest(direction), self.most)
+        v.assign(origin, parameters)
+        if not found.cost < here.cost:
+            return False
+        v.add_scaled(found.t, direction, parameters)
+        self.steps += 1
+        self._here = found
+        v.scale(found.t, direction)
+        change = v.copy(found.gradient)
+        v.add_scaled(-1.0, here.gradient, change)
+        curvature = v.dot(change, direction)
+        if curvature > 1e-10:
+            self.pairs = [*self.pairs, (direction, change, 1 / curvature)][-self.memory :]
+        return True
+
+    def _direction(self, gradient):
+        """-H g by the two loops of algorithm 7.4."""
+        v = self.vectors
+        q = v.copy(gradient)
+        v.scale(-1.0, q)
+        if not self.pairs:
+            return q
+        alphas = []
+        for s, y, rho in reversed(self.pairs):
+            alphas.append(rho * v.dot(s, q))
+            v.add_scaled(-alphas[-1], y, q)
+        _, y, rho = self.pairs[-1]
+        v.scale(1 / (rho * v.dot(y, y)), q)
+        for (s, y, rho), alpha in zip(self.pairs, reversed(alphas)):
+            v.add_scaled(alpha - rho * v.dot(y, q), s, q)
+        return q

@@ -1,0 +1,203 @@
+"""A training run: what it trains on, what it leaves behind, and the epochs between."""
+
+import time
+import warnings
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from cnn_core._backprop import Backprop, Network
+from cnn_core._plan import Plan, make_targets, make_weights
+from cnn_core._scaling import Scaling
+from cnn_core._training import Rows, Training
+from cnn_core._validation import check_rows
+from cnn_core.exceptions import DivergenceWarning
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """Rows to train or to judge on, checked and in the model's dtype."""
+
+    X: Rows
+    y: Rows | None  # None for a sparse loss
+    labels: Rows | None  # None for regression and multilabel
+    weights: Rows | None = None
+
+    def take(self, chosen):
+        """Some of the rows, copied."""
+        return Data(*(None if part is None else Rows(part.array[chosen])
+                      for part in (self.X, self.y, self.labels, self.weights)))
+
+    def spread(self):
+        """Sum of (y - mean y)^2 of each output, for R^2."""
+        y = self.y.array
+        return ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
+
+
+def make_data(plan, X, y, labels, dtype, sample_weight=None, class_weight=None, smoothing=0.0, name="y"):
+    """Targets and weights in the form that training wants, beside X."""
+    targets, labels = make_targets(plan, y, labels, dtype, smoothing, name)
+    check_rows(X, labels if targets is None else targets, name, name.replace("y", "X"))
+    weights = make_weights(plan, labels, len(X), sample_weight, class_weight, dtype)
+    return Data(Rows(X), None if targets is None else Rows(targets),
+                None if labels is None else Rows(labels[:, None]), None if weights is None else Rows(weights))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted:
+    """All that a fit leaves behind. Never changed: the next fit puts another one in its place, so that a prediction that
+    runs meanwhile sees the old model or the new one, nothing between."""
+
+    network: Network
+    plan: Plan
+    n_features: int
+    feature_names: np.ndarray | None
+    scaling: Scaling | None
+    seed: int
+    baseline: float  # the metric of the best constant prediction
+    history: dict = field(default_factory=dict)
+    state: dict | None = None  # of the run, for those that go on
+    best_kept: bool = False  # whether the network is that of the epoch with the lowest validation loss
+
+
+def make_training(backend, network, plan, capacity, optimizer=None, settings=None, seed=0, l1=0.0, l2=0.0, dropout=None,
+                  clip_norm=0.0, max_norm=0.0, timing=False):
+    """The native run or its twin; without an optimizer it computes costs and gradients only."""
+    name = None if optimizer == "lbfgs" else optimizer
+    numbers = {} if name is None else settings
+    multilabel = plan.task == "multilabel"
+    if backend == "python":
+        from cnn_core import reference  # not needed by those who train on the native core
+
+        run = reference.Training(network, plan.loss, capacity, plan.loss_alpha, l1, l2, dropout, name, numbers, seed,
+                                 clip_norm, max_norm, multilabel)
+    else:
+        backprop = Backprop(network, plan.loss, capacity, plan.loss_alpha, l1, l2, dropout)
+        run = Training(backprop, name, numbers, seed, timing, clip_norm, max_norm, multilabel)
+    if optimizer == "lbfgs":
+        from cnn_core._lbfgs import ArrayVectors, LBFGSTraining
+
+        run = LBFGSTraining(run, reference.ListVectors if backend == "python" else ArrayVectors, settings)
+    return run
+
+
+def metric_of(plan, measured, spread):
+    """The metric as users see it: the share of rows that are right, or R^2."""
+    return r2(measured, spread) if plan.task == "regression" else measured
+
+
+def r2(residual, spread):
+    """R^2 of each output, averaged. An output that does not vary counts 1 where it is met exactly, else 0."""
+    constant = spread == 0
+    scores = np.where(constant, np.where(residual == 0, 1.0, 0.0), 1 - residual / np.where(constant, 1, spread))
+    return float(scores.mean())
+
+
+def baseline_of(plan, data):
+    """The metric that the best constant prediction reaches: the share of the largest class, or R^2 = 0."""
+    if plan.task == "regression":
+        return 0.0
+    if data.labels is not None:
+        return float(np.bincount(data.labels.array[:, 0]).max() / data.X.count)
+    rows = data.y.array > plan.threshold
+    return float(np.unique(rows, axis=0, return_counts=True)[1].max() / len(rows))
+
+
+def train(training, network, schedule, data, judged, fitted, capacity, epochs, options, publish, watch):
+    """Run the epochs and publish what stands after the last good one.
+
+    Parameters
+    ----------
+    training : Training, LBFGSTraining or reference.Training
+    network : Network
+        What `training` trains.
+    schedule : Schedule
+    data, judged : Data
+        Rows to train on and to judge on; `judged` may be None.
+    fitted : Fitted
+        Its network is the one to start from, its history that of the epochs before.
+    capacity : int
+        Rows of a mini-batch.
+    epochs : int
+    options : namespace
+        backend, shuffle, early_stopping, patience, min_delta, restore_best, verbose: as MLP has them.
+    publish : callable
+        Takes the Fitted that users are to see.
+    watch : callable or None
+        Called after each epoch with the epoch's number and entries, once the model is published; True ends the training.
+    """
+    plan = fitted.plan
+    spreads = [part.spread() if plan.task == "regression" and part else None for part in (data, judged)]
+    before = len(fitted.history.get("loss", ()))
+    names = ["loss", "metric"] + (["val_loss", "val_metric"] if judged else []) + ["learning_rate", "seconds"]
+    names += [name for name in fitted.history if name not in names]
+    entries = []
+    # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike between any
+    # two others.
+    kept, spare = (fitted.network.copy(), 0), network.copy()
+    best, lowest, waited = None, np.inf, 0
+    losses = list(fitted.history.get("val_loss" if judged else "loss", ()))
+    if before and judged and options.early_stopping:
+        best, lowest = fitted.network, training.evaluate(judged.X, judged.y, judged.labels)[0]
+    diverged = False
+    first, last = training.epochs, training.epochs + epochs
+    initial = training_rate = training.learning_rate
+    per_epoch = -(-data.X.count // capacity)
+
+    def outcome(best_kept=False):
+        network, done = kept
+        history = {name: [*fitted.history.get(name, [np.nan] * before),
+                          *(entry.get(name, np.nan) for entry in entries[:done])] for name in names}
+        state = None if diverged else training.state() | {"backend": options.backend}
+        return replace(fitted, network=best if best_kept else network, history=history,
+                       state=state, best_kept=best_kept)
+
+    try:
+        for epoch in range(first, last):
+            start = time.perf_counter()
+            initial = schedule.after(losses, training_rate)
+            rates = schedule.rates(initial, np.arange(training.steps, training.steps + per_epoch), epoch, per_epoch, last)
+            loss, measured = training.epoch(data.X, data.y, data.labels, bool(options.shuffle), weights=data.weights,
+                                            rates=rates)
+            diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
+            if diverged:
+                warnings.warn(f"training diverged in epoch {before + len(entries) + 1} at learning rate "
+                              f"{training.learning_rate:g} (loss {loss}); the weights after epoch "
+                              f"{before + len(entries)}, the last finite ones, are kept; a lower learning rate, features "
+                              "of similar scale or clip_norm may help", DivergenceWarning, stacklevel=4)
+                break
+            entry = {"loss": loss, "metric": metric_of(plan, measured, spreads[0])}
+            if judged:
+                val_loss, measured = training.evaluate(judged.X, judged.y, judged.labels)
+                entry |= {"val_loss": val_loss, "val_metric": metric_of(plan, measured, spreads[1])}
+            entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
+            entries.append(entry)
+            spare.parameters[:] = network.parameters
+            kept, spare = (spare, len(entries)), kept[0]
+            if options.verbose:
+                report(before + len(entries), before + epochs, entry, plan)
+            losses.append(entry["val_loss" if judged else "loss"])
+            if options.early_stopping:
+                if losses[-1] < lowest - options.min_delta:
+                    best, lowest, waited = kept[0].copy(), losses[-1], 0
+                else:
+                    waited += 1
+            if watch is not None:
+                spare = network.copy()  # what is published is never written again
+                publish(outcome())
+                if watch(before + len(entries), entry):
+                    break
+            if (options.early_stopping and waited >= options.patience) or getattr(training, "converged", False):
+                break
+    finally:
+        # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
+        if kept[1] or diverged:
+            publish(outcome(best_kept=best is not None and options.restore_best))
+
+
+def report(epoch, epochs, entry, plan):
+    """A line about an epoch."""
+    metric = "R2" if plan.task == "regression" else "accuracy"
+    words = {"loss": "loss", "metric": metric, "val_loss": "val_loss", "val_metric": f"val_{metric}"}
+    values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
+    print(f"epoch {epoch:{len(str(epochs))}d}/{epochs}  {values}  {entry['seconds'] * 1e3:.1f} ms", flush=True)

@@ -1,0 +1,72 @@
+"""Scaling of the inputs: learned from the training rows, part of the model, the same bits on every machine."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnn_core._linalg import column_sums
+
+_BLOCK = 1 << 20  # elements converted together
+
+
+def _minmax(X):
+    low = X.min(axis=0).astype(np.float64)
+    return low, X.max(axis=0) - low
+
+
+def _standard(X):
+    zero = np.zeros(X.shape[1])
+    mean = column_sums(X, zero, 1) / len(X)
+    return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
+
+
+def _robust(X):
+    low, middle, high = np.percentile(X, [25, 50, 75], axis=0).astype(np.float64)
+    return middle, high - low
+
+
+#: name: function of the training rows that gives each column's shift and spread
+SCALINGS = {"minmax": _minmax, "standard": _standard, "robust": _robust}
+
+
+class Scaling(NamedTuple):
+    """x becomes (x - shift) * factor, in float64, rounded once to the model's dtype."""
+
+    shift: np.ndarray  #: float64, shape (features,)
+    factor: np.ndarray  #: float64, shape (features,)
+
+    def apply(self, X, dtype):
+        """Scaled rows as a C-contiguous array of `dtype`."""
+        out = np.empty(X.shape, dtype)
+        rows = max(1, _BLOCK // X.shape[1])
+        for first in range(0, len(X), rows):
+            block = X[first : first + rows].astype(np.float64)
+            block -= self.shift
+            block *= self.factor
+            out[first : first + rows] = block
+        return out
+
+
+def learn_scaling(kind, X):
+    """The scaling of the columns of X.
+
+    Parameters
+    ----------
+    kind : str
+        One of `SCALINGS`.
+    X : ndarray of float32 or float64, shape (rows, features)
+        C-contiguous and finite.
+
+    Returns
+    -------
+    Scaling
+        A column that does not vary is shifted only.
+    """
+    with np.errstate(over="ignore", divide="ignore"):
+        shift, spread = SCALINGS[kind](X)
+        factor = 1 / np.where(spread > 0, spread, 1.0)
+    too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
+    if too_wide.any():
+        raise ValueError(f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
+                         "little that dividing by it overflows")
+    return Scaling(shift, factor)
