@@ -267,12 +267,17 @@ def test_early_stopping_looks_at_validation_data_where_given():
     assert model.score(X[150:], labels[150:]) == model.history_["val_metric"][model.best_epoch_ - 1]
 
 
-def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
+def spy_on_training(monkeypatch):
+    """A list that takes the (data, judged) of every fit from now on."""
     from cnn_core import mlp
 
-    seen = []
-    split = mlp.MLP._split
-    monkeypatch.setattr(mlp.MLP, "_split", lambda *a: seen.append(split(*a)) or seen[0])
+    seen, train = [], mlp.train
+    monkeypatch.setattr(mlp, "train", lambda *a: seen.append(a[3:5]) or train(*a))
+    return seen
+
+
+def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
+    seen = spy_on_training(monkeypatch)
     labels = np.repeat(["a", "b", "c"], [100, 60, 40])
     MLP(4, early_stopping=True, validation_fraction=0.2, epochs=1, random_state=1).fit(X, labels)
     (train, apart), = seen
@@ -331,22 +336,12 @@ def test_layout_and_type_of_x_do_not_matter(convert):
 
 
 def test_x_of_the_right_type_is_neither_copied_nor_written(monkeypatch):
-    from cnn_core import mlp
-
-    seen = []
-    monkeypatch.setattr(mlp, "Rows", lambda array: seen.append(array) or Rows(array))
-    Rows = mlp_rows()
+    seen = spy_on_training(monkeypatch)
     frozen = X.copy()
     frozen.flags.writeable = False
     quick(epochs=1).fit(frozen, TWO)
-    assert seen[0] is frozen
+    assert seen[0][0].X.array is frozen
     assert np.array_equal(frozen, X)
-
-
-def mlp_rows():
-    from cnn_core._training import Rows
-
-    return Rows
 
 
 # History and validation

@@ -50,7 +50,9 @@ OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
     "nadam": lambda p: torch.optim.NAdam(p, lr=0.01),
     "rprop": lambda p: torch.optim.Rprop(p, lr=0.01),
+    "lbfgs": lambda p: torch.optim.LBFGS(p, max_iter=1, max_eval=26, history_size=10, line_search_fn="strong_wolfe"),
 }
+FULL_BATCH = ("rprop", "lbfgs")
 for optimizer_name, make in OPTIMIZERS.items():
     CASES[optimizer_name] = ((6, 9, 3), "tanh", "class", torch.nn.functional.cross_entropy, make)
 
@@ -58,8 +60,8 @@ for optimizer_name, make in OPTIMIZERS.items():
 def record(name):
     widths, activation, kind, loss, optimizer = CASES[name]
     batch, epochs = (10, 10) if name in OPTIMIZERS else (8, 5)
-    if name == "rprop":
-        batch, epochs = ROWS, 30  # its steps make sense on the whole set alone
+    if name in FULL_BATCH:
+        batch, epochs = ROWS, 30
     rng = np.random.default_rng(sorted(CASES).index(name))
     X = rng.normal(size=(ROWS, widths[0]))
     classes = {"class": widths[-1], "binary": 2, "count": 5}.get(kind)
@@ -77,15 +79,18 @@ def record(name):
     for _ in range(epochs):
         total = 0.0
         for first in range(0, ROWS, batch):
-            a = X[first : first + batch]
-            for i in range(0, len(tensors), 2):
-                z = a @ tensors[i].T + tensors[i + 1]
-                a = ACTIVATIONS[activation](z)
-            cost = loss(z, y[first : first + batch])
-            step.zero_grad()
-            cost.backward()
-            step.step()
-            total += cost.item() * len(X[first : first + batch])
+
+            def cost_and_gradients():
+                a = X[first : first + batch]
+                for i in range(0, len(tensors), 2):
+                    z = a @ tensors[i].T + tensors[i + 1]
+                    a = ACTIVATIONS[activation](z)
+                cost = loss(z, y[first : first + batch])
+                step.zero_grad()
+                cost.backward()
+                return cost
+
+            total += step.step(cost_and_gradients).item() * len(X[first : first + batch])
         losses.append(total / ROWS)
     arrays[f"{name}/loss"] = np.array(losses)
     return arrays | {f"{name}/final/{i}": t.detach().numpy() for i, t in enumerate(tensors)}
