@@ -12,7 +12,7 @@ import numpy as np
 from cnn_core._linalg import add_scaled, dot
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal & Wright 2006, section 3.1
-SMALLEST_CHANGE = 1e-9  # of a parameter, or of the cost along the direction, below which the search gives up
+SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
 
 
 class ArrayVectors:
@@ -218,7 +218,7 @@ class LBFGSTraining:
         v, parameters = self.vectors, self.run.parameters
         direction = self._direction(here.gradient)
         start = here._replace(t=0.0, slope=v.dot(here.gradient, direction))
-        if not start.slope < -SMALLEST_CHANGE:
+        if not start.slope < 0:
             return False
         origin = v.copy(parameters)
 

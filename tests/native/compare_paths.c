@@ -309,6 +309,9 @@ static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbe
     CASE("hits, %td rows of %td", rows, width);
     EACH_SIDE hits[side] = (uint64_t)run.table[side]->hits(rows, width, ld, out.at[side], 0.5, label.at[side]);
     same(hits[0], hits[1], 0);
+    CASE("matches, %td rows of %td", rows, width);
+    EACH_SIDE hits[side] = (uint64_t)run.table[side]->matches(rows, width, ld, out.at[side], 0.5, y.at[side], 0.25);
+    same(hits[0], hits[1], 0);
     CASE("squared_residuals, %td rows of %td", rows, width);
     EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, out.at[side], y.at[side], sums.at[side]);
     check(&sums, 0, 1, width, width, FREE);
@@ -419,6 +422,71 @@ static void compare_optimizers(ptrdiff_t n_panels, int variant, numbers kind)
     }
 }
 
+/* All dropped, all kept, and between, the affine map of alpha dropout too; the second half of the rows by itself. */
+static void compare_dropout(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
+{
+    static const uint32_t thresholds[] = {0, 1, UINT32_C(0x80000000), UINT32_C(0xFFFFFFFF)};
+    array a = new_reals(rows * ld), out = new_reals(rows * ld), slope = new_reals(rows * ld);
+    fill(&a, rows, width, ld, kind);
+    for (size_t t = 0; t < COUNT(thresholds); t++) {
+        const dropout d = {.key = random_bits(), .purpose = (uint32_t)random_bits(), .step = (uint32_t)random_bits(),
+                           .threshold = thresholds[t], .factor = 1.25, .shift = t % 2 ? 0.3 : 0, .gone = t % 2 ? -0.7 : 0};
+        const ptrdiff_t half = rows / 2;
+        CASE("drop below %08lX, %td rows of %td", (unsigned long)thresholds[t], rows, width);
+        run.table[0]->drop(5, rows, width, ld, &d, a.at[0], out.at[0], slope.at[0]);
+        run.table[1]->drop(5, half, width, ld, &d, a.at[1], out.at[1], slope.at[1]);
+        const ptrdiff_t skip = half * ld * a.itemsize;
+        run.table[1]->drop(5 + half, rows - half, width, ld, &d, (char *)a.at[1] + skip, (char *)out.at[1] + skip,
+                           (char *)slope.at[1] + skip);
+        check(&out, 0, rows, width, ld, FREE);
+        check(&slope, 0, rows, width, ld, FREE);
+        CASE("drop without slope, %td rows of %td", rows, width);
+        EACH_SIDE run.table[side]->drop(5, rows, width, ld, &d, a.at[side], out.at[side], 0);
+        check(&out, 0, rows, width, ld, FREE);
+    }
+    free_array(&a), free_array(&out), free_array(&slope);
+}
+
+static void same_numbers(double want, double got)
+{
+    uint64_t bits[2] = {0};
+    if (want == want) memcpy(&bits[0], &want, 8);
+    if (got == got) memcpy(&bits[1], &got, 8);
+    same(bits[0], bits[1], 0);
+}
+
+static void compare_vectors(ptrdiff_t n_panels, numbers kind)
+{
+    const ptrdiff_t n = n_panels * run.lanes;
+    array x = new_reals(n), y = new_reals(n);
+    double sum[2];
+    fill(&x, 1, n, n, kind);
+    fill(&y, 1, n, n, kind);
+    CASE("dot of %td numbers", n);
+    EACH_SIDE sum[side] = run.table[side]->dot(n, x.at[side], y.at[side]);
+    same_numbers(sum[0], sum[1]);
+    CASE("penalize %td weights", n);
+    EACH_SIDE sum[side] = run.table[side]->penalize(n, 0.1, 0.3, x.at[side], y.at[side]);
+    same_numbers(sum[0], sum[1]);
+    check(&y, 0, 1, n, n, FREE);
+    CASE("add_scaled, %td numbers", n);
+    EACH_SIDE run.table[side]->add_scaled(n, -0.3, x.at[side], y.at[side]);
+    check(&y, 0, 1, n, n, FREE);
+    CASE("multiply %td numbers", n);
+    EACH_SIDE run.table[side]->multiply(n, x.at[side], y.at[side]);
+    check(&y, 0, 1, n, n, FREE);
+    CASE("scale %td numbers", n);
+    EACH_SIDE run.table[side]->scale(n, 0.7, y.at[side]);
+    check(&y, 0, 1, n, n, FREE);
+    for (ptrdiff_t n_in = 1; n_in <= n_panels; n_in *= 3) {
+        if (n_panels % n_in) continue;
+        CASE("limit_rows, %td inputs, %td panels", n_in, n_panels / n_in);
+        EACH_SIDE run.table[side]->limit_rows(n_in, n_panels / n_in, 1.5, x.at[side]);
+        check(&x, 0, 1, n, n, FREE);
+    }
+    free_array(&x), free_array(&y);
+}
+
 static void compare_functions(ptrdiff_t n_panels, numbers kind)
 {
     const ptrdiff_t n = n_panels * run.lanes;
@@ -464,9 +532,11 @@ static void compare_tables(void)
                 compare_metrics(rows, width, ld, kind);
                 compare_activations(rows, width, ld, kind);
                 compare_losses(rows, width, ld, kind);
+                compare_dropout(rows, width, ld, kind);
             }
         for (size_t n = 0; n < COUNT(many_panels); n++) {
             compare_functions(many_panels[n], kind);
+            compare_vectors(many_panels[n], kind);
             for (int variant = 0; variant < 2; variant++) compare_optimizers(many_panels[n], variant, kind);
         }
     }
