@@ -1,0 +1,182 @@
+"""The documents: their examples run and print what they say, and what they name is there.
+
+In README.md and docs/*.md a ```python block is an example. All examples of a page share one namespace, in a new
+interpreter and an empty folder. A ```text block is the output of the example before it, to the letter.
+"""
+
+import ast
+import functools
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnn_core
+from cnn_core import _activations, _losses, activations, losses, optimizers, schedules
+from cnn_core._settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES_OF = [page.relative_to(ROOT).as_posix() for page in PAGES]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = r"[\w./-]*\w\.(?:pyx|pxd|pyi|py|c|h|md|npz|toml)"
+LIMIT = 60  # seconds for a page; a second or two is what one should take on a quiet machine
+
+RUN = """
+import contextlib, io, json, sys
+page, outputs, namespace = json.load(sys.stdin), [], {"__name__": "__main__"}
+for line, code in page["examples"]:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile("\\n" * line + code, page["name"], "exec"), namespace)
+    outputs.append(out.getvalue())
+json.dump(outputs, sys.stdout)
+"""
+
+
+def examples(text):
+    """(line, code, expected output or None) of each example."""
+    found = []
+    for block in FENCED.finditer(text):
+        language, content = block.groups()
+        if language == "python":
+            found.append([text.count("\n", 0, block.start()) + 1, content, None])
+        elif language == "text":
+            assert found and found[-1][2] is None, f"no example for the output {content!r}"
+            found[-1][2] = content
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_examples_run_and_print_what_the_page_says(page, tmp_path):
+    shown = examples(page.read_text())
+    if not shown:
+        return
+    job = json.dumps({"name": str(page), "examples": [(line, code) for line, code, _ in shown]})
+    done = subprocess.run([sys.executable, "-W", "error", "-c", RUN], input=job, capture_output=True, text=True,
+                          cwd=tmp_path, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    for (line, _, expected), printed in zip(shown, json.loads(done.stdout), strict=True):
+        if expected is not None:
+            assert printed == expected, f"{page.name}, the example at line {line}"
+
+
+def spans(page):
+    """What stands in backticks, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", FENCED.sub("", page.read_text()))
+
+
+def files_named(name, page):
+    """Files that a page may mean by a path or by the end of one."""
+    ends = [path for folder in ("cnn_core", "python", "tests", "docs", "benchmarks")
+            for path in (ROOT / folder).rglob(name.rpartition("/")[2]) if path.as_posix().endswith("/" + name)]
+    return [path for path in (ROOT / name, page.parent / name, *ends) if path.is_file()]
+
+
+@functools.cache
+def sources():
+    """The texts of all Python and Cython files of the package."""
+    return [path.read_text() for folder in ("cnn_core", "python")
+            for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".py", ".pyx")]
+
+
+def defines(text, name):
+    """Whether Python or Cython source defines `name`, such as 'affine' or 'Backprop.cost'."""
+    owner, _, name = name.rpartition(".")
+    if owner:
+        bodies = re.findall(rf"^(?:cdef )?class {owner}\b.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+        return any(defines(body, name) for body in bodies)
+    return bool(re.search(rf"^\s*(?:c?p?def|class)\b[^=(\n]*\b{name}\b|^\s*{name}\s*[:=]", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_files_that_are_named_exist(page):
+    for span in spans(page):
+        if re.fullmatch(FILE, span):
+            assert files_named(span, page), span
+        elif re.fullmatch(r"[\w.-]+(/[\w.-]+)*/", span):
+            assert (ROOT / span).is_dir(), span
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_what_is_said_to_be_in_a_file_is_there(page):
+    text = FENCED.sub("", page.read_text())
+    for names, file in re.findall(rf"((?:`[^`\n]+`(?:,|\s+and)?\s+)+)in\s+`({FILE})`", text):
+        for name in re.findall(r"`([^`]+)`", names):
+            for path in files_named(file, page):
+                text_of_file = path.read_text()
+                there = (re.search(rf"\b{re.escape(name)}(?!\w)", text_of_file) if path.suffix in (".h", ".c")
+                         else defines(text_of_file, name))
+                assert there, f"{name} in {file}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_dotted_names_lead_to_something(page):
+    modules = {module.name for module in pkgutil.iter_modules(cnn_core.__path__)}
+    for span in spans(page):
+        name = re.match(r"(?:help\()?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)", span)
+        if not name or re.fullmatch(FILE, span):
+            continue
+        head, _, rest = name[1].partition(".")
+        if head in modules:
+            pkgutil.resolve_name(f"cnn_core.{name[1]}")
+        elif head == "cnn_core":
+            pkgutil.resolve_name(name[1])
+        elif head == "model":
+            assert hasattr(cnn_core.MLP, rest), span
+        else:
+            assert any(defines(text, name[1]) for text in sources()), span
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_calls_and_settings_are_accepted(page):
+    known = {name: getattr(cnn_core, name) for name in cnn_core.__all__} | vars(schedules)
+    for span in spans(page):
+        call, setting = re.match(r"([A-Z]\w+)\(.*\)$", span), re.fullmatch(r"([a-z]\w*)=([^=].*)", span)
+        if call and call[1] in known and "..." not in span:
+            eval(span, known)
+        elif setting:
+            cnn_core.MLP(**{setting[1]: ast.literal_eval(setting[2])})
+
+
+def objects_of(module):
+    """The settings objects that users make from a module, with their defaults."""
+    classes = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Settings)
+               and item.__module__ == module.__name__ and "__init__" in vars(item) | vars(item.__mro__[1])]
+    return [cls() for cls in classes if cls not in (activations.Activation, optimizers.Optimizer, schedules.Schedule)]
+
+
+@pytest.mark.parametrize("page, names", [
+    ("activations.md", _activations.names()),
+    ("activations.md", [repr(one) for one in objects_of(activations)]),
+    ("losses.md", _losses.names()),
+    ("losses.md", [type(one).__name__ for one in objects_of(losses)]),
+    ("optimizers.md", [repr(one) for one in objects_of(optimizers)]),
+    ("optimizers.md", [repr(one) for one in objects_of(schedules)]),
+])  # fmt: skip
+def test_each_page_has_all_of_its_kind_with_the_defaults(page, names):
+    assert len(names) and set(names) <= set(spans(ROOT / "docs" / page))
+
+
+def test_numbers_on_the_pages_are_those_of_the_core():
+    pages = {name: (ROOT / "docs" / name).read_text() for name in ("activations.md", "losses.md")}
+    for name, (_, standard) in _activations.parameters().items():
+        row = re.search(rf"^\| `{name}` \|.*$", pages["activations.md"], re.MULTILINE)[0]
+        assert row.split("|")[4].strip() == f"{standard:g}", name
+    for name, row in _losses.table().items():
+        if row.parameter:
+            assert f"| {row.parameter} = {row.standard:g}" in re.search(rf"^\| `{name}` \|.*$", pages["losses.md"],
+                                                                        re.MULTILINE)[0]
+
+
+def test_derivatives_at_zero_are_those_of_the_table():
+    text = (ROOT / "docs" / "activations.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([\d.]+)(?:/(\d+))? \|", text, re.MULTILINE)
+    assert len(rows) >= 11  # those that have one number at 0 and nothing else
+    for name, top, bottom in rows:
+        slope = _activations.activation_derivative(name, np.zeros((1, 1)))[0, 0]
+        assert slope == pytest.approx(float(top) / float(bottom or 1), abs=5e-5), name
