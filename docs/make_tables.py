@@ -5,7 +5,7 @@ tests/test_package.py compares the file with what this gives, so it cannot go st
 
 from pathlib import Path
 
-from cnn_core import _activations, _cpu, _losses
+from cnn_core import LBFGS, _activations, _cpu, _losses
 from cnn_core._training import optimizer_names, optimizer_settings
 
 FORMULAS = {
@@ -47,10 +47,11 @@ def text():
                "class indices" if row.sparse else bounds(row.low, row.high), number(row.parameter, row.standard))
               for name, row in _losses.table().items()]
     optimizers = [(f"`{name}`", ", ".join(optimizer_settings(name))) for name in optimizer_names()]
+    optimizers.append(("`lbfgs`", ", ".join(LBFGS().settings())))
     functions = [(f"`{name}`", f"{limit:g}") for name, limit in _cpu.functions().items()]
     return "\n\n".join([
         "# What there is",
-        "Written by docs/make_tables.py from the tables in cnn_core/kernels.",
+        "Written by docs/make_tables.py from the tables in cnn_core/kernels (L-BFGS from its class).",
         "## Activations", table(("name", "f(z)", "number"), activations),
         "## Losses",
         "Cost of one row; the cost of a mini-batch is the (weighted) mean. Cross-entropies, poisson and perceptron are "

@@ -179,7 +179,12 @@ def test_schedules_go_on_over_partial_fits():
         model.partial_fit(X, LINE)
     assert model.history_["learning_rate"] == MLP(8, random_state=0, epochs=3, learning_rate=InverseTime(
         1.0, initial=0.1)).fit(X, LINE).history_["learning_rate"]
-    assert MLP(4, learning_rate=Cosine()).partial_fit(X, LINE).n_epochs_ == 1
+    # Those that look ahead plan for `epochs`.
+    model = MLP(4, epochs=3, learning_rate=Cosine(initial=0.1), random_state=0)
+    for _ in range(3):
+        model.partial_fit(X, LINE)
+    once = MLP(4, epochs=3, learning_rate=Cosine(initial=0.1), random_state=0).fit(X, LINE)
+    assert same(model, once) and model.history_["learning_rate"][0] > 0.05
 
 
 # Callbacks

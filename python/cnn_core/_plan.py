@@ -12,6 +12,8 @@ from cnn_core.activations import get_activation
 from cnn_core.losses import get_loss
 
 STEPS = ("step", "sign")
+#: Outputs that are never below 0, and so never on the side of a class that hinge calls -1.
+NEVER_NEGATIVE = ("sigmoid", "softmax", "relu", "softplus", "hard_sigmoid", "exp")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,6 +91,8 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
     elif columns > 1:
         task = "multilabel"
         loss_name = "binary_crossentropy" if loss_name == "auto" else loss_name
+        if label_smoothing and loss_name == "hinge":
+            raise ValueError("label_smoothing does not go with the loss 'hinge'")
         if loss_name not in ("binary_crossentropy", "hinge", "mse", "mae", "huber"):
             raise ValueError(f"y has shape {array.shape}, several yes-or-no labels a row; the loss {loss_name!r} does "
                              "not go with them")
@@ -102,6 +106,9 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
         if loss_name == "auto":
             if output_name in STEPS:
                 loss_name = "perceptron"
+            elif output_name not in ("auto", "sigmoid", "softmax"):
+                raise ValueError(f"no loss goes with output {output_name!r} by itself; name one, such as loss='mse', or "
+                                 "leave the output at 'auto'")
             else:
                 alone = binary and output_name in ("auto", "sigmoid")
                 loss_name = "binary_crossentropy" if alone else "sparse_categorical_crossentropy"
@@ -117,6 +124,9 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
         n_outputs, usual = None, "sigmoid" if binary else "softmax"
     if loss_name == "hinge":
         usual = "identity"
+        if output_name in NEVER_NEGATIVE:
+            raise ValueError(f"the loss 'hinge' takes outputs below 0 for one class and above for the other, but output "
+                             f"{output_name!r} is never negative; choose 'identity' or 'tanh'")
 
     fitting = _losses.table()[loss_name].outputs
     if fitting and output_name not in ("auto", *fitting):

@@ -120,7 +120,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
         Rows of a mini-batch.
     epochs : int
     options : namespace
-        backend, shuffle, early_stopping, patience, min_delta, restore_best, verbose: as MLP has them.
+        backend, epochs, shuffle, early_stopping, patience, min_delta, restore_best, verbose: as MLP has them.
     publish : callable
         Takes the Fitted that users are to see.
     watch : callable or None
@@ -141,6 +141,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
         best, lowest = fitted.network, training.evaluate(judged.X, judged.y, judged.labels)[0]
     diverged = False
     first, last = training.epochs, training.epochs + epochs
+    planned = max(last, int(options.epochs))  # for schedules that look ahead
     initial = training_rate = training.learning_rate
     per_epoch = -(-data.X.count // capacity)
 
@@ -156,7 +157,8 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
         for epoch in range(first, last):
             start = time.perf_counter()
             initial = schedule.after(losses, training_rate)
-            rates = schedule.rates(initial, np.arange(training.steps, training.steps + per_epoch), epoch, per_epoch, last)
+            steps = np.arange(training.steps, training.steps + per_epoch)
+            rates = schedule.rates(initial, steps, epoch, per_epoch, planned)
             loss, measured = training.epoch(data.X, data.y, data.labels, bool(options.shuffle), weights=data.weights,
                                             rates=rates)
             diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())

@@ -196,8 +196,8 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2.
 
-    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as in the paper and in
-    PyTorch.
+    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as in PyTorch. The paper
+    multiplies the decay by the schedule's factor alone, not by the whole learning rate.
 
     Parameters
     ----------

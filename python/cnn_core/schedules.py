@@ -174,6 +174,9 @@ class Warmup(Schedule):
         self._check_epochs("epochs")
         if not isinstance(self.then, Schedule):
             raise TypeError(f"Warmup: then must be a schedule, got {self.then!r}")
+        if self.then.initial is not None:
+            raise ValueError(f"Warmup: the rate to start from is the Warmup's own initial; leave it out of "
+                             f"then={self.then!r}")
 
     def rates(self, initial, steps, epoch, per_epoch, epochs):
         """The rates of one epoch, see `Schedule.rates`."""
@@ -209,6 +212,8 @@ class OneCycle(Schedule):
         super()._validate()
         self._check("rise", 0, 1, above=True)
         self._check("start", 0, None, above=True)
+        if self.start > 1:
+            raise ValueError(f"OneCycle: start must be above 0 and at most 1, got {self.start!r}")
         self._check("end", 0)
 
     def rates(self, initial, steps, epoch, per_epoch, epochs):
