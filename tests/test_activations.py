@@ -99,8 +99,8 @@ def derivative_tolerance(name, z, exact):
     """The largest absolute error of f'.
 
     4 eps in units of 1, or of f' where it is larger: 1 ulp of what is below 1 is at most eps / 2, so that 2 a da for
-    tanh, the normal distribution away from 1/2 or 3 ulp of a sigmoid with the term z s (1 - s) < 0.3 stay below. In
-    float64 as much again for the reference. Softmax: an entry of the Jacobian is off by 4 times what s is off by.
+    tanh, the normal distribution or 3 ulp of a sigmoid with the term z s (1 - s) < 0.3 stay below. In float64 as much
+    again for the reference. Softmax: an entry of the Jacobian is off by 4 times what s is off by.
     """
     eps = np.finfo(z.dtype).eps
     if name in ("identity", "step", "sign", "relu"):
@@ -263,7 +263,7 @@ def test_tiny_z_keeps_its_digits(name, isa, dtype):
     ("exp", 1, 2.71828182845904524, 2.71828182845904524),
 ])  # fmt: skip
 def test_known_values(name, z, value, slope, isa, dtype):
-    # The largest published limit, 9 ulp just below 1/2, is 4.5 eps; the rest is the formula's own rounding.
+    # The largest published limit, 5 ulp, is at most 5 eps; the rest is the formula's own rounding.
     z = np.array([[z]], dtype)
     tolerance = 6 * float(np.finfo(dtype).eps)
     assert activation(name, z)[0, 0] == pytest.approx(value, rel=tolerance)

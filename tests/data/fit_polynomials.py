@@ -59,12 +59,12 @@ def atanh_rest(z):
 
 
 def normal_tail(s, k):
-    """(1 + 3/2 x) e^(x^2/2) Phi(-x) with x = k (1 + s) / (1 - s), which maps [-1, 1) to [0, inf).
+    """(1 + 3/4 x) e^(x^2/2) Phi(-x) with x = k (1 + s) / (1 - s), which maps [-1, 1) to [0, inf).
 
     The form is that of Shepherd & Laframboise 1981, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x".
     """
     x = k * (1 + s) / (1 - s)
-    return mp.erfc(x / mp.sqrt(2)) * mp.exp(x**2 / 2) / 2 * (1 + 3 * x / 2)
+    return mp.erfc(x / mp.sqrt(2)) * mp.exp(x**2 / 2) / 2 * (1 + 3 * x / 4)
 
 
 if __name__ == "__main__":
