@@ -3,6 +3,7 @@
 import numpy as np
 
 from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
+from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
 
@@ -50,6 +51,7 @@ cdef padded(const real[:, ::1] x):
     return copy
 
 
+@takes_reals(z=2)
 def activation(name, const real[:, ::1] z not None, alpha=None):
     """a = f(z).
 
@@ -75,6 +77,7 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
+@takes_reals(z=2, gradient=2)
 def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None, alpha=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
@@ -105,6 +108,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
+@takes_reals(z=2)
 def activation_derivative(name, z, alpha=None):
     """f'(z).
 

@@ -18,6 +18,7 @@ from libc.string cimport memcpy, memset
 from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, product_t
 from cnn_core import _activations, _losses
+from cnn_core._checks import check_number, takes_reals
 from cnn_core._cpu import choose
 from cnn_core._linalg import matmul, pack, unpack
 from cnn_core._memory import aligned_zeros
@@ -40,7 +41,8 @@ cdef class Network:
         One name for each layer of weights.
     dtype : {'float32', 'float64'}
     alphas : sequence of float or None, optional
-        For each layer the number its activation takes (`_activations.parameters`), None for that of the literature.
+        For each layer the number its activation takes (`_activations.parameters`), at least 0; None for that of the
+        literature. An activation that takes none has None or 0.
 
     Attributes
     ----------
@@ -49,11 +51,10 @@ cdef class Network:
         (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
     """
 
-    def __init__(self, widths, activations, dtype="float32", alphas=None):
+    # Here and below not __init__, which can be left out or called again: no object exists without its buffers.
+    def __cinit__(self, widths, activations, dtype="float32", alphas=None):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
-        if self.layers != NULL:
-            raise TypeError("a Network is set up once; make a new one")
         self.widths, self.activations = tuple(int(n) for n in widths), tuple(activations)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
@@ -82,6 +83,11 @@ cdef class Network:
             layer.panels = (layer.n_out + self.lanes - 1) // self.lanes
             layer.ld = leading_dimension(layer.n_out, self.itemsize)
             layer.f = choose("activation", self.activations[l], _activations.names())
+            if self.activations[l] in numbers:
+                check_number(f"alphas[{l}]", self.alphas[l], 0)
+            elif self.alphas[l] != 0:
+                raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, got "
+                                 f"{self.alphas[l]}")
             layer.alpha = self.alphas[l]
             layer.W = size
             layer.b = size + layer.panels * self.lanes * layer.n_in
@@ -306,8 +312,8 @@ cdef class Backprop:
         Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its cross-entropy).
     """
 
-    def __init__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
-                 double l2=0, dropout=None):
+    def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
+                  double l2=0, dropout=None):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
@@ -616,6 +622,7 @@ cdef _fill(char *target, Py_ssize_t ld, values):
         memcpy(target + r * step, source + r * bytes_a_row, bytes_a_row)
 
 
+@takes_reals(W=2, delta=2, z=2)
 def backward_delta(W, delta, z, activation, alpha=None):
     """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
 
@@ -638,6 +645,7 @@ def backward_delta(W, delta, z, activation, alpha=None):
     return _activations.activation_backward(activation, z, matmul(delta, W), alpha)
 
 
+@takes_reals(delta=2, a=2)
 def gradients(delta, a):
     """dW = delta^T a and db = sum of delta, summed over the rows: the gradient of one layer.
 
@@ -657,6 +665,7 @@ def gradients(delta, a):
     return matmul(np.ascontiguousarray(delta.T), a), matmul(ones, delta)[0]
 
 
+@takes_reals(a=2)
 def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer, *, bint alpha=False):
     """What dropout makes of the inputs of a layer in a training step.
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cnn_core._cpu cimport kernels_for, product_t
+from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:
@@ -14,6 +15,7 @@ cdef inline object dtype_of(real *unused):
     return np.float64 if real is double else np.float32
 
 
+@takes_reals(W=2, out=3)
 def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
     """Weights W (n_out, n_in) as panels of neighbouring outputs, the layout in which the kernels read them.
 
@@ -42,6 +44,7 @@ def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
     return np.asarray(out)
 
 
+@takes_reals(panels=3, out=2)
 def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1] out=None):
     """The reverse of `pack`.
 
@@ -70,6 +73,7 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
     return np.asarray(out)
 
 
+@takes_reals(panels=3)
 def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     """Panels of W transposed, from the panels of W: what the backward pass multiplies with.
 
@@ -95,6 +99,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     return result
 
 
+@takes_reals(X=2, panels=3, b=1, out=2)
 def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None, const real[::1] b=None,
            real[:, ::1] out=None):
     """z = X W^T + b for weights in panels: one layer's forward pass, before its activation.
@@ -138,6 +143,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     return np.asarray(out)
 
 
+@takes_reals(A=2, B=2)
 def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     """The product A B, each element summed over k = 0, 1, ... in one chain of fused multiply-adds.
 
@@ -160,6 +166,7 @@ def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     return np.ascontiguousarray(affine(np.asarray(A), panels)[:, :B.shape[1]])
 
 
+@takes_reals(W=2, x=1, b=1)
 def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real[::1] b=None):
     """z = W x + b, the input of a layer's neurons.
 
@@ -190,6 +197,7 @@ cdef check_vectors(Py_ssize_t n, Py_ssize_t other, Py_ssize_t lanes):
         raise ValueError(f"x and y must have the same length, a multiple of {lanes}; got {n} and {other}")
 
 
+@takes_reals(x=1, y=1)
 def dot(const real[::1] x not None, const real[::1] y not None):
     """The sum of x y, with one partial sum for each lane of a panel and a fixed tree over them.
 
@@ -206,6 +214,7 @@ def dot(const real[::1] x not None, const real[::1] y not None):
     return kernels_for(sizeof(real)).dot(x.shape[0], &x[0], &y[0]) if x.shape[0] else 0.0
 
 
+@takes_reals(x=1, y=1)
 def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     """y += factor x, in place, with one rounding.
 
@@ -220,6 +229,7 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
         kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
 
 
+@takes_reals(X=2)
 def column_sums(const real[:, ::1] X not None, const double[::1] shift not None, int power):
     """The sum of (X - shift) ** power of each column, in float64, row after row.
 

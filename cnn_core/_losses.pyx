@@ -7,6 +7,7 @@ import numpy as np
 from libc.stdint cimport int32_t
 
 from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
+from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
 
@@ -86,6 +87,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     return np.ascontiguousarray(y, np.int32)
 
 
+@takes_reals(out=2)
 def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     """Cost of each row, and the error it sends back.
 

@@ -70,7 +70,7 @@ cdef class Rows:
     cdef const char *data
     cdef Py_ssize_t row_bytes
 
-    def __init__(self, array):
+    def __cinit__(self, array):
         if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
             raise ValueError("a row source needs a C-contiguous array of two dimensions and items of 4 or 8 bytes")
         self.array, self.count = array, array.shape[0]
@@ -143,8 +143,9 @@ cdef class Training:
     cdef double[::1] sums
     cdef Py_ssize_t[::1] order
 
-    def __init__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0, bint timing=False,
-                 double clip_norm=0, double max_norm=0, bint multilabel=False):
+    # Not __init__, which can be left out or called again: no object exists without its buffers.
+    def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
+                  bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = []

@@ -245,6 +245,21 @@ def test_copies_and_pickles_are_equal_and_independent():
         assert np.array_equal(network.flat(), before)
 
 
+@pytest.mark.parametrize("kind", [Network, Backprop])
+def test_no_object_exists_without_its_buffers(kind):
+    with pytest.raises(TypeError, match="argument"):
+        kind.__new__(kind)
+
+
+def test_setting_up_again_changes_nothing():
+    network = make_network((3, 2), ("relu",), "float64")
+    backprop, before = Backprop(network, "mse", 4), network.flat()
+    network.__init__((5, 7), ("tanh",))
+    backprop.__init__(Network((300, 200), ("tanh",)), "mae", 400)
+    assert network.widths == (3, 2) and np.array_equal(network.flat(), before)
+    assert (backprop.network, backprop.loss, backprop.capacity) == (network, "mse", 4)
+
+
 def test_two_linear_layers_are_one_linear_map(isa):
     two = make_network((6, 20, 4), ("identity", "identity"), "float64")
     one = Network((6, 4), ("identity",), "float64")
@@ -259,6 +274,10 @@ def test_two_linear_layers_are_one_linear_map(isa):
     (lambda: Network((3, 2), ("relu", "relu")), "1 layers need as many activations, got 2"),
     (lambda: Network((3, 2), ("rleu",)), "did you mean 'relu'"),
     (lambda: Network((3, 2), ("relu",), alphas=(0.5, 0.5)), "1 layers need as many alphas, got 2"),
+    (lambda: Network((3, 2), ("elu",), alphas=(-0.1,)), r"alphas\[0\] must be a finite number at least 0, got -0.1"),
+    (lambda: Network((3, 2, 1), ("relu", "elu"), alphas=(None, np.nan)), r"alphas\[1\] .* got nan"),
+    (lambda: Network((3, 2), ("leaky_relu",), alphas=(np.inf,)), r"alphas\[0\] .* got inf"),
+    (lambda: Network((3, 2), ("relu",), alphas=(0.3,)), r"alphas\[0\] must be None: relu takes no number, got 0.3"),
     (lambda: Network((3, 2), ("relu",), "float16"), "float32 or float64, got float16"),
     (lambda: Network((3, 2), ("relu",)).set_flat(np.zeros(7)), "8 parameters"),
     (lambda: Network((3, 2), ("relu",)).set_layer(0, np.zeros((3, 2)), np.zeros(2)), r"\(2, 3\)"),

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import cnn_core
+from cnn_core import _activations, _backprop, _linalg, _losses
 from cnn_core.__main__ import main
 from cnn_core.datasets import load_digits
 
@@ -54,6 +55,41 @@ def test_stubs_name_what_the_compiled_modules_have(name):
                 member for member in dir(own[key]) if not member.startswith("_") and member not in inherited}
         else:
             assert [a.arg for a in (*node.args.args, *node.args.kwonlyargs)] == list(inspect.signature(own[key]).parameters)
+
+
+PAIR = np.ones((2, 2))
+
+
+@pytest.mark.parametrize("wrong, given", [
+    (np.ones((2, 2), np.int64), "int64"), (PAIR.astype(np.float16), "float16"), ([[1.0]], "list"), (None, "NoneType"),
+])
+@pytest.mark.parametrize("call, name", [
+    (lambda x: _linalg.pack(x), "W"),
+    (lambda x: _linalg.unpack(x, 2), "panels"),
+    (lambda x: _linalg.transpose_panels(x, 2), "panels"),
+    (lambda x: _linalg.affine(PAIR, x), "panels"),
+    (lambda x: _linalg.matmul(x, PAIR), "A"),
+    (lambda x: _linalg.matmul(A=PAIR, B=x), "B"),
+    (lambda x: _linalg.matvec(PAIR, x), "x"),
+    (lambda x: _linalg.dot(PAIR[0], x), "y"),
+    (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
+    (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
+    (lambda x: _activations.activation("relu", x), "z"),
+    (lambda x: _activations.activation_backward("relu", PAIR, x), "gradient"),
+    (lambda x: _activations.activation_derivative("softmax", x), "z"),
+    (lambda x: _losses.loss("mse", x, PAIR), "out"),
+    (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
+    (lambda x: _backprop.gradients(x, PAIR), "delta"),
+    (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
+])
+def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
+    with pytest.raises(TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"):
+        call(wrong)
+
+
+def test_an_array_of_other_dimensions_is_named():
+    with pytest.raises(ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"):
+        _activations.activation("relu", PAIR[0])
 
 
 @pytest.mark.filterwarnings("default")  # those of other libraries are not the example's concern

@@ -318,6 +318,20 @@ def test_settings_must_be_those_of_the_optimizer():
         name: set(optimizer_settings(name)) for name in optimizer_names()}
 
 
+@pytest.mark.parametrize("kind", [Rows, Training])
+def test_no_object_exists_without_its_buffers(kind):
+    with pytest.raises(TypeError, match="argument"):
+        kind.__new__(kind)
+
+
+def test_setting_up_again_changes_nothing(dtype):
+    run, rows = make_run(dtype), make_rows(dtype)
+    run.__init__(make_run(dtype, widths=(5, 2), activations=("softmax",)).backprop, "sgd", SETTINGS["sgd"])
+    rows[0].__init__(np.zeros((1, 1)))
+    run.epoch(*rows)
+    assert digest(run.backprop.network.flat(), *run.slots) == GOLDEN[dtype, "adam"]
+
+
 # Weights and regularisation
 
 
