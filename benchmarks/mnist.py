@@ -1,4 +1,4 @@
-"""Accuracy on MNIST: 784-128-10, relu, Adam 1e-3, batches of 128, five epochs, three seeds.
+"""Accuracy on MNIST: two networks, batches of 128, three seeds each; the test images are used for nothing else.
 
     python benchmarks/mnist.py FOLDER      # with the four files train-images-idx3-ubyte.gz, ...
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cnn_core import MLP
+from cnn_core.schedules import ReduceOnPlateau
 
 
 def read_idx(path):
@@ -29,17 +30,25 @@ def load(folder, part):
     return images.reshape(len(images), -1).astype(np.float32) / 255, read_idx(folder / f"{part}-labels-idx1-ubyte.gz")
 
 
+CASES = {
+    "784-128-10, Adam 1e-3, 5 epochs": dict(hidden=(128,), learning_rate=1e-3, epochs=5),
+    "784-256-128-10, dropout, early stopping": dict(
+        hidden=(256, 128), dropout=(0.1, 0.2, 0.2), early_stopping=True, epochs=60, learning_rate=ReduceOnPlateau(patience=2)),
+}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Accuracy of cnn_core on MNIST.")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
     X, y = load(options.folder, "train")
     X_test, y_test = load(options.folder, "t10k")
-    scores = []
-    for seed in range(3):
-        start = time.perf_counter()
-        model = MLP(hidden=(128,), learning_rate=1e-3, batch_size=128, epochs=5, random_state=seed).fit(X, y)
-        seconds = time.perf_counter() - start
-        scores.append(model.score(X_test, y_test))
-        print(f"seed {seed}: {scores[-1]:.2%} of the test images in {seconds:.2f} s")
-    print(f"mean {np.mean(scores):.2%}")
+    for name, case in CASES.items():
+        print(name)
+        scores = []
+        for seed in range(3):
+            start = time.perf_counter()
+            model = MLP(**case, batch_size=128, random_state=seed).fit(X, y)
+            seconds = time.perf_counter() - start
+            scores.append(model.score(X_test, y_test))
+            print(f"  seed {seed}: {scores[-1]:.2%} of the test images after {model.n_epochs_} epochs in {seconds:.2f} s")
+        print(f"  mean {np.mean(scores):.2%}")

@@ -340,8 +340,8 @@ cdef class Backprop:
         self.g = address(self.gradient)
         self.flows = <Flow *>self.room(network.n_layers * sizeof(Flow), 1)
         self.ld_x = leading_dimension(network.widths[0], itemsize)
+        self.scale = self.room(capacity, itemsize)  # a capacity beyond all memory fails here, before any product overflows
         self.x = self.room(capacity * self.ld_x, itemsize)
-        self.scale = self.room(capacity, itemsize)
         self.row_loss = self.room(capacity + lanes, itemsize)
         self.label = <int32_t *>self.room(capacity, sizeof(int32_t))
         ones = np.ones(1, network.dtype)
@@ -598,6 +598,7 @@ cdef class Backprop:
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
+        self.use_weights(False)
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
@@ -666,7 +667,7 @@ def gradients(delta, a):
 
 
 @takes_reals(a=2)
-def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer, *, bint alpha=False):
+def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer, bint alpha=False):
     """What dropout makes of the inputs of a layer in a training step.
 
     Parameters

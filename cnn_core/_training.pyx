@@ -125,14 +125,14 @@ cdef class Training:
     ----------
     steps, epochs : int
         Done so far.
-    slots : list of ndarray
+    slots : tuple of ndarray
         The optimizer's memory, laid out as the parameters.
     """
 
     cdef readonly Backprop backprop
     cdef readonly int64_t steps
     cdef readonly int64_t epochs
-    cdef readonly list slots
+    cdef readonly tuple slots
     cdef readonly str optimizer
     cdef int optimizer_row
     cdef uint64_t seed
@@ -148,7 +148,7 @@ cdef class Training:
                   bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
-        self.slots = []
+        self.slots = ()
         if optimizer is not None:
             self.optimizer_row = choose("optimizer", optimizer, optimizer_names())
             names = optimizer_settings(optimizer)
@@ -157,8 +157,9 @@ cdef class Training:
             for i, name in enumerate(names):
                 self.h[i] = settings[name]
             f = &kernels_for(backprop.network.itemsize).optimizers[self.optimizer_row]
+            self.slots = tuple(aligned_zeros(backprop.network.parameters.size, backprop.network.dtype)
+                               for _ in range(f.slots))
             for i in range(f.slots):
-                self.slots.append(aligned_zeros(backprop.network.parameters.size, backprop.network.dtype))
                 self.slot[i] = address(self.slots[i])
         self.sums = np.zeros(backprop.network.widths[-1])
         backprop.timing = timing

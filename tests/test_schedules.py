@@ -94,6 +94,8 @@ def test_without_an_initial_rate_the_optimizer_s_own_is_taken():
     (lambda: Exponential(0), "above 0 and below 1"),
     (lambda: Cosine(initial=-1), "Cosine: initial"),
     (lambda: OneCycle(rise=1), "OneCycle: rise"),
+    (lambda: OneCycle(start=7), "OneCycle: start must be above 0 and at most 1, got 7"),
+    (lambda: Warmup(then=Cosine(initial=0.1)), "leave it out of then=Cosine"),
     (lambda: ReduceOnPlateau(patience=2.5), "patience"),
     (lambda: Warmup(epochs=-1), "Warmup: epochs"),
 ])  # fmt: skip

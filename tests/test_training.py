@@ -367,6 +367,58 @@ def test_weights_of_one_epoch_do_not_linger_in_the_next():
     assert used.evaluate(X, None, labels) == fresh.evaluate(X, None, labels)
 
 
+def test_weights_of_an_epoch_do_not_linger_in_a_gradient():
+    X, _, labels = make_rows("float64")
+    run = make_run("float64", "sgd", batch=640)
+    before = run.backprop.loss_and_gradient(X.array, labels.array[:, 0])
+    run.cost_and_gradient(X, None, labels, Rows(np.full((640, 1), 0.25)))
+    assert run.backprop.loss_and_gradient(X.array, labels.array[:, 0])[0] == before[0]
+
+
+def test_one_pass_gives_the_cost_and_gradient_of_all_rows(isa, dtype):
+    X, _, labels = make_rows(dtype)
+    run = make_run(dtype, "sgd", batch=640)
+    network = run.backprop.network.flat()
+    (loss, accuracy), gradient = run.cost_and_gradient(X, None, labels), run.flat_gradient()
+    assert loss == run.evaluate(X, None, labels)[0] and accuracy == run.evaluate(X, None, labels)[1]
+    assert np.array_equal(gradient, run.backprop.loss_and_gradient(X.array, labels.array[:, 0])[1])
+    assert run.steps == run.epochs == 0 and np.array_equal(network, run.backprop.network.flat())
+    with pytest.raises(ValueError, match="a single pass takes 1 to 640 rows, got 641"):
+        run.cost_and_gradient(*make_rows(dtype, 641))
+
+
+@pytest.mark.parametrize("optimizer", optimizer_names())
+def test_a_run_goes_on_from_the_state_of_another(optimizer, dtype):
+    X, _, labels = make_rows(dtype)
+    once = make_run(dtype, optimizer)
+    for _ in range(4):
+        once.epoch(X, None, labels)
+    first = make_run(dtype, optimizer)
+    for _ in range(2):
+        first.epoch(X, None, labels)
+    second = make_run(dtype, optimizer)
+    second.set_flat(first.backprop.network.flat())
+    second.restore(first.state())
+    for _ in range(2):
+        second.epoch(X, None, labels)
+    assert digest(once.backprop.network.flat(), *once.slots) == digest(second.backprop.network.flat(), *second.slots)
+    with pytest.raises(ValueError, match="this state is of a run with"):
+        make_run(dtype, "sgd" if optimizer != "sgd" else "adam").restore(first.state())
+
+
+def test_a_run_without_optimizer_has_no_epochs():
+    run = Training(Backprop(Network((30, 3), ("softmax",)), LOSS, 32), None, {})
+    assert run.slots == () and run.evaluate(*make_rows("float32"))[0] == pytest.approx(np.log(3), rel=1e-6)
+    with pytest.raises(ValueError, match="no optimizer, so it has no epochs"):
+        run.epoch(*make_rows("float32"))
+
+
+def test_a_capacity_beyond_all_memory_is_a_memory_error():
+    for capacity in (2**50, 2**62):
+        with pytest.raises(MemoryError):
+            Backprop(Network((3, 2), ("identity",)), "mse", capacity)
+
+
 @pytest.mark.parametrize("l1, l2", [(0.0, 0.3), (0.2, 0.0), (0.1, 0.2)])
 def test_penalties_are_part_of_the_cost_and_its_gradient(l1, l2, isa):
     network = Network((5, 18, 3), ("tanh", "softmax"), "float64")
