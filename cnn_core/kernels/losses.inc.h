@@ -95,10 +95,105 @@ COST(perceptron) { return UNUSED(alpha), SUB(SELECT(LE(out, ZERO), ZERO, out), S
 SLOPE(perceptron) { return SUB(step(out, alpha), y); }
 SUM_OVER_OUTPUTS(perceptron)
 
+/* Up to PANEL_LANES rows of one panel turned on their side: output j of row r goes to columns[j PANEL_LANES + r]. Rows that
+ * are missing become 0. */
+static ALWAYS_INLINE void turn(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *source, real *columns)
+{
+    real whole[PANEL_LANES * PANEL_LANES];
+    if (rows < PANEL_LANES) {
+        for (ptrdiff_t r = 0; r < PANEL_LANES; r++)
+            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
+                STORE(whole + r * PANEL_LANES + j, r < rows ? LOAD(source + r * ld + j) : ZERO);
+        source = whole;
+        ld = PANEL_LANES;
+    }
+    for (ptrdiff_t across = 0; across < width; across += LANES)
+        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
+            TRANSPOSE(source + down * ld + across, ld, columns + across * PANEL_LANES + down, PANEL_LANES);
+}
+
+/* Columns back to rows. */
+static ALWAYS_INLINE void turn_back(ptrdiff_t rows, ptrdiff_t ld, const real *columns, real *target)
+{
+    real whole[PANEL_LANES * PANEL_LANES];
+    real *out = rows < PANEL_LANES ? whole : target;
+    const ptrdiff_t out_ld = rows < PANEL_LANES ? PANEL_LANES : ld;
+    for (ptrdiff_t across = 0; across < PANEL_LANES; across += LANES)
+        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
+            TRANSPOSE(columns + across * PANEL_LANES + down, PANEL_LANES, out + down * out_ld + across, out_ld);
+    if (rows < PANEL_LANES)
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
+                STORE(target + r * ld + j, LOAD(whole + r * PANEL_LANES + j));
+}
+
+/* The sum of x[0 .. width) in the order of panel_sum, for width up to PANEL_LANES; x is used up. */
+static ALWAYS_INLINE V tree_sum(ptrdiff_t width, V *x)
+{
+    for (ptrdiff_t h = PANEL_LANES / 2; h > 0; h /= 2)
+        for (ptrdiff_t j = 0; j < h && j + h < width && j + h < 2 * h; j++) x[j] = ADD(x[j], x[j + h]);
+    return x[0];
+}
+
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k - max z).
- * dC/dz_j = p_j sum_k y_k - y_j. The logarithms of a panel of rows are taken together. */
-static ALWAYS_INLINE void crossentropy(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
-                                       const int32_t *label, const real *scale, real *delta, real *row_loss)
+ * dC/dz_j = p_j sum_k y_k - y_j.
+ *
+ * Here for rows of one panel at most, a panel of rows at a time with one output of many rows in a vector: a row by itself
+ * would leave most lanes empty and wait for each of its reductions. */
+static ALWAYS_INLINE void crossentropy_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
+                                              const int32_t *label, const real *scale, real *delta, real *row_loss)
+{
+    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
+        const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
+        real columns[PANEL_LANES * PANEL_LANES], targets[PANEL_LANES * PANEL_LANES];
+        real labels[PANEL_LANES] = {0}, weight[PANEL_LANES] = {0}, gain[PANEL_LANES] = {0};
+        turn(count, width, ld, z + block * ld, columns);
+        if (y) turn(count, width, ld, y + block * ld, targets);
+        for (ptrdiff_t r = 0; r < count; r++) {
+            if (delta) weight[r] = scale[block + r];
+            if (y) continue;
+            labels[r] = (real)label[block + r];
+            gain[r] = columns[label[block + r] * PANEL_LANES + r];
+        }
+        for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
+            V x[PANEL_LANES], t[PANEL_LANES], top = LOAD(columns + r);
+            for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
+            V won = SUB(LOAD(gain + r), top), share = ONE;
+            if (y) {
+                for (ptrdiff_t j = 0; j < width; j++) {
+                    t[j] = LOAD(targets + j * PANEL_LANES + r);
+                    const V shifted = SUB(LOAD(columns + j * PANEL_LANES + r), top);
+                    x[j] = SELECT(EQ(t[j], ZERO), ZERO, MUL(t[j], shifted));
+                }
+                won = tree_sum(width, x);
+                share = tree_sum(width, t);
+            }
+            for (ptrdiff_t j = 0; j < width; j++) {
+                x[j] = exp_v(SUB(LOAD(columns + j * PANEL_LANES + r), top));
+                STORE(columns + j * PANEL_LANES + r, x[j]);
+            }
+            const V total = tree_sum(width, x), logarithm = log_v(total), factor = LOAD(weight + r);
+            STORE(row_loss + block + r, SUB(y ? MUL(share, logarithm) : logarithm, won));
+            if (!delta) continue;
+            for (ptrdiff_t j = 0; j < PANEL_LANES; j++) {
+                real *at = columns + j * PANEL_LANES + r;
+                if (j >= width) {
+                    STORE(at, ZERO);
+                    continue;
+                }
+                const V p = DIV(LOAD(at), total);
+                const V error = y ? SUB(MUL(p, share), LOAD(targets + j * PANEL_LANES + r))
+                                  : SUB(p, SELECT(EQ(LOAD(labels + r), SET1(j)), ONE, ZERO));
+                STORE(at, MUL(error, factor));
+            }
+        }
+        if (delta) turn_back(count, ld, columns, delta + block * ld);
+    }
+}
+
+/* The same for rows of any width. The logarithms of a panel of rows are taken together. */
+static ALWAYS_INLINE void crossentropy_wide(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
+                                            const int32_t *label, const real *scale, real *delta, real *row_loss)
 {
     for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
         const ptrdiff_t end = rows - block < PANEL_LANES ? rows : block + PANEL_LANES;
@@ -141,6 +236,15 @@ static ALWAYS_INLINE void crossentropy(ptrdiff_t rows, ptrdiff_t width, ptrdiff_
         for (int i = 0; i < PANEL_LANES; i += LANES)
             STORE(row_loss + block + i, SUB(MUL(LOAD(weight + i), log_v(LOAD(sum_exp + i))), LOAD(gain + i)));
     }
+}
+
+static ALWAYS_INLINE void crossentropy(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
+                                       const int32_t *label, const real *scale, real *delta, real *row_loss)
+{
+    if (width <= PANEL_LANES)
+        crossentropy_narrow(rows, width, ld, z, y, label, scale, delta, row_loss);
+    else
+        crossentropy_wide(rows, width, ld, z, y, label, scale, delta, row_loss);
 }
 
 static void categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
