@@ -70,6 +70,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
         void (*add_scaled)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil
         void (*limit_rows)(Py_ssize_t n_in, Py_ssize_t panels, double longest, void *w) noexcept nogil
+        void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out) noexcept nogil
         void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const dropout_t *d,
                      const void *a, void *out, void *slope) noexcept nogil
         void (*multiply)(Py_ssize_t n, const void *x, void *y) noexcept nogil

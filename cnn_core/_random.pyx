@@ -4,19 +4,21 @@ import numpy as np
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from cnn_core._cpu cimport kernels_for
+
 
 cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
-    # Fisher & Yates, from the end; each block of random bits serves two swaps.
-    cdef uint32_t bits[4]
-    cdef Py_ssize_t i, j, drawn
+    # Fisher & Yates, from the end; each swap takes two words of random bits.
+    cdef uint32_t bits[32]
+    cdef Py_ssize_t i, j, drawn = 0
     for i in range(n):
         order[i] = i
     for i in range(n - 1, 0, -1):
-        drawn = n - 1 - i
-        if drawn % 2 == 0:
-            philox(seed, purpose, epoch, drawn // 2, bits)
-        j = below(bits[2 * (drawn % 2)], bits[2 * (drawn % 2) + 1], i + 1)
+        if drawn % 16 == 0:
+            kernels_for(4).draw(seed, purpose, epoch, drawn // 2, bits)
+        j = below(bits[2 * (drawn % 16)], bits[2 * (drawn % 16) + 1], i + 1)
         order[i], order[j] = order[j], order[i]
+        drawn += 1
 
 
 def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False):

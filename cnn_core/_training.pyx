@@ -4,7 +4,7 @@ import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport sqrt
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
@@ -76,6 +76,14 @@ cdef class Rows:
         self.array, self.count = array, array.shape[0]
         self.row_bytes = array.shape[1] * array.itemsize
         self.data = address(array)
+
+    cdef bint within(self, int32_t bound) noexcept nogil:
+        """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
+        cdef Py_ssize_t i
+        cdef uint32_t outside = 0
+        for i in range(self.count):
+            outside |= (<const uint32_t *>self.data)[i] >= <uint32_t>bound
+        return not outside
 
     cdef void gather(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows, char *out,
                      Py_ssize_t step) noexcept nogil:
@@ -251,7 +259,7 @@ cdef class Training:
             if labels.array.dtype != np.int32 or labels.array.shape != (X.count, 1):
                 raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.array.shape} and "
                                  f"{labels.array.dtype}")
-            if X.count and not 0 <= labels.array.min() <= labels.array.max() < max(2, n_out):
+            if not labels.within(max(2, n_out)):
                 raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, got {labels.array.min()} to "
                                  f"{labels.array.max()}")
 
@@ -315,7 +323,8 @@ cdef class Training:
         labels : Rows or None
             Class indices of int32, shape (rows, 1); None for regression.
         shuffled : bool
-            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as they stand.
+            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as they stand. Where one
+            mini-batch holds them all, they are left as they stand.
         order : ndarray of intp, optional
             The rows to visit, in this order, instead.
         weights : Rows, optional
@@ -363,7 +372,7 @@ cdef class Training:
                              f"{rates.shape[0]}")
         caught = None
         b.last = looked = clock_seconds()
-        if order is None and shuffled:
+        if order is None and shuffled and count > batch:
             if self.order is None or self.order.shape[0] != count:
                 self.order = aligned_zeros(count, np.intp)
             visit = &self.order[0]

@@ -10,6 +10,7 @@ BEGIN_TARGET
 #include "metrics.inc.h"
 #include "optimizers.inc.h"
 #include "regularization.inc.h"
+#include "random.inc.h"
 #include "dropout.inc.h"
 #include "peak.inc.h"
 
@@ -30,6 +31,7 @@ const kernels TABLE = {
     .scale = scale_run,
     .add_scaled = add_scaled_run,
     .limit_rows = limit_rows_run,
+    .draw = draw_run,
     .drop = drop_run,
     .multiply = multiply_run,
     .peak = peak_run,

@@ -121,6 +121,8 @@ typedef struct {
     /* Regularisation of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and returns
      * l1 |w|_1 + l2/2 |w|^2. */
     double (*penalize)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
+    /* The 32 words of philox(key, purpose, a, index), ..., philox(key, purpose, a, index + 7); index is a multiple of 8. */
+    void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out);
     /* out = a with some elements dropped, for rows first, first + 1, ... of the mini-batch; slope (may be NULL) becomes
      * d out / d a. */
     void (*drop)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const dropout *d, const void *a,

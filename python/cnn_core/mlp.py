@@ -53,7 +53,7 @@ class MLP(Parameters):
         rows means all of them.
     epochs : int, default 100
     shuffle : bool, default True
-        Visit the rows in a new order every epoch.
+        Visit the rows in a new order every epoch; where one mini-batch holds them all, they are left as they stand.
     l1, l2 : float, default 0
         The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all weights, biases left
         out.

@@ -677,7 +677,9 @@ class Training:
     def epoch(self, X, y, labels, shuffled=True, weights=None, rates=None):
         """Every row once, in mini-batches; returns (loss, metric) as `_training.Training.epoch` does."""
         rows, targets, classes, weigh = self._as_lists(X, y, labels, weights)
-        order = permutation(self.seed, self.epochs, len(rows)) if shuffled else range(len(rows))
+        order = range(len(rows))
+        if shuffled and len(rows) > self.capacity:
+            order = permutation(self.seed, self.epochs, len(rows))
         total = weight = 0.0
         measured = self._nothing_measured()
         for number, first in enumerate(range(0, len(rows), self.capacity)):

@@ -447,6 +447,19 @@ static void compare_dropout(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbe
     free_array(&a), free_array(&out), free_array(&slope);
 }
 
+static void compare_draws(void)
+{
+    array out = new_array(32, sizeof(uint32_t));
+    for (int i = 0; i < 20; i++) {
+        const uint64_t key = random_bits(), index = (i % 2 ? random_bits() : random_bits() >> 40) / 8 * 8;
+        const uint32_t purpose = (uint32_t)random_bits(), a = (uint32_t)random_bits();
+        CASE("draw");
+        EACH_SIDE run.table[side]->draw(key, purpose, a, index, out.at[side]);
+        for (int w = 0; w < 32; w++) same(((uint32_t *)out.at[0])[w], ((uint32_t *)out.at[1])[w], w);
+    }
+    free_array(&out);
+}
+
 static void same_numbers(double want, double got)
 {
     uint64_t bits[2] = {0};
@@ -540,6 +553,7 @@ static void compare_tables(void)
             for (int variant = 0; variant < 2; variant++) compare_optimizers(many_panels[n], variant, kind);
         }
     }
+    compare_draws();
     check_peak();
 }
 
