@@ -18,7 +18,9 @@ import pytest
 
 import cnn_core
 from cnn_core import _activations, _losses, activations, losses, optimizers, schedules
+from cnn_core._scaling import SCALINGS
 from cnn_core._settings import Settings
+from cnn_core.initializers import INITIALIZERS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -150,6 +152,11 @@ def objects_of(module):
     return [cls() for cls in classes if cls not in (activations.Activation, optimizers.Optimizer, schedules.Schedule)]
 
 
+REGULARISATION = ["l1", "l2", "dropout", "max_norm", "clip_norm", "label_smoothing", "early_stopping", "patience",
+                  "min_delta", "validation_fraction", "restore_best"]
+ELSEWHERE = {"hidden", "activation", "task", "output", "loss", "optimizer", "class_weight"}  # parameters that other pages are about
+
+
 @pytest.mark.parametrize("page, names", [
     ("activations.md", _activations.names()),
     ("activations.md", [repr(one) for one in objects_of(activations)]),
@@ -157,9 +164,28 @@ def objects_of(module):
     ("losses.md", [type(one).__name__ for one in objects_of(losses)]),
     ("optimizers.md", [repr(one) for one in objects_of(optimizers)]),
     ("optimizers.md", [repr(one) for one in objects_of(schedules)]),
+    ("regularisation.md", REGULARISATION),
+    ("training.md", list(INITIALIZERS)),
+    ("training.md", [repr(one()) for one in INITIALIZERS.values() if vars(one())]),
+    ("training.md", list(SCALINGS)),
 ])  # fmt: skip
 def test_each_page_has_all_of_its_kind_with_the_defaults(page, names):
     assert len(names) and set(names) <= set(spans(ROOT / "docs" / page))
+
+
+def test_every_parameter_of_mlp_is_on_one_of_its_pages():
+    pages = [ROOT / "docs" / name for name in ("regularisation.md", "training.md")]
+    words = {re.match(r"\w*", span)[0] for page in pages for span in spans(page)}
+    assert set(cnn_core.MLP._defaults()) - ELSEWHERE <= words
+
+
+def test_defaults_of_regularisation_are_those_of_mlp():
+    text, defaults, seen = (ROOT / "docs" / "regularisation.md").read_text(), cnn_core.MLP._defaults(), []
+    for names, values in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([\w., ]+) \|", text, re.MULTILINE):
+        names, values = re.findall(r"\w+", names), [ast.literal_eval(value) for value in values.split(", ")]
+        assert [defaults[name] for name in names] == (values * len(names) if len(values) == 1 else values), names
+        seen += names
+    assert sorted(seen) == sorted(REGULARISATION)
 
 
 def test_numbers_on_the_pages_are_those_of_the_core():
