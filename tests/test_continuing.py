@@ -256,3 +256,26 @@ def test_early_stopping_restores_the_best_weights_under_callbacks():
 def test_what_is_no_callback_is_a_clear_error(callbacks, message):
     with pytest.raises(TypeError, match=message):
         MLP(callbacks=callbacks)
+
+
+def test_the_best_epoch_is_the_one_whose_weights_are_kept():
+    y = LINE + RNG.normal(size=150) * 3
+    model = MLP(32, epochs=60, random_state=0, early_stopping=True, min_delta=0.3, patience=4, learning_rate=0.01)
+    model.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    kept = model.evaluate(X[100:], y[100:])["loss"]
+    assert kept == pytest.approx(model.history_["val_loss"][model.best_epoch_ - 1], rel=1e-6)
+    assert kept > min(model.history_["val_loss"])  # the lowest was no improvement by min_delta
+
+
+def test_summary_shows_the_epoch_whose_weights_are_kept(capsys):
+    model = MLP(32, epochs=60, random_state=0, early_stopping=True, patience=4, learning_rate=0.02).fit(X, THREE)
+    model.summary()
+    best, of = model.best_epoch_, model.n_epochs_
+    assert best < of
+    assert f"epoch {best} of {of}, the best: loss {model.history_['loss'][best - 1]:.4g}" in capsys.readouterr().out
+
+
+def test_a_model_without_a_whole_epoch_has_no_best_one():
+    with pytest.warns(DivergenceWarning):
+        model = MLP(8, epochs=5, optimizer=SGD(1e30), random_state=0).fit(X, LINE)
+    assert model.n_epochs_ == 0 and not hasattr(model, "best_epoch_")

@@ -15,7 +15,7 @@ def curves(loss, metric, val_loss=None):
 @pytest.mark.parametrize("history, options, words", [
     (curves([1, 0.5, 0.2, 0.1], [0.5, 0.7, 0.9, 0.99], [1, 0.6, 0.7, 0.9]), {},
      "may be overfitting: the validation loss was lowest in epoch 2 (0.6) and has risen to 0.9"),
-    (curves([1, 0.5, 0.2, 0.1], [0.5, 0.7, 0.9, 0.99], [1, 0.6, 0.7, 0.9]), dict(best_kept=True), "no sign of"),
+    (curves([1, 0.5, 0.2, 0.1], [0.5, 0.7, 0.9, 0.99], [1, 0.6, 0.7, 0.9]), dict(best_epoch=2), "no sign of"),
     (curves([1, 0.5, 0.2, 0.1], [0.5, 0.7, 0.9, 0.99], [1, 0.6, 0.5, 0.4]), {}, "may be overfitting: the loss is 0.4"),
     (curves([0.7] * 20, [0.52] * 20, [0.7] * 20), {}, "may be underfitting: on the training rows the metric is 0.52"),
     (curves([0.9, 0.8, 0.7], [0.52] * 3, [0.9, 0.8, 0.7]), {}, "more epochs may help"),

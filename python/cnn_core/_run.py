@@ -57,7 +57,7 @@ class Fitted:
     baseline: float  # the metric of the best constant prediction
     history: dict = field(default_factory=dict)
     state: dict | None = None  # of the run, for those that go on
-    best_kept: bool = False  # whether the network is that of the epoch with the lowest validation loss
+    best_epoch: int | None = None  # where early stopping has brought back the weights of its best epoch: that one
 
 
 def make_training(backend, network, plan, capacity, optimizer=None, settings=None, seed=0, l1=0.0, l2=0.0, dropout=None,
@@ -134,24 +134,25 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     entries = []
     # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike between any
     # two others.
-    kept, spare = (fitted.network.copy(), 0), network.copy()
-    best, lowest, waited = None, np.inf, 0
+    kept, spare = (fitted.network.copy(), 0, training.steps), network.copy()
+    best, best_epoch, lowest, waited = None, None, np.inf, 0
     losses = list(fitted.history.get("val_loss" if judged else "loss", ()))
     if before and judged and options.early_stopping:
-        best, lowest = fitted.network, training.evaluate(judged.X, judged.y, judged.labels)[0]
+        best, best_epoch = fitted.network, fitted.best_epoch or before
+        lowest, _ = training.evaluate(judged.X, judged.y, judged.labels)
     diverged = False
     first, last = training.epochs, training.epochs + epochs
     planned = max(last, int(options.epochs))  # for schedules that look ahead
     initial = training_rate = training.learning_rate
     per_epoch = -(-data.X.count // capacity)
 
-    def outcome(best_kept=False):
-        network, done = kept
+    def outcome(with_best=False):
+        network, done, steps = kept
         history = {name: [*fitted.history.get(name, [np.nan] * before),
                           *(entry.get(name, np.nan) for entry in entries[:done])] for name in names}
-        state = None if diverged else training.state() | {"backend": options.backend}
-        return replace(fitted, network=best if best_kept else network, history=history,
-                       state=state, best_kept=best_kept)
+        state = None if diverged else training.state() | {"backend": options.backend, "steps": steps}
+        return replace(fitted, network=best if with_best else network, history=history, state=state,
+                       best_epoch=best_epoch if with_best else None)
 
     try:
         for epoch in range(first, last):
@@ -175,13 +176,13 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
             entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
             entries.append(entry)
             spare.parameters[:] = network.parameters
-            kept, spare = (spare, len(entries)), kept[0]
+            kept, spare = (spare, len(entries), training.steps), kept[0]
             if options.verbose:
                 report(before + len(entries), before + epochs, entry, plan)
             losses.append(entry["val_loss" if judged else "loss"])
             if options.early_stopping:
                 if losses[-1] < lowest - options.min_delta:
-                    best, lowest, waited = kept[0].copy(), losses[-1], 0
+                    best, best_epoch, lowest, waited = kept[0].copy(), before + len(entries), losses[-1], 0
                 else:
                     waited += 1
             if watch is not None:
@@ -194,7 +195,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     finally:
         # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
         if kept[1] or diverged:
-            publish(outcome(best_kept=best is not None and options.restore_best))
+            publish(outcome(with_best=best is not None and options.restore_best))
 
 
 def report(epoch, epochs, entry, plan):

@@ -5,7 +5,7 @@ class Callback:
     """Base of the objects to give as ``MLP(callbacks=...)``; each method may be left as it is.
 
     A plain function counts as an `after_epoch`. An exception in a callback ends the fit and reaches its caller; the model
-    is then that of the last whole epoch.
+    is then that of the last whole epoch, or, with early stopping, of the best one.
     """
 
     def before_fit(self, model):

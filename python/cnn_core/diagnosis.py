@@ -8,7 +8,7 @@ FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
 
 
-def diagnose(history, baseline, best_kept=False, loss=None):
+def diagnose(history, baseline, best_epoch=None, loss=None):
     """A hint from training against validation loss.
 
     Parameters
@@ -17,8 +17,8 @@ def diagnose(history, baseline, best_kept=False, loss=None):
         ``MLP.history_``.
     baseline : float
         The metric of the best constant prediction.
-    best_kept : bool
-        Whether the model is that of the epoch with the lowest validation loss.
+    best_epoch : int, optional
+        The epoch, counted from 1, that the model's weights are of, where they are not of the last.
     loss : float, optional
         The loss on rows that were not trained on, in the place of the last validation loss.
 
@@ -32,15 +32,15 @@ def diagnose(history, baseline, best_kept=False, loss=None):
     if not train:
         return "not trained for a whole epoch"
     if curve and any(math.isnan(value) for value in curve):  # some of the epochs were without validation
-        curve, best_kept = None, False
+        curve = None
     lowest = min(range(len(curve)), key=curve.__getitem__) if curve else None
-    at = lowest if best_kept and curve else len(train) - 1
+    at = (best_epoch or len(train)) - 1
     unseen = loss if loss is not None else curve[at] if curve else None
-    falling = _still_falls(train) and (curve is None or best_kept or _still_falls(curve))
+    falling = _still_falls(train) and (curve is None or _still_falls(curve))
     more = "; the loss was still falling, so more epochs may help" if falling else ""
     reached = (metric[at] - baseline) / (1 - baseline) if baseline < 1 else 1.0
 
-    if curve and not best_kept and loss is None and curve[-1] > curve[lowest] + RISE * abs(curve[lowest]) and (
+    if curve and best_epoch is None and loss is None and curve[-1] > curve[lowest] + RISE * abs(curve[lowest]) and (
             train[-1] < train[lowest]):
         return (f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
                 f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}. Early stopping, l2, dropout, "

@@ -200,8 +200,11 @@ def summary(model, dropout):
         lines.append(f"dropout in training: {rates}")
     if history.get("loss"):
         names = {"loss": "loss", "metric": "R2" if model.plan.task == "regression" else "accuracy"}
-        values = [f"{prefix.replace('_', ' ')}{word} {history[prefix + name][-1]:.4g}" for prefix in ("", "val_")
+        epochs = len(history["loss"])
+        at = (model.best_epoch or epochs) - 1
+        values = [f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}" for prefix in ("", "val_")
                   for name, word in names.items() if prefix + name in history]
-        lines.append(f"after {len(history['loss'])} epoch{'s' * (len(history['loss']) > 1)}: {', '.join(values)}")
-        lines.append(diagnose(history, model.baseline, model.best_kept))
+        which = f"epoch {at + 1} of {epochs}, the best" if model.best_epoch else f"after {epochs} epoch{'s' * (epochs > 1)}"
+        lines.append(f"{which}: {', '.join(values)}")
+        lines.append(diagnose(history, model.baseline, model.best_epoch))
     return "\n".join(lines)

@@ -98,9 +98,10 @@ class MLP(Parameters):
         `cnn_core.callbacks.Callback`.
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number of epochs: 10 epochs
-        and 10 more are 20.
+        and 10 more are 20, unless the schedule plans for the last epoch as `Cosine` and `OneCycle` do.
     backend : {'native', 'python'}
-        'python': the twin in plain Python (`cnn_core.reference`), some thousand times slower, to be read and compared.
+        'python': the twin in plain Python (`cnn_core.reference`), hundreds to thousands of times slower, to be read and
+        compared.
 
     Attributes
     ----------
@@ -122,7 +123,8 @@ class MLP(Parameters):
     n_epochs_ : int
         Epochs done.
     best_epoch_ : int
-        The epoch, counted from 1, with the lowest validation loss, or training loss without validation data.
+        The epoch, counted from 1, with the lowest validation loss, or training loss without validation data. Where early
+        stopping has brought back the best weights: the epoch they are of.
 
     Examples
     --------
@@ -212,7 +214,8 @@ class MLP(Parameters):
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
         KeyboardInterrupt
-            On Ctrl-C; the model is the one after the last whole epoch, or as it was before if there was none.
+            On Ctrl-C; the model is the one after the last whole epoch (with early stopping, the best one), or as it was
+            before if there was none.
 
         Warns
         -----
@@ -529,7 +532,7 @@ class MLP(Parameters):
         regression = plan.task == "regression"
         return {"loss": loss,
                 "r2" if regression else "accuracy": metric_of(plan, measured, data.spread() if regression else None),
-                "diagnosis": diagnose(model.history, model.baseline, model.best_kept, loss)}
+                "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss)}
 
     # The open box
 
@@ -698,5 +701,8 @@ class MLP(Parameters):
 
     @property
     def best_epoch_(self):
-        history = self._model().history
-        return int(np.nanargmin(history.get("val_loss", history["loss"]))) + 1
+        model = self._model()
+        losses = model.history.get("val_loss", model.history["loss"])
+        if not losses:
+            raise AttributeError("the model has not been trained for a whole epoch")
+        return model.best_epoch or int(np.nanargmin(losses)) + 1

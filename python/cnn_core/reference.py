@@ -3,8 +3,8 @@
 ``MLP(backend="python")`` runs it. It takes the same random numbers and adds in the same order as the native core: an
 output's sum begins with the bias and goes through the inputs, a gradient's through the rows of the mini-batch. Everything
 is computed in float64. What differs is the last bit here and there: the native core multiplies and adds with one rounding
-instead of two, has its own exp and log, adds the squares of a whole gradient (clip_norm, L-BFGS) in another order, and
-takes numbers below 2.2e-308 for 0 while it trains.
+instead of two, has its own exp and log, adds up whole vectors (clip_norm, max_norm, penalties, L-BFGS) in another order,
+and takes numbers below 2.2e-308 for 0 while it trains.
 
 A row is a list of numbers, a mini-batch a list of rows. W has a row for each neuron, the weights to it; layers count from
 0, so layer l reads ``inputs[l]``, which is x or the output of the layer below.

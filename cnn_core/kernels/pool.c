@@ -1,0 +1,163 @@
+/* Workers are created by the first run that wants them and spin briefly before they sleep. A run is open to them as long
+ * as its caller works on it: one that wakes up too late misses it, so nobody waits for a thread that the system has not
+ * scheduled. Tasks are claimed one by one from a counter. */
+#if !defined(_WIN32)
+#define _GNU_SOURCE
+#endif
+#include "pool.h"
+
+#include "target.h"
+
+#if defined(_WIN32)
+
+/* One thread: neither written nor tried for Windows yet. */
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threads)
+{
+    (void)threads;
+    for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
+}
+
+#else
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#if defined(CNN_CORE_X86)
+#define PAUSE() __builtin_ia32_pause()
+enum { SPINS = 400 }; /* a pause is some 40 to 140 cycles: about 15 us */
+#elif defined(CNN_CORE_ARM64)
+#define PAUSE() __asm__ volatile("yield")
+enum { SPINS = 10000 };
+#else
+#define PAUSE() ((void)0)
+enum { SPINS = 10000 };
+#endif
+
+/* `state` is the run's number above 16 bits, then how many workers take part, then whether others still may. */
+enum { OPEN = 1, ONE = 2, TAKING_PART = 0xFFFE, RUN = 0x10000 };
+
+static struct {
+    pthread_mutex_t run; /* held by the caller of a run */
+    pthread_mutex_t sleep;
+    pthread_cond_t wake;
+    int workers, handlers_set;
+    pool_task task;
+    void *context;
+    ptrdiff_t tasks;
+    int threads;
+    _Atomic ptrdiff_t next;
+    _Atomic uint64_t state;
+    _Atomic int sleepers;
+} pool = {.run = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+
+static void work(int worker)
+{
+    ptrdiff_t i;
+    while ((i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.tasks)
+        pool.task(pool.context, i, worker);
+}
+
+static int is_news(uint64_t state, uint64_t seen) { return state / RUN != seen; }
+
+static void *serve(void *argument)
+{
+    const int worker = (int)(intptr_t)argument;
+    uint64_t seen = 0;
+    for (;;) {
+        uint64_t state = atomic_load(&pool.state);
+        for (int i = 0; i < SPINS && !is_news(state, seen); i++) {
+            PAUSE();
+            state = atomic_load_explicit(&pool.state, memory_order_relaxed);
+        }
+        if (!is_news(state, seen)) {
+            pthread_mutex_lock(&pool.sleep);
+            atomic_fetch_add(&pool.sleepers, 1);
+            while (!is_news(state = atomic_load(&pool.state), seen)) pthread_cond_wait(&pool.wake, &pool.sleep);
+            atomic_fetch_sub(&pool.sleepers, 1);
+            pthread_mutex_unlock(&pool.sleep);
+        }
+        /* Join while the run is open; what it consists of was written before it was opened. */
+        int joined = 0;
+        while (state & OPEN && !(joined = atomic_compare_exchange_weak(&pool.state, &state, state + ONE)))
+            ;
+        seen = state / RUN;
+        if (!joined) continue;
+        if (worker < pool.threads) work(worker);
+        atomic_fetch_sub(&pool.state, ONE);
+    }
+    return NULL;
+}
+
+/* A child has none of its parent's threads; it starts its own when it first wants some. */
+static void before_fork(void) { pthread_mutex_lock(&pool.run); }
+static void after_fork_in_parent(void) { pthread_mutex_unlock(&pool.run); }
+static void after_fork_in_child(void)
+{
+    pthread_mutex_init(&pool.run, NULL);
+    pthread_mutex_init(&pool.sleep, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pool.workers = 0;
+    atomic_store(&pool.state, 0);
+    atomic_store(&pool.sleepers, 0);
+}
+
+static void start_workers(int wanted)
+{
+    if (!pool.handlers_set) {
+        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+        pool.handlers_set = 1;
+    }
+    /* Signals are for the threads that have handlers. A stack of 1 MiB: musl's default is 128 KiB. */
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    while (pool.workers < wanted) {
+        pthread_t thread;
+        if (pthread_create(&thread, &attributes, serve, (void *)(intptr_t)(pool.workers + 1))) break;
+        pool.workers++;
+#if defined(__linux__)
+        pthread_setname_np(thread, "cnn_core");
+#endif
+    }
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threads)
+{
+    if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
+    if (tasks < threads) threads = (int)tasks;
+    if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
+        for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
+        return;
+    }
+    if (pool.workers < threads - 1) start_workers(threads - 1);
+    pool.task = task;
+    pool.context = context;
+    pool.tasks = tasks;
+    pool.threads = threads;
+    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
+    if (atomic_load(&pool.sleepers)) {
+        pthread_mutex_lock(&pool.sleep);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.sleep);
+    }
+    work(0);
+    atomic_fetch_and(&pool.state, ~(uint64_t)OPEN);
+    for (int i = 0; atomic_load(&pool.state) & TAKING_PART; i++)
+        if (i < SPINS)
+            PAUSE();
+        else
+            sched_yield();
+    pthread_mutex_unlock(&pool.run);
+}
+
+#endif
