@@ -7,7 +7,8 @@ from cnn_core._cpu cimport dropout_t, kernels_t
 cdef extern from "environment.h" nogil:
     double clock_seconds()
 
-# Rows that pass through all layers together: enough to use a tile well, few enough to stay in the cache.
+# Rows that pass through all layers together: enough to use a tile well, few enough to stay in the cache. A multiple of the
+# lanes, so that blocks share no panel of row costs.
 cdef enum:
     BLOCK = 48
 
@@ -33,6 +34,12 @@ cdef struct Flow:
     char *a
     char *delta
     char *Wt
+
+# A rectangle of a layer's weights, whose gradient and step are computed together: `inputs` inputs of `panels` panels of
+# outputs, and the biases of these outputs where it begins at input 0. How a layer is cut depends on its shape alone.
+cdef struct Piece:
+    Py_ssize_t layer, panel, panels, input, inputs
+    double penalty
 
 # What a layer reads: x or the a of the layer below, or, in training with dropout, a copy in which some are left out.
 cdef struct Inlet:
@@ -69,6 +76,8 @@ cdef class Backprop:
     cdef Flow *flows
     cdef Inlet *inlets
     cdef readonly tuple dropout
+    cdef Piece *pieces
+    cdef Py_ssize_t n_pieces
     cdef Py_ssize_t ld_x
     cdef char *x
     cdef char *y
@@ -86,18 +95,21 @@ cdef class Backprop:
     cdef double[PHASES] seconds
     cdef use_weights(self, bint wanted)
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
+    cdef cut(self)
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
     cdef char *output(self) noexcept nogil
     cdef void mark(self, int phase) noexcept nogil
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil
-    cdef double penalize(self) noexcept nogil
+    cdef void penalize(self, Piece *piece) noexcept nogil
+    cdef double penalties(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void gradients(self, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void judge(self, Py_ssize_t rows) noexcept nogil
+    cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

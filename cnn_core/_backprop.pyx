@@ -30,6 +30,13 @@ ctypedef fused real:
 phases = ("shuffle", "gather", "forward", "loss", "backward", "gradient", "update")
 
 
+# Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and the optimizer's slots.
+# PIECE_INPUTS is a multiple of the lanes, so that a piece is whole panels of W^T too.
+cdef enum:
+    PIECE_PANELS = 4
+    PIECE_INPUTS = 96
+
+
 cdef class Network:
     """A multilayer perceptron: its shape and its parameters.
 
@@ -359,6 +366,25 @@ cdef class Backprop:
         self.inlets = <Inlet *>self.room(network.n_layers * sizeof(Inlet), 1)
         for l in range(network.n_layers):
             self.set_inlet(l, &self.inlets[l])
+        self.cut()
+
+    cdef cut(self):
+        """Cut the layers into pieces."""
+        network = self.network
+        cdef Layer *layer
+        cdef Piece *piece
+        cdef Py_ssize_t l, panel, input
+        self.n_pieces = sum(blocks(-(-n_out // network.lanes), PIECE_PANELS) * blocks(n_in, PIECE_INPUTS)
+                            for n_in, n_out in zip(network.widths, network.widths[1:]))
+        self.pieces = piece = <Piece *>self.room(self.n_pieces * sizeof(Piece), 1)
+        for l in range(network.n_layers):
+            layer = &network.layers[l]
+            for panel in range(0, layer.panels, PIECE_PANELS):
+                for input in range(0, layer.n_in, PIECE_INPUTS):
+                    piece.layer, piece.panel, piece.input = l, panel, input
+                    piece.panels = min(PIECE_PANELS, layer.panels - panel)
+                    piece.inputs = min(PIECE_INPUTS, layer.n_in - input)
+                    piece += 1
 
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet):
         """What layer l reads."""
@@ -432,18 +458,24 @@ cdef class Backprop:
             return 1
         return (<double *>self.weight)[r] if self.network.itemsize == 8 else (<float *>self.weight)[r]
 
-    cdef double penalize(self) noexcept nogil:
-        """l1 |W|_1 + l2/2 |W|^2 over all weights, biases left out, and its gradient added to that of the cost."""
+    cdef void penalize(self, Piece *piece) noexcept nogil:
+        """l1 |W|_1 + l2/2 |W|^2 over the weights of a piece, and its gradient added to that of the cost."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, itemsize = self.network.itemsize
-        cdef double total = 0
-        cdef Layer *layer
+        cdef Layer *layer = &self.network.layers[piece.layer]
+        cdef Py_ssize_t panel, at, itemsize = self.network.itemsize, lanes = self.network.lanes
+        piece.penalty = 0
         if self.l1 == 0 and self.l2 == 0:
-            return 0
-        for l in range(self.network.n_layers):
-            layer = &self.network.layers[l]
-            total += k.penalize(layer.b - layer.W, self.l1, self.l2, self.network.w + layer.W * itemsize,
-                                self.g + layer.W * itemsize)
+            return
+        for panel in range(piece.panel, piece.panel + piece.panels):
+            at = (layer.W + (panel * layer.n_in + piece.input) * lanes) * itemsize
+            piece.penalty += k.penalize(piece.inputs * lanes, self.l1, self.l2, self.network.w + at, self.g + at)
+
+    cdef double penalties(self) noexcept nogil:
+        """Their sum over the pieces, one after the other."""
+        cdef Py_ssize_t i
+        cdef double total = 0
+        for i in range(self.n_pieces):
+            total += self.pieces[i].penalty
         return total
 
     cdef void transpose_weights(self) noexcept nogil:
@@ -453,7 +485,8 @@ cdef class Backprop:
         cdef Py_ssize_t l
         for l in range(1, self.network.n_layers):
             layer = &self.network.layers[l]
-            k.transpose(layer.n_in, layer.n_out, self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
+            k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
+                        self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
@@ -513,58 +546,59 @@ cdef class Backprop:
             k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, self.flows[l].z + offset,
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
 
-    cdef void gradients(self, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l, summed over the rows of the mini-batch."""
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping) noexcept nogil:
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over the rows of the mini-batch, and the gradient of
+        the penalty."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes
-        cdef Layer *layer
-        cdef Inlet *inlet
+        cdef Layer *layer = &self.network.layers[piece.layer]
+        cdef Inlet *inlet = &self.inlets[piece.layer]
+        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef const char *a = inlet.kept if dropping and inlet.drops else inlet.a
         cdef product_t p
-        for l in range(self.network.n_layers):
-            layer, inlet = &self.network.layers[l], &self.inlets[l]
-            p.rows, p.panels, p.depth = layer.n_in, layer.panels, rows
-            p.a, p.a_row, p.a_depth = inlet.kept if dropping and inlet.drops else inlet.a, 1, inlet.ld
-            p.b, p.b_depth, p.b_panel = self.flows[l].delta, layer.ld, lanes
-            p.start = NULL
-            p.c, p.c_row, p.c_panel = self.g + layer.W * itemsize, lanes, layer.n_in * lanes
-            k.product(&p)
+        p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
+        p.a, p.a_row, p.a_depth = a + piece.input * itemsize, 1, inlet.ld
+        p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
+        p.start = NULL
+        p.c = self.g + (layer.W + (piece.panel * layer.n_in + piece.input) * lanes) * itemsize
+        p.c_row, p.c_panel = lanes, layer.n_in * lanes
+        k.product(&p)
+        if piece.input == 0:
             # The bias is the weight of a unit that is always 1.
             p.rows, p.a, p.a_row, p.a_depth = 1, self.one, 0, 0
-            p.c, p.c_row, p.c_panel = self.g + layer.b * itemsize, 0, lanes
+            p.c, p.c_row, p.c_panel = self.g + (layer.b + piece.panel * lanes) * itemsize, 0, lanes
             k.product(&p)
+        self.penalize(piece)
+
+    cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
+        """Outputs, costs and deltas of some rows of the mini-batch."""
+        self.forward(first, rows, dropping)
+        self.mark(FORWARD)
+        self.cost(first, rows, True)
+        self.mark(LOSS)
+        self.backward(first, rows, dropping)
+        self.mark(BACKWARD)
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
-        cdef Py_ssize_t block, first, count
+        cdef Py_ssize_t i
         cdef double weight = self.average_over(rows)
-        for block in range(blocks(rows, BLOCK)):
-            first = block * BLOCK
-            count = min(BLOCK, rows - first)
-            self.forward(first, count, dropping)
-            self.mark(FORWARD)
-            self.cost(first, count, True)
-            self.mark(LOSS)
-            self.backward(first, count, dropping)
-            self.mark(BACKWARD)
-        self.gradients(rows, dropping)
+        for i in range(blocks(rows, BLOCK)):
+            self.learn_block(i * BLOCK, min(BLOCK, rows - i * BLOCK), dropping)
+        for i in range(self.n_pieces):
+            self.gradients(&self.pieces[i], rows, dropping)
         self.mark(GRADIENT)
         return weight
 
-    cdef void judge(self, Py_ssize_t rows) noexcept nogil:
-        """Costs and the outputs a^L, without deltas."""
-        cdef Py_ssize_t block, first, count, offset
+    cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """Costs and the outputs a^L of some rows, without deltas."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[self.network.n_layers - 1]
         cdef Flow *flow = &self.flows[self.network.n_layers - 1]
-        for block in range(blocks(rows, BLOCK)):
-            first = block * BLOCK
-            count = min(BLOCK, rows - first)
-            self.forward(first, count, False)
-            self.cost(first, count, False)
-            if self.from_z:  # the loss has worked on z; what is judged is a, as a prediction gives it
-                offset = first * layer.ld * self.network.itemsize
-                k.activations[layer.f].forward(count, layer.n_out, layer.ld, layer.alpha, flow.z + offset,
-                                               flow.a + offset)
+        cdef Py_ssize_t offset = first * layer.ld * self.network.itemsize
+        self.forward(first, rows, False)
+        self.cost(first, rows, False)
+        if self.from_z:  # the loss has worked on z; what is judged is a, as a prediction gives it
+            k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset)
 
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil:
         """`total` plus the rows' weighted costs, one after the other in double."""
@@ -594,7 +628,6 @@ cdef class Backprop:
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
-        cdef double penalty
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
@@ -610,8 +643,7 @@ cdef class Backprop:
         with nogil:
             self.transpose_weights()
             self.learn(rows, False)
-            penalty = self.penalize()
-        return self.total_cost(rows, 0) / rows + penalty, network.flat(self.gradient)
+        return self.total_cost(rows, 0) / rows + self.penalties(), network.flat(self.gradient)
 
 
 cdef _fill(char *target, Py_ssize_t ld, values):

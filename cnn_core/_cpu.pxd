@@ -58,7 +58,8 @@ cdef extern from "kernels.h" nogil:
         const char *dtype
         Py_ssize_t itemsize, lanes
         void (*product)(const product_t *p) noexcept nogil
-        void (*transpose)(Py_ssize_t n_in, Py_ssize_t n_out, const void *w, void *wt) noexcept nogil
+        void (*transpose)(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t input, Py_ssize_t inputs, Py_ssize_t output,
+                          Py_ssize_t outputs, const void *w, void *wt) noexcept nogil
         Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
                            const int32_t *label) noexcept nogil
         void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
@@ -97,3 +98,8 @@ cdef Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) noexcep
 
 # Where a contiguous array's data begin; NULL for an empty one.
 cdef char *address(object array) except? NULL
+
+ctypedef void (*pool_task)(void *context, Py_ssize_t task, int worker) noexcept nogil
+
+# Calls task(context, 0 .. tasks - 1, worker) on up to `threads` threads; returns when all are done (pool.h).
+cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, int threads) noexcept nogil

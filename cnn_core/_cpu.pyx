@@ -109,6 +109,17 @@ cdef char *address(object array) except? NULL:
     return <char *>&data[0] if data.shape[0] else NULL
 
 
+cdef extern from "pool.h" nogil:
+    enum: POOL_MOST_THREADS
+    void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, int threads)
+
+most_threads = POOL_MOST_THREADS
+
+
+cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, int threads) noexcept nogil:
+    cnn_core_pool_run(task, context, tasks, threads)
+
+
 def functions():
     """The core's own mathematical functions and their error limits.
 

@@ -7,8 +7,9 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._backprop cimport GATHER, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, blocks, clock_seconds
-from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t
+from cnn_core._backprop cimport (BLOCK, GATHER, GRADIENT, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, Piece, blocks,
+                                 clock_seconds)
+from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
 from cnn_core._cpu import choose
@@ -21,6 +22,17 @@ cdef extern from "environment.h" nogil:
 # A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds when another
 # Python thread is busy.
 cdef double LOOK_SECONDS = 0.1
+
+# A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
+cdef Py_ssize_t WORK_A_THREAD = 200000
+
+# Above so many parameters a step goes piece by piece while the gradient is in the cache, else once over all of them.
+cdef Py_ssize_t FUSE_FROM = 16384
+
+# What is to be done with a piece.
+cdef enum:
+    COMPUTE = 1
+    STEP = 2
 
 
 def optimizer_names():
@@ -128,6 +140,8 @@ cdef class Training:
         al. 2014, section 5.1); 0: never.
     multilabel : bool
         Whether the metric without labels is the share of rows whose outputs are all right, instead of residuals.
+    threads : int
+        The most to use; for small mini-batches fewer are. Results do not depend on it.
 
     Attributes
     ----------
@@ -150,10 +164,17 @@ cdef class Training:
     cdef bint multilabel
     cdef double[::1] sums
     cdef Py_ssize_t[::1] order
+    cdef readonly int threads
+    # The mini-batch that is being worked on.
+    cdef Rows X, y, labels, weights
+    cdef const Py_ssize_t *visit
+    cdef Py_ssize_t first, rows, block
+    cdef int jobs
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
     def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
-                  bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False):
+                  bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False,
+                  int threads=1):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = ()
@@ -172,6 +193,9 @@ cdef class Training:
         self.sums = np.zeros(backprop.network.widths[-1])
         backprop.timing = timing
         self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
+        self.threads = 1 if timing else threads  # phases of several threads overlap
 
     @property
     def learning_rate(self):
@@ -263,17 +287,87 @@ cdef class Training:
                 raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, got {labels.array.min()} to "
                                  f"{labels.array.max()}")
 
-    cdef void fetch(self, Backprop b, Rows X, Rows y, Rows labels, Rows weights, const Py_ssize_t *order,
-                    Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
-        """The rows of a mini-batch into the workspace."""
-        cdef Py_ssize_t itemsize = b.network.itemsize
-        X.gather(order, first, rows, b.x, b.ld_x * itemsize)
-        if b.y != NULL:
-            y.gather(order, first, rows, b.y, b.network.layers[b.network.n_layers - 1].ld * itemsize)
-        if labels is not None:
-            labels.gather(order, first, rows, <char *>b.label, sizeof(int32_t))
-        if weights is not None:
-            weights.gather(order, first, rows, b.weight, itemsize)
+    cdef use(self, Rows X, Rows y, Rows labels, Rows weights):
+        """Check where the rows of the coming mini-batches are from, and remember it."""
+        self.check(X, y, labels, weights)
+        self.X, self.y, self.labels, self.weights = X, y, labels, weights
+        self.visit = NULL
+        self.sums[:] = 0
+
+    cdef void take(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """Begin the mini-batch of rows first, first + 1, ... of the order."""
+        self.first, self.rows = first, rows
+        if self.weights is not None:
+            self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
+                                self.backprop.network.itemsize)
+
+    cdef void fetch(self, Py_ssize_t at, Py_ssize_t rows) noexcept nogil:
+        """Rows at .. at + rows - 1 of the mini-batch into the workspace; weights are there already."""
+        cdef Py_ssize_t first = self.first + at, itemsize = self.backprop.network.itemsize
+        cdef Py_ssize_t ld = self.backprop.network.layers[self.backprop.network.n_layers - 1].ld
+        cdef const Py_ssize_t *order = self.visit + first if self.visit else NULL
+        self.X.gather(order, first, rows, self.backprop.x + at * self.backprop.ld_x * itemsize, self.backprop.ld_x * itemsize)
+        if self.backprop.y != NULL:
+            self.y.gather(order, first, rows, self.backprop.y + at * ld * itemsize, ld * itemsize)
+        if self.labels is not None:
+            self.labels.gather(order, first, rows, <char *>(self.backprop.label + at), sizeof(int32_t))
+        self.backprop.mark(GATHER)
+
+    cdef void learn_rows(self, Py_ssize_t i, bint dropping) noexcept nogil:
+        """Outputs, costs and deltas of the i-th block of the mini-batch."""
+        cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
+        cdef uint64_t floating_point_mode = flush_subnormals()
+        self.fetch(first, end - first)
+        while at < end:
+            self.backprop.learn_block(at, min(BLOCK, end - at), dropping)
+            at += BLOCK
+        restore_subnormals(floating_point_mode)
+
+    cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
+        cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
+        self.fetch(first, end - first)
+        while at < end:
+            self.backprop.judge_block(at, min(BLOCK, end - at))
+            at += BLOCK
+
+    cdef int share(self) noexcept nogil:
+        """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how many threads are worth it."""
+        cdef Py_ssize_t work = self.rows * self.backprop.n_parameters, count
+        cdef int threads = <int>max(1, min(self.threads, work // WORK_A_THREAD))
+        self.block = BLOCK
+        if threads > 1:
+            count = threads * blocks(self.rows, threads * BLOCK)
+            self.block = blocks(blocks(self.rows, count), 16) * 16
+        return threads
+
+    cdef void work_on(self, Piece *piece) noexcept nogil:
+        """The gradient of a piece, a step along it, or one after the other."""
+        cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
+        cdef Layer *layer = &self.backprop.network.layers[piece.layer]
+        cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, outputs
+        cdef uint64_t floating_point_mode = flush_subnormals()
+        if self.jobs & COMPUTE:
+            self.backprop.gradients(piece, self.rows, True)
+        if self.jobs & STEP:
+            for panel in range(piece.panel, piece.panel + piece.panels):
+                self.move(k, layer.W + (panel * layer.n_in + piece.input) * lanes, piece.inputs * lanes)
+            if piece.input == 0:
+                self.move(k, layer.b + piece.panel * lanes, piece.panels * lanes)
+            if piece.layer > 0:
+                outputs = min(piece.panels * lanes, layer.n_out - piece.panel * lanes)
+                k.transpose(layer.n_in, layer.n_out, piece.input, piece.inputs, piece.panel * lanes, outputs,
+                            self.backprop.network.w + layer.W * self.backprop.network.itemsize, self.backprop.flows[piece.layer].Wt)
+        restore_subnormals(floating_point_mode)
+
+    cdef void move(self, const kernels_t *k, Py_ssize_t at, Py_ssize_t n) noexcept nogil:
+        """One step of the optimizer on n parameters from `at` on."""
+        cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
+        cdef (void *)[8] slot
+        cdef int i
+        cdef Py_ssize_t offset = at * self.backprop.network.itemsize
+        for i in range(f.slots):
+            slot[i] = <char *>self.slot[i] + offset
+        f.step(n, self.steps, self.h, self.backprop.network.w + offset, self.backprop.g + offset, slot)
 
     cdef Py_ssize_t measure(self, Backprop b, bint classes, Py_ssize_t rows, const char *out,
                             double threshold) noexcept nogil:
@@ -290,25 +384,38 @@ cdef class Training:
     cdef result(self, Py_ssize_t count, double weight, double total, bint classes, Py_ssize_t hits):
         return total / weight, <double>hits / count if classes or self.multilabel else np.array(self.sums)
 
-    cdef void update(self, Backprop b, const kernels_t *k) noexcept nogil:
-        """One step on all parameters, with all gradients in place."""
+    cdef double improve(self, int threads) noexcept nogil:
+        """The gradient and one step on all parameters, which begins once all deltas stand; returns the penalties."""
+        cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
-        cdef Py_ssize_t l, n = b.n_parameters
+        cdef Py_ssize_t l, n = self.backprop.n_parameters
         cdef Layer *layer
         cdef double norm
-        if self.clip_norm > 0:
-            norm = sqrt(k.dot(n, b.g, b.g))
-            if norm > self.clip_norm:
-                k.scale(n, self.clip_norm / norm, b.g)
+        cdef bint by_pieces = n > FUSE_FROM or threads > 1, fused = by_pieces and self.clip_norm == 0 and not self.backprop.timing
         self.steps += 1
         if f.prepare:
             f.prepare(self.steps, self.h)
-        f.step(n, self.steps, self.h, b.network.w, b.g, self.slot)
+        self.jobs = COMPUTE | STEP if fused else COMPUTE
+        pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
+        self.backprop.mark(GRADIENT)
+        if self.clip_norm > 0:
+            norm = sqrt(k.dot(n, self.backprop.g, self.backprop.g))
+            if norm > self.clip_norm:
+                k.scale(n, self.clip_norm / norm, self.backprop.g)
+        if not fused:
+            if by_pieces:
+                self.jobs = STEP
+                pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
+            else:
+                f.step(n, self.steps, self.h, self.backprop.network.w, self.backprop.g, self.slot)
+                self.backprop.transpose_weights()
         if self.max_norm > 0:
-            for l in range(b.network.n_layers):
-                layer = &b.network.layers[l]
-                k.limit_rows(layer.n_in, layer.panels, self.max_norm, b.network.w + layer.W * b.network.itemsize)
-        b.transpose_weights()
+            for l in range(self.backprop.network.n_layers):
+                layer = &self.backprop.network.layers[l]
+                k.limit_rows(layer.n_in, layer.panels, self.max_norm, self.backprop.network.w + layer.W * self.backprop.network.itemsize)
+            self.backprop.transpose_weights()
+        self.backprop.mark(UPDATE)
+        return self.backprop.penalties()
 
     def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None,
               Rows weights=None, const double[::1] rates=None):
@@ -348,23 +455,21 @@ cdef class Training:
             the parameters are those after the last whole mini-batch.
         """
         cdef Backprop b = self.backprop
-        cdef const kernels_t *k = kernels_for(b.network.itemsize)
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
-        cdef const Py_ssize_t *visit = NULL
         cdef double total = 0, weight = 0, batch_weight, looked
         cdef bint classes = labels is not None
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
-        self.check(X, y, labels, weights)
+        cdef int threads
         if self.optimizer is None:
             raise ValueError("this run has no optimizer, so it has no epochs")
+        self.use(X, y, labels, weights)
         count = X.count
-        self.sums[:] = 0
         if order is not None:
             count = order.shape[0]
             if count and not 0 <= min(order) <= max(order) < X.count:
                 raise ValueError(f"order must hold row numbers from 0 to {X.count - 1}")
-            visit = &order[0] if count else NULL
+            self.visit = &order[0] if count else NULL
         if count == 0:
             raise ValueError("an epoch needs at least one row")
         if rates is not None and rates.shape[0] != blocks(count, batch):
@@ -375,7 +480,7 @@ cdef class Training:
         if order is None and shuffled and count > batch:
             if self.order is None or self.order.shape[0] != count:
                 self.order = aligned_zeros(count, np.intp)
-            visit = &self.order[0]
+            self.visit = &self.order[0]
             with nogil:
                 shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, &self.order[0], count)
             b.mark(SHUFFLE)
@@ -385,18 +490,18 @@ cdef class Training:
             for block in range(blocks(count, batch)):
                 first = block * batch
                 rows = min(batch, count - first)
-                self.fetch(b, X, y, labels, weights, visit + first if visit else NULL, first, rows)
-                b.mark(GATHER)
+                self.take(first, rows)
+                batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
-                batch_weight = b.learn(rows, True)
+                threads = self.share()
+                pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
                 weight += batch_weight
-                total = b.total_cost(rows, total) + batch_weight * b.penalize()
+                total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS)
                 if rates is not None:
                     self.h[0] = rates[block]
-                self.update(b, k)
-                b.mark(UPDATE)
+                total += batch_weight * self.improve(threads)
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += rows * work_a_row
                 if work > 10000000:
@@ -437,20 +542,24 @@ cdef class Training:
         cdef double weight, total
         cdef bint classes = labels is not None
         cdef uint64_t floating_point_mode
-        self.check(X, y, labels, weights)
+        cdef int threads
+        self.use(X, y, labels, weights)
         if not 0 < rows <= b.capacity:
             raise ValueError(f"a single pass takes 1 to {b.capacity} rows, got {rows}")
-        self.sums[:] = 0
         b.last = clock_seconds()
         with nogil:
             floating_point_mode = flush_subnormals()
             b.transpose_weights()
-            self.fetch(b, X, y, labels, weights, NULL, 0, rows)
-            b.mark(GATHER)
-            weight = b.learn(rows, False)
-            total = b.total_cost(rows, 0) + weight * b.penalize()
+            self.take(0, rows)
+            weight = b.average_over(rows)
+            threads = self.share()
+            pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
+            total = b.total_cost(rows, 0)
             hits = self.measure(b, classes, rows, b.output(), b.threshold)
             b.mark(LOSS)
+            pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)
+            b.mark(GRADIENT)
+            total += weight * b.penalties()
             restore_subnormals(floating_point_mode)
         return self.result(rows, weight, total, classes, hits)
 
@@ -468,20 +577,39 @@ cdef class Training:
             As in `epoch`.
         """
         cdef Backprop b = self.backprop
-        cdef Py_ssize_t block, count, first, rows, hits = 0
+        cdef Py_ssize_t block, rows, hits = 0
         cdef double total = 0
         cdef bint classes = labels is not None
-        self.check(X, y, labels, None)
-        count = X.count
-        self.sums[:] = 0
-        if count == 0:
+        cdef int threads
+        self.use(X, y, labels, None)
+        if X.count == 0:
             raise ValueError("an evaluation needs at least one row")
         with nogil:
-            for block in range(blocks(count, b.capacity)):
-                first = block * b.capacity
-                rows = min(b.capacity, count - first)
-                self.fetch(b, X, y, labels, None, NULL, first, rows)
-                b.judge(rows)
+            for block in range(blocks(X.count, b.capacity)):
+                rows = min(b.capacity, X.count - block * b.capacity)
+                self.take(block * b.capacity, rows)
+                threads = self.share()
+                pool_run(judge_task, <void *>self, blocks(rows, self.block), threads)
                 total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.flows[b.network.n_layers - 1].a, b.y_threshold)
-        return self.result(count, count, total, classes, hits)
+        return self.result(X.count, X.count, total, classes, hits)
+
+
+# What the threads of the pool call. A run belongs to one caller at a time, so its mini-batch is theirs to share.
+
+cdef void learn_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).learn_rows(i, True)
+
+cdef void pass_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).learn_rows(i, False)
+
+cdef void judge_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).judge_rows(i)
+
+cdef void piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).work_on(&(<Training>run).backprop.pieces[i])
+
+cdef void pass_piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    cdef uint64_t floating_point_mode = flush_subnormals()
+    (<Training>run).backprop.gradients(&(<Training>run).backprop.pieces[i], (<Training>run).rows, False)
+    restore_subnormals(floating_point_mode)

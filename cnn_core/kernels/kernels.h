@@ -107,8 +107,11 @@ typedef struct {
     const char *isa, *dtype;
     ptrdiff_t itemsize, lanes;
     void (*product)(const product *p);
-    /* wt[q][n_out][lanes] = panels of the transposed weights, from w[p][n_in][lanes]; padding lanes become zero. */
-    void (*transpose)(ptrdiff_t n_in, ptrdiff_t n_out, const void *w, void *wt);
+    /* wt[q][n_out][lanes] = panels of the transposed weights, from w[p][n_in][lanes], for `inputs` inputs from `input` on and
+     * `outputs` outputs from `output` on: both begin at a whole panel and end at one or at the edge. Padding lanes become
+     * zero. */
+    void (*transpose)(ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t input, ptrdiff_t inputs, ptrdiff_t output,
+                      ptrdiff_t outputs, const void *w, void *wt);
     /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
     ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
                       const int32_t *label);

@@ -76,10 +76,11 @@ static void product_run(const product *p)
 
 /* Blocks of one panel by PANEL_LANES inputs are contiguous on both sides; those at the edges go through a copy that
  * fills up with zeros. */
-static void transpose_run(ptrdiff_t n_in, ptrdiff_t n_out, const void *w, void *wt)
+static void transpose_run(ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t input, ptrdiff_t inputs_wanted, ptrdiff_t output,
+                          ptrdiff_t outputs_wanted, const void *w, void *wt)
 {
-    for (ptrdiff_t o = 0; o < n_out; o += PANEL_LANES)
-        for (ptrdiff_t i = 0; i < n_in; i += PANEL_LANES) {
+    for (ptrdiff_t o = output; o < output + outputs_wanted; o += PANEL_LANES)
+        for (ptrdiff_t i = input; i < input + inputs_wanted; i += PANEL_LANES) {
             const real *source = (const real *)w + o * n_in + i * PANEL_LANES;
             real *target = (real *)wt + i * n_out + o * PANEL_LANES;
             const ptrdiff_t inputs = n_in - i < PANEL_LANES ? n_in - i : PANEL_LANES;

@@ -282,7 +282,11 @@ static void compare_transpose(ptrdiff_t n_in, ptrdiff_t n_out)
     set_all(&w, 0, 0);
     for (ptrdiff_t o = 0; o < n_out; o++)
         for (ptrdiff_t i = 0; i < n_in; i++) put_random(&w, (o / lanes * n_in + i) * lanes + o % lanes, SPECIAL);
-    EACH_SIDE run.table[side]->transpose(n_in, n_out, w.at[side], wt.at[side]);
+    run.table[0]->transpose(n_in, n_out, 0, n_in, 0, n_out, w.at[0], wt.at[0]);
+    for (ptrdiff_t i = 0; i < n_in; i += lanes) /* in rectangles of one panel each way */
+        for (ptrdiff_t o = 0; o < n_out; o += lanes)
+            run.table[1]->transpose(n_in, n_out, i, n_in - i < lanes ? n_in - i : lanes, o,
+                                    n_out - o < lanes ? n_out - o : lanes, w.at[1], wt.at[1]);
     for (ptrdiff_t i = 0; i < n_in; i += lanes)
         check(&wt, i * n_out, n_out, n_in - i < lanes ? n_in - i : lanes, lanes, ZEROS);
     free_array(&w), free_array(&wt);
