@@ -12,6 +12,10 @@ cdef extern from "environment.h" nogil:
 cdef enum:
     BLOCK = 48
 
+# A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
+cdef enum:
+    WORK_A_THREAD = 200000
+
 # Pieces of at most `size` rows that `rows` rows are cut into.
 cdef inline Py_ssize_t blocks(Py_ssize_t rows, Py_ssize_t size) noexcept nogil:
     return (rows + size - 1) // size

@@ -16,7 +16,7 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from cnn_core._random cimport dropout_purpose
-from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, product_t
+from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
 from cnn_core._cpu import choose
@@ -224,13 +224,15 @@ cdef class Network:
         p.c, p.c_row, p.c_panel = z, layer.ld, self.lanes
         k.product(&p)
 
-    def forward(self, X):
+    def forward(self, X, int threads=1):
         """The output a^L for every row of X.
 
         Parameters
         ----------
         X : ndarray, shape (rows, n_in)
             C-contiguous and of the network's dtype; may be read-only.
+        threads : int
+            The most to use.
 
         Returns
         -------
@@ -242,34 +244,55 @@ cdef class Network:
                              f"got {X.shape} and {X.dtype}")
         out = np.empty((X.shape[0], self.widths[-1]), self.dtype)
         if X.shape[0]:
-            _forward(self, X, out)
+            _forward(self, X, out, threads)
         return out
 
 
-def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::1] out not None):
-    cdef const kernels_t *k = kernels_for(sizeof(real))
-    cdef Layer *layer
-    cdef Py_ssize_t block, first, rows, l, r, ld, widest = 0, count = X.shape[0], bytes_a_row = out.shape[1] * sizeof(real)
-    cdef char *here
-    cdef char *there
-    cdef const char *x
+# What the threads of a prediction share.
+cdef struct Forward:
+    void *network
+    const char *X
+    char *out
+    char *scratch
+    Py_ssize_t count, widest
+
+
+def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::1] out not None, int threads):
+    cdef Forward shared
+    cdef Py_ssize_t l, count = X.shape[0], n_blocks = blocks(count, BLOCK)
+    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_A_THREAD, n_blocks))
+    shared.widest = 0
     for l in range(network.n_layers):
-        widest = max(widest, network.layers[l].ld)
-    scratch = aligned_zeros((2, min(BLOCK, count), widest), network.dtype)
-    here, there = address(scratch[0]), address(scratch[1])
+        shared.widest = max(shared.widest, network.layers[l].ld)
+    scratch = aligned_zeros((threads, 2, min(BLOCK, count), shared.widest), network.dtype)
+    shared.network, shared.count = <void *>network, count
+    shared.X, shared.out, shared.scratch = <const char *>&X[0, 0], <char *>&out[0, 0], address(scratch)
     with nogil:
-        for block in range(blocks(count, BLOCK)):
-            first = block * BLOCK
-            rows = min(BLOCK, count - first)
-            x, ld = <const char *>&X[first, 0], X.shape[1]
-            for l in range(network.n_layers):
-                layer = &network.layers[l]
-                network.layer_forward(k, l, rows, x, ld, here)
-                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
-                x, ld = here, layer.ld
-                here, there = there, here
-            for r in range(rows):
-                memcpy(&out[first + r, 0], x + r * ld * sizeof(real), bytes_a_row)
+        pool_run(forward_task, &shared, n_blocks, threads)
+
+
+cdef void forward_task(void *shared, Py_ssize_t block, int worker) noexcept nogil:
+    forward_block(<Forward *>shared, <Network>(<Forward *>shared).network, block, worker)
+
+
+cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int worker) noexcept nogil:
+    """A block of rows through all layers, on two buffers in turn."""
+    cdef Py_ssize_t itemsize = network.itemsize, first = block * BLOCK, rows = min(BLOCK, shared.count - first)
+    cdef Py_ssize_t size = min(BLOCK, shared.count) * shared.widest * itemsize, ld = network.layers[0].n_in
+    cdef Py_ssize_t l, r, bytes_a_row = network.layers[network.n_layers - 1].n_out * itemsize
+    cdef const kernels_t *k = kernels_for(itemsize)
+    cdef const char *x = shared.X + first * ld * itemsize
+    cdef char *here = shared.scratch + 2 * worker * size
+    cdef char *there = here + size
+    cdef Layer *layer
+    for l in range(network.n_layers):
+        layer = &network.layers[l]
+        network.layer_forward(k, l, rows, x, ld, here)
+        k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
+        x, ld = here, layer.ld
+        here, there = there, here
+    for r in range(rows):
+        memcpy(shared.out + (first + r) * bytes_a_row, x + r * ld * itemsize, bytes_a_row)
 
 
 def _restore(widths, activations, dtype, alphas, values):

@@ -7,8 +7,8 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._backprop cimport (BLOCK, GATHER, GRADIENT, LOSS, PHASES, SHUFFLE, UPDATE, Backprop, Layer, Piece, blocks,
-                                 clock_seconds)
+from cnn_core._backprop cimport (BLOCK, GATHER, GRADIENT, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer,
+                                 Piece, blocks, clock_seconds)
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
@@ -23,8 +23,11 @@ cdef extern from "environment.h" nogil:
 # Python thread is busy.
 cdef double LOOK_SECONDS = 0.1
 
-# A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
-cdef Py_ssize_t WORK_A_THREAD = 200000
+# Whether they are worth it at this moment is tried out, now and then: of so many steps the first few run on one thread, the
+# next few on all, the others as was faster. Other programs may need the processors too.
+cdef enum:
+    ROUND = 64
+    TRIALS = 4
 
 # Above so many parameters a step goes piece by piece while the gradient is in the cache, else once over all of them.
 cdef Py_ssize_t FUSE_FROM = 16384
@@ -142,6 +145,8 @@ cdef class Training:
         Whether the metric without labels is the share of rows whose outputs are all right, instead of residuals.
     threads : int
         The most to use; for small mini-batches fewer are. Results do not depend on it.
+    adaptive : bool
+        Whether to use them only while that is faster than one.
 
     Attributes
     ----------
@@ -170,11 +175,14 @@ cdef class Training:
     cdef const Py_ssize_t *visit
     cdef Py_ssize_t first, rows, block
     cdef int jobs
+    cdef bint adaptive
+    cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
+    cdef double trial_began
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
     def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
                   bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False,
-                  int threads=1):
+                  int threads=1, bint adaptive=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = ()
@@ -196,6 +204,7 @@ cdef class Training:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self.threads = 1 if timing else threads  # phases of several threads overlap
+        self.adaptive = adaptive
 
     @property
     def learning_rate(self):
@@ -330,15 +339,30 @@ cdef class Training:
             self.backprop.judge_block(at, min(BLOCK, end - at))
             at += BLOCK
 
-    cdef int share(self) noexcept nogil:
-        """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how many threads are worth it."""
+    cdef int share(self, bint trying) noexcept nogil:
+        """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how many threads to use."""
         cdef Py_ssize_t work = self.rows * self.backprop.n_parameters, count
         cdef int threads = <int>max(1, min(self.threads, work // WORK_A_THREAD))
+        if threads > 1 and self.adaptive and not self.wanted(trying):
+            threads = 1
         self.block = BLOCK
         if threads > 1:
             count = threads * blocks(self.rows, threads * BLOCK)
             self.block = blocks(blocks(self.rows, count), 16) * 16
         return threads
+
+    cdef bint wanted(self, bint trying) noexcept nogil:
+        """Whether further threads are worth it; steps that belong to a trial are timed."""
+        cdef int64_t place = self.steps % ROUND
+        cdef double now
+        if trying and place <= 2 * TRIALS and place % TRIALS == 0:
+            now = clock_seconds()
+            if place > 0:
+                self.trial[place // TRIALS - 1] = now - self.trial_began
+            self.trial_began = now
+        if trying and place < 2 * TRIALS:
+            return place >= TRIALS
+        return self.trial[1] <= self.trial[0]
 
     cdef void work_on(self, Piece *piece) noexcept nogil:
         """The gradient of a piece, a step along it, or one after the other."""
@@ -493,7 +517,7 @@ cdef class Training:
                 self.take(first, rows)
                 batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
-                threads = self.share()
+                threads = self.share(True)
                 pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
                 weight += batch_weight
                 total = b.total_cost(rows, total)
@@ -552,7 +576,7 @@ cdef class Training:
             b.transpose_weights()
             self.take(0, rows)
             weight = b.average_over(rows)
-            threads = self.share()
+            threads = self.share(False)
             pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
             total = b.total_cost(rows, 0)
             hits = self.measure(b, classes, rows, b.output(), b.threshold)
@@ -588,7 +612,7 @@ cdef class Training:
             for block in range(blocks(X.count, b.capacity)):
                 rows = min(b.capacity, X.count - block * b.capacity)
                 self.take(block * b.capacity, rows)
-                threads = self.share()
+                threads = self.share(False)
                 pool_run(judge_task, <void *>self, blocks(rows, self.block), threads)
                 total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.flows[b.network.n_layers - 1].a, b.y_threshold)

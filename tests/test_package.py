@@ -106,16 +106,6 @@ def test_links_of_the_documents_lead_somewhere(request):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_examples_of_the_readme_run(request, capsys):
-    text = (request.config.rootpath / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block, {})
-    accuracy = float(capsys.readouterr().out.split()[0])
-    assert accuracy > 0.95
-
-
 def test_digits_are_those_of_uci():
     X, y = load_digits()
     assert X.shape == (1797, 64) and X.dtype == np.float32 and set(np.unique(X)) <= set(range(17))

@@ -9,10 +9,12 @@ from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
 from cnn_core.optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
+from cnn_core.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 __all__ = [
     "MLP", "Callback", "ELU", "LeakyReLU", "Huber", "Normal", "Orthogonal",
     "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop", "Rprop",
     "datasets", "DivergenceWarning", "NotFittedError", "instruction_set", "instruction_sets",
+    "get_num_threads", "set_num_threads",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Schedule
+from cnn_core.threads import check_threads
 
 
 class Parameters:
@@ -113,6 +114,8 @@ class Parameters:
         if self.scale_inputs is not None:
             choose("scale_inputs", self.scale_inputs, tuple(SCALINGS))
         check_callbacks(self.callbacks)
+        if self.n_threads is not None:
+            check_threads(self.n_threads)
         choose("backend", self.backend, ("native", "python"))
         rates = self._dropout_rates()
         if get_optimizer(self.optimizer).name == "lbfgs":

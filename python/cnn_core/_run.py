@@ -12,6 +12,7 @@ from cnn_core._scaling import Scaling
 from cnn_core._training import Rows, Training
 from cnn_core._validation import check_rows
 from cnn_core.exceptions import DivergenceWarning
+from cnn_core.threads import get_num_threads
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +62,7 @@ class Fitted:
 
 
 def make_training(backend, network, plan, capacity, optimizer=None, settings=None, seed=0, l1=0.0, l2=0.0, dropout=None,
-                  clip_norm=0.0, max_norm=0.0, timing=False):
+                  clip_norm=0.0, max_norm=0.0, timing=False, n_threads=None):
     """The native run or its twin; without an optimizer it computes costs and gradients only."""
     name = None if optimizer == "lbfgs" else optimizer
     numbers = {} if name is None else settings
@@ -73,7 +74,8 @@ def make_training(backend, network, plan, capacity, optimizer=None, settings=Non
                                  clip_norm, max_norm, multilabel)
     else:
         backprop = Backprop(network, plan.loss, capacity, plan.loss_alpha, l1, l2, dropout)
-        run = Training(backprop, name, numbers, seed, timing, clip_norm, max_norm, multilabel)
+        run = Training(backprop, name, numbers, seed, timing, clip_norm, max_norm, multilabel,
+                       n_threads or get_num_threads(), n_threads is None)
     if optimizer == "lbfgs":
         from cnn_core._lbfgs import ArrayVectors, LBFGSTraining
 

@@ -28,6 +28,7 @@ class Training:
         max_norm: float = 0.0,
         multilabel: bool = False,
         threads: int = 1,
+        adaptive: bool = False,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...

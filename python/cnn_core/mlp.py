@@ -19,6 +19,7 @@ from cnn_core.exceptions import NotFittedError
 from cnn_core.initializers import Initializer, initialize
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Constant, Schedule
+from cnn_core.threads import get_num_threads
 
 
 class MLP(Parameters):
@@ -88,6 +89,9 @@ class MLP(Parameters):
         Whether early stopping ends with the weights of its best epoch instead of the last.
     dtype : {'float32', 'float64'}
         In which everything is computed.
+    n_threads : int, optional
+        The most threads for training and prediction; small steps take fewer. Default `cnn_core.get_num_threads()`, and only
+        as long as they are faster than one. Results do not depend on it.
     random_state : int, numpy Generator, RandomState or None
         Determines initial weights and the order of the rows. An int gives the same bits on every machine, instruction
         set and run; None is different every time.
@@ -140,7 +144,7 @@ class MLP(Parameters):
                  learning_rate=None, batch_size=32, epochs=100, shuffle=True, l1=0.0, l2=0.0, max_norm=None, clip_norm=None,
                  dropout=0.0, label_smoothing=0.0, init="auto", scale_inputs=None, class_weight=None,
                  early_stopping=False, patience=10, min_delta=0.0, validation_fraction=0.1, restore_best=True,
-                 dtype="float32", random_state=None, verbose=0, callbacks=(), warm_start=False, backend="native"):
+                 dtype="float32", n_threads=None, random_state=None, verbose=0, callbacks=(), warm_start=False, backend="native"):
         self.hidden = hidden
         self.activation = activation
         self.task = task
@@ -166,6 +170,7 @@ class MLP(Parameters):
         self.validation_fraction = validation_fraction
         self.restore_best = restore_best
         self.dtype = dtype
+        self.n_threads = n_threads
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
@@ -378,7 +383,7 @@ class MLP(Parameters):
             initial=self.learning_rate)
         training = make_training(self.backend, network, fitted.plan, capacity, optimizer.name,
                                  optimizer.settings(schedule.initial), fitted.seed, self.l1, self.l2,
-                                 self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, self._timing)
+                                 self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, self._timing, self.n_threads)
         if fitted.state is not None:
             if (fitted.state["optimizer"], fitted.state["backend"]) == (optimizer.name, self.backend):
                 training.restore(fitted.state)
@@ -425,7 +430,7 @@ class MLP(Parameters):
             from cnn_core import reference
 
             return reference.predict(model.network, X)
-        return model.network.forward(X)
+        return model.network.forward(X, self.n_threads or get_num_threads())
 
     @staticmethod
     def _checked(model, X):
@@ -527,7 +532,7 @@ class MLP(Parameters):
 
         model, data = self._rows(X, y)
         plan = model.plan
-        run = make_training(self.backend, model.network, plan, min(data.X.count, 480))
+        run = make_training(self.backend, model.network, plan, min(data.X.count, 480), n_threads=self.n_threads)
         loss, measured = run.evaluate(data.X, data.y, data.labels)
         regression = plan.task == "regression"
         return {"loss": loss,
@@ -558,7 +563,8 @@ class MLP(Parameters):
             In the order of `parameters_`.
         """
         model, data = self._rows(X, y)
-        run = make_training(self.backend, model.network.copy(), model.plan, data.X.count, l1=self.l1, l2=self.l2)
+        run = make_training(self.backend, model.network.copy(), model.plan, data.X.count, l1=self.l1, l2=self.l2,
+                            n_threads=self.n_threads)
         if parameters is not None:
             run.set_flat(parameters)
         loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)

@@ -1,0 +1,78 @@
+"""How many threads: `set_num_threads`, `get_num_threads`, and what holds when nobody says anything.
+
+Results never depend on it.
+"""
+
+import os
+
+from cnn_core._checks import is_whole
+from cnn_core._cpu import most_threads
+
+_chosen = None  # by set_num_threads
+
+
+def set_num_threads(n):
+    """Let the whole process use at most n threads for one training or prediction.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; None brings back what the environment and the processors say.
+    """
+    global _chosen
+    _chosen = None if n is None else check_threads(n)
+
+
+def get_num_threads():
+    """The most threads that one training or prediction uses.
+
+    Returns
+    -------
+    int
+        What `set_num_threads` has said; else the variable CNN_CORE_NUM_THREADS; else OMP_NUM_THREADS, which joblib and
+        others set in their workers; else the processors that this process may use, by its affinity and by the quota of
+        its control group.
+    """
+    if _chosen is not None:
+        return _chosen
+    for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()  # OMP_NUM_THREADS may list the levels of nesting
+        if value.isdigit() and int(value) > 0:
+            return min(int(value), most_threads)
+        if value and name == "CNN_CORE_NUM_THREADS":
+            raise ValueError(f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}")
+    return min(_processors(), most_threads)
+
+
+def check_threads(n, name="n_threads"):
+    """`n` if it is a number of threads that can be had."""
+    if not is_whole(n):
+        raise TypeError(f"{name} must be a whole number of at least 1 or None, got {n!r}")
+    if n < 1:
+        raise ValueError(f"{name} must be at least 1, got {n}")
+    return min(int(n), most_threads)
+
+
+def _processors():
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        count = os.cpu_count() or 1
+    quota = _quota("/sys/fs/cgroup")
+    return max(1, min(count, quota)) if quota else count
+
+
+def _quota(root):
+    """Processors that the control group may use, rounded up; None where there is no limit."""
+    try:
+        with open(f"{root}/cpu.max") as file:  # version 2: "max 100000" or "150000 100000"
+            quota, period = file.read().split()[:2]
+    except (OSError, ValueError):
+        try:
+            with open(f"{root}/cpu/cpu.cfs_quota_us") as a, open(f"{root}/cpu/cpu.cfs_period_us") as b:  # version 1
+                quota, period = a.read().strip(), b.read().strip()
+        except OSError:
+            return None
+    if not quota.isdigit() or not period.isdigit() or not int(period):  # "max", or -1
+        return None
+    return -(-int(quota) // int(period)) or None
