@@ -22,7 +22,7 @@ cdef inline Py_ssize_t blocks(Py_ssize_t rows, Py_ssize_t size) noexcept nogil:
 
 # Where the time of a training run goes; `phases` in _backprop.pyx names them.
 cdef enum:
-    SHUFFLE, GATHER, FORWARD, LOSS, BACKWARD, GRADIENT, UPDATE, PHASES
+    SHUFFLE, GATHER, FORWARD, ACTIVATION, LOSS, BACKWARD, GRADIENT, UPDATE, PHASES
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
@@ -96,13 +96,13 @@ cdef class Backprop:
     cdef double l1, l2
     cdef bint timing
     cdef double last
-    cdef double[PHASES] seconds
+    cdef double *seconds        # PHASES of them for each layer
     cdef use_weights(self, bint wanted)
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
     cdef cut(self)
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
     cdef char *output(self) noexcept nogil
-    cdef void mark(self, int phase) noexcept nogil
+    cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil
     cdef void penalize(self, Piece *piece) noexcept nogil

@@ -27,7 +27,7 @@ ctypedef fused real:
     float
     double
 
-phases = ("shuffle", "gather", "forward", "loss", "backward", "gradient", "update")
+phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gradient", "update")
 
 
 # Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and the optimizer's slots.
@@ -386,6 +386,7 @@ cdef class Backprop:
             if l > 0:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
         self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
+        self.seconds = <double *>self.room(network.n_layers * PHASES, sizeof(double))
         self.inlets = <Inlet *>self.room(network.n_layers * sizeof(Inlet), 1)
         for l in range(network.n_layers):
             self.set_inlet(l, &self.inlets[l])
@@ -446,12 +447,12 @@ cdef class Backprop:
         cdef Flow *last = &self.flows[self.network.n_layers - 1]
         return last.z if self.from_z else last.a
 
-    cdef void mark(self, int phase) noexcept nogil:
-        """Everything since the last mark was `phase`."""
+    cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil:
+        """Everything since the last mark was `phase` of a layer."""
         cdef double now
         if self.timing:
             now = clock_seconds()
-            self.seconds[phase] += now - self.last
+            self.seconds[layer * PHASES + phase] += now - self.last
             self.last = now
 
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil:
@@ -530,8 +531,10 @@ cdef class Backprop:
             offset = first * layer.ld * itemsize
             z = self.flows[l].z + offset
             self.network.layer_forward(k, l, rows, x, inlet.ld, z)
+            self.mark(FORWARD, l)
             if l < self.network.n_layers - 1 or not self.from_z:
                 k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)
+                self.mark(ACTIVATION, l)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
@@ -564,10 +567,12 @@ cdef class Backprop:
             p.start = NULL
             p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
             k.product(&p)
+            self.mark(BACKWARD, l + 1)
             if dropping and self.inlets[l + 1].drops:
                 k.multiply(rows * layer.ld, self.inlets[l + 1].slope + offset, self.flows[l].delta + offset)
             k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, self.flows[l].z + offset,
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
+            self.mark(ACTIVATION, l)
 
     cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over the rows of the mini-batch, and the gradient of
@@ -591,15 +596,14 @@ cdef class Backprop:
             p.c, p.c_row, p.c_panel = self.g + (layer.b + piece.panel * lanes) * itemsize, 0, lanes
             k.product(&p)
         self.penalize(piece)
+        self.mark(GRADIENT, piece.layer)
 
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Outputs, costs and deltas of some rows of the mini-batch."""
         self.forward(first, rows, dropping)
-        self.mark(FORWARD)
         self.cost(first, rows, True)
-        self.mark(LOSS)
+        self.mark(LOSS, self.network.n_layers - 1)
         self.backward(first, rows, dropping)
-        self.mark(BACKWARD)
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
@@ -609,7 +613,6 @@ cdef class Backprop:
             self.learn_block(i * BLOCK, min(BLOCK, rows - i * BLOCK), dropping)
         for i in range(self.n_pieces):
             self.gradients(&self.pieces[i], rows, dropping)
-        self.mark(GRADIENT)
         return weight
 
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:

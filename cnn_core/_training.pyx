@@ -7,8 +7,8 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._backprop cimport (BLOCK, GATHER, GRADIENT, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer,
-                                 Piece, blocks, clock_seconds)
+from cnn_core._backprop cimport (BLOCK, GATHER, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer, Piece,
+                                 blocks, clock_seconds)
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
@@ -241,7 +241,18 @@ cdef class Training:
         -------
         dict of str to float
         """
-        return {phases[i]: self.backprop.seconds[i] for i in range(PHASES)}
+        return {phase: sum(layer[phase] for layer in self.layer_seconds) for phase in phases}
+
+    @property
+    def layer_seconds(self):
+        """The same for each layer; shuffling and gathering count for the first, the loss for the last.
+
+        Returns
+        -------
+        list of dict of str to float
+        """
+        return [{phase: self.backprop.seconds[l * PHASES + i] for i, phase in enumerate(phases)}
+                for l in range(self.backprop.network.n_layers)]
 
     def state(self):
         """What a later run needs to go on from here, beside the parameters.
@@ -320,13 +331,13 @@ cdef class Training:
             self.y.gather(order, first, rows, self.backprop.y + at * ld * itemsize, ld * itemsize)
         if self.labels is not None:
             self.labels.gather(order, first, rows, <char *>(self.backprop.label + at), sizeof(int32_t))
-        self.backprop.mark(GATHER)
 
     cdef void learn_rows(self, Py_ssize_t i, bint dropping) noexcept nogil:
         """Outputs, costs and deltas of the i-th block of the mini-batch."""
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
         cdef uint64_t floating_point_mode = flush_subnormals()
         self.fetch(first, end - first)
+        self.backprop.mark(GATHER, 0)
         while at < end:
             self.backprop.learn_block(at, min(BLOCK, end - at), dropping)
             at += BLOCK
@@ -380,7 +391,9 @@ cdef class Training:
             if piece.layer > 0:
                 outputs = min(piece.panels * lanes, layer.n_out - piece.panel * lanes)
                 k.transpose(layer.n_in, layer.n_out, piece.input, piece.inputs, piece.panel * lanes, outputs,
-                            self.backprop.network.w + layer.W * self.backprop.network.itemsize, self.backprop.flows[piece.layer].Wt)
+                            self.backprop.network.w + layer.W * self.backprop.network.itemsize,
+                            self.backprop.flows[piece.layer].Wt)
+            self.backprop.mark(UPDATE, piece.layer)
         restore_subnormals(floating_point_mode)
 
     cdef void move(self, const kernels_t *k, Py_ssize_t at, Py_ssize_t n) noexcept nogil:
@@ -415,13 +428,12 @@ cdef class Training:
         cdef Py_ssize_t l, n = self.backprop.n_parameters
         cdef Layer *layer
         cdef double norm
-        cdef bint by_pieces = n > FUSE_FROM or threads > 1, fused = by_pieces and self.clip_norm == 0 and not self.backprop.timing
+        cdef bint by_pieces = n > FUSE_FROM or threads > 1 or self.backprop.timing, fused = by_pieces and self.clip_norm == 0
         self.steps += 1
         if f.prepare:
             f.prepare(self.steps, self.h)
         self.jobs = COMPUTE | STEP if fused else COMPUTE
         pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
-        self.backprop.mark(GRADIENT)
         if self.clip_norm > 0:
             norm = sqrt(k.dot(n, self.backprop.g, self.backprop.g))
             if norm > self.clip_norm:
@@ -438,7 +450,7 @@ cdef class Training:
                 layer = &self.backprop.network.layers[l]
                 k.limit_rows(layer.n_in, layer.panels, self.max_norm, self.backprop.network.w + layer.W * self.backprop.network.itemsize)
             self.backprop.transpose_weights()
-        self.backprop.mark(UPDATE)
+        self.backprop.mark(UPDATE, 0)
         return self.backprop.penalties()
 
     def epoch(self, Rows X not None, Rows y, Rows labels, bint shuffled=True, const Py_ssize_t[::1] order=None,
@@ -507,7 +519,7 @@ cdef class Training:
             self.visit = &self.order[0]
             with nogil:
                 shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, &self.order[0], count)
-            b.mark(SHUFFLE)
+            b.mark(SHUFFLE, 0)
         with nogil:
             floating_point_mode = flush_subnormals()
             b.transpose_weights()
@@ -522,7 +534,7 @@ cdef class Training:
                 weight += batch_weight
                 total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
-                b.mark(LOSS)
+                b.mark(LOSS, b.network.n_layers - 1)
                 if rates is not None:
                     self.h[0] = rates[block]
                 total += batch_weight * self.improve(threads)
@@ -580,9 +592,8 @@ cdef class Training:
             pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
             total = b.total_cost(rows, 0)
             hits = self.measure(b, classes, rows, b.output(), b.threshold)
-            b.mark(LOSS)
+            b.mark(LOSS, b.network.n_layers - 1)
             pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)
-            b.mark(GRADIENT)
             total += weight * b.penalties()
             restore_subnormals(floating_point_mode)
         return self.result(rows, weight, total, classes, hits)
