@@ -77,20 +77,44 @@ cdef class Rows:
     Parameters
     ----------
     array : ndarray, shape (rows, width)
-        May be read-only. Its items are 4 or 8 bytes wide.
+        May be read-only, and a memory map. Its items are 4 or 8 bytes wide.
+    chosen : ndarray of intp, optional
+        The rows of the array that the source hands out; default all.
+
+    Attributes
+    ----------
+    count : int
+        Rows that it hands out.
     """
 
     cdef readonly object array
+    cdef readonly object chosen
     cdef readonly Py_ssize_t count
     cdef const char *data
+    cdef const Py_ssize_t *places
     cdef Py_ssize_t row_bytes
 
-    def __cinit__(self, array):
+    def __cinit__(self, array, chosen=None):
         if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
             raise ValueError("a row source needs a C-contiguous array of two dimensions and items of 4 or 8 bytes")
         self.array, self.count = array, array.shape[0]
         self.row_bytes = array.shape[1] * array.itemsize
         self.data = address(array)
+        if chosen is not None:
+            self.chosen = np.array(chosen, np.intp)
+            if self.chosen.ndim != 1 or (len(chosen) and not 0 <= self.chosen.min() <= self.chosen.max() < len(array)):
+                raise ValueError(f"chosen must hold row numbers from 0 to {len(array) - 1}")
+            self.count = len(chosen)
+            self.places = <const Py_ssize_t *>address(self.chosen)
+
+    def rows(self):
+        """The rows that it hands out, as one array; a copy where they are chosen ones.
+
+        Returns
+        -------
+        ndarray, shape (count, width)
+        """
+        return self.array if self.chosen is None else self.array[self.chosen]
 
     cdef bint within(self, int32_t bound) noexcept nogil:
         """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
@@ -106,7 +130,8 @@ cdef class Rows:
         cdef Py_ssize_t r, at
         cdef const char *row
         for r in range(rows):
-            row = self.data + (order[r] if order else first + r) * self.row_bytes
+            at = order[r] if order else first + r
+            row = self.data + (self.places[at] if self.places else at) * self.row_bytes
             if self.row_bytes > 128:
                 memcpy(out, row, self.row_bytes)
             else:
@@ -254,16 +279,21 @@ cdef class Training:
         return [{phase: self.backprop.seconds[l * PHASES + i] for i, phase in enumerate(phases)}
                 for l in range(self.backprop.network.n_layers)]
 
-    def state(self):
+    def state(self, copy=True):
         """What a later run needs to go on from here, beside the parameters.
+
+        Parameters
+        ----------
+        copy : bool
+            Whether the slots are copied; without, this run must not go on.
 
         Returns
         -------
         dict
-            A copy: the numbers of epochs and steps, the optimizer's slots and its numbers.
+            The numbers of epochs and steps, the optimizer's slots and its numbers.
         """
         return {"optimizer": self.optimizer, "epochs": self.epochs, "steps": self.steps,
-                "numbers": [h for h in self.h[:OPTIMIZER_NUMBERS]], "slots": [slot.copy() for slot in self.slots]}
+                "numbers": [h for h in self.h[:OPTIMIZER_NUMBERS]], "slots": [slot.copy() if copy else slot for slot in self.slots]}
 
     def restore(self, state):
         """Go on from where another run was when it gave `state`.

@@ -283,8 +283,8 @@ def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
     (train, apart), = seen
     assert np.bincount(apart.labels.array[:, 0]).tolist() == [20, 12, 8]
     assert np.bincount(train.labels.array[:, 0]).tolist() == [80, 48, 32]
-    rows = {row.tobytes() for part in (train, apart) for row in part.X.array}
-    assert rows == {row.tobytes() for row in X}
+    rows = {row.tobytes() for part in (train, apart) for row in part.X.rows()}
+    assert rows == {row.tobytes() for row in X} and train.X.array is apart.X.array  # not copied
 
 
 def test_min_delta_is_what_an_improvement_must_exceed():
@@ -719,3 +719,33 @@ def test_no_warning_is_given_without_a_reason():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quick(epochs=1).fit(X, THREE, validation_data=(X, THREE)).score(X, THREE)
+
+
+# Memory
+
+
+def test_a_memory_map_is_trained_from_where_it_lies(tmp_path, monkeypatch):
+    seen = spy_on_training(monkeypatch)
+    file = tmp_path / "rows.npy"
+    np.save(file, X)
+    mapped = np.load(file, mmap_mode="r")
+    for early_stopping in (False, True):
+        model = quick(epochs=3, early_stopping=early_stopping).fit(mapped, TWO)
+        assert np.shares_memory(seen[-1][0].X.array, mapped)
+        assert np.array_equal(model.parameters_, quick(epochs=3, early_stopping=early_stopping).fit(X, TWO).parameters_)
+    assert np.array_equal(model.predict(mapped), model.predict(X))
+    assert isinstance(model.predict(mapped), np.ndarray) and not isinstance(model.forward(mapped), np.memmap)
+
+
+def test_the_memory_of_a_fit_does_not_grow_with_the_rows():
+    # Beside X and y: the order of the rows, 8 bytes each, and their labels, 4.
+    import tracemalloc
+
+    peaks = []
+    for rows in (2_000, 50_000):
+        big, labels = np.zeros((rows, 5), "float32"), np.arange(rows) % 2
+        tracemalloc.start()
+        MLP(8, epochs=1, batch_size=100).fit(big, labels)
+        peaks.append((tracemalloc.get_traced_memory()[1]))
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 48_000 * 64

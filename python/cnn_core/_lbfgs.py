@@ -167,15 +167,12 @@ class LBFGSTraining:
     def seconds(self):
         return self.run.seconds
 
-    def state(self):
-        copy = self.vectors.copy
-        return {"optimizer": "lbfgs", "epochs": self.epochs, "steps": self.steps,
-                "pairs": [(copy(s), copy(y), rho) for s, y, rho in self.pairs]}
+    def state(self, copy=True):
+        # A pair is never changed once it stands, so it need not be copied.
+        return {"optimizer": "lbfgs", "epochs": self.epochs, "steps": self.steps, "pairs": list(self.pairs)}
 
     def restore(self, state):
-        copy = self.vectors.copy
-        self.epochs, self.steps = state["epochs"], state["steps"]
-        self.pairs = [(copy(s), copy(y), rho) for s, y, rho in state["pairs"]]
+        self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
     def evaluate(self, X, y, labels):
         return self.run.evaluate(X, y, labels)

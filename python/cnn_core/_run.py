@@ -25,9 +25,10 @@ class Data:
     weights: Rows | None = None
 
     def take(self, chosen):
-        """Some of the rows, copied."""
-        return Data(*(None if part is None else Rows(part.array[chosen])
-                      for part in (self.X, self.y, self.labels, self.weights)))
+        """Some of the rows; those of X, which may be large, stay where they are."""
+        y, labels, weights = (None if part is None else Rows(part.array[chosen])
+                              for part in (self.y, self.labels, self.weights))
+        return Data(Rows(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
 
     def spread(self):
         """Sum of (y - mean y)^2 of each output, for R^2."""
@@ -136,7 +137,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     entries = []
     # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike between any
     # two others.
-    kept, spare = (fitted.network.copy(), 0, training.steps), network.copy()
+    kept, spare = (fitted.network, 0, training.steps), None
     best, best_epoch, lowest, waited = None, None, np.inf, 0
     losses = list(fitted.history.get("val_loss" if judged else "loss", ()))
     if before and judged and options.early_stopping:
@@ -148,11 +149,12 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     initial = training_rate = training.learning_rate
     per_epoch = -(-data.X.count // capacity)
 
-    def outcome(with_best=False):
+    def outcome(final=False):
         network, done, steps = kept
         history = {name: [*fitted.history.get(name, [np.nan] * before),
                           *(entry.get(name, np.nan) for entry in entries[:done])] for name in names}
-        state = None if diverged else training.state() | {"backend": options.backend, "steps": steps}
+        state = None if diverged else training.state(copy=not final) | {"backend": options.backend, "steps": steps}
+        with_best = final and best is not None and options.restore_best
         return replace(fitted, network=best if with_best else network, history=history, state=state,
                        best_epoch=best_epoch if with_best else None)
 
@@ -177,8 +179,11 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
                 entry |= {"val_loss": val_loss, "val_metric": metric_of(plan, measured, spreads[1])}
             entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
             entries.append(entry)
+            spare = spare or network.copy()
             spare.parameters[:] = network.parameters
-            kept, spare = (spare, len(entries), training.steps), kept[0]
+            # What a fit began with may be a model in use, and what a callback has seen is: never written again.
+            last_one = None if kept[0] is fitted.network or watch is not None else kept[0]
+            kept, spare = (spare, len(entries), training.steps), last_one
             if options.verbose:
                 report(before + len(entries), before + epochs, entry, plan)
             losses.append(entry["val_loss" if judged else "loss"])
@@ -188,7 +193,6 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
                 else:
                     waited += 1
             if watch is not None:
-                spare = network.copy()  # what is published is never written again
                 publish(outcome())
                 if watch(before + len(entries), entry):
                     break
@@ -197,7 +201,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     finally:
         # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
         if kept[1] or diverged:
-            publish(outcome(with_best=best is not None and options.restore_best))
+            publish(outcome(final=True))
 
 
 def report(epoch, epochs, entry, plan):

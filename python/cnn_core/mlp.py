@@ -241,7 +241,7 @@ class MLP(Parameters):
             data = data.take(~apart)
         scaling = before.scaling if before else None
         if self.scale_inputs is not None and before is None:
-            scaling = learn_scaling(self.scale_inputs, data.X.array)
+            scaling = learn_scaling(self.scale_inputs, data.X.rows())
         data, judged = self._scaled(scaling, data), self._scaled(scaling, judged)
         if validation_data is not None:
             try:
@@ -334,7 +334,7 @@ class MLP(Parameters):
     def _scaled(self, scaling, data):
         if scaling is None or data is None:
             return data
-        return replace(data, X=Rows(scaling.apply(data.X.array, self.dtype)))
+        return replace(data, X=Rows(scaling.apply(data.X.rows(), self.dtype)))
 
     def _set_apart(self, seed, data):
         """Which rows serve for validation: the same share of each class."""

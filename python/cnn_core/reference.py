@@ -577,7 +577,7 @@ class Training:
         """The gradient of the last mini-batch in that order."""
         return np.array(self.gradient)
 
-    def state(self):
+    def state(self, copy=True):
         return {"optimizer": self.optimizer, "epochs": self.epochs, "steps": self.steps, "numbers": dict(self.h),
                 "slots": [list(slots) for slots in self.slots]}
 
@@ -733,7 +733,7 @@ class Training:
 
         def listed(source):
             if id(source) not in self._lists:  # the source is kept with its list, so the id stays its own
-                self._lists[id(source)] = source, source.array.astype(float).tolist()
+                self._lists[id(source)] = source, source.rows().astype(float).tolist()
             return self._lists[id(source)][1]
 
         classes = None if labels is None else [int(row[0]) for row in listed(labels)]
