@@ -2,7 +2,7 @@
  * product that cuts C into such tiles. No tile size, and no order of tiles, can change a bit: every element of C is
  * its own chain over depth. */
 
-enum { TILE_ROWS = 6, TILE_PANELS = 8, PANEL_VECTORS = PANEL_BYTES / sizeof(real) / LANES };
+enum { TILE_ROWS = 12, TILE_PANELS = 8, PANEL_VECTORS = PANEL_BYTES / sizeof(real) / LANES };
 #define PANEL_LANES (PANEL_VECTORS * LANES)
 
 /* rows and panels are constants where this is inlined, so that acc becomes registers. */
@@ -34,7 +34,8 @@ static ALWAYS_INLINE void tile(const int rows, const int panels, const product *
 
 typedef void tile_fn(const product *, const real *, const real *, const real *, real *);
 
-/* A tile exists where its accumulators fit; a single row takes all of 8 vectors, to have 8 chains in flight. */
+/* A tile exists where its accumulators fit; a single row takes all of 8 vectors, to have 8 chains in flight, and a narrow
+ * tile up to 12 rows. */
 #define FITS(rows, panels) \
     ((rows) * (panels) * PANEL_VECTORS <= TILE_VECTORS && ((panels) * PANEL_VECTORS <= 8 || (panels) == 1))
 #define TILE(r, n)                                                                                                \
@@ -43,28 +44,32 @@ typedef void tile_fn(const product *, const real *, const real *, const real *, 
         if (FITS(r, n)) tile(r, n, p, a, b, start, c);                                                            \
     }
 #define TILES(r) TILE(r, 1) TILE(r, 2) TILE(r, 4) TILE(r, 8)
-TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6)
+TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
 
 /* [rows - 1][log2 panels]; NULL where the tile does not fit. */
 #define PICK(r, n) (FITS(r, n) ? tile_##r##x##n : 0)
 #define PICKS(r) {PICK(r, 1), PICK(r, 2), PICK(r, 4), PICK(r, 8)}
-static tile_fn *const tiles[TILE_ROWS][4] = {PICKS(1), PICKS(2), PICKS(3), PICKS(4), PICKS(5), PICKS(6)};
+static tile_fn *const tiles[TILE_ROWS][4] = {PICKS(1), PICKS(2), PICKS(3), PICKS(4),  PICKS(5),  PICKS(6),
+                                             PICKS(7), PICKS(8), PICKS(9), PICKS(10), PICKS(11), PICKS(12)};
 
-/* The tallest tile that has an instance one panel wide: TILE_ROWS, or 1 for the scalar path. */
-#define MAX_ROWS (FITS(TILE_ROWS, 1) ? TILE_ROWS : 1)
+/* Rows of the tallest tile so many panels wide. */
+#define TALLEST(n)                                                                                                \
+    (FITS(12, n) ? 12 : FITS(6, n) ? 6 : FITS(4, n) ? 4 : FITS(3, n) ? 3 : FITS(2, n) ? 2 : FITS(1, n) ? 1 : 0)
+static const ptrdiff_t tallest[4] = {TALLEST(1), TALLEST(2), TALLEST(4), TALLEST(8)};
 
-/* Panels outside, rows inside: a group of panels of B stays in the cache while the rows of A pass by.
- * Rows are shared out evenly (32 rows are 5 5 6 5 5 6, not five times 6 and 2). */
+/* Panels outside, rows inside: a group of panels of B stays in the cache while the rows of A pass by. A group is as wide
+ * as leaves room for all rows or for 6. Rows are shared out evenly (32 rows are 5 5 6 5 5 6, not five times 6 and 2). */
 static void product_run(const product *p)
 {
     const real *a = p->a, *b = p->b, *start = p->start;
     real *c = p->c;
-    const ptrdiff_t bands = (p->rows + MAX_ROWS - 1) / MAX_ROWS;
-    const ptrdiff_t tallest = bands ? (p->rows + bands - 1) / bands : 1;
     for (ptrdiff_t panel = 0, width; panel < p->panels; panel += width) {
         int size = 3;
-        while (!tiles[tallest - 1][size] || (ptrdiff_t)1 << size > p->panels - panel) size--;
+        while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel ||
+                            (tallest[size] < 6 && tallest[size] < p->rows)))
+            size--;
         width = (ptrdiff_t)1 << size;
+        const ptrdiff_t bands = (p->rows + tallest[size] - 1) / tallest[size];
         for (ptrdiff_t band = 0; band < bands; band++) {
             const ptrdiff_t first = band * p->rows / bands, end = (band + 1) * p->rows / bands;
             tiles[end - first - 1][size](p, a + first * p->a_row, b + panel * p->b_panel,
