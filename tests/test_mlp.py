@@ -749,3 +749,96 @@ def test_the_memory_of_a_fit_does_not_grow_with_the_rows():
         peaks.append((tracemalloc.get_traced_memory()[1]))
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 48_000 * 64
+
+
+# Data frames
+
+
+def test_data_frames_are_numbers_with_names():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcde"), index=range(100, 300))
+    series = pandas.Series(TWO, index=frame.index)
+    weights = pandas.Series(np.ones(200), index=frame.index)
+    model = quick(epochs=3).fit(frame, series, sample_weight=weights, validation_data=(frame, series))
+    plain = quick(epochs=3).fit(X, TWO, sample_weight=np.ones(200))
+    assert model.feature_names_in_.tolist() == list("abcde") and np.array_equal(model.parameters_, plain.parameters_)
+    assert np.array_equal(model.predict(frame), plain.predict(X)) and model.score(frame, series) == plain.score(X, TWO)
+    with pytest.raises(ValueError, match="their order differs"):
+        model.predict(frame[list("bacde")])
+    with pytest.raises(TypeError, match="X must hold numbers, got <NA> at row 3, column 1"):
+        with_gap = frame.astype("Float64")
+        with_gap.iloc[3, 1] = pandas.NA
+        model.predict(with_gap)
+
+
+def test_weights_count_in_a_score():
+    weights = np.arange(200) % 3
+    for y in (TWO, LINE, np.column_stack((TWO, 1 - TWO))):
+        model = quick(epochs=5).fit(X, y)
+        repeated = model.score(np.repeat(X, weights, axis=0), np.repeat(y, weights, axis=0))
+        assert model.score(X, y, sample_weight=weights) == pytest.approx(repeated, rel=1e-12)
+
+
+@pytest.mark.parametrize("rows_a_class", [3, 4, 5, 6, 14])
+def test_many_small_classes_give_their_share_together(rows_a_class, monkeypatch):
+    seen = spy_on_training(monkeypatch)
+    labels = np.repeat(np.arange(40), rows_a_class)
+    MLP(4, early_stopping=True, epochs=1, random_state=0).fit(np.zeros((len(labels), 2)), labels)
+    (train, apart), = seen
+    assert apart.X.count == int(0.1 * len(labels) + 0.5)
+    counts = np.bincount(apart.labels.array[:, 0], minlength=40)
+    assert counts.max() - counts.min() <= 1 and np.bincount(train.labels.array[:, 0]).min() > 0
+
+
+def test_only_ratios_of_weights_count():
+    plain = quick(epochs=3).fit(X, TWO, sample_weight=1.0 + np.arange(200) % 3)
+    for factor in (1e-300, 1e-40, 1e30, 1e300):
+        model = quick(epochs=3).fit(X, TWO, sample_weight=factor * (1.0 + np.arange(200) % 3))
+        np.testing.assert_allclose(model.parameters_, plain.parameters_, rtol=1e-4, atol=1e-6)
+    heavy = quick(epochs=3, class_weight={0: 1e300, 1: 1e300}).fit(X, TWO, sample_weight=np.full(200, 1e300))
+    assert np.isfinite(heavy.parameters_).all()
+
+
+# The perceptron
+
+
+def test_the_perceptron_learns_by_rosenblatts_rule():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(100, 3))
+    labels = (points @ [1.0, -2, 0.5] > 0.1).astype(int)
+    model = MLP((), "step", optimizer="sgd", learning_rate=1.0, batch_size=1, shuffle=False, init="zeros", epochs=3,
+                dtype="float64").fit(points, labels)
+    w, b = np.zeros(3), 0.0
+    for _ in range(3):
+        for x, y in zip(points, labels):
+            delta = float(w @ x + b > 0) - y
+            w, b = w - delta * x, b - delta
+    np.testing.assert_allclose(model.parameters_, [*w, b], rtol=1e-12)
+    with pytest.raises(ValueError, match="two classes"):
+        MLP((), "step").fit(X, THREE)
+
+
+def test_amsgrad_is_a_name_too():
+    from cnn_core import Adam
+
+    assert np.array_equal(quick(optimizer="amsgrad", epochs=2).fit(X, TWO).parameters_,
+                          quick(optimizer=Adam(amsgrad=True), epochs=2).fit(X, TWO).parameters_)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda m: setattr(m, "weights_", 3), "weights_ must be a list of an array for each of the 2 layers, got 3"),
+    (lambda m: setattr(m, "parameters_", "a"), "parameters_ must hold numbers, got the text 'a' at the only entry"),
+    (lambda m: setattr(m, "parameters_", m.parameters_ * 1j), "parameters_ must hold real numbers"),
+    (lambda m: setattr(m, "parameters_", np.full(len(m.parameters_), 1e300)), "within the range of float32"),
+    (lambda m: m.loss_and_gradient(X, TWO, parameters=m.parameters_ * np.nan), "parameters has nan at row 0"),
+    (lambda m: m.check_gradient(X, TWO, h=0), "h must be a finite number above 0"),
+    (lambda m: m.check_gradient(X, TWO, h="a"), "h must be a number"),
+    (lambda m: m.fit(X, np.ma.masked_array(TWO, X[:, 0] > 1)), "y has masked entries"),
+    (lambda m: m.set_params(class_weight="equal"), "class_weight must be a dict, 'balanced' or None, got 'equal'"),
+])  # fmt: skip
+def test_the_open_box_refuses_in_words(call, message):
+    model = quick(epochs=1).fit(X, TWO)
+    before = model.parameters_
+    with pytest.raises((ValueError, TypeError), match=message):
+        call(model)
+    assert np.array_equal(model.parameters_, before)

@@ -97,3 +97,19 @@ def test_bad_choices_are_clear_errors():
         bad = X.copy()
         bad[3, 1] = np.inf
         MLP(4, scale_inputs="standard").fit(bad, Y)
+
+
+@pytest.mark.parametrize("number", [0.1, 0.3, 1 / 3, 123.456, 1e-5])
+def test_a_constant_column_is_not_stretched_by_rounding(number):
+    for rows in (7, 1000, 4321):
+        constant = np.column_stack((np.arange(rows * 1.0), np.full(rows, number)))
+        for kind in SCALERS:
+            assert learn_scaling(kind, constant).factor[1] == 1
+
+
+def test_what_scaling_takes_out_of_range_is_a_clear_error():
+    model = MLP(4, epochs=1, scale_inputs="standard").fit(X * 1e-3, Y)
+    with pytest.raises(ValueError, match="X has 1e.38 at row 1, column 0, which scale_inputs takes beyond the range of float32"):
+        far = X.copy()
+        far[1, 0] = 1e38
+        model.predict(far)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_core import MLP, SGD
-from cnn_core.schedules import (Constant, Cosine, Exponential, InverseTime, OneCycle, ReduceOnPlateau, StepDecay,
+from cnn_core.schedules import (Constant, Cosine, Exponential, InverseTime, OneCycle, ReduceOnPlateau, Schedule, StepDecay,
                                 Warmup)
 
 X = np.random.default_rng(0).normal(size=(50, 3))
@@ -108,3 +108,33 @@ def test_settings_out_of_range_are_refused(make, message):
 
 def test_schedules_have_a_repr_and_equality():
     assert eval(repr(Warmup(2, Cosine(final=0.1)))) == Warmup(2, Cosine(final=0.1))
+
+
+def test_a_schedule_of_ones_own_may_hold_numbers_and_is_checked():
+    class Root(Schedule):
+        def __init__(self, tau, *, initial=None):
+            super().__init__(initial=initial)
+            self.tau = tau
+
+        def factor(self, epoch):
+            return self.tau[epoch]
+
+    X, y = np.eye(4), np.arange(4.0)
+    model = MLP(2, epochs=2, learning_rate=Root([1, 0.5], initial=0.1)).fit(X, y)
+    assert model.history_["learning_rate"] == [0.1, 0.05]
+    with pytest.raises(AttributeError, match="do not change"):
+        model.learning_rate.tau = 3
+    for bad, message in ((-1, "at least 0, got -1"), (float("nan"), "finite"), ("a", "must be a number")):
+        with pytest.raises((ValueError, TypeError), match=rf"Root.factor\(0\) must be .*{message}|Root.*{message}"):
+            MLP(2, epochs=2, learning_rate=Root([bad], initial=0.1)).fit(X, y)
+
+    class Steps(Schedule):
+        def rates(self, initial, steps, epoch, per_epoch, epochs):
+            return [-1.0] * per_epoch
+
+    with pytest.raises(ValueError, match="Steps must give a finite rate of at least 0 for each of the 1 mini-batches"):
+        MLP(2, epochs=2, learning_rate=Steps()).fit(X, y)
+
+
+def test_a_constant_rate_may_be_given_by_place():
+    assert Constant(0.02) == Constant(initial=0.02)

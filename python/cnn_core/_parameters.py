@@ -96,7 +96,8 @@ class Parameters:
                 check_number(name, getattr(self, name), 0, None, above=True)
         check_number("label_smoothing", self.label_smoothing, 0, 1)
         if isinstance(self.class_weight, str):
-            choose("class_weight", self.class_weight, ("balanced",))
+            if self.class_weight != "balanced":
+                raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}")
         elif self.class_weight is not None:
             if not hasattr(self.class_weight, "items"):
                 raise TypeError(f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}")
@@ -170,6 +171,11 @@ class Parameters:
         if len(given) != n:
             raise ValueError(f"activation must be one name or one for each of the {n} hidden layers, got {len(given)}")
         return tuple(get_activation(one) for one in given)
+
+    def _output(self):
+        """The output activation that is meant: without hidden layers `activation` has no other use."""
+        alone = not self._hidden_widths() and isinstance(self.activation, str) and self.activation in STEPS
+        return self.activation if alone and isinstance(self.output, str) and self.output == "auto" else self.output
 
     def _dropout_rates(self):
         """The share of its inputs that each layer leaves out in training."""

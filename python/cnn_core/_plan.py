@@ -116,7 +116,8 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
             raise ValueError(f"the loss {loss_name!r} is for two classes, y has {len(classes)}; "
                              "choose 'sparse_categorical_crossentropy'")
         if loss_name == "poisson":
-            raise ValueError("the loss 'poisson' is for counts, but task is 'classification'")
+            raise ValueError("the loss 'poisson' is for counts, but whole numbers are taken for classes; say "
+                             "task='regression'")
         if label_smoothing and loss_name == "sparse_categorical_crossentropy":
             loss_name = "categorical_crossentropy"  # smoothed targets have an entry for every class
         if label_smoothing and loss_name in ("hinge", "perceptron"):
@@ -221,20 +222,26 @@ def make_weights(plan, labels, rows, sample_weight, class_weight, dtype):
         return None
     weights = np.ones(rows)
     if sample_weight is not None:
-        weights = check_targets(sample_weight, dtype, 1, name="sample_weight")[:, 0].astype(np.float64)
+        weights = check_targets(sample_weight, np.float64, 1, name="sample_weight")[:, 0].copy()
         check_rows(weights, np.empty(rows), "y", "sample_weight")
         if weights.min() < 0:
             row = int(weights.argmin())
             raise ValueError(f"sample_weight has {weights[row]} at row {row}; weights must be at least 0")
-        if weights.sum() == 0:
+        if weights.max() == 0:
             raise ValueError("sample_weight is 0 for every row; at least one must be above 0")
     if class_weight is not None:
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
-        weights *= _class_weights(plan.classes, labels, class_weight)[labels]
-        if weights.sum() == 0:
+        # Only ratios count. The largest of each at 1/2 to 1, by a power of two, and no product can overflow.
+        weights /= 2.0 ** np.frexp(weights.max())[1]
+        of_classes = _class_weights(plan.classes, labels, class_weight)
+        weights *= (of_classes / 2.0 ** np.frexp(of_classes.max())[1])[labels]
+        if weights.max() == 0:
             raise ValueError("class_weight and sample_weight leave every row with the weight 0; at least one must be "
                              "above 0")
+    exponent = np.frexp(weights.max())[1]
+    if abs(exponent) > 20:  # beyond what sums over many rows can do with in float32
+        weights = np.ldexp(weights, -exponent)
     return np.ascontiguousarray(weights[:, None], dtype)
 
 

@@ -12,6 +12,7 @@ from cnn_core._scaling import Scaling
 from cnn_core._training import Rows, Training
 from cnn_core._validation import check_rows
 from cnn_core.exceptions import DivergenceWarning
+from cnn_core.schedules import Schedule
 from cnn_core.threads import get_num_threads
 
 
@@ -164,6 +165,8 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
             initial = schedule.after(losses, training_rate)
             steps = np.arange(training.steps, training.steps + per_epoch)
             rates = schedule.rates(initial, steps, epoch, per_epoch, planned)
+            if type(schedule).__module__ != Schedule.__module__:
+                rates = check_rates(schedule, rates, epoch, per_epoch)
             loss, measured = training.epoch(data.X, data.y, data.labels, bool(options.shuffle), weights=data.weights,
                                             rates=rates)
             diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
@@ -202,6 +205,18 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
         # An error or Ctrl-C in the first epoch leaves the model as it was before the fit.
         if kept[1] or diverged:
             publish(outcome(final=True))
+
+
+def check_rates(schedule, rates, epoch, per_epoch):
+    """The rates of a schedule of a user's own."""
+    try:
+        rates = np.asarray(rates, np.float64)
+    except (TypeError, ValueError):
+        rates = np.array(np.nan)
+    if rates.shape != (per_epoch,) or not (np.isfinite(rates) & (rates >= 0)).all():
+        raise ValueError(f"{type(schedule).__name__} must give a finite rate of at least 0 for each of the {per_epoch} "
+                         f"mini-batches of an epoch; for epoch {epoch + 1} it gave {rates}")
+    return rates
 
 
 def report(epoch, epochs, entry, plan):

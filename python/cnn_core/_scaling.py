@@ -41,9 +41,15 @@ class Scaling(NamedTuple):
         rows = max(1, _BLOCK // X.shape[1])
         for first in range(0, len(X), rows):
             block = X[first : first + rows].astype(np.float64)
-            block -= self.shift
-            block *= self.factor
-            out[first : first + rows] = block
+            with np.errstate(over="ignore"):
+                block -= self.shift
+                block *= self.factor
+                out[first : first + rows] = block
+            beyond = ~np.isfinite(out[first : first + rows])
+            if beyond.any():
+                row, column = np.argwhere(beyond)[0]
+                raise ValueError(f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
+                                 f"takes beyond the range of {np.dtype(dtype)}")
         return out
 
 
@@ -64,7 +70,8 @@ def learn_scaling(kind, X):
     """
     with np.errstate(over="ignore", divide="ignore"):
         shift, spread = SCALINGS[kind](X)
-        factor = 1 / np.where(spread > 0, spread, 1.0)
+        # A column of one number, whose computed spread may be the rounding error of its mean, is not stretched.
+        factor = 1 / np.where((spread > 0) & (X.min(axis=0) < X.max(axis=0)), spread, 1.0)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "

@@ -25,4 +25,6 @@ class Settings:
         return hash((type(self), *vars(self).values()))
 
     def __setattr__(self, name, value):
-        raise AttributeError(f"{type(self).__name__} objects do not change; make a new one")
+        if name in vars(self):
+            raise AttributeError(f"{type(self).__name__} objects do not change; make a new one")
+        self.__dict__[name] = value  # a subclass of a user's own sets its fields so

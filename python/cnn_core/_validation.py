@@ -19,7 +19,7 @@ def as_numbers(name, values):
         raise TypeError(f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()")
     if values is None:
         raise TypeError(f"{name} is None; an array of numbers is needed")
-    if getattr(values, "mask", None) is not None and np.any(values.mask):
+    if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries; every entry must be a number")
     try:
         array = np.asarray(values)
@@ -110,6 +110,8 @@ def as_labels(y, name="y"):
     """Class labels as a one-dimensional array without missing entries."""
     if y is None:
         raise TypeError(f"{name} is None; a label or number for each row is needed")
+    if np.ma.is_masked(y):
+        raise TypeError(f"{name} has masked entries; every row needs a class label")
     # NumPy would turn a list of texts and numbers, or of texts and NaN, into texts.
     array = np.array(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:

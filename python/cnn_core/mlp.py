@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from cnn_core._backprop import Network
+from cnn_core._checks import check_number
 from cnn_core._parameters import Parameters
-from cnn_core._plan import make_plan, make_targets
+from cnn_core._plan import make_plan, make_targets, make_weights
 from cnn_core._random import permutation
 from cnn_core._run import Fitted, baseline_of, make_data, make_training, metric_of, r2, train
 from cnn_core._scaling import learn_scaling
@@ -38,7 +39,8 @@ class MLP(Parameters):
         and 1 gives each row several labels.
     output : str or Activation, default 'auto'
         Output activation. 'auto': sigmoid for two classes (one output) and for several labels a row, softmax for more
-        classes, identity for regression; 'step' or 'sign' with ``hidden=()`` is Rosenblatt's perceptron.
+        classes, identity for regression. 'step' or 'sign', for two classes and with ``hidden=()``, is Rosenblatt's
+        perceptron; his rule is ``optimizer=SGD(1.0), batch_size=1``.
     loss : str or Huber, default 'auto'
         'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber', 'poisson' (counts; the
         output is their mean), 'binary_crossentropy', 'categorical_crossentropy' (y one-hot or probabilities, shape
@@ -219,8 +221,8 @@ class MLP(Parameters):
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
         KeyboardInterrupt
-            On Ctrl-C; the model is the one after the last whole epoch (with early stopping, the best one), or as it was
-            before if there was none.
+            On Ctrl-C. After it, and after an exception in a callback, the model is the one of the last whole epoch (with
+            early stopping, of the best one), or as it was before if there was none.
 
         Warns
         -----
@@ -281,6 +283,8 @@ class MLP(Parameters):
         before = self._fitted
         names = feature_names(X)
         plan, labels = self._plan(X, y, before, classes)
+        if classes is not None and plan.task == "regression":
+            raise ValueError("classes are for classification, but this is a regression")
         raw = self._inputs(X, before)
         seed = self._seed() if before is None else before.seed
         data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
@@ -298,7 +302,7 @@ class MLP(Parameters):
         if before is None:
             if classes is not None:
                 classes = encode_labels(classes, name="classes")[0]
-            return make_plan(y, self.task, self.loss, self.output, hidden, float(self.label_smoothing), classes)
+            return make_plan(y, self.task, self.loss, self._output(), hidden, float(self.label_smoothing), classes)
         plan = before.plan
         if classes is not None and plan.classes is not None:
             unknown = np.setdiff1d(as_labels(classes, "classes"), plan.classes)
@@ -309,7 +313,7 @@ class MLP(Parameters):
         task = "regression" if plan.task == "regression" else "classification"
         if self.task not in ("auto", task):
             raise ValueError(f"training goes on with a model for {task}, but task is now {self.task!r}")
-        now, labels = make_plan(y, task, self.loss, self.output, hidden, float(self.label_smoothing), plan.classes)
+        now, labels = make_plan(y, task, self.loss, self._output(), hidden, float(self.label_smoothing), plan.classes)
         widths = (before.n_features, *self._hidden_widths(), now.n_outputs)
         activations, alphas = zip(*self._hidden_activations(), (now.output, now.output_alpha))
         network = Network(widths, activations, self.dtype, alphas)
@@ -341,10 +345,16 @@ class MLP(Parameters):
         rows = data.X.count
         order = permutation(seed, 0, rows, split=True)
         groups = np.zeros(rows, np.intp) if data.labels is None else data.labels.array[order, 0]
+        sizes = np.bincount(groups)
+        # Each class gives its share rounded down, those with the largest remainders one more, until all are enough.
+        shares = self.validation_fraction * sizes
+        taken = np.minimum(shares.astype(np.intp), np.maximum(sizes - 1, 0))
+        missing = int(self.validation_fraction * rows + 0.5) - taken.sum()
+        for group in np.argsort(taken - shares, kind="stable")[: max(0, missing)]:
+            taken[group] += taken[group] + 1 < sizes[group]
         apart = np.zeros(rows, bool)
-        for group in np.unique(groups):
-            members = order[groups == group]
-            apart[members[: int(self.validation_fraction * len(members) + 0.5)]] = True
+        for group, n in enumerate(taken):
+            apart[order[groups == group][:n]] = True
         if not apart.any() or apart.all():
             raise ValueError(f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
                              f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction")
@@ -489,7 +499,7 @@ class MLP(Parameters):
         a = self._forward(model, X)
         return a if together or plan.task == "multilabel" else np.column_stack((1 - a[:, 0], a[:, 0]))
 
-    def score(self, X, y):
+    def score(self, X, y, sample_weight=None):
         """Accuracy (with several labels a row: of rows that are right in all), or R^2 for regression (averaged over the
         outputs).
 
@@ -497,6 +507,8 @@ class MLP(Parameters):
         ----------
         X : array-like, shape (rows, features)
         y : array-like, shape (rows,) or (rows, outputs)
+        sample_weight : array-like, shape (rows,), optional
+            How much each row counts, at least 0.
 
         Returns
         -------
@@ -506,13 +518,18 @@ class MLP(Parameters):
         plan = model.plan
         targets, labels = make_targets(plan, y, None, np.float64)
         check_rows(np.empty(np.shape(X)[0]), labels if targets is None else targets)
+        weights = make_weights(plan, labels, np.shape(X)[0], sample_weight, None, np.float64)
         if plan.task == "regression":
-            residual = ((targets - self._forward(model, X)) ** 2).sum(axis=0)
-            return r2(residual, ((targets - targets.mean(axis=0)) ** 2).sum(axis=0))
+            weights = np.ones((len(targets), 1)) if weights is None else weights
+            mean = (weights * targets).sum(axis=0) / weights.sum()
+            residual = (weights * (targets - self._forward(model, X)) ** 2).sum(axis=0)
+            return r2(residual, (weights * (targets - mean) ** 2).sum(axis=0))
         predicted = self.predict(X)
         if plan.task == "multilabel":
-            return float(np.mean((predicted == (targets > plan.threshold)).all(axis=1)))
-        return float(np.mean(predicted == plan.classes[labels]))
+            right = (predicted == (targets > plan.threshold)).all(axis=1)
+        else:
+            right = predicted == plan.classes[labels]
+        return float(np.average(right, weights=None if weights is None else weights[:, 0]))
 
     def evaluate(self, X, y):
         """Loss and metric on some rows, and what they suggest beside the training loss.
@@ -566,7 +583,7 @@ class MLP(Parameters):
         run = make_training(self.backend, model.network.copy(), model.plan, data.X.count, l1=self.l1, l2=self.l2,
                             n_threads=self.n_threads)
         if parameters is not None:
-            run.set_flat(parameters)
+            run.set_flat(self._numbers("parameters", parameters))
         loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
         return loss, run.flat_gradient()
 
@@ -589,6 +606,7 @@ class MLP(Parameters):
         """
         from cnn_core import inspection  # not needed by those who train and predict
 
+        check_number("h", h, 0, above=True)
         model, data = self._rows(X, y)
         return inspection.check_gradient(model, data, self.l1, self.l2, h, self.backend)
 
@@ -617,23 +635,29 @@ class MLP(Parameters):
 
         print(inspection.summary(self._model(), self._dropout_rates()))
 
+    def _numbers(self, name, values):
+        """`values` as an array of numbers that the network can hold."""
+        dtype = self._model().network.dtype
+        array = as_numbers(name, values)
+        check_finite(name, array, dtype)
+        return array.astype(dtype)
+
     def _with_parameters(self, set_on):
         """Publish a copy of the fitted network on which `set_on` has changed parameters."""
         model = self._model()
         network = model.network.copy()
         set_on(network)
-        if not np.isfinite(network.parameters).all():
-            raise ValueError("weights and biases must be finite numbers")
         self._fitted = replace(model, network=network)
 
     def _set_layers(self, weights, biases):
         def set_on(network):
             for name, given in (("weights_", weights), ("biases_", biases)):
-                if len(given) != network.n_layers:
-                    raise ValueError(f"{name} must have an array for each of the {network.n_layers} layers, got "
-                                     f"{len(given)}")
+                if not isinstance(given, (list, tuple)) or len(given) != network.n_layers:
+                    what = f"{len(given)}" if isinstance(given, (list, tuple)) else f"{given!r}"
+                    raise ValueError(f"{name} must be a list of an array for each of the {network.n_layers} layers, got "
+                                     f"{what}")
             for l, (W, b) in enumerate(zip(weights, biases)):
-                network.set_layer(l, W, b)
+                network.set_layer(l, self._numbers(f"weights_[{l}]", W), self._numbers(f"biases_[{l}]", b))
 
         self._with_parameters(set_on)
 
@@ -663,7 +687,8 @@ class MLP(Parameters):
 
     @parameters_.setter
     def parameters_(self, values):
-        self._with_parameters(lambda network: network.set_flat(values))
+        numbers = self._numbers("parameters_", values)
+        self._with_parameters(lambda network: network.set_flat(numbers))
 
     @property
     def history_(self):

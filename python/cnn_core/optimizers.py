@@ -331,6 +331,7 @@ def _check(optimizer, name, low, high=None, above=False):
 
 
 OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)}
+OPTIMIZERS["amsgrad"] = lambda: Adam(amsgrad=True)
 
 
 def get_optimizer(optimizer):

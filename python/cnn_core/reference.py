@@ -77,6 +77,7 @@ def exp(x):
 
 
 def expm1(x):
+    """e^x - 1"""
     return math.expm1(x) if x < 709.79 else exp(x)
 
 
@@ -117,20 +118,22 @@ def step(z):
 
 
 def sign(z):
+    """1 above 0, else -1."""
     return 1.0 if z > 0 else -1.0 if z <= 0 else z
 
 
 def relu(z):
+    """max(0, z)"""
     return 0.0 if z <= 0 else z
 
 
 def leaky_relu(z, alpha):
-    """Maas et al. 2013."""
+    """z above 0, else alpha z; Maas et al. 2013."""
     return z if not z <= 0 else alpha * z if alpha else 0.0
 
 
 def elu(z, alpha):
-    """Clevert et al. 2016, eq. 15."""
+    """z above 0, else alpha (e^z - 1); Clevert et al. 2016, eq. 15."""
     return z if not z <= 0 else alpha * math.expm1(z)
 
 
@@ -138,7 +141,7 @@ SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934193349852946, 1.67326324235437728
 
 
 def selu(z):
-    """Klambauer et al. 2017, eq. 2."""
+    """lambda z above 0, else lambda alpha (e^z - 1); Klambauer et al. 2017, eq. 2 and 14."""
     return SELU_LAMBDA * z if not z <= 0 else SELU_LAMBDA * SELU_ALPHA * math.expm1(z)
 
 
@@ -403,7 +406,7 @@ def adam(t, h, w, g, slots):
 
 
 def amsgrad(t, h, w, g, slots):
-    """Adam with the largest v so far"""
+    """w <- w - rate m^ / (sqrt v^ + epsilon) with v^ = max of all v so far / (1 - beta2^t), the rest as in Adam"""
     m, v = moments(h, g, slots)
     slots[2] = max(slots[2], v)
     return w - h["learning_rate"] / (1 - h["beta1"] ** t) * (m / unbiased_root(t, h, slots[2]))
@@ -428,7 +431,10 @@ def nadam(t, h, w, g, slots):
 
 
 def rprop(t, h, w, g, slots):
-    """A step size of its own, times eta_plus while g keeps its sign, eta_minus and no step where it changes"""
+    """size <- min(step_max, eta_plus size) where g g_before > 0;  w <- w - sign(g) size
+
+    Where g g_before < 0: size <- max(step_min, eta_minus size), g <- 0, and so no step.
+    """
     before, size = slots[0], h["learning_rate"] if t == 1 else slots[1]
     if g * before > 0:
         size = min(h["step_max"], size * h["eta_plus"])
@@ -461,7 +467,7 @@ def add_penalty_gradient(W, dW, l1, l2):
 
 
 def shorten(vector, longest):
-    """The vector, or one of length `longest` in its direction where it is longer."""
+    """x <- x min(1, longest / |x|)"""
     length = math.sqrt(sum(x * x for x in vector))
     return [x * (longest / length) for x in vector] if length > longest else vector
 

@@ -44,7 +44,9 @@ class Schedule(Settings):
         -------
         ndarray of float64, the shape of steps
         """
-        return np.full(len(steps), initial * self.factor(epoch))
+        factor = self.factor(epoch)
+        check_number(f"{type(self).__name__}.factor({epoch})", factor, 0)
+        return np.full(len(steps), initial * factor)
 
     def factor(self, epoch):
         """The share of `initial` that holds in an epoch."""
@@ -65,6 +67,9 @@ class Schedule(Settings):
 
 class Constant(Schedule):
     """The same rate throughout."""
+
+    def __init__(self, initial=None):
+        self._set(initial=initial)
 
 
 class StepDecay(Schedule):
