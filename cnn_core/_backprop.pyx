@@ -84,6 +84,7 @@ cdef class Network:
                     for n_in, n_out in zip(self.widths, self.widths[1:]))
         self.parameters = aligned_zeros(total, self.dtype)
         self.w = address(self.parameters)
+        self.block = BLOCK_OF_LARGE if self.parameters.nbytes > LARGE else BLOCK
         for l in range(self.n_layers):
             layer = &self.layers[l]
             layer.n_in, layer.n_out = self.widths[l], self.widths[l + 1]
@@ -259,12 +260,12 @@ cdef struct Forward:
 
 def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::1] out not None, int threads):
     cdef Forward shared
-    cdef Py_ssize_t l, count = X.shape[0], n_blocks = blocks(count, BLOCK)
+    cdef Py_ssize_t l, count = X.shape[0], n_blocks = blocks(count, network.block)
     threads = <int>max(1, min(threads, count * network.parameters.size // WORK_A_THREAD, n_blocks))
     shared.widest = 0
     for l in range(network.n_layers):
         shared.widest = max(shared.widest, network.layers[l].ld)
-    scratch = aligned_zeros((threads, 2, min(BLOCK, count), shared.widest), network.dtype)
+    scratch = aligned_zeros((threads, 2, min(network.block, count), shared.widest), network.dtype)
     shared.network, shared.count = <void *>network, count
     shared.X, shared.out, shared.scratch = <const char *>&X[0, 0], <char *>&out[0, 0], address(scratch)
     with nogil:
@@ -277,8 +278,9 @@ cdef void forward_task(void *shared, Py_ssize_t block, int worker) noexcept nogi
 
 cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int worker) noexcept nogil:
     """A block of rows through all layers, on two buffers in turn."""
-    cdef Py_ssize_t itemsize = network.itemsize, first = block * BLOCK, rows = min(BLOCK, shared.count - first)
-    cdef Py_ssize_t size = min(BLOCK, shared.count) * shared.widest * itemsize, ld = network.layers[0].n_in
+    cdef Py_ssize_t itemsize = network.itemsize, first = block * network.block
+    cdef Py_ssize_t rows = min(network.block, shared.count - first), ld = network.layers[0].n_in
+    cdef Py_ssize_t size = min(network.block, shared.count) * shared.widest * itemsize
     cdef Py_ssize_t l, r, bytes_a_row = network.layers[network.n_layers - 1].n_out * itemsize
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef const char *x = shared.X + first * ld * itemsize
@@ -607,10 +609,10 @@ cdef class Backprop:
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, block = self.network.block
         cdef double weight = self.average_over(rows)
-        for i in range(blocks(rows, BLOCK)):
-            self.learn_block(i * BLOCK, min(BLOCK, rows - i * BLOCK), dropping)
+        for i in range(blocks(rows, block)):
+            self.learn_block(i * block, min(block, rows - i * block), dropping)
         for i in range(self.n_pieces):
             self.gradients(&self.pieces[i], rows, dropping)
         return weight
@@ -661,6 +663,7 @@ cdef class Backprop:
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
+        self.inlets[0].a, self.inlets[0].ld = self.x, self.ld_x
         _fill(self.x, self.ld_x, X)
         if self.sparse:
             _fill(<char *>self.label, 1, y[:, None])

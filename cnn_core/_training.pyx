@@ -7,7 +7,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._backprop cimport (BLOCK, GATHER, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer, Piece,
+from cnn_core._backprop cimport (GATHER, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer, Piece,
                                  blocks, clock_seconds)
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
@@ -200,6 +200,7 @@ cdef class Training:
     cdef const Py_ssize_t *visit
     cdef Py_ssize_t first, rows, block
     cdef int jobs
+    cdef bint in_place
     cdef bint adaptive
     cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
     cdef double trial_began
@@ -344,9 +345,16 @@ cdef class Training:
         self.visit = NULL
         self.sums[:] = 0
 
-    cdef void take(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+    cdef void take(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""
+        cdef Py_ssize_t itemsize = self.backprop.network.itemsize
         self.first, self.rows = first, rows
+        # Rows that stand one after the other are read where they are: as scalars, so padding is not needed. Dropout reads
+        # vectors.
+        self.in_place = (self.visit == NULL and self.X.places == NULL
+                         and not (dropping and self.backprop.inlets[0].drops))
+        self.backprop.inlets[0].a = <char *>self.X.data + first * self.X.row_bytes if self.in_place else self.backprop.x
+        self.backprop.inlets[0].ld = self.X.row_bytes // itemsize if self.in_place else self.backprop.ld_x
         if self.weights is not None:
             self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
                                 self.backprop.network.itemsize)
@@ -356,7 +364,9 @@ cdef class Training:
         cdef Py_ssize_t first = self.first + at, itemsize = self.backprop.network.itemsize
         cdef Py_ssize_t ld = self.backprop.network.layers[self.backprop.network.n_layers - 1].ld
         cdef const Py_ssize_t *order = self.visit + first if self.visit else NULL
-        self.X.gather(order, first, rows, self.backprop.x + at * self.backprop.ld_x * itemsize, self.backprop.ld_x * itemsize)
+        if not self.in_place:
+            self.X.gather(order, first, rows, self.backprop.x + at * self.backprop.ld_x * itemsize,
+                          self.backprop.ld_x * itemsize)
         if self.backprop.y != NULL:
             self.y.gather(order, first, rows, self.backprop.y + at * ld * itemsize, ld * itemsize)
         if self.labels is not None:
@@ -369,16 +379,16 @@ cdef class Training:
         self.fetch(first, end - first)
         self.backprop.mark(GATHER, 0)
         while at < end:
-            self.backprop.learn_block(at, min(BLOCK, end - at), dropping)
-            at += BLOCK
+            self.backprop.learn_block(at, min(self.backprop.network.block, end - at), dropping)
+            at += self.backprop.network.block
         restore_subnormals(floating_point_mode)
 
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
         self.fetch(first, end - first)
         while at < end:
-            self.backprop.judge_block(at, min(BLOCK, end - at))
-            at += BLOCK
+            self.backprop.judge_block(at, min(self.backprop.network.block, end - at))
+            at += self.backprop.network.block
 
     cdef int share(self, bint trying) noexcept nogil:
         """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how many threads to use."""
@@ -386,9 +396,9 @@ cdef class Training:
         cdef int threads = <int>max(1, min(self.threads, work // WORK_A_THREAD))
         if threads > 1 and self.adaptive and not self.wanted(trying):
             threads = 1
-        self.block = BLOCK
+        self.block = self.backprop.network.block
         if threads > 1:
-            count = threads * blocks(self.rows, threads * BLOCK)
+            count = threads * blocks(self.rows, threads * self.backprop.network.block)
             self.block = blocks(blocks(self.rows, count), 16) * 16
         return threads
 
@@ -556,7 +566,7 @@ cdef class Training:
             for block in range(blocks(count, batch)):
                 first = block * batch
                 rows = min(batch, count - first)
-                self.take(first, rows)
+                self.take(first, rows, True)
                 batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
@@ -616,7 +626,7 @@ cdef class Training:
         with nogil:
             floating_point_mode = flush_subnormals()
             b.transpose_weights()
-            self.take(0, rows)
+            self.take(0, rows, False)
             weight = b.average_over(rows)
             threads = self.share(False)
             pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
@@ -652,7 +662,7 @@ cdef class Training:
         with nogil:
             for block in range(blocks(X.count, b.capacity)):
                 rows = min(b.capacity, X.count - block * b.capacity)
-                self.take(block * b.capacity, rows)
+                self.take(block * b.capacity, rows, False)
                 threads = self.share(False)
                 pool_run(judge_task, <void *>self, blocks(rows, self.block), threads)
                 total = b.total_cost(rows, total)
