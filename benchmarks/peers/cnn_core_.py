@@ -1,0 +1,57 @@
+"""cnn_core, by `fit` and `predict`; for predictions also by the network below `MLP`."""
+
+import cnn_core
+import numpy as np
+from cnn_core import MLP
+from cnn_core._backprop import Network
+
+from cases import LEARNING_RATE, inputs
+
+
+def set_threads(count):
+    cnn_core.set_num_threads(count)
+
+
+def trainers(case, X, y, layers):
+    # Two classes would have one sigmoid output by default.
+    model = MLP(case.net.widths[1:-1], case.net.activation, output="softmax", learning_rate=LEARNING_RATE, init=layers,
+                batch_size=case.batch or "full", shuffle=case.shuffle, random_state=0)
+
+    def train(epochs):
+        model.epochs = epochs
+        model.fit(X, y)
+
+    return {"fit": (train, lambda: list(zip(model.weights_, model.biases_)))}
+
+
+def fitted(net, layers):
+    """An MLP that has these layers."""
+    X = inputs(net, max(2, net.classes))
+    y = np.arange(net.classes) if net.classes else np.array([0.0, 1.0])
+    output = "softmax" if net.classes else "identity"
+    model = MLP(net.widths[1:-1], net.activation, output=output, init=layers, epochs=1).fit(X, y)
+    model.weights_, model.biases_ = zip(*layers)
+    return model
+
+
+def row_predictors(net, layers):
+    model = fitted(net, layers)
+    predictors = {"predict": lambda x: model.predict(x[None])}
+    if hasattr(model, "predict_one"):
+        out = np.empty_like(model.predict_one(inputs(net, 1)[0]))
+        predictors["predict_one"] = model.predict_one
+        predictors["predict_one, out"] = lambda x: model.predict_one(x, out=out)
+    return predictors
+
+
+def batch_predictors(net, layers):
+    activations = (net.activation,) * (len(layers) - 1) + ("softmax" if net.classes else "identity",)
+    network = Network(net.widths, activations)
+    for l, (W, b) in enumerate(layers):
+        network.set_layer(l, W, b)
+
+    def forward(X):
+        a = network.forward(X, cnn_core.get_num_threads())
+        return a.argmax(axis=1) if net.classes else a[:, 0]
+
+    return {"predict": fitted(net, layers).predict, "Network.forward": forward}
