@@ -234,10 +234,79 @@ static ALWAYS_INLINE real row_exp(ptrdiff_t width, const real *z, real shift, re
     return panel_sum(sum);
 }
 
+/* Up to PANEL_LANES rows of one panel turned on their side: output j of row r goes to columns[j PANEL_LANES + r]. Rows that
+ * are missing become 0. */
+static ALWAYS_INLINE void turn(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *source, real *columns)
+{
+    real whole[PANEL_LANES * PANEL_LANES];
+    if (rows < PANEL_LANES) {
+        for (ptrdiff_t r = 0; r < PANEL_LANES; r++)
+            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
+                STORE(whole + r * PANEL_LANES + j, r < rows ? LOAD(source + r * ld + j) : ZERO);
+        source = whole;
+        ld = PANEL_LANES;
+    }
+    for (ptrdiff_t across = 0; across < width; across += LANES)
+        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
+            TRANSPOSE(source + down * ld + across, ld, columns + across * PANEL_LANES + down, PANEL_LANES);
+}
+
+/* Columns back to rows. */
+static ALWAYS_INLINE void turn_back(ptrdiff_t rows, ptrdiff_t ld, const real *columns, real *target)
+{
+    real whole[PANEL_LANES * PANEL_LANES];
+    real *out = rows < PANEL_LANES ? whole : target;
+    const ptrdiff_t out_ld = rows < PANEL_LANES ? PANEL_LANES : ld;
+    for (ptrdiff_t across = 0; across < PANEL_LANES; across += LANES)
+        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
+            TRANSPOSE(columns + across * PANEL_LANES + down, PANEL_LANES, out + down * out_ld + across, out_ld);
+    if (rows < PANEL_LANES)
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
+                STORE(target + r * ld + j, LOAD(whole + r * PANEL_LANES + j));
+}
+
+/* The sum of x[0 .. width) in the order of panel_sum, for width up to PANEL_LANES; x is used up. */
+static ALWAYS_INLINE V tree_sum(ptrdiff_t width, V *x)
+{
+    for (ptrdiff_t h = PANEL_LANES / 2; h > 0; h /= 2)
+        for (ptrdiff_t j = 0; j < h && j + h < width && j + h < 2 * h; j++) x[j] = ADD(x[j], x[j + h]);
+    return x[0];
+}
+
+/* Rows of one panel at most, a panel of rows at a time with one output of many rows in a vector: a row by itself would
+ * leave most lanes empty and wait for each of its reductions. */
+static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, real *a)
+{
+    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
+        const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
+        real columns[PANEL_LANES * PANEL_LANES] = {0};
+        turn(count, width, ld, z + block * ld, columns);
+        for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
+            V x[PANEL_LANES], top = LOAD(columns + r);
+            for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
+            for (ptrdiff_t j = 0; j < width; j++) {
+                x[j] = exp_v(SUB(LOAD(columns + j * PANEL_LANES + r), top));
+                STORE(columns + j * PANEL_LANES + r, x[j]);
+            }
+            const V sum = tree_sum(width, x);
+            for (ptrdiff_t j = 0; j < width; j++) {
+                real *at = columns + j * PANEL_LANES + r;
+                STORE(at, DIV(LOAD(at), sum));
+            }
+        }
+        turn_back(count, ld, columns, a + block * ld);
+    }
+}
+
 /* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. */
 static void softmax_forward(ACTIVATION_FORWARD)
 {
     UNUSED(alpha);
+    if (width <= PANEL_LANES && rows > 1) {
+        softmax_narrow(rows, width, ld, z, a);
+        return;
+    }
     for (ptrdiff_t r = 0; r < rows; r++) {
         const real *row = (const real *)z + r * ld;
         real *s = (real *)a + r * ld;

@@ -95,46 +95,6 @@ COST(perceptron) { return UNUSED(alpha), SUB(SELECT(LE(out, ZERO), ZERO, out), S
 SLOPE(perceptron) { return SUB(step(out, alpha), y); }
 SUM_OVER_OUTPUTS(perceptron)
 
-/* Up to PANEL_LANES rows of one panel turned on their side: output j of row r goes to columns[j PANEL_LANES + r]. Rows that
- * are missing become 0. */
-static ALWAYS_INLINE void turn(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *source, real *columns)
-{
-    real whole[PANEL_LANES * PANEL_LANES];
-    if (rows < PANEL_LANES) {
-        for (ptrdiff_t r = 0; r < PANEL_LANES; r++)
-            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
-                STORE(whole + r * PANEL_LANES + j, r < rows ? LOAD(source + r * ld + j) : ZERO);
-        source = whole;
-        ld = PANEL_LANES;
-    }
-    for (ptrdiff_t across = 0; across < width; across += LANES)
-        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
-            TRANSPOSE(source + down * ld + across, ld, columns + across * PANEL_LANES + down, PANEL_LANES);
-}
-
-/* Columns back to rows. */
-static ALWAYS_INLINE void turn_back(ptrdiff_t rows, ptrdiff_t ld, const real *columns, real *target)
-{
-    real whole[PANEL_LANES * PANEL_LANES];
-    real *out = rows < PANEL_LANES ? whole : target;
-    const ptrdiff_t out_ld = rows < PANEL_LANES ? PANEL_LANES : ld;
-    for (ptrdiff_t across = 0; across < PANEL_LANES; across += LANES)
-        for (ptrdiff_t down = 0; down < PANEL_LANES; down += LANES)
-            TRANSPOSE(columns + across * PANEL_LANES + down, PANEL_LANES, out + down * out_ld + across, out_ld);
-    if (rows < PANEL_LANES)
-        for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t j = 0; j < PANEL_LANES; j += LANES)
-                STORE(target + r * ld + j, LOAD(whole + r * PANEL_LANES + j));
-}
-
-/* The sum of x[0 .. width) in the order of panel_sum, for width up to PANEL_LANES; x is used up. */
-static ALWAYS_INLINE V tree_sum(ptrdiff_t width, V *x)
-{
-    for (ptrdiff_t h = PANEL_LANES / 2; h > 0; h /= 2)
-        for (ptrdiff_t j = 0; j < h && j + h < width && j + h < 2 * h; j++) x[j] = ADD(x[j], x[j + h]);
-    return x[0];
-}
-
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k - max z).
  * dC/dz_j = p_j sum_k y_k - y_j.
  *
