@@ -1,6 +1,7 @@
 /* Workers are created by the first run that wants them and spin briefly before they sleep. A run is open to them as long
  * as its caller works on it: one that wakes up too late misses it, so nobody waits for a thread that the system has not
- * scheduled. Tasks are claimed one by one from a counter. */
+ * scheduled. Each thread has a stretch of the tasks, the same one in each run with as many, and so finds in its cache what
+ * it left there; it claims them one by one, and when its own are done, those of the others. */
 #if !defined(_WIN32)
 #define _GNU_SOURCE
 #endif
@@ -46,18 +47,24 @@ static struct {
     int workers, handlers_set;
     pool_task task;
     void *context;
-    ptrdiff_t tasks;
     int threads;
-    _Atomic ptrdiff_t next;
     _Atomic uint64_t state;
     _Atomic int sleepers;
+    struct {
+        _Alignas(64) _Atomic ptrdiff_t next;
+        ptrdiff_t end;
+    } stretch[POOL_MOST_THREADS];
 } pool = {.run = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static void work(int worker)
 {
-    ptrdiff_t i;
-    while ((i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.tasks)
-        pool.task(pool.context, i, worker);
+    for (int turn = 0; turn < pool.threads; turn++) {
+        const int owner = (worker + turn) % pool.threads;
+        ptrdiff_t i;
+        while ((i = atomic_fetch_add_explicit(&pool.stretch[owner].next, 1, memory_order_relaxed)) <
+               pool.stretch[owner].end)
+            pool.task(pool.context, i, worker);
+    }
 }
 
 static int is_news(uint64_t state, uint64_t seen) { return state / RUN != seen; }
@@ -141,9 +148,11 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threa
     if (pool.workers < threads - 1) start_workers(threads - 1);
     pool.task = task;
     pool.context = context;
-    pool.tasks = tasks;
     pool.threads = threads;
-    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    for (int t = 0; t < threads; t++) {
+        atomic_store_explicit(&pool.stretch[t].next, t * tasks / threads, memory_order_relaxed);
+        pool.stretch[t].end = (t + 1) * tasks / threads;
+    }
     atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
     if (atomic_load(&pool.sleepers)) {
         pthread_mutex_lock(&pool.sleep);
