@@ -11,8 +11,9 @@ A mini-batch holds one row per sample; its gradients are averages, because the l
 
 import numpy as np
 
-from libc.math cimport sqrt
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
+from libc.math cimport isfinite, sqrt
+from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from cnn_core._random cimport dropout_purpose
@@ -26,6 +27,11 @@ from cnn_core._memory import aligned_zeros
 ctypedef fused real:
     float
     double
+
+cdef extern from "Python.h":
+    # Declared without its exception, which is cleared: an array that cannot be lent goes the long way.
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
+    void PyErr_Clear()
 
 phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gradient", "update")
 
@@ -295,6 +301,167 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
         here, there = there, here
     for r in range(rows):
         memcpy(shared.out + (first + r) * bytes_a_row, x + r * ld * itemsize, bytes_a_row)
+
+
+# One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and taken back, no allocation
+# but the result.
+
+cdef enum:
+    ON_STACK = 8192             # bytes of each of the two buffers that take turns, for layers of up to 2048 float32
+    LONG_WORK = 1 << 20         # bytes of parameters that take about 20 us; from there on other threads may run
+
+cdef object ndarray = np.ndarray
+cdef object empty = np.empty
+
+
+cdef bint borrow(object array, object dtype, int ndim, Py_ssize_t columns, int flags, Py_buffer *view) noexcept:
+    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row; `view` then lends it."""
+    # One look at the dtype takes half the time that the buffer's format would add.
+    if type(array) is not ndarray or array.dtype is not dtype:
+        return False
+    if get_buffer(array, view, PyBUF_ND | flags):
+        PyErr_Clear()
+        return False
+    if view.ndim == ndim and view.shape[ndim - 1] == columns and (ndim == 1 or view.shape[0] == 1):
+        return True
+    PyBuffer_Release(view)
+    return False
+
+
+cdef bint all_finite(const real *x, Py_ssize_t n) noexcept nogil:
+    cdef bint bad = False
+    cdef Py_ssize_t i
+    for i in range(n):
+        bad |= not isfinite(x[i])
+    return not bad
+
+
+cdef void scale(Py_ssize_t n, const double *shift, const double *factor, const real *x, real *scaled) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        scaled[i] = <real>((x[i] - shift[i]) * factor[i])
+
+
+cdef class OneRow:
+    """The forward pass of single rows, with the bits of `Network.forward`. Any threads may use one object at once.
+
+    Parameters
+    ----------
+    network : Network
+    shift, factor : ndarray of float64, shape (n_in,), optional
+        The network reads (x - shift) * factor, computed in float64 and rounded once; default x itself.
+    """
+
+    cdef Network network
+    cdef object dtype, shift_array, factor_array
+    cdef tuple shape, shape_of_matrix
+    cdef const double *shift
+    cdef const double *factor
+    cdef Py_ssize_t n_in, n_out
+    cdef Py_ssize_t room        # bytes of each buffer
+    cdef bint takes_long
+
+    def __cinit__(self, Network network not None, shift=None, factor=None):
+        cdef Py_ssize_t l
+        self.network, self.dtype = network, network.dtype
+        self.n_in, self.n_out = network.widths[0], network.widths[-1]
+        self.shape, self.shape_of_matrix = (self.n_out,), (1, self.n_out)
+        self.takes_long = network.parameters.nbytes >= LONG_WORK
+        for l in range(network.n_layers):
+            self.room = max(self.room, 64 * network.layers[l].panels)
+        if shift is None and factor is None:
+            return
+        for array in (shift, factor):
+            if not (isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == (self.n_in,)
+                    and array.flags.c_contiguous):
+                raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, shape ({self.n_in},)")
+        self.room = max(self.room, (self.n_in * network.itemsize + 63) // 64 * 64)
+        self.shift_array, self.factor_array = shift, factor
+        self.shift, self.factor = <double *>address(shift), <double *>address(factor)
+
+    def __reduce__(self):
+        return OneRow, (self.network, self.shift_array, self.factor_array)
+
+    def forward(self, x, out=None):
+        """The output a^L for one row; its entries are not looked at, and NaN goes its way.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_in,)
+        out : ndarray, shape (n_out,), optional
+            Where the result goes; it may overlap x.
+
+        Returns
+        -------
+        ndarray, shape (n_out,), or None
+            `out` or a new array; None if x or `out` is no C-contiguous ndarray of its shape and the network's dtype, or
+            `out` is read-only.
+        """
+        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out)
+
+    def forward_checked(self, X):
+        """As `forward`, for a row of a matrix, and None for entries that are not finite or do not stay so when scaled.
+
+        Parameters
+        ----------
+        X : ndarray, shape (1, n_in)
+
+        Returns
+        -------
+        ndarray, shape (1, n_out), or None
+        """
+        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype))
+
+    cdef run(self, x, int ndim, out):
+        cdef Py_buffer source, target
+        cdef bint good
+        cdef char *memory = NULL
+        if self.room > ON_STACK:  # before the buffers are lent, as it may raise
+            room = aligned_zeros(2 * self.room, np.uint8)
+            memory = address(room)
+        if not borrow(x, self.dtype, ndim, self.n_in, 0, &source):
+            return None
+        if not borrow(out, self.dtype, ndim, self.n_out, PyBUF_WRITABLE, &target):
+            PyBuffer_Release(&source)
+            return None
+        good = self.compute(<const char *>source.buf, <char *>target.buf, memory, ndim == 2)
+        PyBuffer_Release(&target)
+        PyBuffer_Release(&source)
+        return out if good else None
+
+    cdef bint compute(self, const char *x, char *a, char *memory, bint check) noexcept:
+        cdef char[2 * ON_STACK + 64] stack
+        if memory == NULL:
+            memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
+        if not self.takes_long:
+            return self.all_layers(x, a, memory, check)
+        with nogil:
+            check = self.all_layers(x, a, memory, check)
+        return check
+
+    cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
+        """False, and nothing done, where what the network reads is to be checked and not finite."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, lanes = self.network.lanes
+        cdef char *there = here + self.room
+        cdef Layer *layer
+        if self.shift != NULL:
+            if self.network.itemsize == 8:
+                scale(self.n_in, self.shift, self.factor, <const double *>x, <double *>there)
+            else:
+                scale(self.n_in, self.shift, self.factor, <const float *>x, <float *>there)
+            x = there
+        if check and not (all_finite(<const double *>x, self.n_in) if self.network.itemsize == 8 else
+                          all_finite(<const float *>x, self.n_in)):
+            return False
+        for l in range(self.network.n_layers):
+            layer = &self.network.layers[l]
+            self.network.layer_forward(k, l, 1, x, 0, here)
+            k.activations[layer.f].forward(1, layer.n_out, layer.panels * lanes, layer.alpha, here, here)
+            x = here
+            here, there = there, here
+        memcpy(a, x, self.n_out * self.network.itemsize)
+        return True
 
 
 def _restore(widths, activations, dtype, alphas, values):

@@ -63,15 +63,17 @@ static void product_run(const product *p)
 {
     const real *a = p->a, *b = p->b, *start = p->start;
     real *c = p->c;
+    const int one = p->rows == 1; /* without the divisions, a sixth of its time in a net of 4-16-16-1 */
     for (ptrdiff_t panel = 0, width; panel < p->panels; panel += width) {
         int size = 3;
         while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel ||
                             (tallest[size] < 6 && tallest[size] < p->rows)))
             size--;
         width = (ptrdiff_t)1 << size;
-        const ptrdiff_t bands = (p->rows + tallest[size] - 1) / tallest[size];
+        const ptrdiff_t bands = one ? 1 : (p->rows + tallest[size] - 1) / tallest[size];
         for (ptrdiff_t band = 0; band < bands; band++) {
-            const ptrdiff_t first = band * p->rows / bands, end = (band + 1) * p->rows / bands;
+            const ptrdiff_t first = one ? 0 : band * p->rows / bands;
+            const ptrdiff_t end = one ? 1 : (band + 1) * p->rows / bands;
             tiles[end - first - 1][size](p, a + first * p->a_row, b + panel * p->b_panel,
                                          start ? start + panel * PANEL_LANES : 0,
                                          c + first * p->c_row + panel * p->c_panel);

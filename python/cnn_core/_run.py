@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cnn_core._backprop import Backprop, Network
+from cnn_core._backprop import Backprop, Network, OneRow
 from cnn_core._plan import Plan, make_targets, make_weights
 from cnn_core._scaling import Scaling
 from cnn_core._training import Rows, Training
@@ -61,6 +61,10 @@ class Fitted:
     history: dict = field(default_factory=dict)
     state: dict | None = None  # of the run, for those that go on
     best_epoch: int | None = None  # where early stopping has brought back the weights of its best epoch: that one
+    one_row: OneRow = field(init=False)  # the network again, with its scaling, ready for rows that come one by one
+
+    def __post_init__(self):
+        object.__setattr__(self, "one_row", OneRow(self.network, *(self.scaling or ())))
 
 
 def make_training(backend, network, plan, capacity, optimizer=None, settings=None, seed=0, l1=0.0, l2=0.0, dropout=None,

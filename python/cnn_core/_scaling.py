@@ -35,8 +35,8 @@ class Scaling(NamedTuple):
     shift: np.ndarray  #: float64, shape (features,)
     factor: np.ndarray  #: float64, shape (features,)
 
-    def apply(self, X, dtype):
-        """Scaled rows as a C-contiguous array of `dtype`."""
+    def apply(self, X, dtype, check=True):
+        """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
         out = np.empty(X.shape, dtype)
         rows = max(1, _BLOCK // X.shape[1])
         for first in range(0, len(X), rows):
@@ -45,8 +45,8 @@ class Scaling(NamedTuple):
                 block -= self.shift
                 block *= self.factor
                 out[first : first + rows] = block
-            beyond = ~np.isfinite(out[first : first + rows])
-            if beyond.any():
+            beyond = check and ~np.isfinite(out[first : first + rows])
+            if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
                                  f"takes beyond the range of {np.dtype(dtype)}")

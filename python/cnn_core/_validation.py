@@ -1,5 +1,7 @@
 """Checks of what users give: every message names the argument, what was found and where, and what is allowed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 _BLOCK = 1 << 20  # elements looked at together
@@ -84,6 +86,42 @@ def check_X(X, dtype, n_features=None, name="X", scaling=None):
         return scaling.apply(array, dtype)
     check_finite(name, array, dtype)
     return np.ascontiguousarray(array, dtype)
+
+
+def check_x(x, dtype, n_features, names=None, scaling=None):
+    """A row of inputs, shape (features,), as `check_X` would give it: shape (1, features). NaN and infinity may pass."""
+    labels = getattr(x, "index", None)  # as a row of a data frame has them
+    if labels is not None and not callable(labels):
+        check_names(SimpleNamespace(columns=labels), names, "x")
+    array = as_numbers("x", x)
+    if array.ndim != 1:
+        hint = ""
+        if array.ndim == 2:
+            hint = ": x[0] is its only row" if len(array) == 1 else ": forward and predict take several rows"
+        raise ValueError(f"x must have one dimension (features,), got shape {array.shape}{hint}")
+    if len(array) != n_features:
+        raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
+    with np.errstate(over="ignore"):
+        row = np.ascontiguousarray(array[None], dtype) if scaling is None else scaling.apply(array[None], dtype, False)
+    beyond = np.isinf(row[0]) & np.isfinite(array)
+    if beyond.any():
+        i = int(beyond.argmax())
+        what = "; every entry must be within" if scaling is None else ", which scale_inputs takes beyond"
+        raise ValueError(f"x has {array[i]} at feature {i}{what} the range of {np.dtype(dtype)}")
+    return row
+
+
+def check_out(out, dtype, n_outputs):
+    """Raise unless a row of outputs can be written to `out`."""
+    wanted = f"out must be a C-contiguous, writable ndarray of {dtype}, shape {(n_outputs,)}"
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{wanted}, got {type(out).__name__}")
+    if out.dtype != dtype:
+        raise TypeError(f"{wanted}, got {out.dtype}")
+    if out.shape != (n_outputs,):
+        raise ValueError(f"{wanted}, got shape {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise ValueError(f"{wanted}, got one that is {'read-only' if out.flags.c_contiguous else 'not contiguous'}")
 
 
 def check_names(X, names, name="X"):
