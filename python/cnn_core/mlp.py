@@ -285,16 +285,65 @@ class MLP(Parameters):
         plan, labels = self._plan(X, y, before, classes)
         if classes is not None and plan.task == "regression":
             raise ValueError("classes are for classification, but this is a regression")
+        fitted, data = self._begin(plan, labels, names, X, y, before, sample_weight)
+        self._train(fitted, data, None, 1, ())
+        return self
+
+    def profile(self, X, y, *, seconds=1.0, plot=None):
+        """Where the time of training on these rows goes, layer by layer and phase by phase, against what the machine can
+        do and against NumPy and plain Python.
+
+        Trains copies with the parameters of this model, which may be unfitted, and leaves the model as it is.
+        Schedules, callbacks and validation are left out: they are no part of an epoch's work.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+        seconds : float, default 1
+            About how long to measure the native core and NumPy in turn; the twin takes as much again, or twice that.
+            Where a few epochs take longer, so does this.
+        plot : path-like, optional
+            A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install 'cnn-core[plot]'``).
+
+        Returns
+        -------
+        Profile
+            A dict that prints as a table: ``machine``, ``training``, ``phases``, ``totals``, ``rounds``. Its
+            ``plot(file)`` draws the chart.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input that cannot be trained on, for the optimizer lbfgs, which has no mini-batches, and for
+            ``backend='python'``.
+        ImportError
+            For `plot` without matplotlib.
+        """
+        from cnn_core import _profile  # not needed by those who train and predict
+
+        self._check_parameters()
+        _profile.check(self, seconds, plot)
+        before = self._fitted if self.warm_start else None
+        plan, labels = self._plan(X, y, before)
+        # A seed of its own: that of a numpy Generator would be drawn from it.
+        fitted, data = self._begin(plan, labels, feature_names(X), X, y, before, seed=0)
+        found = _profile.measure(self, fitted, data, float(seconds))
+        if plot is not None:
+            found.plot(plot)
+        return found
+
+    def _begin(self, plan, labels, names, X, y, before, sample_weight=None, seed=None):
+        """The model before its next step, and the rows to train it on."""
         raw = self._inputs(X, before)
-        seed = self._seed() if before is None else before.seed
+        if before is None and seed is None:
+            seed = self._seed()
         data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
         scaling = before.scaling if before else None
         if self.scale_inputs is not None and before is None:
             scaling = learn_scaling(self.scale_inputs, raw)
         data = self._scaled(scaling, data)
-        fitted = before or self._initial(plan, raw.shape[1], names, scaling, seed, data)
-        self._train(fitted, data, None, 1, ())
-        return self
+        return before or self._initial(plan, raw.shape[1], names, scaling, seed, data), data
 
     def _plan(self, X, y, before, classes=None):
         """What the outputs mean, and y's class indices where they were needed; that of the fit before, if it goes on."""
@@ -383,17 +432,26 @@ class MLP(Parameters):
             check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
             check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
 
+    def _capacity(self, rows):
+        """Rows of a mini-batch."""
+        whole = self.batch_size == "full" or get_optimizer(self.optimizer).full_batch
+        return rows if whole else min(int(self.batch_size), rows)
+
+    def _schedule(self):
+        return self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(initial=self.learning_rate)
+
+    def _make_run(self, fitted, network, capacity, backend, timing, n_threads):
+        """A run that trains `network` with the parameters of this model."""
+        optimizer = get_optimizer(self.optimizer)
+        return make_training(backend, network, fitted.plan, capacity, optimizer.name,
+                             optimizer.settings(self._schedule().initial), fitted.seed, self.l1, self.l2,
+                             self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, timing, n_threads)
+
     def _train(self, fitted, data, judged, epochs, callbacks):
         """Epochs on a copy of the network; what stands after each good one replaces the model."""
         network = fitted.network.copy()
-        optimizer = get_optimizer(self.optimizer)
-        whole = self.batch_size == "full" or optimizer.full_batch
-        capacity = data.X.count if whole else min(int(self.batch_size), data.X.count)
-        schedule = self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(
-            initial=self.learning_rate)
-        training = make_training(self.backend, network, fitted.plan, capacity, optimizer.name,
-                                 optimizer.settings(schedule.initial), fitted.seed, self.l1, self.l2,
-                                 self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, self._timing, self.n_threads)
+        optimizer, schedule, capacity = get_optimizer(self.optimizer), self._schedule(), self._capacity(data.X.count)
+        training = self._make_run(fitted, network, capacity, self.backend, self._timing, self.n_threads)
         if fitted.state is not None:
             if (fitted.state["optimizer"], fitted.state["backend"]) == (optimizer.name, self.backend):
                 training.restore(fitted.state)
