@@ -284,6 +284,7 @@ static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdif
         turn(count, width, ld, z + block * ld, columns);
         for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
             V x[PANEL_LANES], top = LOAD(columns + r);
+            x[0] = ZERO; /* no row is without outputs, but compilers do not know */
             for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
             for (ptrdiff_t j = 0; j < width; j++) {
                 x[j] = exp_v(SUB(LOAD(columns + j * PANEL_LANES + r), top));

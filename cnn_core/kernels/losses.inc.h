@@ -105,7 +105,7 @@ static ALWAYS_INLINE void crossentropy_narrow(ptrdiff_t rows, ptrdiff_t width, p
 {
     for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
         const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
-        real columns[PANEL_LANES * PANEL_LANES], targets[PANEL_LANES * PANEL_LANES];
+        real columns[PANEL_LANES * PANEL_LANES] = {0}, targets[PANEL_LANES * PANEL_LANES] = {0};
         real labels[PANEL_LANES] = {0}, weight[PANEL_LANES] = {0}, gain[PANEL_LANES] = {0};
         turn(count, width, ld, z + block * ld, columns);
         if (y) turn(count, width, ld, y + block * ld, targets);
@@ -117,6 +117,7 @@ static ALWAYS_INLINE void crossentropy_narrow(ptrdiff_t rows, ptrdiff_t width, p
         }
         for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
             V x[PANEL_LANES], t[PANEL_LANES], top = LOAD(columns + r);
+            x[0] = t[0] = ZERO; /* no row is without outputs, but compilers do not know */
             for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
             V won = SUB(LOAD(gain + r), top), share = ONE;
             if (y) {

@@ -66,7 +66,7 @@ static void product_run(const product *p)
     const int one = p->rows == 1; /* without the divisions, a sixth of its time in a net of 4-16-16-1 */
     for (ptrdiff_t panel = 0, width; panel < p->panels; panel += width) {
         int size = 3;
-        while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel ||
+        while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel || !tallest[size] ||
                             (tallest[size] < 6 && tallest[size] < p->rows)))
             size--;
         width = (ptrdiff_t)1 << size;
