@@ -61,6 +61,10 @@ def check_finite(name, array, dtype):
     largest = np.finfo(dtype).max
     for first in range(0, len(array), rows):
         block = array[first : first + rows]
+        if array.dtype == dtype:
+            with np.errstate(all="ignore"):
+                if np.isfinite(block.sum()):  # then all are: a quarter of the time of looking at each
+                    continue
         bad = ~(np.abs(block) <= largest)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
