@@ -55,7 +55,7 @@ def test_every_marked_second_is_in_the_table():
     model = MLP((7,), activation="gelu", output="sigmoid", loss="mse", dropout=0.2, clip_norm=1.0, max_norm=2.0)
     X, y = rows(classes=2)
     plan, labels = model._plan(X, y, None)
-    fitted, data = model._begin(plan, labels, None, X, y, None, seed=0)
+    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
     run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
     run.epoch(data.X, data.y, data.labels)
     table = _profile.phase_table(run, data, True, [run.layer_seconds], 1.0, 1.0)
@@ -66,7 +66,7 @@ def test_work_and_traffic_are_counted_as_the_page_says():
     model = MLP((7,), batch_size=16)
     X, y = rows()
     plan, labels = model._plan(X, y, None)
-    fitted, data = model._begin(plan, labels, None, X, y, None, seed=0)
+    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
     run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
     assert [_profile.work_of(run.backprop.network, 90, l, phase) for l in (0, 1)
             for phase in ("forward", "activation", "backward", "gradient", "update")] == [
@@ -169,7 +169,7 @@ def test_the_twin_takes_a_smaller_mini_batch_where_one_would_take_too_long():
 def losses_of_both(model, X, y, epochs=3):
     """The losses of some epochs: those of the native core, and those of NumPy by hand with its order of the rows."""
     plan, labels = model._plan(X, y, None)
-    fitted, data = model._begin(plan, labels, None, X, y, None, seed=5)
+    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=5)
     run = model._make_run(fitted, fitted.network.copy(), model._capacity(len(X)), "native", False, 1)
     by_hand = _profile.trainer_like(run, model)()
     targets = data.labels.array[:, 0] if data.y is None else data.y.array

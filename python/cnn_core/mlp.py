@@ -233,27 +233,16 @@ class MLP(Parameters):
         before = self._fitted if self.warm_start else None
         names = feature_names(X)
         plan, labels = self._plan(X, y, before)
-        raw = self._inputs(X, before)
-        seed = self._seed() if before is None else before.seed
-        data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
-        judged = apart = None
-        if self.early_stopping and validation_data is None:
-            apart = self._set_apart(seed, data)
-            judged = make_data(plan, raw, y, labels, self.dtype).take(apart)
-            data = data.take(~apart)
-        scaling = before.scaling if before else None
-        if self.scale_inputs is not None and before is None:
-            scaling = learn_scaling(self.scale_inputs, data.X.rows())
-        data, judged = self._scaled(scaling, data), self._scaled(scaling, judged)
+        split = self.early_stopping and validation_data is None
+        fitted, data, judged = self._begin(plan, labels, names, X, y, before, sample_weight, split=split)
         if validation_data is not None:
             try:
                 X_val, y_val = validation_data
             except (TypeError, ValueError):
                 raise ValueError("validation_data must be a pair (X, y)") from None
             check_names(X_val, names, "validation_data's X")
-            X_val = check_X(X_val, self.dtype, raw.shape[1], "validation_data's X", scaling)
+            X_val = check_X(X_val, self.dtype, fitted.n_features, "validation_data's X", fitted.scaling)
             judged = make_data(plan, X_val, y_val, None, self.dtype, name="validation_data's y")
-        fitted = before or self._initial(plan, raw.shape[1], names, scaling, seed, data)
         callbacks = check_callbacks(self.callbacks)
         for callback in callbacks:
             callback.before_fit(self)
@@ -285,7 +274,7 @@ class MLP(Parameters):
         plan, labels = self._plan(X, y, before, classes)
         if classes is not None and plan.task == "regression":
             raise ValueError("classes are for classification, but this is a regression")
-        fitted, data = self._begin(plan, labels, names, X, y, before, sample_weight)
+        fitted, data, _ = self._begin(plan, labels, names, X, y, before, sample_weight)
         self._train(fitted, data, None, 1, ())
         return self
 
@@ -327,23 +316,30 @@ class MLP(Parameters):
         before = self._fitted if self.warm_start else None
         plan, labels = self._plan(X, y, before)
         # A seed of its own: that of a numpy Generator would be drawn from it.
-        fitted, data = self._begin(plan, labels, feature_names(X), X, y, before, seed=0)
+        fitted, data, _ = self._begin(plan, labels, feature_names(X), X, y, before, seed=0)
         found = _profile.measure(self, fitted, data, float(seconds))
         if plot is not None:
             found.plot(plot)
         return found
 
-    def _begin(self, plan, labels, names, X, y, before, sample_weight=None, seed=None):
-        """The model before its next step, and the rows to train it on."""
+    def _begin(self, plan, labels, names, X, y, before, sample_weight=None, seed=None, split=False):
+        """The model before its next step, the rows to train it on and, with `split`, those set apart to judge it."""
         raw = self._inputs(X, before)
-        if before is None and seed is None:
+        if before is not None:
+            seed = before.seed
+        elif seed is None:
             seed = self._seed()
         data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
+        judged = None
+        if split:
+            apart = self._set_apart(seed, data)
+            judged = make_data(plan, raw, y, labels, self.dtype).take(apart)
+            data = data.take(~apart)
         scaling = before.scaling if before else None
         if self.scale_inputs is not None and before is None:
-            scaling = learn_scaling(self.scale_inputs, raw)
-        data = self._scaled(scaling, data)
-        return before or self._initial(plan, raw.shape[1], names, scaling, seed, data), data
+            scaling = learn_scaling(self.scale_inputs, data.X.rows())
+        data, judged = self._scaled(scaling, data), self._scaled(scaling, judged)
+        return before or self._initial(plan, raw.shape[1], names, scaling, seed, data), data, judged
 
     def _plan(self, X, y, before, classes=None):
         """What the outputs mean, and y's class indices where they were needed; that of the fit before, if it goes on."""
