@@ -42,16 +42,29 @@ cdef struct Flow:
     char *delta
     char *Wt
 
+# Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and the optimizer's slots.
+# PIECE_INPUTS is a multiple of the lanes, so that a piece is whole panels of W^T too.
+cdef enum:
+    PIECE_PANELS = 4
+    PIECE_INPUTS = 96
+
 # A rectangle of a layer's weights, whose gradient and step are computed together: `inputs` inputs of `panels` panels of
 # outputs, and the biases of these outputs where it begins at input 0. How a layer is cut depends on its shape alone.
 cdef struct Piece:
     Py_ssize_t layer, panel, panels, input, inputs
     double penalty
 
+# Where the gradient of a piece goes: panels of weights `step` elements apart, and biases.
+cdef struct Place:
+    char *W
+    Py_ssize_t step
+    char *b
+
 # What a layer reads: x or the a of the layer below, or, in training with dropout, a copy in which some are left out.
 cdef struct Inlet:
     char *a
     Py_ssize_t width, ld
+    const Py_ssize_t *rows      # which rows of `a` the mini-batch consists of; NULL: the first
     bint drops
     dropout_t drop
     char *kept                  # the copy
@@ -67,7 +80,7 @@ cdef class Network:
     cdef char *w
     cdef Layer *layer(self, Py_ssize_t l) except NULL
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
-                            char *z) noexcept nogil
+                            const Py_ssize_t *listed, char *z) noexcept nogil
 
 
 cdef class Backprop:
@@ -108,7 +121,8 @@ cdef class Backprop:
     cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil
-    cdef void penalize(self, Piece *piece) noexcept nogil
+    cdef Place in_gradient(self, Piece *piece) noexcept nogil
+    cdef void penalize(self, Piece *piece, Place place) noexcept nogil
     cdef double penalties(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
@@ -116,7 +130,7 @@ cdef class Backprop:
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place) noexcept nogil
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

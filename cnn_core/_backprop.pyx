@@ -36,13 +36,6 @@ cdef extern from "Python.h":
 phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gradient", "update")
 
 
-# Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and the optimizer's slots.
-# PIECE_INPUTS is a multiple of the lanes, so that a piece is whole panels of W^T too.
-cdef enum:
-    PIECE_PANELS = 4
-    PIECE_INPUTS = 96
-
-
 cdef class Network:
     """A multilayer perceptron: its shape and its parameters.
 
@@ -210,6 +203,19 @@ cdef class Network:
             n_in, n_out = self.widths[l], self.widths[l + 1]
             self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
 
+    def is_finite(self):
+        """Whether no parameter is NaN or infinite.
+
+        Returns
+        -------
+        bool
+        """
+        cdef Py_ssize_t n = self.parameters.size
+        cdef bint finite
+        with nogil:
+            finite = all_finite(<double *>self.w, n) if self.itemsize == 8 else all_finite(<float *>self.w, n)
+        return bool(finite)
+
     def copy(self):
         """A network of the same shape with its own copy of the parameters."""
         other = Network(self.widths, self.activations, self.dtype, self.alphas)
@@ -220,14 +226,14 @@ cdef class Network:
         return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())
 
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
-                            char *z) noexcept nogil:
-        # z = x W^T + b
+                            const Py_ssize_t *listed, char *z) noexcept nogil:
+        # z = x W^T + b, for the first rows of x or the listed ones
         cdef Layer *layer = &self.layers[l]
         cdef product_t p
         p.rows, p.panels, p.depth = rows, layer.panels, layer.n_in
-        p.a, p.a_row, p.a_depth = x, ld_x, 1
+        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = x, ld_x, 1, listed, NULL
         p.b, p.b_depth, p.b_panel = self.w + layer.W * self.itemsize, self.lanes, layer.n_in * self.lanes
-        p.start = self.w + layer.b * self.itemsize
+        p.start, p.row_start = self.w + layer.b * self.itemsize, NULL
         p.c, p.c_row, p.c_panel = z, layer.ld, self.lanes
         k.product(&p)
 
@@ -295,7 +301,7 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
     cdef Layer *layer
     for l in range(network.n_layers):
         layer = &network.layers[l]
-        network.layer_forward(k, l, rows, x, ld, here)
+        network.layer_forward(k, l, rows, x, ld, NULL, here)
         k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
         x, ld = here, layer.ld
         here, there = there, here
@@ -456,7 +462,7 @@ cdef class OneRow:
             return False
         for l in range(self.network.n_layers):
             layer = &self.network.layers[l]
-            self.network.layer_forward(k, l, 1, x, 0, here)
+            self.network.layer_forward(k, l, 1, x, 0, NULL, here)
             k.activations[layer.f].forward(1, layer.n_out, layer.panels * lanes, layer.alpha, here, here)
             x = here
             here, there = there, here
@@ -651,7 +657,17 @@ cdef class Backprop:
             return 1
         return (<double *>self.weight)[r] if self.network.itemsize == 8 else (<float *>self.weight)[r]
 
-    cdef void penalize(self, Piece *piece) noexcept nogil:
+    cdef Place in_gradient(self, Piece *piece) noexcept nogil:
+        """A piece's place in `gradient`."""
+        cdef Layer *layer = &self.network.layers[piece.layer]
+        cdef Py_ssize_t lanes = self.network.lanes, itemsize = self.network.itemsize
+        cdef Place place
+        place.W = self.g + (layer.W + (piece.panel * layer.n_in + piece.input) * lanes) * itemsize
+        place.step = layer.n_in * lanes
+        place.b = self.g + (layer.b + piece.panel * lanes) * itemsize
+        return place
+
+    cdef void penalize(self, Piece *piece, Place place) noexcept nogil:
         """l1 |W|_1 + l2/2 |W|^2 over the weights of a piece, and its gradient added to that of the cost."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
@@ -659,9 +675,10 @@ cdef class Backprop:
         piece.penalty = 0
         if self.l1 == 0 and self.l2 == 0:
             return
-        for panel in range(piece.panel, piece.panel + piece.panels):
-            at = (layer.W + (panel * layer.n_in + piece.input) * lanes) * itemsize
-            piece.penalty += k.penalize(piece.inputs * lanes, self.l1, self.l2, self.network.w + at, self.g + at)
+        for panel in range(piece.panels):
+            at = (layer.W + ((piece.panel + panel) * layer.n_in + piece.input) * lanes) * itemsize
+            piece.penalty += k.penalize(piece.inputs * lanes, self.l1, self.l2, self.network.w + at,
+                                        place.W + panel * place.step * itemsize)
 
     cdef double penalties(self) noexcept nogil:
         """Their sum over the pieces, one after the other."""
@@ -686,20 +703,22 @@ cdef class Backprop:
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l, offset, itemsize = self.network.itemsize
         cdef const char *x
+        cdef const Py_ssize_t *listed
         cdef char *z
         cdef Layer *layer
         cdef Inlet *inlet
         for l in range(self.network.n_layers):
             layer, inlet = &self.network.layers[l], &self.inlets[l]
             offset = first * inlet.ld * itemsize
-            x = inlet.a + offset
+            listed = inlet.rows + first if inlet.rows else NULL
+            x = inlet.a if listed else inlet.a + offset
             if dropping and inlet.drops:
                 k.drop(first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
                        inlet.slope + offset if inlet.slope else NULL)
                 x = inlet.kept + offset
             offset = first * layer.ld * itemsize
             z = self.flows[l].z + offset
-            self.network.layer_forward(k, l, rows, x, inlet.ld, z)
+            self.network.layer_forward(k, l, rows, x, inlet.ld, listed, z)
             self.mark(FORWARD, l)
             if l < self.network.n_layers - 1 or not self.from_z:
                 k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)
@@ -732,8 +751,9 @@ cdef class Backprop:
             offset = first * layer.ld * itemsize
             p.rows, p.panels, p.depth = rows, layer.panels, above.n_out
             p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + first * above.ld * itemsize, above.ld, 1
+            p.a_rows = p.a_columns = NULL
             p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt, lanes, above.n_out * lanes
-            p.start = NULL
+            p.start = p.row_start = NULL
             p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
             k.product(&p)
             self.mark(BACKWARD, l + 1)
@@ -743,7 +763,7 @@ cdef class Backprop:
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
             self.mark(ACTIVATION, l)
 
-    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping) noexcept nogil:
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over the rows of the mini-batch, and the gradient of
         the penalty."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
@@ -753,18 +773,17 @@ cdef class Backprop:
         cdef const char *a = inlet.kept if dropping and inlet.drops else inlet.a
         cdef product_t p
         p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
-        p.a, p.a_row, p.a_depth = a + piece.input * itemsize, 1, inlet.ld
+        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
         p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
-        p.start = NULL
-        p.c = self.g + (layer.W + (piece.panel * layer.n_in + piece.input) * lanes) * itemsize
-        p.c_row, p.c_panel = lanes, layer.n_in * lanes
+        p.start = p.row_start = NULL
+        p.c, p.c_row, p.c_panel = place.W, lanes, place.step
         k.product(&p)
         if piece.input == 0:
             # The bias is the weight of a unit that is always 1.
-            p.rows, p.a, p.a_row, p.a_depth = 1, self.one, 0, 0
-            p.c, p.c_row, p.c_panel = self.g + (layer.b + piece.panel * lanes) * itemsize, 0, lanes
+            p.rows, p.a, p.a_row, p.a_depth, p.a_columns = 1, self.one, 0, 0, NULL
+            p.c, p.c_row, p.c_panel = place.b, 0, lanes
             k.product(&p)
-        self.penalize(piece)
+        self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
 
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -781,7 +800,7 @@ cdef class Backprop:
         for i in range(blocks(rows, block)):
             self.learn_block(i * block, min(block, rows - i * block), dropping)
         for i in range(self.n_pieces):
-            self.gradients(&self.pieces[i], rows, dropping)
+            self.gradients(&self.pieces[i], rows, dropping, self.in_gradient(&self.pieces[i]))
         return weight
 
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
@@ -830,7 +849,7 @@ cdef class Backprop:
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
-        self.inlets[0].a, self.inlets[0].ld = self.x, self.ld_x
+        self.inlets[0].a, self.inlets[0].ld, self.inlets[0].rows = self.x, self.ld_x, NULL
         _fill(self.x, self.ld_x, X)
         if self.sparse:
             _fill(<char *>self.label, 1, y[:, None])

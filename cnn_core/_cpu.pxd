@@ -9,9 +9,12 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t rows, panels, depth
         const void *a
         Py_ssize_t a_row, a_depth
+        const Py_ssize_t *a_rows
+        const Py_ssize_t *a_columns
         const void *b
         Py_ssize_t b_depth, b_panel
         const void *start
+        const void *row_start
         void *c
         Py_ssize_t c_row, c_panel
 

@@ -134,9 +134,10 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     p.rows, p.panels, p.depth = X.shape[0], panels.shape[0], X.shape[1]
     p.a = &X[0, 0] if X.shape[1] else &out[0, 0]  # without inputs nothing is read
     p.a_row, p.a_depth = X.shape[1], 1
+    p.a_rows = p.a_columns = NULL
     p.b = &panels[0, 0, 0] if X.shape[1] else &out[0, 0]
     p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
-    p.start = &b[0] if b is not None else NULL
+    p.start, p.row_start = &b[0] if b is not None else NULL, NULL
     p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
     with nogil:
         kernels_for(sizeof(real)).product(&p)

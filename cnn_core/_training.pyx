@@ -7,8 +7,8 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._backprop cimport (GATHER, LOSS, PHASES, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop, Layer, Piece,
-                                 blocks, clock_seconds)
+from cnn_core._backprop cimport (GATHER, LOSS, PHASES, PIECE_INPUTS, PIECE_PANELS, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop,
+                                 Inlet, Layer, Piece, Place, blocks, clock_seconds)
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
@@ -18,10 +18,15 @@ from cnn_core._memory import aligned_zeros
 cdef extern from "environment.h" nogil:
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t before)
+    void prefetch(const void *at)
 
 # A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds when another
 # Python thread is busy.
 cdef double LOOK_SECONDS = 0.1
+
+# Rows between the one that is copied and the one that is fetched into the cache.
+cdef enum:
+    EARLY = 8
 
 # Whether they are worth it at this moment is tried out, now and then: of so many steps the first few run on one thread, the
 # next few on all, the others as was faster. Other programs may need the processors too.
@@ -31,6 +36,10 @@ cdef enum:
 
 # Above so many parameters a step goes piece by piece while the gradient is in the cache, else once over all of them.
 cdef Py_ssize_t FUSE_FROM = 16384
+
+# Bytes of a row of X that is read where it stands, into layers of at least 4 panels: gathering costs 12 % of 784-128-10.
+cdef enum:
+    LONG_ROW = 1024
 
 # What is to be done with a piece.
 cdef enum:
@@ -130,6 +139,10 @@ cdef class Rows:
         cdef Py_ssize_t r, at
         cdef const char *row
         for r in range(rows):
+            # Rows in any order are far from each other: the way to memory is shortened by starting early.
+            if order and r + EARLY < rows:
+                at = order[r + EARLY]
+                prefetch(self.data + (self.places[at] if self.places else at) * self.row_bytes)
             at = order[r] if order else first + r
             row = self.data + (self.places[at] if self.places else at) * self.row_bytes
             if self.row_bytes > 128:
@@ -201,6 +214,9 @@ cdef class Training:
     cdef Py_ssize_t first, rows, block
     cdef int jobs
     cdef bint in_place
+    cdef Py_ssize_t *listed     # its rows in X
+    cdef char *gradient_room    # of each thread, for the gradient of a piece
+    cdef list memory
     cdef bint adaptive
     cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
     cdef double trial_began
@@ -230,6 +246,11 @@ cdef class Training:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self.threads = 1 if timing else threads  # phases of several threads overlap
+        listed = aligned_zeros(backprop.capacity, np.intp)
+        gradient_room = aligned_zeros(self.threads * (PIECE_INPUTS + 1) * PIECE_PANELS * backprop.network.lanes,
+                                      backprop.network.dtype)
+        self.memory = [listed, gradient_room]
+        self.listed, self.gradient_room = <Py_ssize_t *>address(listed), address(gradient_room)
         self.adaptive = adaptive
 
     @property
@@ -349,12 +370,25 @@ cdef class Training:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""
         cdef Py_ssize_t itemsize = self.backprop.network.itemsize
         self.first, self.rows = first, rows
-        # Rows that stand one after the other are read where they are: as scalars, so padding is not needed. Dropout reads
-        # vectors.
-        self.in_place = (self.visit == NULL and self.X.places == NULL
-                         and not (dropping and self.backprop.inlets[0].drops))
-        self.backprop.inlets[0].a = <char *>self.X.data + first * self.X.row_bytes if self.in_place else self.backprop.x
-        self.backprop.inlets[0].ld = self.X.row_bytes // itemsize if self.in_place else self.backprop.ld_x
+        # Rows that stand one after the other, or are long enough for looking them up, are read where they are: as scalars, so
+        # padding is not needed. Dropout reads vectors.
+        cdef bint one_after_the_other = self.visit == NULL and self.X.places == NULL
+        cdef Inlet *inlet = &self.backprop.inlets[0]
+        cdef Py_ssize_t r, at
+        inlet.rows = NULL
+        self.in_place = ((one_after_the_other or self.X.row_bytes >= LONG_ROW and self.backprop.network.layers[0].panels >= 4)
+                         and not (dropping and inlet.drops))
+        if not self.in_place:
+            inlet.a, inlet.ld = self.backprop.x, self.backprop.ld_x
+        else:
+            inlet.a, inlet.ld = <char *>self.X.data, self.X.row_bytes // itemsize
+            if one_after_the_other:
+                inlet.a += first * self.X.row_bytes
+            else:
+                for r in range(rows):
+                    at = self.visit[first + r] if self.visit else first + r
+                    self.listed[r] = self.X.places[at] if self.X.places else at
+                inlet.rows = self.listed
         if self.weights is not None:
             self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
                                 self.backprop.network.itemsize)
@@ -415,19 +449,25 @@ cdef class Training:
             return place >= TRIALS
         return self.trial[1] <= self.trial[0]
 
-    cdef void work_on(self, Piece *piece) noexcept nogil:
-        """The gradient of a piece, a step along it, or one after the other."""
+    cdef void work_on(self, Piece *piece, int worker) noexcept nogil:
+        """The gradient of a piece, a step along it, or one after the other; then the gradient goes no farther than the
+        worker's own memory, which stays in its cache."""
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef Layer *layer = &self.backprop.network.layers[piece.layer]
-        cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, outputs
+        cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, itemsize = self.backprop.network.itemsize, outputs
         cdef uint64_t floating_point_mode = flush_subnormals()
+        cdef Place place = self.backprop.in_gradient(piece)
+        if self.jobs == COMPUTE | STEP:
+            place.b = self.gradient_room + worker * (PIECE_INPUTS + 1) * PIECE_PANELS * lanes * itemsize
+            place.W, place.step = place.b + PIECE_PANELS * lanes * itemsize, piece.inputs * lanes
         if self.jobs & COMPUTE:
-            self.backprop.gradients(piece, self.rows, True)
+            self.backprop.gradients(piece, self.rows, True, place)
         if self.jobs & STEP:
-            for panel in range(piece.panel, piece.panel + piece.panels):
-                self.move(k, layer.W + (panel * layer.n_in + piece.input) * lanes, piece.inputs * lanes)
+            for panel in range(piece.panels):
+                self.move(k, layer.W + ((piece.panel + panel) * layer.n_in + piece.input) * lanes, piece.inputs * lanes,
+                          place.W + panel * place.step * itemsize)
             if piece.input == 0:
-                self.move(k, layer.b + piece.panel * lanes, piece.panels * lanes)
+                self.move(k, layer.b + piece.panel * lanes, piece.panels * lanes, place.b)
             if piece.layer > 0:
                 outputs = min(piece.panels * lanes, layer.n_out - piece.panel * lanes)
                 k.transpose(layer.n_in, layer.n_out, piece.input, piece.inputs, piece.panel * lanes, outputs,
@@ -436,15 +476,15 @@ cdef class Training:
             self.backprop.mark(UPDATE, piece.layer)
         restore_subnormals(floating_point_mode)
 
-    cdef void move(self, const kernels_t *k, Py_ssize_t at, Py_ssize_t n) noexcept nogil:
-        """One step of the optimizer on n parameters from `at` on."""
+    cdef void move(self, const kernels_t *k, Py_ssize_t at, Py_ssize_t n, const char *g) noexcept nogil:
+        """One step of the optimizer on n parameters from `at` on, whose gradient is g."""
         cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
         cdef (void *)[8] slot
         cdef int i
         cdef Py_ssize_t offset = at * self.backprop.network.itemsize
         for i in range(f.slots):
             slot[i] = <char *>self.slot[i] + offset
-        f.step(n, self.steps, self.h, self.backprop.network.w + offset, self.backprop.g + offset, slot)
+        f.step(n, self.steps, self.h, self.backprop.network.w + offset, g, slot)
 
     cdef Py_ssize_t measure(self, Backprop b, bint classes, Py_ssize_t rows, const char *out,
                             double threshold) noexcept nogil:
@@ -682,9 +722,10 @@ cdef void judge_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).judge_rows(i)
 
 cdef void piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    (<Training>run).work_on(&(<Training>run).backprop.pieces[i])
+    (<Training>run).work_on(&(<Training>run).backprop.pieces[i], worker)
 
 cdef void pass_piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     cdef uint64_t floating_point_mode = flush_subnormals()
-    (<Training>run).backprop.gradients(&(<Training>run).backprop.pieces[i], (<Training>run).rows, False)
+    cdef Piece *piece = &(<Training>run).backprop.pieces[i]
+    (<Training>run).backprop.gradients(piece, (<Training>run).rows, False, (<Training>run).backprop.in_gradient(piece))
     restore_subnormals(floating_point_mode)

@@ -48,22 +48,22 @@ def make_rows(dtype, rows=640, n_in=30, n_classes=3):
 # 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change of the promise.
 GOLDEN = {
     ("float32", "sgd"): "aeefbd13eda20d2c",
-    ("float32", "adagrad"): "c0abba1fa264d9a4",
+    ("float32", "adagrad"): "c98fcfa8b53f763d",
     ("float32", "adadelta"): "96fb2d100d03fe8b",
-    ("float32", "rmsprop"): "33cdf776fd93d321",
-    ("float32", "adam"): "158228314eba2203",
-    ("float32", "amsgrad"): "b86256bdce5cac2f",
-    ("float32", "adamw"): "3faa96de7c0e7680",
-    ("float32", "nadam"): "3084d4276a072fe9",
+    ("float32", "rmsprop"): "d0786d3c7006b6c0",
+    ("float32", "adam"): "07edf5ccd423fc99",
+    ("float32", "amsgrad"): "a31be1fc3513e83a",
+    ("float32", "adamw"): "e9ee52713b504d9c",
+    ("float32", "nadam"): "e6812fe0300ef095",
     ("float32", "rprop"): "729664c6c7001f76",
     ("float64", "sgd"): "2c4abc668437c3ce",
     ("float64", "adagrad"): "f8da74d9af7a7b27",
     ("float64", "adadelta"): "2626ae657e7fd31d",
     ("float64", "rmsprop"): "a00ec35e733a9a08",
-    ("float64", "adam"): "d0e6bc79ca3f3afd",
-    ("float64", "amsgrad"): "684e1041f5972592",
-    ("float64", "adamw"): "72cabb7443e4489b",
-    ("float64", "nadam"): "425b378a0b986f1a",
+    ("float64", "adam"): "d41f4be910657b06",
+    ("float64", "amsgrad"): "1e8a6b07b4088a7b",
+    ("float64", "adamw"): "82f579f7fc18b567",
+    ("float64", "nadam"): "5815e00f59c4697c",
     ("float64", "rprop"): "77682353f39067c1",
 }
 
@@ -169,6 +169,20 @@ def test_epochs_visit_the_rows_in_the_order_of_the_permutation():
         shuffled.epoch(X, None, labels)
         ordered.epoch(X, None, labels, order=permutation(7, epoch, 100))
     assert digest(shuffled.backprop.network.parameters) == digest(ordered.backprop.network.parameters)
+
+
+@pytest.mark.parametrize("n_in, n_out", [(300, 64), (300, 70), (257, 200)])
+def test_long_rows_in_any_order_count_as_if_they_stood_in_it(n_in, n_out, isa, dtype):
+    # They are read where they stand, others are gathered first.
+    X, _, labels = make_rows(dtype, 130, n_in)
+    order = np.array([129, 3, 3, 77, *range(100, 20, -1)], np.intp)
+    runs = [make_run(dtype, widths=(n_in, n_out, 3), activations=("relu", "softmax")) for _ in range(3)]
+    chosen = np.arange(130)[::-1].copy()
+    results = [runs[0].epoch(X, None, labels, order=order),
+               runs[1].epoch(Rows(X.array[order]), None, Rows(labels.array[order]), shuffled=False),
+               runs[2].epoch(Rows(X.array, chosen), None, Rows(labels.array[chosen]), order=129 - order)]
+    assert len(set(results)) == 1
+    assert len({digest(run.backprop.network.parameters, *run.slots) for run in runs}) == 1
 
 
 def test_seeds_change_the_order_and_nothing_else():

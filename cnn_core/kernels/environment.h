@@ -1,4 +1,4 @@
-/* Two things of the processor that a training run needs: a clock, and the switch for subnormal numbers. */
+/* What a training run needs of the processor: a clock, a hint to its cache, and the switch for subnormal numbers. */
 #ifndef CNN_CORE_ENVIRONMENT_H
 #define CNN_CORE_ENVIRONMENT_H
 
@@ -23,6 +23,13 @@ static inline double clock_seconds(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+#endif
+
+/* A hint that the cache line at this address will be read soon. */
+#if defined(__GNUC__)
+static inline void prefetch(const void *at) { __builtin_prefetch(at); }
+#else
+static inline void prefetch(const void *at) { (void)at; }
 #endif
 
 /* Treat subnormal numbers as zero in this thread, and return what restore_subnormals needs. Arithmetic on them is up

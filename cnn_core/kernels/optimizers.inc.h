@@ -1,14 +1,8 @@
 /* Optimizers: one step on a stretch of the flat parameter vector, and the table that names them. To add one: a
  * function and a row. */
 
-/* b^t by repeated squaring: only multiplications, so the same bits on every platform. */
-static double power(double b, int64_t t)
-{
-    double result = 1;
-    for (; t; t >>= 1, b *= b)
-        if (t & 1) result *= b;
-    return result;
-}
+/* What a product that is kept from step to step becomes at step t. Multiplications alone: the same bits on every platform. */
+static double one_more(int64_t t, double *kept, double factor) { return *kept = (t == 1 ? 1 : *kept) * factor; }
 
 #define STEP(name) \
     static void name##_step(ptrdiff_t n, int64_t t, const double *h, void *w_, const void *g_, void *const *slots)
@@ -43,7 +37,7 @@ STEP(adagrad)
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const V gi = LOAD(g + i), vi = FMA(gi, gi, LOAD(v + i));
         STORE(v + i, vi);
-        STORE(w + i, FMA(rate, DIV(gi, ADD(SQRT(vi), epsilon)), LOAD(w + i)));
+        STORE(w + i, FMA(rate, quotient(gi, ADD(SQRT(vi), epsilon)), LOAD(w + i)));
     }
 }
 
@@ -76,7 +70,7 @@ STEP(rmsprop)
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const V gi = LOAD(g + i), v_old = LOAD(v + i);
         const V vi = FMA(fresh, SUB(MUL(gi, gi), v_old), v_old);
-        const V mi = FMA(momentum, LOAD(m + i), DIV(gi, ADD(SQRT(vi), epsilon)));
+        const V mi = FMA(momentum, LOAD(m + i), quotient(gi, ADD(SQRT(vi), epsilon)));
         STORE(v + i, vi);
         STORE(m + i, mi);
         STORE(w + i, FMA(rate, mi, LOAD(w + i)));
@@ -91,12 +85,13 @@ STEP(rmsprop)
  *     adamw (Loshchilov & Hutter 2019, Algorithm 2)    before: w <- w - learning_rate weight_decay w
  *     nadam (Dozat 2016, Algorithm 2)    m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
  *                                        with mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2) */
-enum { LEARNING_RATE, BETA1, BETA2, EPSILON, EXTRA, MOMENT_RATE = 8, GRADIENT_RATE, UNBIAS, MU_PRODUCT };
+enum { LEARNING_RATE, BETA1, BETA2, EPSILON, EXTRA, MOMENT_RATE = 8, GRADIENT_RATE, UNBIAS, MU_PRODUCT,
+       BETA1_POWER, BETA2_POWER };
 
 static void adam_prepare(int64_t t, double *h)
 {
-    h[MOMENT_RATE] = h[LEARNING_RATE] / (1 - power(h[BETA1], t));
-    h[UNBIAS] = 1 / sqrt(1 - power(h[BETA2], t));
+    h[MOMENT_RATE] = h[LEARNING_RATE] / (1 - one_more(t, &h[BETA1_POWER], h[BETA1]));
+    h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
 }
 
 /* 0.96^x for x = t momentum_decay, which need not be whole: e^(x ln 0.96) in the table's own exp, in float64 where the
@@ -112,10 +107,10 @@ static double nadam_mu(double beta1, double x)
 static void nadam_prepare(int64_t t, double *h)
 {
     const double mu = nadam_mu(h[BETA1], (double)t * h[EXTRA]), next = nadam_mu(h[BETA1], (double)(t + 1) * h[EXTRA]);
-    h[MU_PRODUCT] = (t == 1 ? 1 : h[MU_PRODUCT]) * mu;
+    one_more(t, &h[MU_PRODUCT], mu);
     h[MOMENT_RATE] = h[LEARNING_RATE] * next / (1 - h[MU_PRODUCT] * next);
     h[GRADIENT_RATE] = h[LEARNING_RATE] * (1 - mu) / (1 - h[MU_PRODUCT]);
-    h[UNBIAS] = 1 / sqrt(1 - power(h[BETA2], t));
+    h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
 }
 
 static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, const real *g, void *const *slots,
@@ -138,9 +133,9 @@ static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, con
         if (decay) wi = MUL(wi, keep);
         const V scale = FMA(SQRT(largest), unbias, epsilon);
         if (nesterov)
-            wi = ADD(wi, DIV(FMA(rate, mi, MUL(gradient_rate, gi)), scale));
+            wi = ADD(wi, quotient(FMA(rate, mi, MUL(gradient_rate, gi)), scale));
         else
-            wi = FMA(rate, DIV(mi, scale), wi);
+            wi = FMA(rate, quotient(mi, scale), wi);
         STORE(w + i, wi);
     }
 }

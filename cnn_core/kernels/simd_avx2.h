@@ -82,6 +82,7 @@ typedef float real;
 #define LE(a, b) OP(cmp)(a, b, _CMP_LE_OQ)
 #define EQ(a, b) OP(cmp)(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) OP(blendv)(b, a, m)
+#define ISUB(a, b) INT(sub)(a, b)
 #define AND(a, b) _mm256_and_si256(a, b)
 #define OR(a, b) _mm256_or_si256(a, b)
 #define SHL(a, n) INT(slli)(a, n)

@@ -97,6 +97,7 @@ typedef float real;
 #define LE(a, b) MASK(cmp)(a, b, _CMP_LE_OQ)
 #define EQ(a, b) MASK(cmp)(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) OP(mask_blend)(m, b, a)
+#define ISUB(a, b) INT(sub)(a, b)
 #define AND(a, b) _mm512_and_si512(a, b)
 #define OR(a, b) _mm512_or_si512(a, b)
 #define SHL(a, n) INT(slli)(a, n)

@@ -6,7 +6,7 @@
  *   ADD SUB MUL DIV SQRT FMA    correctly rounded; FMA(a, b, c) = a b + c with one rounding
  *   MAX MIN                     a > b ? a : b and a < b ? a : b: a NaN in either gives b; either zero of +0 and -0
  *   LT LE EQ SELECT             ordered comparisons; SELECT(m, a, b) = m ? a : b
- *   BITS REAL ISET1 AND OR SHL SHR    reinterpret, and integer work on the bits
+ *   BITS REAL ISET1 ISUB AND OR SHL SHR    reinterpret, and integer work on the bits
  *   FOLD(OP, x)                 lane 0 becomes OP over all lanes: halves, then quarters, ... (x is an lvalue)
  *   TRANSPOSE(src, src_ld, dst, dst_ld)    one LANES x LANES block
  *   W WORDS WLOAD WSTORE WSET1 WADD WXOR WHIGH WMUL    a vector of 64-bit words, whatever F64 says, and how many they are;
@@ -58,6 +58,7 @@ static inline V MIN(V a, V b) { return a < b ? a : b; }
 #define EQ(a, b) ((a) == (b))
 #define SELECT(m, a, b) ((m) ? (a) : (b))
 #define ISET1(i) ((I)(i))
+#define ISUB(a, b) ((a) - (b))
 #define AND(a, b) ((a) & (b))
 #define OR(a, b) ((a) | (b))
 #define SHL(a, n) ((a) << (n))

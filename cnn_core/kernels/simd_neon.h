@@ -73,6 +73,7 @@ static inline V MIN(V a, V b) { return SELECT(LT(a, b), a, b); }
 #define vdup_nq_f64 vdupq_n_f64
 #define vdup_nq_u32(i) vdupq_n_u32((uint32_t)(i))
 #define vdup_nq_u64(i) vdupq_n_u64((uint64_t)(i))
+#define ISUB(a, b) INT(sub)(a, b)
 #define AND(a, b) INT(and)(a, b)
 #define OR(a, b) INT(orr)(a, b)
 #define SHL(a, n) INT(shl_n)(a, n)

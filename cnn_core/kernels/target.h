@@ -21,8 +21,10 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ALWAYS_INLINE __forceinline
 #define UNROLL
+#define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define OPAQUE(x) __asm__("" : "+r"(x)) /* the compiler knows no more of x than that it is there */
 #if defined(__clang__)
 #define UNROLL PRAGMA(clang loop unroll(full))
 #else

@@ -5,52 +5,76 @@
 enum { TILE_ROWS = 12, TILE_PANELS = 8, PANEL_VECTORS = PANEL_BYTES / sizeof(real) / LANES };
 #define PANEL_LANES (PANEL_VECTORS * LANES)
 
-/* rows and panels are constants where this is inlined, so that acc becomes registers. */
-static ALWAYS_INLINE void tile(const int rows, const int panels, const product *p, const real *a, const real *b,
-                               const real *start, real *c)
+/* Rows that a tile looks up in p->a_rows: as many addresses as there are registers for. */
+enum { LISTED_ROWS = 6 };
+
+/* Rows `first`, first + 1, ... of C. The first three arguments are constants where this is inlined, so that acc becomes
+ * registers; so do the addresses of A, by hand, as compilers run out of registers for them: those of up to 6 rows, or one that
+ * walks from row to row, or, with `together`, which is for a_row == 1, one for all rows. */
+static ALWAYS_INLINE void tile(const int rows, const int panels, const int together, const product *p, ptrdiff_t first,
+                               const real *b, const real *start, real *c)
 {
-    const int vectors = panels * PANEL_VECTORS;
+    const int vectors = panels * PANEL_VECTORS, apart = !together && rows <= LISTED_ROWS;
     const ptrdiff_t a_row = p->a_row, a_depth = p->a_depth, b_panel = p->b_panel, b_depth = p->b_depth;
+    const ptrdiff_t *columns = p->a_columns;
+    const real *a = (const real *)p->a + first * a_row, *row[TILE_ROWS];
     V acc[TILE_ROWS][TILE_PANELS * PANEL_VECTORS], w[TILE_PANELS * PANEL_VECTORS];
-    UNROLL for (int j = 0; j < vectors; j++)
+    UNROLL for (int i = 0; i < rows; i++)
+        if (apart) row[i] = p->a_rows ? (const real *)p->a + p->a_rows[first + i] * a_row : a + i * a_row;
+    UNROLL for (int i = 0; i < rows; i++)
     {
-        const V s = start ? LOAD(start + j * LANES) : SET1(0);
-        UNROLL for (int i = 0; i < rows; i++) acc[i][j] = s;
+        const V s = SET1(p->row_start ? ((const real *)p->row_start)[first + i] : 0);
+        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = s;
     }
-    for (ptrdiff_t k = 0; k < p->depth; k++) {
+    if (start) UNROLL for (int j = 0; j < vectors; j++)
+        {
+            const V s = LOAD(start + j * LANES);
+            UNROLL for (int i = 0; i < rows; i++) acc[i][j] = s;
+        }
+    for (ptrdiff_t k = 0, at = 0; k < p->depth; k++, at += a_depth) {
         UNROLL for (int j = 0; j < vectors; j++)
             w[j] = LOAD(b + j / PANEL_VECTORS * b_panel + j % PANEL_VECTORS * LANES);
+        const real *x = a + (together && columns ? columns[k] * a_depth : at);
         UNROLL for (int i = 0; i < rows; i++)
         {
-            const V s = SET1(a[i * a_row]);
+            const V s = SET1(apart ? row[i][at] : together ? x[i] : *x);
+            if (!apart && !together) {
+                x += a_row;
+                OPAQUE(x);
+            }
             UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = FMA(s, w[j], acc[i][j]);
         }
-        a += a_depth;
         b += b_depth;
     }
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++)
         STORE(c + i * p->c_row + j / PANEL_VECTORS * p->c_panel + j % PANEL_VECTORS * LANES, acc[i][j]);
 }
 
-typedef void tile_fn(const product *, const real *, const real *, const real *, real *);
+typedef void tile_fn(const product *, ptrdiff_t, const real *, const real *, real *);
 
 /* A tile exists where its accumulators fit; a single row takes all of 8 vectors, to have 8 chains in flight, and a narrow
  * tile up to 12 rows. */
 #define FITS(rows, panels) \
     ((rows) * (panels) * PANEL_VECTORS <= TILE_VECTORS && ((panels) * PANEL_VECTORS <= 8 || (panels) == 1))
 #define TILE(r, n)                                                                                                \
-    static void tile_##r##x##n(const product *p, const real *a, const real *b, const real *start, real *c)        \
+    static void tile_##r##x##n(const product *p, ptrdiff_t first, const real *b, const real *start, real *c)      \
     {                                                                                                             \
-        if (FITS(r, n)) tile(r, n, p, a, b, start, c);                                                            \
+        if (FITS(r, n)) tile(r, n, 0, p, first, b, start, c);                                                     \
+    }                                                                                                             \
+    static void together_##r##x##n(const product *p, ptrdiff_t first, const real *b, const real *start, real *c)  \
+    {                                                                                                             \
+        if (FITS(r, n)) tile(r, n, 1, p, first, b, start, c);                                                     \
     }
 #define TILES(r) TILE(r, 1) TILE(r, 2) TILE(r, 4) TILE(r, 8)
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
 
-/* [rows - 1][log2 panels]; NULL where the tile does not fit. */
-#define PICK(r, n) (FITS(r, n) ? tile_##r##x##n : 0)
-#define PICKS(r) {PICK(r, 1), PICK(r, 2), PICK(r, 4), PICK(r, 8)}
-static tile_fn *const tiles[TILE_ROWS][4] = {PICKS(1), PICKS(2), PICKS(3), PICKS(4),  PICKS(5),  PICKS(6),
-                                             PICKS(7), PICKS(8), PICKS(9), PICKS(10), PICKS(11), PICKS(12)};
+/* [together][rows - 1][log2 panels]; NULL where the tile does not fit. */
+#define PICK(mode, r, n) (FITS(r, n) ? mode##_##r##x##n : 0)
+#define PICKS(mode, r) {PICK(mode, r, 1), PICK(mode, r, 2), PICK(mode, r, 4), PICK(mode, r, 8)}
+#define ALL(mode)                                                                                                 \
+    {PICKS(mode, 1), PICKS(mode, 2), PICKS(mode, 3), PICKS(mode, 4),  PICKS(mode, 5),  PICKS(mode, 6),            \
+     PICKS(mode, 7), PICKS(mode, 8), PICKS(mode, 9), PICKS(mode, 10), PICKS(mode, 11), PICKS(mode, 12)}
+static tile_fn *const tiles[2][TILE_ROWS][4] = {ALL(tile), ALL(together)};
 
 /* Rows of the tallest tile so many panels wide. */
 #define TALLEST(n)                                                                                                \
@@ -58,25 +82,29 @@ static tile_fn *const tiles[TILE_ROWS][4] = {PICKS(1), PICKS(2), PICKS(3), PICKS
 static const ptrdiff_t tallest[4] = {TALLEST(1), TALLEST(2), TALLEST(4), TALLEST(8)};
 
 /* Panels outside, rows inside: a group of panels of B stays in the cache while the rows of A pass by. A group is as wide
- * as leaves room for all rows or for 6. Rows are shared out evenly (32 rows are 5 5 6 5 5 6, not five times 6 and 2). */
+ * as leaves room for all rows or for 6. Rows are shared out evenly (32 rows are 6 6 5 5 5 5, not five times 6 and 2). */
 static void product_run(const product *p)
 {
-    const real *a = p->a, *b = p->b, *start = p->start;
+    const real *b = p->b, *start = p->start;
     real *c = p->c;
     const int one = p->rows == 1; /* without the divisions, a sixth of its time in a net of 4-16-16-1 */
+    if (p->rows == 0) return;
+    const int together = p->a_row == 1 && !p->a_rows;
+    const ptrdiff_t most = p->a_rows ? LISTED_ROWS : TILE_ROWS;
     for (ptrdiff_t panel = 0, width; panel < p->panels; panel += width) {
         int size = 3;
         while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel || !tallest[size] ||
                             (tallest[size] < 6 && tallest[size] < p->rows)))
             size--;
         width = (ptrdiff_t)1 << size;
-        const ptrdiff_t bands = one ? 1 : (p->rows + tallest[size] - 1) / tallest[size];
-        for (ptrdiff_t band = 0; band < bands; band++) {
-            const ptrdiff_t first = one ? 0 : band * p->rows / bands;
-            const ptrdiff_t end = one ? 1 : (band + 1) * p->rows / bands;
-            tiles[end - first - 1][size](p, a + first * p->a_row, b + panel * p->b_panel,
-                                         start ? start + panel * PANEL_LANES : 0,
-                                         c + first * p->c_row + panel * p->c_panel);
+        const ptrdiff_t height = tallest[size] < most ? tallest[size] : most;
+        const ptrdiff_t bands = one ? 1 : (p->rows + height - 1) / height;
+        const ptrdiff_t short_band = one ? 1 : p->rows / bands, long_bands = p->rows - bands * short_band;
+        for (ptrdiff_t band = 0, first = 0; band < bands; band++) {
+            const ptrdiff_t rows = short_band + (band < long_bands);
+            tiles[together][rows - 1][size](p, first, b + panel * p->b_panel, start ? start + panel * PANEL_LANES : 0,
+                                            c + first * p->c_row + panel * p->c_panel);
+            first += rows;
         }
     }
 }

@@ -1,5 +1,6 @@
 """A training run: what it trains on, what it leaves behind, and the epochs between."""
 
+import math
 import time
 import warnings
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from cnn_core._scaling import Scaling
 from cnn_core._training import Rows, Training
 from cnn_core._validation import check_rows
 from cnn_core.exceptions import DivergenceWarning
-from cnn_core.schedules import Schedule
+from cnn_core.schedules import Constant, Schedule
 from cnn_core.threads import get_num_threads
 
 
@@ -167,13 +168,15 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
         for epoch in range(first, last):
             start = time.perf_counter()
             initial = schedule.after(losses, training_rate)
-            steps = np.arange(training.steps, training.steps + per_epoch)
-            rates = schedule.rates(initial, steps, epoch, per_epoch, planned)
-            if type(schedule).__module__ != Schedule.__module__:
-                rates = check_rates(schedule, rates, epoch, per_epoch)
+            rates = None
+            if type(schedule) is not Constant:
+                steps = np.arange(training.steps, training.steps + per_epoch)
+                rates = schedule.rates(initial, steps, epoch, per_epoch, planned)
+                if type(schedule).__module__ != Schedule.__module__:
+                    rates = check_rates(schedule, rates, epoch, per_epoch)
             loss, measured = training.epoch(data.X, data.y, data.labels, bool(options.shuffle), weights=data.weights,
                                             rates=rates)
-            diverged = not (np.isfinite(loss) and np.isfinite(network.parameters).all())
+            diverged = not (math.isfinite(loss) and network.is_finite())
             if diverged:
                 warnings.warn(f"training diverged in epoch {before + len(entries) + 1} at learning rate "
                               f"{training.learning_rate:g} (loss {loss}); the weights after epoch "

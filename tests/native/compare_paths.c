@@ -222,21 +222,24 @@ static void check(const array *x, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t wid
         }
 }
 
+enum { MOST_LISTED = 64 };
+
 /* The strides are those of one layer's forward pass, delta recursion and gradients. */
 static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
 {
-    static const char *const uses[] = {"forward", "backward", "gradient", "bias gradient"};
+    static const char *const uses[] = {"forward",        "backward",           "gradient", "bias gradient",
+                                       "listed forward", "listed gradient", "turned forward"};
     const ptrdiff_t lanes = run.lanes, columns = panels * lanes;
     /* Half of the cases with a spare panel between the rows, as leading_dimension() gives it to some widths. */
     const ptrdiff_t ld = columns + (rows + panels + depth) % 2 * lanes;
-    for (int use = 0; use < 4; use++) {
-        const int forward = use == 0, per_sample = use < 2, bias = use == 3;
+    for (int use = 0; use < 7; use++) {
+        const int forward = use == 0 || use == 4, per_sample = forward || use == 1 || use == 6, bias = use == 3;
         if (bias && rows != 1) continue;
         CASE("product, %s, %td rows, %td panels, depth %td", uses[use], rows, panels, depth);
         const ptrdiff_t ld_a = whole_panels(per_sample ? depth : rows) + lanes;
         array a = new_reals(bias ? 1 : (per_sample ? rows : depth) * ld_a);
         array b = new_reals(per_sample ? panels * depth * lanes : depth * ld);
-        array start = new_reals(columns), c = new_reals(per_sample ? rows * ld : panels * rows * lanes);
+        array start = new_reals(columns), row_start = new_reals(rows), c = new_reals(per_sample ? rows * ld : panels * rows * lanes);
         if (bias)
             set_all(&a, 1, 1);
         else if (per_sample)
@@ -248,6 +251,9 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
         else
             fill(&b, depth, columns, ld, PLAIN);
         fill(&start, 1, columns, columns, PLAIN);
+        fill(&row_start, 1, rows, rows, PLAIN);
+        ptrdiff_t list[MOST_LISTED]; /* any rows or columns, some of them more than once */
+        for (ptrdiff_t i = 0; i < (forward ? rows : depth); i++) list[i] = random_below(forward ? rows : depth);
         EACH_SIDE {
             const product p = {
                 .rows = rows,
@@ -256,10 +262,13 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
                 .a = a.at[side],
                 .a_row = bias ? 0 : per_sample ? ld_a : 1,
                 .a_depth = bias ? 0 : per_sample ? 1 : ld_a,
+                .a_rows = use == 4 ? list : 0,
+                .a_columns = use == 5 ? list : 0,
                 .b = b.at[side],
                 .b_depth = per_sample ? lanes : ld,
                 .b_panel = per_sample ? depth * lanes : lanes,
                 .start = forward ? start.at[side] : 0,
+                .row_start = use == 6 ? row_start.at[side] : 0,
                 .c = c.at[side],
                 .c_row = bias ? 0 : per_sample ? ld : lanes,
                 .c_panel = per_sample || bias ? lanes : rows * lanes,
@@ -270,7 +279,7 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
             check(&c, 0, rows, columns, ld, KEPT);
         else
             check(&c, 0, panels * rows, lanes, lanes, KEPT);
-        free_array(&a), free_array(&b), free_array(&start), free_array(&c);
+        free_array(&a), free_array(&b), free_array(&start), free_array(&row_start), free_array(&c);
     }
 }
 
