@@ -13,6 +13,7 @@ cdef extern from "environment.h" nogil:
 cdef enum:
     BLOCK = 48
     BLOCK_OF_LARGE = 128
+    BLOCK_TURNED = 128
     LARGE = 1048576             # bytes of parameters
 
 # A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
@@ -75,10 +76,14 @@ cdef class Network:
     cdef readonly object dtype, parameters
     cdef readonly tuple widths, activations, alphas
     cdef readonly Py_ssize_t n_layers, itemsize, lanes, block
+    cdef readonly bint turned
     cdef object layer_memory
     cdef Layer *layers
     cdef char *w
     cdef Layer *layer(self, Py_ssize_t l) except NULL
+    cdef bint worth_turning(self)
+    cdef bint softmax_across(self, Py_ssize_t l) noexcept
+    cdef check_rows(self, X)
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
                             const Py_ssize_t *listed, char *z) noexcept nogil
 

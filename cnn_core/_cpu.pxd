@@ -63,6 +63,11 @@ cdef extern from "kernels.h" nogil:
         void (*product)(const product_t *p) noexcept nogil
         void (*transpose)(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t input, Py_ssize_t inputs, Py_ssize_t output,
                           Py_ssize_t outputs, const void *w, void *wt) noexcept nogil
+        void (*turn)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *x, Py_ssize_t room, Py_ssize_t ld_y,
+                     void *y) noexcept nogil
+        void (*softmax_across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, void *z) noexcept nogil
+        void (*winners)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out,
+                        double threshold, Py_ssize_t *index) noexcept nogil
         Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
                            const int32_t *label) noexcept nogil
         void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
@@ -70,6 +75,7 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
                               const void *y, double y_threshold) noexcept nogil
         double (*penalize)(Py_ssize_t n, double l1, double l2, const void *w, void *g) noexcept nogil
+        int (*finite)(Py_ssize_t n, const void *x) noexcept nogil
         double (*dot)(Py_ssize_t n, const void *x, const void *y) noexcept nogil
         void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
         void (*add_scaled)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnn_core._cpu cimport kernels_for, product_t
+from cnn_core._cpu cimport address, kernels_for, product_t
 from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros
 
@@ -228,6 +228,28 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
     if x.shape[0]:
         kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+
+
+def is_finite(array):
+    """Whether no entry is NaN or infinite.
+
+    Parameters
+    ----------
+    array : ndarray of float32 or float64, of any shape
+        C-contiguous.
+
+    Returns
+    -------
+    bool
+    """
+    if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
+        raise ValueError(f"array must be C-contiguous and of float32 or float64, got {array.dtype}")
+    cdef Py_ssize_t n = array.size, itemsize = array.itemsize
+    cdef const char *x = address(array)
+    cdef bint finite
+    with nogil:
+        finite = kernels_for(itemsize).finite(n, x)
+    return bool(finite)
 
 
 @takes_reals(X=2)

@@ -9,6 +9,7 @@ from cnn_core import _activations, _backprop, _losses
 from cnn_core._backprop import Backprop, Network
 from cnn_core._cpu import use_instruction_set
 from cnn_core._random import uniform
+from reference_numpy import same_bits
 
 STEPS = ("step", "sign")  # derivative 0
 #: For the activations with a number to choose: another one than the literature's.
@@ -302,3 +303,42 @@ def test_a_layer_that_is_not_there_is_an_index_error():
 def test_sizes_beyond_memory_are_a_memory_error():
     with pytest.raises(MemoryError, match="cannot allocate"):
         Network((2**40, 2**40), ("relu",))
+
+
+# Many rows at once
+
+NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"), True), ((3, 5, 1), ("gelu", "identity"), True),
+        ((1, 1), ("sigmoid",), True), ((17, 33, 20), ("relu", "sigmoid"), True), ((30, 9, 17), ("tanh", "softmax"), False),
+        ((9, 5, 3), ("softmax", "identity"), True), ((9, 20, 3), ("softmax", "identity"), False),
+        ((784, 128, 10), ("relu", "softmax"), False)]  # fmt: skip
+
+
+@pytest.mark.parametrize("widths, activations, turned", NETS)
+def test_rows_on_their_side_have_the_bits_of_each_row_alone(widths, activations, turned, isa, dtype):
+    network = make_network(widths, activations, dtype)
+    if dtype == "float32":
+        assert network.turned == turned  # where neither is expected to be turned, the test shows nothing new
+    X = numbers(3, 300, widths[0], dtype=dtype)
+    one = _backprop.OneRow(network)
+    alone = np.array([one.forward(x) for x in X])
+    for rows in (1, 2, 15, 16, 17, 127, 128, 129, 300):
+        assert same_bits(network.forward(X[-rows:]), alone[-rows:])
+        assert same_bits(network.forward(X[-rows:], 3), alone[-rows:])
+
+
+@pytest.mark.parametrize("widths, activations, turned", NETS)
+def test_winners_are_where_the_output_is_largest(widths, activations, turned, isa, dtype):
+    network = make_network(widths, activations, dtype)
+    X = numbers(3, 300, widths[0], dtype=dtype)
+    a = network.forward(X)
+    wanted = a[:, 0] > 0.4 if widths[-1] == 1 else a.argmax(axis=1)
+    for rows in (1, 16, 129, 300):
+        assert np.array_equal(network.winners(X[:rows], 0.4), wanted[:rows])
+    with pytest.raises(ValueError, match="X must have shape"):
+        network.winners(X[:, 1:])
+
+
+def test_of_equal_outputs_the_first_wins(isa, dtype):
+    network = Network((3, 4), ("identity",), dtype)
+    network.set_flat(np.concatenate([np.zeros(12), [1, 2, 2, 0]]))
+    assert network.winners(np.zeros((20, 3), dtype)).tolist() == [1] * 20

@@ -230,3 +230,29 @@ def test_numbers_of_threads_that_make_no_sense_are_clear_errors(n, error):
 def test_threads_of_a_run_are_at_least_1():
     with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         make_run(n=0)
+
+
+@pytest.mark.parametrize("first", ["threadpoolctl", "cnn_core"])
+def test_threadpoolctl_counts_and_limits_the_threads(first):
+    pytest.importorskip("threadpoolctl")
+    code = f"""
+import {first}
+import cnn_core, threadpoolctl
+from cnn_core import threads
+cnn_core.set_num_threads(3)
+threads.join_threadpoolctl()
+ours = [info for info in threadpoolctl.threadpool_info() if info["user_api"] == "cnn_core"]
+assert len(ours) == 1 and ours[0]["num_threads"] == 3 and ours[0]["version"] == cnn_core.__version__, ours
+for limits in (1, {{"cnn_core": 1}}):
+    with threadpoolctl.threadpool_limits(limits):
+        assert cnn_core.get_num_threads() == 1
+    assert cnn_core.get_num_threads() == 3
+with threadpoolctl.threadpool_limits(1, user_api="blas"):
+    assert cnn_core.get_num_threads() == 3
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_cnn_core_does_not_import_threadpoolctl():
+    code = "import cnn_core, sys; cnn_core.get_num_threads(); assert 'threadpoolctl' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -274,6 +274,22 @@ static ALWAYS_INLINE V tree_sum(ptrdiff_t width, V *x)
     return x[0];
 }
 
+/* Of each column of z[width][ld], for one panel of outputs at most; rows is a multiple of the lanes. */
+static void softmax_across(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, void *z)
+{
+    for (real *column = z; column < (real *)z + rows; column += LANES) {
+        V x[PANEL_LANES], top = LOAD(column);
+        x[0] = ZERO; /* no row is without outputs, but compilers do not know */
+        for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(column + j * ld));
+        for (ptrdiff_t j = 0; j < width; j++) {
+            x[j] = exp_v(SUB(LOAD(column + j * ld), top));
+            STORE(column + j * ld, x[j]);
+        }
+        const V sum = tree_sum(width, x);
+        for (ptrdiff_t j = 0; j < width; j++) STORE(column + j * ld, DIV(LOAD(column + j * ld), sum));
+    }
+}
+
 /* Rows of one panel at most, a panel of rows at a time with one output of many rows in a vector: a row by itself would
  * leave most lanes empty and wait for each of its reductions. */
 static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, real *a)
@@ -282,20 +298,7 @@ static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdif
         const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
         real columns[PANEL_LANES * PANEL_LANES] = {0};
         turn(count, width, ld, z + block * ld, columns);
-        for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
-            V x[PANEL_LANES], top = LOAD(columns + r);
-            x[0] = ZERO; /* no row is without outputs, but compilers do not know */
-            for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
-            for (ptrdiff_t j = 0; j < width; j++) {
-                x[j] = exp_v(SUB(LOAD(columns + j * PANEL_LANES + r), top));
-                STORE(columns + j * PANEL_LANES + r, x[j]);
-            }
-            const V sum = tree_sum(width, x);
-            for (ptrdiff_t j = 0; j < width; j++) {
-                real *at = columns + j * PANEL_LANES + r;
-                STORE(at, DIV(LOAD(at), sum));
-            }
-        }
+        softmax_across(PANEL_LANES, width, PANEL_LANES, columns);
         turn_back(count, ld, columns, a + block * ld);
     }
 }

@@ -8,6 +8,7 @@ BEGIN_TARGET
 #include "activations.inc.h"
 #include "losses.inc.h"
 #include "metrics.inc.h"
+#include "turn.inc.h"
 #include "optimizers.inc.h"
 #include "regularization.inc.h"
 #include "random.inc.h"
@@ -23,10 +24,14 @@ const kernels TABLE = {
     .lanes = PANEL_LANES,
     .product = product_run,
     .transpose = transpose_run,
+    .turn = turn_run,
+    .softmax_across = softmax_across,
+    .winners = winners_find,
     .hits = hits_count,
     .matches = matches_count,
     .squared_residuals = squared_residuals_add,
     .penalize = penalize_run,
+    .finite = finite_run,
     .dot = dot_run,
     .scale = scale_run,
     .add_scaled = add_scaled_run,

@@ -115,6 +115,16 @@ typedef struct {
      * zero. */
     void (*transpose)(ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t input, ptrdiff_t inputs, ptrdiff_t output,
                       ptrdiff_t outputs, const void *w, void *wt);
+    /* y[j ld_y + r] = x[r ld + j] for `width` columns j of x. Nothing before x or after its last row is read; the lanes past
+     * `rows` and the rows of y past `width`, up to `room` whole panels' worth of rows, are written freely. */
+    void (*turn)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *x, ptrdiff_t room, ptrdiff_t ld_y, void *y);
+    /* The activation softmax in place, for z[width][ld] whose columns are the rows: `rows` of them, a multiple of lanes, and
+     * one panel of outputs at most. */
+    void (*softmax_across)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, void *z);
+    /* The index of each row's largest output, the first among equals (one output: whether it is above `threshold`); output j of
+     * row r is out[r row + j column]. */
+    void (*winners)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
+                    ptrdiff_t *index);
     /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
     ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
                       const int32_t *label);
@@ -135,6 +145,8 @@ typedef struct {
                  void *out, void *slope);
     /* y *= x, for n numbers (a multiple of lanes). */
     void (*multiply)(ptrdiff_t n, const void *x, void *y);
+    /* Whether n numbers, any n, are all neither NaN nor infinite. */
+    int (*finite)(ptrdiff_t n, const void *x);
     /* Of n numbers (a multiple of lanes): the sum of x y, for which x may be y; x *= factor; y += factor x. */
     double (*dot)(ptrdiff_t n, const void *x, const void *y);
     void (*scale)(ptrdiff_t n, double factor, void *x);

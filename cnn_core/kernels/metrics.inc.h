@@ -1,19 +1,25 @@
-/* What training reports beside the loss. Scalar, because the comparisons are few. */
+/* What training reports beside the loss, and which class a row is of. Scalar, because the comparisons are few. */
+
+/* NaN is never larger, and nothing is larger than a NaN that comes first. */
+static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_t step, real threshold)
+{
+    if (width == 1) return out[0] > threshold;
+    ptrdiff_t best = 0;
+    for (ptrdiff_t j = 1; j < width; j++) best = out[j * step] > out[best * step] ? j : best;
+    return best;
+}
+
+static void winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
+                         ptrdiff_t *index)
+{
+    for (ptrdiff_t r = 0; r < rows; r++) index[r] = winner(width, (const real *)out + r * row, column, (real)threshold);
+}
 
 static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
                             const int32_t *label)
 {
     ptrdiff_t hits = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *o = (const real *)out + r * ld;
-        ptrdiff_t best = 0;
-        if (width == 1)
-            best = o[0] > (real)threshold;
-        else
-            for (ptrdiff_t j = 1; j < width; j++)
-                if (o[j] > o[best]) best = j;
-        hits += best == label[r];
-    }
+    for (ptrdiff_t r = 0; r < rows; r++) hits += winner(width, (const real *)out + r * ld, 1, (real)threshold) == label[r];
     return hits;
 }
 

@@ -17,6 +17,23 @@ static double penalize_run(ptrdiff_t n, double l1, double l2, const void *w_, vo
     return panel_sum(sum);
 }
 
+/* 0 x is 0, or NaN where x is not finite, and a NaN stays in its sum. */
+static int finite_run(ptrdiff_t n, const void *x_)
+{
+    enum { CHAINS = 4 };
+    const real *x = x_;
+    const ptrdiff_t whole = n - n % (CHAINS * LANES);
+    V sum[CHAINS];
+    real lanes[LANES], total = 0;
+    UNROLL for (int j = 0; j < CHAINS; j++) sum[j] = ZERO;
+    for (ptrdiff_t i = 0; i < whole; i += CHAINS * LANES)
+        UNROLL for (int j = 0; j < CHAINS; j++) sum[j] = FMA(LOAD(x + i + j * LANES), ZERO, sum[j]);
+    STORE(lanes, ADD(ADD(sum[0], sum[1]), ADD(sum[2], sum[3])));
+    for (ptrdiff_t i = whole; i < n; i++) total += 0 * x[i];
+    for (int j = 0; j < LANES; j++) total += lanes[j];
+    return total == 0;
+}
+
 static double dot_run(ptrdiff_t n, const void *x, const void *y)
 {
     V sum[PANEL_VECTORS];

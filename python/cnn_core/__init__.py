@@ -1,6 +1,6 @@
 """cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits everywhere."""
 
-from cnn_core import datasets
+from cnn_core import datasets, threads
 from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
@@ -18,3 +18,5 @@ __all__ = [
     "datasets", "DivergenceWarning", "NotFittedError", "instruction_set", "instruction_sets",
     "get_num_threads", "set_num_threads",
 ]  # fmt: skip
+
+threads.join_threadpoolctl()

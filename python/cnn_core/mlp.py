@@ -489,18 +489,22 @@ class MLP(Parameters):
         return self._forward(self._model(), X)
 
     def _forward(self, model, X):
-        if self.backend == "native":
-            a = model.one_row.forward_checked(X)
-            if a is not None:
-                return a
-        return self._outputs(model, self._checked(model, X))
+        a = self._one_row(model, X)
+        return self._outputs(model, self._checked(model, X)) if a is None else a
+
+    def _one_row(self, model, X):
+        """The outputs for a single row, or None for what is not one that the native core takes as it is."""
+        return model.one_row.forward_checked(X) if self.backend == "native" else None
+
+    def _threads(self):
+        return self.n_threads or get_num_threads()
 
     def _outputs(self, model, X):
         if self.backend == "python":
             from cnn_core import reference
 
             return reference.predict(model.network, X)
-        return model.network.forward(X, self.n_threads or get_num_threads())
+        return model.network.forward(X, self._threads())
 
     def predict_one(self, x, out=None):
         """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
@@ -555,8 +559,13 @@ class MLP(Parameters):
             Regression: numbers, in the shape of the y that was fitted.
         """
         model = self._model()
-        a = self._forward(model, X)
         plan = model.plan
+        a = self._one_row(model, X)
+        if a is None:
+            X = self._checked(model, X)
+            if plan.task == "classification" and self.backend == "native":
+                return plan.classes.take(model.network.winners(X, plan.threshold, self._threads()))
+            a = self._outputs(model, X)
         if plan.task == "regression":
             return a.ravel() if plan.flat else a
         if plan.task == "multilabel":

@@ -4,6 +4,7 @@ Results never depend on it.
 """
 
 import os
+import sys
 
 from cnn_core._checks import is_whole
 from cnn_core._cpu import most_threads
@@ -33,6 +34,7 @@ def get_num_threads():
         others set in their workers; else the processors that this process may use, by its affinity and by the quota of
         its control group.
     """
+    join_threadpoolctl()
     if _chosen is not None:
         return _chosen
     for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -42,6 +44,16 @@ def get_num_threads():
         if value and name == "CNN_CORE_NUM_THREADS":
             raise ValueError(f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}")
     return min(_processors(), most_threads)
+
+
+def join_threadpoolctl():
+    """Let threadpoolctl, where a program uses it, count and limit these threads too.
+
+    Called when cnn_core is imported and whenever it asks for the number of threads. A program that imports threadpoolctl in
+    between and limits threads before that calls it itself.
+    """
+    if "threadpoolctl" in sys.modules:  # importing it for those who do not use it would take as long as cnn_core itself
+        from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
 
 
 def check_threads(n, name="n_threads"):

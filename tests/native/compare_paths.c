@@ -301,6 +301,44 @@ static void compare_transpose(ptrdiff_t n_in, ptrdiff_t n_out)
     free_array(&w), free_array(&wt);
 }
 
+/* Into a buffer with room for whole panels, and into one of just the size. */
+static void compare_turn(ptrdiff_t rows, ptrdiff_t width)
+{
+    const ptrdiff_t ld = whole_panels(rows);
+    array x = new_reals(rows * width), roomy = new_reals(whole_panels(width) * ld), tight = new_reals(width * rows);
+    CASE("turn, %td rows of %td", rows, width);
+    fill(&x, rows, width, width, SPECIAL);
+    EACH_SIDE run.table[side]->turn(rows, width, width, x.at[side], whole_panels(width), ld, roomy.at[side]);
+    check(&roomy, 0, width, rows, ld, FREE);
+    EACH_SIDE run.table[side]->turn(rows, width, width, x.at[side], width, rows, tight.at[side]);
+    check(&tight, 0, width, rows, rows, KEPT);
+    if (width <= run.lanes) {
+        CASE("softmax_across, %td rows of %td", rows, width);
+        EACH_SIDE run.table[side]->softmax_across(ld, width, ld, roomy.at[side]);
+        check(&roomy, 0, width, rows, ld, FREE);
+    }
+    free_array(&x), free_array(&roomy), free_array(&tight);
+}
+
+static void compare_finite(ptrdiff_t n)
+{
+    array x = new_reals(n);
+    for (ptrdiff_t bad = -1; bad < n; bad++) {
+        CASE("finite, %td numbers, no. %td is not", n, bad);
+        fill(&x, 1, n, n, PLAIN);
+        EACH_SIDE if (bad >= 0)
+        {
+            const double value = bad % 3 ? bad % 3 == 1 ? INFINITY : -INFINITY : NAN;
+            if (run.table[0]->itemsize == 8)
+                ((double *)x.at[side])[bad] = value;
+            else
+                ((float *)x.at[side])[bad] = (float)value;
+        }
+        EACH_SIDE same((uint64_t)(bad < 0), (uint64_t)run.table[side]->finite(n, x.at[side]), bad);
+    }
+    free_array(&x);
+}
+
 static array new_labels(ptrdiff_t rows, ptrdiff_t classes)
 {
     array label = new_array(rows, sizeof(int32_t));
@@ -314,7 +352,7 @@ static array new_labels(ptrdiff_t rows, ptrdiff_t classes)
 static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
     array out = new_reals(rows * ld), y = new_reals(rows * ld), sums = new_array(width, sizeof(double));
-    array label = new_labels(rows, width == 1 ? 2 : width);
+    array label = new_labels(rows, width == 1 ? 2 : width), index = new_array(rows, sizeof(ptrdiff_t));
     uint64_t hits[2];
     fill(&out, rows, width, ld, kind);
     fill(&y, rows, width, ld, TARGETS);
@@ -322,13 +360,16 @@ static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbe
     CASE("hits, %td rows of %td", rows, width);
     EACH_SIDE hits[side] = (uint64_t)run.table[side]->hits(rows, width, ld, out.at[side], 0.5, label.at[side]);
     same(hits[0], hits[1], 0);
+    CASE("winners, %td rows of %td", rows, width);
+    EACH_SIDE run.table[side]->winners(rows, width, ld, 1, out.at[side], 0.5, index.at[side]);
+    check(&index, 0, 1, rows, rows, FREE);
     CASE("matches, %td rows of %td", rows, width);
     EACH_SIDE hits[side] = (uint64_t)run.table[side]->matches(rows, width, ld, out.at[side], 0.5, y.at[side], 0.25);
     same(hits[0], hits[1], 0);
     CASE("squared_residuals, %td rows of %td", rows, width);
     EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, out.at[side], y.at[side], sums.at[side]);
     check(&sums, 0, 1, width, width, FREE);
-    free_array(&out), free_array(&y), free_array(&sums), free_array(&label);
+    free_array(&out), free_array(&y), free_array(&sums), free_array(&label), free_array(&index);
 }
 
 static void compare_activation(int n, double alpha, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
@@ -545,6 +586,9 @@ static void compare_tables(void)
     const ptrdiff_t lanes = run.lanes;
     const ptrdiff_t widths[] = {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 5 * lanes - 1};
     const ptrdiff_t samples[] = {0, 1, lanes - 1, lanes, lanes + 1, 2 * lanes + 3};
+    for (ptrdiff_t n = 0; n < 5 * lanes; n++) compare_finite(n);
+    for (size_t s = 1; s < COUNT(samples); s++)
+        for (size_t w = 0; w < COUNT(widths); w++) compare_turn(samples[s], widths[w]);
     for (ptrdiff_t rows = 0; rows <= 48; rows += rows < 13 ? 1 : 35)
         for (ptrdiff_t panels = 1; panels <= 9; panels++)
             for (size_t d = 0; d < COUNT(depths); d++) compare_product(rows, panels, depths[d]);
