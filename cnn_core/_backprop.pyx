@@ -14,7 +14,7 @@ import numpy as np
 from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.math cimport isfinite, sqrt
 from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
@@ -41,6 +41,10 @@ phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gra
 cdef enum:
     PIECE_PANELS = 4
     PIECE_INPUTS = 96
+
+# Bytes of neighbouring outputs that stand together in the weights (kernels.h).
+cdef enum:
+    PANEL = 64
 
 
 cdef class Network:
@@ -178,6 +182,37 @@ cdef class Network:
                              f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
         pack(W, self.panels(l))
         self.bias(l)[:] = b
+
+    def holds(self, Py_ssize_t l, Wt, b):
+        """Whether layer l's weights and biases are these, to the bit.
+
+        Parameters
+        ----------
+        l : int
+        Wt : ndarray, shape (n_in, n_out)
+            Transposed weights; anything that is no C-contiguous array of the network's dtype is not held.
+        b : ndarray, shape (n_out,)
+
+        Returns
+        -------
+        bool
+        """
+        cdef Layer *layer = self.layer(l)
+        cdef Py_ssize_t i, at, row = layer.n_out * self.itemsize
+        cdef const char *w = self.w + layer.W * self.itemsize
+        cdef const char *given
+        cdef bint same
+        for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
+            if not (isinstance(array, ndarray) and array.dtype == self.dtype and array.shape == shape
+                    and array.flags.c_contiguous):
+                return False
+        given = address(b)
+        same = memcmp(self.w + layer.b * self.itemsize, given, row) == 0
+        given = address(Wt)
+        for i in range(layer.n_in):
+            for at in range(0, row, PANEL):
+                same &= memcmp(w + (at * layer.n_in + i * PANEL), given + i * row + at, min(PANEL, row - at)) == 0
+        return same
 
     def flat(self, vector=None):
         """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
@@ -500,6 +535,9 @@ cdef class Backprop:
     dropout : sequence of float, optional
         For each layer the share of its inputs that a training step leaves out, in [0, 1). Inputs that come from selu are
         left out as alpha dropout does.
+    penalty_per_row : bool
+        Whether that penalty is divided by the number of rows of the mini-batch (by their weight, where they have one), as
+        scikit-learn does: it then counts less in larger mini-batches.
 
     Attributes
     ----------
@@ -512,7 +550,7 @@ cdef class Backprop:
     """
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
-                  double l2=0, dropout=None):
+                  double l2=0, dropout=None, bint penalty_per_row=False):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
@@ -528,7 +566,7 @@ cdef class Backprop:
         self.alpha = row.standard if alpha is None else alpha
         self.y_threshold = (row.low + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
         self.threshold = 0 if self.from_z else self.y_threshold
-        self.l1, self.l2 = l1, l2
+        self.l1, self.l2, self.penalty_per_row, self.penalty_share = l1, l2, penalty_per_row, 1
         self.dropout = (0.0,) * network.n_layers if dropout is None else tuple(float(rate) for rate in dropout)
         if len(self.dropout) != network.n_layers or not all(0 <= rate < 1 for rate in self.dropout):
             raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of at least 0 and below 1, "
@@ -628,15 +666,18 @@ cdef class Backprop:
         """Weigh each row's delta by its share of the mini-batch's weight, and return that weight."""
         cdef Py_ssize_t r
         cdef double total = rows
+        if self.weight != NULL:
+            total = 0
+            for r in range(rows):
+                total += self.row_weight(r)
+        if self.penalty_per_row:
+            self.penalty_share = 1 / total if total > 0 else 0
         if self.weight == NULL:
             if self.scaled_for == rows:
                 return total
             self.scaled_for = rows
         else:
             self.scaled_for = 0
-            total = 0
-            for r in range(rows):
-                total += self.row_weight(r)
         for r in range(rows):
             # Where all weights are 0 there is nothing to learn.
             share = self.row_weight(r) / total if total > 0 else 0
@@ -656,12 +697,13 @@ cdef class Backprop:
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t panel, at, itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef double l1 = self.l1 * self.penalty_share, l2 = self.l2 * self.penalty_share
         piece.penalty = 0
-        if self.l1 == 0 and self.l2 == 0:
+        if l1 == 0 and l2 == 0:
             return
         for panel in range(piece.panel, piece.panel + piece.panels):
             at = (layer.W + (panel * layer.n_in + piece.input) * lanes) * itemsize
-            piece.penalty += k.penalize(piece.inputs * lanes, self.l1, self.l2, self.network.w + at, self.g + at)
+            piece.penalty += k.penalize(piece.inputs * lanes, l1, l2, self.network.w + at, self.g + at)
 
     cdef double penalties(self) noexcept nogil:
         """Their sum over the pieces, one after the other."""
