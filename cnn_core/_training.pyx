@@ -69,6 +69,15 @@ def optimizer_settings(name):
     return tuple(f.settings.decode().split())
 
 
+cdef bint all_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil:
+    """Whether all row numbers lie in 0 .. bound - 1."""
+    cdef Py_ssize_t i
+    cdef bint outside = False
+    for i in range(order.shape[0]):
+        outside |= <size_t>order[i] >= <size_t>bound
+    return not outside
+
+
 cdef class Rows:
     """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows no more of it.
 
@@ -172,6 +181,9 @@ cdef class Training:
         The most to use; for small mini-batches fewer are. Results do not depend on it.
     adaptive : bool
         Whether to use them only while that is faster than one.
+    by_rows : bool
+        Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as scikit-learn does, instead
+        of by their weight. Without weights there is no difference.
 
     Attributes
     ----------
@@ -201,14 +213,14 @@ cdef class Training:
     cdef Py_ssize_t first, rows, block
     cdef int jobs
     cdef bint in_place
-    cdef bint adaptive
+    cdef bint adaptive, by_rows
     cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
     cdef double trial_began
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
     def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
                   bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False,
-                  int threads=1, bint adaptive=False):
+                  int threads=1, bint adaptive=False, bint by_rows=False):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = ()
@@ -230,7 +242,7 @@ cdef class Training:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self.threads = 1 if timing else threads  # phases of several threads overlap
-        self.adaptive = adaptive
+        self.adaptive, self.by_rows = adaptive, by_rows
 
     @property
     def learning_rate(self):
@@ -543,7 +555,7 @@ cdef class Training:
         count = X.count
         if order is not None:
             count = order.shape[0]
-            if count and not 0 <= min(order) <= max(order) < X.count:
+            if not all_below(X.count, order):
                 raise ValueError(f"order must hold row numbers from 0 to {X.count - 1}")
             self.visit = &order[0] if count else NULL
         if count == 0:
@@ -571,8 +583,12 @@ cdef class Training:
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
                 pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
+                if self.by_rows:
+                    total += rows * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
+                    batch_weight = rows
+                else:
+                    total = b.total_cost(rows, total)
                 weight += batch_weight
-                total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS, b.network.n_layers - 1)
                 if rates is not None:

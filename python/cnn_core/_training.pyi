@@ -32,6 +32,7 @@ class Training:
         multilabel: bool = False,
         threads: int = 1,
         adaptive: bool = False,
+        by_rows: bool = False,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...
