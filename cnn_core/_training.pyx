@@ -184,6 +184,9 @@ cdef class Training:
     by_rows : bool
         Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as scikit-learn does, instead
         of by their weight. Without weights there is no difference.
+    cost_scale : float
+        Factor of the rows' costs in the losses of `cost_and_gradient` and, with `by_rows`, of `epoch`; gradients and
+        penalties are without it.
 
     Attributes
     ----------
@@ -214,13 +217,14 @@ cdef class Training:
     cdef int jobs
     cdef bint in_place
     cdef bint adaptive, by_rows
+    cdef double cost_scale
     cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
     cdef double trial_began
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
     def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
                   bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False,
-                  int threads=1, bint adaptive=False, bint by_rows=False):
+                  int threads=1, bint adaptive=False, bint by_rows=False, double cost_scale=1):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = ()
@@ -242,7 +246,7 @@ cdef class Training:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self.threads = 1 if timing else threads  # phases of several threads overlap
-        self.adaptive, self.by_rows = adaptive, by_rows
+        self.adaptive, self.by_rows, self.cost_scale = adaptive, by_rows, cost_scale
 
     @property
     def learning_rate(self):
@@ -584,7 +588,7 @@ cdef class Training:
                 threads = self.share(True)
                 pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
                 if self.by_rows:
-                    total += rows * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
+                    total += rows * self.cost_scale * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
                     batch_weight = rows
                 else:
                     total = b.total_cost(rows, total)
@@ -646,7 +650,7 @@ cdef class Training:
             weight = b.average_over(rows)
             threads = self.share(False)
             pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
-            total = b.total_cost(rows, 0)
+            total = self.cost_scale * b.total_cost(rows, 0)
             hits = self.measure(b, classes, rows, b.output(), b.threshold)
             b.mark(LOSS, b.network.n_layers - 1)
             pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)

@@ -33,6 +33,7 @@ class Training:
         threads: int = 1,
         adaptive: bool = False,
         by_rows: bool = False,
+        cost_scale: float = 1.0,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...
