@@ -14,7 +14,7 @@ import numpy as np
 from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.math cimport isfinite, sqrt
 from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
@@ -42,9 +42,18 @@ cdef enum:
     PIECE_PANELS = 4
     PIECE_INPUTS = 96
 
-# Bytes of neighbouring outputs that stand together in the weights (kernels.h).
+# Words of 4 bytes in a panel, the neighbouring outputs that stand together in the weights (kernels.h).
 cdef enum:
-    PANEL = 64
+    PANEL_WORDS = 16
+
+
+cdef inline uint32_t difference(Py_ssize_t n, const uint32_t *x, const uint32_t *y) noexcept nogil:
+    """0 if n words are the same."""
+    cdef Py_ssize_t i
+    cdef uint32_t bits = 0
+    for i in range(n):
+        bits |= x[i] ^ y[i]
+    return bits
 
 
 cdef class Network:
@@ -198,21 +207,25 @@ cdef class Network:
         bool
         """
         cdef Layer *layer = self.layer(l)
-        cdef Py_ssize_t i, at, row = layer.n_out * self.itemsize
-        cdef const char *w = self.w + layer.W * self.itemsize
-        cdef const char *given
-        cdef bint same
+        cdef Py_ssize_t i, at, words = layer.n_out * self.itemsize // 4
+        cdef const uint32_t *w = <const uint32_t *>(self.w + layer.W * self.itemsize)
+        cdef const uint32_t *given
+        cdef uint32_t other
         for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
             if not (isinstance(array, ndarray) and array.dtype == self.dtype and array.shape == shape
                     and array.flags.c_contiguous):
                 return False
-        given = address(b)
-        same = memcmp(self.w + layer.b * self.itemsize, given, row) == 0
-        given = address(Wt)
-        for i in range(layer.n_in):
-            for at in range(0, row, PANEL):
-                same &= memcmp(w + (at * layer.n_in + i * PANEL), given + i * row + at, min(PANEL, row - at)) == 0
-        return same
+        given = <const uint32_t *>address(b)
+        other = difference(words, <const uint32_t *>(self.w + layer.b * self.itemsize), given)
+        given = <const uint32_t *>address(Wt)
+        for at in range(0, words, PANEL_WORDS):
+            if at + PANEL_WORDS <= words:
+                for i in range(layer.n_in):  # with a number that the compiler knows it does not need a loop
+                    other |= difference(PANEL_WORDS, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+            else:
+                for i in range(layer.n_in):
+                    other |= difference(words - at, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+        return other == 0
 
     def flat(self, vector=None):
         """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
