@@ -153,8 +153,10 @@ class BaseMLP(BaseEstimator):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         lbfgs = self._full_batch_by_scipy()
-        if lbfgs and validation is not None:
-            raise ValueError("X_val and y_val do not go with solver='lbfgs', which has no epochs")
+        for what, wanted in (("X_val and y_val do", validation is not None), ("dropout does", np.any(self.dropout)),
+                             ("a schedule does", isinstance(self.learning_rate, Schedule))):
+            if lbfgs and wanted:
+                raise ValueError(f"{what} not go with solver='lbfgs', which has no epochs")
         X, y = self._validate_input(X, y, incremental, reset=first)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         stream = self._stream(incremental)

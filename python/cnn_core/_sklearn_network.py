@@ -129,9 +129,13 @@ class Served:
     def __init__(self, coefs, intercepts, activations):
         coefs, intercepts = [np.asarray(coef) for coef in coefs], [np.asarray(one) for one in intercepts]
         dtype = np.result_type(*coefs, *intercepts)
-        self.activations = activations
-        self.network = make_network((coefs[0].shape[0], *(coef.shape[1] for coef in coefs)), activations,
-                                    dtype if dtype == np.float32 else np.float64)
+        self.activations, widths = activations, [len(coefs[0]), *map(len, intercepts)]
+        for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+            n_in, n_out = widths[l : l + 2]
+            if coef.shape != (n_in, n_out) or intercept.shape != (n_out,):
+                raise ValueError(f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
+                                 f"{coef.shape} and {intercept.shape}")
+        self.network = make_network(widths, activations, dtype if dtype == np.float32 else np.float64)
         put(self.network, coefs, intercepts)
         self.one_row = OneRow(self.network)
         self.promoted = None
