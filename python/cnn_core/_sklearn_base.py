@@ -355,7 +355,11 @@ class BaseMLP(BaseEstimator):
 
     def _weights(self, weights, y, incremental, dtype):
         """A weight for each row as the native core wants them, shape (rows, 1); None for none."""
-        return None if weights is None else np.ascontiguousarray(weights, dtype)[:, None]
+        if weights is None:
+            return None
+        if not np.any(weights):  # before 1.9 scikit-learn does not say so
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return np.ascontiguousarray(weights, dtype)[:, None]
 
     def _publish(self, network):
         """What `coefs_` and `intercepts_` say from now on."""
