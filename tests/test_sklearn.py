@@ -110,6 +110,7 @@ VARIANTS = {
     "text labels": (np.array(["ant", "bee", "cat"])[THREE], {}),
     "yes or no": (TWO.astype(bool), {}),
     "one class": (np.full(150, 7), {}),
+    "one class, early stopping": (np.full(150, 7), dict(early_stopping=True)),
 }
 
 
@@ -356,7 +357,7 @@ def test_without_scikit_learn_the_import_says_what_to_install():
     code = ("import sys; sys.modules['sklearn'] = None\nimport cnn_core\n"
             "try:\n    import cnn_core.sklearn\nexcept ImportError as error:\n    print(error)")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out == "cnn_core.sklearn needs scikit-learn: pip install 'cnn-core[sklearn]'\n"
+    assert out == "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'\n"
 
 
 def test_a_model_that_is_not_fitted_says_so():

@@ -212,6 +212,16 @@ def test_training_goes_on_from_weights_that_are_set():
     np.testing.assert_allclose(flat(a), flat(b), rtol=1e-9)
 
 
+def test_a_warm_start_may_change_the_solver_and_the_rule_that_stops():
+    model = classifier(solver="lbfgs", warm_start=True).fit(X, THREE)
+    assert len(model.set_params(solver="adam").fit(X, THREE).loss_curve_) == 10
+    model.set_params(early_stopping=True).fit(X, THREE)
+    assert len(model.validation_scores_) == model.n_iter_
+    assert model.set_params(early_stopping=False).fit(X, THREE).best_loss_ <= min(model.loss_curve_)
+    early = classifier(early_stopping=True, warm_start=True).fit(X, THREE).set_params(early_stopping=False).fit(X, THREE)
+    assert early.best_loss_ == min(early.loss_curve_[-10:])
+
+
 def test_models_come_back_from_pickle_and_joblib(tmp_path):
     for model in (classifier().fit(X, THREE), classifier(dtype="float32", early_stopping=True).fit(X, THREE),
                   regressor(solver="lbfgs").fit(X, LINES), classifier().fit(X, np.column_stack((TWO, TWO)))):

@@ -238,9 +238,12 @@ class BaseMLP(BaseEstimator):
             self.intercepts_.append(stream.uniform(-bound, bound, n_out).astype(dtype, copy=False))
         self.n_iter_ = self.t_ = 0
         if not self._full_batch_by_scipy():
-            self.loss_curve_, self._no_improvement_count = [], 0
-            self.best_loss_ = None if self.early_stopping else np.inf
-            self.validation_scores_ = self.best_validation_score_ = None
+            self._begin_curve()
+
+    def _begin_curve(self):
+        self.loss_curve_, self._no_improvement_count = [], 0
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.validation_scores_ = self.best_validation_score_ = None
 
     def _run(self, network, X, y, targets, labels, weights, stream, incremental, validation):
         """Who trains on what, and who judges."""
@@ -249,6 +252,8 @@ class BaseMLP(BaseEstimator):
         if self._full_batch_by_scipy():
             batch, steps, callbacks, sgd, name, settings = X.shape[0], None, [], False, None, {}
         else:
+            if not hasattr(self, "loss_curve_"):  # a warm start after lbfgs
+                self._begin_curve()
             if validation is not None:
                 judge = self._judge(*validation, dtype)
             elif self.early_stopping:

@@ -105,10 +105,12 @@ class Judge:
         Class indices of shape (rows,), or targets of shape (rows, n_outputs).
     weights : ndarray, shape (rows,), or None
     regression : bool
+    threshold : float
+        The output above which a sigmoid says yes.
     """
 
-    def __init__(self, X, y, weights, regression):
-        self.X, self.y, self.weights, self.regression = X, y, weights, regression
+    def __init__(self, X, y, weights, regression, threshold=0.5):
+        self.X, self.y, self.weights, self.regression, self.threshold = X, y, weights, regression, threshold
         if regression:
             self.y = y.astype(np.float64)
             self.w = np.ones((len(y), 1)) if weights is None else weights[:, None].astype(np.float64)
@@ -125,9 +127,9 @@ class Judge:
             scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, self.spread))
             return float(scores.mean())
         if self.y.ndim == 2:
-            right = ((a > 0.5) == self.y).all(axis=1)
+            right = ((a > self.threshold) == self.y).all(axis=1)
         else:
-            right = (a[:, 0] > 0.5 if a.shape[1] == 1 else a.argmax(axis=1)) == self.y
+            right = (a[:, 0] > self.threshold if a.shape[1] == 1 else a.argmax(axis=1)) == self.y
         return float(np.average(right, weights=self.weights))
 
 
@@ -170,7 +172,7 @@ def train(model, run, incremental):
     curve, tol, patience, verbose, shuffle = model.loss_curve_, model.tol, model.n_iter_no_change, model.verbose, model.shuffle
     initial = initial_rate(model) if schedule is None or schedule.initial is None else schedule.initial
     order, rates, n_iter, lowest = np.arange(count), None, 0, np.inf
-    waited, best_loss = model._no_improvement_count, model.best_loss_
+    waited, best_loss = model._no_improvement_count, np.inf if model.best_loss_ is None else model.best_loss_
     try:
         for _ in range(1 if incremental else model.max_iter):
             if shuffle:

@@ -4,9 +4,9 @@ scikit-learn is needed here and nowhere else in the package: ``pip install 'cnn-
 """
 
 try:
-    import sklearn
+    from sklearn.utils.validation import validate_data  # the youngest of what is used here
 except ImportError as error:
-    raise ImportError("cnn_core.sklearn needs scikit-learn: pip install 'cnn-core[sklearn]'") from error
+    raise ImportError("cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'") from error
 
 from math import ceil
 
@@ -17,7 +17,6 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from cnn_core._sklearn_base import BaseMLP
 from cnn_core._sklearn_solvers import Judge
@@ -81,7 +80,7 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
         `cnn_core.callbacks.Callback`. The model is as it is then; logs has loss, learning_rate and, where rows are judged,
-        validation_score. Not for 'lbfgs'.
+        validation_score. An exception in one ends the fit and leaves the model as it was before. Not for 'lbfgs'.
     restore_best_weights : bool, optional
         Whether to end with the weights of the best epoch instead of the last: by the score where rows are judged, else by
         the loss. None: with `early_stopping` only.
@@ -244,7 +243,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _judge_of(self, X, targets, labels, weights):
         y = labels[:, 0] if labels is not None else targets > 0.5
-        return Judge(X, y[:, 0] if self._kind() == "binary" else y, weights, False)
+        # Where y had one class only, that class is what is predicted.
+        threshold = 0.5 if len(self.classes_) > 1 else np.inf
+        return Judge(X, y[:, 0] if self._kind() == "binary" else y, weights, False, threshold)
 
     def _native_loss(self):
         return "sparse_categorical_crossentropy" if self._kind() == "multiclass" else "binary_crossentropy", None
