@@ -125,6 +125,13 @@ def test_classification_agrees(variant):
         agree(a, b, X)
 
 
+def test_where_there_is_one_class_it_is_what_is_predicted_and_judged():
+    for seed in range(4):  # untrained, some say no
+        a, b = pair("Classifier", early_stopping=True, learning_rate_init=1e-9, random_state=seed, max_iter=2)
+        agree(a.fit(X, np.full(150, 7)), b.fit(X, np.full(150, 7)), X)
+        assert a.validation_scores_ == [1.0, 1.0]
+
+
 @pytest.mark.parametrize("y, options", [
     (LINE, dict(batch_size=32)), (LINE[:, None], {}), (LINE, dict(early_stopping=True, max_iter=60)),
     (COUNTS, dict(loss="poisson", batch_size=32)), (COUNTS, dict(loss="poisson", solver="lbfgs")),
