@@ -376,7 +376,8 @@ class BaseMLP(BaseEstimator):
     def _outputs(self, X):
         """The output layer's activations for all rows of X, checked as scikit-learn does."""
         served = self._served
-        if served is not None and type(X) is np.ndarray and "feature_names_in_" not in vars(self):
+        one = type(X) is np.ndarray and X.ndim == 2 and len(X) == 1
+        if one and served is not None and "feature_names_in_" not in vars(self):
             # One row in a moment: its checks are done natively, and what it does not take as it is goes the long way.
             if served.holds(self.coefs_, self.intercepts_, self._activations(len(self.coefs_))):
                 a = served.one_row.forward_checked(X)
