@@ -115,6 +115,8 @@ cdef class Backprop:
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold
     cdef double l1, l2
+    cdef bint penalty_per_row
+    cdef double penalty_share   # factor of the penalty on the present mini-batch
     cdef bint timing
     cdef double last
     cdef double *seconds        # PHASES of them for each layer

@@ -36,6 +36,20 @@ cdef extern from "Python.h":
 phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gradient", "update")
 
 
+# Words of 4 bytes in a panel, the neighbouring outputs that stand together in the weights (kernels.h).
+cdef enum:
+    PANEL_WORDS = 16
+
+
+cdef inline uint32_t difference(Py_ssize_t n, const uint32_t *x, const uint32_t *y) noexcept nogil:
+    """0 if n words are the same."""
+    cdef Py_ssize_t i
+    cdef uint32_t bits = 0
+    for i in range(n):
+        bits |= x[i] ^ y[i]
+    return bits
+
+
 cdef class Network:
     """A multilayer perceptron: its shape and its parameters.
 
@@ -172,6 +186,41 @@ cdef class Network:
                              f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
         pack(W, self.panels(l))
         self.bias(l)[:] = b
+
+    def holds(self, Py_ssize_t l, Wt, b):
+        """Whether layer l's weights and biases are these, to the bit.
+
+        Parameters
+        ----------
+        l : int
+        Wt : ndarray, shape (n_in, n_out)
+            Transposed weights; anything that is no C-contiguous array of the network's dtype is not held.
+        b : ndarray, shape (n_out,)
+
+        Returns
+        -------
+        bool
+        """
+        cdef Layer *layer = self.layer(l)
+        cdef Py_ssize_t i, at, words = layer.n_out * self.itemsize // 4
+        cdef const uint32_t *w = <const uint32_t *>(self.w + layer.W * self.itemsize)
+        cdef const uint32_t *given
+        cdef uint32_t other
+        for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
+            if not (isinstance(array, ndarray) and array.dtype == self.dtype and array.shape == shape
+                    and array.flags.c_contiguous):
+                return False
+        given = <const uint32_t *>address(b)
+        other = difference(words, <const uint32_t *>(self.w + layer.b * self.itemsize), given)
+        given = <const uint32_t *>address(Wt)
+        for at in range(0, words, PANEL_WORDS):
+            if at + PANEL_WORDS <= words:
+                for i in range(layer.n_in):  # with a number that the compiler knows it does not need a loop
+                    other |= difference(PANEL_WORDS, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+            else:
+                for i in range(layer.n_in):
+                    other |= difference(words - at, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+        return other == 0
 
     def flat(self, vector=None):
         """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
@@ -586,6 +635,9 @@ cdef class Backprop:
     dropout : sequence of float, optional
         For each layer the share of its inputs that a training step leaves out, in [0, 1). Inputs that come from selu are
         left out as alpha dropout does.
+    penalty_per_row : bool
+        Whether that penalty is divided by the number of rows of the mini-batch (by their weight, where they have one), as
+        scikit-learn does: it then counts less in larger mini-batches.
 
     Attributes
     ----------
@@ -598,7 +650,7 @@ cdef class Backprop:
     """
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
-                  double l2=0, dropout=None):
+                  double l2=0, dropout=None, bint penalty_per_row=False):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
@@ -614,7 +666,7 @@ cdef class Backprop:
         self.alpha = row.standard if alpha is None else alpha
         self.y_threshold = (row.low + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
         self.threshold = 0 if self.from_z else self.y_threshold
-        self.l1, self.l2 = l1, l2
+        self.l1, self.l2, self.penalty_per_row, self.penalty_share = l1, l2, penalty_per_row, 1
         self.dropout = (0.0,) * network.n_layers if dropout is None else tuple(float(rate) for rate in dropout)
         if len(self.dropout) != network.n_layers or not all(0 <= rate < 1 for rate in self.dropout):
             raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of at least 0 and below 1, "
@@ -714,15 +766,18 @@ cdef class Backprop:
         """Weigh each row's delta by its share of the mini-batch's weight, and return that weight."""
         cdef Py_ssize_t r
         cdef double total = rows
+        if self.weight != NULL:
+            total = 0
+            for r in range(rows):
+                total += self.row_weight(r)
+        if self.penalty_per_row:
+            self.penalty_share = 1 / total if total > 0 else 0
         if self.weight == NULL:
             if self.scaled_for == rows:
                 return total
             self.scaled_for = rows
         else:
             self.scaled_for = 0
-            total = 0
-            for r in range(rows):
-                total += self.row_weight(r)
         for r in range(rows):
             # Where all weights are 0 there is nothing to learn.
             share = self.row_weight(r) / total if total > 0 else 0
@@ -752,12 +807,13 @@ cdef class Backprop:
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t panel, at, itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef double l1 = self.l1 * self.penalty_share, l2 = self.l2 * self.penalty_share
         piece.penalty = 0
-        if self.l1 == 0 and self.l2 == 0:
+        if l1 == 0 and l2 == 0:
             return
         for panel in range(piece.panels):
             at = (layer.W + ((piece.panel + panel) * layer.n_in + piece.input) * lanes) * itemsize
-            piece.penalty += k.penalize(piece.inputs * lanes, self.l1, self.l2, self.network.w + at,
+            piece.penalty += k.penalize(piece.inputs * lanes, l1, l2, self.network.w + at,
                                         place.W + panel * place.step * itemsize)
 
     cdef double penalties(self) noexcept nogil:

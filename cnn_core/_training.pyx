@@ -78,6 +78,15 @@ def optimizer_settings(name):
     return tuple(f.settings.decode().split())
 
 
+cdef bint all_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil:
+    """Whether all row numbers lie in 0 .. bound - 1."""
+    cdef Py_ssize_t i
+    cdef bint outside = False
+    for i in range(order.shape[0]):
+        outside |= <size_t>order[i] >= <size_t>bound
+    return not outside
+
+
 cdef class Rows:
     """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows no more of it.
 
@@ -185,6 +194,12 @@ cdef class Training:
         The most to use; for small mini-batches fewer are. Results do not depend on it.
     adaptive : bool
         Whether to use them only while that is faster than one.
+    by_rows : bool
+        Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as scikit-learn does, instead
+        of by their weight. Without weights there is no difference.
+    cost_scale : float
+        Factor of the rows' costs in the losses of `cost_and_gradient` and, with `by_rows`, of `epoch`; gradients and
+        penalties are without it.
 
     Attributes
     ----------
@@ -217,14 +232,15 @@ cdef class Training:
     cdef Py_ssize_t *listed     # its rows in X
     cdef char *gradient_room    # of each thread, for the gradient of a piece
     cdef list memory
-    cdef bint adaptive
+    cdef bint adaptive, by_rows
+    cdef double cost_scale
     cdef double[2] trial        # seconds that TRIALS steps took on one thread and on all, at last
     cdef double trial_began
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
     def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None, uint64_t seed=0,
                   bint timing=False, double clip_norm=0, double max_norm=0, bint multilabel=False,
-                  int threads=1, bint adaptive=False):
+                  int threads=1, bint adaptive=False, bint by_rows=False, double cost_scale=1):
         cdef const optimizer_t *f
         self.backprop, self.optimizer, self.seed = backprop, optimizer, seed
         self.slots = ()
@@ -251,7 +267,7 @@ cdef class Training:
                                       backprop.network.dtype)
         self.memory = [listed, gradient_room]
         self.listed, self.gradient_room = <Py_ssize_t *>address(listed), address(gradient_room)
-        self.adaptive = adaptive
+        self.adaptive, self.by_rows, self.cost_scale = adaptive, by_rows, cost_scale
 
     @property
     def learning_rate(self):
@@ -583,7 +599,7 @@ cdef class Training:
         count = X.count
         if order is not None:
             count = order.shape[0]
-            if count and not 0 <= min(order) <= max(order) < X.count:
+            if not all_below(X.count, order):
                 raise ValueError(f"order must hold row numbers from 0 to {X.count - 1}")
             self.visit = &order[0] if count else NULL
         if count == 0:
@@ -611,8 +627,12 @@ cdef class Training:
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
                 pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
+                if self.by_rows:
+                    total += rows * self.cost_scale * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
+                    batch_weight = rows
+                else:
+                    total = b.total_cost(rows, total)
                 weight += batch_weight
-                total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS, b.network.n_layers - 1)
                 if rates is not None:
@@ -670,7 +690,7 @@ cdef class Training:
             weight = b.average_over(rows)
             threads = self.share(False)
             pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
-            total = b.total_cost(rows, 0)
+            total = self.cost_scale * b.total_cost(rows, 0)
             hits = self.measure(b, classes, rows, b.output(), b.threshold)
             b.mark(LOSS, b.network.n_layers - 1)
             pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)

@@ -305,6 +305,27 @@ def test_sizes_beyond_memory_are_a_memory_error():
         Network((2**40, 2**40), ("relu",))
 
 
+@pytest.mark.parametrize("widths", [(3, 5, 1), (1, 8, 16), (2, 9, 17), (4, 33, 20)])
+def test_a_network_knows_whether_it_holds_given_weights(widths, dtype):
+    network = Network(widths, ("relu", "identity"), dtype)
+    network.set_flat(np.arange(1, network.flat().size + 1) / 7)
+    for l in range(2):
+        Wt, b = np.ascontiguousarray(network.weights(l).T), network.bias(l).copy()
+        assert network.holds(l, Wt, b)
+        for array in (Wt, b):
+            for i in range(array.size):
+                before = array.flat[i]
+                array.flat[i] = np.nextafter(before, np.inf, dtype=before.dtype)
+                assert not network.holds(l, Wt, b)
+                array.flat[i] = before
+        Wt.flags.writeable = False
+        assert network.holds(l, Wt, b)
+        for other in (Wt.astype("float32" if dtype == "float64" else "float64"), Wt[:, :-1], Wt.tolist(), None, Wt[None]):
+            assert not network.holds(l, other, b)
+        if min(Wt.shape) > 1:
+            assert not network.holds(l, np.asfortranarray(Wt), b)
+
+
 # Many rows at once
 
 NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"), True), ((3, 5, 1), ("gelu", "identity"), True),

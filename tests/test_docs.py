@@ -142,7 +142,23 @@ def test_calls_and_settings_are_accepted(page):
         if call and call[1] in known and "..." not in span:
             eval(span, known)
         elif setting:
-            cnn_core.MLP(**{setting[1]: ast.literal_eval(setting[2])})
+            setting = {setting[1]: ast.literal_eval(setting[2])}
+            if page.name == "scikit-learn.md":
+                pytest.importorskip("cnn_core.sklearn").MLPClassifier(**setting)._validate_params()
+            else:
+                cnn_core.MLP(**setting)
+
+
+def test_the_parameters_of_scikit_learns_estimators_are_on_their_page_with_the_defaults():
+    module = pytest.importorskip("cnn_core.sklearn")
+    text, seen = (ROOT / "docs" / "scikit-learn.md").read_text(), set()
+    defaults = module.MLPRegressor().get_params() | module.MLPClassifier().get_params()
+    for names, values in re.findall(r"^\| `?([a-z]\w+(?:, \w+)*)`?(?:, of MLPRegressor)? \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE):
+        if names.split(", ")[0] in defaults:
+            names, values = names.split(", "), ast.literal_eval(f"[{values}]")
+            assert [defaults[name] for name in names] == (values * len(names) if len(values) == 1 else values), names
+            seen |= {*names}
+    assert seen == set(defaults)
 
 
 def objects_of(module):

@@ -818,11 +818,14 @@ def test_the_perceptron_learns_by_rosenblatts_rule():
         MLP((), "step").fit(X, THREE)
 
 
-def test_amsgrad_is_a_name_too():
+@pytest.mark.parametrize("name, option", [("amsgrad", "amsgrad"), ("adam_hat", "epsilon_hat")])
+def test_variants_of_adam_have_names_too(name, option):
     from cnn_core import Adam
 
-    assert np.array_equal(quick(optimizer="amsgrad", epochs=2).fit(X, TWO).parameters_,
-                          quick(optimizer=Adam(amsgrad=True), epochs=2).fit(X, TWO).parameters_)
+    assert np.array_equal(quick(optimizer=name, epochs=2).fit(X, TWO).parameters_,
+                          quick(optimizer=Adam(**{option: True}), epochs=2).fit(X, TWO).parameters_)
+    with pytest.raises(ValueError, match="amsgrad and epsilon_hat do not go together"):
+        Adam(amsgrad=True, epsilon_hat=True)
 
 
 @pytest.mark.parametrize("call, message", [

@@ -23,6 +23,7 @@ TARGETS = {
 RULES = {name: getattr(optimizers, cls)(**more) for name, cls, more in (
     ("sgd", "SGD", dict(momentum=0.9, nesterov=True)), ("adagrad", "Adagrad", {}), ("adadelta", "Adadelta", {}),
     ("rmsprop", "RMSprop", dict(momentum=0.5)), ("adam", "Adam", {}), ("amsgrad", "Adam", dict(amsgrad=True, beta2=0.9)),
+    ("adam_hat", "Adam", dict(epsilon_hat=True, epsilon=1e-3)),
     ("adamw", "AdamW", dict(weight_decay=0.1)), ("nadam", "Nadam", {}), ("rprop", "Rprop", {}),
     ("lbfgs", "LBFGS", dict(tolerance=0)))}
 

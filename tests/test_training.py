@@ -18,6 +18,7 @@ SETTINGS = {
     "adadelta": dict(learning_rate=1, rho=0.95, epsilon=1e-6),
     "rmsprop": dict(learning_rate=0.01, rho=0.9, momentum=0.5, epsilon=1e-8),
     "adam": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8),
+    "adam_hat": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-3),
     "amsgrad": dict(learning_rate=0.01, beta1=0.9, beta2=0.9, epsilon=1e-8),
     "adamw": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.1),
     "nadam": dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004),
@@ -52,6 +53,7 @@ GOLDEN = {
     ("float32", "adadelta"): "96fb2d100d03fe8b",
     ("float32", "rmsprop"): "d0786d3c7006b6c0",
     ("float32", "adam"): "07edf5ccd423fc99",
+    ("float32", "adam_hat"): "66f3db4770703304",
     ("float32", "amsgrad"): "a31be1fc3513e83a",
     ("float32", "adamw"): "e9ee52713b504d9c",
     ("float32", "nadam"): "e6812fe0300ef095",
@@ -61,6 +63,7 @@ GOLDEN = {
     ("float64", "adadelta"): "2626ae657e7fd31d",
     ("float64", "rmsprop"): "a00ec35e733a9a08",
     ("float64", "adam"): "d41f4be910657b06",
+    ("float64", "adam_hat"): "1dcb0195960ab0d5",
     ("float64", "amsgrad"): "1e8a6b07b4088a7b",
     ("float64", "adamw"): "82f579f7fc18b567",
     ("float64", "nadam"): "5815e00f59c4697c",
@@ -122,6 +125,8 @@ def numpy_step(name, h, t, w, g, slots):
     if name == "nadam":
         mu = [beta1 * (1 - 0.5 * 0.96 ** (i * h["momentum_decay"])) for i in range(1, t + 2)]
         m = mu[t] * slots[0] / (1 - np.prod(mu)) + (1 - mu[t - 1]) * g / (1 - np.prod(mu[:-1]))
+    if name == "adam_hat":
+        return w - rate * np.sqrt(1 - beta2**t) / (1 - beta1**t) * slots[0] / (np.sqrt(slots[1]) + h["epsilon"])
     return w - rate * m / (np.sqrt(v) + h["epsilon"])
 
 
@@ -320,9 +325,10 @@ def test_rows_that_do_not_fit_are_clear_errors(arguments, message):
     assert before == digest(run.backprop.network.parameters)
 
 
-def test_an_order_outside_the_rows_is_a_clear_error():
+@pytest.mark.parametrize("order", [[0, 640], [-1, 3]])
+def test_an_order_outside_the_rows_is_a_clear_error(order):
     with pytest.raises(ValueError, match="0 to 639"):
-        make_run("float32").epoch(*make_rows("float32"), order=np.array([0, 640]))
+        make_run("float32").epoch(*make_rows("float32"), order=np.array(order))
 
 
 def test_settings_must_be_those_of_the_optimizer():
@@ -445,6 +451,39 @@ def test_penalties_are_part_of_the_cost_and_its_gradient(l1, l2, isa):
     expected = np.concatenate([part.ravel() for l in range(2) for part in (
         l1 * np.sign(network.weights(l)) + l2 * network.weights(l), 0 * network.bias(l))])
     np.testing.assert_allclose(cost[1] - plain[1], expected, atol=1e-15)
+
+
+def test_a_penalty_per_row_is_divided_by_the_weight_of_each_mini_batch(isa, dtype):
+    X, _, labels = make_rows(dtype, 40)
+    weights = numbers(9, 40, 1, dtype=dtype) + 2
+    h = dict(learning_rate=0.5, momentum=0.0, nesterov=0)
+    run = Training(Backprop(make_run(dtype).backprop.network, LOSS, 32, l1=0.1, l2=0.2, penalty_per_row=True), "sgd", h)
+    run.epoch(X, None, labels, shuffled=False, weights=Rows(weights))
+    network = make_run(dtype).backprop.network
+    for first, last in ((0, 32), (32, 40)):  # each as if its penalty had been divided before
+        part, S = [Rows(array[first:last]) for array in (X.array, labels.array, weights)], float(weights[first:last].sum())
+        one = Training(Backprop(network, LOSS, 32, l1=0.1 / S, l2=0.2 / S), "sgd", h)
+        one.epoch(part[0], None, part[1], shuffled=False, weights=part[2])
+    np.testing.assert_allclose(run.backprop.network.flat(), network.flat(), rtol=0, atol=1e-15 if dtype == "float64" else 1e-7)
+
+
+def test_the_loss_of_an_epoch_may_count_mini_batches_by_their_rows(isa):
+    X, _, labels = make_rows("float64", 40)
+    weights = numbers(9, 40, 1) + 1.5
+    weights[:32] *= 100
+    still = dict(SETTINGS["sgd"], learning_rate=1e-300)
+    network = make_run("float64").backprop.network
+    run, by_rows = (Training(Backprop(network, LOSS, 32, l2=0.1), "sgd", still, by_rows=choice) for choice in (False, True))
+    halves = [run.epoch(*(Rows(array[part]) if array is not None else None for array in (X.array, None, labels.array)),
+                        shuffled=False, weights=Rows(weights[part]))[0] for part in (slice(32), slice(32, 40))]
+    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[0] == pytest.approx(
+        (32 * halves[0] + 8 * halves[1]) / 40, rel=1e-13)
+    assert by_rows.epoch(X, None, labels)[0] == pytest.approx(run.epoch(X, None, labels)[0], rel=1e-13)
+    weights[:32] = 0  # a mini-batch without weight has the penalty alone
+    penalty = by_rows.epoch(X, None, labels, shuffled=False)[0] - Training(Backprop(network, LOSS, 32), "sgd", still).epoch(
+        X, None, labels, shuffled=False)[0]
+    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[0] == pytest.approx(
+        (8 * halves[1] + 32 * penalty) / 40, rel=1e-12)
 
 
 def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):

@@ -80,18 +80,27 @@ STEP(rmsprop)
 /* Adam (Kingma & Ba 2015, Algorithm 1):
  *     m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2
  *     w <- w - learning_rate m^ / (sqrt v^ + epsilon)    with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
- * and its relatives, which differ in three places:
+ * and its relatives, which differ in four places:
  *     amsgrad (Reddi et al. 2018, Algorithm 2)     sqrt of the largest v so far
  *     adamw (Loshchilov & Hutter 2019, Algorithm 2)    before: w <- w - learning_rate weight_decay w
  *     nadam (Dozat 2016, Algorithm 2)    m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
- *                                        with mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2) */
+ *                                        with mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
+ *     adam_hat (Kingma & Ba 2015, end of section 2)    sqrt v + epsilon is corrected as a whole: its epsilon is theirs
+ *                                                      with a hat, and counts for more in the first steps */
 enum { LEARNING_RATE, BETA1, BETA2, EPSILON, EXTRA, MOMENT_RATE = 8, GRADIENT_RATE, UNBIAS, MU_PRODUCT,
-       BETA1_POWER, BETA2_POWER };
+       BETA1_POWER, BETA2_POWER, FLOOR };
 
 static void adam_prepare(int64_t t, double *h)
 {
     h[MOMENT_RATE] = h[LEARNING_RATE] / (1 - one_more(t, &h[BETA1_POWER], h[BETA1]));
     h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
+    h[FLOOR] = h[EPSILON];
+}
+
+static void adam_hat_prepare(int64_t t, double *h)
+{
+    adam_prepare(t, h);
+    h[FLOOR] = h[EPSILON] * h[UNBIAS];
 }
 
 /* 0.96^x for x = t momentum_decay, which need not be whole: e^(x ln 0.96) in the table's own exp, in float64 where the
@@ -111,13 +120,14 @@ static void nadam_prepare(int64_t t, double *h)
     h[MOMENT_RATE] = h[LEARNING_RATE] * next / (1 - h[MU_PRODUCT] * next);
     h[GRADIENT_RATE] = h[LEARNING_RATE] * (1 - mu) / (1 - h[MU_PRODUCT]);
     h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
+    h[FLOOR] = h[EPSILON];
 }
 
 static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, const real *g, void *const *slots,
                                       const int amsgrad, const int decay, const int nesterov)
 {
     real *m = slots[0], *v = slots[1], *top = amsgrad ? slots[2] : 0;
-    const V b1 = SET1(1 - h[BETA1]), b2 = SET1(1 - h[BETA2]), epsilon = SET1(h[EPSILON]), unbias = SET1(h[UNBIAS]);
+    const V b1 = SET1(1 - h[BETA1]), b2 = SET1(1 - h[BETA2]), epsilon = SET1(h[FLOOR]), unbias = SET1(h[UNBIAS]);
     const V rate = SET1(-h[MOMENT_RATE]), gradient_rate = SET1(-h[GRADIENT_RATE]);
     const V keep = SET1(1 - h[LEARNING_RATE] * h[EXTRA]);
     for (ptrdiff_t i = 0; i < n; i += LANES) {
@@ -170,6 +180,7 @@ static const optimizer OPTIMIZERS[] = {
     {"adadelta", "learning_rate rho epsilon", 2, 0, adadelta_step},
     {"rmsprop", "learning_rate rho momentum epsilon", 2, 0, rmsprop_step},
     {"adam", "learning_rate beta1 beta2 epsilon", 2, adam_prepare, adam_step},
+    {"adam_hat", "learning_rate beta1 beta2 epsilon", 2, adam_hat_prepare, adam_step},
     {"amsgrad", "learning_rate beta1 beta2 epsilon", 3, adam_prepare, amsgrad_step},
     {"adamw", "learning_rate beta1 beta2 epsilon weight_decay", 2, adam_prepare, adamw_step},
     {"nadam", "learning_rate beta1 beta2 epsilon momentum_decay", 2, nadam_prepare, nadam_step},

@@ -32,6 +32,8 @@ class Training:
         multilabel: bool = False,
         threads: int = 1,
         adaptive: bool = False,
+        by_rows: bool = False,
+        cost_scale: float = 1.0,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...

@@ -177,20 +177,27 @@ class Adam(Optimizer):
     amsgrad : bool, default False
         Divide by the largest v so far: Reddi et al. 2018, "On the convergence of Adam and beyond", Algorithm 2. The
         bias correction applies to that largest v, as in PyTorch; the paper has none.
+    epsilon_hat : bool, default False
+        Add epsilon to sqrt(v) before the bias correction, which then applies to their sum: the variant at the end of the
+        paper's section 2, as in Keras and scikit-learn. Not with `amsgrad`.
     """
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, amsgrad=False):
-        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad)
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, amsgrad=False, epsilon_hat=False):
+        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad,
+                  epsilon_hat=epsilon_hat)
 
     def _validate(self):
         super()._validate()
         _check_moments(self)
         _check_flag(self, "amsgrad")
+        _check_flag(self, "epsilon_hat")
+        if self.amsgrad and self.epsilon_hat:
+            raise ValueError("Adam: amsgrad and epsilon_hat do not go together")
 
     @property
     def name(self):
         """The name in the table of the native core."""
-        return "amsgrad" if self.amsgrad else "adam"
+        return "amsgrad" if self.amsgrad else "adam_hat" if self.epsilon_hat else "adam"
 
 
 class AdamW(Optimizer):
@@ -332,6 +339,7 @@ def _check(optimizer, name, low, high=None, above=False):
 
 OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)}
 OPTIMIZERS["amsgrad"] = lambda: Adam(amsgrad=True)
+OPTIMIZERS["adam_hat"] = lambda: Adam(epsilon_hat=True)
 
 
 def get_optimizer(optimizer):

@@ -405,6 +405,13 @@ def adam(t, h, w, g, slots):
     return w - h["learning_rate"] / (1 - h["beta1"] ** t) * (m / unbiased_root(t, h, v))
 
 
+def adam_hat(t, h, w, g, slots):
+    """w <- w - rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt v + epsilon)"""
+    m, v = moments(h, g, slots)
+    unbias = math.sqrt(1 - h["beta2"] ** t) / (1 - h["beta1"] ** t)
+    return w - h["learning_rate"] * unbias * (m / (math.sqrt(v) + h["epsilon"]))
+
+
 def amsgrad(t, h, w, g, slots):
     """w <- w - rate m^ / (sqrt v^ + epsilon) with v^ = max of all v so far / (1 - beta2^t), the rest as in Adam"""
     m, v = moments(h, g, slots)
@@ -447,7 +454,7 @@ def rprop(t, h, w, g, slots):
 #: name: (step, number of slots)
 OPTIMIZERS = {
     "sgd": (sgd, 1), "adagrad": (adagrad, 1), "adadelta": (adadelta, 2), "rmsprop": (rmsprop, 2), "adam": (adam, 2),
-    "amsgrad": (amsgrad, 3), "adamw": (adamw, 2), "nadam": (nadam, 2), "rprop": (rprop, 2),
+    "adam_hat": (adam_hat, 2), "amsgrad": (amsgrad, 3), "adamw": (adamw, 2), "nadam": (nadam, 2), "rprop": (rprop, 2),
 }  # fmt: skip
 
 
