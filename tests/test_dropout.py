@@ -35,7 +35,7 @@ def make_rows(dtype, rows=640):
 
 
 # 20 steps with dropout 0.2, 0.5, 0.3 on every machine: a change of these numbers is a change of the promise.
-GOLDEN = {"float32": "a9df71b5c72045c4", "float64": "f7bd6e4be980f419"}
+GOLDEN = {"float32": "a9df71b5c72045c4", "float64": "4ae9fb2e83618007"}
 
 
 def test_twenty_steps_with_dropout_give_one_hash_on_every_path(isa, dtype):

@@ -249,6 +249,12 @@ for limits in (1, {{"cnn_core": 1}}):
     assert cnn_core.get_num_threads() == 3
 with threadpoolctl.threadpool_limits(1, user_api="blas"):
     assert cnn_core.get_num_threads() == 3
+with threadpoolctl.threadpool_limits(1):
+    with threadpoolctl.threadpool_limits(2):
+        assert cnn_core.get_num_threads() == 2
+    assert cnn_core.get_num_threads() == 1
+cnn_core.set_num_threads(5)  # holds again, now that no limit does
+assert cnn_core.get_num_threads() == 5
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -13,6 +13,7 @@
 #define EXP_HIGH 710.0
 #define TANH_HIGH 20.0
 #define SMALLEST_NORMAL 0x1p-1022
+#define RECIPROCAL_GUESS UINT64_C(0x7FDE623822FC16E6)
 #else
 #define MANTISSA_BITS 23
 #define EXPONENT_BIAS 127
@@ -25,6 +26,7 @@
 #define EXP_HIGH 89.0f
 #define TANH_HIGH 10.0f
 #define SMALLEST_NORMAL 0x1p-126f
+#define RECIPROCAL_GUESS UINT32_C(0x7EF311C7)
 #endif
 /* Adding 1.5 * 2^mantissa rounds to an integer, which then stands in the low bits of the sum. */
 #define ROUNDER ((real)1.5 * TWO_TO_MANTISSA)
@@ -42,22 +44,18 @@ static ALWAYS_INLINE V copy_sign(V magnitude, V sign)
 /* 2^k for a whole number k with a normal result. */
 static ALWAYS_INLINE V two_to(V k) { return REAL(SHL(BITS(ADD(k, SET1(ROUNDER + EXPONENT_BIAS))), MANTISSA_BITS)); }
 
-/* a / b for normal b > 0 up to 2^126, to 2 ulp. In float32 without the divider, which would be most of an optimizer's step:
- * a guess at 1/b within 11 %, the bits of b taken from a constant, and twice
- * r <- r (1 + e + e^2) with e = 1 - b r, which leaves e^3 of the error. An infinite b gives NaN. */
+/* a / b for normal b > 0 up to 2^126 (2^1022 in float64), to 2 ulp, without the divider, which would be most of an optimizer's
+ * step: a guess at 1/b within 11 %, the bits of b taken from a constant, and some times r <- r (1 + e + e^2) with
+ * e = 1 - b r, which leaves e^3 of the error. An infinite b gives NaN. */
 static ALWAYS_INLINE V quotient(V a, V b)
 {
-#if F64
-    return DIV(a, b);
-#else
-    V r = REAL(ISUB(ISET1(0x7EF311C7), BITS(b)));
-    UNROLL for (int i = 0; i < 2; i++)
+    V r = REAL(ISUB(ISET1(RECIPROCAL_GUESS), BITS(b)));
+    UNROLL for (int i = 0; i < (F64 ? 3 : 2); i++)
     {
         const V e = FMA(negative(b), r, ONE);
         r = FMA(r, FMA(e, e, e), r);
     }
     return MUL(a, r);
-#endif
 }
 
 /* x = k ln 2 + t with |t| <= ln 2 / 2; returns e^t - 1. Cody & Waite's two-part reduction. */

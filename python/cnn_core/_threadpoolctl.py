@@ -6,7 +6,7 @@ from cnn_core import threads
 
 
 class CnnCoreController(threadpoolctl.LibController):
-    """Found by the shared library that has the thread pool; asks and sets what `get_num_threads` and `set_num_threads` do."""
+    """Found by the shared library that has the thread pool."""
 
     user_api = "cnn_core"
     internal_api = "cnn_core"
@@ -17,7 +17,7 @@ class CnnCoreController(threadpoolctl.LibController):
         return threads.get_num_threads()
 
     def set_num_threads(self, num_threads):
-        threads.set_num_threads(num_threads)
+        threads.limit(num_threads)
 
     def get_version(self):
         from cnn_core import __version__  # not there yet where this is imported from cnn_core itself

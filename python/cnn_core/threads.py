@@ -10,6 +10,7 @@ from cnn_core._checks import is_whole
 from cnn_core._cpu import most_threads
 
 _chosen = None  # by set_num_threads
+_limit = None  # by threadpoolctl
 
 
 def set_num_threads(n):
@@ -35,6 +36,11 @@ def get_num_threads():
         its control group.
     """
     join_threadpoolctl()
+    return _number() if _limit is None else _limit
+
+
+def _number():
+    """What holds while threadpoolctl does not limit it."""
     if _chosen is not None:
         return _chosen
     for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -44,6 +50,13 @@ def get_num_threads():
         if value and name == "CNN_CORE_NUM_THREADS":
             raise ValueError(f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}")
     return min(_processors(), most_threads)
+
+
+def limit(n):
+    """For threadpoolctl: hold the number at n. It ends a limit by giving back the number from before."""
+    global _limit
+    n = check_threads(n)
+    _limit = None if n == _number() else n
 
 
 def join_threadpoolctl():
