@@ -86,6 +86,8 @@ cdef class Network:
     cdef check_rows(self, X)
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
                             const Py_ssize_t *listed, char *z) noexcept nogil
+    cdef void panels_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                             const char *x, Py_ssize_t ld_x, const Py_ssize_t *listed, char *z) noexcept nogil
 
 
 cdef class Backprop:
@@ -118,6 +120,7 @@ cdef class Backprop:
     cdef bint penalty_per_row
     cdef double penalty_share   # factor of the penalty on the present mini-batch
     cdef bint timing
+    cdef bint first_stands      # z^1 of the whole mini-batch is there already
     cdef double last
     cdef double *seconds        # PHASES of them for each layer
     cdef use_weights(self, bint wanted)
@@ -133,6 +136,7 @@ cdef class Backprop:
     cdef double penalties(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
+    cdef void first_layer(self, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil

@@ -277,14 +277,19 @@ cdef class Network:
 
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
                             const Py_ssize_t *listed, char *z) noexcept nogil:
-        # z = x W^T + b, for the first rows of x or the listed ones
+        self.panels_forward(k, l, 0, self.layers[l].panels, rows, x, ld_x, listed, z)
+
+    cdef void panels_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                             const char *x, Py_ssize_t ld_x, const Py_ssize_t *listed, char *z) noexcept nogil:
+        # Some panels of z = x W^T + b, for the first rows of x or the listed ones.
         cdef Layer *layer = &self.layers[l]
+        cdef Py_ssize_t lanes = self.lanes, itemsize = self.itemsize
         cdef product_t p
-        p.rows, p.panels, p.depth = rows, layer.panels, layer.n_in
+        p.rows, p.panels, p.depth = rows, panels, layer.n_in
         p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = x, ld_x, 1, listed, NULL
-        p.b, p.b_depth, p.b_panel = self.w + layer.W * self.itemsize, self.lanes, layer.n_in * self.lanes
-        p.start, p.row_start = self.w + layer.b * self.itemsize, NULL
-        p.c, p.c_row, p.c_panel = z, layer.ld, self.lanes
+        p.b, p.b_depth, p.b_panel = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize, lanes, layer.n_in * lanes
+        p.start, p.row_start = self.w + (layer.b + panel * lanes) * itemsize, NULL
+        p.c, p.c_row, p.c_panel = z + panel * lanes * itemsize, layer.ld, lanes
         k.product(&p)
 
     cdef bint worth_turning(self):
@@ -834,6 +839,18 @@ cdef class Backprop:
             k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
                         self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
+    cdef void first_layer(self, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows) noexcept nogil:
+        """Some panels of z^1 for all rows of the mini-batch, a block of rows after the other."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t i, first, block = self.network.block, itemsize = self.network.itemsize
+        cdef Inlet *inlet = &self.inlets[0]
+        for i in range(blocks(rows, block)):
+            first = i * block
+            self.network.panels_forward(
+                k, 0, panel, panels, min(block, rows - first), inlet.a if inlet.rows else inlet.a + first * inlet.ld * itemsize,
+                inlet.ld, inlet.rows + first if inlet.rows else NULL,
+                self.flows[0].z + first * self.network.layers[0].ld * itemsize)
+
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
@@ -854,7 +871,8 @@ cdef class Backprop:
                 x = inlet.kept + offset
             offset = first * layer.ld * itemsize
             z = self.flows[l].z + offset
-            self.network.layer_forward(k, l, rows, x, inlet.ld, listed, z)
+            if l > 0 or not self.first_stands:
+                self.network.layer_forward(k, l, rows, x, inlet.ld, listed, z)
             self.mark(FORWARD, l)
             if l < self.network.n_layers - 1 or not self.from_z:
                 k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)

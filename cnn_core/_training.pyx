@@ -433,6 +433,12 @@ cdef class Training:
             at += self.backprop.network.block
         restore_subnormals(floating_point_mode)
 
+    cdef void first_panels(self, Py_ssize_t panel) noexcept nogil:
+        """A group of panels of z^1 for all rows of the mini-batch."""
+        cdef uint64_t floating_point_mode = flush_subnormals()
+        self.backprop.first_layer(panel, min(PIECE_PANELS, self.backprop.network.layers[0].panels - panel), self.rows)
+        restore_subnormals(floating_point_mode)
+
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
         self.fetch(first, end - first)
@@ -592,6 +598,7 @@ cdef class Training:
         cdef bint classes = labels is not None
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
+        cdef Py_ssize_t groups = blocks(b.network.layers[0].panels, PIECE_PANELS)
         cdef int threads
         if self.optimizer is None:
             raise ValueError("this run has no optimizer, so it has no epochs")
@@ -626,7 +633,11 @@ cdef class Training:
                 batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
+                b.first_stands = threads > 1 and self.in_place and groups >= threads
+                if b.first_stands:
+                    pool_run(first_layer_task, <void *>self, groups, threads)
                 pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
+                b.first_stands = False
                 if self.by_rows:
                     total += rows * self.cost_scale * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
                     batch_weight = rows
@@ -734,6 +745,9 @@ cdef class Training:
 
 cdef void learn_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).learn_rows(i, True)
+
+cdef void first_layer_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).first_panels(i * PIECE_PANELS)
 
 cdef void pass_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).learn_rows(i, False)

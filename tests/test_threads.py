@@ -262,3 +262,17 @@ assert cnn_core.get_num_threads() == 5
 def test_importing_cnn_core_does_not_import_threadpoolctl():
     code = "import cnn_core, sys; cnn_core.get_num_threads(); assert 'threadpoolctl' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, dtype):
+    # Long rows, or rows in their order, are read where they stand: then threads share the outputs of the first layer.
+    X, labels = numbers(2, 450, 300, dtype=dtype), (uniform(3, 0, 450) * 7).astype(np.int32)[:, None]
+    digests = set()
+    for n in (1, 2, 3, 5):
+        network = Network((300, 200, 90, 7), ("relu", "tanh", "softmax"), dtype)
+        network.set_flat(numbers(1, network.flat().size, dtype=dtype) * 0.2)
+        run = Training(Backprop(network, LOSS, 149), "adam", ADAM, 7, threads=n)
+        results = [run.epoch(Rows(X), None, Rows(labels), shuffled=shuffled) for _ in range(2)]
+        digests.add((digest(network.parameters, *run.slots), *results))
+    assert len(digests) == 1

@@ -37,8 +37,11 @@ def fitted(net, layers):
 def row_predictors(net, layers):
     model = fitted(net, layers)
     predictors = {"predict": lambda x: model.predict(x[None])}
-    if hasattr(model, "predict_one"):
-        out = np.empty_like(model.predict_one(inputs(net, 1)[0]))
+    out = np.empty_like(model.predict_one(inputs(net, 1)[0]))
+    if net.classes:
+        predictors["predict_one"] = lambda x: model.predict_one(x).argmax()
+        predictors["predict_one, out"] = lambda x: model.predict_one(x, out=out).argmax()
+    else:
         predictors["predict_one"] = model.predict_one
         predictors["predict_one, out"] = lambda x: model.predict_one(x, out=out)
     return predictors
@@ -50,8 +53,9 @@ def batch_predictors(net, layers):
     for l, (W, b) in enumerate(layers):
         network.set_layer(l, W, b)
 
-    def forward(X):
-        a = network.forward(X, cnn_core.get_num_threads())
-        return a.argmax(axis=1) if net.classes else a[:, 0]
+    def native(X):
+        if net.classes:
+            return network.winners(X, 0.5, cnn_core.get_num_threads())
+        return network.forward(X, cnn_core.get_num_threads())[:, 0]
 
-    return {"predict": fitted(net, layers).predict, "Network.forward": forward}
+    return {"predict": fitted(net, layers).predict, "Network": native}
