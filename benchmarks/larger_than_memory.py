@@ -73,8 +73,8 @@ def train(path, labels, shuffle):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--gigabytes", type=float, default=0.4)
-    parser.add_argument("--limit", type=float, default=0.15, help="gigabytes of memory")
+    parser.add_argument("--gigabytes", type=float, default=0.4, help="size of the file (default 0.4)")
+    parser.add_argument("--limit", type=float, default=0.15, help="gigabytes of memory (default 0.15); setting the limit takes root")
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--in-order", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -207,6 +207,8 @@ cdef class Training:
         Done so far.
     slots : tuple of ndarray
         The optimizer's memory, laid out as the parameters.
+    in_place : bool
+        Whether the rows of the last mini-batch were read where they stand in X, instead of gathered first.
     """
 
     cdef readonly Backprop backprop
@@ -228,7 +230,7 @@ cdef class Training:
     cdef const Py_ssize_t *visit
     cdef Py_ssize_t first, rows, block
     cdef int jobs
-    cdef bint in_place
+    cdef readonly bint in_place # its rows of X are read where they stand
     cdef Py_ssize_t *listed     # its rows in X
     cdef char *gradient_room    # of each thread, for the gradient of a piece
     cdef list memory

@@ -58,7 +58,7 @@ def test_every_marked_second_is_in_the_table():
     fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
     run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
     run.epoch(data.X, data.y, data.labels)
-    table = _profile.phase_table(run, data, True, [run.layer_seconds], 1.0, 1.0)
+    table = _profile.phase_table(run, data, [run.layer_seconds], 1.0, 1.0)
     assert math.fsum(row["seconds"] for row in table) == pytest.approx(sum(run.seconds.values()), rel=1e-12)
 
 
@@ -71,12 +71,14 @@ def test_work_and_traffic_are_counted_as_the_page_says():
     assert [_profile.work_of(run.backprop.network, 90, l, phase) for l in (0, 1)
             for phase in ("forward", "activation", "backward", "gradient", "update")] == [
         2 * 90 * 6 * 7, 0, 0, 2 * 90 * 6 * 7, 0, 2 * 90 * 7 * 3, 0, 2 * 90 * 7 * 3, 2 * 90 * 7 * 3, 0]
-    assert _profile.traffic_of(run, data, True, 0, "gather") == 2 * 90 * (6 * 4 + 4)
-    assert _profile.traffic_of(run, data, False, 0, "gather") == 2 * 90 * 4  # the labels alone
+    run.epoch(data.X, data.y, data.labels)
+    assert _profile.traffic_of(run, data, 0, "gather") == 2 * 90 * (6 * 4 + 4)
+    run.epoch(data.X, data.y, data.labels, shuffled=False)
+    assert _profile.traffic_of(run, data, 0, "gather") == 2 * 90 * 4  # the labels alone
     # 6 mini-batches; parameters and two slots read and written, the gradient read; W^T of the upper layer.
-    assert _profile.traffic_of(run, data, True, 0, "update") == 6 * 4 * 7 * 7 * 7
-    assert _profile.traffic_of(run, data, True, 1, "update") == 6 * 4 * (7 * 8 * 3 + 2 * 7 * 3)
-    assert _profile.traffic_of(run, data, True, 0, "forward") == 0
+    assert _profile.traffic_of(run, data, 0, "update") == 6 * 4 * 7 * 7 * 7
+    assert _profile.traffic_of(run, data, 1, "update") == 6 * 4 * (7 * 8 * 3 + 2 * 7 * 3)
+    assert _profile.traffic_of(run, data, 0, "forward") == 0
 
 
 def test_a_profile_is_a_dict_for_scripts(profile):
@@ -279,10 +281,27 @@ def test_the_chart_is_written(profile, tmp_path, capsys):
     with pytest.raises(ValueError, match=r"must end in one of .*\.png.*got 'a.xyz'"):
         MLP().profile(*rows(), plot="a.xyz")
     assert main([*SMALL, "--plot", str(tmp_path / "none" / "a.png")]) == 1
-    assert "No such file" in capsys.readouterr().err
+    assert "does not exist" in capsys.readouterr().err
 
 
 def test_importing_the_package_imports_none_of_it():
     code = "import sys, cnn_core; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"cnn_core._profile", "cnn_core._profile_plot", "cnn_core._numpy_by_hand", "threadpoolctl"} & set(loaded)
+
+
+def test_long_rows_that_are_read_in_place_count_nothing():
+    model = MLP((64,), batch_size=16)
+    X, y = np.random.default_rng(0).random((90, 256), dtype=np.float32), np.arange(90) % 3
+    plan, labels = model._plan(X, y, None)
+    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
+    run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
+    run.epoch(data.X, data.y, data.labels)
+    assert _profile.traffic_of(run, data, 0, "gather") == 2 * 90 * 4
+
+
+def test_a_chart_for_a_folder_that_is_not_there_is_refused_before_anything_is_measured(tmp_path):
+    pytest.importorskip("matplotlib")
+    X, y = rows()
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        MLP((7,)).profile(X, y, seconds=1000, plot=tmp_path / "none" / "chart.png")

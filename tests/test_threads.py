@@ -253,8 +253,13 @@ with threadpoolctl.threadpool_limits(1):
     with threadpoolctl.threadpool_limits(2):
         assert cnn_core.get_num_threads() == 2
     assert cnn_core.get_num_threads() == 1
-cnn_core.set_num_threads(5)  # holds again, now that no limit does
-assert cnn_core.get_num_threads() == 5
+for limit in (1, 3, 4):
+    with threadpoolctl.threadpool_limits(limit):
+        cnn_core.set_num_threads(5)  # holds when the limit ends
+        assert cnn_core.get_num_threads() == limit
+    assert cnn_core.get_num_threads() == 5
+    cnn_core.set_num_threads(3)
+    assert cnn_core.get_num_threads() == 3
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -276,3 +281,9 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
         results = [run.epoch(Rows(X), None, Rows(labels), shuffled=shuffled) for _ in range(2)]
         digests.add((digest(network.parameters, *run.slots), *results))
     assert len(digests) == 1
+
+
+def test_more_threads_than_can_be_had_are_as_many_as_can():
+    X, y = numbers(1, 50, 4), np.arange(50) % 3
+    few, many = (MLP(4, epochs=2, n_threads=n, random_state=0).fit(X, y) for n in (1, 2**40))
+    assert np.array_equal(few.forward(X), many.forward(X))

@@ -221,7 +221,7 @@ def measure(model, fitted, data, seconds):
     epoch = min(spent["epoch"])
     peak, bandwidth = statistics.median(peaks), max(copies)
     flop = sum(work_of(network, rows, l, phase) for l in range(network.n_layers) for phase in MULTIPLIES)
-    phases = phase_table(run, data, shuffle, layers, peak, bandwidth)
+    phases = phase_table(run, data, layers, peak, bandwidth)
     totals = {"phase_seconds": sum(row["seconds"] for row in phases), "epoch_seconds": epoch,
               "rows_per_s": rows / epoch, "gflop_per_s": flop / epoch / 1e9, "peak_share": flop / epoch / peak,
               "threads": most, "threads_epoch_seconds": epoch, "threads_speedup": 1.0}
@@ -365,13 +365,11 @@ def work_of(network, rows, l, phase):
     return 2 * rows * network.widths[l] * network.widths[l + 1]
 
 
-def traffic_of(run, data, shuffle, l, phase):
+def traffic_of(run, data, l, phase):
     """Bytes that a phase reads and writes in an epoch, padding left out; 0 where moving memory is not its work."""
     network, rows = run.backprop.network, data.X.count
     if phase == "gather":
-        # Inputs that are read one after the other, without dropout, stay where they are.
-        moved = (shuffle and rows > run.backprop.capacity) or run.backprop.dropout[0] > 0
-        parts = (data.X if moved else None, data.y, data.labels, data.weights)
+        parts = (None if run.in_place else data.X, data.y, data.labels, data.weights)
         return 2 * sum(part.count * part.array[:1].nbytes for part in parts if part is not None)
     if phase == "update":
         n_in, n_out = network.widths[l], network.widths[l + 1]
@@ -381,14 +379,13 @@ def traffic_of(run, data, shuffle, l, phase):
     return 0
 
 
-def phase_table(run, data, shuffle, rounds, peak, bandwidth):
+def phase_table(run, data, rounds, peak, bandwidth):
     """A dict for each phase of each layer.
 
     Parameters
     ----------
     run : Training
     data : Data
-    shuffle : bool
     rounds : list
         `Training.layer_seconds` of an epoch, for each round.
     peak, bandwidth : float
@@ -410,7 +407,7 @@ def phase_table(run, data, shuffle, rounds, peak, bandwidth):
     for name, l, phase in wanted:
         seconds = min(layers[l][phase] for layers in rounds)
         work, traffic = (amount / seconds if seconds > 0 and amount else None for amount in (
-            work_of(network, data.X.count, l, phase), traffic_of(run, data, shuffle, l, phase)))
+            work_of(network, data.X.count, l, phase), traffic_of(run, data, l, phase)))
         table.append({"layer": name, "phase": phase, "seconds": seconds, "share": 0.0,
                       "gflop_per_s": work and work / 1e9, "peak_share": work and work / peak,
                       "gb_per_s": traffic and traffic / 1e9, "copy_share": traffic and traffic / bandwidth})

@@ -25,6 +25,9 @@ def check(file):
     if ending not in known:
         raise ValueError(f"the chart's file must end in one of {', '.join('.' + one for one in sorted(known))}; got "
                          f"{os.fspath(file)!r}")
+    folder = os.path.dirname(os.fspath(file)) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"the chart's folder {folder!r} does not exist")
     return Figure
 
 

@@ -11,6 +11,7 @@ from cnn_core._cpu import most_threads
 
 _chosen = None  # by set_num_threads
 _limit = None  # by threadpoolctl
+_before = None  # what held when that limit began
 
 
 def set_num_threads(n):
@@ -54,9 +55,12 @@ def _number():
 
 def limit(n):
     """For threadpoolctl: hold the number at n. It ends a limit by giving back the number from before."""
-    global _limit
+    global _limit, _before
     n = check_threads(n)
-    _limit = None if n == _number() else n
+    if _limit is None:
+        _limit, _before = n, _number()
+    else:
+        _limit = None if n == _before else n
 
 
 def join_threadpoolctl():
