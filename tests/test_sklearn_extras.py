@@ -80,14 +80,56 @@ def test_a_mini_batch_without_weight_is_no_error():
 
 
 def test_warm_start_after_an_early_stop_keeps_the_best_weights():
-    model = classifier(early_stopping=True, warm_start=True, solver="sgd", learning_rate_init=0.2, max_iter=60).fit(X, TWO)
-    best, weights = model.best_validation_score_, flat(model)
-    model.set_params(learning_rate_init=1e-9, max_iter=5).fit(X, TWO)
-    assert model.best_validation_score_ >= best
-    if model.best_validation_score_ == best:
-        assert np.array_equal(flat(model), weights)
-    model.set_params(learning_rate_init=3.0, momentum=0.99).fit(X, TWO)
-    assert model.best_validation_score_ >= best and np.array_equal(flat(model), weights)
+    judged = dict(X_val=X[::5], y_val=TWO[::5])
+    model = classifier(early_stopping=True, warm_start=True, solver="sgd", learning_rate_init=0.2, max_iter=60)
+    best, weights = model.fit(X, TWO, **judged).best_validation_score_, flat(model)
+    model.set_params(learning_rate_init=1e-9, max_iter=5).fit(X, TWO, **judged)
+    assert model.best_validation_score_ == best and np.array_equal(flat(model), weights)
+    model.set_params(learning_rate_init=3.0, momentum=0.99).fit(X, TWO, **judged)
+    assert model.best_validation_score_ >= best and model.score(X[::5], TWO[::5]) == model.best_validation_score_
+    # Rows set apart anew are other rows, on which the weights are judged anew, and kept where no epoch does better.
+    weights = flat(model)
+    model.set_params(learning_rate_init=1e-12, max_iter=3).fit(X, TWO)
+    assert np.array_equal(flat(model), weights) and model.best_validation_score_ == model.validation_scores_[-1]
+
+
+def test_a_warm_start_on_new_rows_is_judged_on_these_and_learns_them():
+    model = classifier(early_stopping=True, warm_start=True, learning_rate_init=0.02, max_iter=100).fit(X, TWO)
+    assert model.best_validation_score_ > 0.8
+    model.fit(X, 1 - TWO)  # nothing of what was learned holds
+    assert model.score(X, 1 - TWO) > 0.8 and model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+    # The bar is the score of the present weights on the new rows; where no epoch is better, they come back.
+    weights = flat(model)
+    model.set_params(learning_rate_init=1e-12, max_iter=3).fit(X, TWO, X_val=X[:60], y_val=TWO[:60])
+    assert model.best_validation_score_ == model.score(X[:60], TWO[:60]) and np.array_equal(flat(model), weights)
+    # A score that is no number is no bar.
+    line = regressor(warm_start=True, early_stopping=True).fit(X, LINE)
+    line.coefs_[0][:] = line.coefs_[1][:] = 1e200
+    assert line.set_params(max_iter=1).fit(X, LINE).best_validation_score_ == -np.inf
+
+
+def test_a_warm_start_without_a_judge_ends_with_its_own_best_weights():
+    seen = []
+    model = classifier(warm_start=True, restore_best_weights=True, max_iter=80, learning_rate_init=0.02).fit(X, TWO)
+    model.set_params(callbacks=lambda model, epoch, logs: seen.append((logs["loss"], flat(model)))).fit(X, 1 - TWO)
+    assert seen[0][0] > model.best_loss_ and np.array_equal(flat(model), min(seen, key=lambda entry: entry[0])[1])
+
+
+def test_scores_of_an_earlier_fit_are_not_kept_where_nobody_judges():
+    for again in (dict(), dict(solver="lbfgs")):
+        model = classifier(early_stopping=True, warm_start=True).fit(X, THREE)
+        model.set_params(early_stopping=False, **again).fit(X, THREE)
+        assert model.validation_scores_ is None and model.best_validation_score_ is None
+    model = classifier().fit(X, THREE, X_val=X, y_val=THREE).partial_fit(X, THREE)
+    assert model.validation_scores_ is None and model.best_validation_score_ is None
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_losses_are_scalars_of_numpy(solver):
+    model = classifier(solver=solver).fit(X, THREE)
+    assert model.loss_.dtype == np.float64
+    if solver == "adam":
+        assert model.best_loss_.dtype == model.loss_curve_[0].dtype == np.float64
 
 
 def test_partial_fits_with_a_seed_visit_the_rows_in_new_orders():

@@ -183,7 +183,7 @@ class BaseMLP(BaseEstimator):
         else:
             for callback in run.callbacks:
                 callback.before_fit(self)
-            train(self, run, incremental)
+            train(self, run, incremental, not (first or incremental))
             self._optimizer = run.steps
         if not np.isfinite(network.parameters).all():
             raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need "
@@ -249,6 +249,9 @@ class BaseMLP(BaseEstimator):
         """Who trains on what, and who judges."""
         dtype, chosen, judge, deviance = network.dtype, None, None, None
         threads = self._threads()
+        if validation is None and not self.early_stopping and getattr(self, "validation_scores_", None) is not None:
+            # Nobody judges: scores of an earlier fit are not those of these weights.
+            self.validation_scores_ = self.best_validation_score_ = None
         if self._full_batch_by_scipy():
             batch, steps, callbacks, sgd, name, settings = X.shape[0], None, [], False, None, {}
         else:

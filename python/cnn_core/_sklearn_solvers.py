@@ -149,7 +149,7 @@ class Run:
     callbacks: list = field(default_factory=list)
 
 
-def train(model, run, incremental):
+def train(model, run, incremental, warm):
     """Epochs until a rule stops them; the network of the run then holds the weights that are to stay.
 
     Parameters
@@ -159,6 +159,8 @@ def train(model, run, incremental):
     run : Run
     incremental : bool
         Whether to do one epoch, as `partial_fit`.
+    warm : bool
+        Whether this is a `fit` that goes on from an earlier one's weights.
     """
     training, source, judge, stream = run.training, run.source, run.judge, run.stream
     network, parameters = training.backprop.network, training.parameters
@@ -169,6 +171,12 @@ def train(model, run, incremental):
     restore = model.early_stopping if model.restore_best_weights is None else model.restore_best_weights
     # The weights to begin with are the best so far: after an early stop, warm_start goes on from the best ones.
     best = parameters.copy() if restore else None
+    if warm and judge is not None:
+        # An earlier fit's score was of other rows and may be out of reach on these, so what is to be surpassed is judged anew.
+        score = judge.score(network, run.threads)
+        model.best_validation_score_ = score if score == score else -np.inf
+        if model.early_stopping:
+            model._no_improvement_count = 0
     curve, tol, patience, verbose, shuffle = model.loss_curve_, model.tol, model.n_iter_no_change, model.verbose, model.shuffle
     initial = initial_rate(model) if schedule is None or schedule.initial is None else schedule.initial
     order, rates, n_iter, lowest = np.arange(count), None, 0, np.inf
@@ -191,8 +199,8 @@ def train(model, run, incremental):
                 loss += run.deviance.of(visit)
             n_iter += 1
             model.t_ += count
-            model.loss_ = loss
-            curve.append(loss)
+            model.loss_ = np.float64(loss)  # as scikit-learn's, which has dtype and the like
+            curve.append(model.loss_)
             if verbose:
                 print("Iteration %d, loss = %.8f" % (n_iter, loss))
             improved = loss < lowest
@@ -209,7 +217,7 @@ def train(model, run, incremental):
             if not model.early_stopping:
                 bad = loss > best_loss - tol
                 if loss < best_loss:
-                    model.best_loss_ = best_loss = loss
+                    model.best_loss_, best_loss = model.loss_, loss
             waited = waited + 1 if bad else 0
             if improved and restore:
                 best[:] = parameters
@@ -284,5 +292,5 @@ def minimize_loss(model, run, coefs, intercepts):
     result = minimize(loss_and_gradient, start, method="L-BFGS-B", jac=True,
                       options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol})
     model.n_iter_ = _check_optimize_result("lbfgs", result, model.max_iter)
-    model.loss_ = float(result.fun)
+    model.loss_ = np.float64(result.fun)
     put(network, *flat_views(result.x, widths))

@@ -57,7 +57,8 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     verbose : bool or int, default False
         Whether to print a line an epoch.
     warm_start : bool, default False
-        Whether fit goes on from the present weights, with a new optimizer.
+        Whether fit goes on from the present weights, with a new optimizer. Where rows are judged, the present weights are
+        judged first, and their score on this fit's rows is what an epoch has to surpass.
     momentum : float, default 0.9
         Of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default True
@@ -105,8 +106,9 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     best_loss_ : float or None
         The lowest; None with `early_stopping`.
     validation_scores_ : list of float or None
-        Scores on rows that are judged.
+        Scores on rows that are judged; None where the last fit judged none.
     best_validation_score_ : float or None
+        The highest of the last fit; with `warm_start` also that of the weights from which it went on, on the same rows.
     n_iter_ : int
         Epochs (or iterations) of the last fit.
     t_ : int
