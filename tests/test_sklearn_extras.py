@@ -142,6 +142,31 @@ def test_partial_fits_with_a_seed_visit_the_rows_in_new_orders():
     assert not np.allclose(flat(one), flat(repeating), rtol=1e-6)
 
 
+def test_negative_weights_are_an_error_that_names_the_first():
+    weights = np.where(np.arange(150) < 7, 1.0, -0.25 * np.arange(150))
+    model = classifier(warm_start=True).fit(X, THREE)
+    before = flat(model)
+    for call in (lambda: model.fit(X, THREE, weights), lambda: model.partial_fit(X, THREE, weights),
+                 lambda: classifier(solver="lbfgs").fit(X, THREE, weights)):
+        with pytest.raises(ValueError, match="must be at least 0, got -1.75 for row 7$"):
+            call()
+    with pytest.raises(ValueError, match="must be at least 0, got -2.0 for row 50$"):
+        classifier(class_weight={1: -2.0}).fit(X, THREE)
+    with pytest.raises(ValueError, match="must be finite, got inf for row 50$"):
+        classifier(class_weight={1: np.inf}).fit(X, THREE)
+    assert np.array_equal(flat(model), before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_ratios_of_weights_count_beside_the_penalty(dtype):
+    weights = RNG.uniform(0.1, 3, 150)
+    one, *others = (classifier(dtype=dtype, alpha=0.0).fit(X, THREE, weights * np.ldexp(1.0, power)) for power in (0, -1000, 1000))
+    assert all(np.array_equal(flat(one), flat(other)) and one.loss_ == other.loss_ for other in others)
+    penalised = classifier(dtype=dtype, alpha=0.5).fit(X, THREE, weights)
+    larger = classifier(dtype=dtype, alpha=np.ldexp(0.5, 500)).fit(X, THREE, weights * np.ldexp(1.0, 500))
+    assert np.array_equal(flat(penalised), flat(larger)) and not np.array_equal(flat(penalised), flat(one))
+
+
 def test_counts_below_0_are_an_error():
     with pytest.raises(ValueError, match="out of the valid range of the loss 'poisson'"):
         regressor(loss="poisson").fit(X, LINE)
@@ -355,6 +380,19 @@ def test_dropout_is_drawn_from_the_seed_and_only_in_training():
     assert np.array_equal(flat(classifier(dropout=[0, 0.3]).fit(X, THREE)), flat(classifier(dropout=0.3).fit(X, THREE)))
 
 
+def test_none_is_none_and_arrays_are_sequences():
+    plain = flat(classifier().fit(X, THREE))
+    assert np.array_equal(flat(classifier(dropout=None, callbacks=None).fit(X, THREE)), plain)
+    assert classifier(solver="lbfgs", dropout=None, callbacks=None).fit(X, THREE).n_iter_ == 10
+    by_list, by_array = (flat(classifier(dropout=rates).fit(X, THREE)) for rates in ([0.1, 0.3], np.array([0.1, 0.3])))
+    assert np.array_equal(by_list, by_array) and not np.array_equal(by_list, plain)
+
+
+def test_losses_of_a_regression_have_the_names_of_this_package_too():
+    for name, theirs_ in (("mse", "squared_error"), ("mae", "absolute_error")):
+        assert np.array_equal(flat(regressor(loss=name).fit(X, LINE)), flat(regressor(loss=theirs_).fit(X, LINE)))
+
+
 def test_class_weight_is_a_weight_of_rows():
     weighted = classifier(class_weight={0: 3.0, 2: 0.5}).fit(X, THREE)
     by_rows = classifier().fit(X, THREE, np.array([3.0, 1.0, 0.5])[THREE])
@@ -435,7 +473,10 @@ def test_the_dtype_may_be_chosen():
     model = classifier(dtype="float32").fit(X, THREE)
     assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype("float32")}
     assert np.array_equal(flat(model), flat(classifier().fit(X.astype("float32"), THREE)))
-    assert classifier(dtype=np.float64).fit(X.astype("float32"), THREE).coefs_[0].dtype == np.float64
+    for dtype in ("f4", "<f4", np.float32, np.dtype("float32")):
+        assert np.array_equal(flat(model), flat(classifier(dtype=dtype).fit(X, THREE)))
+    for dtype in (np.float64, float, np.dtype("float64"), "d"):
+        assert classifier(dtype=dtype).fit(X.astype("float32"), THREE).coefs_[0].dtype == np.float64
     assert classifier(dtype="float32", solver="lbfgs", max_iter=100).fit(X, THREE).score(X, THREE) > 0.95
 
 
@@ -477,7 +518,10 @@ def test_rows_are_read_where_they_stand(tmp_path, monkeypatch):
     (dict(solver=LBFGS()), "say solver='lbfgs'"),
     (dict(class_weight="unbalanced"), "The 'class_weight' parameter"),
     (dict(n_threads=0), "The 'n_threads' parameter"),
-    (dict(dtype="float16"), "The 'dtype' parameter"),
+    (dict(dtype="float16"), "The 'dtype' parameter of MLPClassifier must be float32 or float64 in a form that numpy.dtype takes"),
+    (dict(dtype=">f8" if np.little_endian else "<f8"), "The 'dtype' parameter"),
+    (dict(dtype=object()), "The 'dtype' parameter"),
+    (dict(dropout=np.array([0.1])), "dropout must be one rate for all hidden layers, or 2"),
     (dict(callbacks=3), "The 'callbacks' parameter"),
     (dict(restore_best_weights="yes"), "The 'restore_best_weights' parameter"),
     (dict(compatible=2), "The 'compatible' parameter"),
@@ -498,6 +542,12 @@ def test_what_cannot_be_is_a_clear_error_of_fit(options, message):
     (lambda: classifier(class_weight={0: 2}).fit(X, np.column_stack((TWO, TWO))), "class_weight is for one label a row"),
     (lambda: regressor(warm_start=True).fit(X, LINE).fit(X, LINES), "y has 3 outputs, but the model was fitted with 1"),
     (lambda: classifier(solver="lbfgs", dropout=0.5).fit(X, THREE), "dropout does not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", callbacks=print).fit(X, THREE), "callbacks do not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", callbacks=[Callback()]).fit(X, THREE), "callbacks do not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", restore_best_weights=True).fit(X, THREE),
+     "restore_best_weights=True does not go with solver='lbfgs'"),
+    (lambda: regressor().fit(X, LINE, X_val=X[:1], y_val=LINE[:1]),
+     "The validation set is too small: X_val must have at least 2 rows, got 1"),
     (lambda: classifier(solver="lbfgs", learning_rate=Cosine()).fit(X, THREE), "a schedule does not go with solver='lbfgs'"),
 ])
 def test_what_does_not_go_together_is_a_clear_error(call, message):
@@ -513,7 +563,19 @@ def test_wrong_widths_are_an_error_and_no_crash():
             model.predict(rows)
 
 
-def test_lbfgs_has_no_callbacks():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        assert classifier(solver="lbfgs", callbacks=print, max_iter=2).fit(X, THREE).n_iter_ == 2
+@pytest.mark.parametrize("activation", ["relu", ["relu"]])
+def test_missing_weights_are_an_error_that_says_how_many_there_are(activation):
+    for lists in (("coefs_",), ("intercepts_",), ("coefs_", "intercepts_")):
+        model = classifier(activation=activation, warm_start=True).fit(X, THREE)
+        for name in lists:
+            getattr(model, name).pop()
+        found = [1 + (name not in lists) for name in ("coefs_", "intercepts_")]
+        message = "must hold 2 arrays each, one for each layer of weights, got {} and {}$".format(*found)
+        for call in (lambda: model.predict(X), lambda: model.predict(X[:1]), lambda: model.fit(X, THREE),
+                     lambda: model.partial_fit(X, THREE)):
+            with pytest.raises(ValueError, match=message):
+                call()
+    model = classifier(warm_start=True).fit(X, THREE)
+    model.coefs_[1] = model.coefs_[1][:5]
+    with pytest.raises(ValueError, match="coefs_\\[1\\] and intercepts_\\[1\\] must have shapes"):
+        model.fit(X, THREE)

@@ -75,17 +75,19 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Epochs without improvement that are borne; the next one ends the training.
     max_fun : int, default 15000
         Of 'lbfgs': most calls of cost and gradient.
-    dropout : float or sequence of float, default 0
+    dropout : float, sequence of float or None, default 0
         Share of a layer's outputs that each step leaves out, in [0, 1): one number for all hidden layers, or one for the
-        inputs and one for each hidden layer. Not for 'lbfgs'.
-    callbacks : Callback, function, or sequence of them, default ()
+        inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
+    callbacks : Callback, function, sequence of them or None, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
         `cnn_core.callbacks.Callback`. The model is as it is then; logs has loss, learning_rate and, where rows are judged,
-        validation_score. An exception in one ends the fit and leaves the model as it was before. Not for 'lbfgs'.
+        validation_score. The model's weights are a copy: changes to them do not reach the training, and are gone after it.
+        An exception in a callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but none
+        are an error.
     restore_best_weights : bool, optional
         Whether to end with the weights of the best epoch instead of the last: by the score where rows are judged, else by
-        the loss. None: with `early_stopping` only.
-    dtype : {'float32', 'float64'}, optional
+        the loss. None: with `early_stopping` only. True is not for 'lbfgs'.
+    dtype : {'float32', 'float64'} or what ``numpy.dtype`` makes these of, optional
         In which to train. None: that of X (other types than these two become float64), and float64 for 'lbfgs'.
     n_threads : int, optional
         The most threads. None: `cnn_core.get_num_threads()`, but one where joblib runs fits in several threads of one
@@ -317,8 +319,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : str or Huber, default 'squared_error'
-        'squared_error': 1/2 the squares, summed over the outputs. 'poisson': half the Poisson deviance, summed over the
-        outputs, for y of at least 0; the output is the mean, e^z. 'absolute_error'. 'huber', or ``Huber(delta)``.
+        'squared_error' or 'mse': 1/2 the squares, summed over the outputs. 'poisson': half the Poisson deviance, summed over
+        the outputs, for y of at least 0; the output is the mean, e^z. 'absolute_error' or 'mae'. 'huber', or
+        ``Huber(delta)``.
     {_PARAMETERS}
 
     Attributes
@@ -335,7 +338,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     True
     """
 
-    _LOSSES = {"squared_error": "mse", "poisson": "poisson", "absolute_error": "mae", "huber": "huber"}
+    _LOSSES = {"squared_error": "mse", "mse": "mse", "poisson": "poisson", "absolute_error": "mae", "mae": "mae",
+               "huber": "huber"}
+
+    _fewest_judged = 2  # of one row there is no R^2
 
     _parameter_constraints = {**BaseMLP._parameter_constraints, "loss": [StrOptions({*_LOSSES}), Huber]}
 
