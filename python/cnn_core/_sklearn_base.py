@@ -3,7 +3,6 @@
 
 import operator
 import threading
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -338,8 +337,7 @@ class BaseMLP(BaseEstimator):
         if isinstance(self.batch_size, str):
             return min(200, count)
         if self.batch_size > count:
-            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                          stacklevel=7)
+            self._warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
         return min(int(self.batch_size), count)
 
     def _dropout_rates(self, n_layers):

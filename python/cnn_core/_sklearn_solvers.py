@@ -4,14 +4,12 @@ The rules - what is drawn when, what stops a run, what is printed - are those of
 `sklearn.neural_network`; the arithmetic is the native core's.
 """
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.optimize import _check_optimize_result
 
 from cnn_core._run import check_rates
 from cnn_core._sklearn_network import dense_rows, flat_views, forward, put, rows_at_once, take
@@ -232,10 +230,10 @@ def train(model, run, incremental, warm):
             if not loss - loss == 0 and not model.early_stopping and not np.isfinite(parameters).all():
                 break  # such weights do not come back
             if n_iter == model.max_iter and not incremental:
-                warnings.warn("Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged "
-                              "yet." % model.max_iter, ConvergenceWarning, stacklevel=6)
+                model._warn("Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged yet."
+                            % model.max_iter, ConvergenceWarning)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        model._warn("Training interrupted by user.")
     if restore:
         parameters[:] = best
     model.n_iter_, model._no_improvement_count = n_iter, waited
@@ -291,6 +289,6 @@ def minimize_loss(model, run, coefs, intercepts):
     start = np.concatenate([part.ravel() for part in (*coefs, *intercepts)]).astype(np.float64)
     result = minimize(loss_and_gradient, start, method="L-BFGS-B", jac=True,
                       options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol})
-    model.n_iter_ = _check_optimize_result("lbfgs", result, model.max_iter)
+    model.n_iter_ = model._iterations(result, model.max_iter)
     model.loss_ = np.float64(result.fun)
     put(network, *flat_views(result.x, widths))

@@ -8,6 +8,7 @@ try:
 except ImportError as error:
     raise ImportError("cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'") from error
 
+import warnings
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.optimize import _check_optimize_result
 
 from cnn_core._sklearn_base import BaseMLP
 from cnn_core._sklearn_solvers import Judge
@@ -62,13 +64,17 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     momentum : float, default 0.9
         Of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default True
+        Of 'sgd': whether the gradient counts as that of the point to which the momentum leads (Nesterov). No difference
+        where `momentum` is 0.
     early_stopping : bool, default False
         Set rows apart, stop when the score on them has not improved for `n_iter_no_change` epochs, and bring back the
         best weights.
     validation_fraction : float, default 0.1
         Share of the rows to set apart, in (0, 1).
-    beta_1, beta_2 : float, default 0.9 and 0.999
-        Of 'adam', in [0, 1).
+    beta_1 : float, default 0.9
+        Of 'adam', in [0, 1): how much of the mean of the gradients each step keeps.
+    beta_2 : float, default 0.999
+        Of 'adam', in [0, 1): how much of the mean of their squares each step keeps.
     epsilon : float, default 1e-8
         Of 'adam', above 0.
     n_iter_no_change : int or inf, default 10
@@ -95,7 +101,9 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     compatible : bool, default False
         Whether to do as scikit-learn does also where that is held to be a defect: an early stop of several classes splits
         them without regard to their shares; each `partial_fit` with an int `random_state` visits the rows in the same
-        order; the value of a squared error is averaged over several outputs, while its gradient is that of their sum."""
+        order; the value of a squared error is averaged over several outputs, while its gradient is that of their sum. The
+        value of the log loss stays exact also then, where scikit-learn cuts probabilities off; docs/scikit-learn.md says
+        where `loss_`, `loss_curve_`, `best_loss_`, printed lines and, through `tol`, `n_iter_` and the weights differ so."""
 
 _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
         The weights. They may be set, or changed in place; predictions follow.
@@ -123,6 +131,19 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     n_features_in_ : int
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
         There when X has column names."""
+
+
+# Python attributes a warning to the module whose code gives it. These two are here, so that a filter by module finds all
+# warnings under the name that users import, whatever calls fit.
+
+
+def _warn(message, category=UserWarning):
+    warnings.warn(message, category, stacklevel=1)
+
+
+def _iterations(result, max_iter):
+    """How many SciPy's L-BFGS-B did, with scikit-learn's warning where it has not converged."""
+    return _check_optimize_result("lbfgs", result, max_iter)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -155,6 +176,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     _parameter_constraints = {**BaseMLP._parameter_constraints, "class_weight": [StrOptions({"balanced"}), dict, None]}
+
+    _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
     loss = "log_loss"
 
@@ -344,6 +367,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     _fewest_judged = 2  # of one row there is no R^2
 
     _parameter_constraints = {**BaseMLP._parameter_constraints, "loss": [StrOptions({*_LOSSES}), Huber]}
+
+    _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
     def __init__(self, loss="squared_error", hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001,
                  batch_size="auto", learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200,
