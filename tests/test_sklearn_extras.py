@@ -203,6 +203,34 @@ def test_the_cost_of_a_sure_and_wrong_prediction_is_not_cut_off():
     assert a.loss_ == pytest.approx(np.logaddexp(0, z[:, 0]).mean() - (y * z[:, 0]).mean(), rel=1e-6)
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_where_the_value_of_the_log_loss_is_cut_off_the_steps_are_still_equal(solver):
+    rows, y = datasets.load_wine(return_X_y=True)  # not scaled
+    options = dict(hidden_layer_sizes=(20,), max_iter=8, random_state=0, solver=solver)
+    a, b = MLPClassifier(**options, compatible=True).fit(rows, y), theirs.MLPClassifier(**options).fit(rows, y)
+    np.testing.assert_allclose(flat(a), flat(b), rtol=1e-9)
+    assert a.loss_curve_[0] > 2 * b.loss_curve_[0]
+
+
+def test_weights_that_were_taken_are_not_changed_by_a_later_training():
+    model = classifier(warm_start=True).fit(X, THREE)
+    taken, held = model.coefs_[0], model.coefs_[0].copy()
+    model.partial_fit(X, THREE)
+    model.fit(X, THREE)
+    assert np.array_equal(taken, held) and not np.array_equal(model.coefs_[0], held)
+
+
+def test_what_a_callback_does_to_weights_does_not_reach_the_training():
+    def spoil(model, epoch, logs):
+        model.coefs_[0][:] = 7.0
+
+    assert np.array_equal(flat(classifier(callbacks=spoil).fit(X, THREE)), flat(classifier().fit(X, THREE)))
+
+
+def test_text_as_y_of_a_regression_is_read_as_numbers():
+    assert np.array_equal(flat(regressor().fit(X, LINE.astype(str))), flat(regressor().fit(X, LINE)))
+
+
 def test_an_error_leaves_the_model_as_it_was():
     model = classifier(warm_start=True).fit(X, THREE)
     before = pickle.dumps(vars(model) | {"_served": None, "_random_state": None})

@@ -399,8 +399,8 @@ class BaseMLP(BaseEstimator):
             raise ValueError(f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}")
         if np.min(weights) < 0:
             row = int(np.argmax(weights < 0))
-            raise ValueError(f"Negative weights cannot be trained with: a row's weight must be at least 0, got {weights[row]} "
-                             f"for row {row}")
+            raise ValueError(f"Negative weights cannot be trained with: they must be at least 0, got {weights[row]} for row "
+                             f"{row}")
         if not np.any(weights):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
         exponent = min(-int(np.frexp(np.max(weights))[1]), 1023)

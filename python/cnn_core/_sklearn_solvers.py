@@ -170,7 +170,7 @@ def train(model, run, incremental, warm):
     # The weights to begin with are the best so far: after an early stop, warm_start goes on from the best ones.
     best = parameters.copy() if restore else None
     if warm and judge is not None:
-        # An earlier fit's score was of other rows and may be out of reach on these, so what is to be surpassed is judged anew.
+        # An earlier fit's score is of other rows and may be out of reach on these: what is to be surpassed is judged anew.
         score = judge.score(network, run.threads)
         model.best_validation_score_ = score if score == score else -np.inf
         if model.early_stopping:
