@@ -156,10 +156,14 @@ def test_weighted_rows_agree(kind, y, options):
     agree(a.fit(X, y, WEIGHTS), b.fit(X, y, WEIGHTS), X)
 
 
-def test_negative_weights_agree():
-    a, b = pair("Classifier")
-    weights = np.where(np.arange(150) % 10, WEIGHTS, -0.1)
-    agree(a.fit(X, THREE, weights), b.fit(X, THREE, weights), X)
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+@pytest.mark.parametrize("kind, y", [("Classifier", THREE), ("Classifier", TWO), ("Regressor", LINE)])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_very_small_and_large_weights_agree(size, kind, y, solver):
+    # Divided by weights of 1e-300 the penalty would be all there is.
+    a, b = pair(kind, batch_size=32, solver=solver, alpha=0.0 if size < 1 else 1e299)
+    weights = size * WEIGHTS
+    agree(a.fit(X, y, weights), b.fit(X, y, weights), X)
 
 
 @pytest.mark.parametrize("kind, y", [("Classifier", THREE), ("Classifier", TWO), ("Classifier", MANY), ("Regressor", LINE)])

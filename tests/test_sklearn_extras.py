@@ -80,14 +80,56 @@ def test_a_mini_batch_without_weight_is_no_error():
 
 
 def test_warm_start_after_an_early_stop_keeps_the_best_weights():
-    model = classifier(early_stopping=True, warm_start=True, solver="sgd", learning_rate_init=0.2, max_iter=60).fit(X, TWO)
-    best, weights = model.best_validation_score_, flat(model)
-    model.set_params(learning_rate_init=1e-9, max_iter=5).fit(X, TWO)
-    assert model.best_validation_score_ >= best
-    if model.best_validation_score_ == best:
-        assert np.array_equal(flat(model), weights)
-    model.set_params(learning_rate_init=3.0, momentum=0.99).fit(X, TWO)
-    assert model.best_validation_score_ >= best and np.array_equal(flat(model), weights)
+    judged = dict(X_val=X[::5], y_val=TWO[::5])
+    model = classifier(early_stopping=True, warm_start=True, solver="sgd", learning_rate_init=0.2, max_iter=60)
+    best, weights = model.fit(X, TWO, **judged).best_validation_score_, flat(model)
+    model.set_params(learning_rate_init=1e-9, max_iter=5).fit(X, TWO, **judged)
+    assert model.best_validation_score_ == best and np.array_equal(flat(model), weights)
+    model.set_params(learning_rate_init=3.0, momentum=0.99).fit(X, TWO, **judged)
+    assert model.best_validation_score_ >= best and model.score(X[::5], TWO[::5]) == model.best_validation_score_
+    # Rows set apart anew are other rows, on which the weights are judged anew, and kept where no epoch does better.
+    weights = flat(model)
+    model.set_params(learning_rate_init=1e-12, max_iter=3).fit(X, TWO)
+    assert np.array_equal(flat(model), weights) and model.best_validation_score_ == model.validation_scores_[-1]
+
+
+def test_a_warm_start_on_new_rows_is_judged_on_these_and_learns_them():
+    model = classifier(early_stopping=True, warm_start=True, learning_rate_init=0.02, max_iter=100).fit(X, TWO)
+    assert model.best_validation_score_ > 0.8
+    model.fit(X, 1 - TWO)  # nothing of what was learned holds
+    assert model.score(X, 1 - TWO) > 0.8 and model.best_validation_score_ == max(model.validation_scores_[-model.n_iter_ :])
+    # The bar is the score of the present weights on the new rows; where no epoch is better, they come back.
+    weights = flat(model)
+    model.set_params(learning_rate_init=1e-12, max_iter=3).fit(X, TWO, X_val=X[:60], y_val=TWO[:60])
+    assert model.best_validation_score_ == model.score(X[:60], TWO[:60]) and np.array_equal(flat(model), weights)
+    # A score that is no number is no bar.
+    line = regressor(warm_start=True, early_stopping=True).fit(X, LINE)
+    line.coefs_[0][:] = line.coefs_[1][:] = 1e200
+    assert line.set_params(max_iter=1).fit(X, LINE).best_validation_score_ == -np.inf
+
+
+def test_a_warm_start_without_a_judge_ends_with_its_own_best_weights():
+    seen = []
+    model = classifier(warm_start=True, restore_best_weights=True, max_iter=80, learning_rate_init=0.02).fit(X, TWO)
+    model.set_params(callbacks=lambda model, epoch, logs: seen.append((logs["loss"], flat(model)))).fit(X, 1 - TWO)
+    assert seen[0][0] > model.best_loss_ and np.array_equal(flat(model), min(seen, key=lambda entry: entry[0])[1])
+
+
+def test_scores_of_an_earlier_fit_are_not_kept_where_nobody_judges():
+    for again in (dict(), dict(solver="lbfgs")):
+        model = classifier(early_stopping=True, warm_start=True).fit(X, THREE)
+        model.set_params(early_stopping=False, **again).fit(X, THREE)
+        assert model.validation_scores_ is None and model.best_validation_score_ is None
+    model = classifier().fit(X, THREE, X_val=X, y_val=THREE).partial_fit(X, THREE)
+    assert model.validation_scores_ is None and model.best_validation_score_ is None
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_losses_are_scalars_of_numpy(solver):
+    model = classifier(solver=solver).fit(X, THREE)
+    assert model.loss_.dtype == np.float64
+    if solver == "adam":
+        assert model.best_loss_.dtype == model.loss_curve_[0].dtype == np.float64
 
 
 def test_partial_fits_with_a_seed_visit_the_rows_in_new_orders():
@@ -98,6 +140,31 @@ def test_partial_fits_with_a_seed_visit_the_rows_in_new_orders():
             model.partial_fit(X, THREE, classes=[0, 1, 2])
     np.testing.assert_allclose(flat(one), flat(same_stream), rtol=1e-9)
     assert not np.allclose(flat(one), flat(repeating), rtol=1e-6)
+
+
+def test_negative_weights_are_an_error_that_names_the_first():
+    weights = np.where(np.arange(150) < 7, 1.0, -0.25 * np.arange(150))
+    model = classifier(warm_start=True).fit(X, THREE)
+    before = flat(model)
+    for call in (lambda: model.fit(X, THREE, weights), lambda: model.partial_fit(X, THREE, weights),
+                 lambda: classifier(solver="lbfgs").fit(X, THREE, weights)):
+        with pytest.raises(ValueError, match="must be at least 0, got -1.75 for row 7$"):
+            call()
+    with pytest.raises(ValueError, match="must be at least 0, got -2.0 for row 50$"):
+        classifier(class_weight={1: -2.0}).fit(X, THREE)
+    with pytest.raises(ValueError, match="must be finite, got inf for row 50$"):
+        classifier(class_weight={1: np.inf}).fit(X, THREE)
+    assert np.array_equal(flat(model), before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_ratios_of_weights_count_beside_the_penalty(dtype):
+    weights = RNG.uniform(0.1, 3, 150)
+    one, *others = (classifier(dtype=dtype, alpha=0.0).fit(X, THREE, weights * np.ldexp(1.0, power)) for power in (0, -1000, 1000))
+    assert all(np.array_equal(flat(one), flat(other)) and one.loss_ == other.loss_ for other in others)
+    penalised = classifier(dtype=dtype, alpha=0.5).fit(X, THREE, weights)
+    larger = classifier(dtype=dtype, alpha=np.ldexp(0.5, 500)).fit(X, THREE, weights * np.ldexp(1.0, 500))
+    assert np.array_equal(flat(penalised), flat(larger)) and not np.array_equal(flat(penalised), flat(one))
 
 
 def test_counts_below_0_are_an_error():
@@ -134,6 +201,34 @@ def test_the_cost_of_a_sure_and_wrong_prediction_is_not_cut_off():
     a.fit(rows, y), b.fit(rows, y)
     z = rows @ a.coefs_[0] + a.intercepts_[0]
     assert a.loss_ == pytest.approx(np.logaddexp(0, z[:, 0]).mean() - (y * z[:, 0]).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_where_the_value_of_the_log_loss_is_cut_off_the_steps_are_still_equal(solver):
+    rows, y = datasets.load_wine(return_X_y=True)  # not scaled
+    options = dict(hidden_layer_sizes=(20,), max_iter=8, random_state=0, solver=solver)
+    a, b = MLPClassifier(**options, compatible=True).fit(rows, y), theirs.MLPClassifier(**options).fit(rows, y)
+    np.testing.assert_allclose(flat(a), flat(b), rtol=1e-9)
+    assert a.loss_curve_[0] > 2 * b.loss_curve_[0]
+
+
+def test_weights_that_were_taken_are_not_changed_by_a_later_training():
+    model = classifier(warm_start=True).fit(X, THREE)
+    taken, held = model.coefs_[0], model.coefs_[0].copy()
+    model.partial_fit(X, THREE)
+    model.fit(X, THREE)
+    assert np.array_equal(taken, held) and not np.array_equal(model.coefs_[0], held)
+
+
+def test_what_a_callback_does_to_weights_does_not_reach_the_training():
+    def spoil(model, epoch, logs):
+        model.coefs_[0][:] = 7.0
+
+    assert np.array_equal(flat(classifier(callbacks=spoil).fit(X, THREE)), flat(classifier().fit(X, THREE)))
+
+
+def test_text_as_y_of_a_regression_is_read_as_numbers():
+    assert np.array_equal(flat(regressor().fit(X, LINE.astype(str))), flat(regressor().fit(X, LINE)))
 
 
 def test_an_error_leaves_the_model_as_it_was():
@@ -313,6 +408,19 @@ def test_dropout_is_drawn_from_the_seed_and_only_in_training():
     assert np.array_equal(flat(classifier(dropout=[0, 0.3]).fit(X, THREE)), flat(classifier(dropout=0.3).fit(X, THREE)))
 
 
+def test_none_is_none_and_arrays_are_sequences():
+    plain = flat(classifier().fit(X, THREE))
+    assert np.array_equal(flat(classifier(dropout=None, callbacks=None).fit(X, THREE)), plain)
+    assert classifier(solver="lbfgs", dropout=None, callbacks=None).fit(X, THREE).n_iter_ == 10
+    by_list, by_array = (flat(classifier(dropout=rates).fit(X, THREE)) for rates in ([0.1, 0.3], np.array([0.1, 0.3])))
+    assert np.array_equal(by_list, by_array) and not np.array_equal(by_list, plain)
+
+
+def test_losses_of_a_regression_have_the_names_of_this_package_too():
+    for name, theirs_ in (("mse", "squared_error"), ("mae", "absolute_error")):
+        assert np.array_equal(flat(regressor(loss=name).fit(X, LINE)), flat(regressor(loss=theirs_).fit(X, LINE)))
+
+
 def test_class_weight_is_a_weight_of_rows():
     weighted = classifier(class_weight={0: 3.0, 2: 0.5}).fit(X, THREE)
     by_rows = classifier().fit(X, THREE, np.array([3.0, 1.0, 0.5])[THREE])
@@ -393,7 +501,10 @@ def test_the_dtype_may_be_chosen():
     model = classifier(dtype="float32").fit(X, THREE)
     assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype("float32")}
     assert np.array_equal(flat(model), flat(classifier().fit(X.astype("float32"), THREE)))
-    assert classifier(dtype=np.float64).fit(X.astype("float32"), THREE).coefs_[0].dtype == np.float64
+    for dtype in ("f4", "<f4", np.float32, np.dtype("float32")):
+        assert np.array_equal(flat(model), flat(classifier(dtype=dtype).fit(X, THREE)))
+    for dtype in (np.float64, float, np.dtype("float64"), "d"):
+        assert classifier(dtype=dtype).fit(X.astype("float32"), THREE).coefs_[0].dtype == np.float64
     assert classifier(dtype="float32", solver="lbfgs", max_iter=100).fit(X, THREE).score(X, THREE) > 0.95
 
 
@@ -435,7 +546,10 @@ def test_rows_are_read_where_they_stand(tmp_path, monkeypatch):
     (dict(solver=LBFGS()), "say solver='lbfgs'"),
     (dict(class_weight="unbalanced"), "The 'class_weight' parameter"),
     (dict(n_threads=0), "The 'n_threads' parameter"),
-    (dict(dtype="float16"), "The 'dtype' parameter"),
+    (dict(dtype="float16"), "The 'dtype' parameter of MLPClassifier must be float32 or float64 in a form that numpy.dtype takes"),
+    (dict(dtype=">f8" if np.little_endian else "<f8"), "The 'dtype' parameter"),
+    (dict(dtype=object()), "The 'dtype' parameter"),
+    (dict(dropout=np.array([0.1])), "dropout must be one rate for all hidden layers, or 2"),
     (dict(callbacks=3), "The 'callbacks' parameter"),
     (dict(restore_best_weights="yes"), "The 'restore_best_weights' parameter"),
     (dict(compatible=2), "The 'compatible' parameter"),
@@ -456,6 +570,12 @@ def test_what_cannot_be_is_a_clear_error_of_fit(options, message):
     (lambda: classifier(class_weight={0: 2}).fit(X, np.column_stack((TWO, TWO))), "class_weight is for one label a row"),
     (lambda: regressor(warm_start=True).fit(X, LINE).fit(X, LINES), "y has 3 outputs, but the model was fitted with 1"),
     (lambda: classifier(solver="lbfgs", dropout=0.5).fit(X, THREE), "dropout does not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", callbacks=print).fit(X, THREE), "callbacks do not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", callbacks=[Callback()]).fit(X, THREE), "callbacks do not go with solver='lbfgs'"),
+    (lambda: classifier(solver="lbfgs", restore_best_weights=True).fit(X, THREE),
+     "restore_best_weights=True does not go with solver='lbfgs'"),
+    (lambda: regressor().fit(X, LINE, X_val=X[:1], y_val=LINE[:1]),
+     "The validation set is too small: X_val must have at least 2 rows, got 1"),
     (lambda: classifier(solver="lbfgs", learning_rate=Cosine()).fit(X, THREE), "a schedule does not go with solver='lbfgs'"),
 ])
 def test_what_does_not_go_together_is_a_clear_error(call, message):
@@ -471,7 +591,19 @@ def test_wrong_widths_are_an_error_and_no_crash():
             model.predict(rows)
 
 
-def test_lbfgs_has_no_callbacks():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        assert classifier(solver="lbfgs", callbacks=print, max_iter=2).fit(X, THREE).n_iter_ == 2
+@pytest.mark.parametrize("activation", ["relu", ["relu"]])
+def test_missing_weights_are_an_error_that_says_how_many_there_are(activation):
+    for lists in (("coefs_",), ("intercepts_",), ("coefs_", "intercepts_")):
+        model = classifier(activation=activation, warm_start=True).fit(X, THREE)
+        for name in lists:
+            getattr(model, name).pop()
+        found = [1 + (name not in lists) for name in ("coefs_", "intercepts_")]
+        message = "must hold 2 arrays each, one for each layer of weights, got {} and {}$".format(*found)
+        for call in (lambda: model.predict(X), lambda: model.predict(X[:1]), lambda: model.fit(X, THREE),
+                     lambda: model.partial_fit(X, THREE)):
+            with pytest.raises(ValueError, match=message):
+                call()
+    model = classifier(warm_start=True).fit(X, THREE)
+    model.coefs_[1] = model.coefs_[1][:5]
+    with pytest.raises(ValueError, match="coefs_\\[1\\] and intercepts_\\[1\\] must have shapes"):
+        model.fit(X, THREE)

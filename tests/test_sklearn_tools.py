@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import cnn_core.sklearn
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
 
 IRIS = datasets.load_iris()
@@ -104,6 +106,23 @@ def test_pipelines_ensembles_and_calibration_take_it_as_an_estimator():
     assert BaggingClassifier(classifier(), 3, random_state=0).fit(X, y).score(X, y) > 0.9
     regressor = MLPRegressor(hidden_layer_sizes=(9,), solver="lbfgs", random_state=0)
     assert MultiOutputRegressor(regressor).fit(X, np.column_stack((LINE, -LINE))).score(X, np.column_stack((LINE, -LINE))) > 0.9
+
+
+@pytest.mark.parametrize("options", [dict(max_iter=2), dict(max_iter=2, solver="lbfgs"), dict(max_iter=2, solver="sgd"),
+                                     dict(tol=10, batch_size=500)])
+def test_warnings_are_those_of_the_module_that_users_import(options):
+    calls = (lambda: classifier(**options).fit(X, y),
+             lambda: GridSearchCV(classifier(**options), {"alpha": [0.1]}, cv=2).fit(X, y),
+             lambda: make_pipeline(StandardScaler(), MLPRegressor(random_state=0, **options)).fit(X, LINE))
+    for call in calls:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            call()
+        assert seen and all(one.filename == cnn_core.sklearn.__file__ for one in seen)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", module=r"cnn_core\.sklearn$")
+            call()
 
 
 def test_inspections_work():

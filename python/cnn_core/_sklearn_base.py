@@ -3,7 +3,6 @@
 
 import operator
 import threading
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from cnn_core import _activations
 from cnn_core._backprop import Backprop
-from cnn_core._sklearn_network import Served, arrays_of, dense_rows, make_network, put
+from cnn_core._sklearn_network import Served, arrays_of, check_shapes, dense_rows, make_network, put
 from cnn_core._sklearn_solvers import (DenseSource, Deviance, Judge, Run, SparseSource, Steps, initial_rate,
                                        minimize_loss, train)
 from cnn_core._training import Training
@@ -27,6 +26,22 @@ from cnn_core.schedules import Schedule
 from cnn_core.threads import check_threads, get_num_threads
 
 ACTIVATIONS = {"logistic", *_activations.names()} - {"step", "sign"}
+
+
+class _Precision(Options):
+    """Whatever NumPy takes for float32 or float64: a name, a type or a dtype."""
+
+    def __init__(self):
+        super().__init__(object, {"float32", "float64"})
+
+    def is_satisfied_by(self, value):
+        try:
+            return value is not None and np.dtype(value) in (np.float32, np.float64)
+        except Exception:  # an object may answer NumPy with an error of any kind
+            return False
+
+    def __str__(self):
+        return "float32 or float64 in a form that numpy.dtype takes"
 
 
 class BaseMLP(BaseEstimator):
@@ -56,13 +71,16 @@ class BaseMLP(BaseEstimator):
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
-        "callbacks": [Callback, callable, list, tuple],
+        "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple, np.ndarray, None],
+        "callbacks": [Callback, callable, list, tuple, None],
         "restore_best_weights": ["boolean", None],
-        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64}), None],
+        "dtype": [_Precision(), None],
         "n_threads": [Interval(Integral, 1, None, closed="left"), None],
         "compatible": ["boolean"],
     }
+
+    #: Rows that `X_val` must have.
+    _fewest_judged = 1
 
     #: What predictions are computed with, made from `coefs_` and `intercepts_` when it is first wanted.
     _served = None
@@ -153,37 +171,42 @@ class BaseMLP(BaseEstimator):
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         lbfgs = self._full_batch_by_scipy()
+        callbacks = check_callbacks(() if self.callbacks is None else self.callbacks)
         for what, wanted in (("X_val and y_val do", validation is not None), ("dropout does", np.any(self.dropout)),
-                             ("a schedule does", isinstance(self.learning_rate, Schedule))):
+                             ("a schedule does", isinstance(self.learning_rate, Schedule)), ("callbacks do", callbacks),
+                             ("restore_best_weights=True does", self.restore_best_weights)):
             if lbfgs and wanted:
                 raise ValueError(f"{what} not go with solver='lbfgs', which has no epochs")
         X, y = self._validate_input(X, y, incremental, reset=first)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         stream = self._stream(incremental)
         # scikit-learn's L-BFGS gives float64 for any X.
-        dtype = np.dtype(self.dtype or (X.dtype if first and not lbfgs else np.float64 if lbfgs else self.coefs_[0].dtype))
+        dtype = np.dtype(self.dtype if self.dtype is not None else np.float64 if lbfgs else X.dtype if first
+                         else np.result_type(*self.coefs_[:1], np.float32))
         targets, labels = self._targets(y, dtype)
         n_outputs = self._count_outputs(y)
         if first:
             self._begin(X.shape[1], hidden, n_outputs, stream, dtype)
-        elif n_outputs != len(self.intercepts_[-1]):
-            raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {len(self.intercepts_[-1])}")
         coefs, intercepts = [np.asarray(one) for one in self.coefs_], [np.asarray(one) for one in self.intercepts_]
         self.n_outputs_ = n_outputs
-        weights = self._weights(weights, y, incremental, dtype)
-        network = make_network((X.shape[1], *map(len, intercepts)), self._activations(len(coefs)), dtype)
+        weights, scale = self._weights(weights, y, incremental, dtype)
+        activations = self._activations(self.n_layers_ - 1)
+        widths = check_shapes(coefs, intercepts, len(activations), X.shape[1])
+        if n_outputs != widths[-1]:
+            raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}")
+        network = make_network(widths, activations, dtype)
         put(network, coefs, intercepts)
         if hasattr(X, "tocsr"):
             X = X.tocsr() if not lbfgs else dense_rows(X, dtype)
         else:
             X = np.ascontiguousarray(X, dtype)
-        run = self._run(network, X, y, targets, labels, weights, stream, incremental, validation)
+        run = self._run(network, X, targets, labels, weights, scale, stream, incremental, validation, callbacks)
         if lbfgs:
             minimize_loss(self, run, coefs, intercepts)
         else:
             for callback in run.callbacks:
                 callback.before_fit(self)
-            train(self, run, incremental)
+            train(self, run, incremental, not (first or incremental))
             self._optimizer = run.steps
         if not np.isfinite(network.parameters).all():
             raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need "
@@ -245,12 +268,15 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_ = self.best_validation_score_ = None
 
-    def _run(self, network, X, y, targets, labels, weights, stream, incremental, validation):
+    def _run(self, network, X, targets, labels, weights, scale, stream, incremental, validation, callbacks):
         """Who trains on what, and who judges."""
         dtype, chosen, judge, deviance = network.dtype, None, None, None
         threads = self._threads()
+        if validation is None and not self.early_stopping and getattr(self, "validation_scores_", None) is not None:
+            # Nobody judges: scores of an earlier fit are not those of these weights.
+            self.validation_scores_ = self.best_validation_score_ = None
         if self._full_batch_by_scipy():
-            batch, steps, callbacks, sgd, name, settings = X.shape[0], None, [], False, None, {}
+            batch, steps, sgd, name, settings = X.shape[0], None, False, None, {}
         else:
             if not hasattr(self, "loss_curve_"):  # a warm start after lbfgs
                 self._begin_curve()
@@ -269,13 +295,14 @@ class BaseMLP(BaseEstimator):
             if steps is None or steps.name != optimizer.name:
                 seed = int(stream.randint(np.iinfo(np.int32).max)) if np.any(self.dropout) else 0
                 steps = Steps(optimizer.name, initial_rate(self), seed=seed)
-            callbacks, sgd, name = check_callbacks(self.callbacks), isinstance(optimizer, SGD), optimizer.name
+            sgd, name = isinstance(optimizer, SGD), optimizer.name
             settings = optimizer.settings(steps.learning_rate)
         loss, alpha = self._native_loss()
         # Where scikit-learn's value of a squared error is asked for, which its gradient does not go with.
         cost_scale = 1 / network.widths[-1] if self.compatible and loss == "mse" else 1.0
-        backprop = Backprop(network, loss, batch, alpha, 0.0, float(self.alpha), self._dropout_rates(network.n_layers),
-                            penalty_per_row=True)
+        # The penalty is divided by the weight of a mini-batch, so it is scaled as the weights are.
+        backprop = Backprop(network, loss, batch, alpha, 0.0, float(self.alpha) * scale,
+                            self._dropout_rates(network.n_layers), penalty_per_row=True)
         training = Training(backprop, name, settings, steps.seed if steps else 0, threads=threads,
                             adaptive=self.n_threads is None, by_rows=True, cost_scale=cost_scale)
         if steps is not None and steps.state is not None:
@@ -310,16 +337,15 @@ class BaseMLP(BaseEstimator):
         if isinstance(self.batch_size, str):
             return min(200, count)
         if self.batch_size > count:
-            warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                          stacklevel=7)
+            self._warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
         return min(int(self.batch_size), count)
 
     def _dropout_rates(self, n_layers):
         """One for each layer's inputs: a number is for all hidden layers, a sequence for the inputs and each of them."""
-        rates = self.dropout
-        if isinstance(rates, Real):
-            return [0.0] + [float(rates)] * (n_layers - 1)
-        rates = [float(rate) for rate in rates]
+        rates = 0.0 if self.dropout is None else self.dropout
+        if np.ndim(rates) == 0:
+            rates = [0.0] + [rates] * (n_layers - 1)
+        rates = np.asarray(rates, float).ravel().tolist()
         if len(rates) != n_layers or not all(0 <= rate < 1 for rate in rates):
             raise ValueError(f"dropout must be one rate for all hidden layers, or {n_layers}, for the inputs and each hidden "
                              f"layer, each at least 0 and below 1; got {self.dropout}")
@@ -351,20 +377,34 @@ class BaseMLP(BaseEstimator):
     def _judge(self, X, y, dtype):
         """Who judges on rows that the user gives."""
         X, y = self._validate_input(X, y, True, reset=False)
-        if X.shape[0] < 1 or self._count_outputs(y) != self.n_outputs_:
+        if self._count_outputs(y) != self.n_outputs_:
             raise ValueError(f"y_val must have {self.n_outputs_} outputs a row as y has, got {self._count_outputs(y)}")
+        if X.shape[0] < self._fewest_judged:
+            raise ValueError(f"The validation set is too small: X_val must have at least {self._fewest_judged} rows, got "
+                             f"{X.shape[0]}.")
         return self._judge_of(X, *self._targets(y, dtype), None)
 
     def _judge_of(self, X, targets, labels, weights):
         return Judge(X, targets, weights, True)
 
     def _weights(self, weights, y, incremental, dtype):
-        """A weight for each row as the native core wants them, shape (rows, 1); None for none."""
+        """A weight for each row as the native core wants them, shape (rows, 1), and by what they are scaled; None for none.
+
+        The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A power of two changes no bit.
+        """
         if weights is None:
-            return None
+            return None, 1.0
+        if not np.isfinite(weights).all():
+            row = int(np.argmin(np.isfinite(weights)))
+            raise ValueError(f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}")
+        if np.min(weights) < 0:
+            row = int(np.argmax(weights < 0))
+            raise ValueError(f"Negative weights cannot be trained with: they must be at least 0, got {weights[row]} for row "
+                             f"{row}")
         if not np.any(weights):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        return np.ascontiguousarray(weights, dtype)[:, None]
+        exponent = min(-int(np.frexp(np.max(weights))[1]), 1023)
+        return np.ascontiguousarray(np.ldexp(weights, exponent), dtype)[:, None], float(np.ldexp(1.0, exponent))
 
     def _publish(self, network):
         """What `coefs_` and `intercepts_` say from now on."""
@@ -379,13 +419,13 @@ class BaseMLP(BaseEstimator):
         one = type(X) is np.ndarray and X.ndim == 2 and len(X) == 1
         if one and served is not None and "feature_names_in_" not in vars(self):
             # One row in a moment: its checks are done natively, and what it does not take as it is goes the long way.
-            if served.holds(self.coefs_, self.intercepts_, self._activations(len(self.coefs_))):
+            if served.holds(self.coefs_, self.intercepts_, self._activations(self.n_layers_ - 1)):
                 a = served.one_row.forward_checked(X)
                 if a is not None:
                     return a
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        served, activations = self._served, self._activations(len(self.coefs_))
+        served, activations = self._served, self._activations(self.n_layers_ - 1)
         if served is None or not served.holds(self.coefs_, self.intercepts_, activations):
             served = self._served = Served(self.coefs_, self.intercepts_, activations)
         return served.forward(X, self._threads())

@@ -37,6 +37,38 @@ def make_network(widths, activations, dtype):
     return Network(widths, names, np.dtype(dtype).name, alphas)
 
 
+def check_shapes(coefs, intercepts, n_layers, n_in=None):
+    """The widths of all layers, the inputs first, of weights that users may have changed.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+    n_layers : int
+        Layers of weights.
+    n_in : int, optional
+        Features; None for what the first weights say.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        Where they do not fit together.
+    """
+    if not len(coefs) == len(intercepts) == n_layers:
+        raise ValueError(f"coefs_ and intercepts_ must hold {n_layers} arrays each, one for each layer of weights, got "
+                         f"{len(coefs)} and {len(intercepts)}")
+    widths = [np.size(coefs[0], 0) if n_in is None and np.ndim(coefs[0]) else n_in, *map(np.size, intercepts)]
+    for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
+        n_in, n_out = widths[l : l + 2]
+        if coef.shape != (n_in, n_out) or intercept.shape != (n_out,):
+            raise ValueError(f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
+                             f"{coef.shape} and {intercept.shape}")
+    return widths
+
+
 def put(network, coefs, intercepts):
     """Copy `coefs` and `intercepts` into a network."""
     lanes = network.lanes
@@ -128,13 +160,8 @@ class Served:
 
     def __init__(self, coefs, intercepts, activations):
         coefs, intercepts = [np.asarray(coef) for coef in coefs], [np.asarray(one) for one in intercepts]
+        self.activations, widths = activations, check_shapes(coefs, intercepts, len(activations))
         dtype = np.result_type(*coefs, *intercepts)
-        self.activations, widths = activations, [len(coefs[0]), *map(len, intercepts)]
-        for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-            n_in, n_out = widths[l : l + 2]
-            if coef.shape != (n_in, n_out) or intercept.shape != (n_out,):
-                raise ValueError(f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
-                                 f"{coef.shape} and {intercept.shape}")
         self.network = make_network(widths, activations, dtype if dtype == np.float32 else np.float64)
         put(self.network, coefs, intercepts)
         self.one_row = OneRow(self.network)

@@ -4,14 +4,12 @@ The rules - what is drawn when, what stops a run, what is printed - are those of
 `sklearn.neural_network`; the arithmetic is the native core's.
 """
 
-import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.optimize import _check_optimize_result
 
 from cnn_core._run import check_rates
 from cnn_core._sklearn_network import dense_rows, flat_views, forward, put, rows_at_once, take
@@ -149,7 +147,7 @@ class Run:
     callbacks: list = field(default_factory=list)
 
 
-def train(model, run, incremental):
+def train(model, run, incremental, warm):
     """Epochs until a rule stops them; the network of the run then holds the weights that are to stay.
 
     Parameters
@@ -159,6 +157,8 @@ def train(model, run, incremental):
     run : Run
     incremental : bool
         Whether to do one epoch, as `partial_fit`.
+    warm : bool
+        Whether this is a `fit` that goes on from an earlier one's weights.
     """
     training, source, judge, stream = run.training, run.source, run.judge, run.stream
     network, parameters = training.backprop.network, training.parameters
@@ -169,6 +169,12 @@ def train(model, run, incremental):
     restore = model.early_stopping if model.restore_best_weights is None else model.restore_best_weights
     # The weights to begin with are the best so far: after an early stop, warm_start goes on from the best ones.
     best = parameters.copy() if restore else None
+    if warm and judge is not None:
+        # An earlier fit's score is of other rows and may be out of reach on these: what is to be surpassed is judged anew.
+        score = judge.score(network, run.threads)
+        model.best_validation_score_ = score if score == score else -np.inf
+        if model.early_stopping:
+            model._no_improvement_count = 0
     curve, tol, patience, verbose, shuffle = model.loss_curve_, model.tol, model.n_iter_no_change, model.verbose, model.shuffle
     initial = initial_rate(model) if schedule is None or schedule.initial is None else schedule.initial
     order, rates, n_iter, lowest = np.arange(count), None, 0, np.inf
@@ -191,8 +197,8 @@ def train(model, run, incremental):
                 loss += run.deviance.of(visit)
             n_iter += 1
             model.t_ += count
-            model.loss_ = loss
-            curve.append(loss)
+            model.loss_ = np.float64(loss)  # as scikit-learn's, which has dtype and the like
+            curve.append(model.loss_)
             if verbose:
                 print("Iteration %d, loss = %.8f" % (n_iter, loss))
             improved = loss < lowest
@@ -209,7 +215,7 @@ def train(model, run, incremental):
             if not model.early_stopping:
                 bad = loss > best_loss - tol
                 if loss < best_loss:
-                    model.best_loss_ = best_loss = loss
+                    model.best_loss_, best_loss = model.loss_, loss
             waited = waited + 1 if bad else 0
             if improved and restore:
                 best[:] = parameters
@@ -224,10 +230,10 @@ def train(model, run, incremental):
             if not loss - loss == 0 and not model.early_stopping and not np.isfinite(parameters).all():
                 break  # such weights do not come back
             if n_iter == model.max_iter and not incremental:
-                warnings.warn("Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged "
-                              "yet." % model.max_iter, ConvergenceWarning, stacklevel=6)
+                model._warn("Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged yet."
+                            % model.max_iter, ConvergenceWarning)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        model._warn("Training interrupted by user.")
     if restore:
         parameters[:] = best
     model.n_iter_, model._no_improvement_count = n_iter, waited
@@ -283,6 +289,6 @@ def minimize_loss(model, run, coefs, intercepts):
     start = np.concatenate([part.ravel() for part in (*coefs, *intercepts)]).astype(np.float64)
     result = minimize(loss_and_gradient, start, method="L-BFGS-B", jac=True,
                       options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol})
-    model.n_iter_ = _check_optimize_result("lbfgs", result, model.max_iter)
-    model.loss_ = float(result.fun)
+    model.n_iter_ = model._iterations(result, model.max_iter)
+    model.loss_ = np.float64(result.fun)
     put(network, *flat_views(result.x, widths))

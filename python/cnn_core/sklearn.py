@@ -8,6 +8,7 @@ try:
 except ImportError as error:
     raise ImportError("cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'") from error
 
+import warnings
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.optimize import _check_optimize_result
 
 from cnn_core._sklearn_base import BaseMLP
 from cnn_core._sklearn_solvers import Judge
@@ -57,34 +59,41 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     verbose : bool or int, default False
         Whether to print a line an epoch.
     warm_start : bool, default False
-        Whether fit goes on from the present weights, with a new optimizer.
+        Whether fit goes on from the present weights, with a new optimizer. Where rows are judged, the present weights are
+        judged first, and their score on this fit's rows is what an epoch has to surpass.
     momentum : float, default 0.9
         Of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default True
+        Of 'sgd': whether the gradient counts as that of the point to which the momentum leads (Nesterov). No difference
+        where `momentum` is 0.
     early_stopping : bool, default False
         Set rows apart, stop when the score on them has not improved for `n_iter_no_change` epochs, and bring back the
         best weights.
     validation_fraction : float, default 0.1
         Share of the rows to set apart, in (0, 1).
-    beta_1, beta_2 : float, default 0.9 and 0.999
-        Of 'adam', in [0, 1).
+    beta_1 : float, default 0.9
+        Of 'adam', in [0, 1): how much of the mean of the gradients each step keeps.
+    beta_2 : float, default 0.999
+        Of 'adam', in [0, 1): how much of the mean of their squares each step keeps.
     epsilon : float, default 1e-8
         Of 'adam', above 0.
     n_iter_no_change : int or inf, default 10
         Epochs without improvement that are borne; the next one ends the training.
     max_fun : int, default 15000
         Of 'lbfgs': most calls of cost and gradient.
-    dropout : float or sequence of float, default 0
+    dropout : float, sequence of float or None, default 0
         Share of a layer's outputs that each step leaves out, in [0, 1): one number for all hidden layers, or one for the
-        inputs and one for each hidden layer. Not for 'lbfgs'.
-    callbacks : Callback, function, or sequence of them, default ()
+        inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
+    callbacks : Callback, function, sequence of them or None, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
         `cnn_core.callbacks.Callback`. The model is as it is then; logs has loss, learning_rate and, where rows are judged,
-        validation_score. An exception in one ends the fit and leaves the model as it was before. Not for 'lbfgs'.
+        validation_score. The model's weights are a copy: changes to them do not reach the training, and are gone after it.
+        An exception in a callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but none
+        are an error.
     restore_best_weights : bool, optional
         Whether to end with the weights of the best epoch instead of the last: by the score where rows are judged, else by
-        the loss. None: with `early_stopping` only.
-    dtype : {'float32', 'float64'}, optional
+        the loss. None: with `early_stopping` only. True is not for 'lbfgs'.
+    dtype : {'float32', 'float64'} or what ``numpy.dtype`` makes these of, optional
         In which to train. None: that of X (other types than these two become float64), and float64 for 'lbfgs'.
     n_threads : int, optional
         The most threads. None: `cnn_core.get_num_threads()`, but one where joblib runs fits in several threads of one
@@ -92,7 +101,9 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     compatible : bool, default False
         Whether to do as scikit-learn does also where that is held to be a defect: an early stop of several classes splits
         them without regard to their shares; each `partial_fit` with an int `random_state` visits the rows in the same
-        order; the value of a squared error is averaged over several outputs, while its gradient is that of their sum."""
+        order; the value of a squared error is averaged over several outputs, while its gradient is that of their sum. The
+        value of the log loss stays exact also then, where scikit-learn cuts probabilities off; docs/scikit-learn.md says
+        where `loss_`, `loss_curve_`, `best_loss_`, printed lines and, through `tol`, `n_iter_` and the weights differ so."""
 
 _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
         The weights. They may be set, or changed in place; predictions follow.
@@ -105,8 +116,9 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     best_loss_ : float or None
         The lowest; None with `early_stopping`.
     validation_scores_ : list of float or None
-        Scores on rows that are judged.
+        Scores on rows that are judged; None where the last fit judged none.
     best_validation_score_ : float or None
+        The highest of the last fit; with `warm_start` also that of the weights from which it went on, on the same rows.
     n_iter_ : int
         Epochs (or iterations) of the last fit.
     t_ : int
@@ -119,6 +131,19 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     n_features_in_ : int
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
         There when X has column names."""
+
+
+# Python attributes a warning to the module whose code gives it. These two are here, so that a filter by module finds all
+# warnings under the name that users import, whatever calls fit.
+
+
+def _warn(message, category=UserWarning):
+    warnings.warn(message, category, stacklevel=1)
+
+
+def _iterations(result, max_iter):
+    """How many SciPy's L-BFGS-B did, with scikit-learn's warning where it has not converged."""
+    return _check_optimize_result("lbfgs", result, max_iter)
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -151,6 +176,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     """
 
     _parameter_constraints = {**BaseMLP._parameter_constraints, "class_weight": [StrOptions({"balanced"}), dict, None]}
+
+    _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
     loss = "log_loss"
 
@@ -315,8 +342,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : str or Huber, default 'squared_error'
-        'squared_error': 1/2 the squares, summed over the outputs. 'poisson': half the Poisson deviance, summed over the
-        outputs, for y of at least 0; the output is the mean, e^z. 'absolute_error'. 'huber', or ``Huber(delta)``.
+        'squared_error' or 'mse': 1/2 the squares, summed over the outputs. 'poisson': half the Poisson deviance, summed over
+        the outputs, for y of at least 0; the output is the mean, e^z. 'absolute_error' or 'mae'. 'huber', or
+        ``Huber(delta)``.
     {_PARAMETERS}
 
     Attributes
@@ -333,9 +361,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     True
     """
 
-    _LOSSES = {"squared_error": "mse", "poisson": "poisson", "absolute_error": "mae", "huber": "huber"}
+    _LOSSES = {"squared_error": "mse", "mse": "mse", "poisson": "poisson", "absolute_error": "mae", "mae": "mae",
+               "huber": "huber"}
+
+    _fewest_judged = 2  # of one row there is no R^2
 
     _parameter_constraints = {**BaseMLP._parameter_constraints, "loss": [StrOptions({*_LOSSES}), Huber]}
+
+    _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
     def __init__(self, loss="squared_error", hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001,
                  batch_size="auto", learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200,
