@@ -6,12 +6,39 @@
         const int32_t *label, const void *scale, void *delta, void *row_loss
 
 /* A loss that is a sum over the outputs, from name_cost(out, y, alpha) and name_slope(out, y, alpha) = dcost/dout on one
- * vector. */
+ * vector. Of a single output, a panel of rows at a time: a row by itself would leave all lanes but one empty. */
 #define SUM_OVER_OUTPUTS(name)                                                                                    \
+    static void name##_single(ptrdiff_t rows, ptrdiff_t ld, V parameter, const real *out, const real *y,          \
+                              const real *scale, real *delta, real *row_loss)                                     \
+    {                                                                                                             \
+        for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {                                           \
+            const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;                      \
+            real o[PANEL_LANES] = {0}, t[PANEL_LANES] = {0}, d[PANEL_LANES] = {0};                                \
+            for (ptrdiff_t r = 0; r < count; r++) {                                                               \
+                o[r] = out[(block + r) * ld];                                                                     \
+                t[r] = y[(block + r) * ld];                                                                       \
+                d[r] = delta ? scale[block + r] : 0;                                                              \
+            }                                                                                                     \
+            for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {                                                  \
+                const V oj = LOAD(o + r), tj = LOAD(t + r);                                                       \
+                STORE(row_loss + block + r, ADD(ZERO, name##_cost(oj, tj, parameter)));                           \
+                STORE(d + r, MUL(name##_slope(oj, tj, parameter), LOAD(d + r)));                                  \
+            }                                                                                                     \
+            for (ptrdiff_t r = 0; delta && r < count; r++) {                                                      \
+                real *row = delta + (block + r) * ld;                                                             \
+                FOR_PANEL_VECTORS STORE(row + j * LANES, ZERO);                                                   \
+                row[0] = d[r];                                                                                    \
+            }                                                                                                     \
+        }                                                                                                         \
+    }                                                                                                             \
     static void name##_evaluate(LOSS_ARGUMENTS)                                                                   \
     {                                                                                                             \
         (void)label;                                                                                              \
         const V parameter = SET1(alpha);                                                                          \
+        if (width == 1) {                                                                                         \
+            name##_single(rows, ld, parameter, out, y, scale, delta, row_loss);                                   \
+            return;                                                                                               \
+        }                                                                                                         \
         for (ptrdiff_t r = 0; r < rows; r++) {                                                                    \
             const real *o = (const real *)out + r * ld, *t = (const real *)y + r * ld;                            \
             V sum[PANEL_VECTORS];                                                                                 \
