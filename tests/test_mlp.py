@@ -845,3 +845,12 @@ def test_the_open_box_refuses_in_words(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call(model)
     assert np.array_equal(model.parameters_, before)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int64", "uint64"])
+def test_labels_at_both_ends_of_their_type_are_told_apart(dtype):
+    info = np.iinfo(dtype)
+    X, y = np.eye(3).repeat(20, axis=0), np.array([info.min, info.max - 1, info.max], dtype).repeat(20)
+    model = MLP(hidden=8, epochs=60, learning_rate=0.05, random_state=0).fit(X, y)
+    assert model.classes_.tolist() == [info.min, info.max - 1, info.max] and model.classes_.dtype == dtype
+    assert np.array_equal(model.predict(X), y)

@@ -222,10 +222,10 @@ def encode_labels(y, classes=None, name="y"):
 
 def _unique(array):
     """The entries of `array`, sorted, and the index of each of its entries among them."""
-    if array.dtype.kind in "iu" and len(array):
+    if np.can_cast(array.dtype, np.int64) and array.dtype.kind != "b" and len(array):
         low, high = int(array.min()), int(array.max())
         if high - low < max(1024, 2 * len(array)):  # counting takes a tenth of the time of sorting
-            offsets = (array - array.dtype.type(low)).astype(np.intp)
+            offsets = array.astype(np.int64) - low  # in int8, 100 - -100 would not fit
             there = np.bincount(offsets) > 0
             return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[offsets]
     return np.unique(array, return_inverse=True)
