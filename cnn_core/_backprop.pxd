@@ -112,7 +112,6 @@ cdef class Backprop:
     cdef char *scale            # of each row's delta
     cdef char *weight           # of each row's cost; NULL: all 1
     cdef char *row_loss
-    cdef char *one
     cdef char *g
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold

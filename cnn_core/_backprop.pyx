@@ -289,6 +289,7 @@ cdef class Network:
         p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = x, ld_x, 1, listed, NULL
         p.b, p.b_depth, p.b_panel = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize, lanes, layer.n_in * lanes
         p.start, p.row_start = self.w + (layer.b + panel * lanes) * itemsize, NULL
+        p.add, p.sums = 0, NULL
         p.c, p.c_row, p.c_panel = z + panel * lanes * itemsize, layer.ld, lanes
         k.product(&p)
 
@@ -430,6 +431,7 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
     cdef product_t p
     k.turn(rows, n_in, n_in, shared.X + first * n_in * itemsize, (n_in + lanes - 1) // lanes * lanes, BLOCK_TURNED, there)
     p.panels, p.a_row, p.a_depth, p.a_rows, p.a_columns, p.start = across // lanes, 1, lanes, NULL, NULL, NULL
+    p.add, p.sums = 0, NULL
     p.b_depth, p.b_panel, p.c_row, p.c_panel = BLOCK_TURNED, lanes, BLOCK_TURNED, lanes
     for l in range(network.n_layers):
         layer = &network.layers[l]
@@ -686,9 +688,6 @@ cdef class Backprop:
         self.x = self.room(capacity * self.ld_x, itemsize)
         self.row_loss = self.room(capacity + lanes, itemsize)
         self.label = <int32_t *>self.room(capacity, sizeof(int32_t))
-        ones = np.ones(1, network.dtype)
-        self.one = address(ones)
-        self.memory.append(ones)
         for l in range(network.n_layers):
             layer = &network.layers[l]
             f = &kernels_for(itemsize).activations[layer.f]
@@ -907,7 +906,8 @@ cdef class Backprop:
             p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + first * above.ld * itemsize, above.ld, 1
             p.a_rows = p.a_columns = NULL
             p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt, lanes, above.n_out * lanes
-            p.start = p.row_start = NULL
+            p.start = p.row_start = p.sums = NULL
+            p.add = 0
             p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
             k.product(&p)
             self.mark(BACKWARD, l + 1)
@@ -930,13 +930,10 @@ cdef class Backprop:
         p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
         p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
         p.start = p.row_start = NULL
+        p.add = 0
         p.c, p.c_row, p.c_panel = place.W, lanes, place.step
+        p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
         k.product(&p)
-        if piece.input == 0:
-            # The bias is the weight of a unit that is always 1.
-            p.rows, p.a, p.a_row, p.a_depth, p.a_columns = 1, self.one, 0, 0, NULL
-            p.c, p.c_row, p.c_panel = place.b, 0, lanes
-            k.product(&p)
         self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
 

@@ -15,8 +15,10 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t b_depth, b_panel
         const void *start
         const void *row_start
+        int add
         void *c
         Py_ssize_t c_row, c_panel
+        void *sums
 
     ctypedef struct activation_t "activation":
         const char *name

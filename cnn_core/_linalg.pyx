@@ -137,7 +137,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     p.a_rows = p.a_columns = NULL
     p.b = &panels[0, 0, 0] if X.shape[1] else &out[0, 0]
     p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
-    p.start, p.row_start = &b[0] if b is not None else NULL, NULL
+    p.start, p.row_start, p.add, p.sums = &b[0] if b is not None else NULL, NULL, 0, NULL
     p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
     with nogil:
         kernels_for(sizeof(real)).product(&p)

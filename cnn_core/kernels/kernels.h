@@ -26,10 +26,12 @@ enum { PANEL_BYTES = 64 };
 
 /* C = start + A B over `depth`, for `rows` rows and `panels` panels of columns:
  *     c[i c_row + p c_panel + v] = start[p lanes + v] + sum_k a[i a_row + k a_depth] b[k b_depth + p b_panel + v]
- * summed over k = 0, 1, ... in one chain of FMAs that begins with start, or with row_start[i] instead (both NULL: with zero).
+ * summed over k = 0, 1, ... in one chain of FMAs that begins with start, or with row_start[i] instead, or, where `add` is not 0,
+ * with what stands in C (none of them: with zero).
  * A is read element by element, so it may have any strides, and its rows or columns may be any of a larger matrix: where
  * `a_rows` is not NULL, a_rows[i] stands for i in a's index; where `a_columns` is not, which asks for a_row == 1, a_columns[k]
- * stands for k. So the same routine serves
+ * stands for k. Where `sums` is not NULL, which asks for a_row == 1 and no start, A has one more row, which is 1 throughout and
+ * stands nowhere, and its row of C goes to sums[p lanes + v]. So the same routine serves
  *     forward   z = a W^T + b      A = a,       B = panels of W
  *     backward  W^T delta          A = delta,   B = panels of W^T
  *     gradient  delta a^T          A = a^T,     B = delta  */
@@ -41,8 +43,10 @@ typedef struct {
     const void *b;
     ptrdiff_t b_depth, b_panel;
     const void *start, *row_start;
+    int add;
     void *c;
     ptrdiff_t c_row, c_panel;
+    void *sums;
 } product;
 
 /* f and f'. `forward` may work in place (a == z). `backward` multiplies f'(z) into delta, which holds dC/da
