@@ -120,6 +120,7 @@ cdef class Backprop:
     cdef double penalty_share   # factor of the penalty on the present mini-batch
     cdef bint timing
     cdef bint first_stands      # z^1 of the whole mini-batch is there already
+    cdef Py_ssize_t origin      # the row of the mini-batch that stands first in the buffers
     cdef double last
     cdef double *seconds        # PHASES of them for each layer
     cdef use_weights(self, bint wanted)
@@ -140,7 +141,7 @@ cdef class Backprop:
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place) noexcept nogil
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place, bint first, bint last) noexcept nogil
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil

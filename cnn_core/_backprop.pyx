@@ -865,7 +865,7 @@ cdef class Backprop:
             listed = inlet.rows + first if inlet.rows else NULL
             x = inlet.a if listed else inlet.a + offset
             if dropping and inlet.drops:
-                k.drop(first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
+                k.drop(self.origin + first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
                        inlet.slope + offset if inlet.slope else NULL)
                 x = inlet.kept + offset
             offset = first * layer.ld * itemsize
@@ -887,7 +887,8 @@ cdef class Backprop:
         cdef char *delta = flow.delta + offset if with_delta else NULL
         k.losses[self.loss_row].evaluate(
             rows, layer.n_out, layer.ld, self.alpha, self.output() + offset, NULL if self.sparse else self.y + offset,
-            self.label + first, self.scale + first * itemsize, delta, self.row_loss + first * itemsize)
+            self.label + first, self.scale + (self.origin + first) * itemsize, delta,
+            self.row_loss + (self.origin + first) * itemsize)
         if with_delta and not self.from_z:
             k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset,
                                             delta)
@@ -917,9 +918,9 @@ cdef class Backprop:
                                             self.flows[l].a + offset, self.flows[l].delta + offset)
             self.mark(ACTIVATION, l)
 
-    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place) noexcept nogil:
-        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over the rows of the mini-batch, and the gradient of
-        the penalty."""
+    cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place, bint first, bint last) noexcept nogil:
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over `rows` rows, which may be the first, the last or
+        both of the mini-batch: they are added to those before them, and the last ones bring the gradient of the penalty."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Inlet *inlet = &self.inlets[piece.layer]
@@ -930,11 +931,12 @@ cdef class Backprop:
         p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
         p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
         p.start = p.row_start = NULL
-        p.add = 0
+        p.add = not first
         p.c, p.c_row, p.c_panel = place.W, lanes, place.step
         p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
         k.product(&p)
-        self.penalize(piece, place)
+        if last:
+            self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
 
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -951,7 +953,7 @@ cdef class Backprop:
         for i in range(blocks(rows, block)):
             self.learn_block(i * block, min(block, rows - i * block), dropping)
         for i in range(self.n_pieces):
-            self.gradients(&self.pieces[i], rows, dropping, self.in_gradient(&self.pieces[i]))
+            self.gradients(&self.pieces[i], rows, dropping, self.in_gradient(&self.pieces[i]), True, True)
         return weight
 
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:

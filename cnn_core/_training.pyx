@@ -41,6 +41,11 @@ cdef Py_ssize_t FUSE_FROM = 16384
 cdef enum:
     LONG_ROW = 1024
 
+# Rows that are worked off with their part of the gradient, where that is done: a quarter of the time of 10,000 rows in one
+# mini-batch through 4-32-16-4.
+cdef enum:
+    BLOCK_AT_ONCE = 64
+
 # What is to be done with a piece.
 cdef enum:
     COMPUTE = 1
@@ -411,29 +416,58 @@ cdef class Training:
             self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
                                 self.backprop.network.itemsize)
 
-    cdef void fetch(self, Py_ssize_t at, Py_ssize_t rows) noexcept nogil:
-        """Rows at .. at + rows - 1 of the mini-batch into the workspace; weights are there already."""
+    cdef void fetch(self, Py_ssize_t at, Py_ssize_t rows, Py_ssize_t to) noexcept nogil:
+        """Rows at .. at + rows - 1 of the mini-batch into the workspace, from its row `to` on; weights are there already."""
         cdef Py_ssize_t first = self.first + at, itemsize = self.backprop.network.itemsize
         cdef Py_ssize_t ld = self.backprop.network.layers[self.backprop.network.n_layers - 1].ld
         cdef const Py_ssize_t *order = self.visit + first if self.visit else NULL
         if not self.in_place:
-            self.X.gather(order, first, rows, self.backprop.x + at * self.backprop.ld_x * itemsize,
+            self.X.gather(order, first, rows, self.backprop.x + to * self.backprop.ld_x * itemsize,
                           self.backprop.ld_x * itemsize)
         if self.backprop.y != NULL:
-            self.y.gather(order, first, rows, self.backprop.y + at * ld * itemsize, ld * itemsize)
+            self.y.gather(order, first, rows, self.backprop.y + to * ld * itemsize, ld * itemsize)
         if self.labels is not None:
-            self.labels.gather(order, first, rows, <char *>(self.backprop.label + at), sizeof(int32_t))
+            self.labels.gather(order, first, rows, <char *>(self.backprop.label + to), sizeof(int32_t))
 
     cdef void learn_rows(self, Py_ssize_t i, bint dropping) noexcept nogil:
         """Outputs, costs and deltas of the i-th block of the mini-batch."""
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
         cdef uint64_t floating_point_mode = flush_subnormals()
-        self.fetch(first, end - first)
+        self.fetch(first, end - first, first)
         self.backprop.mark(GATHER, 0)
         while at < end:
             self.backprop.learn_block(at, min(self.backprop.network.block, end - at), dropping)
             at += self.backprop.network.block
         restore_subnormals(floating_point_mode)
+
+    cdef bint all_at_once(self, int threads) noexcept nogil:
+        """Whether each block of rows is worked off with its part of the gradient, while it is in the cache: on one thread, and
+        with a gradient that stays there too. The workspace is then that of one block."""
+        return threads == 1 and self.backprop.n_parameters <= FUSE_FROM
+
+    cdef Py_ssize_t learn_at_once(self, Backprop b, bint dropping, bint classes, double threshold) noexcept nogil:
+        """Outputs, costs, deltas and the gradient of the mini-batch; returns what `measure` does."""
+        cdef Py_ssize_t i, piece, first, rows, hits = 0
+        cdef Inlet *inlet = &b.inlets[0]
+        cdef const char *x = inlet.a
+        for i in range(blocks(self.rows, BLOCK_AT_ONCE)):
+            first = i * BLOCK_AT_ONCE
+            rows = min(BLOCK_AT_ONCE, self.rows - first)
+            b.origin = first
+            if inlet.rows:
+                inlet.rows = self.listed + first
+            elif self.in_place:
+                inlet.a = <char *>x + first * self.X.row_bytes
+            self.fetch(first, rows, 0)
+            b.mark(GATHER, 0)
+            b.learn_block(0, rows, dropping)
+            for piece in range(b.n_pieces):
+                b.gradients(&b.pieces[piece], rows, dropping, b.in_gradient(&b.pieces[piece]), first == 0,
+                            first + rows == self.rows)
+            hits += self.measure(b, classes, rows, b.output(), threshold)
+            b.mark(LOSS, b.network.n_layers - 1)
+        b.origin = 0
+        return hits
 
     cdef void first_panels(self, Py_ssize_t panel) noexcept nogil:
         """A group of panels of z^1 for all rows of the mini-batch."""
@@ -443,7 +477,7 @@ cdef class Training:
 
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
-        self.fetch(first, end - first)
+        self.fetch(first, end - first, first)
         while at < end:
             self.backprop.judge_block(at, min(self.backprop.network.block, end - at))
             at += self.backprop.network.block
@@ -485,7 +519,7 @@ cdef class Training:
             place.b = self.gradient_room + worker * (PIECE_INPUTS + 1) * PIECE_PANELS * lanes * itemsize
             place.W, place.step = place.b + PIECE_PANELS * lanes * itemsize, piece.inputs * lanes
         if self.jobs & COMPUTE:
-            self.backprop.gradients(piece, self.rows, True, place)
+            self.backprop.gradients(piece, self.rows, True, place, True, True)
         if self.jobs & STEP:
             for panel in range(piece.panels):
                 self.move(k, layer.W + ((piece.panel + panel) * layer.n_in + piece.input) * lanes, piece.inputs * lanes,
@@ -525,19 +559,21 @@ cdef class Training:
     cdef result(self, Py_ssize_t count, double weight, double total, bint classes, Py_ssize_t hits):
         return total / weight, <double>hits / count if classes or self.multilabel else np.array(self.sums)
 
-    cdef double improve(self, int threads) noexcept nogil:
-        """The gradient and one step on all parameters, which begins once all deltas stand; returns the penalties."""
+    cdef double improve(self, int threads, bint gradient_stands) noexcept nogil:
+        """The gradient, where it does not stand yet, and one step on all parameters, which begins once all deltas stand; returns
+        the penalties."""
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
         cdef Py_ssize_t l, n = self.backprop.n_parameters
         cdef Layer *layer
         cdef double norm
-        cdef bint by_pieces = n > FUSE_FROM or threads > 1 or self.backprop.timing, fused = by_pieces and self.clip_norm == 0
+        cdef bint by_pieces = n > FUSE_FROM or threads > 1 or self.backprop.timing, fused = by_pieces and self.clip_norm == 0 and not gradient_stands
         self.steps += 1
         if f.prepare:
             f.prepare(self.steps, self.h)
         self.jobs = COMPUTE | STEP if fused else COMPUTE
-        pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
+        if not gradient_stands:
+            pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
         if self.clip_norm > 0:
             norm = sqrt(k.dot(n, self.backprop.g, self.backprop.g))
             if norm > self.clip_norm:
@@ -597,7 +633,7 @@ cdef class Training:
         cdef Backprop b = self.backprop
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
         cdef double total = 0, weight = 0, batch_weight, looked
-        cdef bint classes = labels is not None
+        cdef bint classes = labels is not None, at_once
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
         cdef Py_ssize_t groups = blocks(b.network.layers[0].panels, PIECE_PANELS)
@@ -635,22 +671,26 @@ cdef class Training:
                 batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
-                b.first_stands = threads > 1 and self.in_place and groups >= threads
-                if b.first_stands:
-                    pool_run(first_layer_task, <void *>self, groups, threads)
-                pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
-                b.first_stands = False
+                at_once = self.all_at_once(threads)
+                if at_once:
+                    hits += self.learn_at_once(b, True, classes, b.threshold)
+                else:
+                    b.first_stands = threads > 1 and self.in_place and groups >= threads
+                    if b.first_stands:
+                        pool_run(first_layer_task, <void *>self, groups, threads)
+                    pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
+                    b.first_stands = False
+                    hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 if self.by_rows:
                     total += rows * self.cost_scale * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
                     batch_weight = rows
                 else:
                     total = b.total_cost(rows, total)
                 weight += batch_weight
-                hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS, b.network.n_layers - 1)
                 if rates is not None:
                     self.h[0] = rates[block]
-                total += batch_weight * self.improve(threads)
+                total += batch_weight * self.improve(threads, at_once)
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += rows * work_a_row
                 if work > 10000000:
@@ -702,11 +742,14 @@ cdef class Training:
             self.take(0, rows, False)
             weight = b.average_over(rows)
             threads = self.share(False)
-            pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
+            if self.all_at_once(threads):
+                hits = self.learn_at_once(b, False, classes, b.threshold)
+            else:
+                pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
+                hits = self.measure(b, classes, rows, b.output(), b.threshold)
+                b.mark(LOSS, b.network.n_layers - 1)
+                pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)
             total = self.cost_scale * b.total_cost(rows, 0)
-            hits = self.measure(b, classes, rows, b.output(), b.threshold)
-            b.mark(LOSS, b.network.n_layers - 1)
-            pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)
             total += weight * b.penalties()
             restore_subnormals(floating_point_mode)
         return self.result(rows, weight, total, classes, hits)
@@ -763,5 +806,5 @@ cdef void piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
 cdef void pass_piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     cdef uint64_t floating_point_mode = flush_subnormals()
     cdef Piece *piece = &(<Training>run).backprop.pieces[i]
-    (<Training>run).backprop.gradients(piece, (<Training>run).rows, False, (<Training>run).backprop.in_gradient(piece))
+    (<Training>run).backprop.gradients(piece, (<Training>run).rows, False, (<Training>run).backprop.in_gradient(piece), True, True)
     restore_subnormals(floating_point_mode)
