@@ -86,6 +86,8 @@ cdef class Network:
     cdef check_rows(self, X)
     cdef void layer_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t rows, const char *x, Py_ssize_t ld_x,
                             const Py_ssize_t *listed, char *z) noexcept nogil
+    cdef void layer_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, const char *x, Py_ssize_t ld_x, char *z,
+                           Py_ssize_t ld_z) noexcept nogil
     cdef void panels_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                              const char *x, Py_ssize_t ld_x, const Py_ssize_t *listed, char *z) noexcept nogil
 
@@ -118,6 +120,12 @@ cdef class Backprop:
     cdef double l1, l2
     cdef bint penalty_per_row
     cdef double penalty_share   # factor of the penalty on the present mini-batch
+    cdef readonly bint turned   # the last layer works with the rows on their side
+    cdef Py_ssize_t ld_turned   # leading dimension of its z, a, delta and of y then
+    cdef char *y_turned
+    cdef char *side             # what it reads, on its side
+    cdef char *side_gradient    # its gradient, transposed, and that of its biases, each in all lanes
+    cdef char *ones             # a panel of them
     cdef bint timing
     cdef bint first_stands      # z^1 of the whole mini-batch is there already
     cdef Py_ssize_t origin      # the row of the mini-batch that stands first in the buffers
@@ -127,7 +135,11 @@ cdef class Backprop:
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
     cdef cut(self)
     cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
+    cdef bint worth_turning(self)
     cdef char *output(self) noexcept nogil
+    cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil
+    cdef void targets(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void turned_gradients(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first, bint last) noexcept nogil
     cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil
@@ -138,6 +150,7 @@ cdef class Backprop:
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
     cdef void first_layer(self, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void last_activation(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil

@@ -293,6 +293,22 @@ cdef class Network:
         p.c, p.c_row, p.c_panel = z + panel * lanes * itemsize, layer.ld, lanes
         k.product(&p)
 
+    cdef void layer_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, const char *x, Py_ssize_t ld_x, char *z,
+                           Py_ssize_t ld_z) noexcept nogil:
+        # z^T = W x^T + b for a multiple of the lanes of rows, a panel of W after the other.
+        cdef Layer *layer = &self.layers[l]
+        cdef Py_ssize_t lanes = self.lanes, itemsize = self.itemsize, panel
+        cdef product_t p
+        p.panels, p.depth, p.a_row, p.a_depth, p.a_rows, p.a_columns = across // lanes, layer.n_in, 1, lanes, NULL, NULL
+        p.b, p.b_depth, p.b_panel, p.c_row, p.c_panel = x, ld_x, lanes, ld_z, lanes
+        p.start, p.add, p.sums = NULL, 0, NULL
+        for panel in range(layer.panels):
+            p.rows = min(lanes, layer.n_out - panel * lanes)
+            p.a = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize
+            p.row_start = self.w + (layer.b + panel * lanes) * itemsize
+            p.c = z + panel * lanes * ld_z * itemsize
+            k.product(&p)
+
     cdef bint worth_turning(self):
         """Whether many rows pass through the layers faster on their side: each output of 16 rows (float32) in a vector, so
         that narrow layers leave no lanes empty. Counted in multiplications; turning a number costs about as much as 8."""
@@ -419,29 +435,19 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
 
 
 cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int worker) noexcept nogil:
-    """The same with the rows on their side: z^T = W x^T + b, a panel of W after the other."""
+    """The same with the rows on their side."""
     cdef Py_ssize_t itemsize = network.itemsize, lanes = network.lanes, first = block * BLOCK_TURNED
-    cdef Py_ssize_t rows = min(BLOCK_TURNED, shared.count - first), n_in = network.layers[0].n_in, l, panel
+    cdef Py_ssize_t rows = min(BLOCK_TURNED, shared.count - first), n_in = network.layers[0].n_in, l
     cdef Py_ssize_t across = (rows + lanes - 1) // lanes * lanes
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *here = shared.scratch + 2 * worker * shared.room
     cdef char *there = here + shared.room
     cdef Layer *layer
     cdef const activation_t *f
-    cdef product_t p
     k.turn(rows, n_in, n_in, shared.X + first * n_in * itemsize, (n_in + lanes - 1) // lanes * lanes, BLOCK_TURNED, there)
-    p.panels, p.a_row, p.a_depth, p.a_rows, p.a_columns, p.start = across // lanes, 1, lanes, NULL, NULL, NULL
-    p.add, p.sums = 0, NULL
-    p.b_depth, p.b_panel, p.c_row, p.c_panel = BLOCK_TURNED, lanes, BLOCK_TURNED, lanes
     for l in range(network.n_layers):
         layer = &network.layers[l]
-        p.depth, p.b = layer.n_in, there
-        for panel in range(layer.panels):
-            p.rows = min(lanes, layer.n_out - panel * lanes)
-            p.a = network.w + (layer.W + panel * layer.n_in * lanes) * itemsize
-            p.row_start = network.w + (layer.b + panel * lanes) * itemsize
-            p.c = here + panel * lanes * BLOCK_TURNED * itemsize
-            k.product(&p)
+        network.layer_turned(k, l, across, there, BLOCK_TURNED, here, BLOCK_TURNED)
         f = &k.activations[layer.f]
         if f.rowwise:
             k.softmax_across(across, layer.n_out, BLOCK_TURNED, here)
@@ -658,7 +664,7 @@ cdef class Backprop:
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
                   double l2=0, dropout=None, bint penalty_per_row=False):
-        cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
+        cdef Py_ssize_t l, size, inputs, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
         self.loss_row = choose("loss", loss, _losses.names())
@@ -684,24 +690,47 @@ cdef class Backprop:
         self.g = address(self.gradient)
         self.flows = <Flow *>self.room(network.n_layers * sizeof(Flow), 1)
         self.ld_x = leading_dimension(network.widths[0], itemsize)
-        self.scale = self.room(capacity, itemsize)  # a capacity beyond all memory fails here, before any product overflows
+        self.turned = self.worth_turning()
+        self.scale = self.room(capacity + lanes, itemsize)  # a capacity beyond all memory fails here, before any product overflows
         self.x = self.room(capacity * self.ld_x, itemsize)
         self.row_loss = self.room(capacity + lanes, itemsize)
-        self.label = <int32_t *>self.room(capacity, sizeof(int32_t))
+        self.label = <int32_t *>self.room(capacity + lanes, sizeof(int32_t))
         for l in range(network.n_layers):
             layer = &network.layers[l]
             f = &kernels_for(itemsize).activations[layer.f]
-            self.flows[l].a = self.room(capacity * layer.ld, itemsize)
-            self.flows[l].z = self.room(capacity * layer.ld, itemsize) if f.needs_z else self.flows[l].a
-            self.flows[l].delta = self.room(capacity * layer.ld, itemsize)
+            size = capacity * layer.ld
+            if self.turned and l == network.n_layers - 1:
+                self.ld_turned = leading_dimension(capacity, itemsize)
+                size = layer.n_out * self.ld_turned
+            self.flows[l].a = self.room(size, itemsize)
+            self.flows[l].z = self.room(size, itemsize) if f.needs_z else self.flows[l].a
+            self.flows[l].delta = self.room(size, itemsize)
             if l > 0:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
         self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
+        if self.turned:
+            inputs = (layer.n_in + lanes - 1) // lanes * lanes
+            self.side = self.room((capacity + lanes) * inputs, itemsize)
+            self.side_gradient = self.room((inputs + lanes) * layer.n_out, itemsize)
+            ones = np.ones(lanes, network.dtype)
+            self.ones = address(ones)
+            self.memory.append(ones)
+            self.y_turned = NULL if self.sparse else self.room(size, itemsize)
         self.seconds = <double *>self.room(network.n_layers * PHASES, sizeof(double))
         self.inlets = <Inlet *>self.room(network.n_layers * sizeof(Inlet), 1)
         for l in range(network.n_layers):
             self.set_inlet(l, &self.inlets[l])
         self.cut()
+
+    cdef bint worth_turning(self):
+        """Whether the last of several layers is so narrow that it works faster with its rows on their side. Counted as in
+        `Network.worth_turning`; the loss turns rows of one panel anyway, there and back."""
+        network = self.network
+        cdef Layer *last = &network.layers[network.n_layers - 1]
+        cdef Py_ssize_t lanes = network.lanes
+        if network.n_layers == 1 or last.panels > 1 or not self.from_z and kernels_for(network.itemsize).activations[last.f].rowwise:
+            return False
+        return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16 + 16) * lanes
 
     cdef cut(self):
         """Cut the layers into pieces."""
@@ -757,6 +786,19 @@ cdef class Backprop:
         """Where the last layer left what the loss works on."""
         cdef Flow *last = &self.flows[self.network.n_layers - 1]
         return last.z if self.from_z else last.a
+
+    cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil:
+        """Where a row begins in layer l's z, a and delta, in bytes."""
+        if self.turned and l == self.network.n_layers - 1:
+            return row * self.network.itemsize
+        return row * self.network.layers[l].ld * self.network.itemsize
+
+    cdef void targets(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """Bring the targets of some rows, which stand in y, into the form that the loss wants."""
+        cdef Layer *last = &self.network.layers[self.network.n_layers - 1]
+        if self.turned and self.y != NULL:
+            kernels_for(self.network.itemsize).turn(rows, last.n_out, last.ld, self.y + first * last.ld * self.network.itemsize,
+                                                    last.n_out, self.ld_turned, self.y_turned + first * self.network.itemsize)
 
     cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil:
         """Everything since the last mark was `phase` of a layer."""
@@ -853,10 +895,11 @@ cdef class Backprop:
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, offset, itemsize = self.network.itemsize
+        cdef Py_ssize_t l, offset, across, inputs, itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef const char *x
         cdef const Py_ssize_t *listed
         cdef char *z
+        cdef char *side
         cdef Layer *layer
         cdef Inlet *inlet
         for l in range(self.network.n_layers):
@@ -868,30 +911,66 @@ cdef class Backprop:
                 k.drop(self.origin + first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
                        inlet.slope + offset if inlet.slope else NULL)
                 x = inlet.kept + offset
-            offset = first * layer.ld * itemsize
+            offset = self.offset(l, first)
             z = self.flows[l].z + offset
-            if l > 0 or not self.first_stands:
+            if self.turned and l == self.network.n_layers - 1:
+                across, inputs = blocks(rows, lanes) * lanes, blocks(layer.n_in, lanes) * lanes
+                side = self.side + first * inputs * itemsize
+                k.turn(rows, layer.n_in, inlet.ld, x, inputs, across, side)
+                self.network.layer_turned(k, l, across, side, across, z, self.ld_turned)
+            elif l > 0 or not self.first_stands:
                 self.network.layer_forward(k, l, rows, x, inlet.ld, listed, z)
             self.mark(FORWARD, l)
-            if l < self.network.n_layers - 1 or not self.from_z:
+            if l < self.network.n_layers - 1:
                 k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)
                 self.mark(ACTIVATION, l)
+            elif not self.from_z:
+                self.last_activation(first, rows)
+                self.mark(ACTIVATION, l)
+
+    cdef void last_activation(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """a^L = f(z^L) for some rows."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes, offset = self.offset(l, first)
+        cdef Py_ssize_t j, across, step = self.ld_turned * self.network.itemsize
+        cdef Layer *layer = &self.network.layers[l]
+        cdef const activation_t *f = &k.activations[layer.f]
+        cdef char *z = self.flows[l].z + offset
+        cdef char *a = self.flows[l].a + offset
+        if not self.turned:
+            f.forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
+        elif f.rowwise:
+            k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out, self.ld_turned, z)
+        else:
+            across = blocks(rows, lanes) * lanes
+            for j in range(layer.n_out):
+                f.forward(1, across, across, layer.alpha, z + j * step, a + j * step)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t itemsize = self.network.itemsize
-        cdef Layer *layer = &self.network.layers[self.network.n_layers - 1]
-        cdef Flow *flow = &self.flows[self.network.n_layers - 1]
-        cdef Py_ssize_t offset = first * layer.ld * itemsize
+        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, l = self.network.n_layers - 1
+        cdef Layer *layer = &self.network.layers[l]
+        cdef Flow *flow = &self.flows[l]
+        cdef Py_ssize_t offset = self.offset(l, first), j, across, step = self.ld_turned * itemsize
+        cdef const loss_t *loss = &k.losses[self.loss_row]
+        cdef const activation_t *f = &k.activations[layer.f]
         cdef char *delta = flow.delta + offset if with_delta else NULL
-        k.losses[self.loss_row].evaluate(
-            rows, layer.n_out, layer.ld, self.alpha, self.output() + offset, NULL if self.sparse else self.y + offset,
-            self.label + first, self.scale + (self.origin + first) * itemsize, delta,
-            self.row_loss + (self.origin + first) * itemsize)
+        cdef const char *scale = self.scale + (self.origin + first) * itemsize
+        cdef char *row_loss = self.row_loss + (self.origin + first) * itemsize
+        if not self.turned:
+            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, self.output() + offset,
+                          NULL if self.sparse else self.y + offset, self.label + first, scale, delta, row_loss)
+            if with_delta and not self.from_z:
+                f.backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset, delta)
+            return
+        across = blocks(rows, lanes) * lanes
+        loss.across(across, layer.n_out, self.ld_turned, self.alpha, self.output() + offset,
+                    NULL if self.sparse else self.y_turned + offset, self.label + first, scale, delta, row_loss)
         if with_delta and not self.from_z:
-            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset,
-                                            delta)
+            for j in range(layer.n_out):
+                f.backward(1, across, across, layer.alpha, flow.z + offset + j * step, flow.a + offset + j * step,
+                           delta + j * step)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), from the last hidden layer down, for some rows."""
@@ -904,7 +983,10 @@ cdef class Backprop:
             layer, above = &self.network.layers[l], &self.network.layers[l + 1]
             offset = first * layer.ld * itemsize
             p.rows, p.panels, p.depth = rows, layer.panels, above.n_out
-            p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + first * above.ld * itemsize, above.ld, 1
+            p.a = self.flows[l + 1].delta + self.offset(l + 1, first)
+            p.a_row, p.a_depth = above.ld, 1
+            if self.turned and l == self.network.n_layers - 2:
+                p.a_row, p.a_depth = 1, self.ld_turned
             p.a_rows = p.a_columns = NULL
             p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt, lanes, above.n_out * lanes
             p.start = p.row_start = p.sums = NULL
@@ -927,6 +1009,9 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef const char *a = inlet.kept if dropping and inlet.drops else inlet.a
         cdef product_t p
+        if self.turned and piece.layer == self.network.n_layers - 1:
+            self.turned_gradients(piece, rows, a, place, first, last)
+            return
         p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
         p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
         p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
@@ -935,6 +1020,32 @@ cdef class Backprop:
         p.c, p.c_row, p.c_panel = place.W, lanes, place.step
         p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
         k.product(&p)
+        if last:
+            self.penalize(piece, place)
+        self.mark(GRADIENT, piece.layer)
+
+    cdef void turned_gradients(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first,
+                               bint last) noexcept nogil:
+        """The same for a last layer on its side, transposed: (dW)^T = a delta^T has the inputs in the lanes, all of them full."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Layer *layer = &self.network.layers[piece.layer]
+        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, n_out = layer.n_out
+        cdef char *biases = self.side_gradient + blocks(layer.n_in, lanes) * lanes * n_out * itemsize
+        cdef product_t p
+        p.rows, p.panels, p.depth = n_out, blocks(piece.inputs, lanes), rows
+        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = self.flows[piece.layer].delta, self.ld_turned, 1, NULL, NULL
+        p.b, p.b_depth, p.b_panel = a + piece.input * itemsize, self.inlets[piece.layer].ld, lanes
+        p.start = p.row_start = p.sums = NULL
+        p.add = not first
+        p.c, p.c_row, p.c_panel = self.side_gradient + piece.input * n_out * itemsize, lanes, n_out * lanes
+        k.product(&p)
+        if last:
+            k.transpose(n_out, piece.inputs, 0, n_out, 0, piece.inputs, p.c, place.W)
+        if piece.input == 0:
+            p.panels, p.b, p.b_depth, p.c = 1, self.ones, 0, biases
+            k.product(&p)
+            if last:
+                k.transpose(n_out, 1, 0, n_out, 0, 1, biases, place.b)
         if last:
             self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
@@ -958,14 +1069,10 @@ cdef class Backprop:
 
     cdef void judge_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """Costs and the outputs a^L of some rows, without deltas."""
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Layer *layer = &self.network.layers[self.network.n_layers - 1]
-        cdef Flow *flow = &self.flows[self.network.n_layers - 1]
-        cdef Py_ssize_t offset = first * layer.ld * self.network.itemsize
         self.forward(first, rows, False)
         self.cost(first, rows, False)
         if self.from_z:  # the loss has worked on z; what is judged is a, as a prediction gives it
-            k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset)
+            self.last_activation(first, rows)
 
     cdef double total_cost(self, Py_ssize_t rows, double total) noexcept nogil:
         """`total` plus the rows' weighted costs, one after the other in double."""
@@ -1008,6 +1115,7 @@ cdef class Backprop:
             _fill(<char *>self.label, 1, y[:, None])
         else:
             _fill(self.y, last.ld, y)
+            self.targets(0, rows)
         with nogil:
             self.transpose_weights()
             self.learn(rows, False)

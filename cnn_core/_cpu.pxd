@@ -36,6 +36,8 @@ cdef extern from "kernels.h" nogil:
         bint sparse
         void (*evaluate)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *out, const void *y,
                          const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
+        void (*across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *out, const void *y,
+                       const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
         double low, high
         const char *parameter
         double standard
@@ -70,11 +72,11 @@ cdef extern from "kernels.h" nogil:
         void (*softmax_across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, void *z) noexcept nogil
         void (*winners)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out,
                         double threshold, Py_ssize_t *index) noexcept nogil
-        Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
+        Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, double threshold,
                            const int32_t *label) noexcept nogil
-        void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, const void *y,
+        void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, const void *y,
                                   double *sums) noexcept nogil
-        Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out, double threshold,
+        Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, double threshold,
                               const void *y, double y_threshold) noexcept nogil
         double (*penalize)(Py_ssize_t n, double l1, double l2, const void *w, void *g) noexcept nogil
         int (*finite)(Py_ssize_t n, const void *x) noexcept nogil

@@ -426,6 +426,7 @@ cdef class Training:
                           self.backprop.ld_x * itemsize)
         if self.backprop.y != NULL:
             self.y.gather(order, first, rows, self.backprop.y + to * ld * itemsize, ld * itemsize)
+            self.backprop.targets(to, rows)
         if self.labels is not None:
             self.labels.gather(order, first, rows, <char *>(self.backprop.label + to), sizeof(int32_t))
 
@@ -549,11 +550,15 @@ cdef class Training:
         """How many of the rows are right, or their squared residuals into sums."""
         cdef const kernels_t *k = kernels_for(b.network.itemsize)
         cdef Layer *last = &b.network.layers[b.network.n_layers - 1]
+        cdef Py_ssize_t row = last.ld, column = 1
+        cdef const char *y = b.y
+        if b.turned:
+            row, column, y = 1, b.ld_turned, b.y_turned
         if classes:
-            return k.hits(rows, last.n_out, last.ld, out, threshold, b.label)
+            return k.hits(rows, last.n_out, row, column, out, threshold, b.label)
         if self.multilabel:
-            return k.matches(rows, last.n_out, last.ld, out, threshold, b.y, b.y_threshold)
-        k.squared_residuals(rows, last.n_out, last.ld, out, b.y, &self.sums[0])
+            return k.matches(rows, last.n_out, row, column, out, threshold, y, b.y_threshold)
+        k.squared_residuals(rows, last.n_out, row, column, out, y, &self.sums[0])
         return 0
 
     cdef result(self, Py_ssize_t count, double weight, double total, bint classes, Py_ssize_t hits):

@@ -70,12 +70,16 @@ typedef struct {
  * Targets are class indices in `label` (sparse) or rows of y with leading dimension ld. `scale` weighs each row's
  * delta (1/N for a mean over N rows); row_loss is not scaled. Room in row_loss: rows rounded up to lanes.
  * delta may be NULL (only the cost is wanted). Its padding becomes zero up to the end of the row's last panel.
+ * `across` does the same for one panel of outputs at most, with out, y and delta on their side: output j of row r is at
+ * j ld + r. Its rows are a multiple of the lanes.
  * `parameter` and `standard` are as for activations; `low` and `high` bound the targets. */
 typedef struct {
     const char *name, *outputs;
     int sparse;
     void (*evaluate)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,
                      const int32_t *label, const void *scale, void *delta, void *row_loss);
+    void (*across)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,
+                   const int32_t *label, const void *scale, void *delta, void *row_loss);
     double low, high;
     const char *parameter;
     double standard;
@@ -130,14 +134,14 @@ typedef struct {
     void (*winners)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
                     ptrdiff_t *index);
     /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
-    ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
+    ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
                       const int32_t *label);
-    /* Rows in which every output lies on the side of `threshold` on which its target in y does. */
-    ptrdiff_t (*matches)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
+    /* Rows in which every output lies on the side of `threshold` on which its target in y, which lies like out, does. */
+    ptrdiff_t (*matches)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
                          const void *y, double y_threshold);
-    /* sums[j] += sum over rows of (out - y)^2 in column j, in double, row after row. */
-    void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
-                              double *sums);
+    /* sums[j] += sum over rows of (out - y)^2 in output j, in double, row after row. */
+    void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out,
+                              const void *y, double *sums);
     /* Regularisation of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and returns
      * l1 |w|_1 + l2/2 |w|^2. */
     double (*penalize)(ptrdiff_t n, double l1, double l2, const void *w, void *g);

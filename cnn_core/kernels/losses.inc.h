@@ -5,30 +5,45 @@
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,                  \
         const int32_t *label, const void *scale, void *delta, void *row_loss
 
+/* Rows of one panel of outputs at most by way of `across`, a panel of rows at a time: a row by itself leaves most lanes empty
+ * and waits for each of its reductions. */
+typedef void across_fn(LOSS_ARGUMENTS);
+static ALWAYS_INLINE void turned(across_fn *across, LOSS_ARGUMENTS)
+{
+    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
+        const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
+        real o[PANEL_LANES * PANEL_LANES], t[PANEL_LANES * PANEL_LANES], d[PANEL_LANES * PANEL_LANES] = {0};
+        real weight[PANEL_LANES] = {0};
+        int32_t class[PANEL_LANES] = {0};
+        turn(count, width, ld, (const real *)out + block * ld, o);
+        if (y) turn(count, width, ld, (const real *)y + block * ld, t);
+        for (ptrdiff_t r = 0; r < count; r++) {
+            if (delta) weight[r] = ((const real *)scale)[block + r];
+            if (label) class[r] = label[block + r];
+        }
+        across(PANEL_LANES, width, PANEL_LANES, alpha, o, y ? t : 0, class, weight, delta ? d : 0, (real *)row_loss + block);
+        if (delta) turn_back(count, ld, d, (real *)delta + block * ld);
+    }
+}
+
 /* A loss that is a sum over the outputs, from name_cost(out, y, alpha) and name_slope(out, y, alpha) = dcost/dout on one
- * vector. Of a single output, a panel of rows at a time: a row by itself would leave all lanes but one empty. */
+ * vector. */
 #define SUM_OVER_OUTPUTS(name)                                                                                    \
-    static void name##_single(ptrdiff_t rows, ptrdiff_t ld, V parameter, const real *out, const real *y,          \
-                              const real *scale, real *delta, real *row_loss)                                     \
+    static ALWAYS_INLINE void name##_across(LOSS_ARGUMENTS)                                                       \
     {                                                                                                             \
-        for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {                                           \
-            const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;                      \
-            real o[PANEL_LANES] = {0}, t[PANEL_LANES] = {0}, d[PANEL_LANES] = {0};                                \
-            for (ptrdiff_t r = 0; r < count; r++) {                                                               \
-                o[r] = out[(block + r) * ld];                                                                     \
-                t[r] = y[(block + r) * ld];                                                                       \
-                d[r] = delta ? scale[block + r] : 0;                                                              \
+        (void)label;                                                                                              \
+        const V parameter = SET1(alpha);                                                                          \
+        for (ptrdiff_t r = 0; r < rows; r += LANES) {                                                             \
+            V cost[PANEL_LANES];                                                                                  \
+            cost[0] = ZERO;                                                                                       \
+            for (ptrdiff_t j = 0; j < width; j++) {                                                               \
+                const V oj = LOAD((const real *)out + j * ld + r), tj = LOAD((const real *)y + j * ld + r);       \
+                cost[j] = ADD(ZERO, name##_cost(oj, tj, parameter));                                              \
+                if (delta)                                                                                        \
+                    STORE((real *)delta + j * ld + r,                                                             \
+                          MUL(name##_slope(oj, tj, parameter), LOAD((const real *)scale + r)));                   \
             }                                                                                                     \
-            for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {                                                  \
-                const V oj = LOAD(o + r), tj = LOAD(t + r);                                                       \
-                STORE(row_loss + block + r, ADD(ZERO, name##_cost(oj, tj, parameter)));                           \
-                STORE(d + r, MUL(name##_slope(oj, tj, parameter), LOAD(d + r)));                                  \
-            }                                                                                                     \
-            for (ptrdiff_t r = 0; delta && r < count; r++) {                                                      \
-                real *row = delta + (block + r) * ld;                                                             \
-                FOR_PANEL_VECTORS STORE(row + j * LANES, ZERO);                                                   \
-                row[0] = d[r];                                                                                    \
-            }                                                                                                     \
+            STORE((real *)row_loss + r, tree_sum(width, cost));                                                   \
         }                                                                                                         \
     }                                                                                                             \
     static void name##_evaluate(LOSS_ARGUMENTS)                                                                   \
@@ -36,7 +51,7 @@
         (void)label;                                                                                              \
         const V parameter = SET1(alpha);                                                                          \
         if (width == 1) {                                                                                         \
-            name##_single(rows, ld, parameter, out, y, scale, delta, row_loss);                                   \
+            turned(name##_across, rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);                     \
             return;                                                                                               \
         }                                                                                                         \
         for (ptrdiff_t r = 0; r < rows; r++) {                                                                    \
@@ -124,62 +139,43 @@ SUM_OVER_OUTPUTS(perceptron)
 
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k - max z).
  * dC/dz_j = p_j sum_k y_k - y_j.
- *
- * Here for rows of one panel at most, a panel of rows at a time with one output of many rows in a vector: a row by itself
- * would leave most lanes empty and wait for each of its reductions. */
-static ALWAYS_INLINE void crossentropy_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
-                                              const int32_t *label, const real *scale, real *delta, real *row_loss)
+ * Here for rows on their side. */
+static ALWAYS_INLINE void crossentropy_across(LOSS_ARGUMENTS)
 {
-    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
-        const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
-        real columns[PANEL_LANES * PANEL_LANES] = {0}, targets[PANEL_LANES * PANEL_LANES] = {0};
-        real labels[PANEL_LANES] = {0}, weight[PANEL_LANES] = {0}, gain[PANEL_LANES] = {0};
-        turn(count, width, ld, z + block * ld, columns);
-        if (y) turn(count, width, ld, y + block * ld, targets);
-        for (ptrdiff_t r = 0; r < count; r++) {
-            if (delta) weight[r] = scale[block + r];
-            if (y) continue;
-            labels[r] = (real)label[block + r];
-            gain[r] = columns[label[block + r] * PANEL_LANES + r];
-        }
-        for (ptrdiff_t r = 0; r < PANEL_LANES; r += LANES) {
-            V x[PANEL_LANES], t[PANEL_LANES], top = LOAD(columns + r);
-            x[0] = t[0] = ZERO; /* no row is without outputs, but compilers do not know */
-            for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(columns + j * PANEL_LANES + r));
-            V won = SUB(LOAD(gain + r), top), share = ONE;
-            if (y) {
-                for (ptrdiff_t j = 0; j < width; j++) {
-                    t[j] = LOAD(targets + j * PANEL_LANES + r);
-                    const V shifted = SUB(LOAD(columns + j * PANEL_LANES + r), top);
-                    x[j] = SELECT(EQ(t[j], ZERO), ZERO, MUL(t[j], shifted));
-                }
-                won = tree_sum(width, x);
-                share = tree_sum(width, t);
-            }
+    UNUSED(alpha);
+    const real *z = out, *target = y;
+    for (ptrdiff_t r = 0; r < rows; r += LANES) {
+        V x[PANEL_LANES], t[PANEL_LANES], p[PANEL_LANES], top = LOAD(z + r), won = top, share = ONE;
+        V label_r = ZERO;
+        x[0] = t[0] = ZERO; /* no row is without outputs, but compilers do not know */
+        for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(z + j * ld + r));
+        if (y) {
             for (ptrdiff_t j = 0; j < width; j++) {
-                x[j] = exp_v(SUB(LOAD(columns + j * PANEL_LANES + r), top));
-                STORE(columns + j * PANEL_LANES + r, x[j]);
+                t[j] = LOAD(target + j * ld + r);
+                x[j] = SELECT(EQ(t[j], ZERO), ZERO, MUL(t[j], SUB(LOAD(z + j * ld + r), top)));
             }
-            const V total = tree_sum(width, x), logarithm = log_v(total), factor = LOAD(weight + r);
-            STORE(row_loss + block + r, SUB(y ? MUL(share, logarithm) : logarithm, won));
-            if (!delta) continue;
-            for (ptrdiff_t j = 0; j < PANEL_LANES; j++) {
-                real *at = columns + j * PANEL_LANES + r;
-                if (j >= width) {
-                    STORE(at, ZERO);
-                    continue;
-                }
-                const V p = DIV(LOAD(at), total);
-                const V error = y ? SUB(MUL(p, share), LOAD(targets + j * PANEL_LANES + r))
-                                  : SUB(p, SELECT(EQ(LOAD(labels + r), SET1(j)), ONE, ZERO));
-                STORE(at, MUL(error, factor));
-            }
+            won = tree_sum(width, x);
+            share = tree_sum(width, t);
+        } else {
+            real class[LANES];
+            for (ptrdiff_t i = 0; i < LANES; i++) class[i] = (real)label[r + i];
+            label_r = LOAD(class);
+            for (ptrdiff_t j = 1; j < width; j++) won = SELECT(EQ(label_r, SET1(j)), LOAD(z + j * ld + r), won);
+            won = SUB(won, top);
         }
-        if (delta) turn_back(count, ld, columns, delta + block * ld);
+        for (ptrdiff_t j = 0; j < width; j++) x[j] = p[j] = exp_v(SUB(LOAD(z + j * ld + r), top));
+        const V total = tree_sum(width, x), logarithm = log_v(total);
+        STORE((real *)row_loss + r, SUB(y ? MUL(share, logarithm) : logarithm, won));
+        for (ptrdiff_t j = 0; delta && j < width; j++) {
+            const V pj = DIV(p[j], total);
+            const V error = y ? SUB(MUL(pj, share), LOAD(target + j * ld + r))
+                              : SUB(pj, SELECT(EQ(label_r, SET1(j)), ONE, ZERO));
+            STORE((real *)delta + j * ld + r, MUL(error, LOAD((const real *)scale + r)));
+        }
     }
 }
 
-/* The same for rows of any width. The logarithms of a panel of rows are taken together. */
+/* The same for rows of any width as they stand. The logarithms of a panel of rows are taken together. */
 static ALWAYS_INLINE void crossentropy_wide(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
                                             const int32_t *label, const real *scale, real *delta, real *row_loss)
 {
@@ -226,36 +222,42 @@ static ALWAYS_INLINE void crossentropy_wide(ptrdiff_t rows, ptrdiff_t width, ptr
     }
 }
 
-static ALWAYS_INLINE void crossentropy(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const real *z, const real *y,
-                                       const int32_t *label, const real *scale, real *delta, real *row_loss)
+static ALWAYS_INLINE void crossentropy(LOSS_ARGUMENTS)
 {
     if (width <= PANEL_LANES)
-        crossentropy_narrow(rows, width, ld, z, y, label, scale, delta, row_loss);
+        turned(crossentropy_across, rows, width, ld, alpha, out, y, label, scale, delta, row_loss);
     else
-        crossentropy_wide(rows, width, ld, z, y, label, scale, delta, row_loss);
+        crossentropy_wide(rows, width, ld, out, y, label, scale, delta, row_loss);
 }
 
 static void categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
 {
-    UNUSED(alpha), UNUSED(label);
-    crossentropy(rows, width, ld, out, y, 0, scale, delta, row_loss);
+    UNUSED(label), crossentropy(rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);
 }
-
+static void categorical_crossentropy_across(LOSS_ARGUMENTS)
+{
+    UNUSED(label), crossentropy_across(rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);
+}
 static void sparse_categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
 {
-    UNUSED(alpha), UNUSED(y);
-    crossentropy(rows, width, ld, out, 0, label, scale, delta, row_loss);
+    UNUSED(y), crossentropy(rows, width, ld, alpha, out, 0, label, scale, delta, row_loss);
+}
+static void sparse_categorical_crossentropy_across(LOSS_ARGUMENTS)
+{
+    UNUSED(y), crossentropy_across(rows, width, ld, alpha, out, 0, label, scale, delta, row_loss);
 }
 
+#define ROW(name, outputs, sparse, ...) {#name, outputs, sparse, name##_evaluate, name##_across, __VA_ARGS__}
 static const loss LOSSES[] = {
-    {"mse", 0, 0, mse_evaluate, -INFINITY, INFINITY, 0, 0},
-    {"mae", 0, 0, mae_evaluate, -INFINITY, INFINITY, 0, 0},
-    {"huber", 0, 0, huber_evaluate, -INFINITY, INFINITY, "delta", 1},
-    {"binary_crossentropy", "sigmoid", 0, binary_crossentropy_evaluate, 0, 1, 0, 0},
-    {"categorical_crossentropy", "softmax", 0, categorical_crossentropy_evaluate, 0, 1, 0, 0},
-    {"sparse_categorical_crossentropy", "softmax", 1, sparse_categorical_crossentropy_evaluate, 0, INFINITY, 0, 0},
-    {"poisson", "exp", 0, poisson_evaluate, 0, INFINITY, 0, 0},
-    {"hinge", 0, 0, hinge_evaluate, -1, 1, 0, 0},
-    {"perceptron", "step sign", 0, perceptron_evaluate, 0, 1, 0, 0},
+    ROW(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
+    ROW(mae, 0, 0, -INFINITY, INFINITY, 0, 0),
+    ROW(huber, 0, 0, -INFINITY, INFINITY, "delta", 1),
+    ROW(binary_crossentropy, "sigmoid", 0, 0, 1, 0, 0),
+    ROW(categorical_crossentropy, "softmax", 0, 0, 1, 0, 0),
+    ROW(sparse_categorical_crossentropy, "softmax", 1, 0, INFINITY, 0, 0),
+    ROW(poisson, "exp", 0, 0, INFINITY, 0, 0),
+    ROW(hinge, 0, 0, -1, 1, 0, 0),
+    ROW(perceptron, "step sign", 0, 0, 1, 0, 0),
     {0},
 };
+#undef ROW

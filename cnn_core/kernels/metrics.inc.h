@@ -15,33 +15,50 @@ static void winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff
     for (ptrdiff_t r = 0; r < rows; r++) index[r] = winner(width, (const real *)out + r * row, column, (real)threshold);
 }
 
-static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
-                            const int32_t *label)
+static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out_,
+                            double threshold, const int32_t *label)
 {
-    ptrdiff_t hits = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) hits += winner(width, (const real *)out + r * ld, 1, (real)threshold) == label[r];
+    const real *out = out_;
+    ptrdiff_t hits = 0, r = 0;
+    if (row == 1 && width > 1)
+        for (; r + LANES <= rows; r += LANES) { /* `winner` of as many rows as there are lanes */
+            V best = ZERO, top = LOAD(out + r);
+            real class[LANES];
+            for (ptrdiff_t j = 1; j < width; j++) {
+                const V x = LOAD(out + j * column + r);
+                const M larger = LT(top, x);
+                top = SELECT(larger, x, top);
+                best = SELECT(larger, SET1(j), best);
+            }
+            STORE(class, best);
+            for (ptrdiff_t i = 0; i < LANES; i++) hits += (int32_t)class[i] == label[r + i];
+        }
+    for (; r < rows; r++) hits += winner(width, out + r * row, column, (real)threshold) == label[r];
     return hits;
 }
 
-static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, double threshold,
-                               const void *y, double y_threshold)
+static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out,
+                               double threshold, const void *y, double y_threshold)
 {
     ptrdiff_t matches = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         int same = 1;
-        for (ptrdiff_t j = 0; j < width; j++)
-            same &= (((const real *)out)[r * ld + j] > (real)threshold) == (((const real *)y)[r * ld + j] > (real)y_threshold);
+        for (ptrdiff_t j = 0; j < width; j++) {
+            const ptrdiff_t at = r * row + j * column;
+            same &= (((const real *)out)[at] > (real)threshold) == (((const real *)y)[at] > (real)y_threshold);
+        }
         matches += same;
     }
     return matches;
 }
 
-static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out, const void *y,
-                                  double *sums)
+static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out,
+                                  const void *y, double *sums)
 {
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t j = 0; j < width; j++) {
-            const double e = (double)((const real *)out)[r * ld + j] - (double)((const real *)y)[r * ld + j];
+            const ptrdiff_t at = r * row + j * column;
+            const double e = (double)((const real *)out)[at] - (double)((const real *)y)[at];
             sums[j] += e * e;
         }
 }
