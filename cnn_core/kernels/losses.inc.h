@@ -12,7 +12,7 @@ static ALWAYS_INLINE void turned(across_fn *across, LOSS_ARGUMENTS)
 {
     for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
         const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
-        real o[PANEL_LANES * PANEL_LANES], t[PANEL_LANES * PANEL_LANES], d[PANEL_LANES * PANEL_LANES] = {0};
+        real o[PANEL_LANES * PANEL_LANES] = {0}, t[PANEL_LANES * PANEL_LANES] = {0}, d[PANEL_LANES * PANEL_LANES] = {0};
         real weight[PANEL_LANES] = {0};
         int32_t class[PANEL_LANES] = {0};
         turn(count, width, ld, (const real *)out + block * ld, o);
@@ -247,17 +247,16 @@ static void sparse_categorical_crossentropy_across(LOSS_ARGUMENTS)
     UNUSED(y), crossentropy_across(rows, width, ld, alpha, out, 0, label, scale, delta, row_loss);
 }
 
-#define ROW(name, outputs, sparse, ...) {#name, outputs, sparse, name##_evaluate, name##_across, __VA_ARGS__}
+#define LOSS(name, outputs, sparse, ...) {#name, outputs, sparse, name##_evaluate, name##_across, __VA_ARGS__}
 static const loss LOSSES[] = {
-    ROW(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
-    ROW(mae, 0, 0, -INFINITY, INFINITY, 0, 0),
-    ROW(huber, 0, 0, -INFINITY, INFINITY, "delta", 1),
-    ROW(binary_crossentropy, "sigmoid", 0, 0, 1, 0, 0),
-    ROW(categorical_crossentropy, "softmax", 0, 0, 1, 0, 0),
-    ROW(sparse_categorical_crossentropy, "softmax", 1, 0, INFINITY, 0, 0),
-    ROW(poisson, "exp", 0, 0, INFINITY, 0, 0),
-    ROW(hinge, 0, 0, -1, 1, 0, 0),
-    ROW(perceptron, "step sign", 0, 0, 1, 0, 0),
+    LOSS(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
+    LOSS(mae, 0, 0, -INFINITY, INFINITY, 0, 0),
+    LOSS(huber, 0, 0, -INFINITY, INFINITY, "delta", 1),
+    LOSS(binary_crossentropy, "sigmoid", 0, 0, 1, 0, 0),
+    LOSS(categorical_crossentropy, "softmax", 0, 0, 1, 0, 0),
+    LOSS(sparse_categorical_crossentropy, "softmax", 1, 0, INFINITY, 0, 0),
+    LOSS(poisson, "exp", 0, 0, INFINITY, 0, 0),
+    LOSS(hinge, 0, 0, -1, 1, 0, 0),
+    LOSS(perceptron, "step sign", 0, 0, 1, 0, 0),
     {0},
 };
-#undef ROW

@@ -227,19 +227,21 @@ enum { MOST_LISTED = 64 };
 /* The strides are those of one layer's forward pass, delta recursion and gradients. */
 static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
 {
-    static const char *const uses[] = {"forward",        "backward",           "gradient", "bias gradient",
-                                       "listed forward", "listed gradient", "turned forward"};
+    static const char *const uses[] = {"forward",         "backward",       "gradient",           "bias gradient", "listed forward",
+                                       "listed gradient", "turned forward", "gradient and biases"};
     const ptrdiff_t lanes = run.lanes, columns = panels * lanes;
     /* Half of the cases with a spare panel between the rows, as leading_dimension() gives it to some widths. */
     const ptrdiff_t ld = columns + (rows + panels + depth) % 2 * lanes;
-    for (int use = 0; use < 7; use++) {
+    for (int use = 0; use < 8; use++) {
         const int forward = use == 0 || use == 4, per_sample = forward || use == 1 || use == 6, bias = use == 3;
         if (bias && rows != 1) continue;
-        CASE("product, %s, %td rows, %td panels, depth %td", uses[use], rows, panels, depth);
+        const int add = !forward && use != 6 && random_below(2);
+        CASE("product, %s%s, %td rows, %td panels, depth %td", uses[use], add ? ", added" : "", rows, panels, depth);
         const ptrdiff_t ld_a = whole_panels(per_sample ? depth : rows) + lanes;
         array a = new_reals(bias ? 1 : (per_sample ? rows : depth) * ld_a);
         array b = new_reals(per_sample ? panels * depth * lanes : depth * ld);
         array start = new_reals(columns), row_start = new_reals(rows), c = new_reals(per_sample ? rows * ld : panels * rows * lanes);
+        array sums = new_reals(columns);
         if (bias)
             set_all(&a, 1, 1);
         else if (per_sample)
@@ -252,6 +254,11 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
             fill(&b, depth, columns, ld, PLAIN);
         fill(&start, 1, columns, columns, PLAIN);
         fill(&row_start, 1, rows, rows, PLAIN);
+        if (add) {
+            for (ptrdiff_t i = 0; i < (per_sample ? rows : panels * rows); i++) /* padding stays untouched */
+                for (ptrdiff_t j = 0; j < (per_sample ? columns : lanes); j++) put_random(&c, i * (per_sample ? ld : lanes) + j, PLAIN);
+            fill(&sums, 1, columns, columns, PLAIN);
+        }
         ptrdiff_t list[MOST_LISTED]; /* any rows or columns, some of them more than once */
         for (ptrdiff_t i = 0; i < (forward ? rows : depth); i++) list[i] = random_below(forward ? rows : depth);
         EACH_SIDE {
@@ -269,6 +276,8 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
                 .b_panel = per_sample ? depth * lanes : lanes,
                 .start = forward ? start.at[side] : 0,
                 .row_start = use == 6 ? row_start.at[side] : 0,
+                .add = add,
+                .sums = use == 7 ? sums.at[side] : 0,
                 .c = c.at[side],
                 .c_row = bias ? 0 : per_sample ? ld : lanes,
                 .c_panel = per_sample || bias ? lanes : rows * lanes,
@@ -279,7 +288,8 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
             check(&c, 0, rows, columns, ld, KEPT);
         else
             check(&c, 0, panels * rows, lanes, lanes, KEPT);
-        free_array(&a), free_array(&b), free_array(&start), free_array(&row_start), free_array(&c);
+        if (use == 7) check(&sums, 0, 1, columns, columns, KEPT);
+        free_array(&sums), free_array(&a), free_array(&b), free_array(&start), free_array(&row_start), free_array(&c);
     }
 }
 
@@ -349,6 +359,17 @@ static array new_labels(ptrdiff_t rows, ptrdiff_t classes)
     return label;
 }
 
+/* Rows with leading dimension ld turned on their side: element j of row r goes to j rows + r. */
+static array on_side(const array *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld)
+{
+    array y = new_reals(rows * width);
+    EACH_SIDE for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t j = 0; j < width; j++)
+            memcpy((char *)y.at[side] + (j * rows + r) * x->itemsize, (const char *)x->at[side] + (r * ld + j) * x->itemsize,
+                   (size_t)x->itemsize);
+    return y;
+}
+
 static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
     array out = new_reals(rows * ld), y = new_reals(rows * ld), sums = new_array(width, sizeof(double));
@@ -358,17 +379,31 @@ static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbe
     fill(&y, rows, width, ld, TARGETS);
     fill(&sums, 1, width, width, PLAIN);
     CASE("hits, %td rows of %td", rows, width);
-    EACH_SIDE hits[side] = (uint64_t)run.table[side]->hits(rows, width, ld, out.at[side], 0.5, label.at[side]);
+    EACH_SIDE hits[side] = (uint64_t)run.table[side]->hits(rows, width, ld, 1, out.at[side], 0.5, label.at[side]);
     same(hits[0], hits[1], 0);
     CASE("winners, %td rows of %td", rows, width);
     EACH_SIDE run.table[side]->winners(rows, width, ld, 1, out.at[side], 0.5, index.at[side]);
     check(&index, 0, 1, rows, rows, FREE);
     CASE("matches, %td rows of %td", rows, width);
-    EACH_SIDE hits[side] = (uint64_t)run.table[side]->matches(rows, width, ld, out.at[side], 0.5, y.at[side], 0.25);
+    EACH_SIDE hits[side] = (uint64_t)run.table[side]->matches(rows, width, ld, 1, out.at[side], 0.5, y.at[side], 0.25);
     same(hits[0], hits[1], 0);
     CASE("squared_residuals, %td rows of %td", rows, width);
-    EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, out.at[side], y.at[side], sums.at[side]);
+    EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, 1, out.at[side], y.at[side], sums.at[side]);
     check(&sums, 0, 1, width, width, FREE);
+    /* The same numbers on their side give the same answers, on all paths. */
+    array side_out = on_side(&out, rows, width, ld), side_y = on_side(&y, rows, width, ld);
+    CASE("metrics, %td rows of %td on their side", rows, width);
+    hits[0] = (uint64_t)run.table[0]->hits(rows, width, ld, 1, out.at[0], 0.5, label.at[0]);
+    EACH_SIDE {
+        const kernels *k = run.table[side];
+        same(hits[0], (uint64_t)k->hits(rows, width, 1, rows, side_out.at[side], 0.5, label.at[side]), 0);
+        same((uint64_t)run.table[0]->matches(rows, width, ld, 1, out.at[0], 0.5, y.at[0], 0.25),
+             (uint64_t)k->matches(rows, width, 1, rows, side_out.at[side], 0.5, side_y.at[side], 0.25), 0);
+        k->squared_residuals(rows, width, side ? 1 : ld, side ? rows : 1, side ? side_out.at[1] : out.at[0],
+                             side ? side_y.at[1] : y.at[0], sums.at[side]);
+    }
+    check(&sums, 0, 1, width, width, FREE);
+    free_array(&side_out), free_array(&side_y);
     free_array(&out), free_array(&y), free_array(&sums), free_array(&label), free_array(&index);
 }
 
@@ -428,6 +463,38 @@ static void compare_losses(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, number
         }
         free_array(&out), free_array(&y), free_array(&label);
         free_array(&scale), free_array(&delta), free_array(&row_loss);
+    }
+}
+
+/* Losses of rows on their side: the same on both paths, and the same as of rows as they stand. */
+static void compare_losses_across(ptrdiff_t rows, ptrdiff_t width, numbers kind)
+{
+    const ptrdiff_t across = whole_panels(rows), ld = whole_panels(width);
+    for (int n = 0; run.table[0]->losses[n].name; n++) {
+        const loss *f = &run.table[0]->losses[n];
+        array out = new_reals(across * ld), y = new_reals(across * ld), label = new_labels(across, width);
+        array scale = new_reals(across), delta = new_reals(width * across), row_loss = new_reals(across);
+        array standing = new_reals(across * ld), standing_loss = new_reals(across);
+        fill(&out, across, width, ld, kind);
+        fill(&y, across, width, ld, TARGETS);
+        fill(&scale, 1, across, across, PLAIN);
+        array side_out = on_side(&out, across, width, ld), side_y = on_side(&y, across, width, ld);
+        for (int with_delta = 0; with_delta < 2; with_delta++) {
+            CASE("%s with%s delta, %td rows of %td on their side", f->name, with_delta ? "" : "out", rows, width);
+            EACH_SIDE run.table[side]->losses[n].across(
+                across, width, across, f->standard, side_out.at[side], f->sparse ? 0 : side_y.at[side],
+                f->sparse ? label.at[side] : 0, scale.at[side], with_delta ? delta.at[side] : 0, row_loss.at[side]);
+            if (with_delta) check(&delta, 0, width, across, across, FREE);
+            check(&row_loss, 0, 1, across, across, FREE);
+        }
+        f->evaluate(across, width, ld, f->standard, out.at[0], f->sparse ? 0 : y.at[0], f->sparse ? label.at[0] : 0,
+                    scale.at[0], standing.at[0], standing_loss.at[0]);
+        for (ptrdiff_t r = 0; r < across; r++) {
+            same(bits_of(&standing_loss, 0, r), bits_of(&row_loss, 1, r), r);
+            for (ptrdiff_t j = 0; j < width; j++) same(bits_of(&standing, 0, r * ld + j), bits_of(&delta, 1, j * across + r), r);
+        }
+        free_array(&out), free_array(&y), free_array(&label), free_array(&scale), free_array(&delta), free_array(&row_loss);
+        free_array(&standing), free_array(&standing_loss), free_array(&side_out), free_array(&side_y);
     }
 }
 
@@ -602,6 +669,7 @@ static void compare_tables(void)
                 compare_metrics(rows, width, ld, kind);
                 compare_activations(rows, width, ld, kind);
                 compare_losses(rows, width, ld, kind);
+                if (width <= run.lanes) compare_losses_across(rows, width, kind);
                 compare_dropout(rows, width, ld, kind);
             }
         for (size_t n = 0; n < COUNT(many_panels); n++) {
