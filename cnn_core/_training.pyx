@@ -156,7 +156,11 @@ cdef class Rows:
             # Rows in any order are far from each other: the way to memory is shortened by starting early.
             if order and r + EARLY < rows:
                 at = order[r + EARLY]
-                prefetch(self.data + (self.places[at] if self.places else at) * self.row_bytes)
+                row = self.data + (self.places[at] if self.places else at) * self.row_bytes
+                prefetch(row)
+                if self.row_bytes > 32:  # shorter ones rarely reach into a second line
+                    prefetch(row + 64)
+                    prefetch(row + self.row_bytes - 1)
             at = order[r] if order else first + r
             row = self.data + (self.places[at] if self.places else at) * self.row_bytes
             if self.row_bytes > 128:
