@@ -36,7 +36,7 @@ class Training:
     net: Net
     batch: int | None
     rows: int
-    epochs: int  # of one measurement
+    epochs: int  # of one measurement: a training, as users have it, with its checks of the data
     whole: int = 0  # rows of the data set that this stands for, where only some of them are used
     in_order: bool = False  # mini-batches without shuffling, for the check of equal work
 
@@ -63,14 +63,14 @@ class Training:
 
 
 TRAININGS = (
-    Training("tiny", Net((8, 16, 2)), 32, 10_000, 5),
-    Training("tabular", Net((30, 64, 32, 2)), 64, 20_000, 3),
-    Training("sensor", Net((10, 46, 46, 10)), 128, 10_000, 5),
+    Training("tiny", Net((8, 16, 2)), 32, 10_000, 20),
+    Training("tabular", Net((30, 64, 32, 2)), 64, 20_000, 10),
+    Training("sensor", Net((10, 46, 46, 10)), 128, 10_000, 10),
     Training("full batch", Net((4, 32, 16, 4), "tanh"), None, 10_000, 20),
     Training("one step", Net((24, 8, 2), "tanh"), None, 200, 1_000),
-    Training("images", Net((784, 128, 10)), 128, 20_000, 1, whole=60_000),
+    Training("images", Net((784, 128, 10)), 128, 20_000, 2, whole=60_000),
     Training("images, deep", Net((784, 512, 512, 10)), 128, 20_000, 1, whole=60_000),
-    Training("wide", Net((512, 1024, 1024, 10)), 256, 5_000, 1),
+    Training("wide", Net((512, 1024, 1024, 10)), 256, 5_000, 2),
 )
 
 #: Asked for one row at a time.

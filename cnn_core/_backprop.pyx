@@ -269,8 +269,15 @@ cdef class Network:
     def copy(self):
         """A network of the same shape with its own copy of the parameters."""
         other = Network(self.widths, self.activations, self.dtype, self.alphas)
-        other.parameters[:] = self.parameters
+        self.copy_to(other)
         return other
+
+    def copy_to(self, Network other not None):
+        """Give another network of the same shape these parameters."""
+        if other.widths != self.widths or other.dtype != self.dtype:
+            raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take the parameters of one of "
+                             f"{self.widths} and {self.dtype}")
+        memcpy(other.w, self.w, self.parameters.nbytes)
 
     def __reduce__(self):
         return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())

@@ -377,7 +377,6 @@ cdef class Training:
         if weights is not None and (weights.array.dtype != network.dtype or weights.array.shape != (X.count, 1)):
             raise ValueError(f"weights must have shape {(X.count, 1)} and dtype {network.dtype}, got "
                              f"{weights.array.shape} and {weights.array.dtype}")
-        self.backprop.use_weights(weights is not None)
         if labels is not None:
             if labels.array.dtype != np.int32 or labels.array.shape != (X.count, 1):
                 raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.array.shape} and "
@@ -387,8 +386,10 @@ cdef class Training:
                                  f"{labels.array.max()}")
 
     cdef use(self, Rows X, Rows y, Rows labels, Rows weights):
-        """Check where the rows of the coming mini-batches are from, and remember it."""
-        self.check(X, y, labels, weights)
+        """Check where the rows of the coming mini-batches are from, unless it is where they were from before, and remember it."""
+        if not (X is self.X and y is self.y and labels is self.labels and weights is self.weights):
+            self.check(X, y, labels, weights)
+        self.backprop.use_weights(weights is not None)
         self.X, self.y, self.labels, self.weights = X, y, labels, weights
         self.visit = NULL
         self.sums[:] = 0

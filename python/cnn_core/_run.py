@@ -140,7 +140,7 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     before = len(fitted.history.get("loss", ()))
     names = ["loss", "metric"] + (["val_loss", "val_metric"] if judged else []) + ["learning_rate", "seconds"]
     names += [name for name in fitted.history if name not in names]
-    entries = []
+    columns = {name: [] for name in names[:names.index("seconds") + 1]}  # of the history, an entry an epoch
     # The weights after the last good epoch and their number of epochs, replaced in one step: Ctrl-C may strike between any
     # two others.
     kept, spare = (fitted.network, 0, training.steps), None
@@ -149,7 +149,8 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     if before and judged and options.early_stopping:
         best, best_epoch = fitted.network, fitted.best_epoch or before
         lowest, _ = training.evaluate(judged.X, judged.y, judged.labels)
-    diverged = False
+    diverged, done = False, 0
+    constant = type(schedule) is Constant
     first, last = training.epochs, training.epochs + epochs
     planned = max(last, int(options.epochs))  # for schedules that look ahead
     initial = training_rate = training.learning_rate
@@ -157,8 +158,8 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
 
     def outcome(final=False):
         network, done, steps = kept
-        history = {name: [*fitted.history.get(name, [np.nan] * before),
-                          *(entry.get(name, np.nan) for entry in entries[:done])] for name in names}
+        history = {name: [*fitted.history.get(name, [np.nan] * before), *columns.get(name, [np.nan] * done)[:done]]
+                   for name in names}
         state = None if diverged else training.state(copy=not final) | {"backend": options.backend, "steps": steps}
         with_best = final and best is not None and options.restore_best
         return replace(fitted, network=best if with_best else network, history=history, state=state,
@@ -167,9 +168,9 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
     try:
         for epoch in range(first, last):
             start = time.perf_counter()
-            initial = schedule.after(losses, training_rate)
             rates = None
-            if type(schedule) is not Constant:
+            if not constant:
+                initial = schedule.after(losses, training_rate)
                 steps = np.arange(training.steps, training.steps + per_epoch)
                 rates = schedule.rates(initial, steps, epoch, per_epoch, planned)
                 if type(schedule).__module__ != Schedule.__module__:
@@ -178,33 +179,35 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
                                             rates=rates)
             diverged = not (math.isfinite(loss) and network.is_finite())
             if diverged:
-                warnings.warn(f"training diverged in epoch {before + len(entries) + 1} at learning rate "
+                warnings.warn(f"training diverged in epoch {before + done + 1} at learning rate "
                               f"{training.learning_rate:g} (loss {loss}); the weights after epoch "
-                              f"{before + len(entries)}, the last finite ones, are kept; a lower learning rate, features "
+                              f"{before + done}, the last finite ones, are kept; a lower learning rate, features "
                               "of similar scale or clip_norm may help", DivergenceWarning, stacklevel=4)
                 break
+            done += 1
             entry = {"loss": loss, "metric": metric_of(plan, measured, spreads[0])}
             if judged:
                 val_loss, measured = training.evaluate(judged.X, judged.y, judged.labels)
                 entry |= {"val_loss": val_loss, "val_metric": metric_of(plan, measured, spreads[1])}
-            entry |= {"learning_rate": training.learning_rate, "seconds": time.perf_counter() - start}
-            entries.append(entry)
+            entry["learning_rate"], entry["seconds"] = training.learning_rate, time.perf_counter() - start
+            for name, value in entry.items():
+                columns[name].append(value)
             spare = spare or network.copy()
-            spare.parameters[:] = network.parameters
+            network.copy_to(spare)
             # What a fit began with may be a model in use, and what a callback has seen is: never written again.
             last_one = None if kept[0] is fitted.network or watch is not None else kept[0]
-            kept, spare = (spare, len(entries), training.steps), last_one
+            kept, spare = (spare, done, training.steps), last_one
             if options.verbose:
-                report(before + len(entries), before + epochs, entry, plan)
+                report(before + done, before + epochs, entry, plan)
             losses.append(entry["val_loss" if judged else "loss"])
             if options.early_stopping:
                 if losses[-1] < lowest - options.min_delta:
-                    best, best_epoch, lowest, waited = kept[0].copy(), before + len(entries), losses[-1], 0
+                    best, best_epoch, lowest, waited = kept[0].copy(), before + done, losses[-1], 0
                 else:
                     waited += 1
             if watch is not None:
                 publish(outcome())
-                if watch(before + len(entries), entry):
+                if watch(before + done, entry):
                     break
             if (options.early_stopping and waited >= options.patience) or getattr(training, "converged", False):
                 break

@@ -1,5 +1,7 @@
 """Optimizers: what they are called and which settings they have. The arithmetic is kernels/optimizers.inc.h."""
 
+import functools
+
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
 from cnn_core._settings import Settings
@@ -359,4 +361,9 @@ def get_optimizer(optimizer):
     if not isinstance(optimizer, str):
         raise TypeError(f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
                         f"the names are {', '.join(names)}")
-    return OPTIMIZERS[names[choose("optimizer", optimizer, names)]]()
+    return _by_name(names[choose("optimizer", optimizer, names)])
+
+
+@functools.cache
+def _by_name(name):
+    return OPTIMIZERS[name]()
