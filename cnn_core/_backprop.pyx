@@ -331,7 +331,7 @@ cdef class Network:
     cdef bint softmax_across(self, Py_ssize_t l) noexcept:
         return self.activations[l] == "softmax" and self.layers[l].panels == 1
 
-    def forward(self, X, int threads=1):
+    def forward(self, X, int threads=1, bint only_finite=False):
         """The output a^L for every row of X.
 
         Parameters
@@ -340,37 +340,36 @@ cdef class Network:
             C-contiguous and of the network's dtype; may be read-only.
         threads : int
             The most to use.
+        only_finite : bool
+            Whether rows with an entry that is NaN or infinite are refused. They are looked at while they are in the cache:
+            a look of its own would fetch them from memory once more.
 
         Returns
         -------
-        ndarray, shape (rows, n_out)
-            Each row's bits depend on that row alone.
+        ndarray, shape (rows, n_out), or None
+            Each row's bits depend on that row alone. None where rows are refused.
         """
         self.check_rows(X)
         out = np.empty((X.shape[0], self.widths[-1]), self.dtype)
-        if X.shape[0]:
-            _forward(self, X, out, None, 0, threads)
-        return out
+        return out if X.shape[0] == 0 or _forward(self, X, out, None, 0, threads, only_finite) else None
 
-    def winners(self, X, double threshold=0.5, int threads=1):
+    def winners(self, X, double threshold=0.5, int threads=1, bint only_finite=False):
         """The index of the largest output for every row of X, the first among equals.
 
         Parameters
         ----------
-        X, threads
+        X, threads, only_finite
             As in `forward`.
         threshold : float
             Of a single output the index is 1 where it is larger than this, else 0.
 
         Returns
         -------
-        ndarray of intp, shape (rows,)
+        ndarray of intp, shape (rows,), or None
         """
         self.check_rows(X)
         index = np.empty(X.shape[0], np.intp)
-        if X.shape[0]:
-            _forward(self, X, None, index, threshold, threads)
-        return index
+        return index if X.shape[0] == 0 or _forward(self, X, None, index, threshold, threads, only_finite) else None
 
     cdef check_rows(self, X):
         if X.dtype != self.dtype or X.ndim != 2 or X.shape[1] != self.widths[0]:
@@ -387,10 +386,19 @@ cdef struct Forward:
     double threshold
     char *scratch
     Py_ssize_t count, block, room
+    bint only_finite, refused
+
+
+cdef bint refuses(Forward *shared, const kernels_t *k, Py_ssize_t n, const char *x) noexcept nogil:
+    """Whether n numbers of X are not all finite, but have to be. To be asked after the first use of x, which fetches it from
+    memory while it computes."""
+    if shared.only_finite and not k.finite(n, x):
+        shared.refused = True
+    return shared.refused
 
 
 def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::1] out, Py_ssize_t[::1] index,
-             double threshold, int threads):
+             double threshold, int threads, bint only_finite):
     cdef Forward shared
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
     shared.block = BLOCK_TURNED if network.turned else min(network.block, count)
@@ -403,11 +411,13 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
     shared.room = shared.block * widest * sizeof(real)
     scratch = aligned_zeros(threads * 2 * shared.room, np.uint8)
     shared.network, shared.count, shared.threshold = <void *>network, count, threshold
+    shared.only_finite, shared.refused = only_finite, False
     shared.X, shared.scratch = <const char *>&X[0, 0], address(scratch)
     shared.out = <char *>&out[0, 0] if out is not None else NULL
     shared.index = &index[0] if index is not None else NULL
     with nogil:
         pool_run(turned_task if network.turned else forward_task, &shared, n_blocks, threads)
+    return not shared.refused
 
 
 cdef void forward_task(void *shared, Py_ssize_t block, int worker) noexcept nogil:
@@ -431,6 +441,8 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
     for l in range(network.n_layers):
         layer = &network.layers[l]
         network.layer_forward(k, l, rows, x, ld, NULL, here)
+        if l == 0 and refuses(shared, k, rows * ld, x):
+            return
         k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
         x, ld = here, layer.ld
         here, there = there, here
@@ -451,7 +463,10 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
     cdef char *there = here + shared.room
     cdef Layer *layer
     cdef const activation_t *f
-    k.turn(rows, n_in, n_in, shared.X + first * n_in * itemsize, (n_in + lanes - 1) // lanes * lanes, BLOCK_TURNED, there)
+    cdef const char *x = shared.X + first * n_in * itemsize
+    k.turn(rows, n_in, n_in, x, (n_in + lanes - 1) // lanes * lanes, BLOCK_TURNED, there)
+    if refuses(shared, k, rows * n_in, x):
+        return
     for l in range(network.n_layers):
         layer = &network.layers[l]
         network.layer_turned(k, l, across, there, BLOCK_TURNED, here, BLOCK_TURNED)

@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pytest
 
-from cnn_core import _activations, _backprop, _losses
+from cnn_core import _activations, _backprop, _linalg, _losses
 from cnn_core._backprop import Backprop, Network
 from cnn_core._cpu import use_instruction_set
 from cnn_core._random import uniform
+from cnn_core._training import Rows, Training
 from reference_numpy import same_bits
 
 STEPS = ("step", "sign")  # derivative 0
@@ -92,6 +93,60 @@ def test_every_activation_and_loss_gives_the_bits_of_the_oracle(output, loss, ve
         return network.forward(X).tobytes() + gradient.tobytes() + np.float64(cost).tobytes()
 
     assert everything() == on_generic(everything)
+
+
+def padded_bias(network, l):
+    lanes = 64 // network.dtype.itemsize
+    padded = np.zeros(-(-network.widths[l + 1] // lanes) * lanes, network.dtype)
+    padded[: network.widths[l + 1]] = network.bias(l)
+    return padded
+
+
+def step_by_step(network, loss, X, y):
+    """The gradient, by the equations one after the other, on rows as they stand."""
+    inputs, zs, a, last = [], [], X, network.n_layers - 1
+    for l in range(network.n_layers):
+        inputs.append(a)
+        zs.append(_linalg.affine(a, network.panels(l), padded_bias(network, l))
+                  [:, : network.widths[l + 1]].copy())
+        a = _activations.activation(network.activations[l], zs[l])
+    from_z = bool(_losses.table()[loss].outputs)
+    scale = np.full(len(X), 1 / len(X)).astype(X.dtype)
+    _, delta = _losses.loss(loss, zs[last] if from_z else a, y, scale)
+    if not from_z:
+        delta = _activations.activation_backward(network.activations[last], zs[last], delta)
+    parts = []
+    for l in range(last, -1, -1):
+        dW, db = _backprop.gradients(delta, inputs[l])
+        parts = [dW.ravel(), db, *parts]
+        if l:
+            delta = _backprop.backward_delta(network.weights(l), delta, zs[l - 1], network.activations[l - 1])
+    return np.concatenate(parts)
+
+
+OUTPUTS = [("identity", "mse"), ("tanh", "mae"), ("gelu", "huber"), ("softmax", "mse"), ("sigmoid", "binary_crossentropy"),
+           ("softmax", "categorical_crossentropy"), ("softmax", "sparse_categorical_crossentropy"), ("exp", "poisson"),
+           ("tanh", "hinge"), ("step", "perceptron")]  # fmt: skip
+
+
+@pytest.mark.parametrize("output, loss", OUTPUTS)
+@pytest.mark.parametrize("n_out", [1, 5, 16])
+def test_a_last_layer_on_its_side_gives_the_bits_of_the_equations_one_after_the_other(output, loss, n_out, isa, dtype):
+    network = make_network((9, 17, 21, n_out), ("tanh", "tanh", output), dtype)
+    if output == "exp":
+        network.set_flat(0.1 * network.flat())
+    X, y = numbers(2, 150, 9, dtype=dtype), targets(loss, network, 150)
+    y = y if _losses.table()[loss].sparse else y.astype(dtype)
+    for rows in (1, 16, 61, 150):  # of 150 a run on one thread takes 64 at a time
+        backprop = Backprop(network, loss, rows)
+        if dtype == "float32":
+            assert backprop.turned == (n_out < 16 and (output != "softmax" or backprop.from_z))
+        expected = step_by_step(network, loss, X[:rows], y[:rows])
+        assert same_bits(backprop.loss_and_gradient(X[:rows], y[:rows])[1], expected)
+        run = Training(backprop, None, {})
+        labels = Rows(y[:rows, None].astype(np.int32)) if backprop.sparse else None
+        run.cost_and_gradient(Rows(X[:rows]), None if backprop.sparse else Rows(y[:rows]), labels)
+        assert same_bits(run.flat_gradient(), expected)
 
 
 def assert_gradients_agree_with_finite_differences(network, loss):
@@ -357,6 +412,23 @@ def test_winners_are_where_the_output_is_largest(widths, activations, turned, is
         assert np.array_equal(network.winners(X[:rows], 0.4), wanted[:rows])
     with pytest.raises(ValueError, match="X must have shape"):
         network.winners(X[:, 1:])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("widths, activations, turned", NETS)
+def test_rows_that_are_not_finite_are_refused_wherever_they_are(widths, activations, turned, threads, isa):
+    network = make_network(widths, activations, "float32")
+    X = numbers(3, 300, widths[0], dtype="float32")
+    outputs = network.forward(X)
+    assert same_bits(network.forward(X, threads, only_finite=True), outputs)
+    assert np.array_equal(network.winners(X, 0.5, threads, only_finite=True), network.winners(X))
+    for row, column in ((0, 0), (127, -1), (128, 0), (299, -1)):
+        for value in (np.nan, np.inf, -np.inf):
+            bad = X.copy()
+            bad[row, column] = value
+            assert network.forward(bad, threads, only_finite=True) is None
+            assert network.winners(bad, 0.5, threads, only_finite=True) is None
+            assert network.forward(bad, threads).shape == outputs.shape
 
 
 def test_of_equal_outputs_the_first_wins(isa, dtype):

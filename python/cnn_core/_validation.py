@@ -74,9 +74,9 @@ def check_finite(name, array, dtype):
             raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
 
 
-def check_X(X, dtype, n_features=None, name="X", scaling=None):
+def check_X(X, dtype, n_features=None, name="X", scaling=None, later=False):
     """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a `scaling`; not copied where
-    it is one already."""
+    it is one already. With `later`, somebody else sees to it that the entries of one that is not copied are finite."""
     array = as_numbers(name, X)
     if array.ndim != 2:
         hint = ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
@@ -88,7 +88,8 @@ def check_X(X, dtype, n_features=None, name="X", scaling=None):
     if scaling is not None:
         check_finite(name, array, np.float64)
         return scaling.apply(array, dtype)
-    check_finite(name, array, dtype)
+    if not (later and array.dtype == dtype and array.flags.c_contiguous):
+        check_finite(name, array, dtype)
     return np.ascontiguousarray(array, dtype)
 
 

@@ -490,7 +490,7 @@ class MLP(Parameters):
 
     def _forward(self, model, X):
         a = self._one_row(model, X)
-        return self._outputs(model, self._checked(model, X)) if a is None else a
+        return self._outputs(model, X) if a is None else a
 
     def _one_row(self, model, X):
         """The outputs for a single row, or None for what is not one that the native core takes as it is."""
@@ -500,11 +500,25 @@ class MLP(Parameters):
         return get_num_threads() if self.n_threads is None else check_threads(self.n_threads)
 
     def _outputs(self, model, X):
-        if self.backend == "python":
-            from cnn_core import reference
+        """a^L for rows as a user gives them."""
+        if self.backend == "native":
+            return self._many_rows(model, X, lambda rows, **checks: model.network.forward(rows, self._threads(), **checks))
+        return self._on_twin(model, self._checked(model, X))
 
-            return reference.predict(model.network, X)
-        return model.network.forward(X, self._threads())
+    @staticmethod
+    def _on_twin(model, rows):
+        from cnn_core import reference
+
+        return reference.predict(model.network, rows)
+
+    def _many_rows(self, model, X, predict):
+        """What `predict`, of the native network, makes of rows as a user gives them. It looks at their entries itself."""
+        rows = self._checked(model, X, later=True)
+        predicted = predict(rows, only_finite=True)
+        if predicted is None:
+            check_finite("X", rows, model.network.dtype)
+            predicted = predict(rows)  # only if X has changed since
+        return predicted
 
     def predict_one(self, x, out=None):
         """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
@@ -536,14 +550,15 @@ class MLP(Parameters):
         n_outputs, dtype = model.plan.n_outputs, model.network.dtype
         out = np.empty(n_outputs, dtype) if out is None else out
         check_out(out, dtype, n_outputs)
-        out[:] = self._outputs(model, check_x(x, dtype, model.n_features, model.feature_names, model.scaling))[0]
+        row = check_x(x, dtype, model.n_features, model.feature_names, model.scaling)
+        out[:] = (model.network.forward(row) if self.backend == "native" else self._on_twin(model, row))[0]
         return out
 
     @staticmethod
-    def _checked(model, X):
+    def _checked(model, X, later=False):
         """Rows for a fitted model: checked, scaled, in its dtype."""
         check_names(X, model.feature_names)
-        return check_X(X, model.network.dtype, model.n_features, scaling=model.scaling)
+        return check_X(X, model.network.dtype, model.n_features, scaling=model.scaling, later=later)
 
     def predict(self, X):
         """Predicted classes or numbers.
@@ -562,9 +577,9 @@ class MLP(Parameters):
         plan = model.plan
         a = self._one_row(model, X)
         if a is None:
-            X = self._checked(model, X)
             if plan.task == "classification" and self.backend == "native":
-                return plan.classes.take(model.network.winners(X, plan.threshold, self._threads()))
+                return plan.classes.take(self._many_rows(
+                    model, X, lambda rows, **checks: model.network.winners(rows, plan.threshold, self._threads(), **checks)))
             a = self._outputs(model, X)
         if plan.task == "regression":
             return a.ravel() if plan.flat else a
