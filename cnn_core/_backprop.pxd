@@ -107,6 +107,8 @@ cdef class Backprop:
     cdef readonly tuple dropout
     cdef Piece *pieces
     cdef Py_ssize_t n_pieces
+    cdef Py_ssize_t *schedule   # the order in which threads share them out
+    cdef Py_ssize_t *costs      # in that order, the weights of the pieces before each, and of all
     cdef Py_ssize_t ld_x
     cdef char *x
     cdef char *y

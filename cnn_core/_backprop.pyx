@@ -416,7 +416,7 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
     shared.out = <char *>&out[0, 0] if out is not None else NULL
     shared.index = &index[0] if index is not None else NULL
     with nogil:
-        pool_run(turned_task if network.turned else forward_task, &shared, n_blocks, threads)
+        pool_run(turned_task if network.turned else forward_task, &shared, n_blocks, NULL, threads)
     return not shared.refused
 
 
@@ -759,10 +759,12 @@ cdef class Backprop:
         network = self.network
         cdef Layer *layer
         cdef Piece *piece
-        cdef Py_ssize_t l, panel, input
+        cdef Py_ssize_t l, panel, input, i, at
         self.n_pieces = sum(blocks(-(-n_out // network.lanes), PIECE_PANELS) * blocks(n_in, PIECE_INPUTS)
                             for n_in, n_out in zip(network.widths, network.widths[1:]))
         self.pieces = piece = <Piece *>self.room(self.n_pieces * sizeof(Piece), 1)
+        self.schedule = <Py_ssize_t *>self.room(self.n_pieces, sizeof(Py_ssize_t))
+        self.costs = <Py_ssize_t *>self.room(self.n_pieces + 1, sizeof(Py_ssize_t))
         for l in range(network.n_layers):
             layer = &network.layers[l]
             for panel in range(0, layer.panels, PIECE_PANELS):
@@ -771,6 +773,12 @@ cdef class Backprop:
                     piece.panels = min(PIECE_PANELS, layer.panels - panel)
                     piece.inputs = min(PIECE_INPUTS, layer.n_in - input)
                     piece += 1
+        # A thread has the same share of the outputs of every layer: those whose z it computes in the forward pass, so that the
+        # weights stay in its cache.
+        places = [self.pieces[i].panel / network.layers[self.pieces[i].layer].panels for i in range(self.n_pieces)]
+        for i, at in enumerate(sorted(range(self.n_pieces), key=places.__getitem__)):
+            self.schedule[i] = at
+            self.costs[i + 1] = self.costs[i] + self.pieces[at].panels * self.pieces[at].inputs
 
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet):
         """What layer l reads."""

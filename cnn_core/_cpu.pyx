@@ -111,13 +111,13 @@ cdef char *address(object array) except? NULL:
 
 cdef extern from "pool.h" nogil:
     enum: POOL_MOST_THREADS
-    void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, int threads)
+    void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost, int threads)
 
 most_threads = POOL_MOST_THREADS
 
 
-cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, int threads) noexcept nogil:
-    cnn_core_pool_run(task, context, tasks, threads)
+cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost, int threads) noexcept nogil:
+    cnn_core_pool_run(task, context, tasks, cost, threads)
 
 
 def functions():

@@ -583,7 +583,7 @@ cdef class Training:
             f.prepare(self.steps, self.h)
         self.jobs = COMPUTE | STEP if fused else COMPUTE
         if not gradient_stands:
-            pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
+            pool_run(piece_task, <void *>self, self.backprop.n_pieces, self.backprop.costs, threads)
         if self.clip_norm > 0:
             norm = sqrt(k.dot(n, self.backprop.g, self.backprop.g))
             if norm > self.clip_norm:
@@ -591,7 +591,7 @@ cdef class Training:
         if not fused:
             if by_pieces:
                 self.jobs = STEP
-                pool_run(piece_task, <void *>self, self.backprop.n_pieces, threads)
+                pool_run(piece_task, <void *>self, self.backprop.n_pieces, self.backprop.costs, threads)
             else:
                 f.step(n, self.steps, self.h, self.backprop.network.w, self.backprop.g, self.slot)
                 self.backprop.transpose_weights()
@@ -687,8 +687,8 @@ cdef class Training:
                 else:
                     b.first_stands = threads > 1 and self.in_place and groups >= threads
                     if b.first_stands:
-                        pool_run(first_layer_task, <void *>self, groups, threads)
-                    pool_run(learn_task, <void *>self, blocks(rows, self.block), threads)
+                        pool_run(first_layer_task, <void *>self, groups, NULL, threads)
+                    pool_run(learn_task, <void *>self, blocks(rows, self.block), NULL, threads)
                     b.first_stands = False
                     hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 if self.by_rows:
@@ -755,10 +755,10 @@ cdef class Training:
             if self.all_at_once(threads):
                 hits = self.learn_at_once(b, False, classes, b.threshold)
             else:
-                pool_run(pass_task, <void *>self, blocks(rows, self.block), threads)
+                pool_run(pass_task, <void *>self, blocks(rows, self.block), NULL, threads)
                 hits = self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS, b.network.n_layers - 1)
-                pool_run(pass_piece_task, <void *>self, b.n_pieces, threads)
+                pool_run(pass_piece_task, <void *>self, b.n_pieces, b.costs, threads)
             total = self.cost_scale * b.total_cost(rows, 0)
             total += weight * b.penalties()
             restore_subnormals(floating_point_mode)
@@ -790,7 +790,7 @@ cdef class Training:
                 rows = min(b.capacity, X.count - block * b.capacity)
                 self.take(block * b.capacity, rows, False)
                 threads = self.share(False)
-                pool_run(judge_task, <void *>self, blocks(rows, self.block), threads)
+                pool_run(judge_task, <void *>self, blocks(rows, self.block), NULL, threads)
                 total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.flows[b.network.n_layers - 1].a, b.y_threshold)
         return self.result(X.count, X.count, total, classes, hits)
@@ -811,10 +811,10 @@ cdef void judge_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).judge_rows(i)
 
 cdef void piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    (<Training>run).work_on(&(<Training>run).backprop.pieces[i], worker)
+    (<Training>run).work_on(&(<Training>run).backprop.pieces[(<Training>run).backprop.schedule[i]], worker)
 
 cdef void pass_piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     cdef uint64_t floating_point_mode = flush_subnormals()
-    cdef Piece *piece = &(<Training>run).backprop.pieces[i]
+    cdef Piece *piece = &(<Training>run).backprop.pieces[(<Training>run).backprop.schedule[i]]
     (<Training>run).backprop.gradients(piece, (<Training>run).rows, False, (<Training>run).backprop.in_gradient(piece), True, True)
     restore_subnormals(floating_point_mode)

@@ -7,14 +7,15 @@
 #endif
 #include "pool.h"
 
+#include "environment.h"
 #include "target.h"
 
 #if defined(_WIN32)
 
 /* One thread: neither written nor tried for Windows yet. */
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threads)
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
 {
-    (void)threads;
+    (void)cost, (void)threads;
     for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
 }
 
@@ -28,14 +29,16 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threa
 
 #if defined(CNN_CORE_X86)
 #define PAUSE() __builtin_ia32_pause()
-enum { SPINS = 400 }; /* a pause is some 40 to 140 cycles: about 15 us */
 #elif defined(CNN_CORE_ARM64)
 #define PAUSE() __asm__ volatile("yield")
-enum { SPINS = 10000 };
 #else
 #define PAUSE() ((void)0)
-enum { SPINS = 10000 };
 #endif
+
+/* How long a worker looks out for the next run before it sleeps: a step's runs follow each other within some 10 us. A pause is
+ * between 20 and 140 cycles, so the clock decides. */
+#define SPIN_SECONDS 20e-6
+enum { PAUSES = 16 }; /* between two looks at it, which take as long */
 
 /* `state` is the run's number above 16 bits, then how many workers take part, then whether others still may. */
 enum { OPEN = 1, ONE = 2, TAKING_PART = 0xFFFE, RUN = 0x10000 };
@@ -75,10 +78,13 @@ static void *serve(void *argument)
     uint64_t seen = 0;
     for (;;) {
         uint64_t state = atomic_load(&pool.state);
-        for (int i = 0; i < SPINS && !is_news(state, seen); i++) {
-            PAUSE();
-            state = atomic_load_explicit(&pool.state, memory_order_relaxed);
-        }
+        const double began = clock_seconds();
+        do
+            for (int i = 0; i < PAUSES && !is_news(state, seen); i++) {
+                PAUSE();
+                state = atomic_load_explicit(&pool.state, memory_order_relaxed);
+            }
+        while (!is_news(state, seen) && clock_seconds() - began < SPIN_SECONDS);
         if (!is_news(state, seen)) {
             pthread_mutex_lock(&pool.sleep);
             atomic_fetch_add(&pool.sleepers, 1);
@@ -137,7 +143,17 @@ static void start_workers(int wanted)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threads)
+/* Where the stretch of thread t begins: at the task before which there is nearest to t of `threads` shares of the cost. */
+static ptrdiff_t begins(int t, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
+{
+    if (!cost) return t * tasks / threads;
+    const ptrdiff_t share = cost[tasks] * t / threads;
+    ptrdiff_t i = 0;
+    while (i < tasks && cost[i] < share) i++;
+    return i > 0 && share - cost[i - 1] < cost[i] - share ? i - 1 : i;
+}
+
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
 {
     if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
     if (tasks < threads) threads = (int)tasks;
@@ -150,8 +166,8 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threa
     pool.context = context;
     pool.threads = threads;
     for (int t = 0; t < threads; t++) {
-        atomic_store_explicit(&pool.stretch[t].next, t * tasks / threads, memory_order_relaxed);
-        pool.stretch[t].end = (t + 1) * tasks / threads;
+        atomic_store_explicit(&pool.stretch[t].next, begins(t, tasks, cost, threads), memory_order_relaxed);
+        pool.stretch[t].end = begins(t + 1, tasks, cost, threads);
     }
     atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
     if (atomic_load(&pool.sleepers)) {
@@ -162,7 +178,7 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, int threa
     work(0);
     atomic_fetch_and(&pool.state, ~(uint64_t)OPEN);
     for (int i = 0; atomic_load(&pool.state) & TAKING_PART; i++)
-        if (i < SPINS)
+        if (i < 100 * PAUSES)
             PAUSE();
         else
             sched_yield();
