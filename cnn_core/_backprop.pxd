@@ -129,7 +129,7 @@ cdef class Backprop:
     cdef char *side_gradient    # its gradient, transposed, and that of its biases, each in all lanes
     cdef char *ones             # a panel of them
     cdef bint timing
-    cdef bint first_stands      # z^1 of the whole mini-batch is there already
+    cdef Py_ssize_t by_outputs  # layers, the lowest, that threads share by outputs instead of by rows
     cdef Py_ssize_t origin      # the row of the mini-batch that stands first in the buffers
     cdef double last
     cdef double *seconds        # PHASES of them for each layer
@@ -150,7 +150,13 @@ cdef class Backprop:
     cdef double penalties(self) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil
-    cdef void first_layer(self, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows) noexcept nogil
+    cdef const char *inputs(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void hidden_forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
+                             bint dropping) noexcept nogil
+    cdef void hidden_activation(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void last_forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void hidden_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void last_activation(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil

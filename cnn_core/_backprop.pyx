@@ -910,59 +910,72 @@ cdef class Backprop:
             k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
                         self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
-    cdef void first_layer(self, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows) noexcept nogil:
-        """Some panels of z^1 for all rows of the mini-batch, a block of rows after the other."""
+    cdef const char *inputs(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
+        """What layer l reads: where it begins for some rows of the mini-batch, unless these are listed."""
+        cdef Inlet *inlet = &self.inlets[l]
+        cdef Py_ssize_t offset = first * inlet.ld * self.network.itemsize
+        cdef const char *x = inlet.a if inlet.rows else inlet.a + offset
+        if dropping and inlet.drops:
+            kernels_for(self.network.itemsize).drop(self.origin + first, rows, inlet.width, inlet.ld, &inlet.drop, x,
+                                                    inlet.kept + offset, inlet.slope + offset if inlet.slope else NULL)
+            x = inlet.kept + offset
+        return x
+
+    cdef void hidden_forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
+                             bint dropping) noexcept nogil:
+        """z^l = W^l a^(l-1) + b^l of a hidden layer, for some panels of its outputs and some rows."""
+        cdef Inlet *inlet = &self.inlets[l]
+        cdef const char *x = self.inputs(l, first, rows, dropping)
+        self.network.panels_forward(kernels_for(self.network.itemsize), l, panel, panels, rows, x, inlet.ld,
+                                    inlet.rows + first if inlet.rows else NULL, self.flows[l].z + self.offset(l, first))
+        self.mark(FORWARD, l)
+
+    cdef void hidden_activation(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+                                Py_ssize_t rows) noexcept nogil:
+        """a^l = f(z^l) of the same."""
+        cdef Layer *layer = &self.network.layers[l]
+        cdef Py_ssize_t lanes = self.network.lanes, width = min(panels * lanes, layer.n_out - panel * lanes)
+        cdef Py_ssize_t at = self.offset(l, first) + panel * lanes * self.network.itemsize
+        kernels_for(self.network.itemsize).activations[layer.f].forward(rows, width, layer.ld, layer.alpha,
+                                                                        self.flows[l].z + at, self.flows[l].a + at)
+        self.mark(ACTIVATION, l)
+
+    cdef void last_forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
+        """The same of the last layer, for all its outputs; a^L only where the loss asks for it."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t i, first, block = self.network.block, itemsize = self.network.itemsize
-        cdef Inlet *inlet = &self.inlets[0]
-        for i in range(blocks(rows, block)):
-            first = i * block
-            self.network.panels_forward(
-                k, 0, panel, panels, min(block, rows - first), inlet.a if inlet.rows else inlet.a + first * inlet.ld * itemsize,
-                inlet.ld, inlet.rows + first if inlet.rows else NULL,
-                self.flows[0].z + first * self.network.layers[0].ld * itemsize)
+        cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes, across, width
+        cdef Layer *layer = &self.network.layers[l]
+        cdef Inlet *inlet = &self.inlets[l]
+        cdef const char *x = self.inputs(l, first, rows, dropping)
+        cdef char *z = self.flows[l].z + self.offset(l, first)
+        cdef char *side
+        if self.turned:
+            across, width = blocks(rows, lanes) * lanes, blocks(layer.n_in, lanes) * lanes
+            side = self.side + first * width * self.network.itemsize
+            k.turn(rows, layer.n_in, inlet.ld, x, width, across, side)
+            self.network.layer_turned(k, l, across, side, across, z, self.ld_turned)
+        else:
+            self.network.layer_forward(k, l, rows, x, inlet.ld, inlet.rows + first if inlet.rows else NULL, z)
+        self.mark(FORWARD, l)
+        if not self.from_z:
+            self.last_activation(first, rows)
+            self.mark(ACTIVATION, l)
 
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """z^l = W^l a^(l-1) + b^l and a^l = f(z^l) for some rows of the mini-batch."""
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, offset, across, inputs, itemsize = self.network.itemsize, lanes = self.network.lanes
-        cdef const char *x
-        cdef const Py_ssize_t *listed
-        cdef char *z
-        cdef char *side
-        cdef Layer *layer
-        cdef Inlet *inlet
-        for l in range(self.network.n_layers):
-            layer, inlet = &self.network.layers[l], &self.inlets[l]
-            offset = first * inlet.ld * itemsize
-            listed = inlet.rows + first if inlet.rows else NULL
-            x = inlet.a if listed else inlet.a + offset
-            if dropping and inlet.drops:
-                k.drop(self.origin + first, rows, inlet.width, inlet.ld, &inlet.drop, x, inlet.kept + offset,
-                       inlet.slope + offset if inlet.slope else NULL)
-                x = inlet.kept + offset
-            offset = self.offset(l, first)
-            z = self.flows[l].z + offset
-            if self.turned and l == self.network.n_layers - 1:
-                across, inputs = blocks(rows, lanes) * lanes, blocks(layer.n_in, lanes) * lanes
-                side = self.side + first * inputs * itemsize
-                k.turn(rows, layer.n_in, inlet.ld, x, inputs, across, side)
-                self.network.layer_turned(k, l, across, side, across, z, self.ld_turned)
-            elif l > 0 or not self.first_stands:
-                self.network.layer_forward(k, l, rows, x, inlet.ld, listed, z)
-            self.mark(FORWARD, l)
-            if l < self.network.n_layers - 1:
-                k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, self.flows[l].a + offset)
-                self.mark(ACTIVATION, l)
-            elif not self.from_z:
-                self.last_activation(first, rows)
-                self.mark(ACTIVATION, l)
+        """z^l and a^l of all layers, but those that are shared by outputs, for some rows of the mini-batch. The highest of these
+        leaves its activation, which its readers share out as they do."""
+        cdef Py_ssize_t l
+        for l in range(self.network.n_layers - 1):
+            if l >= self.by_outputs:
+                self.hidden_forward(l, 0, self.network.layers[l].panels, first, rows, dropping)
+            if l >= self.by_outputs - 1:
+                self.hidden_activation(l, 0, self.network.layers[l].panels, first, rows)
+        self.last_forward(first, rows, dropping)
 
     cdef void last_activation(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """a^L = f(z^L) for some rows."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes, offset = self.offset(l, first)
-        cdef Py_ssize_t j, across, step = self.ld_turned * self.network.itemsize
         cdef Layer *layer = &self.network.layers[l]
         cdef const activation_t *f = &k.activations[layer.f]
         cdef char *z = self.flows[l].z + offset
@@ -972,9 +985,7 @@ cdef class Backprop:
         elif f.rowwise:
             k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out, self.ld_turned, z)
         else:
-            across = blocks(rows, lanes) * lanes
-            for j in range(layer.n_out):
-                f.forward(1, across, across, layer.alpha, z + j * step, a + j * step)
+            f.forward(layer.n_out, blocks(rows, lanes) * lanes, self.ld_turned, layer.alpha, z, a)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
@@ -982,7 +993,7 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, l = self.network.n_layers - 1
         cdef Layer *layer = &self.network.layers[l]
         cdef Flow *flow = &self.flows[l]
-        cdef Py_ssize_t offset = self.offset(l, first), j, across, step = self.ld_turned * itemsize
+        cdef Py_ssize_t offset = self.offset(l, first), across
         cdef const loss_t *loss = &k.losses[self.loss_row]
         cdef const activation_t *f = &k.activations[layer.f]
         cdef char *delta = flow.delta + offset if with_delta else NULL
@@ -998,37 +1009,44 @@ cdef class Backprop:
         loss.across(across, layer.n_out, self.ld_turned, self.alpha, self.output() + offset,
                     NULL if self.sparse else self.y_turned + offset, self.label + first, scale, delta, row_loss)
         if with_delta and not self.from_z:
-            for j in range(layer.n_out):
-                f.backward(1, across, across, layer.alpha, flow.z + offset + j * step, flow.a + offset + j * step,
-                           delta + j * step)
+            f.backward(layer.n_out, across, self.ld_turned, layer.alpha, flow.z + offset, flow.a + offset, delta)
+
+    cdef void hidden_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping) noexcept nogil:
+        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its outputs and some rows."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t r, at, itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef Layer *layer = &self.network.layers[l]
+        cdef Py_ssize_t width = min(panels * lanes, layer.n_out - panel * lanes)
+        cdef Layer *above = &self.network.layers[l + 1]
+        cdef Flow *flow = &self.flows[l]
+        cdef const char *slope = self.inlets[l + 1].slope if dropping and self.inlets[l + 1].drops else NULL
+        cdef product_t p
+        p.rows, p.panels, p.depth = rows, panels, above.n_out
+        p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + self.offset(l + 1, first), above.ld, 1
+        if self.turned and l == self.network.n_layers - 2:
+            p.a_row, p.a_depth = 1, self.ld_turned
+        p.a_rows = p.a_columns = NULL
+        p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt + panel * above.n_out * lanes * itemsize, lanes, above.n_out * lanes
+        p.start = p.row_start = p.sums = NULL
+        p.add = 0
+        p.c, p.c_row, p.c_panel = flow.delta + self.offset(l, first) + panel * lanes * itemsize, layer.ld, lanes
+        k.product(&p)
+        self.mark(BACKWARD, l + 1)
+        at = self.offset(l, first) + panel * lanes * itemsize
+        if slope != NULL and panels == layer.panels:
+            k.multiply(rows * layer.ld, slope + at, flow.delta + at)
+        elif slope != NULL:
+            for r in range(rows):
+                k.multiply(panels * lanes, slope + at + r * layer.ld * itemsize, flow.delta + at + r * layer.ld * itemsize)
+        k.activations[layer.f].backward(rows, width, layer.ld, layer.alpha, flow.z + at, flow.a + at, flow.delta + at)
+        self.mark(ACTIVATION, l)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), from the last hidden layer down, for some rows."""
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t l, itemsize = self.network.itemsize, lanes = self.network.lanes, offset
-        cdef Layer *layer
-        cdef Layer *above
-        cdef product_t p
-        for l in range(self.network.n_layers - 2, -1, -1):
-            layer, above = &self.network.layers[l], &self.network.layers[l + 1]
-            offset = first * layer.ld * itemsize
-            p.rows, p.panels, p.depth = rows, layer.panels, above.n_out
-            p.a = self.flows[l + 1].delta + self.offset(l + 1, first)
-            p.a_row, p.a_depth = above.ld, 1
-            if self.turned and l == self.network.n_layers - 2:
-                p.a_row, p.a_depth = 1, self.ld_turned
-            p.a_rows = p.a_columns = NULL
-            p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt, lanes, above.n_out * lanes
-            p.start = p.row_start = p.sums = NULL
-            p.add = 0
-            p.c, p.c_row, p.c_panel = self.flows[l].delta + offset, layer.ld, lanes
-            k.product(&p)
-            self.mark(BACKWARD, l + 1)
-            if dropping and self.inlets[l + 1].drops:
-                k.multiply(rows * layer.ld, self.inlets[l + 1].slope + offset, self.flows[l].delta + offset)
-            k.activations[layer.f].backward(rows, layer.n_out, layer.ld, layer.alpha, self.flows[l].z + offset,
-                                            self.flows[l].a + offset, self.flows[l].delta + offset)
-            self.mark(ACTIVATION, l)
+        """delta^l from the last hidden layer down to the highest that is shared by outputs, for some rows."""
+        cdef Py_ssize_t l
+        for l in range(self.network.n_layers - 2, max(0, self.by_outputs - 1) - 1, -1):
+            self.hidden_backward(l, 0, self.network.layers[l].panels, first, rows, dropping)
 
     cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place, bint first, bint last) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over `rows` rows, which may be the first, the last or

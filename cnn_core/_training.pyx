@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from cnn_core._backprop cimport (GATHER, LOSS, PHASES, PIECE_INPUTS, PIECE_PANELS, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop,
                                  Inlet, Layer, Piece, Place, blocks, clock_seconds)
-from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run
+from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run, pool_task
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
 from cnn_core._cpu import choose
@@ -239,6 +239,8 @@ cdef class Training:
     cdef const Py_ssize_t *visit
     cdef Py_ssize_t first, rows, block
     cdef int jobs
+    cdef bint dropping, fetched
+    cdef Py_ssize_t layer, shares   # the one that threads share by outputs, and into how many shares
     cdef readonly bint in_place # its rows of X are read where they stand
     cdef Py_ssize_t *listed     # its rows in X
     cdef char *gradient_room    # of each thread, for the gradient of a piece
@@ -397,7 +399,7 @@ cdef class Training:
     cdef void take(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""
         cdef Py_ssize_t itemsize = self.backprop.network.itemsize
-        self.first, self.rows = first, rows
+        self.first, self.rows, self.dropping = first, rows, dropping
         # Rows that stand one after the other, or are long enough for looking them up, are read where they are: as scalars, so
         # padding is not needed. Dropout reads vectors.
         cdef bint one_after_the_other = self.visit == NULL and self.X.places == NULL
@@ -435,14 +437,20 @@ cdef class Training:
         if self.labels is not None:
             self.labels.gather(order, first, rows, <char *>(self.backprop.label + to), sizeof(int32_t))
 
-    cdef void learn_rows(self, Py_ssize_t i, bint dropping) noexcept nogil:
+    cdef void fetch_rows(self, Py_ssize_t i) noexcept nogil:
+        """The i-th block of the mini-batch into the workspace."""
+        cdef Py_ssize_t first = i * self.block
+        self.fetch(first, min(self.block, self.rows - first), first)
+
+    cdef void learn_rows(self, Py_ssize_t i) noexcept nogil:
         """Outputs, costs and deltas of the i-th block of the mini-batch."""
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
         cdef uint64_t floating_point_mode = flush_subnormals()
-        self.fetch(first, end - first, first)
+        if not self.fetched:
+            self.fetch_rows(i)
         self.backprop.mark(GATHER, 0)
         while at < end:
-            self.backprop.learn_block(at, min(self.backprop.network.block, end - at), dropping)
+            self.backprop.learn_block(at, min(self.backprop.network.block, end - at), self.dropping)
             at += self.backprop.network.block
         restore_subnormals(floating_point_mode)
 
@@ -451,7 +459,7 @@ cdef class Training:
         with a gradient that stays there too. The workspace is then that of one block."""
         return threads == 1 and self.backprop.n_parameters <= FUSE_FROM
 
-    cdef Py_ssize_t learn_at_once(self, Backprop b, bint dropping, bint classes, double threshold) noexcept nogil:
+    cdef Py_ssize_t learn_at_once(self, Backprop b, bint classes, double threshold) noexcept nogil:
         """Outputs, costs, deltas and the gradient of the mini-batch; returns what `measure` does."""
         cdef Py_ssize_t i, piece, first, rows, hits = 0
         cdef Inlet *inlet = &b.inlets[0]
@@ -466,19 +474,62 @@ cdef class Training:
                 inlet.a = <char *>x + first * self.X.row_bytes
             self.fetch(first, rows, 0)
             b.mark(GATHER, 0)
-            b.learn_block(0, rows, dropping)
+            b.learn_block(0, rows, self.dropping)
             for piece in range(b.n_pieces):
-                b.gradients(&b.pieces[piece], rows, dropping, b.in_gradient(&b.pieces[piece]), first == 0,
+                b.gradients(&b.pieces[piece], rows, self.dropping, b.in_gradient(&b.pieces[piece]), first == 0,
                             first + rows == self.rows)
             hits += self.measure(b, classes, rows, b.output(), threshold)
             b.mark(LOSS, b.network.n_layers - 1)
         b.origin = 0
         return hits
 
-    cdef void first_panels(self, Py_ssize_t panel) noexcept nogil:
-        """A group of panels of z^1 for all rows of the mini-batch."""
+    cdef Py_ssize_t layers_by_outputs(self, int threads) noexcept nogil:
+        """How many layers, from the lowest on, threads share by outputs: those wide enough. By rows each thread would fetch all
+        weights from the cache of whoever has improved them, and then the others' deltas for the gradient."""
+        cdef Py_ssize_t l
+        cdef Layer *layer
+        for l in range(self.backprop.network.n_layers - 1):
+            layer = &self.backprop.network.layers[l]
+            if (layer.panels < PIECE_PANELS * threads or self.dropping and self.backprop.inlets[l].drops
+                    or kernels_for(self.backprop.network.itemsize).activations[layer.f].rowwise):
+                return l
+        return self.backprop.network.n_layers - 1
+
+    cdef void learn_together(self, int threads) noexcept nogil:
+        """Outputs, costs and deltas of the mini-batch on several threads."""
+        cdef Py_ssize_t l, count = blocks(self.rows, self.block), shared = self.layers_by_outputs(threads) if threads > 1 else 0
+        if shared > 0 and not self.in_place:
+            pool_run(fetch_task, <void *>self, count, NULL, threads)
+        self.fetched = shared > 0 and not self.in_place
+        self.backprop.by_outputs = shared
+        for l in range(shared):
+            self.share_layer(l, threads, forward_share_task)
+        pool_run(learn_task, <void *>self, count, NULL, threads)
+        for l in range(shared - 2, -1, -1):
+            self.share_layer(l, threads, backward_share_task)
+        self.backprop.by_outputs, self.fetched = 0, False
+
+    cdef void share_layer(self, Py_ssize_t l, int threads, pool_task task) noexcept nogil:
+        """Have all shares of a layer's outputs worked on: as many of at least a piece's panels as all threads have alike."""
+        self.layer = l
+        self.shares = threads * (self.backprop.network.layers[l].panels // (PIECE_PANELS * threads))
+        pool_run(task, <void *>self, self.shares, NULL, threads)
+
+    cdef void work_on_share(self, Py_ssize_t i, bint back) noexcept nogil:
+        """A layer forward or backward for a share of its outputs and all rows."""
         cdef uint64_t floating_point_mode = flush_subnormals()
-        self.backprop.first_layer(panel, min(PIECE_PANELS, self.backprop.network.layers[0].panels - panel), self.rows)
+        cdef Py_ssize_t at, rows, block = self.backprop.network.block, panels = self.backprop.network.layers[self.layer].panels
+        cdef Py_ssize_t panel = i * panels // self.shares
+        panels = (i + 1) * panels // self.shares - panel
+        for i in range(blocks(self.rows, block)):
+            at = i * block
+            rows = min(block, self.rows - at)
+            if back:
+                self.backprop.hidden_backward(self.layer, panel, panels, at, rows, self.dropping)
+            else:
+                self.backprop.hidden_forward(self.layer, panel, panels, at, rows, self.dropping)
+                if self.layer < self.backprop.by_outputs - 1:
+                    self.backprop.hidden_activation(self.layer, panel, panels, at, rows)
         restore_subnormals(floating_point_mode)
 
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
@@ -646,7 +697,6 @@ cdef class Training:
         cdef bint classes = labels is not None, at_once
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
-        cdef Py_ssize_t groups = blocks(b.network.layers[0].panels, PIECE_PANELS)
         cdef int threads
         if self.optimizer is None:
             raise ValueError("this run has no optimizer, so it has no epochs")
@@ -683,13 +733,9 @@ cdef class Training:
                 threads = self.share(True)
                 at_once = self.all_at_once(threads)
                 if at_once:
-                    hits += self.learn_at_once(b, True, classes, b.threshold)
+                    hits += self.learn_at_once(b, classes, b.threshold)
                 else:
-                    b.first_stands = threads > 1 and self.in_place and groups >= threads
-                    if b.first_stands:
-                        pool_run(first_layer_task, <void *>self, groups, NULL, threads)
-                    pool_run(learn_task, <void *>self, blocks(rows, self.block), NULL, threads)
-                    b.first_stands = False
+                    self.learn_together(threads)
                     hits += self.measure(b, classes, rows, b.output(), b.threshold)
                 if self.by_rows:
                     total += rows * self.cost_scale * (b.total_cost(rows, 0) / batch_weight) if batch_weight > 0 else 0
@@ -753,9 +799,9 @@ cdef class Training:
             weight = b.average_over(rows)
             threads = self.share(False)
             if self.all_at_once(threads):
-                hits = self.learn_at_once(b, False, classes, b.threshold)
+                hits = self.learn_at_once(b, classes, b.threshold)
             else:
-                pool_run(pass_task, <void *>self, blocks(rows, self.block), NULL, threads)
+                self.learn_together(threads)
                 hits = self.measure(b, classes, rows, b.output(), b.threshold)
                 b.mark(LOSS, b.network.n_layers - 1)
                 pool_run(pass_piece_task, <void *>self, b.n_pieces, b.costs, threads)
@@ -799,13 +845,16 @@ cdef class Training:
 # What the threads of the pool call. A run belongs to one caller at a time, so its mini-batch is theirs to share.
 
 cdef void learn_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    (<Training>run).learn_rows(i, True)
+    (<Training>run).learn_rows(i)
 
-cdef void first_layer_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    (<Training>run).first_panels(i * PIECE_PANELS)
+cdef void fetch_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).fetch_rows(i)
 
-cdef void pass_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    (<Training>run).learn_rows(i, False)
+cdef void forward_share_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).work_on_share(i, False)
+
+cdef void backward_share_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
+    (<Training>run).work_on_share(i, True)
 
 cdef void judge_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).judge_rows(i)

@@ -4,23 +4,31 @@
 #define ACTIVATION_BACKWARD \
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z, const void *a, void *delta
 
-/* From name(z, alpha) and name_prime(z, a, alpha) on one vector. What prime does not use is not loaded. */
+/* From name(z, alpha) and name_prime(z, a, alpha) on one vector. What prime does not use is not loaded. Rows without a gap are
+ * one long row. */
 #define ELEMENTWISE(name)                                                                                         \
     static void name##_forward(ACTIVATION_FORWARD)                                                                \
     {                                                                                                             \
-        (void)width;                                                                                              \
         const V parameter = SET1(alpha);                                                                          \
-        for (ptrdiff_t i = 0; i < rows * ld; i += LANES)                                                          \
-            STORE((real *)a + i, name(LOAD((const real *)z + i), parameter));                                     \
+        JOIN_ROWS                                                                                                 \
+        for (ptrdiff_t r = 0; r < rows; r++)                                                                      \
+            for (ptrdiff_t i = r * ld; i < r * ld + width; i += LANES)                                            \
+                STORE((real *)a + i, name(LOAD((const real *)z + i), parameter));                                 \
     }                                                                                                             \
     static void name##_backward(ACTIVATION_BACKWARD)                                                              \
     {                                                                                                             \
-        (void)width;                                                                                              \
         const V parameter = SET1(alpha);                                                                          \
-        for (ptrdiff_t i = 0; i < rows * ld; i += LANES) {                                                        \
-            real *d = (real *)delta + i;                                                                          \
-            STORE(d, MUL(LOAD(d), name##_prime(LOAD((const real *)z + i), LOAD((const real *)a + i), parameter))); \
-        }                                                                                                         \
+        JOIN_ROWS                                                                                                 \
+        for (ptrdiff_t r = 0; r < rows; r++)                                                                      \
+            for (ptrdiff_t i = r * ld; i < r * ld + width; i += LANES) {                                          \
+                real *d = (real *)delta + i;                                                                      \
+                STORE(d, MUL(LOAD(d), name##_prime(LOAD((const real *)z + i), LOAD((const real *)a + i), parameter))); \
+            }                                                                                                     \
+    }
+#define JOIN_ROWS                                                                                                 \
+    if (width + LANES > ld) {                                                                                     \
+        width = rows * ld;                                                                                        \
+        rows = 1;                                                                                                 \
     }
 #define F(name) static ALWAYS_INLINE V name(V z, V alpha)
 #define F_PRIME(name) static ALWAYS_INLINE V name##_prime(V z, V a, V alpha)

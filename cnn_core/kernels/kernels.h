@@ -49,7 +49,8 @@ typedef struct {
     void *sums;
 } product;
 
-/* f and f'. `forward` may work in place (a == z). `backward` multiplies f'(z) into delta, which holds dC/da
+/* f and f', for rows of `width` outputs; what is not `rowwise` may be given some whole panels of a row only, or its last ones.
+ * `forward` may work in place (a == z). `backward` multiplies f'(z) into delta, which holds dC/da
  * before and dC/dz after: element by element, or through the full Jacobian where `rowwise` is set.
  * With `needs_z` zero, `backward` reads a alone and z may be overwritten by a. `parameter` names alpha, the number that
  * some functions take (NULL: none), and `standard` is its value in the literature. */
