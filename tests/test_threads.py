@@ -42,7 +42,7 @@ def make_rows(dtype="float32", rows=450):
 VARIANTS = {
     "plain": {}, "dropout": dict(options=dict(dropout=(0.1, 0.2, 0.5))), "clipped": dict(clip=0.01),
     "penalised": dict(options=dict(l1=1e-4, l2=1e-3)), "limited": dict(longest=0.5), "adaptive": dict(adaptive=True),
-    "odd": dict(batch=149),
+    "odd": dict(batch=149), "dropout above": dict(options=dict(dropout=(0.0, 0.2, 0.5))),
 }  # fmt: skip
 
 
@@ -281,6 +281,21 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
         results = [run.epoch(Rows(X), None, Rows(labels), shuffled=shuffled) for _ in range(2)]
         digests.add((digest(network.parameters, *run.slots), *results))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("activations", [("gelu", "relu", "tanh"), ("selu", "softmax", "relu")])
+@pytest.mark.parametrize("dropout", [(0.0, 0.0, 0.0, 0.3), (0.0, 0.0, 0.3, 0.0)])
+def test_layers_shared_by_outputs_give_the_same_bits(activations, dropout, isa, dtype):
+    X, labels = Rows(numbers(2, 300, 20, dtype=dtype)), Rows((uniform(3, 0, 300) * 5).astype(np.int32)[:, None])
+    seen = set()
+    for n in (1, 2, 3):  # 3 do not divide the panels evenly
+        network = Network((20, 160, 210, 192, 5), (*activations, "softmax"), dtype)
+        network.set_flat(numbers(1, network.flat().size, dtype=dtype) * 0.2)
+        run = Training(Backprop(network, LOSS, 110, dropout=dropout), "adam", ADAM, 7, threads=n)
+        losses = [run.epoch(X, None, labels) for _ in range(2)]
+        passed = Training(Backprop(network, LOSS, 300), None, {}, threads=n)
+        seen.add((digest(run.parameters), *losses, passed.cost_and_gradient(X, None, labels), digest(passed.flat_gradient())))
+    assert len(seen) == 1
 
 
 def test_more_threads_than_can_be_had_are_as_many_as_can():
