@@ -12,7 +12,7 @@ cdef extern from "environment.h" nogil:
 # Multiples of the lanes, so that blocks share no panel of row costs.
 cdef enum:
     BLOCK = 48
-    BLOCK_OF_LARGE = 128
+    BLOCK_OF_LARGE = 256
     BLOCK_TURNED = 128
     LARGE = 1048576             # bytes of parameters
 
