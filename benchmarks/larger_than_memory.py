@@ -4,8 +4,8 @@
     python benchmarks/larger_than_memory.py FOLDER --gigabytes 30 --limit 8
 
 Writes a NumPy file of random rows to FOLDER, trains on its memory map in a process whose memory, cached pages of the file
-included, a control group of Linux limits (that takes root), and deletes the file. Shuffled rows are reads from all over the
-file: on a disk that is slow at those, train with shuffle=False on a file that was shuffled once.
+included, a control group of Linux limits (that takes root), and deletes the file. First in order, then shuffled, which is
+reads from all over the file.
 """
 
 import argparse

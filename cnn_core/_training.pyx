@@ -1,5 +1,7 @@
 """A training run: epochs of shuffled mini-batches, each forward, backward and one optimizer step, without the GIL."""
 
+import mmap
+
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -19,6 +21,9 @@ cdef extern from "environment.h" nogil:
     uint64_t flush_subnormals()
     void restore_subnormals(uint64_t before)
     void prefetch(const void *at)
+    long pages_read()
+    void read_anywhere(const void *at, size_t size, bint anywhere)
+    void read_soon(const void *at, size_t size)
 
 # A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds when another
 # Python thread is busy.
@@ -27,6 +32,10 @@ cdef double LOOK_SECONDS = 0.1
 # Rows between the one that is copied and the one that is fetched into the cache.
 cdef enum:
     EARLY = 8
+
+# Where rows in a file had to be read from the disk, those of so many mini-batches to come are asked for in time.
+cdef enum:
+    ASKED_FOR = 64
 
 # Whether they are worth it at this moment is tried out, now and then: of so many steps the first few run on one thread, the
 # next few on all, the others as was faster. Other programs may need the processors too.
@@ -92,6 +101,15 @@ cdef bint all_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogi
     return not outside
 
 
+cdef bint in_a_file(array):
+    """Whether an array is a view of a memory map."""
+    while array is not None:
+        if isinstance(array, mmap.mmap):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
 cdef class Rows:
     """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows no more of it.
 
@@ -115,14 +133,17 @@ cdef class Rows:
     cdef readonly Py_ssize_t count
     cdef const char *data
     cdef const Py_ssize_t *places
-    cdef Py_ssize_t row_bytes
+    cdef Py_ssize_t row_bytes, total    # a row's, and rows of the array
+    cdef bint in_file
 
     def __cinit__(self, array, chosen=None):
         if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
             raise ValueError("a row source needs a C-contiguous array of two dimensions and items of 4 or 8 bytes")
         self.array, self.count = array, array.shape[0]
+        self.total = self.count
         self.row_bytes = array.shape[1] * array.itemsize
         self.data = address(array)
+        self.in_file = in_a_file(array)
         if chosen is not None:
             self.chosen = np.array(chosen, np.intp)
             if self.chosen.ndim != 1 or (len(chosen) and not 0 <= self.chosen.min() <= self.chosen.max() < len(array)):
@@ -146,6 +167,17 @@ cdef class Rows:
         for i in range(self.count):
             outside |= (<const uint32_t *>self.data)[i] >= <uint32_t>bound
         return not outside
+
+    cdef void ask_for(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
+        """Have rows order[0 .. rows) read from their file, without waiting for them."""
+        cdef Py_ssize_t r, at
+        for r in range(rows):
+            at = self.places[order[r]] if self.places else order[r]
+            read_soon(self.data + at * self.row_bytes, self.row_bytes)
+
+    cdef void any_order(self, bint any) noexcept nogil:
+        """Whether the rows in the file are going to be read in any order."""
+        read_anywhere(self.data, self.total * self.row_bytes, any)
 
     cdef void gather(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows, char *out,
                      Py_ssize_t step) noexcept nogil:
@@ -240,6 +272,8 @@ cdef class Training:
     cdef Py_ssize_t first, rows, block
     cdef int jobs
     cdef bint dropping, fetched
+    cdef long pages             # that the process has had to wait for
+    cdef int ahead              # mini-batches for which rows are asked for
     cdef Py_ssize_t layer, shares   # the one that threads share by outputs, and into how many shares
     cdef readonly bint in_place # its rows of X are read where they stand
     cdef Py_ssize_t *listed     # its rows in X
@@ -422,6 +456,16 @@ cdef class Training:
         if self.weights is not None:
             self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
                                 self.backprop.network.itemsize)
+
+    cdef void look_ahead(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        """Once a file's rows had to be waited for, ask for those of the next mini-batch, the given ones of the order."""
+        cdef long pages = pages_read()
+        if pages != self.pages:
+            self.ahead = ASKED_FOR
+        self.pages = pages
+        if self.ahead > 0:
+            self.ahead -= 1
+            self.X.ask_for(self.visit + first, rows)
 
     cdef void fetch(self, Py_ssize_t at, Py_ssize_t rows, Py_ssize_t to) noexcept nogil:
         """Rows at .. at + rows - 1 of the mini-batch into the workspace, from its row `to` on; weights are there already."""
@@ -694,7 +738,7 @@ cdef class Training:
         cdef Backprop b = self.backprop
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
         cdef double total = 0, weight = 0, batch_weight, looked
-        cdef bint classes = labels is not None, at_once
+        cdef bint classes = labels is not None, at_once, scattered
         cdef uint64_t floating_point_mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
         cdef int threads
@@ -723,11 +767,17 @@ cdef class Training:
             b.mark(SHUFFLE, 0)
         with nogil:
             floating_point_mode = flush_subnormals()
+            scattered = X.in_file and self.visit != NULL
+            if scattered:  # read as usual, each of the first rows would bring megabytes of its neighbours
+                X.any_order(True)
+                self.pages, self.ahead = pages_read(), 0
             b.transpose_weights()
             for block in range(blocks(count, batch)):
                 first = block * batch
                 rows = min(batch, count - first)
                 self.take(first, rows, True)
+                if scattered:
+                    self.look_ahead(first + rows, min(batch, count - first - rows))
                 batch_weight = b.average_over(rows)
                 b.draw_with(self.seed, self.steps)
                 threads = self.share(True)
@@ -762,6 +812,8 @@ cdef class Training:
                             break
                         looked = clock_seconds()
                         flush_subnormals()
+            if scattered:
+                X.any_order(False)
             restore_subnormals(floating_point_mode)
         if caught is not None:
             raise caught

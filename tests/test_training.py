@@ -1,6 +1,7 @@
 """Training runs: the same bits on every path, the optimizers' rules, and what an epoch promises."""
 
 import hashlib
+import os
 import signal
 import threading
 
@@ -247,6 +248,25 @@ def test_read_only_rows_are_trained_from_where_they_stand():
     source = Rows(X.array)
     assert source.array is X.array
     make_run("float32").epoch(source, None, Rows(labels.array))
+
+
+@pytest.mark.parametrize("chosen", [None, np.arange(5, 635)])
+def test_rows_in_a_file_that_is_not_in_memory_count_as_if_they_were(chosen, tmp_path):
+    X, _, labels = make_rows("float32", n_in=300)
+    labels = Rows(labels.array if chosen is None else labels.array[chosen])
+    np.save(tmp_path / "rows.npy", X.array)
+    seen = set()
+    for mapped in (False, True):
+        array = np.load(tmp_path / "rows.npy", mmap_mode="r") if mapped else X.array
+        run = make_run("float32", widths=(300, 64, 32, 3))
+        for _ in range(2):
+            if mapped and hasattr(os, "posix_fadvise"):  # so that the pages have to be read again
+                with open(tmp_path / "rows.npy", "rb") as file:
+                    os.fsync(file.fileno())
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            loss, metric = run.epoch(Rows(np.asarray(array), chosen), None, labels)
+        seen.add((loss, metric, digest(run.backprop.network.parameters)))
+    assert len(seen) == 1
 
 
 def test_subnormals_are_flushed_inside_an_epoch_and_nowhere_else(isa):

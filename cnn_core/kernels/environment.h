@@ -1,7 +1,9 @@
-/* What a training run needs of the processor: a clock, a hint to its cache, and the switch for subnormal numbers. */
+/* What a training run needs of the processor and the system: a clock, a hint to the cache, the switch for subnormal numbers,
+ * and what to say of rows in a file. */
 #ifndef CNN_CORE_ENVIRONMENT_H
 #define CNN_CORE_ENVIRONMENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "target.h"
@@ -30,6 +32,33 @@ static inline double clock_seconds(void)
 static inline void prefetch(const void *at) { __builtin_prefetch(at); }
 #else
 static inline void prefetch(const void *at) { (void)at; }
+#endif
+
+/* Rows in a mapped file: how many pages had to be read from the disk so far; that the order of reading is any (or the usual
+ * one again), so that a page comes without its neighbours; that some bytes are wanted soon. Advice, which may do nothing. */
+#if defined(_WIN32)
+static inline long pages_read(void) { return 0; }
+static inline void read_anywhere(const void *at, size_t bytes, int anywhere) { (void)at, (void)bytes, (void)anywhere; }
+static inline void read_soon(const void *at, size_t bytes) { (void)at, (void)bytes; }
+#else
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+static inline long pages_read(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_majflt;
+}
+static inline void advise(const void *at, size_t bytes, int advice)
+{
+    const size_t into_page = (uintptr_t)at % (size_t)sysconf(_SC_PAGESIZE);
+    posix_madvise((char *)(uintptr_t)at - into_page, bytes + into_page, advice);
+}
+static inline void read_anywhere(const void *at, size_t bytes, int anywhere)
+{
+    advise(at, bytes, anywhere ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
+}
+static inline void read_soon(const void *at, size_t bytes) { advise(at, bytes, POSIX_MADV_WILLNEED); }
 #endif
 
 /* Treat subnormal numbers as zero in this thread, and return what restore_subnormals needs. Arithmetic on them is up
