@@ -68,7 +68,7 @@ TRAININGS = (
     Training("sensor", Net((10, 46, 46, 10)), 128, 10_000, 10),
     Training("full batch", Net((4, 32, 16, 4), "tanh"), None, 10_000, 20),
     Training("one step", Net((24, 8, 2), "tanh"), None, 200, 1_000),
-    Training("images", Net((784, 128, 10)), 128, 20_000, 2, whole=60_000),
+    Training("images", Net((784, 128, 10)), 128, 20_000, 5, whole=60_000),
     Training("images, deep", Net((784, 512, 512, 10)), 128, 20_000, 1, whole=60_000),
     Training("wide", Net((512, 1024, 1024, 10)), 256, 5_000, 2),
 )
