@@ -40,7 +40,7 @@ cdef enum:
 # Whether they are worth it at this moment is tried out, now and then: of so many steps the first few run on one thread, the
 # next few on all, the others as was faster. Other programs may need the processors too.
 cdef enum:
-    ROUND = 64
+    ROUND = 128
     TRIALS = 4
 
 # Above so many parameters a step goes piece by piece while the gradient is in the cache, else once over all of them.
