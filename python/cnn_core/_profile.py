@@ -22,7 +22,7 @@ from cnn_core._run import Data
 from cnn_core._training import Rows
 from cnn_core.inspection import layer_names
 from cnn_core.optimizers import get_optimizer
-from cnn_core.threads import check_threads, get_num_threads
+from cnn_core.threads import threads_of
 
 PEAK_SECONDS = 0.005  # of one measurement of the peak
 TURN_SECONDS = 0.01  # that a contestant takes in a round, at least, where an epoch is shorter
@@ -197,7 +197,7 @@ def measure(model, fitted, data, seconds):
     turns = {"phases": Native(make_run("native", batch, True), data, shuffle),
              "epoch": Native(make_run("native", batch), data, shuffle)}
     run = turns["phases"].run
-    most = get_num_threads() if model.n_threads is None else check_threads(model.n_threads)
+    most = threads_of(model.n_threads)
     if most > 1:
         turns["threads"] = Native(make_run("native", batch, False, model.n_threads), data, shuffle)
     unknown = why_not(network.activations, run.backprop.loss, run.optimizer, {

@@ -14,7 +14,7 @@ from cnn_core._training import Rows, Training
 from cnn_core._validation import check_rows
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.schedules import Constant, Schedule
-from cnn_core.threads import check_threads, get_num_threads
+from cnn_core.threads import threads_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,7 +82,7 @@ def make_training(backend, network, plan, capacity, optimizer=None, settings=Non
     else:
         backprop = Backprop(network, plan.loss, capacity, plan.loss_alpha, l1, l2, dropout)
         run = Training(backprop, name, numbers, seed, timing, clip_norm, max_norm, multilabel,
-                       get_num_threads() if n_threads is None else check_threads(n_threads), n_threads is None)
+                       threads_of(n_threads), n_threads is None)
     if optimizer == "lbfgs":
         from cnn_core._lbfgs import ArrayVectors, LBFGSTraining
 

@@ -20,7 +20,7 @@ from cnn_core.exceptions import NotFittedError
 from cnn_core.initializers import Initializer, initialize
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Constant, Schedule
-from cnn_core.threads import check_threads, get_num_threads
+from cnn_core.threads import threads_of
 
 
 class MLP(Parameters):
@@ -497,7 +497,7 @@ class MLP(Parameters):
         return model.one_row.forward_checked(X) if self.backend == "native" else None
 
     def _threads(self):
-        return get_num_threads() if self.n_threads is None else check_threads(self.n_threads)
+        return threads_of(self.n_threads)
 
     def _outputs(self, model, X):
         """a^L for rows as a user gives them."""

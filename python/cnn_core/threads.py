@@ -82,6 +82,11 @@ def check_threads(n, name="n_threads"):
     return min(int(n), most_threads)
 
 
+def threads_of(n_threads):
+    """The number that somebody's `n_threads` means: that of `get_num_threads` where it is None."""
+    return get_num_threads() if n_threads is None else check_threads(n_threads)
+
+
 def _processors():
     try:
         count = len(os.sched_getaffinity(0))
