@@ -682,6 +682,8 @@ cdef class Backprop:
         Length of the flat vectors, padding included.
     from_z : bool
         Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its cross-entropy).
+    turned : bool
+        Whether the last layer works with the rows on their side.
     """
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
