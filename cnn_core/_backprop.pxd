@@ -18,7 +18,7 @@ cdef enum:
 
 # A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
 cdef enum:
-    WORK_A_THREAD = 200000
+    WORK_A_THREAD = 400000
 
 # Pieces of at most `size` rows that `rows` rows are cut into.
 cdef inline Py_ssize_t blocks(Py_ssize_t rows, Py_ssize_t size) noexcept nogil:
