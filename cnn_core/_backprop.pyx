@@ -9,6 +9,8 @@ For layers l = 1 .. L with a^0 = x:
 A mini-batch holds one row per sample; its gradients are averages, because the loss scales each row's delta by 1/rows.
 """
 
+import warnings
+
 import numpy as np
 
 from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
@@ -354,7 +356,7 @@ cdef class Network:
         return out if X.shape[0] == 0 or _forward(self, X, out, None, 0, threads, only_finite) else None
 
     def winners(self, X, double threshold=0.5, int threads=1, bint only_finite=False):
-        """The index of the largest output for every row of X, the first among equals.
+        """The index of the largest output for every row of X, the first among equals, or of the first NaN, with a warning.
 
         Parameters
         ----------
@@ -386,7 +388,7 @@ cdef struct Forward:
     double threshold
     char *scratch
     Py_ssize_t count, block, room
-    bint only_finite, refused
+    bint only_finite, refused, unknown
 
 
 cdef bint refuses(Forward *shared, const kernels_t *k, Py_ssize_t n, const char *x) noexcept nogil:
@@ -411,13 +413,21 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
     shared.room = shared.block * widest * sizeof(real)
     scratch = aligned_zeros(threads * 2 * shared.room, np.uint8)
     shared.network, shared.count, shared.threshold = <void *>network, count, threshold
-    shared.only_finite, shared.refused = only_finite, False
+    shared.only_finite, shared.refused, shared.unknown = only_finite, False, False
     shared.X, shared.scratch = <const char *>&X[0, 0], address(scratch)
     shared.out = <char *>&out[0, 0] if out is not None else NULL
     shared.index = &index[0] if index is not None else NULL
     with nogil:
         pool_run(turned_task if network.turned else forward_task, &shared, n_blocks, NULL, threads)
+    if shared.unknown:
+        warn_of_nan(network.dtype, 4)  # in MLP.predict's caller
     return not shared.refused
+
+
+def warn_of_nan(dtype, level):
+    """Say that classes were predicted from outputs that are NaN."""
+    warnings.warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the classes predicted for them "
+                  "mean nothing", RuntimeWarning, stacklevel=level)
 
 
 cdef void forward_task(void *shared, Py_ssize_t block, int worker) noexcept nogil:
@@ -447,7 +457,8 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
         x, ld = here, layer.ld
         here, there = there, here
     if shared.index:
-        k.winners(rows, layer.n_out, ld, 1, x, shared.threshold, shared.index + first)
+        if k.winners(rows, layer.n_out, ld, 1, x, shared.threshold, shared.index + first):
+            shared.unknown = True
         return
     for r in range(rows):
         memcpy(shared.out + (first + r) * bytes_a_row, x + r * ld * itemsize, bytes_a_row)
@@ -477,7 +488,8 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
             f.forward(layer.n_out, across, BLOCK_TURNED, layer.alpha, here, here)
         here, there = there, here
     if shared.index:
-        k.winners(rows, layer.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first)
+        if k.winners(rows, layer.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first):
+            shared.unknown = True
     else:
         k.turn(layer.n_out, rows, BLOCK_TURNED, there, rows, layer.n_out, shared.out + first * layer.n_out * itemsize)
 

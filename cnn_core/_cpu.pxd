@@ -70,7 +70,7 @@ cdef extern from "kernels.h" nogil:
         void (*turn)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *x, Py_ssize_t room, Py_ssize_t ld_y,
                      void *y) noexcept nogil
         void (*softmax_across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, void *z) noexcept nogil
-        void (*winners)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out,
+        Py_ssize_t (*winners)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out,
                         double threshold, Py_ssize_t *index) noexcept nogil
         Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, double threshold,
                            const int32_t *label) noexcept nogil

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cnn_core import ELU, MLP, SGD, Adam, DivergenceWarning, Huber, LeakyReLU, NotFittedError, _memory
+from cnn_core._random import uniform
 from cnn_core.datasets import load_digits
 
 RNG = np.random.default_rng(0)
@@ -854,3 +855,49 @@ def test_labels_at_both_ends_of_their_type_are_told_apart(dtype):
     model = MLP(hidden=8, epochs=60, learning_rate=0.05, random_state=0).fit(X, y)
     assert model.classes_.tolist() == [info.min, info.max - 1, info.max] and model.classes_.dtype == dtype
     assert np.array_equal(model.predict(X), y)
+
+
+# Numbers that overflow on the way
+
+
+def test_a_row_gets_the_class_of_its_first_nan_alone_and_among_others_and_a_warning():
+    rows = (2 * uniform(7, 0, 600 * 5).reshape(600, 5) - 1).astype(np.float32)
+    model = MLP(8, "exp", loss="hinge", epochs=1, random_state=0).fit(rows[:300], np.arange(300) % 3)
+    far = rows * 200  # every entry is finite, but exp is not
+    outputs = model.forward(far)
+    unknown = np.isnan(outputs).any(axis=1)
+    assert 0 < unknown.sum() < 600
+    with pytest.warns(RuntimeWarning, match="outputs that are NaN, as numbers on the way overflow float32"):
+        together = model.predict(far)
+    assert np.array_equal(together, outputs.argmax(axis=1))
+    with pytest.warns(RuntimeWarning, match="NaN"):
+        assert np.array_equal([model.predict(row[None])[0] for row in far], together)
+    known = far[~unknown]
+    assert np.array_equal(model.predict(known), together[~unknown])  # without a warning
+
+
+def test_validation_rows_whose_loss_is_not_finite_are_reported_and_no_epoch_is_the_best():
+    far = np.full((10, X.shape[1]), 3e38, np.float32)
+    model = quick(epochs=5)
+    with pytest.warns(RuntimeWarning, match="loss on the validation data is nan after epoch 1"):
+        model.fit(X, TWO, validation_data=(far, TWO[:10]))
+    assert np.isnan(model.history_["val_loss"]).all()
+    with pytest.raises(AttributeError, match="no epoch is the best"):
+        model.best_epoch_
+    assert not hasattr(model, "best_epoch_")
+
+
+def test_a_divergence_says_which_weights_are_kept():
+    x = (uniform(0, 0, 400)[:, None] + 5).astype(np.float32)
+    model = MLP((), optimizer=SGD(0.1), epochs=50, random_state=0, early_stopping=True)
+    with pytest.warns(DivergenceWarning, match=r"the weights after epoch \d+, the best on the validation data, are kept") as caught:
+        model.fit(x, 3 * x[:, 0])
+    assert f"after epoch {model.best_epoch_}, the best" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("given, message", [
+    (3, "two dimensions"), (None, "X is None"), ("abc", "the text 'abc'"), ([[1, 2], [3]], "rectangular"),
+])  # fmt: skip
+def test_score_says_what_is_wrong_with_x(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        quick().fit(X, TWO).score(given, [0])

@@ -130,10 +130,10 @@ typedef struct {
     /* The activation softmax in place, for z[width][ld] whose columns are the rows: `rows` of them, a multiple of lanes, and
      * one panel of outputs at most. */
     void (*softmax_across)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, void *z);
-    /* The index of each row's largest output, the first among equals (one output: whether it is above `threshold`); output j of
-     * row r is out[r row + j column]. */
-    void (*winners)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
-                    ptrdiff_t *index);
+    /* The index of each row's largest output, the first among equals, or of its first NaN (one output: whether it is above
+     * `threshold`); output j of row r is out[r row + j column]. Returns how many rows have a NaN there. */
+    ptrdiff_t (*winners)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
+                         ptrdiff_t *index);
     /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
     ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
                       const int32_t *label);

@@ -1,18 +1,28 @@
 /* What training reports beside the loss, and which class a row is of. Scalar, because the comparisons are few. */
 
-/* NaN is never larger, and nothing is larger than a NaN that comes first. */
+/* The first NaN wins, as in NumPy. */
 static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_t step, real threshold)
 {
     if (width == 1) return out[0] > threshold;
     ptrdiff_t best = 0;
-    for (ptrdiff_t j = 1; j < width; j++) best = out[j * step] > out[best * step] ? j : best;
+    for (ptrdiff_t j = 1; j < width; j++) {
+        const real top = out[best * step];
+        best = top == top && !(out[j * step] <= top) ? j : best;
+    }
     return best;
 }
 
-static void winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out, double threshold,
-                         ptrdiff_t *index)
+static ptrdiff_t winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out_,
+                              double threshold, ptrdiff_t *index)
 {
-    for (ptrdiff_t r = 0; r < rows; r++) index[r] = winner(width, (const real *)out + r * row, column, (real)threshold);
+    const real *out = out_;
+    ptrdiff_t unknown = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        index[r] = winner(width, out + r * row, column, (real)threshold);
+        const real top = out[r * row + (width == 1 ? 0 : index[r] * column)];
+        unknown += !(top == top);
+    }
+    return unknown;
 }
 
 static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out_,
@@ -26,9 +36,9 @@ static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrd
             real class[LANES];
             for (ptrdiff_t j = 1; j < width; j++) {
                 const V x = LOAD(out + j * column + r);
-                const M larger = LT(top, x);
-                top = SELECT(larger, x, top);
-                best = SELECT(larger, SET1(j), best);
+                const M stays = LE(x, top), known = EQ(top, top);
+                best = SELECT(known, SELECT(stays, best, SET1(j)), best);
+                top = SELECT(known, SELECT(stays, top, x), top);
             }
             STORE(class, best);
             for (ptrdiff_t i = 0; i < LANES; i++) hits += (int32_t)class[i] == label[r + i];

@@ -438,7 +438,8 @@ def command(widths, rows, batch, activation, optimizer, dtype, threads, seconds,
     """
     output = "auto" if widths[-1] == 1 else "softmax"
     model = cnn_core.MLP(widths[1:-1], activation, output=output, task="classification", optimizer=optimizer,
-                         batch_size=batch, dtype=dtype, n_threads=threads, random_state=0)
+                         batch_size="full" if optimizer == "lbfgs" else batch,  # for `check`, which refuses it
+                         dtype=dtype, n_threads=threads, random_state=0)
     if rows < max(2, widths[-1]):
         raise ValueError(f"--rows must be at least the number of classes, {max(2, widths[-1])}, got {rows}")
     check(model, seconds, plot)  # before the rows are made

@@ -179,15 +179,22 @@ def train(training, network, schedule, data, judged, fitted, capacity, epochs, o
                                             rates=rates)
             diverged = not (math.isfinite(loss) and network.is_finite())
             if diverged:
+                last_good = before + done, "the last finite ones"
+                if best is not None and options.restore_best:
+                    last_good = best_epoch, "the best on the validation data" if judged else "the best"
                 warnings.warn(f"training diverged in epoch {before + done + 1} at learning rate "
-                              f"{training.learning_rate:g} (loss {loss}); the weights after epoch "
-                              f"{before + done}, the last finite ones, are kept; a lower learning rate, features "
-                              "of similar scale or clip_norm may help", DivergenceWarning, stacklevel=4)
+                              f"{training.learning_rate:g} (loss {loss}); the weights after epoch {last_good[0]}, "
+                              f"{last_good[1]}, are kept; a lower learning rate, features of similar scale or clip_norm may "
+                              "help", DivergenceWarning, stacklevel=4)
                 break
             done += 1
             entry = {"loss": loss, "metric": metric_of(plan, measured, spreads[0])}
             if judged:
                 val_loss, measured = training.evaluate(judged.X, judged.y, judged.labels)
+                if not math.isfinite(val_loss) and all(map(math.isfinite, columns["val_loss"])):
+                    warnings.warn(f"the loss on the validation data is {val_loss} after epoch {before + done}: some of its rows are "
+                                  f"so far from the others that their outputs overflow {network.dtype}", RuntimeWarning,
+                                  stacklevel=4)
                 entry |= {"val_loss": val_loss, "val_metric": metric_of(plan, measured, spreads[1])}
             entry["learning_rate"], entry["seconds"] = training.learning_rate, time.perf_counter() - start
             for name, value in entry.items():

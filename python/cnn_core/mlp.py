@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnn_core._backprop import Network
+from cnn_core._backprop import Network, warn_of_nan
 from cnn_core._checks import check_number
 from cnn_core._parameters import Parameters
 from cnn_core._plan import make_plan, make_targets, make_weights
@@ -227,7 +227,10 @@ class MLP(Parameters):
         Warns
         -----
         DivergenceWarning
-            If the loss or a weight becomes NaN or infinite. The model is the one after the last whole epoch before.
+            If the loss or a weight becomes NaN or infinite. The model is the one after the last whole epoch before, or,
+            with early stopping and `restore_best`, of the best one.
+        RuntimeWarning
+            If the loss on the validation data is not finite.
         """
         self._check_parameters()
         before = self._fitted if self.warm_start else None
@@ -586,10 +589,16 @@ class MLP(Parameters):
         if plan.task == "multilabel":
             return (a > plan.threshold).astype(np.int64)
         if a.size == 1:  # NumPy would compare longer than the network has computed
-            winner = int(a.item() > plan.threshold)
-            return plan.classes[winner : winner + 1].copy()
-        winners = (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
-        return plan.classes[winners]
+            top = a.item()
+            winner = int(top > plan.threshold)
+            predicted = plan.classes[winner : winner + 1].copy()
+        else:
+            winners = (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+            top = a.item(0 if a.shape[1] == 1 else winners[0]) if len(a) == 1 else a.sum()  # NaN where there is one
+            predicted = plan.classes[winners]
+        if top != top and np.isnan(a).any():
+            warn_of_nan(model.network.dtype, 2)
+        return predicted
 
     def predict_proba(self, X):
         """Probabilities of the classes.
@@ -636,9 +645,12 @@ class MLP(Parameters):
         """
         model = self._model()
         plan = model.plan
+        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
+        if len(shape) != 2:
+            self._checked(model, X)  # says what is wrong
         targets, labels = make_targets(plan, y, None, np.float64)
-        check_rows(np.empty(np.shape(X)[0]), labels if targets is None else targets)
-        weights = make_weights(plan, labels, np.shape(X)[0], sample_weight, None, np.float64)
+        check_rows(np.empty(shape[0]), labels if targets is None else targets)
+        weights = make_weights(plan, labels, shape[0], sample_weight, None, np.float64)
         if plan.task == "regression":
             weights = np.ones((len(targets), 1)) if weights is None else weights
             mean = (weights * targets).sum(axis=0) / weights.sum()
@@ -854,6 +866,7 @@ class MLP(Parameters):
     def best_epoch_(self):
         model = self._model()
         losses = model.history.get("val_loss", model.history["loss"])
-        if not losses:
-            raise AttributeError("the model has not been trained for a whole epoch")
+        if not losses or np.isnan(losses).all():
+            raise AttributeError("the model has not been trained for a whole epoch" if not losses else
+                                 "no epoch is the best: the losses on the validation data are all NaN")
         return model.best_epoch or int(np.nanargmin(losses)) + 1
