@@ -88,6 +88,8 @@ cdef class Network:
                             const Py_ssize_t *listed, char *z) noexcept nogil
     cdef void layer_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, const char *x, Py_ssize_t ld_x, char *z,
                            Py_ssize_t ld_z) noexcept nogil
+    cdef void activation_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, Py_ssize_t ld, char *z,
+                                char *a) noexcept nogil
     cdef void panels_forward(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                              const char *x, Py_ssize_t ld_x, const Py_ssize_t *listed, char *z) noexcept nogil
 
@@ -141,7 +143,7 @@ cdef class Backprop:
     cdef char *output(self) noexcept nogil
     cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil
     cdef void targets(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void turned_gradients(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first, bint last) noexcept nogil
+    cdef void gradients_turned(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first, bint last) noexcept nogil
     cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil
     cdef double row_weight(self, Py_ssize_t r) noexcept nogil

@@ -318,6 +318,16 @@ cdef class Network:
             p.c = z + panel * lanes * ld_z * itemsize
             k.product(&p)
 
+    cdef void activation_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, Py_ssize_t ld, char *z,
+                                char *a) noexcept nogil:
+        # a^T = f(z^T) of the same; softmax, whose rows are then columns, in place.
+        cdef Layer *layer = &self.layers[l]
+        cdef const activation_t *f = &k.activations[layer.f]
+        if f.rowwise:
+            k.softmax_across(across, layer.n_out, ld, z)
+        else:
+            f.forward(layer.n_out, across, ld, layer.alpha, z, a)
+
     cdef bint worth_turning(self):
         """Whether many rows pass through the layers faster on their side: each output of 16 rows (float32) in a vector, so
         that narrow layers leave no lanes empty. Counted in multiplications; turning a number costs about as much as 8."""
@@ -468,30 +478,24 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
     """The same with the rows on their side."""
     cdef Py_ssize_t itemsize = network.itemsize, lanes = network.lanes, first = block * BLOCK_TURNED
     cdef Py_ssize_t rows = min(BLOCK_TURNED, shared.count - first), n_in = network.layers[0].n_in, l
-    cdef Py_ssize_t across = (rows + lanes - 1) // lanes * lanes
+    cdef Py_ssize_t across = blocks(rows, lanes) * lanes
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *here = shared.scratch + 2 * worker * shared.room
     cdef char *there = here + shared.room
-    cdef Layer *layer
-    cdef const activation_t *f
+    cdef Layer *last = &network.layers[network.n_layers - 1]
     cdef const char *x = shared.X + first * n_in * itemsize
-    k.turn(rows, n_in, n_in, x, (n_in + lanes - 1) // lanes * lanes, BLOCK_TURNED, there)
+    k.turn(rows, n_in, n_in, x, blocks(n_in, lanes) * lanes, BLOCK_TURNED, there)
     if refuses(shared, k, rows * n_in, x):
         return
     for l in range(network.n_layers):
-        layer = &network.layers[l]
         network.layer_turned(k, l, across, there, BLOCK_TURNED, here, BLOCK_TURNED)
-        f = &k.activations[layer.f]
-        if f.rowwise:
-            k.softmax_across(across, layer.n_out, BLOCK_TURNED, here)
-        else:
-            f.forward(layer.n_out, across, BLOCK_TURNED, layer.alpha, here, here)
+        network.activation_turned(k, l, across, BLOCK_TURNED, here, here)
         here, there = there, here
     if shared.index:
-        if k.winners(rows, layer.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first):
+        if k.winners(rows, last.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first):
             shared.unknown = True
     else:
-        k.turn(layer.n_out, rows, BLOCK_TURNED, there, rows, layer.n_out, shared.out + first * layer.n_out * itemsize)
+        k.turn(last.n_out, rows, BLOCK_TURNED, there, rows, last.n_out, shared.out + first * last.n_out * itemsize)
 
 
 # One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and taken back, no allocation
@@ -745,7 +749,7 @@ cdef class Backprop:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
         self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
         if self.turned:
-            inputs = (layer.n_in + lanes - 1) // lanes * lanes
+            inputs = blocks(layer.n_in, lanes) * lanes
             self.side = self.room((capacity + lanes) * inputs, itemsize)
             self.side_gradient = self.room((inputs + lanes) * layer.n_out, itemsize)
             ones = np.ones(lanes, network.dtype)
@@ -990,16 +994,13 @@ cdef class Backprop:
         """a^L = f(z^L) for some rows."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes, offset = self.offset(l, first)
-        cdef Layer *layer = &self.network.layers[l]
-        cdef const activation_t *f = &k.activations[layer.f]
         cdef char *z = self.flows[l].z + offset
         cdef char *a = self.flows[l].a + offset
-        if not self.turned:
-            f.forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
-        elif f.rowwise:
-            k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out, self.ld_turned, z)
+        cdef Layer *layer = &self.network.layers[l]
+        if self.turned:
+            self.network.activation_turned(k, l, blocks(rows, lanes) * lanes, self.ld_turned, z, a)
         else:
-            f.forward(layer.n_out, blocks(rows, lanes) * lanes, self.ld_turned, layer.alpha, z, a)
+            k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
@@ -1072,23 +1073,24 @@ cdef class Backprop:
         cdef const char *a = inlet.kept if dropping and inlet.drops else inlet.a
         cdef product_t p
         if self.turned and piece.layer == self.network.n_layers - 1:
-            self.turned_gradients(piece, rows, a, place, first, last)
-            return
-        p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
-        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
-        p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
-        p.start = p.row_start = NULL
-        p.add = not first
-        p.c, p.c_row, p.c_panel = place.W, lanes, place.step
-        p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
-        k.product(&p)
+            self.gradients_turned(piece, rows, a, place, first, last)
+        else:
+            p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
+            p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
+            p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
+            p.start = p.row_start = NULL
+            p.add = not first
+            p.c, p.c_row, p.c_panel = place.W, lanes, place.step
+            p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
+            k.product(&p)
         if last:
             self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
 
-    cdef void turned_gradients(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first,
+    cdef void gradients_turned(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first,
                                bint last) noexcept nogil:
-        """The same for a last layer on its side, transposed: (dW)^T = a delta^T has the inputs in the lanes, all of them full."""
+        """Those of the cost for a last layer on its side: (dW)^T = a delta^T has the inputs in the lanes, all of them full. The last
+        rows bring it to its place."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, n_out = layer.n_out
@@ -1108,9 +1110,6 @@ cdef class Backprop:
             k.product(&p)
             if last:
                 k.transpose(n_out, 1, 0, n_out, 0, 1, biases, place.b)
-        if last:
-            self.penalize(piece, place)
-        self.mark(GRADIENT, piece.layer)
 
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Outputs, costs and deltas of some rows of the mini-batch."""

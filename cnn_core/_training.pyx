@@ -106,6 +106,11 @@ cdef bint all_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogi
     return not outside
 
 
+cdef inline Py_ssize_t placed(const Py_ssize_t *places, Py_ssize_t row) noexcept nogil:
+    """Which row of its array a row of a source is."""
+    return places[row] if places else row
+
+
 cdef bint in_a_file(array):
     """Whether an array is a view of a memory map."""
     while array is not None:
@@ -175,10 +180,9 @@ cdef class Rows:
 
     cdef void ask_for(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
         """Have rows order[0 .. rows) read from their file, without waiting for them."""
-        cdef Py_ssize_t r, at
+        cdef Py_ssize_t r
         for r in range(rows):
-            at = self.places[order[r]] if self.places else order[r]
-            read_soon(self.data + at * self.row_bytes, self.row_bytes)
+            read_soon(self.data + placed(self.places, order[r]) * self.row_bytes, self.row_bytes)
 
     cdef void any_order(self, bint any) noexcept nogil:
         """Whether the rows in the file are going to be read in any order."""
@@ -192,14 +196,12 @@ cdef class Rows:
         for r in range(rows):
             # Rows in any order are far from each other: the way to memory is shortened by starting early.
             if order and r + EARLY < rows:
-                at = order[r + EARLY]
-                row = self.data + (self.places[at] if self.places else at) * self.row_bytes
+                row = self.data + placed(self.places, order[r + EARLY]) * self.row_bytes
                 prefetch(row)
                 if self.row_bytes > 32:  # shorter ones rarely reach into a second line
                     prefetch(row + 64)
                     prefetch(row + self.row_bytes - 1)
-            at = order[r] if order else first + r
-            row = self.data + (self.places[at] if self.places else at) * self.row_bytes
+            row = self.data + placed(self.places, order[r] if order else first + r) * self.row_bytes
             if self.row_bytes > 128:
                 memcpy(out, row, self.row_bytes)
             else:
@@ -443,7 +445,7 @@ cdef class Training:
         # padding is not needed. Dropout reads vectors.
         cdef bint one_after_the_other = self.visit == NULL and self.X.places == NULL
         cdef Inlet *inlet = &self.backprop.inlets[0]
-        cdef Py_ssize_t r, at
+        cdef Py_ssize_t r
         inlet.rows = NULL
         self.in_place = ((one_after_the_other or self.X.row_bytes >= LONG_ROW and self.backprop.network.layers[0].panels >= 4)
                          and not (dropping and inlet.drops))
@@ -455,8 +457,7 @@ cdef class Training:
                 inlet.a += first * self.X.row_bytes
             else:
                 for r in range(rows):
-                    at = self.visit[first + r] if self.visit else first + r
-                    self.listed[r] = self.X.places[at] if self.X.places else at
+                    self.listed[r] = placed(self.X.places, self.visit[first + r] if self.visit else first + r)
                 inlet.rows = self.listed
         if self.weights is not None:
             self.weights.gather(self.visit + first if self.visit else NULL, first, rows, self.backprop.weight,
@@ -547,9 +548,9 @@ cdef class Training:
     cdef void learn_together(self, int threads) noexcept nogil:
         """Outputs, costs and deltas of the mini-batch on several threads."""
         cdef Py_ssize_t l, count = blocks(self.rows, self.block), shared = self.layers_by_outputs(threads) if threads > 1 else 0
-        if shared > 0 and not self.in_place:
-            pool_run(fetch_task, <void *>self, count, NULL, threads)
         self.fetched = shared > 0 and not self.in_place
+        if self.fetched:
+            pool_run(fetch_task, <void *>self, count, NULL, threads)
         self.backprop.by_outputs = shared
         for l in range(shared):
             self.share_layer(l, threads, forward_share_task)
@@ -583,7 +584,7 @@ cdef class Training:
 
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
-        self.fetch(first, end - first, first)
+        self.fetch_rows(i)
         while at < end:
             self.backprop.judge_block(at, min(self.backprop.network.block, end - at))
             at += self.backprop.network.block

@@ -143,14 +143,15 @@ static void start_workers(int wanted)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Where the stretch of thread t begins: at the task before which there is nearest to t of `threads` shares of the cost. */
-static ptrdiff_t begins(int t, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
+/* Where the stretch of thread t, which begins at a task, ends: before the task up to which the costs are nearest to t + 1 of
+ * `threads` shares. */
+static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
 {
-    if (!cost) return t * tasks / threads;
-    const ptrdiff_t share = cost[tasks] * t / threads;
-    ptrdiff_t i = 0;
-    while (i < tasks && cost[i] < share) i++;
-    return i > 0 && share - cost[i - 1] < cost[i] - share ? i - 1 : i;
+    if (!cost) return (t + 1) * tasks / threads;
+    const ptrdiff_t share = cost[tasks] * (t + 1) / threads;
+    ptrdiff_t end = begin;
+    while (end < tasks && cost[end] < share) end++;
+    return end > begin && share - cost[end - 1] < cost[end] - share ? end - 1 : end;
 }
 
 void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
@@ -165,9 +166,10 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
     pool.task = task;
     pool.context = context;
     pool.threads = threads;
+    ptrdiff_t begin = 0;
     for (int t = 0; t < threads; t++) {
-        atomic_store_explicit(&pool.stretch[t].next, begins(t, tasks, cost, threads), memory_order_relaxed);
-        pool.stretch[t].end = begins(t + 1, tasks, cost, threads);
+        atomic_store_explicit(&pool.stretch[t].next, begin, memory_order_relaxed);
+        pool.stretch[t].end = begin = end_of_stretch(begin, t, tasks, cost, threads);
     }
     atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
     if (atomic_load(&pool.sleepers)) {
