@@ -575,6 +575,11 @@ class MLP(Parameters):
         ndarray, shape (rows,) or (rows, outputs)
             Class labels: the class with the largest output, the first among equals. Several labels a row: 0 and 1.
             Regression: numbers, in the shape of the y that was fitted.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where classes come from outputs that are NaN, because numbers on the way overflow the dtype: the first NaN wins.
         """
         model = self._model()
         plan = model.plan
