@@ -41,7 +41,7 @@ def is_stale(object_file):
     )
 
 
-class build_native(build_ext):  # noqa: N801 (the name of a setuptools command)
+class build_native(build_ext):
     """`build_ext` that compiles stale objects only, in parallel: an edit costs seconds."""
 
     def build_extensions(self):

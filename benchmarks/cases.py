@@ -1,7 +1,8 @@
 """The workloads: which networks are trained and asked, on which rows, from which initial weights.
 
-Everything here follows from the case alone, so each peer, in a process of its own, works on the same numbers. A layer
-is a pair (W, b) of float32, W of shape (n_out, n_in); a net of one output does regression, others tell classes apart.
+Everything here follows from the case alone, so each peer, in a process of its own, works on the
+same numbers. A layer is a pair (W, b) of float32, W of shape (n_out, n_in); a net of one output
+does regression, others tell classes apart.
 """
 
 from dataclasses import dataclass, replace
@@ -25,12 +26,15 @@ class Net:
         return self.widths[-1] if self.widths[-1] > 1 else 0
 
     def __str__(self):
-        return "-".join(map(str, self.widths)) + (f" {self.activation}" if self.activation != "relu" else "")
+        return "-".join(map(str, self.widths)) + (
+            f" {self.activation}" if self.activation != "relu" else ""
+        )
 
 
 @dataclass(frozen=True)
 class Training:
-    """One net and what it is trained on; `batch` None is the full batch, whose order does not matter and stays."""
+    """One net and what it is trained on; `batch` None is the full batch, whose order does not
+    matter and stays."""
 
     name: str
     net: Net
@@ -89,10 +93,13 @@ def inputs(net, rows):
 
 
 def training_data(case):
-    """X in float32, y in int64: classes that a linear teacher sees, every tenth replaced by chance."""
+    """X in float32, y in int64: classes that a linear teacher sees, every tenth replaced by
+    chance."""
     X = inputs(case.net, case.rows)
     rng = np.random.default_rng(2)
-    y = (X @ rng.standard_normal((case.net.widths[0], case.net.classes), dtype=np.float32)).argmax(axis=1)
+    y = (X @ rng.standard_normal((case.net.widths[0], case.net.classes), dtype=np.float32)).argmax(
+        axis=1
+    )
     noisy = rng.random(case.rows) < 0.1
     y[noisy] = rng.integers(0, case.net.classes, noisy.sum())
     return X, y.astype(np.int64)
@@ -104,7 +111,12 @@ def initial_layers(net):
     layers = []
     for n_in, n_out in zip(net.widths, net.widths[1:]):
         limit = np.sqrt(6 / n_in if net.activation == "relu" else 6 / (n_in + n_out))
-        layers.append((rng.uniform(-limit, limit, (n_out, n_in)).astype(np.float32), np.zeros(n_out, np.float32)))
+        layers.append(
+            (
+                rng.uniform(-limit, limit, (n_out, n_in)).astype(np.float32),
+                np.zeros(n_out, np.float32),
+            )
+        )
     return layers
 
 
@@ -126,7 +138,8 @@ def training_loss(net, layers, X, y):
 
 
 def wrong_answers(net, layers, X, answers):
-    """Share of the answers (classes, or numbers for regression) that are not what the net says, ties aside."""
+    """Share of the answers (classes, or numbers for regression) that are not what the net says,
+    ties aside."""
     z = outputs(net, layers, X)
     answers = np.asarray(answers).reshape(len(X))
     if not net.classes:

@@ -6,12 +6,13 @@
     python benchmarks/compare.py --threads 1,2               # all sections that time work, with one thread and with two
     python benchmarks/compare.py --quick                     # does it run? The numbers mean nothing
 
-Each peer works in a process of its own, held to the same number of threads, and all take turns: one measurement of each
-a round, in an order that rotates. Tables give the median of each and the median over the rounds of its ratio to
-cnn_core, the fastest of its ways where there are several. All trainers start from the same weights, and their training
-losses are compared after an epoch, closely with the rows in order and roughly as they are timed; all predictions are
-compared with NumPy's in float64. What is not equal is said below the table, as is a process that used more processors
-than it should.
+Each peer works in a process of its own, held to the same number of threads, and all take turns: one
+measurement of each a round, in an order that rotates. Tables give the median of each and the median
+over the rounds of its ratio to cnn_core, the fastest of its ways where there are several. All
+trainers start from the same weights, and their training losses are compared after an epoch, closely
+with the rows in order and roughly as they are timed; all predictions are compared with NumPy's in
+float64. What is not equal is said below the table, as is a process that used more processors than
+it should.
 
 cases.py has the workloads, peers/ the peers, tasks.py what is done in their processes.
 """
@@ -30,13 +31,25 @@ import time
 from pathlib import Path
 
 import tasks
-from cases import (BATCH_NETS, BATCH_ROWS, MEMORY, QUICK_ROWS, ROW_NETS, TRAININGS, initial_layers, training_data,
-                   training_loss)
+from cases import (
+    BATCH_NETS,
+    BATCH_ROWS,
+    MEMORY,
+    QUICK_ROWS,
+    ROW_NETS,
+    TRAININGS,
+    initial_layers,
+    training_data,
+    training_loss,
+)
 from peers import OURS, PEERS
 from report import Block, Line, Plain, Section, number
 from workers import Absent, Failed, Worker, take_turns
 
-IN_ORDER, SHUFFLED = 0.01, 0.2  # of the usual fall of the training loss: differences above which something is wrong
+IN_ORDER, SHUFFLED = (
+    0.01,
+    0.2,
+)  # of the usual fall of the training loss: differences above which something is wrong
 MEGABYTE = 1e6
 
 
@@ -56,7 +69,8 @@ class Field:
                 self.remarks.append(f"{peer.name} {peer.remark}.")
 
     def compete(self, title, rounds, scale, task, *arguments):
-        """(block, {name: what `task` found}): open a contest in all workers and let everyone take turns."""
+        """(block, {name: what `task` found}): open a contest in all workers and let everyone take
+        turns."""
         contestants, peers, found, failures = {}, {}, {}, []
         for worker in self.workers:
             try:
@@ -90,14 +104,20 @@ def epochs(options, field):
         block, losses = field.compete(str(case), options.rounds, 1e3, tasks.open_training, case)
         block.remarks += check_losses(start, losses, case, field)
         blocks.append(block)
-    return Section(f"Training, milliseconds an epoch (Adam, float32, {threads_of(field)})", blocks, field.remarks)
+    return Section(
+        f"Training, milliseconds an epoch (Adam, float32, {threads_of(field)})",
+        blocks,
+        field.remarks,
+    )
 
 
 def check_losses(start, losses, case, field):
     """Remarks on how far each has come from the same start after the same number of steps."""
     after = "one epoch" if case.check_epochs == 1 else f"{case.check_epochs} epochs"
     remarks = [f"training loss {start:.4f}"]
-    for order, values, allowed in zip(("in order", "shuffled"), zip(*losses.values()), (IN_ORDER, SHUFFLED)):
+    for order, values, allowed in zip(
+        ("in order", "shuffled"), zip(*losses.values()), (IN_ORDER, SHUFFLED)
+    ):
         if order == "shuffled" and not case.shuffle:
             break
         remarks[0] += f"; after {after} {order} {min(values):.4f} to {max(values):.4f}"
@@ -106,8 +126,14 @@ def check_losses(start, losses, case, field):
             remarks.append("THE LOSS HARDLY FALLS: this shows nothing about equal work")
         for name, loss in zip(losses, values):
             if not abs(start - loss - usual) <= allowed * usual:
-                known = any(worker.peer.remark and name.startswith(worker.peer.name) for worker in field.workers)
-                remarks.append(f"UNEQUAL WORK? {name} came to {loss:.4f} {order}" + (", see below" if known else ""))
+                known = any(
+                    worker.peer.remark and name.startswith(worker.peer.name)
+                    for worker in field.workers
+                )
+                remarks.append(
+                    f"UNEQUAL WORK? {name} came to {loss:.4f} {order}"
+                    + (", see below" if known else "")
+                )
     return remarks
 
 
@@ -118,8 +144,11 @@ def rows(options, field):
         block, wrong = field.compete(str(net), options.rounds, 1e6, tasks.open_rows, net)
         block.remarks += check_answers(wrong)
         blocks.append(block)
-    return Section(f"One row, microseconds from a NumPy row to a class or number (float32, {threads_of(field)})",
-                   blocks, field.remarks)
+    return Section(
+        f"One row, microseconds from a NumPy row to a class or number (float32, {threads_of(field)})",
+        blocks,
+        field.remarks,
+    )
 
 
 def batches(options, field):
@@ -130,8 +159,12 @@ def batches(options, field):
         block, wrong = field.compete(str(net), options.rounds, 1e3, tasks.open_batches, net, count)
         block.remarks += check_answers(wrong)
         blocks.append(block)
-    return Section(f"{count:,} rows, milliseconds from a NumPy array to classes or numbers "
-                   f"(float32, {threads_of(field)})", blocks, field.remarks)
+    return Section(
+        f"{count:,} rows, milliseconds from a NumPy array to classes or numbers "
+        f"(float32, {threads_of(field)})",
+        blocks,
+        field.remarks,
+    )
 
 
 def check_answers(wrong):
@@ -159,12 +192,19 @@ def imports(options):
         subprocess.run(command, check=True)
         return (time.perf_counter() - start) * 1e3
 
-    values = take_turns({name: functools.partial(milliseconds, command) for name, (_, command) in commands.items()},
-                        options.rounds)
+    values = take_turns(
+        {name: functools.partial(milliseconds, command) for name, (_, command) in commands.items()},
+        options.rounds,
+    )
     lines = [Line(name, commands[name][0], values[name]) for name in commands]
-    beyond = statistics.median(a - b for a, b in zip(values[OURS.statement], values["import numpy"]))
+    beyond = statistics.median(
+        a - b for a, b in zip(values[OURS.statement], values["import numpy"])
+    )
     remarks.append(f"cnn_core needs {number(beyond)} ms beyond NumPy.")
-    return Section("Import, milliseconds", [Block("a new interpreter, from its start to its end", lines, remarks)])
+    return Section(
+        "Import, milliseconds",
+        [Block("a new interpreter, from its start to its end", lines, remarks)],
+    )
 
 
 def sizes(options):
@@ -182,7 +222,9 @@ def sizes(options):
             remarks.append(f"{peer.name} is absent: {error}")
             continue
         lines.append(Line(peer.distribution, rival(peer), [total / MEGABYTE]))
-        remarks.append(f"{peer.distribution} alone: {number(alone / MEGABYTE)}; {count} distributions in all")
+        remarks.append(
+            f"{peer.distribution} alone: {number(alone / MEGABYTE)}; {count} distributions in all"
+        )
     return Section(title, [Block("a package with all its dependencies", lines, remarks)])
 
 
@@ -213,7 +255,10 @@ def memory(options):
                 remarks.append(f"{peer.name} is absent: {error}")
             except Failed as error:
                 remarks.append(f"{peer.name} failed: {last_line(error)}")
-        blocks += [Block(f"{case}: beyond X and y", fits), Block(f"{case}: the whole process", processes)]
+        blocks += [
+            Block(f"{case}: beyond X and y", fits),
+            Block(f"{case}: the whole process", processes),
+        ]
     return Section(title, blocks, list(dict.fromkeys(remarks)))
 
 
@@ -221,9 +266,16 @@ def products(options):
     """The share of the FMA peak."""
     with Worker(OURS, 1) as worker:
         found = worker.call(tasks.products, options.rounds)
-    return Plain("Forward product 256 x 512 x 512 on one thread, share of the FMA peak measured in turn with it",
-                 [["instruction set", "dtype", "peak, GFLOP/s", "share of it"],
-                  *([isa, dtype, f"{peak / 1e9:.1f}", f"{share:.0%}"] for isa, dtype, peak, share in found)])
+    return Plain(
+        "Forward product 256 x 512 x 512 on one thread, share of the FMA peak measured in turn with it",
+        [
+            ["instruction set", "dtype", "peak, GFLOP/s", "share of it"],
+            *(
+                [isa, dtype, f"{peak / 1e9:.1f}", f"{share:.0%}"]
+                for isa, dtype, peak, share in found
+            ),
+        ],
+    )
 
 
 #: Sections with a worker for each peer, once for each number of threads, and those that do without.
@@ -235,7 +287,9 @@ def caches():
     """Such as 'L1d 48K, L2 2048K, L3 260M'."""
     found = []
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, amount = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        level, kind, amount = (
+            (folder / name).read_text().strip() for name in ("level", "type", "size")
+        )
         if kind != "Instruction":
             found.append(f"L{level}{'d' if kind == 'Data' else ''} {amount}")
     return ", ".join(found) or "caches unknown"
@@ -258,10 +312,13 @@ def machine():
             versions.append(f"{distribution} {importlib.metadata.version(distribution)}")
     with Worker(PEERS[-1], 1) as worker:
         libraries = worker.call(tasks.blas)
-    return [f"{model}, {os.cpu_count()} processors, {caches()}; {platform.system()} {platform.machine()}",
-            f"cnn_core's instruction set: {cnn_core.instruction_set()}",
-            f"BLAS of NumPy: {', '.join(libraries) or 'unknown'}",
-            ", ".join(versions), time.strftime("%Y-%m-%d %H:%M")]
+    return [
+        f"{model}, {os.cpu_count()} processors, {caches()}; {platform.system()} {platform.machine()}",
+        f"cnn_core's instruction set: {cnn_core.instruction_set()}",
+        f"BLAS of NumPy: {', '.join(libraries) or 'unknown'}",
+        ", ".join(versions),
+        time.strftime("%Y-%m-%d %H:%M"),
+    ]
 
 
 def thread_counts(text):
@@ -278,27 +335,51 @@ def thread_counts(text):
 def main():
     parser = argparse.ArgumentParser(description="Time cnn_core beside its peers.")
     sections = [*TIMED, *OTHERS]
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}; default all")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contestant (default 7)")
-    parser.add_argument("--threads", type=thread_counts, default=[1], metavar="N[,N]",
-                        help="numbers of threads, or 'all' processors (default 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured to FILE")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}; default all"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="turns of each contestant (default 7)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=thread_counts,
+        default=[1],
+        metavar="N[,N]",
+        help="numbers of threads, or 'all' processors (default 1)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write everything that was measured to FILE"
+    )
     parser.add_argument("--markdown", action="store_true", help="print tables for RESULTS.md")
-    parser.add_argument("--quick", action="store_true", help=f"one round, at most {QUICK_ROWS:,} rows")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"one round, at most {QUICK_ROWS:,} rows"
+    )
     options = parser.parse_args()
     if unknown := set(options.sections) - set(sections):
-        parser.error(f"unknown section {', '.join(sorted(unknown))}; there are {', '.join(sections)}")
+        parser.error(
+            f"unknown section {', '.join(sorted(unknown))}; there are {', '.join(sections)}"
+        )
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     options.rounds = 1 if options.quick else options.rounds
     chosen = options.sections or sections
 
     about = machine()
-    about.append("QUICK, one round: nothing but a test of the benchmark" if options.quick else
-                 f"medians of {options.rounds} rounds")
+    about.append(
+        "QUICK, one round: nothing but a test of the benchmark"
+        if options.quick
+        else f"medians of {options.rounds} rounds"
+    )
     if hasattr(os, "getloadavg"):
-        about.append(f"load average before the first {os.getloadavg()[0]:.1f}, on a quiet machine 0")
-    print("\n".join(f"{line}  " for line in about) if options.markdown else "\n".join(about), end="\n\n", flush=True)
+        about.append(
+            f"load average before the first {os.getloadavg()[0]:.1f}, on a quiet machine 0"
+        )
+    print(
+        "\n".join(f"{line}  " for line in about) if options.markdown else "\n".join(about),
+        end="\n\n",
+        flush=True,
+    )
     tables = []
 
     def show(table):
@@ -315,7 +396,9 @@ def main():
         if name in OTHERS:
             show(OTHERS[name](options))
     if options.json:
-        options.json.write_text(json.dumps({"machine": about, "tables": [table.data() for table in tables]}, indent=1))
+        options.json.write_text(
+            json.dumps({"machine": about, "tables": [table.data() for table in tables]}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python benchmarks/larger_than_memory.py FOLDER                          # 0.4 GB of rows, 0.15 GB of memory
     python benchmarks/larger_than_memory.py FOLDER --gigabytes 30 --limit 8
 
-Writes a NumPy file of random rows to FOLDER, trains on its memory map in a process whose memory, cached pages of the file
-included, a control group of Linux limits (that takes root), and deletes the file. First in order, then shuffled, which is
-reads from all over the file.
+Writes a NumPy file of random rows to FOLDER, trains on its memory map in a process whose memory,
+cached pages of the file included, a control group of Linux limits (that takes root), and deletes
+the file. First in order, then shuffled, which is reads from all over the file.
 """
 
 import argparse
@@ -26,12 +26,15 @@ def write_rows(path, rows):
     rng = np.random.default_rng(0)
     X = np.lib.format.open_memmap(path, "w+", np.float32, (rows, FEATURES))
     for first in range(0, rows, 10_000):
-        X[first : first + 10_000] = rng.random((min(10_000, rows - first), FEATURES), dtype=np.float32)
+        X[first : first + 10_000] = rng.random(
+            (min(10_000, rows - first), FEATURES), dtype=np.float32
+        )
     return (X[:, :8].sum(axis=1) > 4).astype(np.int32)
 
 
 def forget(path):
-    """Take the file's pages out of the cache: those that are there already count for no other group."""
+    """Take the file's pages out of the cache: those that are there already count for no other
+    group."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -39,9 +42,12 @@ def forget(path):
 
 @contextlib.contextmanager
 def limited(limit):
-    """A control group of so many bytes: its folder, the name of the file that takes a process, that of its peak."""
-    for root, most, peak in (("/sys/fs/cgroup", "memory.max", "memory.peak"),
-                             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes")):
+    """A control group of so many bytes: its folder, the name of the file that takes a process, that
+    of its peak."""
+    for root, most, peak in (
+        ("/sys/fs/cgroup", "memory.max", "memory.peak"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
+    ):
         group = Path(root, f"larger_than_memory_{os.getpid()}")
         try:
             group.mkdir()
@@ -66,15 +72,24 @@ def train(path, labels, shuffle):
     X, y = np.load(path, mmap_mode="r"), np.load(labels)
     start = time.perf_counter()
     model = MLP(hidden=(64,), epochs=1, batch_size=128, shuffle=shuffle, random_state=0).fit(X, y)
-    print(f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s with the checks before it, "
-          f"accuracy {model.history_['metric'][-1]:.3f}")
+    print(
+        f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s with the checks before it, "
+        f"accuracy {model.history_['metric'][-1]:.3f}"
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--gigabytes", type=float, default=0.4, help="size of the file (default 0.4)")
-    parser.add_argument("--limit", type=float, default=0.15, help="gigabytes of memory (default 0.15); setting the limit takes root")
+    parser.add_argument(
+        "--gigabytes", type=float, default=0.4, help="size of the file (default 0.4)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=0.15,
+        help="gigabytes of memory (default 0.15); setting the limit takes root",
+    )
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--in-order", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -84,14 +99,18 @@ def main():
     rows = int(options.gigabytes * GIGABYTE / 4 / FEATURES)
     try:
         np.save(labels, write_rows(path, rows))
-        print(f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; memory limited to {options.limit} GB")
+        print(
+            f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; memory limited to {options.limit} GB"
+        )
         for order in (["--in-order"], []):
             forget(path)
             with limited(int(options.limit * GIGABYTE)) as (group, peak):
                 command = [sys.executable, __file__, str(options.folder), "--train", *order]
-                joined = f"echo $$ > {group}/cgroup.procs && exec \"$@\""
+                joined = f'echo $$ > {group}/cgroup.procs && exec "$@"'
                 subprocess.run(["sh", "-c", joined, "sh", *command], check=True)
-                print(f"  peak of memory, cached pages included: {int(peak.read_text()) / GIGABYTE:.2f} GB")
+                print(
+                    f"  peak of memory, cached pages included: {int(peak.read_text()) / GIGABYTE:.2f} GB"
+                )
     finally:
         path.unlink(missing_ok=True)
         labels.unlink(missing_ok=True)

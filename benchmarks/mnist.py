@@ -1,6 +1,7 @@
-"""Accuracy on MNIST: two networks, batches of 128, three seeds each; the test images are used for nothing else.
+"""Accuracy on MNIST: two networks, batches of 128, three seeds each; the test images are used for
+nothing else.
 
-    python benchmarks/mnist.py FOLDER      # with the four files train-images-idx3-ubyte.gz, ...
+python benchmarks/mnist.py FOLDER      # with the four files train-images-idx3-ubyte.gz, ...
 """
 
 import argparse
@@ -9,13 +10,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from cnn_core.schedules import ReduceOnPlateau
 
 from cnn_core import MLP
-from cnn_core.schedules import ReduceOnPlateau
 
 
 def read_idx(path):
-    """An array from a gzipped IDX file of unsigned bytes: two zeros, a type, the number of dimensions, their sizes."""
+    """An array from a gzipped IDX file of unsigned bytes: two zeros, a type, the number of
+    dimensions, their sizes."""
     with gzip.open(path) as file:
         data = file.read()
     if data[:3] != b"\0\0\x08":
@@ -27,13 +29,20 @@ def read_idx(path):
 
 def load(folder, part):
     images = read_idx(folder / f"{part}-images-idx3-ubyte.gz")
-    return images.reshape(len(images), -1).astype(np.float32) / 255, read_idx(folder / f"{part}-labels-idx1-ubyte.gz")
+    return images.reshape(len(images), -1).astype(np.float32) / 255, read_idx(
+        folder / f"{part}-labels-idx1-ubyte.gz"
+    )
 
 
 CASES = {
     "784-128-10, Adam 1e-3, 5 epochs": dict(hidden=(128,), learning_rate=1e-3, epochs=5),
     "784-256-128-10, dropout, early stopping": dict(
-        hidden=(256, 128), dropout=(0.1, 0.2, 0.2), early_stopping=True, epochs=60, learning_rate=ReduceOnPlateau(patience=2)),
+        hidden=(256, 128),
+        dropout=(0.1, 0.2, 0.2),
+        early_stopping=True,
+        epochs=60,
+        learning_rate=ReduceOnPlateau(patience=2),
+    ),
 }
 
 if __name__ == "__main__":
@@ -50,5 +59,7 @@ if __name__ == "__main__":
             model = MLP(**case, batch_size=128, random_state=seed).fit(X, y)
             seconds = time.perf_counter() - start
             scores.append(model.score(X_test, y_test))
-            print(f"  seed {seed}: {scores[-1]:.2%} of the test images after {model.n_epochs_} epochs in {seconds:.2f} s")
+            print(
+                f"  seed {seed}: {scores[-1]:.2%} of the test images after {model.n_epochs_} epochs in {seconds:.2f} s"
+            )
         print(f"  mean {np.mean(scores):.2%}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Line:
-    """One contestant: its values, one a round; `peer` is None for what is shown but does not compete."""
+    """One contestant: its values, one a round; `peer` is None for what is shown but does not
+    compete."""
 
     name: str
     peer: str | None
@@ -29,7 +30,9 @@ class Block:
         for line in lines:
             if self.ours and line is not self.ours:
                 line.ratio = statistics.median(a / b for a, b in zip(line.values, self.ours.values))
-        others = [line for line in lines if line.peer not in (None, "cnn_core") and line.ratio is not None]
+        others = [
+            line for line in lines if line.peer not in (None, "cnn_core") and line.ratio is not None
+        ]
         self.best = min(others, key=lambda line: line.ratio) if others else None
 
     @property
@@ -37,8 +40,15 @@ class Block:
         return self.best is not None and self.best.ratio < 1
 
     def data(self):
-        return {"title": self.title, "remarks": self.remarks, "lost": self.lost, "contestants": {
-            line.name: {"median": line.median, "ratio": line.ratio, "values": line.values} for line in self.lines}}
+        return {
+            "title": self.title,
+            "remarks": self.remarks,
+            "lost": self.lost,
+            "contestants": {
+                line.name: {"median": line.median, "ratio": line.ratio, "values": line.values}
+                for line in self.lines
+            },
+        }
 
 
 @dataclass
@@ -50,17 +60,29 @@ class Section:
     remarks: list[str] = field(default_factory=list)
 
     def data(self):
-        return {"title": self.title, "remarks": self.remarks, "blocks": [block.data() for block in self.blocks]}
+        return {
+            "title": self.title,
+            "remarks": self.remarks,
+            "blocks": [block.data() for block in self.blocks],
+        }
 
     def text(self):
         lines = [self.title, ""]
-        width = max((len(line.name) + 2 for block in self.blocks for line in block.lines), default=0)
+        width = max(
+            (len(line.name) + 2 for block in self.blocks for line in block.lines), default=0
+        )
         for block in self.blocks:
             lines.append(f"  {block.title}")
             for line in block.lines:
                 ratio = "" if line.ratio is None else f"{times(line.ratio):>9}"
-                faster = "  better than cnn_core" if line.peer and line.ratio is not None and line.ratio < 1 else ""
-                lines.append(f"    {line.name:<{width}}{number(line.median):>10}{ratio}{faster}".rstrip())
+                faster = (
+                    "  better than cnn_core"
+                    if line.peer and line.ratio is not None and line.ratio < 1
+                    else ""
+                )
+                lines.append(
+                    f"    {line.name:<{width}}{number(line.median):>10}{ratio}{faster}".rstrip()
+                )
             if block.best:
                 lost = "   <-- CNN_CORE LOSES" if block.lost else ""
                 lines.append(f"    best peer: {block.best.name}, {times(block.best.ratio)}{lost}")
@@ -76,11 +98,20 @@ class Section:
         for block in self.blocks:
             found = {line.name: line for line in block.lines}
             best = f"{block.best.name}, {times(block.best.ratio)}" if block.best else ""
-            rows.append([block.title, *(cell(found.get(name)) for name in names),
-                         f"**{best}**" if block.lost else best])
+            rows.append(
+                [
+                    block.title,
+                    *(cell(found.get(name)) for name in names),
+                    f"**{best}**" if block.lost else best,
+                ]
+            )
         table = [f"| {' | '.join(row)} |" for row in rows]
-        remarks = self.remarks + [f"{block.title}: {remark}" for block in self.blocks for remark in block.remarks]
-        return "\n".join([f"{self.title}:", "", *table, "", *(f"- {remark}" for remark in remarks), ""])
+        remarks = self.remarks + [
+            f"{block.title}: {remark}" for block in self.blocks for remark in block.remarks
+        ]
+        return "\n".join(
+            [f"{self.title}:", "", *table, "", *(f"- {remark}" for remark in remarks), ""]
+        )
 
 
 @dataclass
@@ -105,7 +136,11 @@ class Plain:
 
 def number(value):
     """Three digits, and all those before the point."""
-    return f"{value:.{min(max(0, 2 - math.floor(math.log10(value))), 4)}f}" if value > 0 else f"{value:.2f}"
+    return (
+        f"{value:.{min(max(0, 2 - math.floor(math.log10(value))), 4)}f}"
+        if value > 0
+        else f"{value:.2f}"
+    )
 
 
 def times(ratio):

@@ -1,5 +1,5 @@
-"""What the workers are asked to do. Each function gets the peer's module and the worker's contestants, a dict of
-label to `Contestant`, which the functions `open_...` fill."""
+"""What the workers are asked to do. Each function gets the peer's module and the worker's
+contestants, a dict of label to `Contestant`, which the functions `open_...` fill."""
 
 import contextlib
 import ctypes
@@ -7,8 +7,8 @@ import gc
 import itertools
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Callable
 
 from cases import Net, initial_layers, inputs, training_data, training_loss, wrong_answers
 
@@ -40,7 +40,8 @@ def measure(peer, contestants, label):
 
 
 def open_training(peer, contestants, case):
-    """{label: training losses after case.check_epochs with the rows in order, and as it will be timed}.
+    """{label: training losses after case.check_epochs with the rows in order, and as it will be
+    timed}.
 
     The second of these trainings also compiles what has to be compiled.
     """
@@ -116,7 +117,8 @@ def status(field):
 def memory(peer, contestants, case, label):
     """(bytes that one training needs at its peak beyond X and y, bytes of the process then).
 
-    Before it a tiny net is trained: what a package loads at its first use is in the second number alone.
+    Before it a tiny net is trained: what a package loads at its first use is in the second number
+    alone.
     """
     tiny = replace(case, net=Net((2, 2, 2)), rows=8, batch=4)
     train, _ = peer.trainers(tiny, *training_data(tiny), initial_layers(tiny.net))[label]
@@ -125,7 +127,9 @@ def memory(peer, contestants, case, label):
     layers = initial_layers(case.net)
     gc.collect()
     with contextlib.suppress(AttributeError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)  # so that no memory freed before is used again without being counted
+        ctypes.CDLL(None).malloc_trim(
+            0
+        )  # so that no memory freed before is used again without being counted
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # VmHWM starts anew from what is resident now
     before = status("VmRSS")
@@ -136,11 +140,13 @@ def memory(peer, contestants, case, label):
 
 
 def products(peer, contestants, rounds):
-    """[(instruction set, dtype, FLOP/s of the peak, share of it that a forward product 256 x 512 x 512 reaches)]."""
-    import cnn_core
+    """[(instruction set, dtype, FLOP/s of the peak, share of it that a forward product 256 x 512 x
+    512 reaches)]."""
     import numpy as np
-    from cnn_core import _cpu
     from cnn_core._linalg import affine, pack
+
+    import cnn_core
+    from cnn_core import _cpu
 
     rows = []
     for isa in cnn_core.instruction_sets():
@@ -149,7 +155,10 @@ def products(peer, contestants, rounds):
         _cpu.use_instruction_set(isa)
         for dtype in ("float32", "float64"):
             rng = np.random.default_rng(0)
-            X, panels = rng.random((256, 512)).astype(dtype), pack(rng.random((512, 512)).astype(dtype))
+            X, panels = (
+                rng.random((256, 512)).astype(dtype),
+                pack(rng.random((512, 512)).astype(dtype)),
+            )
             out = np.empty((256, 512), dtype)
             peaks, shares = [], []
             for _ in range(5 * rounds):
@@ -168,5 +177,10 @@ def blas(peer, contestants):
         from threadpoolctl import threadpool_info
     except ImportError:
         return []
-    return sorted({f"{info['internal_api']} {info['version']} {info.get('architecture', '')}".strip()
-                   for info in threadpool_info() if info["user_api"] == "blas"})
+    return sorted(
+        {
+            f"{info['internal_api']} {info['version']} {info.get('architecture', '')}".strip()
+            for info in threadpool_info()
+            if info["user_api"] == "blas"
+        }
+    )

@@ -1,4 +1,5 @@
-"""Processes that take turns: one for each peer, so that the threads and libraries of one do not reach another."""
+"""Processes that take turns: one for each peer, so that the threads and libraries of one do not
+reach another."""
 
 import importlib
 import multiprocessing
@@ -17,7 +18,8 @@ class Failed(Exception):
 
 
 def serve(connection, module, threads):
-    """What a worker's process does: call the functions it is sent with its peer and its contestants, a dict."""
+    """What a worker's process does: call the functions it is sent with its peer and its
+    contestants, a dict."""
     try:
         peer = importlib.import_module(f"peers.{module}")
     except ImportError as error:
@@ -45,9 +47,13 @@ class Worker:
         self.peer = peer
         self._connection, theirs = context.Pipe()
         before = os.environ.copy()
-        os.environ.update(environment(threads))  # for the new process, which reads it when it imports
+        os.environ.update(
+            environment(threads)
+        )  # for the new process, which reads it when it imports
         try:
-            self._process = context.Process(target=serve, args=(theirs, peer.module, threads), daemon=True)
+            self._process = context.Process(
+                target=serve, args=(theirs, peer.module, threads), daemon=True
+            )
             self._process.start()
         finally:
             os.environ.clear()
@@ -56,7 +62,8 @@ class Worker:
         self._answer()
 
     def call(self, function, *arguments):
-        """The result of ``function(peer's module, contestants, *arguments)`` there; raises `Failed` if it raises."""
+        """The result of ``function(peer's module, contestants, *arguments)`` there; raises `Failed`
+        if it raises."""
         try:
             self._connection.send((function, arguments))
         except OSError as error:
@@ -84,7 +91,8 @@ class Worker:
 
 
 def take_turns(contestants, rounds):
-    """{name: list of results} of {name: function}, each called once a round, in an order that rotates."""
+    """{name: list of results} of {name: function}, each called once a round, in an order that
+    rotates."""
     results = {name: [] for name in contestants}
     names = list(contestants)
     for r in range(rounds):

@@ -7,16 +7,18 @@ from cnn_core._cpu cimport dropout_t, kernels_t
 cdef extern from "environment.h" nogil:
     double clock_seconds()
 
-# Rows that pass through all layers together: enough to use a tile well, few enough to stay in the cache; more of them where
-# the weights are too large for it and come from afar for each block (5 % of 512-1024-1024-10 on a Xeon with 2 MB L2).
-# Multiples of the lanes, so that blocks share no panel of row costs.
+# Rows that pass through all layers together: enough to use a tile well, few enough to stay in the
+# cache; more of them where the weights are too large for it and come from afar for each block (5 %
+# of 512-1024-1024-10 on a Xeon with 2 MB L2). Multiples of the lanes, so that blocks share no panel
+# of row costs.
 cdef enum:
     BLOCK = 48
     BLOCK_OF_LARGE = 256
     BLOCK_TURNED = 128
     LARGE = 1048576             # bytes of parameters
 
-# A further thread is worth its hand-over, and its waking up, from about this many multiplications on.
+# A further thread is worth its hand-over, and its waking up, from about this many multiplications
+# on.
 cdef enum:
     WORK_A_THREAD = 400000
 
@@ -43,14 +45,16 @@ cdef struct Flow:
     char *delta
     char *Wt
 
-# Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and the optimizer's slots.
-# PIECE_INPUTS is a multiple of the lanes, so that a piece is whole panels of W^T too.
+# Of a piece: 4 panels use a tile well, 96 inputs of them stay in the cache with their gradient and
+# the optimizer's slots. PIECE_INPUTS is a multiple of the lanes, so that a piece is whole panels of
+# W^T too.
 cdef enum:
     PIECE_PANELS = 4
     PIECE_INPUTS = 96
 
-# A rectangle of a layer's weights, whose gradient and step are computed together: `inputs` inputs of `panels` panels of
-# outputs, and the biases of these outputs where it begins at input 0. How a layer is cut depends on its shape alone.
+# A rectangle of a layer's weights, whose gradient and step are computed together: `inputs` inputs
+# of `panels` panels of outputs, and the biases of these outputs where it begins at input 0. How a
+# layer is cut depends on its shape alone.
 cdef struct Piece:
     Py_ssize_t layer, panel, panels, input, inputs
     double penalty
@@ -61,7 +65,8 @@ cdef struct Place:
     Py_ssize_t step
     char *b
 
-# What a layer reads: x or the a of the layer below, or, in training with dropout, a copy in which some are left out.
+# What a layer reads: x or the a of the layer below, or, in training with dropout, a copy in which
+# some are left out.
 cdef struct Inlet:
     char *a
     Py_ssize_t width, ld

@@ -6,7 +6,8 @@ For layers l = 1 .. L with a^0 = x:
     delta^L = dC/da^L * f'(z^L)                   delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l)
     dC/dW^l = delta^l (a^(l-1))^T                 dC/db^l = delta^l
 
-A mini-batch holds one row per sample; its gradients are averages, because the loss scales each row's delta by 1/rows.
+A mini-batch holds one row per sample; its gradients are averages, because the loss scales each
+row's delta by 1/rows.
 """
 
 import warnings
@@ -31,14 +32,16 @@ ctypedef fused real:
     double
 
 cdef extern from "Python.h":
-    # Declared without its exception, which is cleared: an array that cannot be lent goes the long way.
+    # Declared without its exception, which is cleared: an array that cannot be lent goes the long
+    # way.
     int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
     void PyErr_Clear()
 
 phases = ("shuffle", "gather", "forward", "activation", "loss", "backward", "gradient", "update")
 
 
-# Words of 4 bytes in a panel, the neighbouring outputs that stand together in the weights (kernels.h).
+# Words of 4 bytes in a panel, the neighbouring outputs that stand together in the weights
+# (kernels.h).
 cdef enum:
     PANEL_WORDS = 16
 
@@ -63,17 +66,18 @@ cdef class Network:
         One name for each layer of weights.
     dtype : {'float32', 'float64'}
     alphas : sequence of float or None, optional
-        For each layer the number its activation takes (`_activations.parameters`), at least 0; None for that of the
-        literature. An activation that takes none has None or 0.
+        For each layer the number its activation takes (`_activations.parameters`), at least 0; None
+        for that of the literature. An activation that takes none has None or 0.
 
     Attributes
     ----------
     parameters : ndarray
-        All weights and biases in one flat buffer, as the kernels read them: for each layer the panels of W
-        (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
+        All weights and biases in one flat buffer, as the kernels read them: for each layer the
+        panels of W (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
     """
 
-    # Here and below not __init__, which can be left out or called again: no object exists without its buffers.
+    # Here and below not __init__, which can be left out or called again: no object exists without
+    # its buffers.
     def __cinit__(self, widths, activations, dtype="float32", alphas=None):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
@@ -196,7 +200,8 @@ cdef class Network:
         ----------
         l : int
         Wt : ndarray, shape (n_in, n_out)
-            Transposed weights; anything that is no C-contiguous array of the network's dtype is not held.
+            Transposed weights; anything that is no C-contiguous array of the network's dtype is not
+            held.
         b : ndarray, shape (n_out,)
 
         Returns
@@ -329,8 +334,9 @@ cdef class Network:
             f.forward(layer.n_out, across, ld, layer.alpha, z, a)
 
     cdef bint worth_turning(self):
-        """Whether many rows pass through the layers faster on their side: each output of 16 rows (float32) in a vector, so
-        that narrow layers leave no lanes empty. Counted in multiplications; turning a number costs about as much as 8."""
+        """Whether many rows pass through the layers faster on their side: each output of 16 rows
+        (float32) in a vector, so that narrow layers leave no lanes empty. Counted in
+        multiplications; turning a number costs about as much as 8."""
         cdef Layer *last = &self.layers[self.n_layers - 1]
         cdef Py_ssize_t l, as_they_stand = 0, turned = 8 * (self.layers[0].n_in + last.n_out)
         for l in range(self.n_layers):
@@ -353,8 +359,8 @@ cdef class Network:
         threads : int
             The most to use.
         only_finite : bool
-            Whether rows with an entry that is NaN or infinite are refused. They are looked at while they are in the cache:
-            a look of its own would fetch them from memory once more.
+            Whether rows with an entry that is NaN or infinite are refused. They are looked at while
+            they are in the cache: a look of its own would fetch them from memory once more.
 
         Returns
         -------
@@ -366,7 +372,8 @@ cdef class Network:
         return out if X.shape[0] == 0 or _forward(self, X, out, None, 0, threads, only_finite) else None
 
     def winners(self, X, double threshold=0.5, int threads=1, bint only_finite=False):
-        """The index of the largest output for every row of X, the first among equals, or of the first NaN, with a warning.
+        """The index of the largest output for every row of X, the first among equals, or of the
+        first NaN, with a warning.
 
         Parameters
         ----------
@@ -402,8 +409,8 @@ cdef struct Forward:
 
 
 cdef bint refuses(Forward *shared, const kernels_t *k, Py_ssize_t n, const char *x) noexcept nogil:
-    """Whether n numbers of X are not all finite, but have to be. To be asked after the first use of x, which fetches it from
-    memory while it computes."""
+    """Whether n numbers of X are not all finite, but have to be. To be asked after the first use of
+    x, which fetches it from memory while it computes."""
     if shared.only_finite and not k.finite(n, x):
         shared.refused = True
     return shared.refused
@@ -498,8 +505,8 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
         k.turn(last.n_out, rows, BLOCK_TURNED, there, rows, last.n_out, shared.out + first * last.n_out * itemsize)
 
 
-# One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and taken back, no allocation
-# but the result.
+# One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and
+# taken back, no allocation but the result.
 
 cdef enum:
     ON_STACK = 8192             # bytes of each of the two buffers that take turns, for layers of up to 2048 float32
@@ -510,7 +517,8 @@ cdef object empty = np.empty
 
 
 cdef bint borrow(object array, object dtype, int ndim, Py_ssize_t columns, int flags, Py_buffer *view) noexcept:
-    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row; `view` then lends it."""
+    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row;
+    `view` then lends it."""
     # One look at the dtype takes half the time that the buffer's format would add.
     if type(array) is not ndarray or array.dtype is not dtype:
         return False
@@ -530,13 +538,15 @@ cdef void scale(Py_ssize_t n, const double *shift, const double *factor, const r
 
 
 cdef class OneRow:
-    """The forward pass of single rows, with the bits of `Network.forward`. Any threads may use one object at once.
+    """The forward pass of single rows, with the bits of `Network.forward`. Any threads may use one
+    object at once.
 
     Parameters
     ----------
     network : Network
     shift, factor : ndarray of float64, shape (n_in,), optional
-        The network reads (x - shift) * factor, computed in float64 and rounded once; default x itself.
+        The network reads (x - shift) * factor, computed in float64 and rounded once; default x
+        itself.
     """
 
     cdef Network network
@@ -581,13 +591,14 @@ cdef class OneRow:
         Returns
         -------
         ndarray, shape (n_out,), or None
-            `out` or a new array; None if x or `out` is no C-contiguous ndarray of its shape and the network's dtype, or
-            `out` is read-only.
+            `out` or a new array; None if x or `out` is no C-contiguous ndarray of its shape and the
+            network's dtype, or `out` is read-only.
         """
         return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out)
 
     def forward_checked(self, X):
-        """As `forward`, for a row of a matrix, and None for entries that are not finite or do not stay so when scaled.
+        """As `forward`, for a row of a matrix, and None for entries that are not finite or do not
+        stay so when scaled.
 
         Parameters
         ----------
@@ -657,8 +668,9 @@ def _restore(widths, activations, dtype, alphas, values):
 
 
 cdef dropout_t dropout_at(double rate, bint alpha) noexcept nogil:
-    """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha`, so that mean 0 and variance 1 of
-    selu's outputs stay: what goes takes selu's lower limit -lambda alpha (Klambauer et al. 2017)."""
+    """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha`, so that
+    mean 0 and variance 1 of selu's outputs stay: what goes takes selu's lower limit -lambda alpha
+    (Klambauer et al. 2017)."""
     cdef dropout_t d
     cdef double keep = 1 - rate, gone = -1.7580993408473768 if alpha else 0
     memset(&d, 0, sizeof(d))
@@ -682,13 +694,14 @@ cdef class Backprop:
     alpha : float, optional
         The loss's number (`_losses.table`); default that of the literature.
     l1, l2 : float
-        The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases left out.
+        The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases
+        left out.
     dropout : sequence of float, optional
-        For each layer the share of its inputs that a training step leaves out, in [0, 1). Inputs that come from selu are
-        left out as alpha dropout does.
+        For each layer the share of its inputs that a training step leaves out, in [0, 1). Inputs
+        that come from selu are left out as alpha dropout does.
     penalty_per_row : bool
-        Whether that penalty is divided by the number of rows of the mini-batch (by their weight, where they have one), as
-        scikit-learn does: it then counts less in larger mini-batches.
+        Whether that penalty is divided by the number of rows of the mini-batch (by their weight,
+        where they have one), as scikit-learn does: it then counts less in larger mini-batches.
 
     Attributes
     ----------
@@ -697,7 +710,8 @@ cdef class Backprop:
     n_parameters : int
         Length of the flat vectors, padding included.
     from_z : bool
-        Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its cross-entropy).
+        Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its
+        cross-entropy).
     turned : bool
         Whether the last layer works with the rows on their side.
     """
@@ -763,8 +777,9 @@ cdef class Backprop:
         self.cut()
 
     cdef bint worth_turning(self):
-        """Whether the last of several layers is so narrow that it works faster with its rows on their side. Counted as in
-        `Network.worth_turning`; the loss turns rows of one panel anyway, there and back."""
+        """Whether the last of several layers is so narrow that it works faster with its rows on
+        their side. Counted as in `Network.worth_turning`; the loss turns rows of one panel anyway,
+        there and back."""
         network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t lanes = network.lanes
@@ -791,8 +806,8 @@ cdef class Backprop:
                     piece.panels = min(PIECE_PANELS, layer.panels - panel)
                     piece.inputs = min(PIECE_INPUTS, layer.n_in - input)
                     piece += 1
-        # A thread has the same share of the outputs of every layer: those whose z it computes in the forward pass, so that the
-        # weights stay in its cache.
+        # A thread has the same share of the outputs of every layer: those whose z it computes in
+        # the forward pass, so that the weights stay in its cache.
         places = [self.pieces[i].panel / network.layers[self.pieces[i].layer].panels for i in range(self.n_pieces)]
         for i, at in enumerate(sorted(range(self.n_pieces), key=places.__getitem__)):
             self.schedule[i] = at
@@ -857,7 +872,8 @@ cdef class Backprop:
             self.last = now
 
     cdef double average_over(self, Py_ssize_t rows) noexcept nogil:
-        """Weigh each row's delta by its share of the mini-batch's weight, and return that weight."""
+        """Weigh each row's delta by its share of the mini-batch's weight, and return that
+        weight."""
         cdef Py_ssize_t r
         cdef double total = rows
         if self.weight != NULL:
@@ -897,7 +913,8 @@ cdef class Backprop:
         return place
 
     cdef void penalize(self, Piece *piece, Place place) noexcept nogil:
-        """l1 |W|_1 + l2/2 |W|^2 over the weights of a piece, and its gradient added to that of the cost."""
+        """l1 |W|_1 + l2/2 |W|^2 over the weights of a piece, and its gradient added to that of the
+        cost."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t panel, at, itemsize = self.network.itemsize, lanes = self.network.lanes
@@ -929,7 +946,8 @@ cdef class Backprop:
                         self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
     cdef const char *inputs(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """What layer l reads: where it begins for some rows of the mini-batch, unless these are listed."""
+        """What layer l reads: where it begins for some rows of the mini-batch, unless these are
+        listed."""
         cdef Inlet *inlet = &self.inlets[l]
         cdef Py_ssize_t offset = first * inlet.ld * self.network.itemsize
         cdef const char *x = inlet.a if inlet.rows else inlet.a + offset
@@ -941,7 +959,8 @@ cdef class Backprop:
 
     cdef void hidden_forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
                              bint dropping) noexcept nogil:
-        """z^l = W^l a^(l-1) + b^l of a hidden layer, for some panels of its outputs and some rows."""
+        """z^l = W^l a^(l-1) + b^l of a hidden layer, for some panels of its outputs and some
+        rows."""
         cdef Inlet *inlet = &self.inlets[l]
         cdef const char *x = self.inputs(l, first, rows, dropping)
         self.network.panels_forward(kernels_for(self.network.itemsize), l, panel, panels, rows, x, inlet.ld,
@@ -980,8 +999,9 @@ cdef class Backprop:
             self.mark(ACTIVATION, l)
 
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """z^l and a^l of all layers, but those that are shared by outputs, for some rows of the mini-batch. The highest of these
-        leaves its activation, which its readers share out as they do."""
+        """z^l and a^l of all layers, but those that are shared by outputs, for some rows of the
+        mini-batch. The highest of these leaves its activation, which its readers share out as they
+        do."""
         cdef Py_ssize_t l
         for l in range(self.network.n_layers - 1):
             if l >= self.by_outputs:
@@ -1028,7 +1048,8 @@ cdef class Backprop:
 
     cdef void hidden_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
                               bint dropping) noexcept nogil:
-        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its outputs and some rows."""
+        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its
+        outputs and some rows."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t r, at, itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef Layer *layer = &self.network.layers[l]
@@ -1058,14 +1079,16 @@ cdef class Backprop:
         self.mark(ACTIVATION, l)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """delta^l from the last hidden layer down to the highest that is shared by outputs, for some rows."""
+        """delta^l from the last hidden layer down to the highest that is shared by outputs, for
+        some rows."""
         cdef Py_ssize_t l
         for l in range(self.network.n_layers - 2, max(0, self.by_outputs - 1) - 1, -1):
             self.hidden_backward(l, 0, self.network.layers[l].panels, first, rows, dropping)
 
     cdef void gradients(self, Piece *piece, Py_ssize_t rows, bint dropping, Place place, bint first, bint last) noexcept nogil:
-        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over `rows` rows, which may be the first, the last or
-        both of the mini-batch: they are added to those before them, and the last ones bring the gradient of the penalty."""
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a piece, summed over `rows` rows, which
+        may be the first, the last or both of the mini-batch: they are added to those before them,
+        and the last ones bring the gradient of the penalty."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Inlet *inlet = &self.inlets[piece.layer]
@@ -1089,8 +1112,8 @@ cdef class Backprop:
 
     cdef void gradients_turned(self, Piece *piece, Py_ssize_t rows, const char *a, Place place, bint first,
                                bint last) noexcept nogil:
-        """Those of the cost for a last layer on its side: (dW)^T = a delta^T has the inputs in the lanes, all of them full. The last
-        rows bring it to its place."""
+        """Those of the cost for a last layer on its side: (dW)^T = a delta^T has the inputs in the
+        lanes, all of them full. The last rows bring it to its place."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, n_out = layer.n_out
@@ -1119,7 +1142,8 @@ cdef class Backprop:
         self.backward(first, rows, dropping)
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label; returns their weight."""
+        """Costs and the averaged gradient of the `rows` rows that stand in x and in y or label;
+        returns their weight."""
         cdef Py_ssize_t i, block = self.network.block
         cdef double weight = self.average_over(rows)
         for i in range(blocks(rows, block)):

@@ -15,8 +15,8 @@ cdef const instruction_set_t *active
 def instruction_sets():
     """Names of the instruction sets that this machine can run, the fastest first.
 
-    The last is always ``'generic'``, plain C without vectors: slow, and the oracle for the others, which give the
-    same bits.
+    The last is always ``'generic'``, plain C without vectors: slow, and the oracle for the others,
+    which give the same bits.
 
     Returns
     -------
@@ -28,8 +28,8 @@ def instruction_sets():
 def instruction_set():
     """Name of the instruction set in use.
 
-    It is chosen at import, the fastest that the processor and the operating system support. The environment variable
-    ``CNN_CORE_ISA`` forces another one.
+    It is chosen at import, the fastest that the processor and the operating system support. The
+    environment variable ``CNN_CORE_ISA`` forces another one.
 
     Returns
     -------
@@ -159,9 +159,11 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
 
 
 def fma_peak(dtype="float32", double seconds=0.05):
-    """The most floating-point operations a second that one thread reaches with the active instruction set.
+    """The most floating-point operations a second that one thread reaches with the active
+    instruction set.
 
-    Measured on registers alone, without memory: the yardstick for the share of the peak that a kernel uses.
+    Measured on registers alone, without memory: the yardstick for the share of the peak that a
+    kernel uses.
 
     Parameters
     ----------

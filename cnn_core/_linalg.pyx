@@ -17,7 +17,8 @@ cdef inline object dtype_of(real *unused):
 
 @takes_reals(W=2, out=3)
 def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
-    """Weights W (n_out, n_in) as panels of neighbouring outputs, the layout in which the kernels read them.
+    """Weights W (n_out, n_in) as panels of neighbouring outputs, the layout in which the kernels
+    read them.
 
     Parameters
     ----------
@@ -162,7 +163,8 @@ def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     if A.shape[1] != B.shape[0]:
         raise ValueError(f"A of shape {np.shape(A)} and B of shape {np.shape(B)} cannot be multiplied: "
                          f"{A.shape[1]} columns against {B.shape[0]} rows")
-    # A row of B is a row of a panel already, but its last panel may reach past the end of B: hence the copy.
+    # A row of B is a row of a panel already, but its last panel may reach past the end of B: hence
+    # the copy.
     panels = pack(np.ascontiguousarray(np.asarray(B).T))
     return np.ascontiguousarray(affine(np.asarray(A), panels)[:, :B.shape[1]])
 

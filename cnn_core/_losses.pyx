@@ -36,8 +36,8 @@ def table():
     -------
     dict of str to Loss
         outputs : tuple of str
-            Activations whose input z the loss works on; the first is the usual one. Empty for losses of a itself, which
-            go with every activation.
+            Activations whose input z the loss works on; the first is the usual one. Empty for
+            losses of a itself, which go with every activation.
         sparse : bool
             Whether it takes class indices instead of rows of y.
         low, high : float
@@ -98,7 +98,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     out : ndarray of float32 or float64, shape (rows, width)
         What the last layer gives: its z for cross-entropies, its a for others, as `table` says.
     y : ndarray
-        Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,) for a sparse loss.
+        Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,)
+        for a sparse loss.
     scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
     alpha : float, optional

@@ -33,7 +33,8 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False
     n : int
         Number of rows.
     split : bool
-        Whether the order serves to set rows apart for validation instead; it shares nothing with those of the epochs.
+        Whether the order serves to set rows apart for validation instead; it shares nothing with
+        those of the epochs.
 
     Returns
     -------
@@ -61,7 +62,8 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     Returns
     -------
     ndarray of float64, shape (n,)
-        Multiples of 2**-53. Philox4x32-10 (Salmon et al. 2011); number i depends on (seed, stream, i) alone.
+        Multiples of 2**-53. Philox4x32-10 (Salmon et al. 2011); number i depends on (seed, stream,
+        i) alone.
     """
     cdef double[::1] out = np.empty(n)
     cdef uint32_t bits[4]

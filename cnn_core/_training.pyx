@@ -1,4 +1,5 @@
-"""A training run: epochs of shuffled mini-batches, each forward, backward and one optimizer step, without the GIL."""
+"""A training run: epochs of shuffled mini-batches, each forward, backward and one optimizer step,
+without the GIL."""
 
 import mmap
 
@@ -25,38 +26,42 @@ cdef extern from "environment.h" nogil:
     void read_anywhere(const void *at, size_t size, bint anywhere)
     void read_soon(const void *at, size_t size)
 
-# A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds when another
-# Python thread is busy.
+# A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds
+# when another Python thread is busy.
 cdef double LOOK_SECONDS = 0.1
 
 # Rows between the one that is copied and the one that is fetched into the cache.
 cdef enum:
     EARLY = 8
 
-# Where rows in a file had to be read from the disk, those of so many mini-batches to come are asked for in time.
+# Where rows in a file had to be read from the disk, those of so many mini-batches to come are asked
+# for in time.
 cdef enum:
     ASKED_FOR = 64
 
-# Whether they are worth it at this moment is tried out, now and then: of so many steps the first few run on one thread, the
-# next few on all, the others as was faster. Other programs may need the processors too.
+# Whether they are worth it at this moment is tried out, now and then: of so many steps the first
+# few run on one thread, the next few on all, the others as was faster. Other programs may need the
+# processors too.
 cdef enum:
     ROUND = 128
     TRIALS = 4
 
-# Above so many parameters a step goes piece by piece while the gradient is in the cache, else once over all of them.
+# Above so many parameters a step goes piece by piece while the gradient is in the cache, else once
+# over all of them.
 cdef Py_ssize_t FUSE_FROM = 16384
 
-# Bytes of a row of X that is read where it stands, into layers of at least 4 panels: gathering costs 12 % of 784-128-10.
+# Bytes of a row of X that is read where it stands, into layers of at least 4 panels: gathering
+# costs 12 % of 784-128-10.
 cdef enum:
     LONG_ROW = 1024
 
-# Rows that are worked off with their part of the gradient, where that is done: a quarter of the time of 10,000 rows in one
-# mini-batch through 4-32-16-4.
+# Rows that are worked off with their part of the gradient, where that is done: a quarter of the
+# time of 10,000 rows in one mini-batch through 4-32-16-4.
 cdef enum:
     BLOCK_AT_ONCE = 64
 
-# Of more rows than these two threads would need a workspace beyond their caches, to be at most 7 % faster than one of them that
-# works so (10,000 rows through 4-32-16-4).
+# Of more rows than these two threads would need a workspace beyond their caches, to be at most 7 %
+# faster than one of them that works so (10,000 rows through 4-32-16-4).
 cdef enum:
     MANY_ROWS = 1024
 
@@ -82,7 +87,8 @@ def optimizer_names():
 
 
 def optimizer_settings(name):
-    """Names of the numbers that an optimizer works with, in the order in which its kernel takes them.
+    """Names of the numbers that an optimizer works with, in the order in which its kernel takes
+    them.
 
     Parameters
     ----------
@@ -121,9 +127,11 @@ cdef bint in_a_file(array):
 
 
 cdef class Rows:
-    """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows no more of it.
+    """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows
+    no more of it.
 
-    This one hands out the rows of a C-contiguous array, which it keeps alive and never copies as a whole.
+    This one hands out the rows of a C-contiguous array, which it keeps alive and never copies as a
+    whole.
 
     Parameters
     ----------
@@ -194,7 +202,8 @@ cdef class Rows:
         cdef Py_ssize_t r, at
         cdef const char *row
         for r in range(rows):
-            # Rows in any order are far from each other: the way to memory is shortened by starting early.
+            # Rows in any order are far from each other: the way to memory is shortened by starting
+            # early.
             if order and r + EARLY < rows:
                 row = self.data + placed(self.places, order[r + EARLY]) * self.row_bytes
                 prefetch(row)
@@ -216,7 +225,8 @@ cdef class Rows:
 
 
 cdef class Training:
-    """The state of a run: parameters, optimizer slots, seed, and how many epochs and steps are done.
+    """The state of a run: parameters, optimizer slots, seed, and how many epochs and steps are
+    done.
 
     Parameters
     ----------
@@ -231,23 +241,24 @@ cdef class Training:
     timing : bool
         Whether to measure the phases, see `seconds`.
     clip_norm : float
-        Shorten the gradient of a mini-batch, as one vector, to this Euclidean length where it is longer (Pascanu et
-        al. 2013, Algorithm 1); 0: never.
+        Shorten the gradient of a mini-batch, as one vector, to this Euclidean length where it is
+        longer (Pascanu et al. 2013, Algorithm 1); 0: never.
     max_norm : float
-        After each step shorten the weights to each neuron to this Euclidean length where they are longer (Srivastava et
-        al. 2014, section 5.1); 0: never.
+        After each step shorten the weights to each neuron to this Euclidean length where they are
+        longer (Srivastava et al. 2014, section 5.1); 0: never.
     multilabel : bool
-        Whether the metric without labels is the share of rows whose outputs are all right, instead of residuals.
+        Whether the metric without labels is the share of rows whose outputs are all right, instead
+        of residuals.
     threads : int
         The most to use; for small mini-batches fewer are. Results do not depend on it.
     adaptive : bool
         Whether to use them only while that is faster than one.
     by_rows : bool
-        Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as scikit-learn does, instead
-        of by their weight. Without weights there is no difference.
+        Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as
+        scikit-learn does, instead of by their weight. Without weights there is no difference.
     cost_scale : float
-        Factor of the rows' costs in the losses of `cost_and_gradient` and, with `by_rows`, of `epoch`; gradients and
-        penalties are without it.
+        Factor of the rows' costs in the losses of `cost_and_gradient` and, with `by_rows`, of
+        `epoch`; gradients and penalties are without it.
 
     Attributes
     ----------
@@ -256,7 +267,8 @@ cdef class Training:
     slots : tuple of ndarray
         The optimizer's memory, laid out as the parameters.
     in_place : bool
-        Whether the rows of the last mini-batch were read where they stand in X, instead of gathered first.
+        Whether the rows of the last mini-batch were read where they stand in X, instead of gathered
+        first.
     """
 
     cdef readonly Backprop backprop
@@ -362,7 +374,8 @@ cdef class Training:
 
     @property
     def layer_seconds(self):
-        """The same for each layer; shuffling and gathering count for the first, the loss for the last.
+        """The same for each layer; shuffling and gathering count for the first, the loss for the
+        last.
 
         Returns
         -------
@@ -393,8 +406,8 @@ cdef class Training:
         Parameters
         ----------
         state : dict
-            From the `state` of a run with the same optimizer and the same shape of network. The settings stay those of
-            this run.
+            From the `state` of a run with the same optimizer and the same shape of network. The
+            settings stay those of this run.
         """
         if state["optimizer"] != self.optimizer or [slot.shape for slot in state["slots"]] != [
                 slot.shape for slot in self.slots]:
@@ -429,7 +442,8 @@ cdef class Training:
                                  f"{labels.array.max()}")
 
     cdef use(self, Rows X, Rows y, Rows labels, Rows weights):
-        """Check where the rows of the coming mini-batches are from, unless it is where they were from before, and remember it."""
+        """Check where the rows of the coming mini-batches are from, unless it is where they were
+        from before, and remember it."""
         if not (X is self.X and y is self.y and labels is self.labels and weights is self.weights):
             self.check(X, y, labels, weights)
         self.backprop.use_weights(weights is not None)
@@ -441,8 +455,8 @@ cdef class Training:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""
         cdef Py_ssize_t itemsize = self.backprop.network.itemsize
         self.first, self.rows, self.dropping = first, rows, dropping
-        # Rows that stand one after the other, or are long enough for looking them up, are read where they are: as scalars, so
-        # padding is not needed. Dropout reads vectors.
+        # Rows that stand one after the other, or are long enough for looking them up, are read
+        # where they are: as scalars, so padding is not needed. Dropout reads vectors.
         cdef bint one_after_the_other = self.visit == NULL and self.X.places == NULL
         cdef Inlet *inlet = &self.backprop.inlets[0]
         cdef Py_ssize_t r
@@ -464,7 +478,8 @@ cdef class Training:
                                 self.backprop.network.itemsize)
 
     cdef void look_ahead(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
-        """Once a file's rows had to be waited for, ask for those of the next mini-batch, the given ones of the order."""
+        """Once a file's rows had to be waited for, ask for those of the next mini-batch, the given
+        ones of the order."""
         cdef long pages = pages_read()
         if pages != self.pages:
             self.ahead = ASKED_FOR
@@ -474,7 +489,8 @@ cdef class Training:
             self.X.ask_for(self.visit + first, rows)
 
     cdef void fetch(self, Py_ssize_t at, Py_ssize_t rows, Py_ssize_t to) noexcept nogil:
-        """Rows at .. at + rows - 1 of the mini-batch into the workspace, from its row `to` on; weights are there already."""
+        """Rows at .. at + rows - 1 of the mini-batch into the workspace, from its row `to` on;
+        weights are there already."""
         cdef Py_ssize_t first = self.first + at, itemsize = self.backprop.network.itemsize
         cdef Py_ssize_t ld = self.backprop.network.layers[self.backprop.network.n_layers - 1].ld
         cdef const Py_ssize_t *order = self.visit + first if self.visit else NULL
@@ -505,12 +521,14 @@ cdef class Training:
         restore_subnormals(floating_point_mode)
 
     cdef bint all_at_once(self, int threads) noexcept nogil:
-        """Whether each block of rows is worked off with its part of the gradient, while it is in the cache: on one thread, and
-        with a gradient that stays there too. The workspace is then that of one block."""
+        """Whether each block of rows is worked off with its part of the gradient, while it is in
+        the cache: on one thread, and with a gradient that stays there too. The workspace is then
+        that of one block."""
         return threads == 1 and self.backprop.n_parameters <= FUSE_FROM
 
     cdef Py_ssize_t learn_at_once(self, Backprop b, bint classes, double threshold) noexcept nogil:
-        """Outputs, costs, deltas and the gradient of the mini-batch; returns what `measure` does."""
+        """Outputs, costs, deltas and the gradient of the mini-batch; returns what `measure`
+        does."""
         cdef Py_ssize_t i, piece, first, rows, hits = 0
         cdef Inlet *inlet = &b.inlets[0]
         cdef const char *x = inlet.a
@@ -534,8 +552,9 @@ cdef class Training:
         return hits
 
     cdef Py_ssize_t layers_by_outputs(self, int threads) noexcept nogil:
-        """How many layers, from the lowest on, threads share by outputs: those wide enough. By rows each thread would fetch all
-        weights from the cache of whoever has improved them, and then the others' deltas for the gradient."""
+        """How many layers, from the lowest on, threads share by outputs: those wide enough. By rows
+        each thread would fetch all weights from the cache of whoever has improved them, and then
+        the others' deltas for the gradient."""
         cdef Py_ssize_t l
         cdef Layer *layer
         for l in range(self.backprop.network.n_layers - 1):
@@ -560,7 +579,8 @@ cdef class Training:
         self.backprop.by_outputs, self.fetched = 0, False
 
     cdef void share_layer(self, Py_ssize_t l, int threads, pool_task task) noexcept nogil:
-        """Have all shares of a layer's outputs worked on: as many of at least a piece's panels as all threads have alike."""
+        """Have all shares of a layer's outputs worked on: as many of at least a piece's panels as
+        all threads have alike."""
         self.layer = l
         self.shares = threads * (self.backprop.network.layers[l].panels // (PIECE_PANELS * threads))
         pool_run(task, <void *>self, self.shares, NULL, threads)
@@ -590,7 +610,8 @@ cdef class Training:
             at += self.backprop.network.block
 
     cdef int share(self, bint trying) noexcept nogil:
-        """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how many threads to use."""
+        """Cut the mini-batch into blocks, as evenly for the threads as lanes allow; returns how
+        many threads to use."""
         cdef Py_ssize_t work = self.rows * self.backprop.n_parameters, count
         cdef int threads = <int>max(1, min(self.threads, work // WORK_A_THREAD))
         if threads == 2 and self.rows > MANY_ROWS and self.all_at_once(1):
@@ -617,8 +638,8 @@ cdef class Training:
         return self.trial[1] <= self.trial[0]
 
     cdef void work_on(self, Piece *piece, int worker) noexcept nogil:
-        """The gradient of a piece, a step along it, or one after the other; then the gradient goes no farther than the
-        worker's own memory, which stays in its cache."""
+        """The gradient of a piece, a step along it, or one after the other; then the gradient goes
+        no farther than the worker's own memory, which stays in its cache."""
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef Layer *layer = &self.backprop.network.layers[piece.layer]
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, itemsize = self.backprop.network.itemsize, outputs
@@ -673,8 +694,8 @@ cdef class Training:
         return total / weight, <double>hits / count if classes or self.multilabel else np.array(self.sums)
 
     cdef double improve(self, int threads, bint gradient_stands) noexcept nogil:
-        """The gradient, where it does not stand yet, and one step on all parameters, which begins once all deltas stand; returns
-        the penalties."""
+        """The gradient, where it does not stand yet, and one step on all parameters, which begins
+        once all deltas stand; returns the penalties."""
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef const optimizer_t *f = &k.optimizers[self.optimizer_row]
         cdef Py_ssize_t l, n = self.backprop.n_parameters
@@ -719,29 +740,30 @@ cdef class Training:
         labels : Rows or None
             Class indices of int32, shape (rows, 1); None for regression.
         shuffled : bool
-            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as they stand. Where one
-            mini-batch holds them all, they are left as they stand.
+            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as
+            they stand. Where one mini-batch holds them all, they are left as they stand.
         order : ndarray of intp, optional
             The rows to visit, in this order, instead.
         weights : Rows, optional
-            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and gradients of a mini-batch
-            are weighted means.
+            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and
+            gradients of a mini-batch are weighted means.
         rates : ndarray of float64, optional
             The learning rate of each mini-batch; default `learning_rate` for all.
 
         Returns
         -------
         loss : float
-            Mean cost of the rows, each as it was when its mini-batch came by, with the penalty on the weights.
+            Mean cost of the rows, each as it was when its mini-batch came by, with the penalty on
+            the weights.
         metric : float or ndarray of float64, shape (n_out,)
-            Share of rows classified right, without regard to weights; for a regression the sum of squared residuals of
-            each output.
+            Share of rows classified right, without regard to weights; for a regression the sum of
+            squared residuals of each output.
 
         Raises
         ------
         KeyboardInterrupt
-            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch, whichever is longer;
-            the parameters are those after the last whole mini-batch.
+            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch,
+            whichever is longer; the parameters are those after the last whole mini-batch.
         """
         cdef Backprop b = self.backprop
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
@@ -834,8 +856,8 @@ cdef class Training:
         Parameters
         ----------
         X, y, labels, weights
-            As in `epoch`; as many rows as a mini-batch has at most. The gradient stands in ``backprop.gradient``
-            afterwards, with that of the penalties, and clipped by nothing.
+            As in `epoch`; as many rows as a mini-batch has at most. The gradient stands in
+            ``backprop.gradient`` afterwards, with that of the penalties, and clipped by nothing.
 
         Returns
         -------
@@ -871,7 +893,8 @@ cdef class Training:
         return self.result(rows, weight, total, classes, hits)
 
     def evaluate(self, Rows X not None, Rows y, Rows labels):
-        """Mean cost, without the penalty on the weights, and metric on rows that are not trained on.
+        """Mean cost, without the penalty on the weights, and metric on rows that are not trained
+        on.
 
         Parameters
         ----------
@@ -902,7 +925,8 @@ cdef class Training:
         return self.result(X.count, X.count, total, classes, hits)
 
 
-# What the threads of the pool call. A run belongs to one caller at a time, so its mini-batch is theirs to share.
+# What the threads of the pool call. A run belongs to one caller at a time, so its mini-batch is
+# theirs to share.
 
 cdef void learn_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).learn_rows(i)

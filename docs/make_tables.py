@@ -5,8 +5,9 @@ tests/test_package.py compares the file with what this gives, so it cannot go st
 
 from pathlib import Path
 
-from cnn_core import LBFGS, _activations, _cpu, _losses
 from cnn_core._training import optimizer_names, optimizer_settings
+
+from cnn_core import LBFGS, _activations, _cpu, _losses
 
 FORMULAS = {
     "identity": "z", "step": "1 if z > 0, else 0", "sign": "1 if z > 0, else -1", "sigmoid": "1 / (1 + e^-z)",
@@ -42,10 +43,20 @@ def bounds(low, high):
 
 def text():
     numbers = _activations.parameters()
-    activations = [(f"`{name}`", FORMULAS[name], number(*numbers.get(name, (None, 0)))) for name in _activations.names()]
-    losses = [(f"`{name}`", COSTS[name], ", ".join(f"`{o}`" for o in row.outputs) or "any",
-               "class indices" if row.sparse else bounds(row.low, row.high), number(row.parameter, row.standard))
-              for name, row in _losses.table().items()]
+    activations = [
+        (f"`{name}`", FORMULAS[name], number(*numbers.get(name, (None, 0))))
+        for name in _activations.names()
+    ]
+    losses = [
+        (
+            f"`{name}`",
+            COSTS[name],
+            ", ".join(f"`{o}`" for o in row.outputs) or "any",
+            "class indices" if row.sparse else bounds(row.low, row.high),
+            number(row.parameter, row.standard),
+        )
+        for name, row in _losses.table().items()
+    ]
     optimizers = [(f"`{name}`", ", ".join(optimizer_settings(name))) for name in optimizer_names()]
     optimizers.append(("`lbfgs`", ", ".join(LBFGS().settings())))
     functions = [(f"`{name}`", f"{limit:g}") for name, limit in _cpu.functions().items()]

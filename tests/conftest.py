@@ -5,17 +5,21 @@ from pathlib import Path
 
 import pytest
 
-# pytest runs with --import-mode=importlib, which leaves sys.path alone: `import reference_numpy` needs this.
+# pytest runs with --import-mode=importlib, which leaves sys.path alone: `import reference_numpy`
+# needs this.
 sys.path.insert(0, str(Path(__file__).parent))
 
 try:
     import cnn_core._cpu as _cpu
 except ModuleNotFoundError as error:
-    # The source folder of the native core has the package's name; where no package is installed, Python may find that
-    # folder, which holds no modules. Any other failure of the import says itself what is wrong.
+    # The source folder of the native core has the package's name; where no package is installed,
+    # Python may find that folder, which holds no modules. Any other failure of the import says
+    # itself what is wrong.
     if error.name not in ("cnn_core", "cnn_core._cpu"):
         raise
-    pytest.exit("cnn_core is not installed: run pip install", returncode=pytest.ExitCode.USAGE_ERROR)
+    pytest.exit(
+        "cnn_core is not installed: run pip install", returncode=pytest.ExitCode.USAGE_ERROR
+    )
 
 
 @pytest.fixture(params=_cpu.instruction_sets())

@@ -1,4 +1,5 @@
-"""The equations in NumPy float64, as a textbook writes them: the referee of the tests. One function an equation.
+"""The equations in NumPy float64, as a textbook writes them: the referee of the tests. One function
+an equation.
 
 Rows are samples: x (rows, n_in), z, a and delta (rows, n_out); W (n_out, n_in), b (n_out,).
 """
@@ -9,7 +10,8 @@ import numpy as np
 
 
 def same_bits(a, b):
-    """Whether two arrays have equal shape, dtype and bytes; a NaN equals any NaN, whatever its payload."""
+    """Whether two arrays have equal shape, dtype and bytes; a NaN equals any NaN, whatever its
+    payload."""
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
@@ -125,9 +127,12 @@ def gelu_derivative(z):
 
 
 def gelu_tanh(z):
-    """Hendrycks & Gimpel 2016: z/2 (1 + tanh u), u = sqrt(2/pi) (z + 0.044715 z^3); 1 + tanh u = e^u / cosh u."""
+    """Hendrycks & Gimpel 2016: z/2 (1 + tanh u), u = sqrt(2/pi) (z + 0.044715 z^3); 1 + tanh u =
+    e^u / cosh u."""
     z = np.asarray(z, float)
-    u = np.clip(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3), -700, 700)  # beyond, e^u would overflow
+    u = np.clip(
+        math.sqrt(2 / math.pi) * (z + 0.044715 * z**3), -700, 700
+    )  # beyond, e^u would overflow
     return z / 2 * np.exp(u) / np.cosh(u)
 
 
@@ -204,7 +209,8 @@ def softmax_jacobian(z):
     return s[:, :, None] * (np.eye(s.shape[1]) - s[:, None, :])
 
 
-#: name -> (f, f'); the derivative of softmax is a Jacobian for each row. Some take a number after z.
+#: name -> (f, f'); the derivative of softmax is a Jacobian for each row. Some take a number after
+#: z.
 ACTIVATIONS = {
     "identity": (identity, identity_derivative),
     "step": (step, zero_derivative),
@@ -268,7 +274,8 @@ def huber_delta(a, y, delta=1.0):
 
 
 def poisson(z, y):
-    """C = sum e^z - y z: minus the logarithm of e^-m m^y, with m = e^z, without the constant log y!."""
+    """C = sum e^z - y z: minus the logarithm of e^-m m^y, with m = e^z, without the constant log
+    y!."""
     return (np.exp(z) - y * z).sum(axis=1)
 
 
@@ -296,7 +303,8 @@ def perceptron_delta(z, y):
 
 
 def binary_crossentropy(z, y):
-    """C = -sum y log s + (1 - y) log(1 - s) with s = sigmoid(z): log s = -log(1 + e^-z), log(1 - s) = log s - z."""
+    """C = -sum y log s + (1 - y) log(1 - s) with s = sigmoid(z): log s = -log(1 + e^-z), log(1 - s)
+    = log s - z."""
     log_s = -np.logaddexp(0, -z)
     log_1_minus_s = -np.logaddexp(0, z)
     return -(y * log_s + (1 - y) * log_1_minus_s).sum(axis=1)
@@ -332,8 +340,8 @@ def sparse_categorical_crossentropy_delta(z, label):
     return categorical_crossentropy_delta(z, one_hot(label, z.shape[1]))
 
 
-#: name -> (activation that the loss takes in, cost of each row, delta). Where an activation stands, the loss works on
-#: z of the last layer and delta is dC/dz; else on a, and delta is dC/da.
+#: name -> (activation that the loss takes in, cost of each row, delta). Where an activation stands,
+#: the loss works on z of the last layer and delta is dC/dz; else on a, and delta is dC/da.
 LOSSES = {
     "mse": (None, mse, mse_delta),
     "mae": (None, mae, mae_delta),
@@ -342,7 +350,11 @@ LOSSES = {
     "hinge": (None, hinge, hinge_delta),
     "perceptron": ("step", perceptron, perceptron_delta),
     "binary_crossentropy": ("sigmoid", binary_crossentropy, binary_crossentropy_delta),
-    "categorical_crossentropy": ("softmax", categorical_crossentropy, categorical_crossentropy_delta),
+    "categorical_crossentropy": (
+        "softmax",
+        categorical_crossentropy,
+        categorical_crossentropy_delta,
+    ),
     "sparse_categorical_crossentropy": (
         "softmax",
         sparse_categorical_crossentropy,
@@ -379,8 +391,8 @@ def cost(x, y, weights, biases, activations, loss):
 
 
 def backpropagation(x, y, weights, biases, activations, loss):
-    """delta^L = dC/da^L f'(z^L), delta^l = ((W^(l+1))^T delta^(l+1)) f'(z^l), dW^l = delta^l (a^(l-1))^T and
-    db^l = delta^l.
+    """delta^L = dC/da^L f'(z^L), delta^l = ((W^(l+1))^T delta^(l+1)) f'(z^l), dW^l = delta^l
+    (a^(l-1))^T and db^l = delta^l.
 
     Returns
     -------
@@ -408,7 +420,8 @@ def backpropagation(x, y, weights, biases, activations, loss):
 
 
 def sgd_step(w, g, v, learning_rate, momentum=0.0, nesterov=False):
-    """v <- momentum v - learning_rate g; w <- w + v, or with nesterov w <- w + momentum v - learning_rate g.
+    """v <- momentum v - learning_rate g; w <- w + v, or with nesterov w <- w + momentum v -
+    learning_rate g.
 
     Returns
     -------

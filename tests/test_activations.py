@@ -1,16 +1,24 @@
-"""Activations f and their derivatives f': against the equations, against finite differences, in the limits, and to the
-bit between all paths."""
+"""Activations f and their derivatives f': against the equations, against finite differences, in the
+limits, and to the bit between all paths."""
 
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core import _cpu
-from cnn_core._activations import activation, activation_backward, activation_derivative, names, parameters
+from cnn_core._activations import (
+    activation,
+    activation_backward,
+    activation_derivative,
+    names,
+    parameters,
+)
 from reference_numpy import same_bits
+
+from cnn_core import _cpu
 
 NAMES = names()
 ELEMENTWISE = tuple(name for name in NAMES if name != "softmax")
-#: Name and number: the number of the literature, None where there is none, and others where it can be chosen.
+#: Name and number: the number of the literature, None where there is none, and others where it can
+#: be chosen.
 CASES = [
     *((name, parameters().get(name, (None, None))[1]) for name in ELEMENTWISE),
     *(("leaky_relu", slope) for slope in (0.0, 0.3, 1.0, 2.5)),
@@ -28,7 +36,9 @@ def widths(dtype):
 def some_z(dtype, rows, width):
     """Mostly moderate, some large."""
     rng = np.random.default_rng(100 * rows + width)
-    return (rng.standard_normal((rows, width)) * rng.choice([1, 1, 1, 8, 60], (rows, width))).astype(dtype)
+    return (
+        rng.standard_normal((rows, width)) * rng.choice([1, 1, 1, 8, 60], (rows, width))
+    ).astype(dtype)
 
 
 def with_specials(z):
@@ -40,11 +50,19 @@ def with_specials(z):
 
 
 def every_z(dtype):
-    """A row from -100 to 100: evenly spaced, log-spaced, and the neighbours of where functions change what they do."""
+    """A row from -100 to 100: evenly spaced, log-spaced, and the neighbours of where functions
+    change what they do."""
     switches = np.array([-88.73, -40, -20, -14, -3, -1, 1, 3, 10, 20, 40, 88.7])
     spread = np.geomspace(1e-37 if dtype == "float32" else 1e-300, 100, 2000)
     neighbours = np.outer(switches, 1 + np.arange(-8, 9) * np.finfo(dtype).eps).ravel()
-    parts = np.linspace(-100, 100, 4001), np.linspace(-12, 12, 4001), spread, -spread, neighbours, [0.0, -0.0]
+    parts = (
+        np.linspace(-100, 100, 4001),
+        np.linspace(-12, 12, 4001),
+        spread,
+        -spread,
+        neighbours,
+        [0.0, -0.0],
+    )
     return np.concatenate(parts).astype(dtype)[None]
 
 
@@ -55,7 +73,8 @@ def far_z(dtype):
 
 
 def numbers(alpha, dtype):
-    """What follows z in a call of the reference: the number as the kernels have it, rounded to the dtype."""
+    """What follows z in a call of the reference: the number as the kernels have it, rounded to the
+    dtype."""
     return () if alpha is None else (float(np.dtype(dtype).type(alpha)),)
 
 
@@ -65,12 +84,14 @@ def referees(z):
 
 
 def value_tolerance(name, z, exact):
-    """The largest absolute error of f, z being exact: the kernels', and in float64 as much again for the reference.
+    """The largest absolute error of f, z being exact: the kernels', and in float64 as much again
+    for the reference.
 
-    Relative, in units of eps: the published limit (1 ulp is at most eps) of the function inside, 2 for e^z - 1, 1 for
-    each further rounding. The reference of gelu is off by z^2 2^-53. gelu_tanh: 2u, off by 2.5 eps of itself, moves
-    e^2u by as much. Absolute: the hard ones take 1/2 and z/6 together. Softmax: z - max z is rounded, which moves
-    e^(z - max z) by |z - max z| eps / 2; the sum adds up to width eps, the exponential and the division one each.
+    Relative, in units of eps: the published limit (1 ulp is at most eps) of the function inside, 2
+    for e^z - 1, 1 for each further rounding. The reference of gelu is off by z^2 2^-53. gelu_tanh:
+    2u, off by 2.5 eps of itself, moves e^2u by as much. Absolute: the hard ones take 1/2 and z/6
+    together. Softmax: z - max z is rounded, which moves e^(z - max z) by |z - max z| eps / 2; the
+    sum adds up to width eps, the exponential and the division one each.
 
     Below the normal range factors have fewer digits, and sigmoid is allowed to vanish there.
     """
@@ -84,13 +105,17 @@ def value_tolerance(name, z, exact):
         "elu": 3,
         "selu": 5,
         "gelu": limit["normal_cdf"] + 1 + size**2 * (z.dtype == np.float64),
-        "gelu_tanh": limit["sigmoid"] + 1 + 2.5 * np.where(z < 0, 1.6 * size + 0.072 * size**3, 0.6),
+        "gelu_tanh": limit["sigmoid"]
+        + 1
+        + 2.5 * np.where(z < 0, 1.6 * size + 0.072 * size**3, 0.6),
         "softplus": limit["log1p"] + limit["exp"],
         "swish": limit["sigmoid"] + 1,
         "mish": limit["exp"] + 5,
     }.get(name, limit.get(name, 0))
     absolute = {"hard_sigmoid": 1, "hard_swish": size}.get(name, 0) * float(info.eps)
-    lowest = {"sigmoid": 1, "swish": size, "gelu_tanh": size}.get(name, 0) * float(info.smallest_normal)
+    lowest = {"sigmoid": 1, "swish": size, "gelu_tanh": size}.get(name, 0) * float(
+        info.smallest_normal
+    )
     lowest = lowest + float(info.smallest_subnormal) * (4 + size)
     return referees(z) * (info.eps * relative * np.abs(exact) + absolute) + lowest
 
@@ -98,9 +123,10 @@ def value_tolerance(name, z, exact):
 def derivative_tolerance(name, z, exact):
     """The largest absolute error of f'.
 
-    4 eps in units of 1, or of f' where it is larger: 1 ulp of what is below 1 is at most eps / 2, so that 2 a da for
-    tanh, the normal distribution or 3 ulp of a sigmoid with the term z s (1 - s) < 0.3 stay below. In float64 as much
-    again for the reference. Softmax: an entry of the Jacobian is off by 4 times what s is off by.
+    4 eps in units of 1, or of f' where it is larger: 1 ulp of what is below 1 is at most eps / 2,
+    so that 2 a da for tanh, the normal distribution or 3 ulp of a sigmoid with the term z s (1 - s)
+    < 0.3 stay below. In float64 as much again for the reference. Softmax: an entry of the Jacobian
+    is off by 4 times what s is off by.
     """
     eps = np.finfo(z.dtype).eps
     if name in ("identity", "step", "sign", "relu"):
@@ -132,7 +158,9 @@ def assert_derivative_follows_its_equation(name, alpha, z):
         with np.errstate(over="ignore", invalid="ignore"):
             right = np.abs(got - exact) <= derivative_tolerance(name, z, exact)
             right |= np.isinf(got) & (got == exact.astype(z.dtype))
-        assert right.all(), list(zip(z[~right], got[~right], exact[~right]))[:5] if exact.ndim == 2 else got[~right]
+        assert right.all(), (
+            list(zip(z[~right], got[~right], exact[~right]))[:5] if exact.ndim == 2 else got[~right]
+        )
 
 
 def test_every_activation_has_a_reference():
@@ -149,7 +177,9 @@ def test_bits_are_those_of_the_scalar_path(name, alpha, vector_isa, dtype, on_ge
     zs += [with_specials(z.copy()) for z in zs]
     for z in [*zs, every_z(dtype), far_z(dtype)]:
         gradient = z[::-1, ::-1].copy()
-        assert same_bits(activation(name, z, alpha), on_generic(activation, name, z, alpha)), z.shape
+        assert same_bits(activation(name, z, alpha), on_generic(activation, name, z, alpha)), (
+            z.shape
+        )
         got = activation_backward(name, z, gradient, alpha)
         assert same_bits(got, on_generic(activation_backward, name, z, gradient, alpha)), z.shape
 
@@ -183,10 +213,14 @@ def test_backward_multiplies_the_derivative_into_the_gradient(name, alpha, isa, 
     for width in widths(dtype):
         z = some_z(dtype, 7, width).clip(-80, 80)
         gradient = some_z(dtype, 8, width)[:7].copy()
-        exact = reference.activation_backward(name, z.astype(float), gradient, *numbers(alpha, dtype))
+        exact = reference.activation_backward(
+            name, z.astype(float), gradient, *numbers(alpha, dtype)
+        )
         derivative = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(alpha, dtype))
         # Softmax adds up `width` products of the row's gradient.
-        size = np.abs(gradient).sum(axis=1, keepdims=True) if name == "softmax" else np.abs(gradient)
+        size = (
+            np.abs(gradient).sum(axis=1, keepdims=True) if name == "softmax" else np.abs(gradient)
+        )
         tolerance = (derivative_tolerance(name, z, derivative) + width * np.finfo(dtype).eps) * size
         tolerance = tolerance * np.maximum(1, np.abs(exact)) if name == "exp" else tolerance
         got = activation_backward(name, z, gradient, alpha)
@@ -195,11 +229,16 @@ def test_backward_multiplies_the_derivative_into_the_gradient(name, alpha, isa, 
 
 @pytest.mark.parametrize("name, alpha", CASES)
 def test_derivative_agrees_with_central_differences(name, alpha, isa):
-    # h^2 / 6 times the third derivative (at most 4 here, e^z for exp) + rounding of f over h: 7e-11 + 2e-10.
+    # h^2 / 6 times the third derivative (at most 4 here, e^z for exp) + rounding of f over h: 7e-11
+    # + 2e-10.
     h = 1e-5
-    z = np.linspace(-4, 4, 82)[None]  # no corner is nearer to one of these points than h: 0 and 3 are not among them
+    z = np.linspace(-4, 4, 82)[
+        None
+    ]  # no corner is nearer to one of these points than h: 0 and 3 are not among them
     difference = (activation(name, z + h, alpha) - activation(name, z - h, alpha)) / (2 * h)
-    np.testing.assert_allclose(activation_derivative(name, z, alpha), difference, rtol=1e-10, atol=3e-10)
+    np.testing.assert_allclose(
+        activation_derivative(name, z, alpha), difference, rtol=1e-10, atol=3e-10
+    )
 
 
 def test_jacobian_of_softmax_agrees_with_central_differences(isa):
@@ -243,7 +282,9 @@ def test_tiny_z_keeps_its_digits(name, isa, dtype):
     z = np.array([[1e-30, 1e-25, 1e-20]], dtype)
     for sign, slope in zip((-1, 1), SLOPES_AT_ZERO[name]):
         expected = sign * slope * z.astype(float)
-        np.testing.assert_allclose(activation(name, sign * z), expected, rtol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            activation(name, sign * z), expected, rtol=4 * np.finfo(dtype).eps
+        )
 
 
 @pytest.mark.parametrize("name, z, value, slope", [
@@ -279,7 +320,9 @@ def limits(name, alpha):
         "sign": (-1, 1, 0, 0),
         "tanh": (-1, 1, 0, 0),
         **dict.fromkeys(["step", "sigmoid", "hard_sigmoid"], between_zero_and_one),
-        **dict.fromkeys(["relu", "gelu", "gelu_tanh", "softplus", "swish", "mish", "hard_swish"], like_relu),
+        **dict.fromkeys(
+            ["relu", "gelu", "gelu_tanh", "softplus", "swish", "mish", "hard_swish"], like_relu
+        ),
         "leaky_relu": (-INF if alpha else 0, INF, alpha, 1),
         "elu": (-alpha if alpha else 0, INF, 0, 1),
         "selu": (-scale, INF, 0, steepness),
@@ -293,7 +336,9 @@ def test_infinities_give_the_limits(name, alpha, isa, dtype):
     value, derivative = limits(name, alpha)[:2], limits(name, alpha)[2:]
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(activation(name, z, alpha)[0], np.array(value, dtype), rtol=2 * eps)
-    np.testing.assert_allclose(activation_derivative(name, z, alpha)[0], np.array(derivative, dtype), rtol=2 * eps)
+    np.testing.assert_allclose(
+        activation_derivative(name, z, alpha)[0], np.array(derivative, dtype), rtol=2 * eps
+    )
 
 
 @pytest.mark.parametrize("name, alpha", CASES)
@@ -303,8 +348,14 @@ def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
     sides = [(z[1:], below, slope_below), (z[:1], above, slope_above)]
     for side, limit, slope in sides[: 1 if name == "exp" else 2]:  # above, exp has no asymptote
         with np.errstate(over="ignore"):  # selu of the largest number
-            expected = (slope * side.astype(float)).astype(dtype) if np.isinf(limit) else np.full_like(side, limit)
-        np.testing.assert_allclose(activation(name, side, alpha), expected, rtol=4 * eps, atol=1e-40)
+            expected = (
+                (slope * side.astype(float)).astype(dtype)
+                if np.isinf(limit)
+                else np.full_like(side, limit)
+            )
+        np.testing.assert_allclose(
+            activation(name, side, alpha), expected, rtol=4 * eps, atol=1e-40
+        )
         derivative = activation_derivative(name, side, alpha)
         np.testing.assert_allclose(derivative, np.full_like(side, slope), rtol=4 * eps, atol=1e-40)
     assert not np.isnan(activation(name, z, alpha)).any()
@@ -357,7 +408,9 @@ def test_elu_is_relu_plus_alpha_times_the_rest(isa, dtype):
     for f in (activation, activation_derivative):
         once = f("elu", z, 1.0)
         assert np.array_equal(f("elu", z, 0.0), f("relu", z))
-        assert np.array_equal(f("elu", z, 4.0), np.where(z > 0, once, 4 * once))  # a power of two: exact
+        assert np.array_equal(
+            f("elu", z, 4.0), np.where(z > 0, once, 4 * once)
+        )  # a power of two: exact
 
 
 @pytest.mark.parametrize("name", parameters())
@@ -367,7 +420,9 @@ def test_the_number_of_the_literature_is_the_default(name, isa, dtype):
     assert same_bits(activation_backward(name, z, z), activation_backward(name, z, z, alpha))
     assert same_bits(activation_derivative(name, z), activation_derivative(name, z, alpha))
     assert not same_bits(activation(name, z), activation(name, z, alpha + 0.5))
-    assert not same_bits(activation_derivative(name, z), activation_derivative(name, z, alpha + 0.5))
+    assert not same_bits(
+        activation_derivative(name, z), activation_derivative(name, z, alpha + 0.5)
+    )
 
 
 @pytest.mark.parametrize("name, alpha", CASES)
@@ -395,7 +450,9 @@ def test_softmax_sums_to_one_and_is_never_negative(isa, dtype):
         s = activation("softmax", some_z(dtype, 7, width))
         assert s.min() >= 0
         # Each of `width` terms is rounded once more in the division, and their sum once a term.
-        np.testing.assert_allclose(s.sum(axis=1, dtype=float), 1, rtol=0, atol=2 * width * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            s.sum(axis=1, dtype=float), 1, rtol=0, atol=2 * width * np.finfo(dtype).eps
+        )
 
 
 def test_softmax_of_a_single_class_is_one(isa, dtype):
@@ -405,7 +462,8 @@ def test_softmax_of_a_single_class_is_one(isa, dtype):
 
 
 def test_softmax_does_not_see_a_shift_of_the_row(isa, dtype):
-    # Multiples of 2^-6 up to 2^4, shifted by 2^8: all sums are exact in float32 too, so the bits must agree.
+    # Multiples of 2^-6 up to 2^4, shifted by 2^8: all sums are exact in float32 too, so the bits
+    # must agree.
     z = np.random.default_rng(4).integers(-1024, 1024, (7, 40)).astype(dtype) / 64
     assert same_bits(activation("softmax", z + np.dtype(dtype).type(256)), activation("softmax", z))
 
@@ -430,7 +488,9 @@ def test_softmax_gives_zero_to_minus_infinity_and_the_rest_to_the_others(place, 
     assert np.isfinite(activation_backward("softmax", z, np.ones_like(z))).all()
 
 
-@pytest.mark.parametrize("columns, bad", [(0, np.nan), (7, np.nan), (19, np.nan), (5, np.inf), (slice(None), -np.inf)])
+@pytest.mark.parametrize(
+    "columns, bad", [(0, np.nan), (7, np.nan), (19, np.nan), (5, np.inf), (slice(None), -np.inf)]
+)
 def test_a_row_of_softmax_that_has_no_value_is_nan_and_no_other_row(columns, bad, isa, dtype):
     # One NaN, one +inf (inf - inf), or nothing but -inf (0 / 0).
     z = some_z(dtype, 3, 20)
@@ -471,7 +531,9 @@ def test_nothing_in_gives_nothing_out(name, isa, dtype):
         assert activation_derivative(name, empty).shape == expected
 
 
-@pytest.mark.parametrize("call", [activation, activation_derivative, lambda name, z: activation_backward(name, z, z)])
+@pytest.mark.parametrize(
+    "call", [activation, activation_derivative, lambda name, z: activation_backward(name, z, z)]
+)
 def test_unknown_name_suggests_the_nearest_and_lists_all(call):
     with pytest.raises(ValueError, match="unknown activation 'rleu'; did you mean 'relu'") as error:
         call("rleu", np.zeros((1, 1)))

@@ -1,16 +1,17 @@
-"""The network and its gradients: against NumPy, against finite differences, and to the bit between all paths."""
+"""The network and its gradients: against NumPy, against finite differences, and to the bit between
+all paths."""
 
 import pickle
 
 import numpy as np
 import pytest
-
-from cnn_core import _activations, _backprop, _linalg, _losses
 from cnn_core._backprop import Backprop, Network
 from cnn_core._cpu import use_instruction_set
 from cnn_core._random import uniform
 from cnn_core._training import Rows, Training
 from reference_numpy import same_bits
+
+from cnn_core import _activations, _backprop, _linalg, _losses
 
 STEPS = ("step", "sign")  # derivative 0
 #: For the activations with a number to choose: another one than the literature's.
@@ -62,8 +63,12 @@ def pairs():
 def test_forward_agrees_with_numpy(widths, isa, dtype):
     network = make_network(widths, ("tanh",) * (len(widths) - 2) + ("identity",), dtype)
     X = numbers(2, 50, widths[0], dtype=dtype)
-    tolerance = 1e-13 if dtype == "float64" else 2e-5  # sums of up to 130 terms, activations of 3 ulp
-    np.testing.assert_allclose(network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance)
+    tolerance = (
+        1e-13 if dtype == "float64" else 2e-5
+    )  # sums of up to 130 terms, activations of 3 ulp
+    np.testing.assert_allclose(
+        network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("widths", WIDTHS)
@@ -83,7 +88,9 @@ def test_every_path_gives_the_bits_of_the_oracle(widths, isa, dtype):
 
 
 @pytest.mark.parametrize("output, loss", list(pairs()))
-def test_every_activation_and_loss_gives_the_bits_of_the_oracle(output, loss, vector_isa, dtype, on_generic):
+def test_every_activation_and_loss_gives_the_bits_of_the_oracle(
+    output, loss, vector_isa, dtype, on_generic
+):
     hidden = output if output != "exp" else "softplus"  # e^(e^z) overflows
     network = make_network((9, 17, 21, 5), (hidden, hidden, output), dtype)
     X, y = numbers(2, 61, 9, dtype=dtype), targets(loss, network, 61)
@@ -107,8 +114,11 @@ def step_by_step(network, loss, X, y):
     inputs, zs, a, last = [], [], X, network.n_layers - 1
     for l in range(network.n_layers):
         inputs.append(a)
-        zs.append(_linalg.affine(a, network.panels(l), padded_bias(network, l))
-                  [:, : network.widths[l + 1]].copy())
+        zs.append(
+            _linalg.affine(a, network.panels(l), padded_bias(network, l))[
+                :, : network.widths[l + 1]
+            ].copy()
+        )
         a = _activations.activation(network.activations[l], zs[l])
     from_z = bool(_losses.table()[loss].outputs)
     scale = np.full(len(X), 1 / len(X)).astype(X.dtype)
@@ -120,7 +130,9 @@ def step_by_step(network, loss, X, y):
         dW, db = _backprop.gradients(delta, inputs[l])
         parts = [dW.ravel(), db, *parts]
         if l:
-            delta = _backprop.backward_delta(network.weights(l), delta, zs[l - 1], network.activations[l - 1])
+            delta = _backprop.backward_delta(
+                network.weights(l), delta, zs[l - 1], network.activations[l - 1]
+            )
     return np.concatenate(parts)
 
 
@@ -131,7 +143,9 @@ OUTPUTS = [("identity", "mse"), ("tanh", "mae"), ("gelu", "huber"), ("softmax", 
 
 @pytest.mark.parametrize("output, loss", OUTPUTS)
 @pytest.mark.parametrize("n_out", [1, 5, 16])
-def test_a_last_layer_on_its_side_gives_the_bits_of_the_equations_one_after_the_other(output, loss, n_out, isa, dtype):
+def test_a_last_layer_on_its_side_gives_the_bits_of_the_equations_one_after_the_other(
+    output, loss, n_out, isa, dtype
+):
     network = make_network((9, 17, 21, n_out), ("tanh", "tanh", output), dtype)
     if output == "exp":
         network.set_flat(0.1 * network.flat())
@@ -152,13 +166,16 @@ def test_a_last_layer_on_its_side_gives_the_bits_of_the_equations_one_after_the_
 def assert_gradients_agree_with_finite_differences(network, loss):
     """And are exactly 0 where a step lies between them and the cost.
 
-    No corner of a function is nearer than h to these z: with the seeds of `numbers`, the differences say so themselves.
+    No corner of a function is nearer than h to these z: with the seeds of `numbers`, the
+    differences say so themselves.
     """
     X = numbers(3, 11, 4)
     y = targets(loss, network, 11)
     backprop = Backprop(network, loss, 11)
     if "exp" in network.activations:
-        network.set_flat(0.3 * network.flat())  # or it would be an exponential of exponentials of tens
+        network.set_flat(
+            0.3 * network.flat()
+        )  # or it would be an exponential of exponentials of tens
     cost, gradient = backprop.loss_and_gradient(X, y)
     w = network.flat()
     numeric = np.empty_like(w)
@@ -171,7 +188,8 @@ def assert_gradients_agree_with_finite_differences(network, loss):
             network.set_flat(shifted)
             costs.append(backprop.loss_and_gradient(X, y)[0])
         numeric[i] = (costs[0] - costs[1]) / (2 * h)
-    # Central differences: rounding of the costs, about 1e-16 cost / h, and the third derivative times h^2.
+    # Central differences: rounding of the costs, about 1e-16 cost / h, and the third derivative
+    # times h^2.
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-9 * (1 + abs(cost)))
 
     # The loss takes in the output activation when it works on z.
@@ -193,9 +211,11 @@ def test_gradients_agree_with_finite_differences(hidden, output, loss):
 
 @pytest.mark.parametrize("name, alpha", ALPHAS)
 def test_gradients_with_another_number_agree_with_finite_differences(name, alpha, isa):
-    for activations, alphas in (((name, "tanh", "identity"), (alpha, None, None)),
-                                (("tanh", name, "identity"), (None, alpha, None)),
-                                ((name, name, name), (alpha, None, alpha))):
+    for activations, alphas in (
+        ((name, "tanh", "identity"), (alpha, None, None)),
+        (("tanh", name, "identity"), (None, alpha, None)),
+        ((name, name, name), (alpha, None, alpha)),
+    ):
         network = make_network((4, 6, 5, 3), activations, "float64", alphas=alphas)
         assert_gradients_agree_with_finite_differences(network, "mse")
 
@@ -206,7 +226,9 @@ def test_each_layer_has_its_own_number(name, alpha, isa, dtype):
     assert network.alphas == (alpha, 0.0, _activations.parameters()[name][1])
     X = numbers(2, 50, 5, dtype=dtype)
     tolerance = 1e-13 if dtype == "float64" else 2e-5
-    np.testing.assert_allclose(network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance
+    )
     other = make_network((5, 7, 6, 3), (name, "relu", name), dtype)
     assert not np.array_equal(network.forward(X), other.forward(X))
 
@@ -220,7 +242,9 @@ def test_gradient_is_the_mean_of_the_rows_gradients(isa, dtype):
     rows = [backprop.loss_and_gradient(X[i : i + 1], y[i : i + 1]) for i in range(53)]
     tolerance = 1e-14 if dtype == "float64" else 1e-6
     assert cost == pytest.approx(np.mean([c for c, _ in rows]), rel=10 * tolerance)
-    np.testing.assert_allclose(gradient, np.mean([g for _, g in rows], axis=0, dtype="float64"), atol=tolerance)
+    np.testing.assert_allclose(
+        gradient, np.mean([g for _, g in rows], axis=0, dtype="float64"), atol=tolerance
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 5, 47, 48, 49, 97])
@@ -230,8 +254,10 @@ def test_gradient_has_no_trace_of_an_earlier_larger_batch(rows, isa):
     X, y = numbers(3, 100, 6), targets(loss, network, 100)
     used = Backprop(network, loss, 100)
     used.loss_and_gradient(X * 100, y)
-    assert np.array_equal(used.loss_and_gradient(X[:rows], y[:rows])[1],
-                          Backprop(network, loss, rows).loss_and_gradient(X[:rows], y[:rows])[1])
+    assert np.array_equal(
+        used.loss_and_gradient(X[:rows], y[:rows])[1],
+        Backprop(network, loss, rows).loss_and_gradient(X[:rows], y[:rows])[1],
+    )
 
 
 def test_padding_of_the_gradient_stays_zero(isa, dtype):
@@ -260,9 +286,15 @@ def test_non_finite_input_reaches_its_own_row_and_no_other(bad, isa, dtype):
         assert np.isnan(dirty[50]).all()
 
 
-@pytest.mark.parametrize("activation, alpha", [*((name, None) for name in _activations.names()), *ALPHAS])
+@pytest.mark.parametrize(
+    "activation, alpha", [*((name, None) for name in _activations.names()), *ALPHAS]
+)
 def test_backward_delta_is_the_recursion_of_the_textbook(activation, alpha, isa, dtype):
-    W, delta, z = numbers(1, 6, 21, dtype=dtype), numbers(2, 10, 6, dtype=dtype), numbers(3, 10, 21, dtype=dtype)
+    W, delta, z = (
+        numbers(1, 6, 21, dtype=dtype),
+        numbers(2, 10, 6, dtype=dtype),
+        numbers(3, 10, 21, dtype=dtype),
+    )
     got = _backprop.backward_delta(W, delta, z, activation, alpha)
     g = delta.astype("float64") @ W.astype("float64")
     derivative = _activations.activation_derivative(activation, z.astype("float64"), alpha)
@@ -292,10 +324,16 @@ def test_copies_and_pickles_are_equal_and_independent():
     network = make_network((5, 20, 3), ("elu", "softmax"), "float32", alphas=(0.3, None))
     for other in (network.copy(), pickle.loads(pickle.dumps(network))):
         assert other.parameters.tobytes() == network.parameters.tobytes()
-        assert (other.widths, other.activations, other.dtype) == (network.widths, network.activations, network.dtype)
+        assert (other.widths, other.activations, other.dtype) == (
+            network.widths,
+            network.activations,
+            network.dtype,
+        )
         assert other.alphas == network.alphas
-        assert np.array_equal(other.forward(numbers(2, 9, 5, dtype="float32")),
-                              network.forward(numbers(2, 9, 5, dtype="float32")))
+        assert np.array_equal(
+            other.forward(numbers(2, 9, 5, dtype="float32")),
+            network.forward(numbers(2, 9, 5, dtype="float32")),
+        )
         before = network.flat()
         other.parameters[:] = 0
         assert np.array_equal(network.flat(), before)
@@ -324,27 +362,51 @@ def test_two_linear_layers_are_one_linear_map(isa):
     np.testing.assert_allclose(one.forward(X), two.forward(X), atol=1e-13)
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: Network((3,), ()), "at least two layers"),
-    (lambda: Network((3, 0, 1), ("relu", "relu")), "one neuron or more"),
-    (lambda: Network((3, 2), ("relu", "relu")), "1 layers need as many activations, got 2"),
-    (lambda: Network((3, 2), ("rleu",)), "did you mean 'relu'"),
-    (lambda: Network((3, 2), ("relu",), alphas=(0.5, 0.5)), "1 layers need as many alphas, got 2"),
-    (lambda: Network((3, 2), ("elu",), alphas=(-0.1,)), r"alphas\[0\] must be a finite number at least 0, got -0.1"),
-    (lambda: Network((3, 2, 1), ("relu", "elu"), alphas=(None, np.nan)), r"alphas\[1\] .* got nan"),
-    (lambda: Network((3, 2), ("leaky_relu",), alphas=(np.inf,)), r"alphas\[0\] .* got inf"),
-    (lambda: Network((3, 2), ("relu",), alphas=(0.3,)), r"alphas\[0\] must be None: relu takes no number, got 0.3"),
-    (lambda: Network((3, 2), ("relu",), "float16"), "float32 or float64, got float16"),
-    (lambda: Network((3, 2), ("relu",)).set_flat(np.zeros(7)), "8 parameters"),
-    (lambda: Network((3, 2), ("relu",)).set_layer(0, np.zeros((3, 2)), np.zeros(2)), r"\(2, 3\)"),
-    (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 2), "f")), r"\(rows, 3\)"),
-    (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 3))), "float32"),
-    (lambda: Backprop(Network((3, 2), ("relu",)), "mes", 4), "did you mean 'mse'"),
-    (lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4),
-     "needs the output activation 'softmax'"),
-    (lambda: Backprop(Network((3, 2), ("relu",)), "mse", 4).loss_and_gradient(np.zeros((5, 3)), np.zeros((5, 2))),
-     "1 to 4 rows"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Network((3,), ()), "at least two layers"),
+        (lambda: Network((3, 0, 1), ("relu", "relu")), "one neuron or more"),
+        (lambda: Network((3, 2), ("relu", "relu")), "1 layers need as many activations, got 2"),
+        (lambda: Network((3, 2), ("rleu",)), "did you mean 'relu'"),
+        (
+            lambda: Network((3, 2), ("relu",), alphas=(0.5, 0.5)),
+            "1 layers need as many alphas, got 2",
+        ),
+        (
+            lambda: Network((3, 2), ("elu",), alphas=(-0.1,)),
+            r"alphas\[0\] must be a finite number at least 0, got -0.1",
+        ),
+        (
+            lambda: Network((3, 2, 1), ("relu", "elu"), alphas=(None, np.nan)),
+            r"alphas\[1\] .* got nan",
+        ),
+        (lambda: Network((3, 2), ("leaky_relu",), alphas=(np.inf,)), r"alphas\[0\] .* got inf"),
+        (
+            lambda: Network((3, 2), ("relu",), alphas=(0.3,)),
+            r"alphas\[0\] must be None: relu takes no number, got 0.3",
+        ),
+        (lambda: Network((3, 2), ("relu",), "float16"), "float32 or float64, got float16"),
+        (lambda: Network((3, 2), ("relu",)).set_flat(np.zeros(7)), "8 parameters"),
+        (
+            lambda: Network((3, 2), ("relu",)).set_layer(0, np.zeros((3, 2)), np.zeros(2)),
+            r"\(2, 3\)",
+        ),
+        (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 2), "f")), r"\(rows, 3\)"),
+        (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 3))), "float32"),
+        (lambda: Backprop(Network((3, 2), ("relu",)), "mes", 4), "did you mean 'mse'"),
+        (
+            lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4),
+            "needs the output activation 'softmax'",
+        ),
+        (
+            lambda: Backprop(Network((3, 2), ("relu",)), "mse", 4).loss_and_gradient(
+                np.zeros((5, 3)), np.zeros((5, 2))
+            ),
+            "1 to 4 rows",
+        ),
+    ],
+)
 def test_wrong_shapes_and_names_are_clear_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
@@ -375,7 +437,13 @@ def test_a_network_knows_whether_it_holds_given_weights(widths, dtype):
                 array.flat[i] = before
         Wt.flags.writeable = False
         assert network.holds(l, Wt, b)
-        for other in (Wt.astype("float32" if dtype == "float64" else "float64"), Wt[:, :-1], Wt.tolist(), None, Wt[None]):
+        for other in (
+            Wt.astype("float32" if dtype == "float64" else "float64"),
+            Wt[:, :-1],
+            Wt.tolist(),
+            None,
+            Wt[None],
+        ):
             assert not network.holds(l, other, b)
         if min(Wt.shape) > 1:
             assert not network.holds(l, np.asfortranarray(Wt), b)
@@ -390,10 +458,14 @@ NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"
 
 
 @pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_rows_on_their_side_have_the_bits_of_each_row_alone(widths, activations, turned, isa, dtype):
+def test_rows_on_their_side_have_the_bits_of_each_row_alone(
+    widths, activations, turned, isa, dtype
+):
     network = make_network(widths, activations, dtype)
     if dtype == "float32":
-        assert network.turned == turned  # where neither is expected to be turned, the test shows nothing new
+        assert (
+            network.turned == turned
+        )  # where neither is expected to be turned, the test shows nothing new
     X = numbers(3, 300, widths[0], dtype=dtype)
     one = _backprop.OneRow(network)
     alone = np.array([one.forward(x) for x in X])
@@ -416,7 +488,9 @@ def test_winners_are_where_the_output_is_largest(widths, activations, turned, is
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_rows_that_are_not_finite_are_refused_wherever_they_are(widths, activations, turned, threads, isa):
+def test_rows_that_are_not_finite_are_refused_wherever_they_are(
+    widths, activations, turned, threads, isa
+):
     network = make_network(widths, activations, "float32")
     X = numbers(3, 300, widths[0], dtype="float32")
     outputs = network.forward(X)

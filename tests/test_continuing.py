@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from cnn_core.schedules import Cosine, InverseTime, ReduceOnPlateau
 
 from cnn_core import LBFGS, MLP, SGD, Callback, DivergenceWarning
-from cnn_core.schedules import Cosine, InverseTime, ReduceOnPlateau
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(150, 5))
@@ -64,9 +64,13 @@ def test_another_optimizer_starts_anew_from_the_same_weights():
 
 
 def test_early_stopping_of_a_warm_start_never_ends_worse_than_it_began():
-    model = MLP(8, epochs=200, random_state=0, early_stopping=True).fit(X, LINE, validation_data=(X, LINE))
+    model = MLP(8, epochs=200, random_state=0, early_stopping=True).fit(
+        X, LINE, validation_data=(X, LINE)
+    )
     start = model.parameters_
-    model.set_params(warm_start=True, patience=3, learning_rate=0.1).fit(X, -LINE, validation_data=(X, LINE))
+    model.set_params(warm_start=True, patience=3, learning_rate=0.1).fit(
+        X, -LINE, validation_data=(X, LINE)
+    )
     assert np.array_equal(model.parameters_, start)
     assert model.best_epoch_ <= 200 < model.n_epochs_ == 203
 
@@ -108,8 +112,15 @@ def test_a_run_that_diverged_can_go_on():
 
 
 def test_history_of_epochs_without_validation_is_nan_where_others_have_it():
-    model = MLP(8, epochs=2, random_state=0, warm_start=True).fit(X, LINE).fit(X, LINE, validation_data=(X, LINE))
-    assert np.isnan(model.history_["val_loss"][:2]).all() and np.isfinite(model.history_["val_loss"][2:]).all()
+    model = (
+        MLP(8, epochs=2, random_state=0, warm_start=True)
+        .fit(X, LINE)
+        .fit(X, LINE, validation_data=(X, LINE))
+    )
+    assert (
+        np.isnan(model.history_["val_loss"][:2]).all()
+        and np.isfinite(model.history_["val_loss"][2:]).all()
+    )
     assert model.best_epoch_ in (3, 4)
 
 
@@ -177,8 +188,12 @@ def test_schedules_go_on_over_partial_fits():
     model = MLP(8, random_state=0, learning_rate=InverseTime(1.0, initial=0.1))
     for _ in range(3):
         model.partial_fit(X, LINE)
-    assert model.history_["learning_rate"] == MLP(8, random_state=0, epochs=3, learning_rate=InverseTime(
-        1.0, initial=0.1)).fit(X, LINE).history_["learning_rate"]
+    assert (
+        model.history_["learning_rate"]
+        == MLP(8, random_state=0, epochs=3, learning_rate=InverseTime(1.0, initial=0.1))
+        .fit(X, LINE)
+        .history_["learning_rate"]
+    )
     # Those that look ahead plan for `epochs`.
     model = MLP(4, epochs=3, learning_rate=Cosine(initial=0.1), random_state=0)
     for _ in range(3):
@@ -207,19 +222,25 @@ class Recorder(Callback):
 
 def test_callbacks_see_every_epoch_and_a_model_that_predicts():
     recorder = Recorder()
-    model = MLP(8, epochs=4, random_state=0, callbacks=[recorder]).fit(X, LINE, validation_data=(X, LINE))
+    model = MLP(8, epochs=4, random_state=0, callbacks=[recorder]).fit(
+        X, LINE, validation_data=(X, LINE)
+    )
     assert recorder.seen[0] == "before" and recorder.seen[-1] == "after"
     epochs = recorder.seen[1:-1]
     assert [epoch for epoch, *_ in epochs] == [seen for _, _, seen, _ in epochs] == [1, 2, 3, 4]
     for epoch, logs, _, _ in epochs:
         assert logs == {name: values[epoch - 1] for name, values in model.history_.items()}
-    assert np.array_equal(epochs[-1][3], model.predict(X)) and not np.array_equal(epochs[0][3], epochs[1][3])
+    assert np.array_equal(epochs[-1][3], model.predict(X)) and not np.array_equal(
+        epochs[0][3], epochs[1][3]
+    )
     assert same(model, MLP(8, epochs=4, random_state=0).fit(X, LINE))
 
 
 def test_what_a_callback_kept_does_not_change_afterwards():
     kept = []
-    model = MLP(8, epochs=5, random_state=0, callbacks=lambda model, epoch, logs: kept.append(model._fitted))
+    model = MLP(
+        8, epochs=5, random_state=0, callbacks=lambda model, epoch, logs: kept.append(model._fitted)
+    )
     model.fit(X, LINE)
     ends = [MLP(8, epochs=n, random_state=0).fit(X, LINE).parameters_ for n in range(1, 6)]
     assert all(np.array_equal(then.network.flat(), end) for then, end in zip(kept, ends))
@@ -229,7 +250,12 @@ def test_a_callback_may_stop():
     first, second = Recorder(stop_at=3), Recorder()
     model = MLP(8, epochs=10, callbacks=(first, second)).fit(X, LINE)
     assert model.n_epochs_ == 3 and len(second.seen) == 5 and second.seen[-1] == "after"
-    assert MLP(8, epochs=10, callbacks=lambda model, epoch, logs: logs["loss"] < 1e9).fit(X, LINE).n_epochs_ == 1
+    assert (
+        MLP(8, epochs=10, callbacks=lambda model, epoch, logs: logs["loss"] < 1e9)
+        .fit(X, LINE)
+        .n_epochs_
+        == 1
+    )
 
 
 def test_an_error_in_a_callback_keeps_the_last_whole_epoch():
@@ -245,7 +271,9 @@ def test_an_error_in_a_callback_keeps_the_last_whole_epoch():
 
 def test_early_stopping_restores_the_best_weights_under_callbacks():
     options = dict(epochs=40, random_state=0, early_stopping=True, patience=2, learning_rate=0.05)
-    assert same(MLP(8, **options).fit(X, THREE), MLP(8, **options, callbacks=[Recorder()]).fit(X, THREE))
+    assert same(
+        MLP(8, **options).fit(X, THREE), MLP(8, **options, callbacks=[Recorder()]).fit(X, THREE)
+    )
 
 
 @pytest.mark.parametrize("callbacks, message", [
@@ -260,7 +288,15 @@ def test_what_is_no_callback_is_a_clear_error(callbacks, message):
 
 def test_the_best_epoch_is_the_one_whose_weights_are_kept():
     y = LINE + RNG.normal(size=150) * 3
-    model = MLP(32, epochs=60, random_state=0, early_stopping=True, min_delta=0.3, patience=4, learning_rate=0.01)
+    model = MLP(
+        32,
+        epochs=60,
+        random_state=0,
+        early_stopping=True,
+        min_delta=0.3,
+        patience=4,
+        learning_rate=0.01,
+    )
     model.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
     kept = model.evaluate(X[100:], y[100:])["loss"]
     assert kept == pytest.approx(model.history_["val_loss"][model.best_epoch_ - 1], rel=1e-6)
@@ -268,11 +304,16 @@ def test_the_best_epoch_is_the_one_whose_weights_are_kept():
 
 
 def test_summary_shows_the_epoch_whose_weights_are_kept(capsys):
-    model = MLP(32, epochs=60, random_state=0, early_stopping=True, patience=4, learning_rate=0.02).fit(X, THREE)
+    model = MLP(
+        32, epochs=60, random_state=0, early_stopping=True, patience=4, learning_rate=0.02
+    ).fit(X, THREE)
     model.summary()
     best, of = model.best_epoch_, model.n_epochs_
     assert best < of
-    assert f"epoch {best} of {of}, the best: loss {model.history_['loss'][best - 1]:.4g}" in capsys.readouterr().out
+    assert (
+        f"epoch {best} of {of}, the best: loss {model.history_['loss'][best - 1]:.4g}"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_model_without_a_whole_epoch_has_no_best_one():

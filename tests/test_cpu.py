@@ -1,4 +1,5 @@
-"""Instruction sets: which there are, how one is chosen and forced, and that the processor's modes stay untouched."""
+"""Instruction sets: which there are, how one is chosen and forced, and that the processor's modes
+stay untouched."""
 
 import os
 import subprocess
@@ -6,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from cnn_core import _cpu
 
 KNOWN = {"avx512", "avx2", "neon", "generic"}
@@ -14,7 +16,9 @@ KNOWN = {"avx512", "avx2", "neon", "generic"}
 def run_python(code, **environment):
     """A fresh interpreter, without the CNN_CORE_ISA that these tests may run under."""
     inherited = {name: value for name, value in os.environ.items() if name != "CNN_CORE_ISA"}
-    return subprocess.run([sys.executable, "-c", code], env=inherited | environment, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=inherited | environment, capture_output=True, text=True
+    )
 
 
 def test_generic_is_always_there_and_last():
@@ -25,7 +29,9 @@ def test_generic_is_always_there_and_last():
 
 
 def test_the_fastest_is_chosen_at_import():
-    run = run_python("from cnn_core import _cpu; print(_cpu.instruction_set(), _cpu.instruction_sets()[0])")
+    run = run_python(
+        "from cnn_core import _cpu; print(_cpu.instruction_set(), _cpu.instruction_sets()[0])"
+    )
     assert run.returncode == 0, run.stderr
     chosen, fastest = run.stdout.split()
     assert chosen == fastest
@@ -71,7 +77,8 @@ def test_switching_to_an_unknown_instruction_set_changes_nothing(name):
 
 
 def test_subnormals_stay_subnormals_after_import():
-    # Computed at run time: a literal 1e-39 would have been rounded by the compiler, in whatever mode that ran.
+    # Computed at run time: a literal 1e-39 would have been rounded by the compiler, in whatever
+    # mode that ran.
     code = (
         "import numpy as np; from cnn_core import _cpu, _linalg, _activations, _losses, _random, _backprop, _training;"
         "print(float(np.float32('1e-20') * np.float32('1e-19')), float('1e-200') * float('1e-110'))"

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from cnn_core.diagnosis import diagnose
 
 from cnn_core import MLP
-from cnn_core.diagnosis import diagnose
 
 
 def curves(loss, metric, val_loss=None):
@@ -37,7 +37,9 @@ def noise(rows=60):
 
 def test_a_net_that_learns_noise_by_heart_may_be_overfitting():
     X, y = noise()
-    model = MLP(64, epochs=200, random_state=0).fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+    model = MLP(64, epochs=200, random_state=0).fit(
+        X[:40], y[:40], validation_data=(X[40:], y[40:])
+    )
     assert "may be overfitting" in model.evaluate(X[40:], y[40:])["diagnosis"]
 
 
@@ -52,7 +54,9 @@ def test_evaluate_gives_loss_and_metric():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(700, 3))
     for y, name in ((X[:, 0] > 0, "accuracy"), (X @ [1.0, 2, 3], "r2"), (X[:, :2] > 0, "accuracy")):
-        model = MLP(8, epochs=30, random_state=0).fit(X, y.astype(float) if name == "r2" else y.astype(int))
+        model = MLP(8, epochs=30, random_state=0).fit(
+            X, y.astype(float) if name == "r2" else y.astype(int)
+        )
         result = model.evaluate(X, y)
         assert set(result) == {"loss", name, "diagnosis"}
         assert result[name] == pytest.approx(model.score(X, y), rel=1e-6)

@@ -1,7 +1,8 @@
 """The documents: their examples run and print what they say, and what they name is there.
 
-In README.md and docs/*.md a ```python block is an example. All examples of a page share one namespace, in a new
-interpreter and an empty folder. A ```text block is the output of the example before it, to the letter.
+In README.md and docs/*.md a ```python block is an example. All examples of a page share one
+namespace, in a new interpreter and an empty folder. A ```text block is the output of the example
+before it, to the letter.
 """
 
 import ast
@@ -15,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-import cnn_core
-from cnn_core import _activations, _losses, activations, losses, optimizers, schedules
 from cnn_core._scaling import SCALINGS
 from cnn_core._settings import Settings
 from cnn_core.initializers import INITIALIZERS
+
+import cnn_core
+from cnn_core import _activations, _losses, activations, losses, optimizers, schedules
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -59,8 +60,14 @@ def test_examples_run_and_print_what_the_page_says(page, tmp_path):
     if not shown:
         return
     job = json.dumps({"name": str(page), "examples": [(line, code) for line, code, _ in shown]})
-    done = subprocess.run([sys.executable, "-W", "error", "-c", RUN], input=job, capture_output=True, text=True,
-                          cwd=tmp_path, timeout=LIMIT)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN],
+        input=job,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=LIMIT,
+    )
     assert done.returncode == 0, done.stderr
     for (line, _, expected), printed in zip(shown, json.loads(done.stdout), strict=True):
         if expected is not None:
@@ -74,25 +81,39 @@ def spans(page):
 
 def files_named(name, page):
     """Files that a page may mean by a path or by the end of one."""
-    ends = [path for folder in ("cnn_core", "python", "tests", "docs", "benchmarks")
-            for path in (ROOT / folder).rglob(name.rpartition("/")[2]) if path.as_posix().endswith("/" + name)]
+    ends = [
+        path
+        for folder in ("cnn_core", "python", "tests", "docs", "benchmarks")
+        for path in (ROOT / folder).rglob(name.rpartition("/")[2])
+        if path.as_posix().endswith("/" + name)
+    ]
     return [path for path in (ROOT / name, page.parent / name, *ends) if path.is_file()]
 
 
 @functools.cache
 def sources():
     """The texts of all Python and Cython files of the package."""
-    return [path.read_text() for folder in ("cnn_core", "python")
-            for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".py", ".pyx")]
+    return [
+        path.read_text()
+        for folder in ("cnn_core", "python")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".pyx")
+    ]
 
 
 def defines(text, name):
     """Whether Python or Cython source defines `name`, such as 'affine' or 'Backprop.cost'."""
     owner, _, name = name.rpartition(".")
     if owner:
-        bodies = re.findall(rf"^(?:cdef )?class {owner}\b.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+        bodies = re.findall(
+            rf"^(?:cdef )?class {owner}\b.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE
+        )
         return any(defines(body, name) for body in bodies)
-    return bool(re.search(rf"^\s*(?:c?p?def|class)\b[^=(\n]*\b{name}\b|^\s*{name}\s*[:=]", text, re.MULTILINE))
+    return bool(
+        re.search(
+            rf"^\s*(?:c?p?def|class)\b[^=(\n]*\b{name}\b|^\s*{name}\s*[:=]", text, re.MULTILINE
+        )
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
@@ -111,8 +132,11 @@ def test_what_is_said_to_be_in_a_file_is_there(page):
         for name in re.findall(r"`([^`]+)`", names):
             for path in files_named(file, page):
                 text_of_file = path.read_text()
-                there = (re.search(rf"\b{re.escape(name)}(?!\w)", text_of_file) if path.suffix in (".h", ".c")
-                         else defines(text_of_file, name))
+                there = (
+                    re.search(rf"\b{re.escape(name)}(?!\w)", text_of_file)
+                    if path.suffix in (".h", ".c")
+                    else defines(text_of_file, name)
+                )
                 assert there, f"{name} in {file}"
 
 
@@ -138,7 +162,10 @@ def test_dotted_names_lead_to_something(page):
 def test_calls_and_settings_are_accepted(page):
     known = {name: getattr(cnn_core, name) for name in cnn_core.__all__} | vars(schedules)
     for span in spans(page):
-        call, setting = re.match(r"([A-Z]\w+)\(.*\)$", span), re.fullmatch(r"([a-z]\w*)=([^=].*)", span)
+        call, setting = (
+            re.match(r"([A-Z]\w+)\(.*\)$", span),
+            re.fullmatch(r"([a-z]\w*)=([^=].*)", span),
+        )
         if call and call[1] in known and "..." not in span:
             eval(span, known)
         elif setting:
@@ -153,24 +180,59 @@ def test_the_parameters_of_scikit_learns_estimators_are_on_their_page_with_the_d
     module = pytest.importorskip("cnn_core.sklearn")
     text, seen = (ROOT / "docs" / "scikit-learn.md").read_text(), set()
     defaults = module.MLPRegressor().get_params() | module.MLPClassifier().get_params()
-    for names, values in re.findall(r"^\| `?([a-z]\w+(?:, \w+)*)`?(?:, of MLPRegressor)? \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE):
+    for names, values in re.findall(
+        r"^\| `?([a-z]\w+(?:, \w+)*)`?(?:, of MLPRegressor)? \| ([^|]+) \| [^|]+ \|$",
+        text,
+        re.MULTILINE,
+    ):
         if names.split(", ")[0] in defaults:
             names, values = names.split(", "), ast.literal_eval(f"[{values}]")
-            assert [defaults[name] for name in names] == (values * len(names) if len(values) == 1 else values), names
+            assert [defaults[name] for name in names] == (
+                values * len(names) if len(values) == 1 else values
+            ), names
             seen |= {*names}
     assert seen == set(defaults)
 
 
 def objects_of(module):
     """The settings objects that users make from a module, with their defaults."""
-    classes = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, Settings)
-               and item.__module__ == module.__name__ and "__init__" in vars(item) | vars(item.__mro__[1])]
-    return [cls() for cls in classes if cls not in (activations.Activation, optimizers.Optimizer, schedules.Schedule)]
+    classes = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, Settings)
+        and item.__module__ == module.__name__
+        and "__init__" in vars(item) | vars(item.__mro__[1])
+    ]
+    return [
+        cls()
+        for cls in classes
+        if cls not in (activations.Activation, optimizers.Optimizer, schedules.Schedule)
+    ]
 
 
-REGULARISATION = ["l1", "l2", "dropout", "max_norm", "clip_norm", "label_smoothing", "early_stopping", "patience",
-                  "min_delta", "validation_fraction", "restore_best"]
-ELSEWHERE = {"hidden", "activation", "task", "output", "loss", "optimizer", "class_weight"}  # parameters that other pages are about
+REGULARISATION = [
+    "l1",
+    "l2",
+    "dropout",
+    "max_norm",
+    "clip_norm",
+    "label_smoothing",
+    "early_stopping",
+    "patience",
+    "min_delta",
+    "validation_fraction",
+    "restore_best",
+]
+ELSEWHERE = {
+    "hidden",
+    "activation",
+    "task",
+    "output",
+    "loss",
+    "optimizer",
+    "class_weight",
+}  # parameters that other pages are about
 
 
 @pytest.mark.parametrize("page, names", [
@@ -196,10 +258,21 @@ def test_every_parameter_of_mlp_is_on_one_of_its_pages():
 
 
 def test_defaults_of_regularisation_are_those_of_mlp():
-    text, defaults, seen = (ROOT / "docs" / "regularisation.md").read_text(), cnn_core.MLP._defaults(), []
-    for names, values in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([\w., ]+) \|", text, re.MULTILINE):
-        names, values = re.findall(r"\w+", names), [ast.literal_eval(value) for value in values.split(", ")]
-        assert [defaults[name] for name in names] == (values * len(names) if len(values) == 1 else values), names
+    text, defaults, seen = (
+        (ROOT / "docs" / "regularisation.md").read_text(),
+        cnn_core.MLP._defaults(),
+        [],
+    )
+    for names, values in re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \| ([\w., ]+) \|", text, re.MULTILINE
+    ):
+        names, values = (
+            re.findall(r"\w+", names),
+            [ast.literal_eval(value) for value in values.split(", ")],
+        )
+        assert [defaults[name] for name in names] == (
+            values * len(names) if len(values) == 1 else values
+        ), names
         seen += names
     assert sorted(seen) == sorted(REGULARISATION)
 
@@ -211,8 +284,10 @@ def test_numbers_on_the_pages_are_those_of_the_core():
         assert row.split("|")[4].strip() == f"{standard:g}", name
     for name, row in _losses.table().items():
         if row.parameter:
-            assert f"| {row.parameter} = {row.standard:g}" in re.search(rf"^\| `{name}` \|.*$", pages["losses.md"],
-                                                                        re.MULTILINE)[0]
+            assert (
+                f"| {row.parameter} = {row.standard:g}"
+                in re.search(rf"^\| `{name}` \|.*$", pages["losses.md"], re.MULTILINE)[0]
+            )
 
 
 def test_derivatives_at_zero_are_those_of_the_table():

@@ -1,14 +1,15 @@
-"""Dropout: which outputs go follows from seed, layer, step, row and column alone, and the gradient knows of it."""
+"""Dropout: which outputs go follows from seed, layer, step, row and column alone, and the gradient
+knows of it."""
 
 import hashlib
 
 import numpy as np
 import pytest
-
-from cnn_core import MLP
 from cnn_core._backprop import Backprop, Network, drop
 from cnn_core._random import uniform
 from cnn_core._training import Rows, Training
+
+from cnn_core import MLP
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -18,14 +19,21 @@ def numbers(seed, *shape, dtype="float64"):
 
 
 def digest(*arrays):
-    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[
+        :16
+    ]
 
 
-def make_run(dtype, dropout, activations=("relu", "selu", "softmax"), batch=32, rate=0.1, optimizer="adam"):
+def make_run(
+    dtype, dropout, activations=("relu", "selu", "softmax"), batch=32, rate=0.1, optimizer="adam"
+):
     network = Network((30, 64, 33, 3), activations, dtype)
     network.set_flat(numbers(1, network.flat().size) * 0.3)
-    settings = dict(learning_rate=rate, beta1=0.9, beta2=0.999, epsilon=1e-8) if optimizer == "adam" else dict(
-        learning_rate=rate, momentum=0, nesterov=0)
+    settings = (
+        dict(learning_rate=rate, beta1=0.9, beta2=0.999, epsilon=1e-8)
+        if optimizer == "adam"
+        else dict(learning_rate=rate, momentum=0, nesterov=0)
+    )
     return Training(Backprop(network, LOSS, batch, dropout=dropout), optimizer, settings, 7)
 
 
@@ -34,7 +42,8 @@ def make_rows(dtype, rows=640):
     return Rows(numbers(2, rows, 30, dtype=dtype)), None, Rows(labels)
 
 
-# 20 steps with dropout 0.2, 0.5, 0.3 on every machine: a change of these numbers is a change of the promise.
+# 20 steps with dropout 0.2, 0.5, 0.3 on every machine: a change of these numbers is a change of the
+# promise.
 GOLDEN = {"float32": "a9df71b5c72045c4", "float64": "4ae9fb2e83618007"}
 
 
@@ -48,7 +57,10 @@ def test_twenty_steps_with_dropout_give_one_hash_on_every_path(isa, dtype):
 def test_every_path_drops_what_the_oracle_drops(rows, n, vector_isa, dtype, on_generic):
     a = numbers(5, rows, n, dtype=dtype)
     for rate, alpha in ((0.3, False), (0.3, True), (0.0, False)):
-        ours, oracle = drop(a, rate, 9, 3, 1, alpha=alpha), on_generic(lambda: drop(a, rate, 9, 3, 1, alpha=alpha))
+        ours, oracle = (
+            drop(a, rate, 9, 3, 1, alpha=alpha),
+            on_generic(lambda: drop(a, rate, 9, 3, 1, alpha=alpha)),
+        )
         assert digest(*ours) == digest(*oracle)
 
 
@@ -65,14 +77,21 @@ def test_what_goes_depends_on_seed_step_layer_row_and_column_alone(isa):
 def test_the_share_that_goes_is_the_rate_and_the_mean_stays(rate):
     a = np.ones((500, 400))
     kept, slope = drop(a, rate, 4, 0, 0)
-    assert np.mean(slope == 0) == pytest.approx(rate, abs=5 * np.sqrt(rate * (1 - rate) / a.size) + 1e-12)
+    assert np.mean(slope == 0) == pytest.approx(
+        rate, abs=5 * np.sqrt(rate * (1 - rate) / a.size) + 1e-12
+    )
     assert set(np.unique(kept)) <= {0.0, 1 / (1 - rate)}
     assert np.array_equal(kept, slope)
 
 
 def test_neighbours_fall_independently():
     gone = drop(np.ones((400, 500)), 0.5, 8, 0, 0)[1] == 0
-    for shifted in (np.roll(gone, 1, 0), np.roll(gone, 1, 1), np.roll(gone, 4, 1), np.roll(gone, 32, 1)):
+    for shifted in (
+        np.roll(gone, 1, 0),
+        np.roll(gone, 1, 1),
+        np.roll(gone, 4, 1),
+        np.roll(gone, 32, 1),
+    ):
         assert np.mean(gone == shifted) == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(gone.size))
 
 
@@ -81,11 +100,14 @@ def test_alpha_dropout_keeps_mean_0_and_variance_1():
     a = np.random.default_rng(0).normal(size=(1000, 400))
     for rate in (0.05, 0.2, 0.5):
         kept, _ = drop(a, rate, 4, 0, 1, alpha=True)
-        assert kept.mean() == pytest.approx(0, abs=0.01) and kept.var() == pytest.approx(1, abs=0.01)
+        assert kept.mean() == pytest.approx(0, abs=0.01) and kept.var() == pytest.approx(
+            1, abs=0.01
+        )
 
 
 def test_the_gradient_is_that_of_the_thinned_network(isa):
-    # The same step of the same run drops the same outputs, so the cost of that step is a function of the weights.
+    # The same step of the same run drops the same outputs, so the cost of that step is a function
+    # of the weights.
     X, _, labels = make_rows("float64", 20)
 
     def cost_and_gradient(w):
@@ -98,7 +120,9 @@ def test_the_gradient_is_that_of_the_thinned_network(isa):
     other = make_run("float64", (0.2, 0.4, 0.3), ("tanh", "selu", "softmax"), 20, 1e-300, "sgd")
     other.set_flat(w)
     other.epoch(X, None, labels, shuffled=False)
-    assert np.abs(gradient - other.flat_gradient()).max() > 1e-3  # the test would see a mask that is ignored
+    assert (
+        np.abs(gradient - other.flat_gradient()).max() > 1e-3
+    )  # the test would see a mask that is ignored
     for i in list(range(0, len(w), 97)) + [30 * 64 + 1, len(w) - 1]:
         step = np.zeros_like(w)
         step[i] = 1e-6
@@ -139,7 +163,10 @@ def test_a_rate_of_0_gives_the_bits_of_no_dropout(dtype):
 
 def test_mlp_takes_one_rate_for_the_hidden_layers_or_one_for_each():
     X, y = numbers(1, 60, 4), (uniform(2, 0, 60) > 0.5).astype(int)
-    one, each = (MLP((8, 5), epochs=3, dropout=dropout, random_state=0).fit(X, y) for dropout in (0.3, (0, 0.3, 0.3)))
+    one, each = (
+        MLP((8, 5), epochs=3, dropout=dropout, random_state=0).fit(X, y)
+        for dropout in (0.3, (0, 0.3, 0.3))
+    )
     inputs = MLP((8, 5), epochs=3, dropout=(0.3, 0.3, 0.3), random_state=0).fit(X, y)
     assert np.array_equal(one.parameters_, each.parameters_)
     assert not np.array_equal(one.parameters_, inputs.parameters_)

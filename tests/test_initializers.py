@@ -4,10 +4,10 @@ import hashlib
 
 import numpy as np
 import pytest
+from cnn_core.initializers import INITIALIZERS, get_initializer, normal
 from scipy import stats
 
 from cnn_core import MLP, LeakyReLU, Normal, Orthogonal
-from cnn_core.initializers import INITIALIZERS, get_initializer, normal
 
 X = np.random.default_rng(0).normal(size=(40, 30))
 Y = X[:, 0]
@@ -15,7 +15,15 @@ Y = X[:, 0]
 
 def first_weights(activation="tanh", init="auto", hidden=(50,), seed=0):
     """The initial weights of a float64 network of 30 inputs."""
-    model = MLP(hidden, activation, init=init, epochs=1, learning_rate=1e-300, random_state=seed, dtype="float64").fit(X, Y)
+    model = MLP(
+        hidden,
+        activation,
+        init=init,
+        epochs=1,
+        learning_rate=1e-300,
+        random_state=seed,
+        dtype="float64",
+    ).fit(X, Y)
     assert all((b == 0).all() or abs(b).max() < 1e-290 for b in model.biases_)
     return model.weights_
 
@@ -52,7 +60,9 @@ def test_zeros_are_zeros():
 def test_normal_numbers_are_normal():
     x = normal(3, 1, 100_000)
     assert stats.kstest(x, "norm").pvalue > 0.001
-    assert stats.kstest(x[:-1] + x[1:], "norm", args=(0, np.sqrt(2))).pvalue > 0.001  # neighbours of a pair are independent
+    assert (
+        stats.kstest(x[:-1] + x[1:], "norm", args=(0, np.sqrt(2))).pvalue > 0.001
+    )  # neighbours of a pair are independent
     assert len(normal(3, 1, 1)) == 1 and len(normal(3, 1, 0)) == 0
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import reference_numpy as reference
-
-from cnn_core import MLP, ELU, Huber, NotFittedError, _run
 from cnn_core._training import Training
+
+from cnn_core import ELU, MLP, Huber, NotFittedError, _run
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(61, 5))
@@ -45,8 +45,12 @@ def test_a_trace_follows_the_four_equations(case):
     tolerance = 1e-12 if model.dtype == "float64" else 1e-5
     trace, below = model.trace(X, y), X
     for W, b, layer in zip(model.weights_, model.biases_, trace.layers):
-        np.testing.assert_allclose(layer.z, below @ W.T.astype("float64") + b, atol=10 * tolerance, rtol=tolerance)
-        np.testing.assert_allclose(layer.dW, layer.delta.T.astype("float64") @ below, atol=tolerance)
+        np.testing.assert_allclose(
+            layer.z, below @ W.T.astype("float64") + b, atol=10 * tolerance, rtol=tolerance
+        )
+        np.testing.assert_allclose(
+            layer.dW, layer.delta.T.astype("float64") @ below, atol=tolerance
+        )
         np.testing.assert_allclose(layer.db, layer.delta.sum(axis=0), atol=tolerance)
         assert layer.z.shape == layer.a.shape == layer.delta.shape == (61, len(W))
         below = layer.a
@@ -69,8 +73,12 @@ def test_check_gradient_names_the_parameter_that_is_wrong(monkeypatch):
 
     monkeypatch.setattr(_run, "Training", Wrong)
     model = MLP(hidden=4, epochs=1).fit(X, LINE)
-    for at, found in ((7, ("hidden 1", "W", (1, 2))), (22, ("hidden 1", "b", (2,))), (24, ("output", "W", (0, 0))),
-                      (28, ("output", "b", (0,)))):
+    for at, found in (
+        (7, ("hidden 1", "W", (1, 2))),
+        (22, ("hidden 1", "b", (2,))),
+        (24, ("output", "W", (0, 0))),
+        (28, ("output", "b", (0,))),
+    ):
         check = model.check_gradient(X, LINE)
         assert (check.layer, check.parameter, check.index) == found and check.error > 0.1
 
@@ -89,7 +97,9 @@ def test_penalties_are_part_of_loss_and_gradient():
     model = MLP(hidden=4, epochs=1, dtype="float64", random_state=0).fit(X, LINE)
     plain = model.loss_and_gradient(X, LINE)
     held = model.set_params(l2=0.5).loss_and_gradient(X, LINE)
-    assert held[0] - plain[0] == pytest.approx(0.25 * sum((W**2).sum() for W in model.weights_), rel=1e-12)
+    assert held[0] - plain[0] == pytest.approx(
+        0.25 * sum((W**2).sum() for W in model.weights_), rel=1e-12
+    )
 
 
 def test_weights_can_be_set():

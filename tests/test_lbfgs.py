@@ -1,11 +1,12 @@
-"""L-BFGS: the line search keeps its conditions, quadratic costs are solved, and training ends where no step is left."""
+"""L-BFGS: the line search keeps its conditions, quadratic costs are solved, and training ends where
+no step is left."""
 
 import numpy as np
 import pytest
-
-from cnn_core import LBFGS, MLP
 from cnn_core._lbfgs import Point, cubic_minimum, line_search
 from cnn_core._linalg import add_scaled, dot
+
+from cnn_core import LBFGS, MLP
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(80, 6))
@@ -14,9 +15,15 @@ THREE = np.digitize(X[:, 0], [-0.5, 0.5])
 
 FUNCTIONS = {
     "parabola": (lambda t: (t - 3) ** 2, lambda t: 2 * (t - 3)),
-    "far away": (lambda t: -1 / (1 + np.exp(5 - t / 20)), lambda t: -np.exp(5 - t / 20) / 20 / (1 + np.exp(5 - t / 20)) ** 2),
+    "far away": (
+        lambda t: -1 / (1 + np.exp(5 - t / 20)),
+        lambda t: -np.exp(5 - t / 20) / 20 / (1 + np.exp(5 - t / 20)) ** 2,
+    ),
     "steep wall": (lambda t: (t - 1e-4) ** 2 * 1e6, lambda t: 2e6 * (t - 1e-4)),
-    "waves": (lambda t: (t - 3) ** 2 + 2 * np.sin(8 * t + 3.5), lambda t: 2 * (t - 3) + 16 * np.cos(8 * t + 3.5)),
+    "waves": (
+        lambda t: (t - 3) ** 2 + 2 * np.sin(8 * t + 3.5),
+        lambda t: 2 * (t - 3) + 16 * np.cos(8 * t + 3.5),
+    ),
 }
 
 
@@ -41,7 +48,9 @@ def test_steps_fulfil_the_strong_wolfe_conditions(name, t):
 
 def test_a_cost_that_is_not_finite_is_too_high():
     for bad in (np.inf, np.nan):
-        start, found, _ = search(lambda t: (t - 3) ** 2 if t < 4 else bad, lambda t: 2 * (t - 3) if t < 4 else bad, 100.0)
+        start, found, _ = search(
+            lambda t: (t - 3) ** 2 if t < 4 else bad, lambda t: 2 * (t - 3) if t < 4 else bad, 100.0
+        )
         assert found.cost < start.cost
 
 
@@ -59,7 +68,9 @@ def test_the_cubic_is_met_where_it_is_least():
 
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_a_linear_regression_is_solved(backend):
-    model = MLP((), optimizer="lbfgs", dtype="float64", epochs=100, random_state=0, backend=backend).fit(X, LINE)
+    model = MLP(
+        (), optimizer="lbfgs", dtype="float64", epochs=100, random_state=0, backend=backend
+    ).fit(X, LINE)
     expected, *_ = np.linalg.lstsq(np.column_stack((X, np.ones(80))), LINE, rcond=None)
     np.testing.assert_allclose(model.parameters_, expected, atol=1e-6)
     assert model.n_epochs_ < 30 and max(abs(model.loss_and_gradient(X, LINE)[1])) < 1e-6
@@ -68,19 +79,27 @@ def test_a_linear_regression_is_solved(backend):
 def test_a_penalised_logistic_regression_is_that_of_scikit_learn():
     from sklearn.linear_model import LogisticRegression
 
-    model = MLP((), optimizer=LBFGS(tolerance=1e-9), l2=0.01, dtype="float64", epochs=200, random_state=0).fit(X, THREE)
+    model = MLP(
+        (), optimizer=LBFGS(tolerance=1e-9), l2=0.01, dtype="float64", epochs=200, random_state=0
+    ).fit(X, THREE)
     other = LogisticRegression(C=1 / (0.01 * 80), tol=1e-10, max_iter=1000).fit(X, THREE)
     np.testing.assert_allclose(model.predict_proba(X), other.predict_proba(X), atol=1e-5)
 
 
 def test_costs_never_rise(dtype):
-    model = MLP((8, 8), "tanh", optimizer="lbfgs", dtype=dtype, epochs=60, random_state=0).fit(X, THREE)
+    model = MLP((8, 8), "tanh", optimizer="lbfgs", dtype=dtype, epochs=60, random_state=0).fit(
+        X, THREE
+    )
     assert (np.diff(model.history_["loss"]) <= 0).all() and model.score(X, THREE) > 0.97
 
 
 def test_one_hash_on_every_path(isa, dtype):
     seen = test_one_hash_on_every_path.__dict__.setdefault(dtype, set())
-    seen.add(MLP((8, 8), "tanh", optimizer="lbfgs", dtype=dtype, epochs=20, random_state=0).fit(X, THREE).parameters_.tobytes())
+    seen.add(
+        MLP((8, 8), "tanh", optimizer="lbfgs", dtype=dtype, epochs=20, random_state=0)
+        .fit(X, THREE)
+        .parameters_.tobytes()
+    )
     assert len(seen) == 1
 
 

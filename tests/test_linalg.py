@@ -1,4 +1,5 @@
-"""Products and panels: the layout, the same bits on every path, accuracy, and where NaN and infinity go."""
+"""Products and panels: the layout, the same bits on every path, accuracy, and where NaN and
+infinity go."""
 
 import numpy as np
 import pytest
@@ -27,8 +28,9 @@ def padded(b):
 
 
 def assert_close_to_exact(got, A, B, start=0.0):
-    """|got - (start + A B)| <= n eps (|start| + |A| |B|), the bound for sums of n terms in any order (Higham 2002,
-    section 3.1: n u with u = eps / 2). NumPy's own float64 sum has as much, hence eps.
+    """|got - (start + A B)| <= n eps (|start| + |A| |B|), the bound for sums of n terms in any
+    order (Higham 2002, section 3.1: n u with u = eps / 2). NumPy's own float64 sum has as much,
+    hence eps.
     """
     A, B, start = (np.asarray(x, np.float64) for x in (A, B, start))
     n = A.shape[-1] + 1
@@ -80,7 +82,10 @@ def test_transposed_panels_are_the_panels_of_the_transpose(isa, dtype):
     for n_out in sizes(dtype):
         for n_in in sizes(dtype):
             W = numbers(dtype, n_out, n_in)
-            assert same_bits(transpose_panels(pack(W), n_out), pack(np.ascontiguousarray(W.T))), (n_out, n_in)
+            assert same_bits(transpose_panels(pack(W), n_out), pack(np.ascontiguousarray(W.T))), (
+                n_out,
+                n_in,
+            )
 
 
 def test_transposing_ignores_what_stands_in_the_padding(isa, dtype):
@@ -99,7 +104,11 @@ def test_affine_bits_are_those_of_the_scalar_path(vector_isa, dtype, on_generic)
             X = numbers(dtype, rows, n_in)
             for n_out in sizes(dtype):
                 panels, b = pack(numbers(dtype, n_out, n_in)), padded(numbers(dtype, n_out))
-                assert same_bits(affine(X, panels, b), on_generic(affine, X, panels, b)), (rows, n_in, n_out)
+                assert same_bits(affine(X, panels, b), on_generic(affine, X, panels, b)), (
+                    rows,
+                    n_in,
+                    n_out,
+                )
 
 
 def test_affine_without_bias_has_the_bits_of_a_zero_bias(isa, dtype):
@@ -121,7 +130,11 @@ def test_matmul_and_matvec_bits_are_those_of_the_scalar_path(vector_isa, dtype, 
 def test_each_row_alone_equals_its_row_in_the_batch(isa, dtype):
     for rows in (5, 6, 13, 130):
         for n_out in (1, lanes(dtype), 4 * lanes(dtype) + 3, 10 * lanes(dtype)):
-            X, panels, b = numbers(dtype, rows, 33), pack(numbers(dtype, n_out, 33)), padded(numbers(dtype, n_out))
+            X, panels, b = (
+                numbers(dtype, rows, 33),
+                pack(numbers(dtype, n_out, 33)),
+                padded(numbers(dtype, n_out)),
+            )
             together = affine(X, panels, b)
             alone = np.concatenate([affine(X[r : r + 1], panels, b) for r in range(rows)])
             assert same_bits(together, alone), (rows, n_out)
@@ -144,8 +157,11 @@ def test_products_are_fused_and_added_one_after_the_other(isa, dtype):
     big = 2 / eps  # 1 vanishes beside it
     in_order = np.array([[big, 1, -big], [big, -big, 1]], dtype)
     assert matmul(in_order, np.ones((3, 1), dtype)).ravel().tolist() == [0, 1]
-    assert matvec(np.array([[big, -big]], dtype), np.ones(2, dtype), np.ones(1, dtype)).tolist() == [0]
-    # (1 + eps)^2 - (1 + 2 eps) is eps^2 with one rounding, and 0 where the product is rounded by itself.
+    assert matvec(
+        np.array([[big, -big]], dtype), np.ones(2, dtype), np.ones(1, dtype)
+    ).tolist() == [0]
+    # (1 + eps)^2 - (1 + 2 eps) is eps^2 with one rounding, and 0 where the product is rounded by
+    # itself.
     x = np.array([[1 + eps]], dtype)
     start = padded(np.array([-(1 + 2 * eps)], dtype))
     assert affine(x, pack(x), start)[0, 0] == eps**2
@@ -158,7 +174,11 @@ def test_affine_agrees_with_numpy(isa, dtype):
     for rows in (0, 1, 6, 7, 130):
         for n_in in sizes(dtype):
             for n_out in sizes(dtype):
-                X, W, b = numbers(dtype, rows, n_in), numbers(dtype, n_out, n_in), numbers(dtype, n_out)
+                X, W, b = (
+                    numbers(dtype, rows, n_in),
+                    numbers(dtype, n_out, n_in),
+                    numbers(dtype, n_out),
+                )
                 z = affine(X, pack(W), padded(b))
                 assert z.dtype == dtype and z.shape == (rows, len(padded(b)))
                 assert_close_to_exact(z[:, :n_out], X, W.T, b)
@@ -202,12 +222,24 @@ def test_out_is_filled_and_returned(isa, dtype):
 def test_inputs_are_left_alone_and_may_be_read_only(isa, dtype):
     X, W, x, b = numbers(dtype, 7, 5), numbers(dtype, 20, 5), numbers(dtype, 5), numbers(dtype, 20)
     panels, bias, Wt = pack(W), padded(b), np.ascontiguousarray(W.T)
-    expected = affine(X, panels, bias), matmul(X, Wt), matvec(W, x, b), transpose_panels(panels, 20), unpack(panels, 20)
+    expected = (
+        affine(X, panels, bias),
+        matmul(X, Wt),
+        matvec(W, x, b),
+        transpose_panels(panels, 20),
+        unpack(panels, 20),
+    )
     inputs = X, W, x, b, panels, bias, Wt
     copies = [array.copy() for array in inputs]
     for array in inputs:
         array.flags.writeable = False
-    got = affine(X, panels, bias), matmul(X, Wt), matvec(W, x, b), transpose_panels(panels, 20), unpack(panels, 20)
+    got = (
+        affine(X, panels, bias),
+        matmul(X, Wt),
+        matvec(W, x, b),
+        transpose_panels(panels, 20),
+        unpack(panels, 20),
+    )
     assert same_bits(pack(W), panels)
     assert all(map(same_bits, got, expected))
     assert all(map(same_bits, inputs, copies))
@@ -265,7 +297,10 @@ def test_infinity_is_infinity_and_not_nan(isa, dtype):
         (lambda zeros: matvec(zeros(2, 3), zeros(4)), [(2, 3), (4,)]),
         (lambda zeros: matvec(zeros(2, 3), zeros(3), zeros(5)), [(2,), (5,)]),
         (lambda zeros: affine(zeros(2, 3), pack(zeros(16, 3)), zeros(5)), [(16,), (5,)]),
-        (lambda zeros: affine(zeros(2, 3), pack(zeros(16, 3)), None, zeros(3, 16)), [(2, 16), (3, 16)]),
+        (
+            lambda zeros: affine(zeros(2, 3), pack(zeros(16, 3)), None, zeros(3, 16)),
+            [(2, 16), (3, 16)],
+        ),
         (lambda zeros: pack(zeros(4, 3), zeros(5, 3, 2)), [(1, 3), (5, 3, 2)]),
         (lambda zeros: unpack(pack(zeros(4, 3)), 4, zeros(3, 4)), [(4, 3), (3, 4)]),
         (lambda zeros: unpack(pack(zeros(4, 3)), 99), [(1, 3), 99]),

@@ -1,5 +1,5 @@
-"""Losses and the errors they send back: against the equations, against finite differences, and to the bit between
-all paths."""
+"""Losses and the errors they send back: against the equations, against finite differences, and to
+the bit between all paths."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ CROSS_ENTROPIES = ("binary_crossentropy", "categorical_crossentropy", SPARSE)
 
 
 def shapes(dtype):
-    """Rows around the panel of rows whose logarithms are taken together; columns around one panel, several, 1 KiB."""
+    """Rows around the panel of rows whose logarithms are taken together; columns around one panel,
+    several, 1 KiB."""
     lanes = 64 // np.dtype(dtype).itemsize
     widths = 1, lanes - 1, lanes, lanes + 1, 40, 16 * lanes
     return [(rows, width) for rows in (0, 1, 7, lanes + 1) for width in widths]
@@ -38,7 +39,9 @@ def some_targets(name, dtype, rows, width):
         return rng.choice([0, 1], (rows, width)).astype(dtype)
     if name == "binary_crossentropy":
         return rng.choice([0, 1, 0.25], (rows, width)).astype(dtype)
-    return (rng.choice([0, 1], (rows, width)) * rng.uniform(0, 1, (rows, width))).astype(dtype)  # rows of any sum
+    return (rng.choice([0, 1], (rows, width)) * rng.uniform(0, 1, (rows, width))).astype(
+        dtype
+    )  # rows of any sum
 
 
 def test_every_loss_has_a_reference_and_works_on_what_it_says():
@@ -59,14 +62,15 @@ def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
 
 
 def tolerances(name, out, y, cost):
-    """The largest absolute errors of the cost of each row, shape (rows,), and of delta, shape (rows, 1).
+    """The largest absolute errors of the cost of each row, shape (rows,), and of delta, shape
+    (rows, 1).
 
-    Every cost is a sum of terms that are not negative, so that adding them up costs at most width eps of the sum. On
-    top come the parts that cancel within a term: z against y z in the binary cross-entropy, a against y, e^z against
-    y z, 1 against y a; in the others log of a sum that is itself off by (width + 2) eps, once for each unit of the row's
-    targets. A softmax is off by (width + 4) eps
-    (its exponents' rounding, |z| e^-|z| eps, is below eps), a sigmoid by 3; the difference to y adds one. Twice
-    all this, because the float64 reference has it too.
+    Every cost is a sum of terms that are not negative, so that adding them up costs at most width
+    eps of the sum. On top come the parts that cancel within a term: z against y z in the binary
+    cross-entropy, a against y, e^z against y z, 1 against y a; in the others log of a sum that is
+    itself off by (width + 2) eps, once for each unit of the row's targets. A softmax is off by
+    (width + 4) eps (its exponents' rounding, |z| e^-|z| eps, is below eps), a sigmoid by 3; the
+    difference to y adds one. Twice all this, because the float64 reference has it too.
     """
     width, eps = out.shape[1], np.finfo(out.dtype).eps
     weight = y.sum(axis=1) if name == "categorical_crossentropy" else np.ones(len(out))
@@ -76,12 +80,18 @@ def tolerances(name, out, y, cost):
             "mse": 0,
             "binary_crossentropy": (np.abs(out) + 1).sum(axis=1),
             "poisson": (np.exp(out) + np.abs(out) * sizes).sum(axis=1),
-        }.get(name, sizes.sum(axis=1) if name in ("mae", "huber", "hinge", "perceptron") else weight)
+        }.get(
+            name, sizes.sum(axis=1) if name in ("mae", "huber", "hinge", "perceptron") else weight
+        )
     if name == "hinge":
         cancelled = cancelled + out.shape[1]
     size = np.maximum(1, weight)
     if name in ("mse", "mae", "huber", "poisson"):
-        size = np.abs(out).max(axis=1) + np.abs(y).max() + (np.exp(out).max(axis=1) if name == "poisson" else 0)
+        size = (
+            np.abs(out).max(axis=1)
+            + np.abs(y).max()
+            + (np.exp(out).max(axis=1) if name == "poisson" else 0)
+        )
     return 2 * (width + 4) * eps * (np.abs(cost) + cancelled), 2 * (width + 4) * eps * size[:, None]
 
 
@@ -103,8 +113,8 @@ def test_cost_and_delta_follow_their_equations(name, isa, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_delta_agrees_with_central_differences_of_the_cost(name, isa):
-    # h^2 / 6 times the third derivative (below 1, for Poisson about the cost) + rounding of a cost of about 50 over h:
-    # 2e-11 + 1e-9.
+    # h^2 / 6 times the third derivative (below 1, for Poisson about the cost) + rounding of a cost
+    # of about 50 over h: 2e-11 + 1e-9.
     h = 1e-5
     out, y = some_out("float64", 7, 11), some_targets(name, "float64", 7, 11)
     cost, delta = loss(name, out, y)
@@ -172,7 +182,9 @@ def test_crossentropy_of_huge_logits_is_finite_and_right(name, isa, dtype):
 
 
 @pytest.mark.parametrize("name", ["categorical_crossentropy", SPARSE])
-def test_a_class_ruled_out_by_minus_infinity_costs_nothing_unless_it_is_the_target(name, isa, dtype):
+def test_a_class_ruled_out_by_minus_infinity_costs_nothing_unless_it_is_the_target(
+    name, isa, dtype
+):
     z = np.array([[0, -np.inf, 0], [0, -np.inf, 0]], dtype)
     label = np.array([0, 1], np.int32)
     y = label if name == SPARSE else np.eye(3, dtype=dtype)[label]
@@ -235,7 +247,11 @@ def test_targets_of_another_shape_are_refused_with_both_shapes(name, dtype):
     right = (2,) if name == SPARSE else (2, 3)
     for shape in wrong:
         with pytest.raises(ValueError) as error:
-            loss(name, np.zeros((2, 3), dtype), np.zeros(shape, np.int32 if name == SPARSE else dtype))
+            loss(
+                name,
+                np.zeros((2, 3), dtype),
+                np.zeros(shape, np.int32 if name == SPARSE else dtype),
+            )
         assert str(shape) in str(error.value) and str(right) in str(error.value)
         assert name in str(error.value)
 
@@ -244,7 +260,9 @@ def test_targets_of_another_shape_are_refused_with_both_shapes(name, dtype):
 def test_scale_of_another_length_is_refused(name, dtype):
     for length in (1, 3):
         with pytest.raises(ValueError, match=rf"scale must have shape \(2,\), got \({length},\)"):
-            loss(name, some_out(dtype, 2, 3), some_targets(name, dtype, 2, 3), np.ones(length, dtype))
+            loss(
+                name, some_out(dtype, 2, 3), some_targets(name, dtype, 2, 3), np.ones(length, dtype)
+            )
 
 
 def test_unknown_name_suggests_the_nearest_and_lists_all():
@@ -254,7 +272,9 @@ def test_unknown_name_suggests_the_nearest_and_lists_all():
         assert name in str(error.value)
 
 
-@pytest.mark.parametrize("z, y, cost", [(np.inf, 1, 0), (np.inf, 0, np.inf), (-np.inf, 0, 0), (-np.inf, 1, np.inf)])
+@pytest.mark.parametrize(
+    "z, y, cost", [(np.inf, 1, 0), (np.inf, 0, np.inf), (-np.inf, 0, 0), (-np.inf, 1, np.inf)]
+)
 def test_binary_crossentropy_of_infinite_logits_is_its_limit(z, y, cost, isa, dtype):
     assert loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0] == cost
 
@@ -268,7 +288,9 @@ def test_binary_crossentropy_keeps_its_digits_where_the_prediction_is_right(z, i
 
 def test_a_nan_target_or_logit_makes_the_cost_nan(isa, dtype):
     for z, y in ((np.nan, 1), (1, np.nan)):
-        assert np.isnan(loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0][0])
+        assert np.isnan(
+            loss("binary_crossentropy", np.array([[z]], dtype), np.array([[y]], dtype))[0][0]
+        )
 
 
 @pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
@@ -278,13 +300,15 @@ def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
     exact = out.astype(float), y.astype(float), float(np.dtype(dtype).type(delta))
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(cost, reference.huber(*exact), rtol=tolerance)
-    np.testing.assert_allclose(slope, reference.huber_delta(*exact), rtol=tolerance, atol=10 * tolerance)
+    np.testing.assert_allclose(
+        slope, reference.huber_delta(*exact), rtol=tolerance, atol=10 * tolerance
+    )
 
 
 def test_numbers_that_losses_take_are_those_of_the_literature():
-    assert {name: (row.parameter, row.standard) for name, row in table().items() if row.parameter} == {
-        "huber": ("delta", 1.0)
-    }
+    assert {
+        name: (row.parameter, row.standard) for name, row in table().items() if row.parameter
+    } == {"huber": ("delta", 1.0)}
 
 
 def test_a_prediction_on_the_spot_costs_nothing_and_sends_nothing_back(isa, dtype):

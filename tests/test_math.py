@@ -1,18 +1,19 @@
-"""The core's own exp, tanh, sigmoid, log, log1p and normal_cdf: error limits, special values, and one set of bits
-everywhere."""
+"""The core's own exp, tanh, sigmoid, log, log1p and normal_cdf: error limits, special values, and
+one set of bits everywhere."""
 
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core import _cpu
 from reference_numpy import same_bits
+
+from cnn_core import _cpu
 
 FUNCTIONS = tuple(_cpu.functions())
 
 
 def normal_cdf(x):
-    """Phi(x) with the digits of longdouble, for x that float64 has: near 0 the series of Abramowitz & Stegun 26.2.11,
-    beyond 2.5 the continued fraction 26.2.14."""
+    """Phi(x) with the digits of longdouble, for x that float64 has: near 0 the series of Abramowitz
+    & Stegun 26.2.11, beyond 2.5 the continued fraction 26.2.14."""
     t = np.minimum(np.abs(x), 60)  # beyond, Phi is 0 or 1
     # e^(-t^2/2) with t^2 = high^2 + low (t + high): the square of `high`, 24 bits of t, is exact.
     high = t.astype(np.float32)
@@ -42,8 +43,8 @@ EXACT = {
     "log1p": np.log1p,
     "normal_cdf": lambda x: reference.normal_cdf(x) if x.dtype == np.float64 else normal_cdf(x),
 }
-#: Where sweeps over all float32 numbers found the largest errors, with these and with earlier coefficients; the coarser
-#: sweep below steps over them.
+#: Where sweeps over all float32 numbers found the largest errors, with these and with earlier
+#: coefficients; the coarser sweep below steps over them.
 WORST_FLOAT32 = {
     "exp": [-5.864465, 59.301643, -16.287563, -27.379135, 5.1993356, -16.288607, 16.289812, 59.297405, 37.77764],
     "tanh": [0.12490543, 0.06094253, 0.06241588, -0.06241588],
@@ -74,7 +75,8 @@ def apply(name, x, dtype):
 
 
 def error_in_ulp(got, exact, dtype, rest=0.0):
-    """|got - (exact + rest)| in units in the last place of `exact`; all but `got` in float64 or wider.
+    """|got - (exact + rest)| in units in the last place of `exact`; all but `got` in float64 or
+    wider.
 
     Zero where both are NaN and where both overflow the dtype to the same infinity.
     """
@@ -83,7 +85,9 @@ def error_in_ulp(got, exact, dtype, rest=0.0):
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(got - exact - rest) / np.ldexp(1.0, np.maximum(exponent, smallest))
         overflow = np.isinf(got) & (got == exact.astype(dtype))
-    return np.where(overflow | (np.isnan(got) & np.isnan(exact)), 0, np.where(np.isinf(got), INF, error))
+    return np.where(
+        overflow | (np.isnan(got) & np.isnan(exact)), 0, np.where(np.isinf(got), INF, error)
+    )
 
 
 def assert_within_limit(name, x, got, exact, dtype, rest=0.0):
@@ -97,7 +101,8 @@ def assert_within_limit(name, x, got, exact, dtype, rest=0.0):
 
 
 def neighbours(centres, dtype, reach):
-    """A row for each centre: it and the `reach` next numbers of the dtype below and above it, ascending."""
+    """A row for each centre: it and the `reach` next numbers of the dtype below and above it,
+    ascending."""
     bits = np.asarray(centres, dtype).view("i4" if dtype == "float32" else "i8")
     steps = np.arange(-reach, reach + 1, dtype=bits.dtype)
     return np.sort((bits[:, None] + steps).view(dtype), axis=1)
@@ -111,7 +116,9 @@ def range_switches(name, dtype):
     if name == "tanh":
         ascending = (np.arange(29 if dtype == "float32" else 58) + 0.5) * np.log(2) / 2
         return np.concatenate([-ascending, ascending])
-    if name == "normal_cdf":  # of the exponential; the middle of the polynomial; the end of its range
+    if (
+        name == "normal_cdf"
+    ):  # of the exponential; the middle of the polynomial; the end of its range
         ascending = np.sqrt((2 * np.arange(bias + digits) + 1) * np.log(2))
         ascending = np.append(ascending, [4, 5.5, 40])
         return np.concatenate([-ascending, ascending])
@@ -132,7 +139,8 @@ def special_points(dtype):
 
 
 def sample_points(name, dtype):
-    """Random, log-spaced and special points, and the neighbours of the function's range switches."""
+    """Random, log-spaced and special points, and the neighbours of the function's range
+    switches."""
     rng = np.random.default_rng(1)
     n = 1 << 14
     small, large = (1e-44, 1e38) if dtype == "float32" else (1e-320, 1e308)
@@ -143,13 +151,15 @@ def sample_points(name, dtype):
     parts = [spread, -spread, near_one, -near_one, subnormal, -subnormal, *evenly]
     with np.errstate(under="ignore"):
         parts = [part.astype(dtype) for part in parts]
-    return np.concatenate([*parts, neighbours(range_switches(name, dtype), dtype, 5).ravel(), special_points(dtype)])
+    return np.concatenate(
+        [*parts, neighbours(range_switches(name, dtype), dtype, 5).ravel(), special_points(dtype)]
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32_error_stays_within_the_published_limit(name, isa):
-    # Every 211th of all 2^32 bit patterns; the scalar path is 50 times slower, so it takes every 16th of those.
-    # float64 NumPy is off by a few 2^-53, some 1e-8 of the unit measured in.
+    # Every 211th of all 2^32 bit patterns; the scalar path is 50 times slower, so it takes every
+    # 16th of those. float64 NumPy is off by a few 2^-53, some 1e-8 of the unit measured in.
     chunk, stride = 1 << 20, 211 if isa != "generic" else 211 * 16
     for first in range(0, 1 << 32, chunk * stride):
         pattern = np.arange(first, first + chunk * stride, stride, dtype=np.uint64)
@@ -162,13 +172,18 @@ def test_float32_error_stays_within_the_published_limit(name, isa):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_published_limit_holds_where_float32_errors_are_largest(name, isa):
     x = np.array(WORST_FLOAT32[name], np.float32)
-    assert_within_limit(name, x, apply(name, x, "float32"), EXACT[name](x.astype(np.float64)), "float32")
+    assert_within_limit(
+        name, x, apply(name, x, "float32"), EXACT[name](x.astype(np.float64)), "float32"
+    )
 
 
-@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 60, reason="longdouble has no more digits than float64 here")
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).nmant < 60, reason="longdouble has no more digits than float64 here"
+)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float64_error_stays_within_the_published_limit(name, isa):
-    # 80-bit numbers have 11 bits more than float64: the reference is off by a few 2^-11 of the unit measured in.
+    # 80-bit numbers have 11 bits more than float64: the reference is off by a few 2^-11 of the unit
+    # measured in.
     x = sample_points(name, "float64")
     x = x[np.isfinite(x)]
     with np.errstate(all="ignore"):
@@ -192,7 +207,8 @@ def assert_within_limit_against_mpmath(name, x):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float64_error_stays_within_the_published_limit_against_mpmath(name, isa):
-    # For platforms whose longdouble is float64; few points, because mpmath takes some 20 microseconds for one.
+    # For platforms whose longdouble is float64; few points, because mpmath takes some 20
+    # microseconds for one.
     points = sample_points(name, "float64")
     points = points[np.isfinite(points) & (np.abs(points) < 700) & (np.abs(points) > 1e-30)]
     if name.startswith("log"):
@@ -258,7 +274,9 @@ def test_results_below_the_normal_range_are_subnormal_and_then_zero(isa, dtype):
 
 def test_exp_overflows_to_infinity_just_beyond_the_largest_number(isa, dtype):
     largest = np.log(float(np.finfo(dtype).max))
-    got = apply("exp", [largest * (1 - 1e-6), largest * (1 + 1e-6), 1e4, np.finfo(dtype).max], dtype)
+    got = apply(
+        "exp", [largest * (1 - 1e-6), largest * (1 + 1e-6), 1e4, np.finfo(dtype).max], dtype
+    )
     assert np.isfinite(got[0])
     assert np.all(got[1:] == INF)
 
@@ -301,11 +319,15 @@ def test_normal_cdf_stays_between_zero_and_one_and_is_a_half_at_zero(isa, dtype)
     assert np.nanmin(got) == 0
     assert np.nanmax(got) == 1
     around_zero = apply("normal_cdf", [0.0, -0.0, 1e-30, -1e-30], dtype)
-    assert np.all(np.abs(around_zero - 0.5) <= np.spacing(np.array(0.25, dtype)) * _cpu.functions()["normal_cdf"])
+    assert np.all(
+        np.abs(around_zero - 0.5)
+        <= np.spacing(np.array(0.25, dtype)) * _cpu.functions()["normal_cdf"]
+    )
 
 
 def test_normal_cdf_of_x_and_minus_x_add_up_to_one(isa, dtype):
-    # Phi(x) > 1/2 is a difference from 1, exact or rounded once. 1 - Phi(x) is exact, so this sees that rounding alone.
+    # Phi(x) > 1/2 is a difference from 1, exact or rounded once. 1 - Phi(x) is exact, so this sees
+    # that rounding alone.
     x = np.abs(sample_points("normal_cdf", dtype))
     x = x[x > 0]
     upper, lower = apply("normal_cdf", x, dtype), apply("normal_cdf", -x, dtype)
@@ -313,7 +335,8 @@ def test_normal_cdf_of_x_and_minus_x_add_up_to_one(isa, dtype):
 
 
 def test_normal_cdf_below_the_normal_range_is_right_to_one_spacing_and_then_zero(isa, dtype):
-    # The relative error fades as the spacing grows; what is left is the rounding of the exponential and of the result.
+    # The relative error fades as the spacing grows; what is left is the rounding of the exponential
+    # and of the result.
     mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed")
     info = np.finfo(dtype)
     bounds = (-14.2, -12.9) if dtype == "float32" else (-38.5, -37.5)

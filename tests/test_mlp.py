@@ -8,10 +8,20 @@ import warnings
 
 import numpy as np
 import pytest
-
-from cnn_core import ELU, MLP, SGD, Adam, DivergenceWarning, Huber, LeakyReLU, NotFittedError, _memory
 from cnn_core._random import uniform
 from cnn_core.datasets import load_digits
+
+from cnn_core import (
+    ELU,
+    MLP,
+    SGD,
+    Adam,
+    DivergenceWarning,
+    Huber,
+    LeakyReLU,
+    NotFittedError,
+    _memory,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 5)).astype("float32")
@@ -21,7 +31,9 @@ LINE = (2 * X[:, 0] - X[:, 1] + 1).astype("float64")
 
 
 def quick(**options):
-    return MLP(**{"hidden": (16,), "epochs": 30, "random_state": 0, "learning_rate": 0.01} | options)
+    return MLP(
+        **{"hidden": (16,), "epochs": 30, "random_state": 0, "learning_rate": 0.01} | options
+    )
 
 
 def with_entry(array, index, value):
@@ -33,10 +45,17 @@ def with_entry(array, index, value):
 # Tasks
 
 
-@pytest.mark.parametrize("labels", [
-    np.array([3, 7]), np.array([-1, 1], dtype="int8"), np.array([False, True]), np.array(["no", "yes"]),
-    np.array(["no", "yes"], dtype=object), np.array([0, 2**40]),
-])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, 7]),
+        np.array([-1, 1], dtype="int8"),
+        np.array([False, True]),
+        np.array(["no", "yes"]),
+        np.array(["no", "yes"], dtype=object),
+        np.array([0, 2**40]),
+    ],
+)
 def test_two_classes_of_any_kind_have_one_sigmoid_output(labels):
     model = quick().fit(X, labels[TWO])
     assert model.score(X, labels[TWO]) > 0.95
@@ -47,7 +66,9 @@ def test_two_classes_of_any_kind_have_one_sigmoid_output(labels):
     assert np.array_equal(labels[proba.argmax(axis=1)], model.predict(X))
 
 
-@pytest.mark.parametrize("labels", [np.array(["a", "bb", "ccc"]), np.array([10, 5, 7]), np.array([0.5, 1.5, 2.5])])
+@pytest.mark.parametrize(
+    "labels", [np.array(["a", "bb", "ccc"]), np.array([10, 5, 7]), np.array([0.5, 1.5, 2.5])]
+)
 def test_more_classes_have_a_softmax_output(labels):
     model = quick(task="classification").fit(X, labels[THREE])
     assert model.score(X, labels[THREE]) > 0.9
@@ -58,10 +79,17 @@ def test_more_classes_have_a_softmax_output(labels):
     assert np.array_equal(model.classes_[proba.argmax(axis=1)], model.predict(X))
 
 
-@pytest.mark.parametrize("loss, output, n_outputs", [
-    ("sparse_categorical_crossentropy", "softmax", 2), ("categorical_crossentropy", "softmax", 2),
-    ("binary_crossentropy", "sigmoid", 1), ("mse", "sigmoid", 1), ("mse", "softmax", 2), ("mse", "identity", 1),
-])
+@pytest.mark.parametrize(
+    "loss, output, n_outputs",
+    [
+        ("sparse_categorical_crossentropy", "softmax", 2),
+        ("categorical_crossentropy", "softmax", 2),
+        ("binary_crossentropy", "sigmoid", 1),
+        ("mse", "sigmoid", 1),
+        ("mse", "softmax", 2),
+        ("mse", "identity", 1),
+    ],
+)
 def test_two_classes_with_every_loss(loss, output, n_outputs):
     model = quick(loss=loss, output=output).fit(X, TWO)
     assert model.score(X, TWO) > 0.95
@@ -81,7 +109,9 @@ def test_regression_predicts_in_the_shape_of_y():
     column = quick(epochs=100).fit(X, LINE[:, None])
     assert column.predict(X).shape == (200, 1)
     both = quick(epochs=100).fit(X, np.column_stack((LINE, -LINE)))
-    assert both.predict(X).shape == (200, 2) and both.score(X, np.column_stack((LINE, -LINE))) > 0.98
+    assert (
+        both.predict(X).shape == (200, 2) and both.score(X, np.column_stack((LINE, -LINE))) > 0.98
+    )
 
 
 def test_integers_can_be_asked_to_be_a_regression():
@@ -90,7 +120,9 @@ def test_integers_can_be_asked_to_be_a_regression():
 
 
 def test_no_hidden_layer_is_linear_regression():
-    model = MLP(hidden=(), epochs=200, learning_rate=0.05, random_state=0, dtype="float64").fit(X, LINE)
+    model = MLP(hidden=(), epochs=200, learning_rate=0.05, random_state=0, dtype="float64").fit(
+        X, LINE
+    )
     np.testing.assert_allclose(model.weights_[0], [[2, -1, 0, 0, 0]], atol=1e-3)
     np.testing.assert_allclose(model.biases_[0], [1], atol=1e-3)
 
@@ -99,7 +131,10 @@ def test_score_is_r_squared_averaged_over_outputs():
     targets = np.column_stack((LINE, X[:, 2] ** 2))
     model = quick().fit(X, targets)
     predicted = model.predict(X)
-    r2 = [1 - ((t - p) ** 2).sum() / ((t - t.mean()) ** 2).sum() for t, p in zip(targets.T, predicted.T)]
+    r2 = [
+        1 - ((t - p) ** 2).sum() / ((t - t.mean()) ** 2).sum()
+        for t, p in zip(targets.T, predicted.T)
+    ]
     assert model.score(X, targets) == pytest.approx(np.mean(r2), rel=1e-6)
 
 
@@ -137,8 +172,16 @@ def test_a_single_layer_with_a_step_is_rosenblatts_perceptron(output):
     easy = X[np.abs(X[:, 0] + X[:, 1]) > 0.3]
     y = (easy[:, 0] + easy[:, 1] > 0).astype(int)
     init = [(np.zeros((1, 5)), np.zeros(1))]
-    model = MLP(hidden=(), output=output, optimizer=SGD(1.0), batch_size=1, epochs=20, shuffle=False, init=init,
-                dtype="float64").fit(easy, np.array(["no", "yes"])[y])
+    model = MLP(
+        hidden=(),
+        output=output,
+        optimizer=SGD(1.0),
+        batch_size=1,
+        epochs=20,
+        shuffle=False,
+        init=init,
+        dtype="float64",
+    ).fit(easy, np.array(["no", "yes"])[y])
     w, b = np.zeros(5), 0.0
     for _ in range(20):
         for x, target in zip(easy.astype("float64"), y):
@@ -160,22 +203,37 @@ def test_every_class_loss_learns_two_and_three_classes():
 
 def test_counts_are_predicted_by_their_mean():
     counts = np.random.default_rng(1).poisson(np.exp(0.5 + X[:, 0]))
-    model = MLP(hidden=(), task="regression", loss="poisson", epochs=200, learning_rate=0.02, random_state=0)
+    model = MLP(
+        hidden=(), task="regression", loss="poisson", epochs=200, learning_rate=0.02, random_state=0
+    )
     model.fit(X, counts)
     assert (model.predict(X) > 0).all()
-    assert model.weights_[0][0, 0] == pytest.approx(1, abs=0.15) and model.biases_[0][0] == pytest.approx(0.5, abs=0.15)
-    assert model.predict(X).mean() == pytest.approx(counts.mean(), rel=0.03)  # the score equation of the bias
+    assert model.weights_[0][0, 0] == pytest.approx(1, abs=0.15) and model.biases_[0][
+        0
+    ] == pytest.approx(0.5, abs=0.15)
+    assert model.predict(X).mean() == pytest.approx(
+        counts.mean(), rel=0.03
+    )  # the score equation of the bias
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop"]
+)
 def test_every_optimizer_learns_by_its_name(optimizer):
     rate = {"sgd": 0.1, "adagrad": 0.1, "adadelta": 1.0, "rprop": 0.01}.get(optimizer, 0.01)
-    assert MLP(16, optimizer=optimizer, learning_rate=rate, epochs=60, random_state=0).fit(X, TWO).score(X, TWO) > 0.95
+    assert (
+        MLP(16, optimizer=optimizer, learning_rate=rate, epochs=60, random_state=0)
+        .fit(X, TWO)
+        .score(X, TWO)
+        > 0.95
+    )
 
 
 def test_activations_with_a_number_use_it():
-    plain, same, other = (quick(activation=a, epochs=2).fit(X, TWO).parameters_
-                          for a in ("leaky_relu", LeakyReLU(), LeakyReLU(0.3)))
+    plain, same, other = (
+        quick(activation=a, epochs=2).fit(X, TWO).parameters_
+        for a in ("leaky_relu", LeakyReLU(), LeakyReLU(0.3))
+    )
     assert np.array_equal(plain, same) and not np.array_equal(plain, other)
     model = quick(hidden=(8, 8), activation=(ELU(2.0), "gelu"), epochs=2).fit(X, TWO)
     assert pickle.loads(pickle.dumps(model)).forward(X).tobytes() == model.forward(X).tobytes()
@@ -205,7 +263,9 @@ def test_class_weights_are_sample_weights_by_class():
     assert np.array_equal(by_class, by_row)
     balanced = quick(class_weight="balanced", epochs=3).fit(X, labels).parameters_
     share = 200 / (3 * np.bincount(THREE))
-    assert np.array_equal(balanced, quick(epochs=3).fit(X, labels, sample_weight=share[THREE]).parameters_)
+    assert np.array_equal(
+        balanced, quick(epochs=3).fit(X, labels, sample_weight=share[THREE]).parameters_
+    )
 
 
 @pytest.mark.parametrize("weights, message", [
@@ -236,7 +296,9 @@ def test_penalties_and_limits_reach_the_training():
     one = quick(epochs=1, batch_size="full", optimizer=SGD(), clip_norm=1e-3)
     start = quick(epochs=1, batch_size="full", optimizer=SGD(), learning_rate=1e-30)
     moved = one.fit(X, TWO).parameters_ - start.fit(X, TWO).parameters_
-    assert np.linalg.norm(moved) == pytest.approx(1e-5, rel=1e-2)  # quick's learning rate of 0.01 times 1e-3
+    assert np.linalg.norm(moved) == pytest.approx(
+        1e-5, rel=1e-2
+    )  # quick's learning rate of 0.01 times 1e-3
 
 
 # Early stopping
@@ -244,7 +306,9 @@ def test_penalties_and_limits_reach_the_training():
 
 def noisy():
     labels = np.where(np.random.default_rng(5).random(200) < 0.25, 1 - TWO, TWO)
-    return MLP(64, early_stopping=True, patience=5, epochs=500, learning_rate=0.02, random_state=0), labels
+    return MLP(
+        64, early_stopping=True, patience=5, epochs=500, learning_rate=0.02, random_state=0
+    ), labels
 
 
 def test_early_stopping_sets_rows_apart_and_ends_with_the_best_weights():
@@ -281,7 +345,7 @@ def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
     seen = spy_on_training(monkeypatch)
     labels = np.repeat(["a", "b", "c"], [100, 60, 40])
     MLP(4, early_stopping=True, validation_fraction=0.2, epochs=1, random_state=1).fit(X, labels)
-    (train, apart), = seen
+    ((train, apart),) = seen
     assert np.bincount(apart.labels.array[:, 0]).tolist() == [20, 12, 8]
     assert np.bincount(train.labels.array[:, 0]).tolist() == [80, 48, 32]
     rows = {row.tobytes() for part in (train, apart) for row in part.X.rows()}
@@ -290,12 +354,16 @@ def test_rows_set_apart_are_the_same_share_of_each_class(monkeypatch):
 
 def test_min_delta_is_what_an_improvement_must_exceed():
     model, labels = noisy()
-    assert model.set_params(min_delta=10.0).fit(X, labels).n_epochs_ == 6  # the first is one, five are not
+    assert (
+        model.set_params(min_delta=10.0).fit(X, labels).n_epochs_ == 6
+    )  # the first is one, five are not
     assert model.best_epoch_ >= 1
 
 
 def test_too_few_rows_to_set_apart_are_a_clear_error():
-    with pytest.raises(ValueError, match="validation_fraction 0.1 of 4 rows leaves none to validate on"):
+    with pytest.raises(
+        ValueError, match="validation_fraction 0.1 of 4 rows leaves none to validate on"
+    ):
         MLP(4, early_stopping=True).fit(X[:4], LINE[:4])
     with pytest.raises(ValueError, match="sample_weight has 5"):
         MLP(4, early_stopping=True).fit(X, LINE, sample_weight=np.ones(5))
@@ -315,7 +383,9 @@ def test_the_same_seed_gives_the_same_bits_on_every_path(isa, dtype):
 
 
 def test_seeds_matter():
-    fits = [quick(random_state=seed, epochs=1).fit(X, TWO).parameters_ for seed in (0, 1, None, None)]
+    fits = [
+        quick(random_state=seed, epochs=1).fit(X, TWO).parameters_ for seed in (0, 1, None, None)
+    ]
     assert len({fit.tobytes() for fit in fits}) == 4
 
 
@@ -325,10 +395,17 @@ def test_a_numpy_generator_or_random_state_can_be_the_seed():
         assert np.array_equal(a, b)
 
 
-@pytest.mark.parametrize("convert", [
-    lambda x: np.asfortranarray(x), lambda x: x.astype("float64"), lambda x: x.astype(">f4"), lambda x: x[::-1][::-1],
-    lambda x: np.repeat(x, 2, axis=0)[::2], lambda x: x.astype(object),
-])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: np.asfortranarray(x),
+        lambda x: x.astype("float64"),
+        lambda x: x.astype(">f4"),
+        lambda x: x[::-1][::-1],
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: x.astype(object),
+    ],
+)
 def test_layout_and_type_of_x_do_not_matter(convert):
     a = quick(epochs=2).fit(X, TWO)
     b = quick(epochs=2).fit(convert(X), TWO)
@@ -350,7 +427,14 @@ def test_x_of_the_right_type_is_neither_copied_nor_written(monkeypatch):
 
 def test_history_has_an_entry_an_epoch():
     model = quick(epochs=7).fit(X, THREE, validation_data=(X[:50], THREE[:50]))
-    assert set(model.history_) == {"loss", "metric", "val_loss", "val_metric", "learning_rate", "seconds"}
+    assert set(model.history_) == {
+        "loss",
+        "metric",
+        "val_loss",
+        "val_metric",
+        "learning_rate",
+        "seconds",
+    }
     assert {len(values) for values in model.history_.values()} == {7} and model.n_epochs_ == 7
     assert model.history_["learning_rate"] == [0.01] * 7
     assert model.history_["val_metric"][-1] == model.score(X[:50], THREE[:50])
@@ -359,7 +443,9 @@ def test_history_has_an_entry_an_epoch():
 
 def test_validation_metric_of_a_regression_is_r_squared():
     model = quick(epochs=5).fit(X, LINE, validation_data=(X[:50], LINE[:50]))
-    assert model.history_["val_metric"][-1] == pytest.approx(model.score(X[:50], LINE[:50]), rel=1e-6)
+    assert model.history_["val_metric"][-1] == pytest.approx(
+        model.score(X[:50], LINE[:50]), rel=1e-6
+    )
     still = quick(epochs=1, learning_rate=1e-30).fit(X, LINE)
     assert still.history_["metric"] == pytest.approx([still.score(X, LINE)], rel=1e-6)
 
@@ -394,7 +480,12 @@ def test_verbose_prints_a_line_an_epoch(capsys):
 
 def test_before_fit_everything_fitted_is_a_clear_error():
     model = MLP()
-    for use in (lambda: model.predict(X), lambda: model.score(X, TWO), lambda: model.weights_, lambda: model.history_):
+    for use in (
+        lambda: model.predict(X),
+        lambda: model.score(X, TWO),
+        lambda: model.weights_,
+        lambda: model.history_,
+    ):
         with pytest.raises(NotFittedError, match="call fit first"):
             use()
     assert not hasattr(model, "classes_")
@@ -440,14 +531,18 @@ def test_repr_names_what_differs_from_the_defaults():
 def test_initial_weights_can_be_handed_in_and_short_runs_start_from_them():
     init = [(np.full((2, 5), 0.25), np.array([0.5, -0.5])), (np.ones((1, 2)), np.zeros(1))]
     model = MLP(hidden=2, init=init, epochs=1, learning_rate=1e-30).fit(X, LINE)
-    assert np.array_equal(model.weights_[0], init[0][0]) and np.array_equal(model.biases_[0], [0.5, -0.5])
+    assert np.array_equal(model.weights_[0], init[0][0]) and np.array_equal(
+        model.biases_[0], [0.5, -0.5]
+    )
     with pytest.raises(ValueError, match=r"\(2, 5\)"):
         MLP(hidden=2, init=init[::-1]).fit(X, LINE)
     for wrong in (3, ["a", "b"], [1, [2, [3]]]):
         with pytest.raises((TypeError, ValueError), match="init"):
             MLP(hidden=2, init=wrong).fit(X, LINE)
     with pytest.raises(ValueError, match="W of init's layer 0 has nan at row 1, column 2"):
-        MLP(hidden=2, init=[(with_entry(init[0][0], (1, 2), np.nan), init[0][1]), init[1]]).fit(X, LINE)
+        MLP(hidden=2, init=[(with_entry(init[0][0], (1, 2), np.nan), init[0][1]), init[1]]).fit(
+            X, LINE
+        )
 
 
 def test_feature_names_of_a_data_frame_are_kept_and_checked():
@@ -486,35 +581,53 @@ def test_scikit_learn_takes_it_in_pipelines_and_searches():
 # Wrong input
 
 
-@pytest.mark.parametrize("bad_X, y, error, message", [
-    (with_entry(X, (7, 3), np.nan), TWO, ValueError, "X has nan at row 7, column 3; every entry must be a finite number"),
-    (with_entry(X, (0, 0), -np.inf), TWO, ValueError, "X has -inf at row 0, column 0"),
-    (with_entry(X.astype("float64"), (9, 1), 1e300), TWO, ValueError, r"1e\+300 at row 9, column 1.*range of float32"),
-    (X[0], TWO, ValueError, "two dimensions"),
-    (X[:0], TWO[:0], ValueError, "at least one row"),
-    (X[:, :0], TWO, ValueError, "at least one row and one feature"),
-    (X[:100], TWO, ValueError, "X has 100 rows and y has 200"),
-    (with_entry(X.astype(object), (2, 1), "a"), TWO, TypeError, "'a' at row 2, column 1"),
-    (with_entry(X.astype(object), (2, 1), None), TWO, TypeError, "None at row 2, column 1"),
-    ([["1", "2"], ["3", "4"]], [0, 1], TypeError, "the text '1' at row 0, column 0"),
-    (X.astype("datetime64[s]"), TWO, TypeError, "datetime64"),
-    (None, TWO, TypeError, "X is None"),
-    (X, None, TypeError, "y is None"),
-    ([[1, 2], [3]], [0, 1], ValueError, "rectangular"),
-    (X.astype(complex), TWO, TypeError, "real numbers"),
-    (X, with_entry(LINE, 5, np.nan), ValueError, "y has nan at row 5"),
-    (X, np.zeros(200, int), ValueError, "one class only"),
-    (X, np.eye(3)[THREE].astype(int) * 2, ValueError, "y has 2 at row .* must each be 0 or 1"),
-    (X, ["a", float("nan")] * 100, ValueError, "nan at row 1"),
-    (X, [1, "a"] * 100, TypeError, "mixes labels of types int, str"),
-    (X, np.array(["2020", "NaT"] * 100, "datetime64[Y]"), ValueError, "NaT at row 1"),
-    (np.ma.masked_array(X, X > 2), TWO, TypeError, "masked"),
-    (with_entry(X.astype(object), (2, 1), 10**400), TWO, ValueError, "beyond the range of float64"),
-    (X, [], ValueError, "at least one row"),
-    (X, np.array(["a", None] * 100, object), ValueError, "None at row 1"),
-    (X, np.array(["a", 3] * 100, object), TypeError, "mixes labels of types int, str"),
-    (X, TWO[:, None, None], ValueError, "one class label a row"),
-])
+@pytest.mark.parametrize(
+    "bad_X, y, error, message",
+    [
+        (
+            with_entry(X, (7, 3), np.nan),
+            TWO,
+            ValueError,
+            "X has nan at row 7, column 3; every entry must be a finite number",
+        ),
+        (with_entry(X, (0, 0), -np.inf), TWO, ValueError, "X has -inf at row 0, column 0"),
+        (
+            with_entry(X.astype("float64"), (9, 1), 1e300),
+            TWO,
+            ValueError,
+            r"1e\+300 at row 9, column 1.*range of float32",
+        ),
+        (X[0], TWO, ValueError, "two dimensions"),
+        (X[:0], TWO[:0], ValueError, "at least one row"),
+        (X[:, :0], TWO, ValueError, "at least one row and one feature"),
+        (X[:100], TWO, ValueError, "X has 100 rows and y has 200"),
+        (with_entry(X.astype(object), (2, 1), "a"), TWO, TypeError, "'a' at row 2, column 1"),
+        (with_entry(X.astype(object), (2, 1), None), TWO, TypeError, "None at row 2, column 1"),
+        ([["1", "2"], ["3", "4"]], [0, 1], TypeError, "the text '1' at row 0, column 0"),
+        (X.astype("datetime64[s]"), TWO, TypeError, "datetime64"),
+        (None, TWO, TypeError, "X is None"),
+        (X, None, TypeError, "y is None"),
+        ([[1, 2], [3]], [0, 1], ValueError, "rectangular"),
+        (X.astype(complex), TWO, TypeError, "real numbers"),
+        (X, with_entry(LINE, 5, np.nan), ValueError, "y has nan at row 5"),
+        (X, np.zeros(200, int), ValueError, "one class only"),
+        (X, np.eye(3)[THREE].astype(int) * 2, ValueError, "y has 2 at row .* must each be 0 or 1"),
+        (X, ["a", float("nan")] * 100, ValueError, "nan at row 1"),
+        (X, [1, "a"] * 100, TypeError, "mixes labels of types int, str"),
+        (X, np.array(["2020", "NaT"] * 100, "datetime64[Y]"), ValueError, "NaT at row 1"),
+        (np.ma.masked_array(X, X > 2), TWO, TypeError, "masked"),
+        (
+            with_entry(X.astype(object), (2, 1), 10**400),
+            TWO,
+            ValueError,
+            "beyond the range of float64",
+        ),
+        (X, [], ValueError, "at least one row"),
+        (X, np.array(["a", None] * 100, object), ValueError, "None at row 1"),
+        (X, np.array(["a", 3] * 100, object), TypeError, "mixes labels of types int, str"),
+        (X, TWO[:, None, None], ValueError, "one class label a row"),
+    ],
+)
 def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, message):
     model = quick(epochs=1).fit(X, TWO)
     before = model.parameters_
@@ -523,116 +636,162 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
     assert np.array_equal(model.parameters_, before)
 
 
-@pytest.mark.parametrize("options, y, message", [
-    (dict(loss="binary_crossentropy"), THREE, "two classes, y has 3"),
-    (dict(loss="binary_crossentropy", task="regression"), LINE, r"targets from 0 to 1"),
-    (dict(loss="poisson", task="regression"), LINE, "targets of at least 0"),
-    (dict(loss="poisson"), TWO, "for counts"),
-    (dict(loss="hinge"), LINE, "for classification"),
-    (dict(loss="hinge", output="sigmoid"), TWO, "'sigmoid' is never negative; choose 'identity' or 'tanh'"),
-    (dict(loss="hinge", label_smoothing=0.1), np.column_stack((TWO, TWO)), "label_smoothing does not go with .* 'hinge'"),
-    (dict(output="tanh"), TWO, "no loss goes with output 'tanh' by itself; name one"),
-    (dict(class_weight={0: 0, 1: 0}), TWO, "leave every row with the weight 0"),
-    (dict(output="step"), TWO, "perceptron rule alone"),
-    (dict(hidden=(), output="step"), THREE, "two classes, y has 3"),
-    (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification"),
-    (dict(class_weight={5: 1}), TWO, "unknown class 5; y holds 0, 1"),
-    (dict(loss="binary_crossentropy", output="tanh"), TWO, "needs output 'sigmoid', got 'tanh'"),
-    (dict(loss="sparse_categorical_crossentropy"), LINE, "for classification, but task is 'regression'"),
-    (dict(loss="categorical_crossentropy"), np.eye(3)[THREE] * 0.9, "must sum to 1"),
-])
+@pytest.mark.parametrize(
+    "options, y, message",
+    [
+        (dict(loss="binary_crossentropy"), THREE, "two classes, y has 3"),
+        (dict(loss="binary_crossentropy", task="regression"), LINE, r"targets from 0 to 1"),
+        (dict(loss="poisson", task="regression"), LINE, "targets of at least 0"),
+        (dict(loss="poisson"), TWO, "for counts"),
+        (dict(loss="hinge"), LINE, "for classification"),
+        (
+            dict(loss="hinge", output="sigmoid"),
+            TWO,
+            "'sigmoid' is never negative; choose 'identity' or 'tanh'",
+        ),
+        (
+            dict(loss="hinge", label_smoothing=0.1),
+            np.column_stack((TWO, TWO)),
+            "label_smoothing does not go with .* 'hinge'",
+        ),
+        (dict(output="tanh"), TWO, "no loss goes with output 'tanh' by itself; name one"),
+        (dict(class_weight={0: 0, 1: 0}), TWO, "leave every row with the weight 0"),
+        (dict(output="step"), TWO, "perceptron rule alone"),
+        (dict(hidden=(), output="step"), THREE, "two classes, y has 3"),
+        (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification"),
+        (dict(class_weight={5: 1}), TWO, "unknown class 5; y holds 0, 1"),
+        (
+            dict(loss="binary_crossentropy", output="tanh"),
+            TWO,
+            "needs output 'sigmoid', got 'tanh'",
+        ),
+        (
+            dict(loss="sparse_categorical_crossentropy"),
+            LINE,
+            "for classification, but task is 'regression'",
+        ),
+        (dict(loss="categorical_crossentropy"), np.eye(3)[THREE] * 0.9, "must sum to 1"),
+    ],
+)
 def test_targets_outside_the_domain_of_the_loss_are_refused(options, y, message):
     with pytest.raises(ValueError, match=message):
         quick(**options).fit(X, y)
 
 
-@pytest.mark.parametrize("options, error, message", [
-    (dict(activation="rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'"),
-    (dict(activation=("relu", "tanh")), ValueError, "one for each of the 1 hidden layers, got 2"),
-    (dict(activation=3), TypeError, "activation"),
-    (dict(hidden=(0,)), ValueError, "at least one neuron each, got"),
-    (dict(hidden=(2.5,)), TypeError, r"sequence of them, got \(2.5,\)"),
-    (dict(hidden=2.5), TypeError, "hidden"),
-    (dict(loss="rmse"), ValueError, "did you mean 'mse'"),
-    (dict(output="softmaxx"), ValueError, "did you mean 'softmax'"),
-    (dict(task="ranking"), ValueError, "choose from auto, classification, regression"),
-    (dict(hidden=iter([5])), TypeError, "sequence"),
-    (dict(hidden={7}), TypeError, "sequence"),
-    (dict(hidden=b"ab"), TypeError, "sequence"),
-    (dict(hidden="12"), TypeError, "sequence"),
-    (dict(hidden=np.array([[5]])), TypeError, "sequence"),
-    (dict(activation="step"), ValueError, "derivative 0"),
-    (dict(optimizer="adamw2"), ValueError, "did you mean 'adamw'"),
-    (dict(optimizer=3), TypeError, "a name or an object"),
-    (dict(optimizer=SGD), TypeError, "a name or an object"),
-    (dict(optimizer=Adam(epsilon=1e-40)), ValueError, "epsilon must be at least 1.18e-38 in float32"),
-    (dict(optimizer="rprop", batch_size=10), ValueError, "whole training set"),
-    (dict(verbose=-1), ValueError, "verbose"),
-    (dict(verbose="no"), ValueError, "verbose"),
-    (dict(l1=-1), ValueError, "l1 must be a finite number at least 0"),
-    (dict(l2="much"), TypeError, "l2"),
-    (dict(max_norm=0), ValueError, "max_norm must be a finite number above 0"),
-    (dict(clip_norm=-1), ValueError, "clip_norm"),
-    (dict(label_smoothing=1), ValueError, "below 1"),
-    (dict(class_weight="even"), ValueError, "balanced"),
-    (dict(class_weight=[1, 2]), TypeError, "class_weight must be a dict"),
-    (dict(class_weight={0: -1}), ValueError, "class_weight of 0"),
-    (dict(learning_rate=10**400), ValueError, "finite"),
-    (dict(learning_rate=np.array([0.1])), TypeError, "number"),
-    (dict(random_state=np.array([5])), TypeError, "random_state"),
-    (dict(learning_rate=0), ValueError, "above 0"),
-    (dict(learning_rate=float("nan")), ValueError, "finite"),
-    (dict(learning_rate="fast"), TypeError, "number"),
-    (dict(batch_size=0), ValueError, "at least 1 or 'full'"),
-    (dict(batch_size="all"), TypeError, "'full'"),
-    (dict(epochs=0), ValueError, "epochs must be a whole number of at least 1"),
-    (dict(epochs=2.0), TypeError, "epochs"),
-    (dict(shuffle="yes"), TypeError, "True or False"),
-    (dict(early_stopping=1), TypeError, "early_stopping must be True or False"),
-    (dict(patience=0), ValueError, "patience must be a whole number of at least 1"),
-    (dict(validation_fraction=1), ValueError, "below 1"),
-    (dict(min_delta=-1), ValueError, "min_delta"),
-    (dict(init="zero"), ValueError, "unknown init"),
-    (dict(dtype="float16"), ValueError, "'float32' or 'float64'"),
-    (dict(dtype="real"), ValueError, "'float32' or 'float64', got 'real'"),
-    (dict(dtype=None), ValueError, "'float32' or 'float64', got None"),
-    (dict(random_state=-1), ValueError, "negative"),
-    (dict(random_state="seed"), TypeError, "random_state"),
-])
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        (dict(activation="rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'"),
+        (
+            dict(activation=("relu", "tanh")),
+            ValueError,
+            "one for each of the 1 hidden layers, got 2",
+        ),
+        (dict(activation=3), TypeError, "activation"),
+        (dict(hidden=(0,)), ValueError, "at least one neuron each, got"),
+        (dict(hidden=(2.5,)), TypeError, r"sequence of them, got \(2.5,\)"),
+        (dict(hidden=2.5), TypeError, "hidden"),
+        (dict(loss="rmse"), ValueError, "did you mean 'mse'"),
+        (dict(output="softmaxx"), ValueError, "did you mean 'softmax'"),
+        (dict(task="ranking"), ValueError, "choose from auto, classification, regression"),
+        (dict(hidden=iter([5])), TypeError, "sequence"),
+        (dict(hidden={7}), TypeError, "sequence"),
+        (dict(hidden=b"ab"), TypeError, "sequence"),
+        (dict(hidden="12"), TypeError, "sequence"),
+        (dict(hidden=np.array([[5]])), TypeError, "sequence"),
+        (dict(activation="step"), ValueError, "derivative 0"),
+        (dict(optimizer="adamw2"), ValueError, "did you mean 'adamw'"),
+        (dict(optimizer=3), TypeError, "a name or an object"),
+        (dict(optimizer=SGD), TypeError, "a name or an object"),
+        (
+            dict(optimizer=Adam(epsilon=1e-40)),
+            ValueError,
+            "epsilon must be at least 1.18e-38 in float32",
+        ),
+        (dict(optimizer="rprop", batch_size=10), ValueError, "whole training set"),
+        (dict(verbose=-1), ValueError, "verbose"),
+        (dict(verbose="no"), ValueError, "verbose"),
+        (dict(l1=-1), ValueError, "l1 must be a finite number at least 0"),
+        (dict(l2="much"), TypeError, "l2"),
+        (dict(max_norm=0), ValueError, "max_norm must be a finite number above 0"),
+        (dict(clip_norm=-1), ValueError, "clip_norm"),
+        (dict(label_smoothing=1), ValueError, "below 1"),
+        (dict(class_weight="even"), ValueError, "balanced"),
+        (dict(class_weight=[1, 2]), TypeError, "class_weight must be a dict"),
+        (dict(class_weight={0: -1}), ValueError, "class_weight of 0"),
+        (dict(learning_rate=10**400), ValueError, "finite"),
+        (dict(learning_rate=np.array([0.1])), TypeError, "number"),
+        (dict(random_state=np.array([5])), TypeError, "random_state"),
+        (dict(learning_rate=0), ValueError, "above 0"),
+        (dict(learning_rate=float("nan")), ValueError, "finite"),
+        (dict(learning_rate="fast"), TypeError, "number"),
+        (dict(batch_size=0), ValueError, "at least 1 or 'full'"),
+        (dict(batch_size="all"), TypeError, "'full'"),
+        (dict(epochs=0), ValueError, "epochs must be a whole number of at least 1"),
+        (dict(epochs=2.0), TypeError, "epochs"),
+        (dict(shuffle="yes"), TypeError, "True or False"),
+        (dict(early_stopping=1), TypeError, "early_stopping must be True or False"),
+        (dict(patience=0), ValueError, "patience must be a whole number of at least 1"),
+        (dict(validation_fraction=1), ValueError, "below 1"),
+        (dict(min_delta=-1), ValueError, "min_delta"),
+        (dict(init="zero"), ValueError, "unknown init"),
+        (dict(dtype="float16"), ValueError, "'float32' or 'float64'"),
+        (dict(dtype="real"), ValueError, "'float32' or 'float64', got 'real'"),
+        (dict(dtype=None), ValueError, "'float32' or 'float64', got None"),
+        (dict(random_state=-1), ValueError, "negative"),
+        (dict(random_state="seed"), TypeError, "random_state"),
+    ],
+)
 def test_bad_parameters_are_refused_at_once(options, error, message):
     with pytest.raises(error, match=message):
         MLP(**options)
 
 
-@pytest.mark.parametrize("settings, error, message", [
-    (dict(learning_rate=-1), ValueError, "SGD: learning_rate must be a finite number above 0, got -1"),
-    (dict(momentum=1), ValueError, "at least 0 and below 1, got 1"),
-    (dict(momentum="0.9"), TypeError, "must be a number"),
-    (dict(nesterov="yes"), TypeError, "nesterov must be True or False"),
-])
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        (
+            dict(learning_rate=-1),
+            ValueError,
+            "SGD: learning_rate must be a finite number above 0, got -1",
+        ),
+        (dict(momentum=1), ValueError, "at least 0 and below 1, got 1"),
+        (dict(momentum="0.9"), TypeError, "must be a number"),
+        (dict(nesterov="yes"), TypeError, "nesterov must be True or False"),
+    ],
+)
 def test_optimizers_refuse_settings_out_of_range(settings, error, message):
     with pytest.raises(error, match=message):
         SGD(**settings)
 
 
-@pytest.mark.parametrize("use, message", [
-    (lambda m: m.predict(X[:, :4]), "X has 4 features, but the model was fitted with 5"),
-    (lambda m: m.predict(X[0]), "reshape"),
-    (lambda m: m.score(X, THREE + 1), r"y has the unknown class 3 at row \d+; the model knows 0, 1, 2"),
-    (lambda m: m.score(X, THREE[:9]), "X has 200 rows and y has 9"),
-    (lambda m: m.predict(with_entry(X, (3, 2), np.nan)), "row 3, column 2"),
-])
+@pytest.mark.parametrize(
+    "use, message",
+    [
+        (lambda m: m.predict(X[:, :4]), "X has 4 features, but the model was fitted with 5"),
+        (lambda m: m.predict(X[0]), "reshape"),
+        (
+            lambda m: m.score(X, THREE + 1),
+            r"y has the unknown class 3 at row \d+; the model knows 0, 1, 2",
+        ),
+        (lambda m: m.score(X, THREE[:9]), "X has 200 rows and y has 9"),
+        (lambda m: m.predict(with_entry(X, (3, 2), np.nan)), "row 3, column 2"),
+    ],
+)
 def test_bad_rows_after_the_fit_are_refused_in_words(use, message):
     with pytest.raises(ValueError, match=message):
         use(quick(epochs=1).fit(X, THREE))
 
 
-@pytest.mark.parametrize("pair, message", [
-    ((X, THREE + 1), "validation_data's y has the unknown class 3"),
-    ((X[:, :4], THREE), "validation_data's X has 4 features"),
-    ((X[:5], THREE), "validation_data's X has 5 rows and validation_data's y has 200"),
-    ((X,), r"pair \(X, y\)"),
-])
+@pytest.mark.parametrize(
+    "pair, message",
+    [
+        ((X, THREE + 1), "validation_data's y has the unknown class 3"),
+        ((X[:, :4], THREE), "validation_data's X has 4 features"),
+        ((X[:5], THREE), "validation_data's X has 5 rows and validation_data's y has 200"),
+        ((X,), r"pair \(X, y\)"),
+    ],
+)
 def test_bad_validation_data_are_refused_before_training(pair, message):
     model = quick()
     with pytest.raises(ValueError, match=message):
@@ -733,9 +892,14 @@ def test_a_memory_map_is_trained_from_where_it_lies(tmp_path, monkeypatch):
     for early_stopping in (False, True):
         model = quick(epochs=3, early_stopping=early_stopping).fit(mapped, TWO)
         assert np.shares_memory(seen[-1][0].X.array, mapped)
-        assert np.array_equal(model.parameters_, quick(epochs=3, early_stopping=early_stopping).fit(X, TWO).parameters_)
+        assert np.array_equal(
+            model.parameters_,
+            quick(epochs=3, early_stopping=early_stopping).fit(X, TWO).parameters_,
+        )
     assert np.array_equal(model.predict(mapped), model.predict(X))
-    assert isinstance(model.predict(mapped), np.ndarray) and not isinstance(model.forward(mapped), np.memmap)
+    assert isinstance(model.predict(mapped), np.ndarray) and not isinstance(
+        model.forward(mapped), np.memmap
+    )
 
 
 def test_the_memory_of_a_fit_does_not_grow_with_the_rows():
@@ -747,7 +911,7 @@ def test_the_memory_of_a_fit_does_not_grow_with_the_rows():
         big, labels = np.zeros((rows, 5), "float32"), np.arange(rows) % 2
         tracemalloc.start()
         MLP(8, epochs=1, batch_size=100).fit(big, labels)
-        peaks.append((tracemalloc.get_traced_memory()[1]))
+        peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 48_000 * 64
 
@@ -760,10 +924,16 @@ def test_data_frames_are_numbers_with_names():
     frame = pandas.DataFrame(X, columns=list("abcde"), index=range(100, 300))
     series = pandas.Series(TWO, index=frame.index)
     weights = pandas.Series(np.ones(200), index=frame.index)
-    model = quick(epochs=3).fit(frame, series, sample_weight=weights, validation_data=(frame, series))
+    model = quick(epochs=3).fit(
+        frame, series, sample_weight=weights, validation_data=(frame, series)
+    )
     plain = quick(epochs=3).fit(X, TWO, sample_weight=np.ones(200))
-    assert model.feature_names_in_.tolist() == list("abcde") and np.array_equal(model.parameters_, plain.parameters_)
-    assert np.array_equal(model.predict(frame), plain.predict(X)) and model.score(frame, series) == plain.score(X, TWO)
+    assert model.feature_names_in_.tolist() == list("abcde") and np.array_equal(
+        model.parameters_, plain.parameters_
+    )
+    assert np.array_equal(model.predict(frame), plain.predict(X)) and model.score(
+        frame, series
+    ) == plain.score(X, TWO)
     with pytest.raises(ValueError, match="their order differs"):
         model.predict(frame[list("bacde")])
     with pytest.raises(TypeError, match="X must hold numbers, got <NA> at row 3, column 1"):
@@ -785,7 +955,7 @@ def test_many_small_classes_give_their_share_together(rows_a_class, monkeypatch)
     seen = spy_on_training(monkeypatch)
     labels = np.repeat(np.arange(40), rows_a_class)
     MLP(4, early_stopping=True, epochs=1, random_state=0).fit(np.zeros((len(labels), 2)), labels)
-    (train, apart), = seen
+    ((train, apart),) = seen
     assert apart.X.count == int(0.1 * len(labels) + 0.5)
     counts = np.bincount(apart.labels.array[:, 0], minlength=40)
     assert counts.max() - counts.min() <= 1 and np.bincount(train.labels.array[:, 0]).min() > 0
@@ -796,7 +966,9 @@ def test_only_ratios_of_weights_count():
     for factor in (1e-300, 1e-40, 1e30, 1e300):
         model = quick(epochs=3).fit(X, TWO, sample_weight=factor * (1.0 + np.arange(200) % 3))
         np.testing.assert_allclose(model.parameters_, plain.parameters_, rtol=1e-4, atol=1e-6)
-    heavy = quick(epochs=3, class_weight={0: 1e300, 1: 1e300}).fit(X, TWO, sample_weight=np.full(200, 1e300))
+    heavy = quick(epochs=3, class_weight={0: 1e300, 1: 1e300}).fit(
+        X, TWO, sample_weight=np.full(200, 1e300)
+    )
     assert np.isfinite(heavy.parameters_).all()
 
 
@@ -807,8 +979,17 @@ def test_the_perceptron_learns_by_rosenblatts_rule():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(100, 3))
     labels = (points @ [1.0, -2, 0.5] > 0.1).astype(int)
-    model = MLP((), "step", optimizer="sgd", learning_rate=1.0, batch_size=1, shuffle=False, init="zeros", epochs=3,
-                dtype="float64").fit(points, labels)
+    model = MLP(
+        (),
+        "step",
+        optimizer="sgd",
+        learning_rate=1.0,
+        batch_size=1,
+        shuffle=False,
+        init="zeros",
+        epochs=3,
+        dtype="float64",
+    ).fit(points, labels)
     w, b = np.zeros(3), 0.0
     for _ in range(3):
         for x, y in zip(points, labels):
@@ -823,8 +1004,10 @@ def test_the_perceptron_learns_by_rosenblatts_rule():
 def test_variants_of_adam_have_names_too(name, option):
     from cnn_core import Adam
 
-    assert np.array_equal(quick(optimizer=name, epochs=2).fit(X, TWO).parameters_,
-                          quick(optimizer=Adam(**{option: True}), epochs=2).fit(X, TWO).parameters_)
+    assert np.array_equal(
+        quick(optimizer=name, epochs=2).fit(X, TWO).parameters_,
+        quick(optimizer=Adam(**{option: True}), epochs=2).fit(X, TWO).parameters_,
+    )
     with pytest.raises(ValueError, match="amsgrad and epsilon_hat do not go together"):
         Adam(amsgrad=True, epsilon_hat=True)
 
@@ -851,9 +1034,15 @@ def test_the_open_box_refuses_in_words(call, message):
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int64", "uint64"])
 def test_labels_at_both_ends_of_their_type_are_told_apart(dtype):
     info = np.iinfo(dtype)
-    X, y = np.eye(3).repeat(20, axis=0), np.array([info.min, info.max - 1, info.max], dtype).repeat(20)
+    X, y = (
+        np.eye(3).repeat(20, axis=0),
+        np.array([info.min, info.max - 1, info.max], dtype).repeat(20),
+    )
     model = MLP(hidden=8, epochs=60, learning_rate=0.05, random_state=0).fit(X, y)
-    assert model.classes_.tolist() == [info.min, info.max - 1, info.max] and model.classes_.dtype == dtype
+    assert (
+        model.classes_.tolist() == [info.min, info.max - 1, info.max]
+        and model.classes_.dtype == dtype
+    )
     assert np.array_equal(model.predict(X), y)
 
 
@@ -862,12 +1051,16 @@ def test_labels_at_both_ends_of_their_type_are_told_apart(dtype):
 
 def test_a_row_gets_the_class_of_its_first_nan_alone_and_among_others_and_a_warning():
     rows = (2 * uniform(7, 0, 600 * 5).reshape(600, 5) - 1).astype(np.float32)
-    model = MLP(8, "exp", loss="hinge", epochs=1, random_state=0).fit(rows[:300], np.arange(300) % 3)
+    model = MLP(8, "exp", loss="hinge", epochs=1, random_state=0).fit(
+        rows[:300], np.arange(300) % 3
+    )
     far = rows * 200  # every entry is finite, but exp is not
     outputs = model.forward(far)
     unknown = np.isnan(outputs).any(axis=1)
     assert 0 < unknown.sum() < 600
-    with pytest.warns(RuntimeWarning, match="outputs that are NaN, as numbers on the way overflow float32"):
+    with pytest.warns(
+        RuntimeWarning, match="outputs that are NaN, as numbers on the way overflow float32"
+    ):
         together = model.predict(far)
     assert np.array_equal(together, outputs.argmax(axis=1))
     with pytest.warns(RuntimeWarning, match="NaN"):
@@ -890,7 +1083,10 @@ def test_validation_rows_whose_loss_is_not_finite_are_reported_and_no_epoch_is_t
 def test_a_divergence_says_which_weights_are_kept():
     x = (uniform(0, 0, 400)[:, None] + 5).astype(np.float32)
     model = MLP((), optimizer=SGD(0.1), epochs=50, random_state=0, early_stopping=True)
-    with pytest.warns(DivergenceWarning, match=r"the weights after epoch \d+, the best on the validation data, are kept") as caught:
+    with pytest.warns(
+        DivergenceWarning,
+        match=r"the weights after epoch \d+, the best on the validation data, are kept",
+    ) as caught:
         model.fit(x, 3 * x[:, 0])
     assert f"after epoch {model.best_epoch_}, the best" in str(caught[0].message)
 

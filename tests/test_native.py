@@ -1,7 +1,8 @@
-"""The kernels by themselves: native/compare_paths.c, built and run by every compiler and for every processor at hand.
+"""The kernels by themselves: native/compare_paths.c, built and run by every compiler and for every
+processor at hand.
 
-Each build must come without a warning, find every instruction set equal to the scalar path bit by bit, and print the
-same hash of all results as the others. What is not installed is skipped.
+Each build must come without a warning, find every instruction set equal to the scalar path bit by
+bit, and print the same hash of all results as the others. What is not installed is skipped.
 """
 
 import functools
@@ -19,7 +20,9 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC"
+)
 
 root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
@@ -27,7 +30,13 @@ program = root / "tests" / "native" / "compare_paths.c"
 # The flags of the library itself: they decide about the bits.
 flags = re.search(r'flags = "(.+)"', (root / "setup.py").read_text()).group(1).split()
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
-sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-DSANITIZED"]
+sanitizers = [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-O1",
+    "-g",
+    "-DSANITIZED",
+]
 
 
 class Build(NamedTuple):
@@ -39,8 +48,14 @@ class Build(NamedTuple):
 
 def run(*command):
     # Looking for leaks needs rights that containers do not give; the kernels own no memory.
-    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
+    environment = {
+        **os.environ,
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, env=environment
+    )
 
 
 host = shlex.split(sysconfig.get_config_var("CC") or "cc")
@@ -48,15 +63,25 @@ if not shutil.which(host[0]):
     host = ["cc"]
 cross = "aarch64-linux-gnu-gcc"
 # clang brings no C library for another processor; the cross compiler's is borrowed.
-library = Path(run(cross, "-print-file-name=libc.a").stdout.strip()).resolve() if shutil.which(cross) else Path()
-clang_cross = ["--target=aarch64-linux-gnu", "-static", "-isystem", library.parent.parent / "include"]
+library = (
+    Path(run(cross, "-print-file-name=libc.a").stdout.strip()).resolve()
+    if shutil.which(cross)
+    else Path()
+)
+clang_cross = [
+    "--target=aarch64-linux-gnu",
+    "-static",
+    "-isystem",
+    library.parent.parent / "include",
+]
 builds = {
     "host": Build(host),
     "clang": Build(["clang"]),
     "arm64": Build([cross], ["-static"], ["qemu-aarch64"]),
     "arm64-clang": Build(["clang"], clang_cross, ["qemu-aarch64"], [cross]),
     "host-sanitized": Build(host, sanitizers),
-    # Optimizing the unrolled tiles with all checks in them takes clang longer than running them plain.
+    # Optimizing the unrolled tiles with all checks in them takes clang longer than running them
+    # plain.
     "clang-sanitized": Build(["clang"], [*sanitizers, "-O0"]),
 }
 
@@ -68,13 +93,16 @@ def need(*tools):
 
 
 def need_working(build, directory):
-    """Skip unless the compiler, its libraries for these flags and the emulator make a program run."""
+    """Skip unless the compiler, its libraries for these flags and the emulator make a program
+    run."""
     need(build.compiler[0], *build.emulator, *build.needs)
     source, probe = directory / "probe.c", directory / "probe"
     source.write_text('#include <stdio.h>\n\nint main(void) { return puts("works") < 0; }\n')
     compiled = run(*build.compiler, *build.flags, source, "-o", probe)
     if compiled.returncode or run(*build.emulator, probe).returncode:
-        pytest.skip(f"{build.compiler[0]} builds nothing that runs here with {' '.join(map(str, build.flags))}")
+        pytest.skip(
+            f"{build.compiler[0]} builds nothing that runs here with {' '.join(map(str, build.flags))}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +116,17 @@ def objects(tmp_path_factory):
 
         def compile_one(source):
             target = directory / f"{source.stem}.o"
-            result = run(*build.compiler, *flags, *strict, *build.flags, f"-I{kernels}", "-c", source, "-o", target)
+            result = run(
+                *build.compiler,
+                *flags,
+                *strict,
+                *build.flags,
+                f"-I{kernels}",
+                "-c",
+                source,
+                "-o",
+                target,
+            )
             assert result.returncode == 0, result.stderr
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -106,7 +144,9 @@ def outcome(objects):
     def ran(name):
         build, directory = builds[name], objects(name)
         executable = directory / "compare_paths"
-        linked = run(*build.compiler, *build.flags, *sorted(directory.glob("*.o")), "-lm", "-o", executable)
+        linked = run(
+            *build.compiler, *build.flags, *sorted(directory.glob("*.o")), "-lm", "-o", executable
+        )
         assert linked.returncode == 0, linked.stderr
         return run(*build.emulator, executable)
 
@@ -121,8 +161,13 @@ def hash_of(result):
 def test_every_instruction_set_gives_the_bits_of_the_scalar_path(outcome, name):
     result = outcome(name)
     assert result.returncode == 0, result.stdout + result.stderr
-    compared = re.findall(r"^(\w+) (float\d\d): (\d+) comparisons, 0 failures$", result.stdout, re.MULTILINE)
-    assert [(isa, dtype) for isa, dtype, _ in compared[-2:]] == [("generic", "float32"), ("generic", "float64")]
+    compared = re.findall(
+        r"^(\w+) (float\d\d): (\d+) comparisons, 0 failures$", result.stdout, re.MULTILINE
+    )
+    assert [(isa, dtype) for isa, dtype, _ in compared[-2:]] == [
+        ("generic", "float32"),
+        ("generic", "float64"),
+    ]
     assert len({count for _, dtype, count in compared if dtype == "float32"}) == 1
     assert all(int(count) > 1_000_000 for *_, count in compared)
     if name.startswith("arm64"):
@@ -145,6 +190,8 @@ def test_avx_stays_in_its_own_objects(objects):
         assert listing.returncode == 0, listing.stderr
         return set(re.findall(r"[yz]mm\d+|\tv[a-z]\w+", listing.stdout))
 
-    assert "ymm0" in avx("avx2_f32") and "zmm0" in avx("avx512_f32")  # the search finds what there is
+    assert "ymm0" in avx("avx2_f32") and "zmm0" in avx(
+        "avx512_f32"
+    )  # the search finds what there is
     for stem in ("generic_f32", "generic_f64", "dispatch"):
         assert not avx(stem)

@@ -12,15 +12,17 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-
-import cnn_core
-from cnn_core import _activations, _backprop, _linalg, _losses
 from cnn_core.__main__ import main
 from cnn_core.datasets import load_digits
 
+import cnn_core
+from cnn_core import _activations, _backprop, _linalg, _losses
+
 
 def python(code, **options):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, **options
+    ).stdout
 
 
 def test_numpy_is_the_only_dependency_at_run_time():
@@ -38,13 +40,20 @@ def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
         python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
 
 
-@pytest.mark.parametrize("name", ["_cpu", "_linalg", "_activations", "_losses", "_random", "_backprop", "_training"])
+@pytest.mark.parametrize(
+    "name", ["_cpu", "_linalg", "_activations", "_losses", "_random", "_backprop", "_training"]
+)
 def test_stubs_name_what_the_compiled_modules_have(name):
     module = importlib.import_module(f"cnn_core.{name}")
     stub = ast.parse((files("cnn_core") / f"{name}.pyi").read_text())
-    stubs = {node.name: node for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    own = {key: value for key, value in vars(module).items()
-           if getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")}
+    stubs = {
+        node.name: node for node in stub.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
+    own = {
+        key: value
+        for key, value in vars(module).items()
+        if getattr(value, "__module__", None) == module.__name__ and not key.startswith("_")
+    }
     assert set(stubs) == set(own)
     for key, node in stubs.items():
         if isinstance(node, ast.ClassDef):
@@ -52,43 +61,61 @@ def test_stubs_name_what_the_compiled_modules_have(name):
             members = {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
             members |= {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
             assert members - {"__init__"} == {
-                member for member in dir(own[key]) if not member.startswith("_") and member not in inherited}
+                member
+                for member in dir(own[key])
+                if not member.startswith("_") and member not in inherited
+            }
         else:
-            assert [a.arg for a in (*node.args.args, *node.args.kwonlyargs)] == list(inspect.signature(own[key]).parameters)
+            assert [a.arg for a in (*node.args.args, *node.args.kwonlyargs)] == list(
+                inspect.signature(own[key]).parameters
+            )
 
 
 PAIR = np.ones((2, 2))
 
 
-@pytest.mark.parametrize("wrong, given", [
-    (np.ones((2, 2), np.int64), "int64"), (PAIR.astype(np.float16), "float16"), ([[1.0]], "list"), (None, "NoneType"),
-])
-@pytest.mark.parametrize("call, name", [
-    (lambda x: _linalg.pack(x), "W"),
-    (lambda x: _linalg.unpack(x, 2), "panels"),
-    (lambda x: _linalg.transpose_panels(x, 2), "panels"),
-    (lambda x: _linalg.affine(PAIR, x), "panels"),
-    (lambda x: _linalg.matmul(x, PAIR), "A"),
-    (lambda x: _linalg.matmul(A=PAIR, B=x), "B"),
-    (lambda x: _linalg.matvec(PAIR, x), "x"),
-    (lambda x: _linalg.dot(PAIR[0], x), "y"),
-    (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
-    (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
-    (lambda x: _activations.activation("relu", x), "z"),
-    (lambda x: _activations.activation_backward("relu", PAIR, x), "gradient"),
-    (lambda x: _activations.activation_derivative("softmax", x), "z"),
-    (lambda x: _losses.loss("mse", x, PAIR), "out"),
-    (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
-    (lambda x: _backprop.gradients(x, PAIR), "delta"),
-    (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
-])
+@pytest.mark.parametrize(
+    "wrong, given",
+    [
+        (np.ones((2, 2), np.int64), "int64"),
+        (PAIR.astype(np.float16), "float16"),
+        ([[1.0]], "list"),
+        (None, "NoneType"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda x: _linalg.pack(x), "W"),
+        (lambda x: _linalg.unpack(x, 2), "panels"),
+        (lambda x: _linalg.transpose_panels(x, 2), "panels"),
+        (lambda x: _linalg.affine(PAIR, x), "panels"),
+        (lambda x: _linalg.matmul(x, PAIR), "A"),
+        (lambda x: _linalg.matmul(A=PAIR, B=x), "B"),
+        (lambda x: _linalg.matvec(PAIR, x), "x"),
+        (lambda x: _linalg.dot(PAIR[0], x), "y"),
+        (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
+        (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
+        (lambda x: _activations.activation("relu", x), "z"),
+        (lambda x: _activations.activation_backward("relu", PAIR, x), "gradient"),
+        (lambda x: _activations.activation_derivative("softmax", x), "z"),
+        (lambda x: _losses.loss("mse", x, PAIR), "out"),
+        (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
+        (lambda x: _backprop.gradients(x, PAIR), "delta"),
+        (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
+    ],
+)
 def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
-    with pytest.raises(TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"):
+    with pytest.raises(
+        TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"
+    ):
         call(wrong)
 
 
 def test_an_array_of_other_dimensions_is_named():
-    with pytest.raises(ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"):
+    with pytest.raises(
+        ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"
+    ):
         _activations.activation("relu", PAIR[0])
 
 
@@ -109,7 +136,18 @@ def test_links_of_the_documents_lead_somewhere(request):
 def test_digits_are_those_of_uci():
     X, y = load_digits()
     assert X.shape == (1797, 64) and X.dtype == np.float32 and set(np.unique(X)) <= set(range(17))
-    assert y.shape == (1797,) and np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert y.shape == (1797,) and np.bincount(y).tolist() == [
+        178,
+        182,
+        177,
+        183,
+        181,
+        182,
+        181,
+        179,
+        174,
+        180,
+    ]
     assert int(X.sum()) == 561718
 
 
@@ -122,7 +160,9 @@ def test_demo_trains_tests_and_says_where_the_time_went(capsys):
 
 
 def test_demo_runs_as_a_module():
-    done = subprocess.run([sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True
+    )
     assert done.returncode == 0 and "Test accuracy" in done.stdout and done.stderr == ""
 
 

@@ -1,4 +1,5 @@
-"""MLP.predict_one and its native half: one row gives the bits that it gives among others, quickly and from any thread."""
+"""MLP.predict_one and its native half: one row gives the bits that it gives among others, quickly
+and from any thread."""
 
 import copy
 import pickle
@@ -7,11 +8,11 @@ import threading
 
 import numpy as np
 import pytest
+from cnn_core._backprop import Network, OneRow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnn_core import MLP, NotFittedError, _activations, _backprop, _cpu, _memory
-from cnn_core._backprop import Network, OneRow
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
@@ -40,7 +41,7 @@ def same(a, b):
 @pytest.mark.parametrize("width", range(1, 71))
 def test_one_row_has_the_bits_it_has_among_others(width, isa, dtype):
     for widths in ((width, 71 - width, 3), (3, width, width), (width, 1)):
-        network = random_network(widths, ("tanh", "identity")[-len(widths) + 1:], dtype)
+        network = random_network(widths, ("tanh", "identity")[-len(widths) + 1 :], dtype)
         rows = RNG.normal(size=(7, widths[0])).astype(dtype)
         one, many = OneRow(network), network.forward(rows)
         for row, a in zip(rows, many):
@@ -58,11 +59,17 @@ def test_every_activation_hidden_and_last(name, isa, dtype):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 150), min_size=2, max_size=5), st.sampled_from(["float32", "float64"]),
-       st.integers(0, 2**32), st.booleans())
+@given(
+    st.lists(st.integers(1, 150), min_size=2, max_size=5),
+    st.sampled_from(["float32", "float64"]),
+    st.integers(0, 2**32),
+    st.booleans(),
+)
 def test_any_net(widths, dtype, seed, scaled):
     rng = np.random.default_rng(seed)
-    network = random_network(widths, rng.choice(_activations.names(), len(widths) - 1).tolist(), dtype, seed)
+    network = random_network(
+        widths, rng.choice(_activations.names(), len(widths) - 1).tolist(), dtype, seed
+    )
     shift, factor = rng.normal(size=(2, widths[0]))
     x = rng.normal(size=widths[0]).astype(dtype)
     read = ((x.astype(float) - shift) * factor).astype(dtype) if scaled else x
@@ -97,7 +104,9 @@ def test_room_that_cannot_be_had_is_a_memory_error():
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_predict_one_is_forward_of_one_row(scale, backend, dtype):
     for y in (THREE, LINE, (X[:, :2] > 0).astype(int), THREE > 0):
-        model = quick(scale_inputs=scale, dtype=dtype).fit(1e3 * X + 7, y).set_params(backend=backend)
+        model = (
+            quick(scale_inputs=scale, dtype=dtype).fit(1e3 * X + 7, y).set_params(backend=backend)
+        )
         rows = (1e3 * X[:5] + 7).astype(dtype)
         for row, a in zip(rows, model.forward(rows)):
             same(model.predict_one(row), a)
@@ -116,12 +125,23 @@ def model(request):
     return quick(scale_inputs=request.param).fit(X, THREE)
 
 
-@pytest.mark.parametrize("given", [
-    lambda x: x.tolist(), lambda x: tuple(x.tolist()), lambda x: x.astype("float64"), lambda x: x.astype(">f4"),
-    lambda x: np.repeat(x, 2)[::2], lambda x: x[::-1].copy()[::-1], lambda x: np.ma.array(x), lambda x: x.astype(object),
-    lambda x: np.frombuffer(b"." + x.tobytes(), "f4", offset=1), lambda x: with_flags(x, False), memoryview,
-    lambda x: x.view(np.recarray),
-])
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda x: x.tolist(),
+        lambda x: tuple(x.tolist()),
+        lambda x: x.astype("float64"),
+        lambda x: x.astype(">f4"),
+        lambda x: np.repeat(x, 2)[::2],
+        lambda x: x[::-1].copy()[::-1],
+        lambda x: np.ma.array(x),
+        lambda x: x.astype(object),
+        lambda x: np.frombuffer(b"." + x.tobytes(), "f4", offset=1),
+        lambda x: with_flags(x, False),
+        memoryview,
+        lambda x: x.view(np.recarray),
+    ],
+)
 def test_other_forms_of_a_row_give_the_same(model, given):
     x = X[3].astype("float32")
     same(model.predict_one(given(x)), model.forward(x[None])[0])
@@ -146,18 +166,29 @@ def test_with_scaling_numbers_of_float64_are_rounded_once():
     same(model.predict_one(X[0] + 1e6), model.forward(X[:1] + 1e6)[0])
 
 
-@pytest.mark.parametrize("x, error, message", [
-    (np.zeros((1, 5), "f4"), ValueError, r"x must have one dimension \(features,\), got shape \(1, 5\): x\[0\] is"),
-    (np.zeros((2, 5)), ValueError, r"x must have one dimension \(features,\), got shape \(2, 5\): forward and predict take"),
-    (np.float32(1), ValueError, r"x must have one dimension \(features,\), got shape \(\)"),
-    (np.zeros(4, "f4"), ValueError, "x has 4 features, but the model was fitted with 5"),
-    (np.zeros(0, "f4"), ValueError, "x has 0 features, but the model was fitted with 5"),
-    (None, TypeError, "x is None; an array of numbers is needed"),
-    (["a"] * 5, TypeError, "x must hold numbers, got the text 'a'"),
-    (np.zeros(5, complex), TypeError, "x must hold real numbers, got an array of complex128"),
-    (np.ma.array(np.zeros(5, "f4"), mask=[0, 1, 0, 0, 0]), TypeError, "x has masked entries"),
-    ([[1, 2], [3]], ValueError, "x must be a rectangular array"),
-])
+@pytest.mark.parametrize(
+    "x, error, message",
+    [
+        (
+            np.zeros((1, 5), "f4"),
+            ValueError,
+            r"x must have one dimension \(features,\), got shape \(1, 5\): x\[0\] is",
+        ),
+        (
+            np.zeros((2, 5)),
+            ValueError,
+            r"x must have one dimension \(features,\), got shape \(2, 5\): forward and predict take",
+        ),
+        (np.float32(1), ValueError, r"x must have one dimension \(features,\), got shape \(\)"),
+        (np.zeros(4, "f4"), ValueError, "x has 4 features, but the model was fitted with 5"),
+        (np.zeros(0, "f4"), ValueError, "x has 0 features, but the model was fitted with 5"),
+        (None, TypeError, "x is None; an array of numbers is needed"),
+        (["a"] * 5, TypeError, "x must hold numbers, got the text 'a'"),
+        (np.zeros(5, complex), TypeError, "x must hold real numbers, got an array of complex128"),
+        (np.ma.array(np.zeros(5, "f4"), mask=[0, 1, 0, 0, 0]), TypeError, "x has masked entries"),
+        ([[1, 2], [3]], ValueError, "x must be a rectangular array"),
+    ],
+)
 def test_what_is_no_row_is_refused(model, x, error, message):
     for out in (None, np.full(3, 7, "f4")):
         with pytest.raises(error, match=message):
@@ -167,20 +198,33 @@ def test_what_is_no_row_is_refused(model, x, error, message):
 
 def test_numbers_beyond_the_range_of_the_dtype_are_refused():
     model = quick().fit(X, THREE)
-    with pytest.raises(ValueError, match=r"x has 1e\+39 at feature 2; every entry must be within the range of float32"):
+    with pytest.raises(
+        ValueError,
+        match=r"x has 1e\+39 at feature 2; every entry must be within the range of float32",
+    ):
         model.predict_one([0, 0, 1e39, 0, 0])
 
 
-@pytest.mark.parametrize("out, error", [
-    ([0, 0, 0], TypeError), (np.zeros(3), TypeError), (np.zeros(3, ">f4"), TypeError), (np.zeros(2, "f4"), ValueError),
-    (np.zeros((1, 3), "f4"), ValueError), (np.zeros(6, "f4")[::2], ValueError),
-    (with_flags(np.zeros(3, "f4"), False), ValueError),
-])
+@pytest.mark.parametrize(
+    "out, error",
+    [
+        ([0, 0, 0], TypeError),
+        (np.zeros(3), TypeError),
+        (np.zeros(3, ">f4"), TypeError),
+        (np.zeros(2, "f4"), ValueError),
+        (np.zeros((1, 3), "f4"), ValueError),
+        (np.zeros(6, "f4")[::2], ValueError),
+        (with_flags(np.zeros(3, "f4"), False), ValueError),
+    ],
+)
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_where_the_result_cannot_go_is_refused(model, out, error, backend):
     model = copy.copy(model).set_params(backend=backend)
     for x in (X[0].astype("f4"), X[0]):
-        with pytest.raises(error, match=r"out must be a C-contiguous, writable ndarray of float32, shape \(3,\), got"):
+        with pytest.raises(
+            error,
+            match=r"out must be a C-contiguous, writable ndarray of float32, shape \(3,\), got",
+        ):
             model.predict_one(x, out)
 
 
@@ -190,7 +234,7 @@ def test_out_may_be_x_or_overlap_it():
     for first in range(3):
         x, out = memory.copy()[1:6], None
         wanted = model.forward(x[None])[0]
-        out = x.base[first:first + 5]
+        out = x.base[first : first + 5]
         assert model.predict_one(x, out) is out
         same(out, wanted)
     model = quick(hidden=(), scale_inputs="standard").fit(X, X)
@@ -214,7 +258,9 @@ def test_predict_one_lets_nan_pass_and_predict_refuses_it(model, bad):
         assert np.isnan(a).all() or not np.isnan(bad)
         same(np.isnan(model.predict_one(np.asarray(x, "f4"))), np.isnan(a))
         for method in (model.predict, model.forward, model.predict_proba):
-            with pytest.raises(ValueError, match="X has .* at row 0, column 2; every entry must be a finite number"):
+            with pytest.raises(
+                ValueError, match="X has .* at row 0, column 2; every entry must be a finite number"
+            ):
                 method(np.array([x], "f4"))
 
 
@@ -223,9 +269,13 @@ def test_numbers_that_scaling_takes_beyond_the_range():
     x = np.array([0, 0, 1e20, 0, 0], "f4")
     for row in (x, x.tolist()):
         for method in (model.predict, model.forward, model.predict_proba):
-            with pytest.raises(ValueError, match="row 0, column 2, which scale_inputs takes beyond the range"):
+            with pytest.raises(
+                ValueError, match="row 0, column 2, which scale_inputs takes beyond the range"
+            ):
                 method([row] if isinstance(row, list) else row[None])
-    with pytest.raises(ValueError, match="x has 1e.20 at feature 2, which scale_inputs takes beyond the range"):
+    with pytest.raises(
+        ValueError, match="x has 1e.20 at feature 2, which scale_inputs takes beyond the range"
+    ):
         model.predict_one([0, 0, 1e20, 0, 0])
     assert model.predict_one(x).shape == (3,)  # not looked for
 
@@ -258,7 +308,9 @@ def test_names_of_the_features_are_compared():
     wanted = model.forward(x[None])[0]
     for right in (x, x.tolist(), Labelled(x, ["a", "b", "c", "d", "e"]), Labelled(x, range(5))):
         same(model.predict_one(right), wanted)
-    with pytest.raises(ValueError, match="x has other columns than the model was fitted with: their order differs"):
+    with pytest.raises(
+        ValueError, match="x has other columns than the model was fitted with: their order differs"
+    ):
         model.predict_one(Labelled(x, ["b", "a", "c", "d", "e"]))
 
 
@@ -306,8 +358,11 @@ def test_threads_share_a_model(widths, scaled):
         out = np.empty_like(a)
         ready.wait()
         for _ in range(300):
-            if one.forward(row, out) is not out or out.tobytes() != a.tobytes() or (
-                    one.forward(row).tobytes() != a.tobytes()):
+            if (
+                one.forward(row, out) is not out
+                or out.tobytes() != a.tobytes()
+                or (one.forward(row).tobytes() != a.tobytes())
+            ):
                 wrong.append(a)
 
     before = sys.getswitchinterval()
@@ -339,13 +394,25 @@ def test_a_fit_meanwhile_is_seen_whole_or_not_at_all():
 # predict of one row
 
 
-@pytest.mark.parametrize("y", [THREE, THREE > 0, LINE, np.column_stack((LINE, LINE)), (X[:, :2] > 0).astype(int),
-                               np.array(["a", "bb", "c"])[THREE]], ids=range(6))
+@pytest.mark.parametrize(
+    "y",
+    [
+        THREE,
+        THREE > 0,
+        LINE,
+        np.column_stack((LINE, LINE)),
+        (X[:, :2] > 0).astype(int),
+        np.array(["a", "bb", "c"])[THREE],
+    ],
+    ids=range(6),
+)
 @pytest.mark.parametrize("scale", [None, "standard"])
 def test_predict_of_one_row_is_that_row_of_many(y, scale, dtype, isa):
     model = quick(scale_inputs=scale, dtype=dtype, epochs=20).fit(X, y)
     rows = X.astype(dtype)
-    for method in (model.predict, model.forward) + (() if y.dtype == float else (model.predict_proba,)):
+    for method in (model.predict, model.forward) + (
+        () if y.dtype == float else (model.predict_proba,)
+    ):
         many = method(rows)
         for i in range(len(rows)):
             same(method(rows[i : i + 1]), many[i : i + 1])
@@ -368,13 +435,40 @@ def test_predict_of_one_row_is_not_the_threads_or_the_callers_memory():
 def test_what_needs_a_closer_look_is_none():
     one = OneRow(random_network((5, 3), ("relu",), "float32"))
     x, out = np.zeros(5, "f4"), np.zeros(3, "f4")
-    for bad in (x.astype("f8"), x[:4], x[None], x[::-1], x.tolist(), None, x.view(np.recarray), x.astype(">f4")):
+    for bad in (
+        x.astype("f8"),
+        x[:4],
+        x[None],
+        x[::-1],
+        x.tolist(),
+        None,
+        x.view(np.recarray),
+        x.astype(">f4"),
+    ):
         assert one.forward(bad) is None and one.forward(bad, out) is None
-    for bad in (out.astype("f8"), out[:2], out[None], out[::-1], [0, 0, 0], with_flags(out, False), np.ma.array(out)):
+    for bad in (
+        out.astype("f8"),
+        out[:2],
+        out[None],
+        out[::-1],
+        [0, 0, 0],
+        with_flags(out, False),
+        np.ma.array(out),
+    ):
         assert one.forward(x, bad) is None
     x = x[None]
-    for bad in (x.astype("f8"), x[:, :4], x[0], x[:, ::-1], np.zeros((2, 5), "f4"), np.zeros((0, 5), "f4"), x + np.nan,
-                x - np.inf, x.tolist(), np.ma.array(x)):
+    for bad in (
+        x.astype("f8"),
+        x[:, :4],
+        x[0],
+        x[:, ::-1],
+        np.zeros((2, 5), "f4"),
+        np.zeros((0, 5), "f4"),
+        x + np.nan,
+        x - np.inf,
+        x.tolist(),
+        np.ma.array(x),
+    ):
         assert one.forward_checked(bad) is None
 
 
@@ -393,8 +487,14 @@ def test_forward_checked_finds_every_entry_that_is_not_finite(bad, dtype):
 
 def test_scaling_of_another_width_or_dtype_is_refused():
     network = random_network((5, 3), ("relu",), "float32")
-    for pair in ((np.zeros(4), np.zeros(5)), (np.zeros(5), np.zeros(4)), (np.zeros(5), None), (None, np.zeros(5)),
-                 (np.zeros(5, "f4"), np.zeros(5)), (np.zeros(10)[::2], np.zeros(5))):
+    for pair in (
+        (np.zeros(4), np.zeros(5)),
+        (np.zeros(5), np.zeros(4)),
+        (np.zeros(5), None),
+        (None, np.zeros(5)),
+        (np.zeros(5, "f4"), np.zeros(5)),
+        (np.zeros(10)[::2], np.zeros(5)),
+    ):
         with pytest.raises((TypeError, ValueError), match="shift and factor must be"):
             OneRow(network, *pair)
 

@@ -13,10 +13,14 @@ CASES = {
     "softmax_adam": dict(hidden=(8, 6), activation="tanh", optimizer=Adam(0.01)),
     "sigmoid_nesterov": dict(hidden=9, optimizer=SGD(0.05, momentum=0.9, nesterov=True)),
     "regression_momentum": dict(hidden=17, activation="sigmoid", optimizer=SGD(0.02, momentum=0.8)),
-    "softmax_mse_sgd": dict(hidden=11, output="softmax", loss="mse", optimizer="sgd", learning_rate=0.3),
+    "softmax_mse_sgd": dict(
+        hidden=11, output="softmax", loss="mse", optimizer="sgd", learning_rate=0.3
+    ),
     "huber_gelu": dict(hidden=12, activation="gelu", loss=Huber(0.7), optimizer=Adam(0.01)),
     "mae_mish": dict(hidden=12, activation="mish", loss="mae", optimizer=Adam(0.01)),
-    "poisson_elu": dict(hidden=12, activation="elu", loss="poisson", task="regression", optimizer=Adam(0.01)),
+    "poisson_elu": dict(
+        hidden=12, activation="elu", loss="poisson", task="regression", optimizer=Adam(0.01)
+    ),
 }
 OPTIMIZERS = {
     "sgd": SGD(0.1, momentum=0.9, nesterov=True),
@@ -41,16 +45,22 @@ def test_every_recorded_run_is_tested():
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_training_run_equals_pytorch(name, dtype, isa):
-    run = {key.removeprefix(name + "/"): recorded[key] for key in recorded if key.startswith(name + "/")}
+    run = {
+        key.removeprefix(name + "/"): recorded[key]
+        for key in recorded
+        if key.startswith(name + "/")
+    }
     n_layers = sum(key.startswith("initial/") for key in run) // 2
     init = [(run[f"initial/{2 * l}"], run[f"initial/{2 * l + 1}"]) for l in range(n_layers)]
     batch, epochs = (10, 10) if name in OPTIMIZERS else (8, 5)
     if name in ("rprop", "lbfgs"):
         batch, epochs = "full", 30
-    model = MLP(**CASES[name], init=init, batch_size=batch, epochs=epochs, shuffle=False, dtype=dtype)
+    model = MLP(
+        **CASES[name], init=init, batch_size=batch, epochs=epochs, shuffle=False, dtype=dtype
+    )
     model.fit(run["X"], run["y"])
-    # Rounding alone: up to 30 steps, sums of up to 17 terms in another order, functions of a few ulp; the quotients of
-    # Adagrad and its like magnify it where gradients are small.
+    # Rounding alone: up to 30 steps, sums of up to 17 terms in another order, functions of a few
+    # ulp; the quotients of Adagrad and its like magnify it where gradients are small.
     tolerance = 1e-11 if dtype == "float64" else 2e-4
     if name == "nadam":
         tolerance = max(tolerance, 1e-9)  # PyTorch keeps the product of all mu in float32
@@ -59,8 +69,12 @@ def test_training_run_equals_pytorch(name, dtype, isa):
     np.testing.assert_allclose(model.history_["loss"], run["loss"], rtol=tolerance)
     for l in range(n_layers):
         scale = np.abs(run[f"final/{2 * l}"]).max()
-        np.testing.assert_allclose(model.weights_[l], run[f"final/{2 * l}"], rtol=tolerance, atol=tolerance * scale)
-        np.testing.assert_allclose(model.biases_[l], run[f"final/{2 * l + 1}"], rtol=tolerance, atol=tolerance * scale)
+        np.testing.assert_allclose(
+            model.weights_[l], run[f"final/{2 * l}"], rtol=tolerance, atol=tolerance * scale
+        )
+        np.testing.assert_allclose(
+            model.biases_[l], run[f"final/{2 * l + 1}"], rtol=tolerance, atol=tolerance * scale
+        )
 
 
 def test_the_recorded_runs_learned_something():

@@ -1,4 +1,5 @@
-"""Random numbers as pure functions of (seed, purpose, counter): Philox, initial numbers, orders of rows."""
+"""Random numbers as pure functions of (seed, purpose, counter): Philox, initial numbers, orders of
+rows."""
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ MASK = 0xFFFFFFFF
 
 
 def philox(counter, key):
-    """Philox4x32-10 (Salmon et al. 2011, section 3.3) in Python's whole numbers: four words and two of key to four."""
+    """Philox4x32-10 (Salmon et al. 2011, section 3.3) in Python's whole numbers: four words and two
+    of key to four."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
@@ -47,13 +49,26 @@ STREAMS = [0, 1, 2**31, 2**32 - 1]
 @pytest.mark.parametrize(
     "counter, key, expected",
     [
-        ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-        ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-        ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+        (
+            "00000000 00000000 00000000 00000000",
+            "00000000 00000000",
+            "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
+        ),
+        (
+            "ffffffff ffffffff ffffffff ffffffff",
+            "ffffffff ffffffff",
+            "408f276d 41c83b0e a20bc7c6 6d5451fd",
+        ),
+        (
+            "243f6a88 85a308d3 13198a2e 03707344",
+            "a4093822 299f31d0",
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
     ],
 )
 def test_philox_gives_the_known_answers_of_its_authors(counter, key, expected):
-    # philox4x32 10 in the file kat_vectors of Random123. It tests the Python above, which the next tests lean on.
+    # philox4x32 10 in the file kat_vectors of Random123. It tests the Python above, which the next
+    # tests lean on.
     def words(text):
         return tuple(int(word, 16) for word in text.split())
 
@@ -63,7 +78,9 @@ def test_philox_gives_the_known_answers_of_its_authors(counter, key, expected):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("stream", STREAMS)
 def test_uniform_is_philox_bit_for_bit(seed, stream):
-    assert uniform(seed, stream, 21).tolist() == [python_uniform(seed, stream, i) for i in range(21)]
+    assert uniform(seed, stream, 21).tolist() == [
+        python_uniform(seed, stream, i) for i in range(21)
+    ]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -74,7 +91,8 @@ def test_permutation_is_fisher_yates_on_philox(seed, epoch):
 
 
 def test_permutation_uses_all_64_bits_of_a_draw():
-    # With this seed (the first there is) one of the draws lands elsewhere when its lower word is left out.
+    # With this seed (the first there is) one of the draws lands elsewhere when its lower word is
+    # left out.
     assert permutation(985, 0, 1000).tolist() == python_permutation(985, 0, 1000)
 
 
@@ -86,7 +104,8 @@ def test_uniform_lies_in_zero_to_one_with_53_bits():
 
 
 def test_uniform_fills_the_interval_evenly():
-    # Pearson's chi-square with 99 degrees of freedom: mean 99, standard deviation sqrt(198) = 14. Five of them.
+    # Pearson's chi-square with 99 degrees of freedom: mean 99, standard deviation sqrt(198) = 14.
+    # Five of them.
     counts = np.bincount((uniform(3, 0, 100_000) * 100).astype(int), minlength=100)
     assert ((counts - 1000) ** 2 / 1000).sum() < 99 + 5 * 14
     # The mean of n numbers has the standard deviation 1 / sqrt(12 n).
@@ -100,7 +119,9 @@ def test_number_i_does_not_depend_on_how_many_are_drawn():
 
 
 def test_streams_and_seeds_share_no_numbers():
-    drawn = np.concatenate([uniform(seed, stream, 1000) for seed in (0, 1, 2**32) for stream in (0, 1, 2)])
+    drawn = np.concatenate(
+        [uniform(seed, stream, 1000) for seed in (0, 1, 2**32) for stream in (0, 1, 2)]
+    )
     assert len(np.unique(drawn)) == len(drawn)
 
 
@@ -122,7 +143,9 @@ def test_permutation_is_a_pure_function_of_its_arguments():
 
 
 def test_permutation_differs_between_epochs_seeds_and_lengths():
-    orders = [permutation(seed, epoch, 100) for seed in (0, 1, 2**32, 2**63) for epoch in (0, 1, 2, 2**31)]
+    orders = [
+        permutation(seed, epoch, 100) for seed in (0, 1, 2**32, 2**63) for epoch in (0, 1, 2, 2**31)
+    ]
     assert len({tuple(order) for order in orders}) == 16
     assert permutation(0, 0, 101)[:100].tolist() != permutation(0, 0, 100).tolist()
     assert permutation(0, 0, 100).tolist() != list(range(100))
@@ -135,7 +158,8 @@ def test_permutation_of_two_rows_takes_both_orders_equally_often():
 
 
 def test_all_orders_of_four_rows_are_equally_likely():
-    # 24 orders, 400 of each expected; chi-square with 23 degrees of freedom: mean 23, deviation sqrt(46) = 6.8.
+    # 24 orders, 400 of each expected; chi-square with 23 degrees of freedom: mean 23, deviation
+    # sqrt(46) = 6.8.
     orders = [tuple(permutation(7, epoch, 4)) for epoch in range(9600)]
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 24
@@ -143,7 +167,8 @@ def test_all_orders_of_four_rows_are_equally_likely():
 
 
 def test_every_row_comes_to_every_place_equally_often():
-    # 50 x 50 cells, 40 in each expected; chi-square with 49^2 degrees of freedom: mean 2401, deviation sqrt(4802) = 69.
+    # 50 x 50 cells, 40 in each expected; chi-square with 49^2 degrees of freedom: mean 2401,
+    # deviation sqrt(4802) = 69.
     orders = np.array([permutation(8, epoch, 50) for epoch in range(2000)])
     counts = np.array([np.bincount(column, minlength=50) for column in orders.T])
     assert abs(((counts - 40) ** 2 / 40).sum() - 2401) < 5 * 69

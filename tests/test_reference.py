@@ -1,14 +1,15 @@
-"""The twin in plain Python: after 50 steps it stands where the native core does, for every activation, loss, optimizer."""
+"""The twin in plain Python: after 50 steps it stands where the native core does, for every
+activation, loss, optimizer."""
 
 import ast
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from cnn_core import MLP, _activations, _losses, _random, optimizers, reference
 from cnn_core._backprop import drop
 from cnn_core._training import optimizer_names
+
+from cnn_core import MLP, _activations, _losses, _random, optimizers, reference
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(40, 5))
@@ -20,19 +21,41 @@ TARGETS = {
     "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO, "categorical_crossentropy": ONE_HOT,
     "sparse_categorical_crossentropy": THREE, "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO, "perceptron": TWO,
 }  # fmt: skip
-RULES = {name: getattr(optimizers, cls)(**more) for name, cls, more in (
-    ("sgd", "SGD", dict(momentum=0.9, nesterov=True)), ("adagrad", "Adagrad", {}), ("adadelta", "Adadelta", {}),
-    ("rmsprop", "RMSprop", dict(momentum=0.5)), ("adam", "Adam", {}), ("amsgrad", "Adam", dict(amsgrad=True, beta2=0.9)),
-    ("adam_hat", "Adam", dict(epsilon_hat=True, epsilon=1e-3)),
-    ("adamw", "AdamW", dict(weight_decay=0.1)), ("nadam", "Nadam", {}), ("rprop", "Rprop", {}),
-    ("lbfgs", "LBFGS", dict(tolerance=0)))}
+RULES = {
+    name: getattr(optimizers, cls)(**more)
+    for name, cls, more in (
+        ("sgd", "SGD", dict(momentum=0.9, nesterov=True)),
+        ("adagrad", "Adagrad", {}),
+        ("adadelta", "Adadelta", {}),
+        ("rmsprop", "RMSprop", dict(momentum=0.5)),
+        ("adam", "Adam", {}),
+        ("amsgrad", "Adam", dict(amsgrad=True, beta2=0.9)),
+        ("adam_hat", "Adam", dict(epsilon_hat=True, epsilon=1e-3)),
+        ("adamw", "AdamW", dict(weight_decay=0.1)),
+        ("nadam", "Nadam", {}),
+        ("rprop", "Rprop", {}),
+        ("lbfgs", "LBFGS", dict(tolerance=0)),
+    )
+}
 
 
 def pair(y, steps=50, rows=X, fit=None, **options):
     """The same fit on the native core and on the twin; 5 mini-batches of 8 an epoch."""
-    options = dict(hidden=(6, 4), activation="tanh", batch_size=8, epochs=steps // 5, random_state=3,
-                   dtype="float64") | options
-    return [MLP(**options, backend=backend).fit(rows, y, **fit or {}) for backend in ("native", "python")]
+    options = (
+        dict(
+            hidden=(6, 4),
+            activation="tanh",
+            batch_size=8,
+            epochs=steps // 5,
+            random_state=3,
+            dtype="float64",
+        )
+        | options
+    )
+    return [
+        MLP(**options, backend=backend).fit(rows, y, **fit or {})
+        for backend in ("native", "python")
+    ]
 
 
 def agree(native, twin, X=X, limit=1e-12):
@@ -40,7 +63,9 @@ def agree(native, twin, X=X, limit=1e-12):
     assert np.abs(w - v).max() <= limit * np.abs(w).max()
     for name in ("loss", "metric", "val_loss", "val_metric", "learning_rate"):
         if name in native.history_:
-            np.testing.assert_allclose(twin.history_[name], native.history_[name], rtol=limit, atol=limit)
+            np.testing.assert_allclose(
+                twin.history_[name], native.history_[name], rtol=limit, atol=limit
+            )
     np.testing.assert_allclose(twin.forward(X), native.forward(X), rtol=10 * limit, atol=10 * limit)
 
 
@@ -50,12 +75,16 @@ def test_the_twin_knows_every_name_of_the_native_core():
     assert list(reference.OPTIMIZERS) == list(optimizer_names())
 
 
-@pytest.mark.parametrize("activation", [name for name in _activations.names() if name not in ("step", "sign")])
+@pytest.mark.parametrize(
+    "activation", [name for name in _activations.names() if name not in ("step", "sign")]
+)
 def test_fifty_steps_agree_for_every_activation(activation):
     agree(*pair(THREE, activation=activation))
 
 
-@pytest.mark.parametrize("output", [name for name in _activations.names() if name not in ("step", "sign")])
+@pytest.mark.parametrize(
+    "output", [name for name in _activations.names() if name not in ("step", "sign")]
+)
 def test_fifty_steps_agree_for_every_output_activation(output):
     agree(*pair(MANY.astype(float), output=output, loss="mse", task="regression"))
 
@@ -63,7 +92,14 @@ def test_fifty_steps_agree_for_every_output_activation(output):
 @pytest.mark.parametrize("loss", _losses.names())
 def test_fifty_steps_agree_for_every_loss(loss):
     hidden = () if loss == "perceptron" else (6, 4)
-    agree(*pair(TARGETS[loss], loss=loss, hidden=hidden, output="sign" if loss == "perceptron" else "auto"))
+    agree(
+        *pair(
+            TARGETS[loss],
+            loss=loss,
+            hidden=hidden,
+            output="sign" if loss == "perceptron" else "auto",
+        )
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -71,7 +107,12 @@ def test_fifty_steps_agree_for_every_optimizer(rule):
     full = RULES[rule].full_batch
     # L-BFGS divides by differences of gradients, which magnifies their last bits from step to step.
     limit = 1e-9 if rule == "lbfgs" else 1e-12  # measured: 7e-13 and 5e-16
-    agree(*pair(LINE, optimizer=RULES[rule], batch_size="full" if full else 8, epochs=50 if full else 10), limit=limit)
+    agree(
+        *pair(
+            LINE, optimizer=RULES[rule], batch_size="full" if full else 8, epochs=50 if full else 10
+        ),
+        limit=limit,
+    )
 
 
 @pytest.mark.parametrize("options, y, fit", [
@@ -102,19 +143,32 @@ def test_activations_and_their_derivatives_agree(name):
     a = _activations.activation(name, z)
     mine = [reference.activate(name, alpha, row) for row in z.tolist()]
     # Far out, e^(-z^2 / 2) magnifies the rounding of its argument by z^2 / 2.
-    np.testing.assert_allclose(mine, a, rtol=1e-12 if name.startswith("gelu") else 2e-15, atol=1e-300)
+    np.testing.assert_allclose(
+        mine, a, rtol=1e-12 if name.startswith("gelu") else 2e-15, atol=1e-300
+    )
     g = np.linspace(1, 2, z.size).reshape(z.shape)
-    delta = [reference.through_activation(name, alpha, *rows) for rows in zip(z.tolist(), mine, g.tolist())]
-    np.testing.assert_allclose(delta, _activations.activation_backward(name, z, g), rtol=1e-13, atol=1e-14)
+    delta = [
+        reference.through_activation(name, alpha, *rows)
+        for rows in zip(z.tolist(), mine, g.tolist())
+    ]
+    np.testing.assert_allclose(
+        delta, _activations.activation_backward(name, z, g), rtol=1e-13, atol=1e-14
+    )
 
 
 def test_random_numbers_are_those_of_the_native_core():
     for seed, epoch, n in ((0, 0, 1), (7, 3, 50), (2**64 - 1, 2**32 - 1, 33)):
         assert reference.permutation(seed, epoch, n) == _random.permutation(seed, epoch, n).tolist()
     a = RNG.normal(size=(5, 37))
-    for seed, step, layer, rate, alpha in ((0, 0, 0, 0.5, False), (2**64 - 1, 2**32 + 5, 3, 0.1, True)):
+    for seed, step, layer, rate, alpha in (
+        (0, 0, 0, 0.5, False),
+        (2**64 - 1, 2**32 + 5, 3, 0.1, True),
+    ):
         kept, slope = drop(a, rate, seed, step, layer, alpha=alpha)
-        mine = [reference.drop(row, rate, alpha, seed, step, layer, r) for r, row in enumerate(a.tolist())]
+        mine = [
+            reference.drop(row, rate, alpha, seed, step, layer, r)
+            for r, row in enumerate(a.tolist())
+        ]
         np.testing.assert_allclose(kept, [row for row, _ in mine], rtol=1e-15, atol=1e-15)
         assert np.array_equal(slope, [row for _, row in mine])
 
@@ -122,21 +176,32 @@ def test_random_numbers_are_those_of_the_native_core():
 def test_the_open_box_works_on_the_twin():
     native, twin = pair(THREE, l2=0.1)
     twin.parameters_ = native.parameters_
-    (loss, gradient), (mine, my_gradient) = native.loss_and_gradient(X, THREE), twin.loss_and_gradient(X, THREE)
+    (loss, gradient), (mine, my_gradient) = (
+        native.loss_and_gradient(X, THREE),
+        twin.loss_and_gradient(X, THREE),
+    )
     assert mine == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(my_gradient, gradient, atol=1e-14)
     shown, traced = native.trace(X, THREE), twin.trace(X, THREE)
     assert traced.loss == pytest.approx(shown.loss, rel=1e-13)
     for layer in shown.layers:
         for quantity in ("z", "a", "delta", "dW", "db"):
-            np.testing.assert_allclose(getattr(traced[layer.name], quantity), getattr(layer, quantity), atol=1e-13)
+            np.testing.assert_allclose(
+                getattr(traced[layer.name], quantity), getattr(layer, quantity), atol=1e-13
+            )
     assert twin.check_gradient(X, THREE).error < 1e-7
-    assert twin.evaluate(X, THREE)["loss"] == pytest.approx(native.evaluate(X, THREE)["loss"], rel=1e-12)
+    assert twin.evaluate(X, THREE)["loss"] == pytest.approx(
+        native.evaluate(X, THREE)["loss"], rel=1e-12
+    )
 
 
 def test_the_twin_goes_on_where_it_stopped():
     once = MLP(4, epochs=4, random_state=0, backend="python", dtype="float64").fit(X, LINE)
-    twice = MLP(4, epochs=2, random_state=0, backend="python", dtype="float64", warm_start=True).fit(X, LINE).fit(X, LINE)
+    twice = (
+        MLP(4, epochs=2, random_state=0, backend="python", dtype="float64", warm_start=True)
+        .fit(X, LINE)
+        .fit(X, LINE)
+    )
     assert np.array_equal(once.parameters_, twice.parameters_)
 
 
@@ -147,8 +212,13 @@ def test_the_twin_leaves_its_weights_in_the_dtype_of_the_model():
 
 
 def test_the_arithmetic_of_the_twin_is_plain_python():
-    # NumPy hands rows over and takes results back, in a handful of functions; the equations never touch it.
+    # NumPy hands rows over and takes results back, in a handful of functions; the equations never
+    # touch it.
     tree = ast.parse(Path(reference.__file__).read_text())
-    users = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-             and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))}
+    users = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))
+    }
     assert users == {"set_flat", "flat_gradient", "publish", "_result", "predict"}

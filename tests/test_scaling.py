@@ -4,11 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
+from cnn_core._linalg import column_sums
+from cnn_core._scaling import learn_scaling
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from cnn_core import MLP
-from cnn_core._linalg import column_sums
-from cnn_core._scaling import learn_scaling
 
 RNG = np.random.default_rng(1)
 X = RNG.normal(size=(120, 4)) * [1, 1e3, 1e-3, 5] + [0, 1e4, -7, 3]
@@ -40,13 +40,23 @@ def test_scaling_comes_before_rounding_to_float32():
     # Seconds since 1970 differ in digits that float32 does not have.
     t = 1.7e9 + np.arange(200.0)[:, None]
     y = (np.arange(200) % 200 > 99).astype(int)
-    assert MLP(8, scale_inputs="minmax", epochs=60, learning_rate=0.05, random_state=0).fit(t, y).score(t, y) > 0.97
+    assert (
+        MLP(8, scale_inputs="minmax", epochs=60, learning_rate=0.05, random_state=0)
+        .fit(t, y)
+        .score(t, y)
+        > 0.97
+    )
 
 
 def test_float32_rows_scale_as_their_float64_copies():
     single = X.astype("float32")
-    a, b = (MLP(8, epochs=3, random_state=0, scale_inputs="standard").fit(rows, Y) for rows in (single, single.astype(float)))
-    assert np.array_equal(a.input_shift_, b.input_shift_) and np.array_equal(a.parameters_, b.parameters_)
+    a, b = (
+        MLP(8, epochs=3, random_state=0, scale_inputs="standard").fit(rows, Y)
+        for rows in (single, single.astype(float))
+    )
+    assert np.array_equal(a.input_shift_, b.input_shift_) and np.array_equal(
+        a.parameters_, b.parameters_
+    )
 
 
 def test_rows_set_apart_do_not_teach_the_scaling(monkeypatch):
@@ -54,16 +64,27 @@ def test_rows_set_apart_do_not_teach_the_scaling(monkeypatch):
 
     seen, train = [], mlp.train
     monkeypatch.setattr(mlp, "train", lambda *a: seen.append(a[3:5]) or train(*a))
-    model = MLP(8, epochs=1, random_state=0, scale_inputs="minmax", early_stopping=True, validation_fraction=0.3).fit(X, Y)
-    (data, judged), = seen
-    np.testing.assert_allclose([data.X.array.min(axis=0), data.X.array.max(axis=0)], [[0] * 4, [1] * 4], atol=1e-6)
+    model = MLP(
+        8,
+        epochs=1,
+        random_state=0,
+        scale_inputs="minmax",
+        early_stopping=True,
+        validation_fraction=0.3,
+    ).fit(X, Y)
+    ((data, judged),) = seen
+    np.testing.assert_allclose(
+        [data.X.array.min(axis=0), data.X.array.max(axis=0)], [[0] * 4, [1] * 4], atol=1e-6
+    )
     back = judged.X.array / model.input_factor_ + model.input_shift_
     assert {tuple(row) for row in np.round(back, 2)} <= {tuple(row) for row in np.round(X, 2)}
     assert judged.X.array.min() < 0 or judged.X.array.max() > 1
 
 
 def test_validation_data_is_scaled_too():
-    model = MLP(8, epochs=3, random_state=0, scale_inputs="standard").fit(X, Y, validation_data=(X, Y))
+    model = MLP(8, epochs=3, random_state=0, scale_inputs="standard").fit(
+        X, Y, validation_data=(X, Y)
+    )
     assert model.history_["val_loss"][-1] == pytest.approx(model.evaluate(X, Y)["loss"], rel=1e-12)
 
 
@@ -109,7 +130,10 @@ def test_a_constant_column_is_not_stretched_by_rounding(number):
 
 def test_what_scaling_takes_out_of_range_is_a_clear_error():
     model = MLP(4, epochs=1, scale_inputs="standard").fit(X * 1e-3, Y)
-    with pytest.raises(ValueError, match="X has 1e.38 at row 1, column 0, which scale_inputs takes beyond the range of float32"):
+    with pytest.raises(
+        ValueError,
+        match="X has 1e.38 at row 1, column 0, which scale_inputs takes beyond the range of float32",
+    ):
         far = X.copy()
         far[1, 0] = 1e38
         model.predict(far)

@@ -4,18 +4,33 @@ import math
 
 import numpy as np
 import pytest
+from cnn_core.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseTime,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    Warmup,
+)
 
 from cnn_core import MLP, SGD
-from cnn_core.schedules import (Constant, Cosine, Exponential, InverseTime, OneCycle, ReduceOnPlateau, Schedule, StepDecay,
-                                Warmup)
 
 X = np.random.default_rng(0).normal(size=(50, 3))
 y = X @ [1.0, -1, 2]
 
 
 def all_rates(schedule, initial, per_epoch, epochs):
-    return np.concatenate([schedule.rates(initial, np.arange(e * per_epoch, (e + 1) * per_epoch), e, per_epoch, epochs)
-                           for e in range(epochs)])
+    return np.concatenate(
+        [
+            schedule.rates(
+                initial, np.arange(e * per_epoch, (e + 1) * per_epoch), e, per_epoch, epochs
+            )
+            for e in range(epochs)
+        ]
+    )
 
 
 def at_epochs(schedule, epochs):
@@ -25,8 +40,12 @@ def at_epochs(schedule, epochs):
 def test_rates_by_epoch_follow_their_formulas():
     assert at_epochs(Constant(), 3) == [0.4] * 3
     assert at_epochs(StepDecay(every=2, drop=0.5), 6) == [0.4, 0.4, 0.2, 0.2, 0.1, 0.1]
-    assert at_epochs(Exponential(0.9), 4) == pytest.approx([0.4 * 0.9**e for e in range(4)], rel=1e-15)
-    assert at_epochs(InverseTime(0.5), 4) == pytest.approx([0.4 / (1 + 0.5 * e) for e in range(4)], rel=1e-15)
+    assert at_epochs(Exponential(0.9), 4) == pytest.approx(
+        [0.4 * 0.9**e for e in range(4)], rel=1e-15
+    )
+    assert at_epochs(InverseTime(0.5), 4) == pytest.approx(
+        [0.4 / (1 + 0.5 * e) for e in range(4)], rel=1e-15
+    )
 
 
 def test_a_rate_by_epoch_holds_for_all_its_steps():
@@ -48,8 +67,16 @@ def test_warmup_grows_evenly_and_then_follows():
 def test_one_cycle_rises_and_falls():
     rates = all_rates(OneCycle(rise=0.25, start=0.1, end=0.01), 2.0, 10, 10)
     top = int(rates.argmax())
-    assert rates[0] == pytest.approx(0.2) and rates[-1] == pytest.approx(0.02) and rates[top] == pytest.approx(2, rel=1e-3)
-    assert 24 <= top <= 25 and (np.diff(rates[: top + 1]) > 0).all() and (np.diff(rates[top:]) < 0).all()
+    assert (
+        rates[0] == pytest.approx(0.2)
+        and rates[-1] == pytest.approx(0.02)
+        and rates[top] == pytest.approx(2, rel=1e-3)
+    )
+    assert (
+        24 <= top <= 25
+        and (np.diff(rates[: top + 1]) > 0).all()
+        and (np.diff(rates[top:]) < 0).all()
+    )
 
 
 def test_plateau_waits_and_drops_and_waits_again():
@@ -59,13 +86,25 @@ def test_plateau_waits_and_drops_and_waits_again():
     assert rates == [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2]
 
 
-@pytest.mark.parametrize("schedule", [Constant(initial=0.05), StepDecay(1, 0.5, initial=0.05), Cosine(initial=0.05),
-                                      OneCycle(initial=0.05), Warmup(2, Exponential(0.5), initial=0.05)])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Constant(initial=0.05),
+        StepDecay(1, 0.5, initial=0.05),
+        Cosine(initial=0.05),
+        OneCycle(initial=0.05),
+        Warmup(2, Exponential(0.5), initial=0.05),
+    ],
+)
 def test_training_takes_the_rates_of_the_schedule(schedule):
-    options = dict(hidden=4, optimizer=SGD(), batch_size=10, random_state=0, dtype="float64", shuffle=False)
+    options = dict(
+        hidden=4, optimizer=SGD(), batch_size=10, random_state=0, dtype="float64", shuffle=False
+    )
     scheduled = MLP(**options, epochs=4, learning_rate=schedule).fit(X, y)
     rates = all_rates(schedule, 0.05, 5, 4)
-    assert scheduled.history_["learning_rate"] == rates[4::5].tolist()  # that of an epoch's last step
+    assert (
+        scheduled.history_["learning_rate"] == rates[4::5].tolist()
+    )  # that of an epoch's last step
     weights = MLP(**options, epochs=1, learning_rate=1e-300).fit(X, y)
     for step, rate in enumerate(rates):
         rows = slice(step % 5 * 10, step % 5 * 10 + 10)
@@ -75,17 +114,31 @@ def test_training_takes_the_rates_of_the_schedule(schedule):
 
 
 def test_plateau_looks_at_the_validation_loss_where_there_is_one():
-    stuck = MLP(4, learning_rate=ReduceOnPlateau(2, 0.5, initial=1e-30), optimizer="sgd", epochs=6, random_state=0)
+    stuck = MLP(
+        4,
+        learning_rate=ReduceOnPlateau(2, 0.5, initial=1e-30),
+        optimizer="sgd",
+        epochs=6,
+        random_state=0,
+    )
     assert stuck.fit(X, y).history_["learning_rate"] == [1e-30] * 3 + [5e-31] * 2 + [2.5e-31]
     schedule = ReduceOnPlateau(1, 0.5, initial=0.01)
-    history = MLP(4, learning_rate=schedule, optimizer="sgd", epochs=20, random_state=0).fit(
-        X, y, validation_data=(X, -y)).history_  # what is learned makes it worse
-    by = {name: [schedule.after(history[name][:e], 0.01) for e in range(20)] for name in ("loss", "val_loss")}
+    history = (
+        MLP(4, learning_rate=schedule, optimizer="sgd", epochs=20, random_state=0)
+        .fit(X, y, validation_data=(X, -y))
+        .history_
+    )  # what is learned makes it worse
+    by = {
+        name: [schedule.after(history[name][:e], 0.01) for e in range(20)]
+        for name in ("loss", "val_loss")
+    }
     assert history["learning_rate"] == by["val_loss"] != by["loss"]
 
 
 def test_without_an_initial_rate_the_optimizer_s_own_is_taken():
-    assert MLP(4, learning_rate=Constant(), optimizer=SGD(0.3), epochs=1).fit(X, y).history_["learning_rate"] == [0.3]
+    assert MLP(4, learning_rate=Constant(), optimizer=SGD(0.3), epochs=1).fit(X, y).history_[
+        "learning_rate"
+    ] == [0.3]
 
 
 @pytest.mark.parametrize("make, message", [
@@ -124,15 +177,24 @@ def test_a_schedule_of_ones_own_may_hold_numbers_and_is_checked():
     assert model.history_["learning_rate"] == [0.1, 0.05]
     with pytest.raises(AttributeError, match="do not change"):
         model.learning_rate.tau = 3
-    for bad, message in ((-1, "at least 0, got -1"), (float("nan"), "finite"), ("a", "must be a number")):
-        with pytest.raises((ValueError, TypeError), match=rf"Root.factor\(0\) must be .*{message}|Root.*{message}"):
+    for bad, message in (
+        (-1, "at least 0, got -1"),
+        (float("nan"), "finite"),
+        ("a", "must be a number"),
+    ):
+        with pytest.raises(
+            (ValueError, TypeError), match=rf"Root.factor\(0\) must be .*{message}|Root.*{message}"
+        ):
             MLP(2, epochs=2, learning_rate=Root([bad], initial=0.1)).fit(X, y)
 
     class Steps(Schedule):
         def rates(self, initial, steps, epoch, per_epoch, epochs):
             return [-1.0] * per_epoch
 
-    with pytest.raises(ValueError, match="Steps must give a finite rate of at least 0 for each of the 1 mini-batches"):
+    with pytest.raises(
+        ValueError,
+        match="Steps must give a finite rate of at least 0 for each of the 1 mini-batches",
+    ):
         MLP(2, epochs=2, learning_rate=Steps()).fit(X, y)
 
 

@@ -8,12 +8,12 @@ import threading
 
 import numpy as np
 import pytest
-
-import cnn_core
-from cnn_core import MLP, threads
 from cnn_core._backprop import Backprop, Network
 from cnn_core._random import uniform
 from cnn_core._training import Rows, Training
+
+import cnn_core
+from cnn_core import MLP, threads
 
 LOSS = "sparse_categorical_crossentropy"
 ADAM = dict(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8)
@@ -24,7 +24,9 @@ def numbers(seed, *shape, dtype="float32"):
 
 
 def digest(*arrays):
-    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[
+        :16
+    ]
 
 
 def make_run(dtype="float32", batch=150, n=1, options=None, clip=0.0, longest=0.0, adaptive=False):
@@ -52,7 +54,10 @@ def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
     for n in range(1, 9):
         run = make_run(dtype, n=n, **VARIANTS[variant])
         X, _, labels = make_rows(dtype)
-        losses = [run.epoch(X, None, labels, weights=Rows(numbers(9, 450, 1, dtype=dtype) + 1.5)) for _ in range(2)]
+        losses = [
+            run.epoch(X, None, labels, weights=Rows(numbers(9, 450, 1, dtype=dtype) + 1.5))
+            for _ in range(2)
+        ]
         judged = run.evaluate(X, None, labels)
         seen.add((digest(run.parameters, *run.slots), *losses, judged))
     assert len(seen) == 1
@@ -71,8 +76,18 @@ def test_predictions_and_gradients_do_not_depend_on_threads(isa, dtype):
 
 def test_mlp_gives_the_same_bits_for_every_number_of_threads():
     X, y = numbers(2, 600, 130), (uniform(3, 0, 600) * 5).astype(int)
-    models = [MLP((200, 90), epochs=4, batch_size=128, random_state=0, n_threads=n, early_stopping=True, dropout=0.2).fit(X, y)
-              for n in (None, 1, 2, 3, 8)]
+    models = [
+        MLP(
+            (200, 90),
+            epochs=4,
+            batch_size=128,
+            random_state=0,
+            n_threads=n,
+            early_stopping=True,
+            dropout=0.2,
+        ).fit(X, y)
+        for n in (None, 1, 2, 3, 8)
+    ]
     assert len({digest(model.parameters_, model.predict_proba(X)) for model in models}) == 1
     assert len({str(model.history_["loss"] + model.history_["val_loss"]) for model in models}) == 1
 
@@ -100,7 +115,12 @@ def test_one_model_predicts_for_many_threads_at_once():
     X = numbers(2, 2000, 130)
     network = make_run().backprop.network
     expected, seen = digest(network.forward(X)), []
-    workers = [threading.Thread(target=lambda: seen.extend(digest(network.forward(X, 4)) for _ in range(5))) for _ in range(6)]
+    workers = [
+        threading.Thread(
+            target=lambda: seen.extend(digest(network.forward(X, 4)) for _ in range(5))
+        )
+        for _ in range(6)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -109,8 +129,13 @@ def test_one_model_predicts_for_many_threads_at_once():
 
 
 def run_python(code, **environment):
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, **environment})
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
@@ -121,13 +146,16 @@ from cnn_core import MLP
 X = np.sin(np.arange(600 * 130.0)).reshape(600, 130).astype("float32")
 y = np.arange(600) % 3
 def train():
-    return MLP((200, 90), epochs=3, batch_size=128, random_state=0, n_threads=3).fit(X, y).parameters_.tobytes()
+    return MLP((200, 90), epochs=3, batch_size=128, random_state=0, n_threads=3).fit(X,
+    y).parameters_.tobytes()
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_trains_with_threads_of_its_own():
-    assert run_python(COMMON + """
+    assert run_python(
+        COMMON
+        + """
 before = train()
 child = os.fork()
 if child == 0:
@@ -135,12 +163,15 @@ if child == 0:
     ok = train() == before and tasks == 1
     os._exit(0 if ok else 1)
 print(os.waitpid(child, 0)[1], train() == before)
-""") == ["0", "True"]
+"""
+    ) == ["0", "True"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forks_while_another_thread_trains_hang_nobody():
-    assert run_python(COMMON + """
+    assert run_python(
+        COMMON
+        + """
 import threading
 expected, results = train(), []
 worker = threading.Thread(target=lambda: results.extend(train() for _ in range(20)))
@@ -153,7 +184,8 @@ for _ in range(10):
     codes.append(os.waitpid(child, 0)[1])
 worker.join()
 print(set(codes) == {0}, set(results) == {expected})
-""".replace("import os, ", "import warnings; warnings.simplefilter('ignore'); import os, ")) == ["True", "True"]
+""".replace("import os, ", "import warnings; warnings.simplefilter('ignore'); import os, ")
+    ) == ["True", "True"]
 
 
 def test_the_interpreter_ends_while_workers_sleep():
@@ -161,14 +193,17 @@ def test_the_interpreter_ends_while_workers_sleep():
 
 
 def test_workers_sleep_when_there_is_nothing_to_do():
-    assert run_python(COMMON + """
+    assert run_python(
+        COMMON
+        + """
 import time
 train()
 time.sleep(0.2)
 before = time.process_time()
 time.sleep(0.5)
 print(time.process_time() - before < 0.1)
-""") == ["True"]
+"""
+    ) == ["True"]
 
 
 # How many
@@ -179,12 +214,16 @@ print(time.process_time() - before < 0.1)
     (dict(CNN_CORE_NUM_THREADS="", OMP_NUM_THREADS="5,2"), "5"), (dict(CNN_CORE_NUM_THREADS="1000"), "64"),
 ])  # fmt: skip
 def test_the_environment_says_how_many(environment, expected):
-    assert run_python("import cnn_core; print(cnn_core.get_num_threads())", **environment) == [expected]
+    assert run_python("import cnn_core; print(cnn_core.get_num_threads())", **environment) == [
+        expected
+    ]
 
 
 def test_a_variable_that_is_no_number_is_a_clear_error(monkeypatch):
     monkeypatch.setenv("CNN_CORE_NUM_THREADS", "many")
-    with pytest.raises(ValueError, match="CNN_CORE_NUM_THREADS must be a whole number of at least 1, got 'many'"):
+    with pytest.raises(
+        ValueError, match="CNN_CORE_NUM_THREADS must be a whole number of at least 1, got 'many'"
+    ):
         cnn_core.get_num_threads()
 
 
@@ -210,16 +249,25 @@ def test_the_quota_of_the_control_group_counts(files, expected, tmp_path):
     assert threads._quota(str(tmp_path)) == expected
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell the affinity")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="this system does not tell the affinity"
+)
 def test_the_affinity_counts():
-    assert run_python("""
+    assert run_python(
+        """
 import os, cnn_core
 os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])
 print(cnn_core.get_num_threads())
-""", CNN_CORE_NUM_THREADS="", OMP_NUM_THREADS="") == ["1"]
+""",
+        CNN_CORE_NUM_THREADS="",
+        OMP_NUM_THREADS="",
+    ) == ["1"]
 
 
-@pytest.mark.parametrize("n, error", [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)])
+@pytest.mark.parametrize(
+    "n, error",
+    [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)],
+)
 def test_numbers_of_threads_that_make_no_sense_are_clear_errors(n, error):
     with pytest.raises(error, match="n_threads must be"):
         MLP(n_threads=n)
@@ -242,8 +290,8 @@ from cnn_core import threads
 cnn_core.set_num_threads(3)
 threads.join_threadpoolctl()
 ours = [info for info in threadpoolctl.threadpool_info() if info["user_api"] == "cnn_core"]
-assert len(ours) == 1 and ours[0]["num_threads"] == 3 and ours[0]["version"] == cnn_core.__version__, ours
-for limits in (1, {{"cnn_core": 1}}):
+assert len(ours) == 1 and ours[0]["num_threads"] == 3 and ours[0]["version"] ==
+cnn_core.__version__, ours for limits in (1, {{"cnn_core": 1}}):
     with threadpoolctl.threadpool_limits(limits):
         assert cnn_core.get_num_threads() == 1
     assert cnn_core.get_num_threads() == 3
@@ -271,8 +319,12 @@ def test_importing_cnn_core_does_not_import_threadpoolctl():
 
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, dtype):
-    # Long rows, or rows in their order, are read where they stand: then threads share the outputs of the first layer.
-    X, labels = numbers(2, 450, 300, dtype=dtype), (uniform(3, 0, 450) * 7).astype(np.int32)[:, None]
+    # Long rows, or rows in their order, are read where they stand: then threads share the outputs
+    # of the first layer.
+    X, labels = (
+        numbers(2, 450, 300, dtype=dtype),
+        (uniform(3, 0, 450) * 7).astype(np.int32)[:, None],
+    )
     digests = set()
     for n in (1, 2, 3, 5):
         network = Network((300, 200, 90, 7), ("relu", "tanh", "softmax"), dtype)
@@ -286,7 +338,10 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
 @pytest.mark.parametrize("activations", [("gelu", "relu", "tanh"), ("selu", "softmax", "relu")])
 @pytest.mark.parametrize("dropout", [(0.0, 0.0, 0.0, 0.3), (0.0, 0.0, 0.3, 0.0)])
 def test_layers_shared_by_outputs_give_the_same_bits(activations, dropout, isa, dtype):
-    X, labels = Rows(numbers(2, 300, 20, dtype=dtype)), Rows((uniform(3, 0, 300) * 5).astype(np.int32)[:, None])
+    X, labels = (
+        Rows(numbers(2, 300, 20, dtype=dtype)),
+        Rows((uniform(3, 0, 300) * 5).astype(np.int32)[:, None]),
+    )
     seen = set()
     for n in (1, 2, 3):  # 3 do not divide the panels evenly
         network = Network((20, 160, 210, 192, 5), (*activations, "softmax"), dtype)
@@ -294,7 +349,14 @@ def test_layers_shared_by_outputs_give_the_same_bits(activations, dropout, isa, 
         run = Training(Backprop(network, LOSS, 110, dropout=dropout), "adam", ADAM, 7, threads=n)
         losses = [run.epoch(X, None, labels) for _ in range(2)]
         passed = Training(Backprop(network, LOSS, 300), None, {}, threads=n)
-        seen.add((digest(run.parameters), *losses, passed.cost_and_gradient(X, None, labels), digest(passed.flat_gradient())))
+        seen.add(
+            (
+                digest(run.parameters),
+                *losses,
+                passed.cost_and_gradient(X, None, labels),
+                digest(passed.flat_gradient()),
+            )
+        )
     assert len(seen) == 1
 
 

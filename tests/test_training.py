@@ -7,7 +7,6 @@ import threading
 
 import numpy as np
 import pytest
-
 from cnn_core._backprop import Backprop, Network, phases
 from cnn_core._random import permutation, uniform
 from cnn_core._training import Rows, Training, optimizer_names, optimizer_settings
@@ -32,22 +31,33 @@ def numbers(seed, *shape, dtype="float64"):
 
 
 def digest(*arrays):
-    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[:16]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()[
+        :16
+    ]
 
 
-def make_run(dtype, optimizer="adam", widths=(30, 64, 32, 3), activations=("relu", "tanh", "softmax"), batch=32,
-             loss=LOSS, seed=7, **options):
+def make_run(
+    dtype,
+    optimizer="adam",
+    widths=(30, 64, 32, 3),
+    activations=("relu", "tanh", "softmax"),
+    batch=32,
+    loss=LOSS,
+    seed=7,
+    **options,
+):
     network = Network(widths, activations, dtype)
     network.set_flat(numbers(1, network.flat().size) * 0.3)
     return Training(Backprop(network, loss, batch), optimizer, SETTINGS[optimizer], seed, **options)
 
 
 def make_rows(dtype, rows=640, n_in=30, n_classes=3):
-    labels = ((uniform(3, 0, rows) * n_classes).astype(np.int32)[:, None])
+    labels = (uniform(3, 0, rows) * n_classes).astype(np.int32)[:, None]
     return Rows(numbers(2, rows, n_in, dtype=dtype)), None, Rows(labels)
 
 
-# 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change of the promise.
+# 20 steps of 30-64-32-3 with batches of 32, on every machine: a change of these numbers is a change
+# of the promise.
 GOLDEN = {
     ("float32", "sgd"): "aeefbd13eda20d2c",
     ("float32", "adagrad"): "c98fcfa8b53f763d",
@@ -89,7 +99,8 @@ def test_predictions_do_not_depend_on_how_rows_are_split(split, isa, dtype):
 
 
 def numpy_step(name, h, t, w, g, slots):
-    """One step in float64, as the papers write it; slots are the method's own memory, zeros at first."""
+    """One step in float64, as the papers write it; slots are the method's own memory, zeros at
+    first."""
     rate, square = h["learning_rate"], lambda rho, old: rho * old + (1 - rho) * g * g
     if name == "sgd":
         slots[0] = h["momentum"] * slots[0] - rate * g
@@ -110,8 +121,11 @@ def numpy_step(name, h, t, w, g, slots):
         if t == 1:
             slots[1] = np.full_like(w, rate)
         turned, kept = slots[0] * g < 0, slots[0] * g > 0
-        slots[1] = np.where(kept, np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
-                            np.where(turned, np.maximum(slots[1] * h["eta_minus"], h["step_min"]), slots[1]))
+        slots[1] = np.where(
+            kept,
+            np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
+            np.where(turned, np.maximum(slots[1] * h["eta_minus"], h["step_min"]), slots[1]),
+        )
         slots[0] = np.where(turned, 0, g)
         return w - np.sign(slots[0]) * slots[1]
     beta1, beta2 = h["beta1"], h["beta2"]
@@ -127,7 +141,9 @@ def numpy_step(name, h, t, w, g, slots):
         mu = [beta1 * (1 - 0.5 * 0.96 ** (i * h["momentum_decay"])) for i in range(1, t + 2)]
         m = mu[t] * slots[0] / (1 - np.prod(mu)) + (1 - mu[t - 1]) * g / (1 - np.prod(mu[:-1]))
     if name == "adam_hat":
-        return w - rate * np.sqrt(1 - beta2**t) / (1 - beta1**t) * slots[0] / (np.sqrt(slots[1]) + h["epsilon"])
+        return w - rate * np.sqrt(1 - beta2**t) / (1 - beta1**t) * slots[0] / (
+            np.sqrt(slots[1]) + h["epsilon"]
+        )
     return w - rate * m / (np.sqrt(v) + h["epsilon"])
 
 
@@ -156,8 +172,8 @@ def test_steps_follow_the_papers(optimizer, changed, isa):
 
 
 def test_all_parameters_move_together_after_all_gradients_stand(isa):
-    # One SGD step moves every layer by the gradient at the old weights; a layer updated early would change the delta
-    # of those below.
+    # One SGD step moves every layer by the gradient at the old weights; a layer updated early would
+    # change the delta of those below.
     run = make_run("float64", "sgd", batch=640)
     network = run.backprop.network
     before = network.flat()
@@ -174,7 +190,9 @@ def test_epochs_visit_the_rows_in_the_order_of_the_permutation():
     for epoch in range(3):
         shuffled.epoch(X, None, labels)
         ordered.epoch(X, None, labels, order=permutation(7, epoch, 100))
-    assert digest(shuffled.backprop.network.parameters) == digest(ordered.backprop.network.parameters)
+    assert digest(shuffled.backprop.network.parameters) == digest(
+        ordered.backprop.network.parameters
+    )
 
 
 @pytest.mark.parametrize("n_in, n_out", [(300, 64), (300, 70), (257, 200)])
@@ -182,11 +200,15 @@ def test_long_rows_in_any_order_count_as_if_they_stood_in_it(n_in, n_out, isa, d
     # They are read where they stand, others are gathered first.
     X, _, labels = make_rows(dtype, 130, n_in)
     order = np.array([129, 3, 3, 77, *range(100, 20, -1)], np.intp)
-    runs = [make_run(dtype, widths=(n_in, n_out, 3), activations=("relu", "softmax")) for _ in range(3)]
+    runs = [
+        make_run(dtype, widths=(n_in, n_out, 3), activations=("relu", "softmax")) for _ in range(3)
+    ]
     chosen = np.arange(130)[::-1].copy()
-    results = [runs[0].epoch(X, None, labels, order=order),
-               runs[1].epoch(Rows(X.array[order]), None, Rows(labels.array[order]), shuffled=False),
-               runs[2].epoch(Rows(X.array, chosen), None, Rows(labels.array[chosen]), order=129 - order)]
+    results = [
+        runs[0].epoch(X, None, labels, order=order),
+        runs[1].epoch(Rows(X.array[order]), None, Rows(labels.array[order]), shuffled=False),
+        runs[2].epoch(Rows(X.array, chosen), None, Rows(labels.array[chosen]), order=129 - order),
+    ]
     assert len(set(results)) == 1
     assert len({digest(run.backprop.network.parameters, *run.slots) for run in runs}) == 1
 
@@ -211,7 +233,8 @@ def test_batches_of_every_size_learn(batch, isa):
 
 
 def test_metrics_of_an_epoch_are_those_of_its_rows(isa, dtype):
-    # With a learning rate too small to move a weight, training rows are judged as evaluation judges them.
+    # With a learning rate too small to move a weight, training rows are judged as evaluation judges
+    # them.
     still = dict(SETTINGS["sgd"], learning_rate=1e-300)
     X, _, labels = make_rows(dtype)
     network = make_run(dtype).backprop.network
@@ -276,7 +299,9 @@ def test_subnormals_are_flushed_inside_an_epoch_and_nowhere_else(isa):
     for slot in run.slots:
         slot[:] = 1e-40
     run.epoch(X, None, labels)
-    assert not any(((slot != 0) & (np.abs(slot) < np.finfo("float32").tiny)).any() for slot in run.slots)
+    assert not any(
+        ((slot != 0) & (np.abs(slot) < np.finfo("float32").tiny)).any() for slot in run.slots
+    )
     assert np.float32(1e-39) * np.float32(0.5) > 0
 
 
@@ -329,14 +354,17 @@ def test_epochs_run_without_the_gil():
     assert during > 3
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (lambda X, y, l: (Rows(X.array[:, :29].copy()), y, l), "30 columns of float32, got 29"),
-    (lambda X, y, l: (Rows(X.array.astype("float64")), y, l), "float32, got 30 of float64"),
-    (lambda X, y, l: (X, y, None), "needs labels"),
-    (lambda X, y, l: (X, y, Rows(l.array[:5])), r"shape \(640, 1\)"),
-    (lambda X, y, l: (X, y, Rows(l.array + 1)), "labels must lie in 0 to 2, got 1 to 3"),
-    (lambda X, y, l: (Rows(X.array[:0]), y, Rows(l.array[:0])), "at least one row"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (lambda X, y, l: (Rows(X.array[:, :29].copy()), y, l), "30 columns of float32, got 29"),
+        (lambda X, y, l: (Rows(X.array.astype("float64")), y, l), "float32, got 30 of float64"),
+        (lambda X, y, l: (X, y, None), "needs labels"),
+        (lambda X, y, l: (X, y, Rows(l.array[:5])), r"shape \(640, 1\)"),
+        (lambda X, y, l: (X, y, Rows(l.array + 1)), "labels must lie in 0 to 2, got 1 to 3"),
+        (lambda X, y, l: (Rows(X.array[:0]), y, Rows(l.array[:0])), "at least one row"),
+    ],
+)
 def test_rows_that_do_not_fit_are_clear_errors(arguments, message):
     run = make_run("float32")
     before = digest(run.backprop.network.parameters)
@@ -355,7 +383,8 @@ def test_settings_must_be_those_of_the_optimizer():
     with pytest.raises(ValueError, match="adam works with learning_rate, beta1"):
         Training(Backprop(Network((3, 2), ("identity",)), "mse", 4), "adam", {"learning_rate": 0.1})
     assert {name: set(SETTINGS[name]) for name in optimizer_names()} == {
-        name: set(optimizer_settings(name)) for name in optimizer_names()}
+        name: set(optimizer_settings(name)) for name in optimizer_names()
+    }
 
 
 @pytest.mark.parametrize("kind", [Rows, Training])
@@ -366,7 +395,9 @@ def test_no_object_exists_without_its_buffers(kind):
 
 def test_setting_up_again_changes_nothing(dtype):
     run, rows = make_run(dtype), make_rows(dtype)
-    run.__init__(make_run(dtype, widths=(5, 2), activations=("softmax",)).backprop, "sgd", SETTINGS["sgd"])
+    run.__init__(
+        make_run(dtype, widths=(5, 2), activations=("softmax",)).backprop, "sgd", SETTINGS["sgd"]
+    )
     rows[0].__init__(np.zeros((1, 1)))
     run.epoch(*rows)
     assert digest(run.backprop.network.flat(), *run.slots) == GOLDEN[dtype, "adam"]
@@ -379,12 +410,20 @@ def test_row_weights_act_like_repeated_rows(isa, dtype):
     X, _, labels = make_rows(dtype, 60)
     counts = np.arange(60) % 4
     weighted, repeated = (make_run(dtype, "sgd", batch=200) for _ in range(2))
-    loss = weighted.epoch(X, None, labels, shuffled=False, weights=Rows(counts[:, None].astype(dtype)))[0]
-    again = repeated.epoch(Rows(np.repeat(X.array, counts, axis=0)), None, Rows(np.repeat(labels.array, counts, axis=0)),
-                           shuffled=False)[0]
+    loss = weighted.epoch(
+        X, None, labels, shuffled=False, weights=Rows(counts[:, None].astype(dtype))
+    )[0]
+    again = repeated.epoch(
+        Rows(np.repeat(X.array, counts, axis=0)),
+        None,
+        Rows(np.repeat(labels.array, counts, axis=0)),
+        shuffled=False,
+    )[0]
     tolerance = 1e-13 if dtype == "float64" else 1e-5
     assert loss == pytest.approx(again, rel=tolerance)
-    np.testing.assert_allclose(weighted.backprop.network.flat(), repeated.backprop.network.flat(), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        weighted.backprop.network.flat(), repeated.backprop.network.flat(), rtol=0, atol=tolerance
+    )
 
 
 def test_a_mini_batch_without_weight_teaches_nothing():
@@ -441,14 +480,18 @@ def test_a_run_goes_on_from_the_state_of_another(optimizer, dtype):
     second.restore(first.state())
     for _ in range(2):
         second.epoch(X, None, labels)
-    assert digest(once.backprop.network.flat(), *once.slots) == digest(second.backprop.network.flat(), *second.slots)
+    assert digest(once.backprop.network.flat(), *once.slots) == digest(
+        second.backprop.network.flat(), *second.slots
+    )
     with pytest.raises(ValueError, match="this state is of a run with"):
         make_run(dtype, "sgd" if optimizer != "sgd" else "adam").restore(first.state())
 
 
 def test_a_run_without_optimizer_has_no_epochs():
     run = Training(Backprop(Network((30, 3), ("softmax",)), LOSS, 32), None, {})
-    assert run.slots == () and run.evaluate(*make_rows("float32"))[0] == pytest.approx(np.log(3), rel=1e-6)
+    assert run.slots == () and run.evaluate(*make_rows("float32"))[0] == pytest.approx(
+        np.log(3), rel=1e-6
+    )
     with pytest.raises(ValueError, match="no optimizer, so it has no epochs"):
         run.epoch(*make_rows("float32"))
 
@@ -464,12 +507,24 @@ def test_penalties_are_part_of_the_cost_and_its_gradient(l1, l2, isa):
     network = Network((5, 18, 3), ("tanh", "softmax"), "float64")
     network.set_flat(numbers(1, network.flat().size))
     X, _, labels = make_rows("float64", 40, 5)
-    plain, cost = (Backprop(network, LOSS, 40, l1=a, l2=b).loss_and_gradient(X.array, labels.array[:, 0])
-                   for a, b in ((0, 0), (l1, l2)))
+    plain, cost = (
+        Backprop(network, LOSS, 40, l1=a, l2=b).loss_and_gradient(X.array, labels.array[:, 0])
+        for a, b in ((0, 0), (l1, l2))
+    )
     weights = np.concatenate([network.weights(l).ravel() for l in range(2)])
-    assert cost[0] - plain[0] == pytest.approx(l1 * np.abs(weights).sum() + l2 / 2 * (weights**2).sum(), rel=1e-12)
-    expected = np.concatenate([part.ravel() for l in range(2) for part in (
-        l1 * np.sign(network.weights(l)) + l2 * network.weights(l), 0 * network.bias(l))])
+    assert cost[0] - plain[0] == pytest.approx(
+        l1 * np.abs(weights).sum() + l2 / 2 * (weights**2).sum(), rel=1e-12
+    )
+    expected = np.concatenate(
+        [
+            part.ravel()
+            for l in range(2)
+            for part in (
+                l1 * np.sign(network.weights(l)) + l2 * network.weights(l),
+                0 * network.bias(l),
+            )
+        ]
+    )
     np.testing.assert_allclose(cost[1] - plain[1], expected, atol=1e-15)
 
 
@@ -477,14 +532,26 @@ def test_a_penalty_per_row_is_divided_by_the_weight_of_each_mini_batch(isa, dtyp
     X, _, labels = make_rows(dtype, 40)
     weights = numbers(9, 40, 1, dtype=dtype) + 2
     h = dict(learning_rate=0.5, momentum=0.0, nesterov=0)
-    run = Training(Backprop(make_run(dtype).backprop.network, LOSS, 32, l1=0.1, l2=0.2, penalty_per_row=True), "sgd", h)
+    run = Training(
+        Backprop(make_run(dtype).backprop.network, LOSS, 32, l1=0.1, l2=0.2, penalty_per_row=True),
+        "sgd",
+        h,
+    )
     run.epoch(X, None, labels, shuffled=False, weights=Rows(weights))
     network = make_run(dtype).backprop.network
     for first, last in ((0, 32), (32, 40)):  # each as if its penalty had been divided before
-        part, S = [Rows(array[first:last]) for array in (X.array, labels.array, weights)], float(weights[first:last].sum())
+        part, S = (
+            [Rows(array[first:last]) for array in (X.array, labels.array, weights)],
+            float(weights[first:last].sum()),
+        )
         one = Training(Backprop(network, LOSS, 32, l1=0.1 / S, l2=0.2 / S), "sgd", h)
         one.epoch(part[0], None, part[1], shuffled=False, weights=part[2])
-    np.testing.assert_allclose(run.backprop.network.flat(), network.flat(), rtol=0, atol=1e-15 if dtype == "float64" else 1e-7)
+    np.testing.assert_allclose(
+        run.backprop.network.flat(),
+        network.flat(),
+        rtol=0,
+        atol=1e-15 if dtype == "float64" else 1e-7,
+    )
 
 
 def test_the_loss_of_an_epoch_may_count_mini_batches_by_their_rows(isa):
@@ -493,17 +560,37 @@ def test_the_loss_of_an_epoch_may_count_mini_batches_by_their_rows(isa):
     weights[:32] *= 100
     still = dict(SETTINGS["sgd"], learning_rate=1e-300)
     network = make_run("float64").backprop.network
-    run, by_rows = (Training(Backprop(network, LOSS, 32, l2=0.1), "sgd", still, by_rows=choice) for choice in (False, True))
-    halves = [run.epoch(*(Rows(array[part]) if array is not None else None for array in (X.array, None, labels.array)),
-                        shuffled=False, weights=Rows(weights[part]))[0] for part in (slice(32), slice(32, 40))]
-    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[0] == pytest.approx(
-        (32 * halves[0] + 8 * halves[1]) / 40, rel=1e-13)
-    assert by_rows.epoch(X, None, labels)[0] == pytest.approx(run.epoch(X, None, labels)[0], rel=1e-13)
+    run, by_rows = (
+        Training(Backprop(network, LOSS, 32, l2=0.1), "sgd", still, by_rows=choice)
+        for choice in (False, True)
+    )
+    halves = [
+        run.epoch(
+            *(
+                Rows(array[part]) if array is not None else None
+                for array in (X.array, None, labels.array)
+            ),
+            shuffled=False,
+            weights=Rows(weights[part]),
+        )[0]
+        for part in (slice(32), slice(32, 40))
+    ]
+    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[
+        0
+    ] == pytest.approx((32 * halves[0] + 8 * halves[1]) / 40, rel=1e-13)
+    assert by_rows.epoch(X, None, labels)[0] == pytest.approx(
+        run.epoch(X, None, labels)[0], rel=1e-13
+    )
     weights[:32] = 0  # a mini-batch without weight has the penalty alone
-    penalty = by_rows.epoch(X, None, labels, shuffled=False)[0] - Training(Backprop(network, LOSS, 32), "sgd", still).epoch(
-        X, None, labels, shuffled=False)[0]
-    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[0] == pytest.approx(
-        (8 * halves[1] + 32 * penalty) / 40, rel=1e-12)
+    penalty = (
+        by_rows.epoch(X, None, labels, shuffled=False)[0]
+        - Training(Backprop(network, LOSS, 32), "sgd", still).epoch(
+            X, None, labels, shuffled=False
+        )[0]
+    )
+    assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[
+        0
+    ] == pytest.approx((8 * halves[1] + 32 * penalty) / 40, rel=1e-12)
 
 
 def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):
@@ -514,7 +601,9 @@ def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):
     h = dict(learning_rate=1.0, momentum=0.0, nesterov=0)
     for limit, length in ((norm / 10, norm / 10), (norm * 10, norm)):
         network = start.copy()
-        Training(Backprop(network, LOSS, 640), "sgd", h, clip_norm=limit).epoch(X, None, labels, shuffled=False)
+        Training(Backprop(network, LOSS, 640), "sgd", h, clip_norm=limit).epoch(
+            X, None, labels, shuffled=False
+        )
         moved = (start.flat() - network.flat()).astype("float64")
         assert np.sqrt((moved**2).sum()) == pytest.approx(length, rel=1e-4)
         np.testing.assert_allclose(moved, gradient * (length / norm), atol=1e-6)
@@ -538,8 +627,14 @@ def test_regularised_training_gives_the_bits_of_the_oracle(vector_isa, dtype, on
 
     def train():
         network = make_run(dtype).backprop.network
-        run = Training(Backprop(network, LOSS, 32, l1=1e-3, l2=1e-2), "rmsprop", SETTINGS["rmsprop"], 7,
-                       clip_norm=0.5, max_norm=0.7)
+        run = Training(
+            Backprop(network, LOSS, 32, l1=1e-3, l2=1e-2),
+            "rmsprop",
+            SETTINGS["rmsprop"],
+            7,
+            clip_norm=0.5,
+            max_norm=0.7,
+        )
         loss, _ = run.epoch(X, None, labels, weights=weights)
         return digest(run.backprop.network.parameters, np.float64(loss))
 

@@ -1,11 +1,11 @@
 """cnn_core, by `fit` and `predict`; for predictions also by the network below `MLP`."""
 
-import cnn_core
 import numpy as np
-from cnn_core import MLP
+from cases import LEARNING_RATE, inputs
 from cnn_core._backprop import Network
 
-from cases import LEARNING_RATE, inputs
+import cnn_core
+from cnn_core import MLP
 
 
 def set_threads(count):
@@ -14,8 +14,16 @@ def set_threads(count):
 
 def trainers(case, X, y, layers):
     # Two classes would have one sigmoid output by default.
-    model = MLP(case.net.widths[1:-1], case.net.activation, output="softmax", learning_rate=LEARNING_RATE, init=layers,
-                batch_size=case.batch or "full", shuffle=case.shuffle, random_state=0)
+    model = MLP(
+        case.net.widths[1:-1],
+        case.net.activation,
+        output="softmax",
+        learning_rate=LEARNING_RATE,
+        init=layers,
+        batch_size=case.batch or "full",
+        shuffle=case.shuffle,
+        random_state=0,
+    )
 
     def train(epochs):
         model.epochs = epochs
@@ -48,7 +56,9 @@ def row_predictors(net, layers):
 
 
 def batch_predictors(net, layers):
-    activations = (net.activation,) * (len(layers) - 1) + ("softmax" if net.classes else "identity",)
+    activations = (net.activation,) * (len(layers) - 1) + (
+        "softmax" if net.classes else "identity",
+    )
     network = Network(net.widths, activations)
     for l, (W, b) in enumerate(layers):
         network.set_layer(l, W, b)

@@ -1,11 +1,11 @@
-"""JAX: an epoch is one compiled function, a scan over mini-batches; predictions are compiled with the weights in."""
+"""JAX: an epoch is one compiled function, a scan over mini-batches; predictions are compiled with
+the weights in."""
 
 import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from cases import LEARNING_RATE
 
 jax.config.update("jax_platforms", "cpu")
@@ -33,6 +33,7 @@ def activation_of(net):
 
 def adam_step(activation, state, X, y):
     """The next (layers, m, v, t)."""
+
     def cost(layers):
         log_p = jax.nn.log_softmax(forward(activation, layers, X))
         return -jnp.take_along_axis(log_p, y[:, None], axis=1).mean()
@@ -50,9 +51,16 @@ def adam_step(activation, state, X, y):
 def epoch(activation, batch, state, X, y, order):
     """One pass in an order. Rows are gathered batch by batch, which is faster than all at once."""
     whole = len(order) - len(order) % batch
-    state, _ = jax.lax.scan(lambda state, rows: (adam_step(activation, state, X[rows], y[rows]), None), state,
-                            order[:whole].reshape(-1, batch))
-    return adam_step(activation, state, X[order[whole:]], y[order[whole:]]) if whole < len(order) else state
+    state, _ = jax.lax.scan(
+        lambda state, rows: (adam_step(activation, state, X[rows], y[rows]), None),
+        state,
+        order[:whole].reshape(-1, batch),
+    )
+    return (
+        adam_step(activation, state, X[order[whole:]], y[order[whole:]])
+        if whole < len(order)
+        else state
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0, donate_argnums=1)
@@ -67,9 +75,15 @@ def trainers(case, X, y, layers):
 
     def train(epochs):
         nonlocal state
-        # Copies, because the state is donated and jnp.asarray may share memory with what it is given.
+        # Copies, because the state is donated and jnp.asarray may share memory with what it is
+        # given.
         start = jax.tree.map(lambda a: a.copy(), columns(layers))
-        state = start, jax.tree.map(jnp.zeros_like, start), jax.tree.map(jnp.zeros_like, start), jnp.float32(0)
+        state = (
+            start,
+            jax.tree.map(jnp.zeros_like, start),
+            jax.tree.map(jnp.zeros_like, start),
+            jnp.float32(0),
+        )
         for _ in range(epochs):
             if case.batch is None:
                 state = full_batch_epoch(activation, state, X, y)
@@ -78,7 +92,9 @@ def trainers(case, X, y, layers):
                 state = epoch(activation, case.batch, state, X, y, order.astype(np.int32))
         jax.block_until_ready(state)
 
-    return {"jit and scan": (train, lambda: [(np.asarray(W).T, np.asarray(b)) for W, b in state[0]])}
+    return {
+        "jit and scan": (train, lambda: [(np.asarray(W).T, np.asarray(b)) for W, b in state[0]])
+    }
 
 
 def row_predictors(net, layers):

@@ -1,7 +1,7 @@
-"""NumPy alone: what one writes in an hour, with all parameters in one vector so that Adam is three lines."""
+"""NumPy alone: what one writes in an hour, with all parameters in one vector so that Adam is three
+lines."""
 
 import numpy as np
-
 from cases import LEARNING_RATE
 
 
@@ -13,8 +13,12 @@ def views(vector, shapes):
     """[(W, b)] in one vector; W has shape (n_in, n_out)."""
     layers, i = [], 0
     for n_in, n_out in shapes:
-        layers.append((vector[i : i + n_in * n_out].reshape(n_in, n_out),
-                       vector[i + n_in * n_out : i + (n_in + 1) * n_out]))
+        layers.append(
+            (
+                vector[i : i + n_in * n_out].reshape(n_in, n_out),
+                vector[i + n_in * n_out : i + (n_in + 1) * n_out],
+            )
+        )
         i += (n_in + 1) * n_out
     return layers
 

@@ -20,7 +20,9 @@ def model_bytes(net, layers, rows):
         nodes.append(helper.make_node("Gemm", [a, f"W{l}", f"b{l}"], [f"z{l}"], transB=1))
         a = f"z{l}"
         if l < len(layers) - 1:
-            nodes.append(helper.make_node("Relu" if net.activation == "relu" else "Tanh", [a], [f"a{l}"]))
+            nodes.append(
+                helper.make_node("Relu" if net.activation == "relu" else "Tanh", [a], [f"a{l}"])
+            )
             a = f"a{l}"
     output = helper.make_tensor_value_info(a, TensorProto.FLOAT, [rows, 1])
     if net.classes:
@@ -29,11 +31,15 @@ def model_bytes(net, layers, rows):
     X = helper.make_tensor_value_info("X", TensorProto.FLOAT, [rows, net.widths[0]])
     graph = helper.make_graph(nodes, "mlp", [X], [output], constants)
     # Older than the newest, so that a runtime older than the onnx package reads it.
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
 
 
 def session(net, layers, rows):
-    return onnxruntime.InferenceSession(model_bytes(net, layers, rows), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        model_bytes(net, layers, rows), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def trainers(case, X, y, layers):

@@ -1,12 +1,12 @@
-"""PyTorch: the usual eager loop, with a DataLoader or tensors shuffled by index; predictions eager and scripted."""
+"""PyTorch: the usual eager loop, with a DataLoader or tensors shuffled by index; predictions eager
+and scripted."""
 
 import warnings
 
 import torch
+from cases import LEARNING_RATE
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
-
-from cases import LEARNING_RATE
 
 
 def set_threads(count):
@@ -47,7 +47,9 @@ def trainers(case, X, y, layers):
                     cross_entropy(model(X_batch), y_batch).backward()
                     optimizer.step()
 
-        return train, lambda: [(part.weight.detach().numpy(), part.bias.detach().numpy()) for part in model[::2]]
+        return train, lambda: [
+            (part.weight.detach().numpy(), part.bias.detach().numpy()) for part in model[::2]
+        ]
 
     found = {"tensors": trainer(by_index, None), "tensors, fused Adam": trainer(by_index, True)}
     if case.batch is not None:

@@ -3,14 +3,14 @@
 import warnings
 
 import numpy as np
+from cases import LEARNING_RATE, inputs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from cases import LEARNING_RATE, inputs
-
 
 def set_threads(count):
-    """Nothing to do: its threads are those of NumPy's BLAS, which the environment holds to their number."""
+    """Nothing to do: its threads are those of NumPy's BLAS, which the environment holds to their
+    number."""
 
 
 def set_layers(model, net, layers):
@@ -31,12 +31,20 @@ def get_layers(model, net):
 
 def fitted(net, layers, **settings):
     """A model that has these layers."""
-    settings = dict(hidden_layer_sizes=net.widths[1:-1], activation=net.activation, alpha=0,
-                    learning_rate_init=LEARNING_RATE, random_state=0, **settings)
+    settings = dict(
+        hidden_layer_sizes=net.widths[1:-1],
+        activation=net.activation,
+        alpha=0,
+        learning_rate_init=LEARNING_RATE,
+        random_state=0,
+        **settings,
+    )
     X = inputs(net, max(2, net.classes))
     # The fits make what set_layers changes, and nothing else that is kept.
     if net.classes:
-        model = MLPClassifier(**settings).partial_fit(X, np.arange(net.classes), classes=np.arange(net.classes))
+        model = MLPClassifier(**settings).partial_fit(
+            X, np.arange(net.classes), classes=np.arange(net.classes)
+        )
     else:
         model = MLPRegressor(**settings).partial_fit(X, np.array([0.0, 1.0]))
     set_layers(model, net, layers)
@@ -45,7 +53,9 @@ def fitted(net, layers, **settings):
 
 def trainers(case, X, y, layers):
     # warm_start: from the weights that stand in the model, but with new moments of Adam.
-    model = fitted(case.net, layers, shuffle=case.shuffle, warm_start=True, tol=0, n_iter_no_change=10**9)
+    model = fitted(
+        case.net, layers, shuffle=case.shuffle, warm_start=True, tol=0, n_iter_no_change=10**9
+    )
     model.set_params(batch_size=case.batch_size)
 
     def train(epochs):

@@ -1,5 +1,6 @@
-/* Every kernel, once, in terms of the vector vocabulary that the including file chose, and the table that offers
- * them as TABLE. All functions are static: no two instruction sets can share a symbol. */
+/* Every kernel, once, in terms of the vector vocabulary that the including file chose, and the
+ * table that offers them as TABLE. All functions are static: no two instruction sets can share a
+ * symbol. */
 
 BEGIN_TARGET
 

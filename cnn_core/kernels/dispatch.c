@@ -1,4 +1,5 @@
-/* Which instruction sets this library was built with, and which of them this processor and its operating system run. */
+/* Which instruction sets this library was built with, and which of them this processor and its
+ * operating system run. */
 #include "kernels.h"
 #include "target.h"
 
@@ -14,14 +15,21 @@ static int has(int leaf1_ecx, int leaf7_ebx, unsigned long long saved)
     if (info[0] < 7) return 0;
     __cpuid(info, 1);
     const int osxsave = 1 << 27;
-    if ((info[2] & (leaf1_ecx | osxsave)) != (leaf1_ecx | osxsave) || (_xgetbv(0) & saved) != saved) return 0;
+    if ((info[2] & (leaf1_ecx | osxsave)) != (leaf1_ecx | osxsave) || (_xgetbv(0) & saved) != saved)
+        return 0;
     __cpuidex(info, 7, 0);
     return (info[1] & leaf7_ebx) == leaf7_ebx;
 }
 static int has_avx2(void) { return has(1 << 12, 1 << 5, 0x06); }
-static int has_avx512(void) { return has(1 << 12, (1 << 5) | (1 << 16) | (1 << 17) | (1 << 30) | (1 << 31), 0xE6); }
+static int has_avx512(void)
+{
+    return has(1 << 12, (1 << 5) | (1 << 16) | (1 << 17) | (1 << 30) | (1 << 31), 0xE6);
+}
 #else
-static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 static int has_avx512(void)
 {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

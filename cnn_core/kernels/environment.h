@@ -1,5 +1,5 @@
-/* What a training run needs of the processor and the system: a clock, a hint to the cache, the switch for subnormal numbers,
- * and what to say of rows in a file. */
+/* What a training run needs of the processor and the system: a clock, a hint to the cache, the
+ * switch for subnormal numbers, and what to say of rows in a file. */
 #ifndef CNN_CORE_ENVIRONMENT_H
 #define CNN_CORE_ENVIRONMENT_H
 
@@ -34,11 +34,15 @@ static inline void prefetch(const void *at) { __builtin_prefetch(at); }
 static inline void prefetch(const void *at) { (void)at; }
 #endif
 
-/* Rows in a mapped file: how many pages had to be read from the disk so far; that the order of reading is any (or the usual
- * one again), so that a page comes without its neighbours; that some bytes are wanted soon. Advice, which may do nothing. */
+/* Rows in a mapped file: how many pages had to be read from the disk so far; that the order of
+ * reading is any (or the usual one again), so that a page comes without its neighbours; that some
+ * bytes are wanted soon. Advice, which may do nothing. */
 #if defined(_WIN32)
 static inline long pages_read(void) { return 0; }
-static inline void read_anywhere(const void *at, size_t bytes, int anywhere) { (void)at, (void)bytes, (void)anywhere; }
+static inline void read_anywhere(const void *at, size_t bytes, int anywhere)
+{
+    (void)at, (void)bytes, (void)anywhere;
+}
 static inline void read_soon(const void *at, size_t bytes) { (void)at, (void)bytes; }
 #else
 #include <sys/mman.h>
@@ -58,11 +62,15 @@ static inline void read_anywhere(const void *at, size_t bytes, int anywhere)
 {
     advise(at, bytes, anywhere ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
 }
-static inline void read_soon(const void *at, size_t bytes) { advise(at, bytes, POSIX_MADV_WILLNEED); }
+static inline void read_soon(const void *at, size_t bytes)
+{
+    advise(at, bytes, POSIX_MADV_WILLNEED);
+}
 #endif
 
-/* Treat subnormal numbers as zero in this thread, and return what restore_subnormals needs. Arithmetic on them is up
- * to 82 times slower (Sapphire Rapids), and the moments of weights that get no gradient decay into them. */
+/* Treat subnormal numbers as zero in this thread, and return what restore_subnormals needs.
+ * Arithmetic on them is up to 82 times slower (Sapphire Rapids), and the moments of weights that
+ * get no gradient decay into them. */
 #ifdef CNN_CORE_X86
 #include <immintrin.h>
 static inline uint64_t flush_subnormals(void)
@@ -80,7 +88,10 @@ static inline uint64_t flush_subnormals(void)
     __asm__ volatile("msr fpcr, %0" : : "r"(before | (UINT64_C(1) << 24)));
     return before;
 }
-static inline void restore_subnormals(uint64_t before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+static inline void restore_subnormals(uint64_t before)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+}
 #else
 static inline uint64_t flush_subnormals(void) { return 0; }
 static inline void restore_subnormals(uint64_t before) { (void)before; }

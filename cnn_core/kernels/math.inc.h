@@ -1,5 +1,6 @@
-/* exp, tanh, sigmoid, log, log1p, the normal distribution: own polynomials, the same bits on every instruction set.
- * The coefficients come from tests/data/fit_polynomials.py; tests/test_math.py checks the limits in the table. */
+/* exp, tanh, sigmoid, log, log1p, the normal distribution: own polynomials, the same bits on every
+ * instruction set. The coefficients come from tests/data/fit_polynomials.py; tests/test_math.py
+ * checks the limits in the table. */
 
 #if F64
 #define MANTISSA_BITS 52
@@ -42,16 +43,20 @@ static ALWAYS_INLINE V copy_sign(V magnitude, V sign)
 }
 
 /* 2^k for a whole number k with a normal result. */
-static ALWAYS_INLINE V two_to(V k) { return REAL(SHL(BITS(ADD(k, SET1(ROUNDER + EXPONENT_BIAS))), MANTISSA_BITS)); }
+static ALWAYS_INLINE V two_to(V k)
+{
+    return REAL(SHL(BITS(ADD(k, SET1(ROUNDER + EXPONENT_BIAS))), MANTISSA_BITS));
+}
 
-/* a / b for normal b > 0 up to 2^126 (2^1022 in float64), to 2 ulp, without the divider, which would be most of an optimizer's
- * step: a guess at 1/b within 11 %, the bits of b taken from a constant, and some times r <- r (1 + e + e^2) with
- * e = 1 - b r, which leaves e^3 of the error. An infinite b gives NaN. */
+/* a / b for normal b > 0 up to 2^126 (2^1022 in float64), to 2 ulp, without the divider, which
+ * would be most of an optimizer's step: a guess at 1/b within 11 %, the bits of b taken from a
+ * constant, and some times r <- r (1 + e + e^2) with e = 1 - b r, which leaves e^3 of the error. An
+ * infinite b gives NaN. */
 static ALWAYS_INLINE V quotient(V a, V b)
 {
     V r = REAL(ISUB(ISET1(RECIPROCAL_GUESS), BITS(b)));
-    UNROLL for (int i = 0; i < (F64 ? 3 : 2); i++)
-    {
+    UNROLL
+    for (int i = 0; i < (F64 ? 3 : 2); i++) {
         const V e = FMA(negative(b), r, ONE);
         r = FMA(r, FMA(e, e, e), r);
     }
@@ -64,19 +69,31 @@ static ALWAYS_INLINE V expm1_reduced(V x, V *k)
     *k = SUB(FMA(x, SET1((real)1.4426950408889634), SET1(ROUNDER)), SET1(ROUNDER));
     const V t = FMA(*k, SET1(-LN2_LO), FMA(*k, SET1(-LN2_HI), x));
 #if F64
-    static const real q[] = {0x1.1e143e94386afp-29, 0x1.af70172e7d67ap-26, 0x1.27e5d2e5d59bdp-22, 0x1.71ddedc0b0679p-19,
-                             0x1.a01a0125bbc21p-16, 0x1.a01a01b46e9e7p-13, 0x1.6c16c16c34685p-10, 0x1.111111110e9f9p-7,
-                             0x1.55555555554f5p-5, 0x1.555555555555cp-3, 0x1p-1};
+    static const real q[] = {0x1.1e143e94386afp-29,
+                             0x1.af70172e7d67ap-26,
+                             0x1.27e5d2e5d59bdp-22,
+                             0x1.71ddedc0b0679p-19,
+                             0x1.a01a0125bbc21p-16,
+                             0x1.a01a01b46e9e7p-13,
+                             0x1.6c16c16c34685p-10,
+                             0x1.111111110e9f9p-7,
+                             0x1.55555555554f5p-5,
+                             0x1.555555555555cp-3,
+                             0x1p-1};
 #else
-    /* Moved a little from the fit, by trial: the largest error over all floats is 0.990 ulp, not 1.009. */
-    static const real q[] = {0x1.69c288p-10f, 0x1.123d62p-7f, 0x1.5558fcp-5f, 0x1.55549ep-3f, 0x1p-1f};
+    /* Moved a little from the fit, by trial: the largest error over all floats is 0.990 ulp,
+     * not 1.009. */
+    static const real q[] = {0x1.69c288p-10f, 0x1.123d62p-7f, 0x1.5558fcp-5f, 0x1.55549ep-3f,
+                             0x1p-1f};
 #endif
     V p = SET1(q[0]);
-    UNROLL for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, t, SET1(q[i]));
+    UNROLL
+    for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, t, SET1(q[i]));
     return FMA(p, MUL(t, t), t);
 }
 
-/* The factor 2^k is applied in two steps, so that results near overflow and below the normal range come out right. */
+/* The factor 2^k is applied in two steps, so that results near overflow and below the normal range
+ * come out right. */
 static ALWAYS_INLINE V exp_v(V x)
 {
     V k;
@@ -100,27 +117,32 @@ static ALWAYS_INLINE V tanh_v(V x)
 /* 1 / (1 + e^-x): zero where e^-x overflows (x < -88.7 in float32, x < -709.7 in float64). */
 static ALWAYS_INLINE V sigmoid_v(V x) { return DIV(ONE, ADD(ONE, exp_v(negative(x)))); }
 
-/* x = 2^k m with m in [sqrt 1/2, sqrt 2); with f = m - 1 and s = f / (2 + f): log m = 2 atanh s, summed as
- * f - (f^2/2 - s (f^2/2 + s^2 P(s^2))), which keeps f exact. The form is that of FreeBSD's msun e_log.c. */
+/* x = 2^k m with m in [sqrt 1/2, sqrt 2); with f = m - 1 and s = f / (2 + f): log m = 2 atanh s,
+ * summed as f - (f^2/2 - s (f^2/2 + s^2 P(s^2))), which keeps f exact. The form is that of
+ * FreeBSD's msun e_log.c. */
 static ALWAYS_INLINE V log_v(V x)
 {
     const M tiny = LT(x, SET1(SMALLEST_NORMAL));
     const I bits = BITS(SELECT(tiny, MUL(x, SET1(TWO_TO_MANTISSA)), x));
-    V k = SUB(REAL(OR(SHR(bits, MANTISSA_BITS), BITS(SET1(TWO_TO_MANTISSA)))), SET1(TWO_TO_MANTISSA + EXPONENT_BIAS));
+    V k = SUB(REAL(OR(SHR(bits, MANTISSA_BITS), BITS(SET1(TWO_TO_MANTISSA)))),
+              SET1(TWO_TO_MANTISSA + EXPONENT_BIAS));
     k = SELECT(tiny, SUB(k, SET1(MANTISSA_BITS)), k);
     V m = REAL(OR(AND(bits, ISET1(MANTISSA_MASK)), BITS(ONE)));
     const M upper = LT(SET1((real)1.4142135623730951), m);
     m = SELECT(upper, MUL(m, SET1((real)0.5)), m);
     k = SELECT(upper, ADD(k, ONE), k);
 #if F64
-    static const real c[] = {0x1.2f15b8bceb602p-3, 0x1.39a02f2cb1086p-3, 0x1.74664d73f54dcp-3, 0x1.c71c51c6788b7p-3,
-                             0x1.249249423e470p-2, 0x1.999999997f8a8p-2, 0x1.5555555555593p-1};
+    static const real c[] = {0x1.2f15b8bceb602p-3, 0x1.39a02f2cb1086p-3, 0x1.74664d73f54dcp-3,
+                             0x1.c71c51c6788b7p-3, 0x1.249249423e470p-2, 0x1.999999997f8a8p-2,
+                             0x1.5555555555593p-1};
 #else
     static const real c[] = {0x1.e3053ep-3f, 0x1.24387ap-2f, 0x1.999a7cp-2f, 0x1.555554p-1f};
 #endif
-    const V f = SUB(m, ONE), s = DIV(f, ADD(SET1(2), f)), z = MUL(s, s), half = MUL(MUL(f, f), SET1((real)0.5));
+    const V f = SUB(m, ONE), s = DIV(f, ADD(SET1(2), f)), z = MUL(s, s),
+            half = MUL(MUL(f, f), SET1((real)0.5));
     V p = SET1(c[0]);
-    UNROLL for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) p = FMA(p, z, SET1(c[i]));
+    UNROLL
+    for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) p = FMA(p, z, SET1(c[i]));
     const V correction = FMA(s, FMA(z, p, half), MUL(k, SET1(LN2_LO)));
     const V finite = FMA(k, SET1(LN2_HI), SUB(f, SUB(half, correction)));
     V y = SELECT(LT(x, SET1((real)INFINITY)), finite, x); /* +inf and NaN pass through */
@@ -134,8 +156,8 @@ static ALWAYS_INLINE V log1p_v(V x)
     const V w = ADD(ONE, x);
     const V lost = SELECT(LT(x, ONE), SUB(x, SUB(w, ONE)), SUB(ONE, SUB(w, x)));
     V y = ADD(log_v(w), DIV(lost, w));
-    y = SELECT(EQ(w, ZERO), SET1(-(real)INFINITY), y);        /* lost / 0 is NaN */
-    y = SELECT(LT(w, SET1((real)INFINITY)), y, ADD(w, w));    /* so is inf - inf; NaN passes through */
+    y = SELECT(EQ(w, ZERO), SET1(-(real)INFINITY), y);     /* lost / 0 is NaN */
+    y = SELECT(LT(w, SET1((real)INFINITY)), y, ADD(w, w)); /* so is inf - inf; NaN passes through */
     return SELECT(EQ(x, ZERO), x, SELECT(LT(w, ZERO), SET1((real)NAN), y)); /* log1p(-0) is -0 */
 }
 
@@ -157,40 +179,44 @@ static ALWAYS_INLINE V exp_half_square(V x)
     return SELECT(EQ(e, ZERO), ZERO, FMA(MUL(e, lost), SET1((real)-0.5), e));
 }
 
-/* Phi(x), the standard normal distribution: Phi(-|x|) = e^(-x^2/2) Q(s) / (1 + 3/4 |x|) with s = (|x| - k) / (|x| + k),
- * after Shepherd & Laframboise 1981; Phi(|x|) = 1 - Phi(-|x|). `bell` is e^(-x^2/2). With 3/4, near sqrt(2/pi), Q is
- * nearly flat at 0 and does not magnify the rounding of s. */
+/* Phi(x), the standard normal distribution: Phi(-|x|) = e^(-x^2/2) Q(s) / (1 + 3/4 |x|) with s =
+ * (|x| - k) / (|x| + k), after Shepherd & Laframboise 1981; Phi(|x|) = 1 - Phi(-|x|). `bell` is
+ * e^(-x^2/2). With 3/4, near sqrt(2/pi), Q is nearly flat at 0 and does not magnify the rounding of
+ * s. */
 static ALWAYS_INLINE V normal_cdf_from(V x, V bell)
 {
 #if F64
     static const real q[] = {-0x1.a2160f7fe9b82p-31, -0x1.8ccb0fd91fc6cp-29, 0x1.0b408652ef9a5p-28,
-                             0x1.b060c17f99d3dp-26, -0x1.ceb49f55b40fcp-26, -0x1.558585c190275p-23,
-                             0x1.3e7d564aa2031p-22, 0x1.b74ebb6a4f945p-21, -0x1.b22a113dcea72p-19,
-                             -0x1.0f1dbab317696p-20, 0x1.d3f2b5f29c84ep-16, -0x1.ee441970c3f98p-15,
-                             -0x1.38eb931c63490p-14, 0x1.adba3c331c979p-11, -0x1.714612db35b72p-9, 0x1.9e7f3ca4db04bp-8,
-                             -0x1.4cbc41448712ap-7, 0x1.615dffaeefb49p-7, -0x1.6a9e32e763633p-9, -0x1.34e4e7292b109p-6,
-                             0x1.c19df64641944p-5, -0x1.973150e3fa682p-4, 0x1.712890b82f355p-2};
+                             0x1.b060c17f99d3dp-26,  -0x1.ceb49f55b40fcp-26, -0x1.558585c190275p-23,
+                             0x1.3e7d564aa2031p-22,  0x1.b74ebb6a4f945p-21,  -0x1.b22a113dcea72p-19,
+                             -0x1.0f1dbab317696p-20, 0x1.d3f2b5f29c84ep-16,  -0x1.ee441970c3f98p-15,
+                             -0x1.38eb931c63490p-14, 0x1.adba3c331c979p-11,  -0x1.714612db35b72p-9,
+                             0x1.9e7f3ca4db04bp-8,   -0x1.4cbc41448712ap-7,  0x1.615dffaeefb49p-7,
+                             -0x1.6a9e32e763633p-9,  -0x1.34e4e7292b109p-6,  0x1.c19df64641944p-5,
+                             -0x1.973150e3fa682p-4,  0x1.712890b82f355p-2};
     const V centre = SET1(5.5);
 #else
-    static const real q[] = {-0x1.b68726p-15f, -0x1.f900d4p-15f, 0x1.f32466p-12f, -0x1.10fd5cp-14f, -0x1.db619ap-9f,
-                             0x1.734dccp-7f, -0x1.0d37c8p-6f, 0x1.cdcba0p-9f, 0x1.54be04p-5f, -0x1.d78f72p-4f,
-                             0x1.82b4bcp-2f};
+    static const real q[] = {-0x1.b68726p-15f, -0x1.f900d4p-15f, 0x1.f32466p-12f, -0x1.10fd5cp-14f,
+                             -0x1.db619ap-9f,  0x1.734dccp-7f,   -0x1.0d37c8p-6f, 0x1.cdcba0p-9f,
+                             0x1.54be04p-5f,   -0x1.d78f72p-4f,  0x1.82b4bcp-2f};
     const V centre = SET1(4);
 #endif
     /* Beyond 40 the bell is 0; without the cut-off inf / inf would be NaN. */
     const V size = MIN(SET1(40), absolute(x)), s = DIV(SUB(size, centre), ADD(size, centre));
     V p = SET1(q[0]);
-    UNROLL for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, s, SET1(q[i]));
+    UNROLL
+    for (int i = 1; i < (int)(sizeof q / sizeof *q); i++) p = FMA(p, s, SET1(q[i]));
     const V tail = DIV(MUL(bell, p), FMA(SET1((real)0.75), size, ONE));
     return SELECT(LT(x, ZERO), tail, SUB(ONE, tail));
 }
 
 static ALWAYS_INLINE V normal_cdf_v(V x) { return normal_cdf_from(x, exp_half_square(x)); }
 
-#define MAP(name)                                                                                                 \
-    static void name##_map(ptrdiff_t n, const void *x, void *y)                                                   \
-    {                                                                                                             \
-        for (ptrdiff_t i = 0; i < n; i += LANES) STORE((real *)y + i, name##_v(LOAD((const real *)x + i)));       \
+#define MAP(name)                                                                                  \
+    static void name##_map(ptrdiff_t n, const void *x, void *y)                                    \
+    {                                                                                              \
+        for (ptrdiff_t i = 0; i < n; i += LANES)                                                   \
+            STORE((real *)y + i, name##_v(LOAD((const real *)x + i)));                             \
     }
 MAP(exp)
 MAP(tanh)
@@ -201,7 +227,11 @@ MAP(normal_cdf)
 #undef MAP
 
 static const function FUNCTIONS[] = {
-    {"exp", 1, exp_map}, {"tanh", 3, tanh_map},   {"sigmoid", 3, sigmoid_map},
-    {"log", 1, log_map}, {"log1p", 2, log1p_map}, {"normal_cdf", 5, normal_cdf_map},
+    {"exp", 1, exp_map},
+    {"tanh", 3, tanh_map},
+    {"sigmoid", 3, sigmoid_map},
+    {"log", 1, log_map},
+    {"log1p", 2, log1p_map},
+    {"normal_cdf", 5, normal_cdf_map},
     {0},
 };

@@ -1,7 +1,9 @@
-/* What training reports beside the loss, and which class a row is of. Scalar, because the comparisons are few. */
+/* What training reports beside the loss, and which class a row is of. Scalar, because the
+ * comparisons are few. */
 
 /* The first NaN wins, as in NumPy. */
-static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_t step, real threshold)
+static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_t step,
+                                      real threshold)
 {
     if (width == 1) return out[0] > threshold;
     ptrdiff_t best = 0;
@@ -12,8 +14,8 @@ static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_
     return best;
 }
 
-static ptrdiff_t winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out_,
-                              double threshold, ptrdiff_t *index)
+static ptrdiff_t winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
+                              const void *out_, double threshold, ptrdiff_t *index)
 {
     const real *out = out_;
     ptrdiff_t unknown = 0;
@@ -25,8 +27,8 @@ static ptrdiff_t winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, pt
     return unknown;
 }
 
-static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out_,
-                            double threshold, const int32_t *label)
+static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
+                            const void *out_, double threshold, const int32_t *label)
 {
     const real *out = out_;
     ptrdiff_t hits = 0, r = 0;
@@ -47,23 +49,24 @@ static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrd
     return hits;
 }
 
-static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out,
-                               double threshold, const void *y, double y_threshold)
+static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
+                               const void *out, double threshold, const void *y, double y_threshold)
 {
     ptrdiff_t matches = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         int same = 1;
         for (ptrdiff_t j = 0; j < width; j++) {
             const ptrdiff_t at = r * row + j * column;
-            same &= (((const real *)out)[at] > (real)threshold) == (((const real *)y)[at] > (real)y_threshold);
+            same &= (((const real *)out)[at] > (real)threshold) ==
+                    (((const real *)y)[at] > (real)y_threshold);
         }
         matches += same;
     }
     return matches;
 }
 
-static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column, const void *out,
-                                  const void *y, double *sums)
+static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
+                                  const void *out, const void *y, double *sums)
 {
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t j = 0; j < width; j++) {

@@ -1,16 +1,20 @@
-/* Optimizers: one step on a stretch of the flat parameter vector, and the table that names them. To add one: a
- * function and a row. */
+/* Optimizers: one step on a stretch of the flat parameter vector, and the table that names them. To
+ * add one: a function and a row. */
 
-/* What a product that is kept from step to step becomes at step t. Multiplications alone: the same bits on every platform. */
-static double one_more(int64_t t, double *kept, double factor) { return *kept = (t == 1 ? 1 : *kept) * factor; }
+/* What a product that is kept from step to step becomes at step t. Multiplications alone: the same
+ * bits on every platform. */
+static double one_more(int64_t t, double *kept, double factor)
+{
+    return *kept = (t == 1 ? 1 : *kept) * factor;
+}
 
-#define STEP(name) \
-    static void name##_step(ptrdiff_t n, int64_t t, const double *h, void *w_, const void *g_, void *const *slots)
+#define STEP(name)                                                                                 \
+    static void name##_step(ptrdiff_t n, int64_t t, const double *h, void *w_, const void *g_,     \
+                            void *const *slots)
 
-/* Momentum (Polyak 1964) and Nesterov's form (Sutskever et al. 2013, eq. 3-4, in the shifted variables of
- * Bengio et al. 2013):
- *     v <- momentum v - learning_rate g
- *     w <- w + v                                    or, with nesterov, w <- w + momentum v - learning_rate g */
+/* Momentum (Polyak 1964) and Nesterov's form (Sutskever et al. 2013, eq. 3-4, in the shifted
+ * variables of Bengio et al. 2013): v <- momentum v - learning_rate g w <- w + v or, with nesterov,
+ * w <- w + momentum v - learning_rate g */
 STEP(sgd)
 {
     UNUSED(t);
@@ -42,7 +46,8 @@ STEP(adagrad)
 }
 
 /* Zeiler 2012, Algorithm 1, with a factor learning_rate (1 in the paper) on the step:
- *     v <- rho v + (1 - rho) g^2,    step = g sqrt(u + epsilon) / sqrt(v + epsilon),    u <- rho u + (1 - rho) step^2 */
+ *     v <- rho v + (1 - rho) g^2,    step = g sqrt(u + epsilon) / sqrt(v + epsilon),    u <- rho u
+ * + (1 - rho) step^2 */
 STEP(adadelta)
 {
     UNUSED(t);
@@ -60,7 +65,8 @@ STEP(adadelta)
 }
 
 /* Tieleman & Hinton 2012, lecture 6e, with momentum on the scaled gradient (Graves 2013):
- *     v <- rho v + (1 - rho) g^2,    m <- momentum m + g / (sqrt v + epsilon),    w <- w - learning_rate m */
+ *     v <- rho v + (1 - rho) g^2,    m <- momentum m + g / (sqrt v + epsilon),    w <- w -
+ * learning_rate m */
 STEP(rmsprop)
 {
     UNUSED(t);
@@ -79,16 +85,27 @@ STEP(rmsprop)
 
 /* Adam (Kingma & Ba 2015, Algorithm 1):
  *     m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2
- *     w <- w - learning_rate m^ / (sqrt v^ + epsilon)    with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
- * and its relatives, which differ in four places:
- *     amsgrad (Reddi et al. 2018, Algorithm 2)     sqrt of the largest v so far
- *     adamw (Loshchilov & Hutter 2019, Algorithm 2)    before: w <- w - learning_rate weight_decay w
- *     nadam (Dozat 2016, Algorithm 2)    m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
- *                                        with mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
- *     adam_hat (Kingma & Ba 2015, end of section 2)    sqrt v + epsilon is corrected as a whole: its epsilon is theirs
- *                                                      with a hat, and counts for more in the first steps */
-enum { LEARNING_RATE, BETA1, BETA2, EPSILON, EXTRA, MOMENT_RATE = 8, GRADIENT_RATE, UNBIAS, MU_PRODUCT,
-       BETA1_POWER, BETA2_POWER, FLOOR };
+ *     w <- w - learning_rate m^ / (sqrt v^ + epsilon)    with m^ = m / (1 - beta1^t), v^ = v / (1 -
+ * beta2^t) and its relatives, which differ in four places: amsgrad (Reddi et al. 2018, Algorithm 2)
+ * sqrt of the largest v so far adamw (Loshchilov & Hutter 2019, Algorithm 2)    before: w <- w -
+ * learning_rate weight_decay w nadam (Dozat 2016, Algorithm 2)    m^ = mu_(t+1) m / (1 - mu_1 ...
+ * mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t) with mu_t = beta1 (1 - 0.96^(t momentum_decay) /
+ * 2) adam_hat (Kingma & Ba 2015, end of section 2)    sqrt v + epsilon is corrected as a whole: its
+ * epsilon is theirs with a hat, and counts for more in the first steps */
+enum {
+    LEARNING_RATE,
+    BETA1,
+    BETA2,
+    EPSILON,
+    EXTRA,
+    MOMENT_RATE = 8,
+    GRADIENT_RATE,
+    UNBIAS,
+    MU_PRODUCT,
+    BETA1_POWER,
+    BETA2_POWER,
+    FLOOR
+};
 
 static void adam_prepare(int64_t t, double *h)
 {
@@ -103,8 +120,9 @@ static void adam_hat_prepare(int64_t t, double *h)
     h[FLOOR] = h[EPSILON] * h[UNBIAS];
 }
 
-/* 0.96^x for x = t momentum_decay, which need not be whole: e^(x ln 0.96) in the table's own exp, in float64 where the
- * table has it. The last bits of mu do not matter; that they are the same everywhere does. */
+/* 0.96^x for x = t momentum_decay, which need not be whole: e^(x ln 0.96) in the table's own exp,
+ * in float64 where the table has it. The last bits of mu do not matter; that they are the same
+ * everywhere does. */
 static double nadam_mu(double beta1, double x)
 {
     real in[PANEL_LANES], out[PANEL_LANES];
@@ -115,7 +133,8 @@ static double nadam_mu(double beta1, double x)
 
 static void nadam_prepare(int64_t t, double *h)
 {
-    const double mu = nadam_mu(h[BETA1], (double)t * h[EXTRA]), next = nadam_mu(h[BETA1], (double)(t + 1) * h[EXTRA]);
+    const double mu = nadam_mu(h[BETA1], (double)t * h[EXTRA]),
+                 next = nadam_mu(h[BETA1], (double)(t + 1) * h[EXTRA]);
     one_more(t, &h[MU_PRODUCT], mu);
     h[MOMENT_RATE] = h[LEARNING_RATE] * next / (1 - h[MU_PRODUCT] * next);
     h[GRADIENT_RATE] = h[LEARNING_RATE] * (1 - mu) / (1 - h[MU_PRODUCT]);
@@ -123,11 +142,13 @@ static void nadam_prepare(int64_t t, double *h)
     h[FLOOR] = h[EPSILON];
 }
 
-static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, const real *g, void *const *slots,
-                                      const int amsgrad, const int decay, const int nesterov)
+static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, const real *g,
+                                      void *const *slots, const int amsgrad, const int decay,
+                                      const int nesterov)
 {
     real *m = slots[0], *v = slots[1], *top = amsgrad ? slots[2] : 0;
-    const V b1 = SET1(1 - h[BETA1]), b2 = SET1(1 - h[BETA2]), epsilon = SET1(h[FLOOR]), unbias = SET1(h[UNBIAS]);
+    const V b1 = SET1(1 - h[BETA1]), b2 = SET1(1 - h[BETA2]), epsilon = SET1(h[FLOOR]),
+            unbias = SET1(h[UNBIAS]);
     const V rate = SET1(-h[MOMENT_RATE]), gradient_rate = SET1(-h[GRADIENT_RATE]);
     const V keep = SET1(1 - h[LEARNING_RATE] * h[EXTRA]);
     for (ptrdiff_t i = 0; i < n; i += LANES) {
@@ -155,8 +176,9 @@ STEP(amsgrad) { UNUSED(t), adam_family(n, h, w_, g_, slots, 1, 0, 0); }
 STEP(adamw) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 1, 0); }
 STEP(nadam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 1); }
 
-/* Rprop (Riedmiller & Braun 1993) in the form without backtracking (Igel & Huesken 2000, iRprop-): a step size for each
- * parameter, times eta_plus while its gradient keeps its sign, times eta_minus and no step when it changes. */
+/* Rprop (Riedmiller & Braun 1993) in the form without backtracking (Igel & Huesken 2000, iRprop-):
+ * a step size for each parameter, times eta_plus while its gradient keeps its sign, times eta_minus
+ * and no step when it changes. */
 STEP(rprop)
 {
     real *w = w_, *before = slots[0], *size = slots[1];
@@ -166,7 +188,8 @@ STEP(rprop)
         const V old = LOAD(before + i);
         V gi = LOAD(g + i), si = t == 1 ? SET1(h[0]) : LOAD(size + i);
         const M turned = LT(MUL(gi, old), ZERO), kept = LT(ZERO, MUL(gi, old));
-        si = SELECT(kept, MIN(largest, MUL(si, plus)), SELECT(turned, MAX(smallest, MUL(si, minus)), si));
+        si = SELECT(kept, MIN(largest, MUL(si, plus)),
+                    SELECT(turned, MAX(smallest, MUL(si, minus)), si));
         gi = SELECT(turned, ZERO, gi);
         STORE(before + i, gi);
         STORE(size + i, si);

@@ -1,7 +1,8 @@
-/* Workers are created by the first run that wants them and spin briefly before they sleep. A run is open to them as long
- * as its caller works on it: one that wakes up too late misses it, so nobody waits for a thread that the system has not
- * scheduled. Each thread has a stretch of the tasks, the same one in each run with as many, and so finds in its cache what
- * it left there; it claims them one by one, and when its own are done, those of the others. */
+/* Workers are created by the first run that wants them and spin briefly before they sleep. A run is
+ * open to them as long as its caller works on it: one that wakes up too late misses it, so nobody
+ * waits for a thread that the system has not scheduled. Each thread has a stretch of the tasks, the
+ * same one in each run with as many, and so finds in its cache what it left there; it claims them
+ * one by one, and when its own are done, those of the others. */
 #if !defined(_WIN32)
 #define _GNU_SOURCE
 #endif
@@ -13,7 +14,8 @@
 #if defined(_WIN32)
 
 /* One thread: neither written nor tried for Windows yet. */
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                       int threads)
 {
     (void)cost, (void)threads;
     for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
@@ -35,12 +37,13 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
 #define PAUSE() ((void)0)
 #endif
 
-/* How long a worker looks out for the next run before it sleeps: a step's runs follow each other within some 10 us. A pause is
- * between 20 and 140 cycles, so the clock decides. */
+/* How long a worker looks out for the next run before it sleeps: a step's runs follow each other
+ * within some 10 us. A pause is between 20 and 140 cycles, so the clock decides. */
 #define SPIN_SECONDS 20e-6
 enum { PAUSES = 16 }; /* between two looks at it, which take as long */
 
-/* `state` is the run's number above 16 bits, then how many workers take part, then whether others still may. */
+/* `state` is the run's number above 16 bits, then how many workers take part, then whether others
+ * still may. */
 enum { OPEN = 1, ONE = 2, TAKING_PART = 0xFFFE, RUN = 0x10000 };
 
 static struct {
@@ -57,7 +60,9 @@ static struct {
         _Alignas(64) _Atomic ptrdiff_t next;
         ptrdiff_t end;
     } stretch[POOL_MOST_THREADS];
-} pool = {.run = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} pool = {.run = PTHREAD_MUTEX_INITIALIZER,
+          .sleep = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER};
 
 static void work(int worker)
 {
@@ -88,14 +93,15 @@ static void *serve(void *argument)
         if (!is_news(state, seen)) {
             pthread_mutex_lock(&pool.sleep);
             atomic_fetch_add(&pool.sleepers, 1);
-            while (!is_news(state = atomic_load(&pool.state), seen)) pthread_cond_wait(&pool.wake, &pool.sleep);
+            while (!is_news(state = atomic_load(&pool.state), seen))
+                pthread_cond_wait(&pool.wake, &pool.sleep);
             atomic_fetch_sub(&pool.sleepers, 1);
             pthread_mutex_unlock(&pool.sleep);
         }
         /* Join while the run is open; what it consists of was written before it was opened. */
         int joined = 0;
-        while (state & OPEN && !(joined = atomic_compare_exchange_weak(&pool.state, &state, state + ONE)))
-            ;
+        while (state & OPEN &&
+               !(joined = atomic_compare_exchange_weak(&pool.state, &state, state + ONE)));
         seen = state / RUN;
         if (!joined) continue;
         if (worker < pool.threads) work(worker);
@@ -123,7 +129,8 @@ static void start_workers(int wanted)
         pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
         pool.handlers_set = 1;
     }
-    /* Signals are for the threads that have handlers. A stack of 1 MiB: musl's default is 128 KiB. */
+    /* Signals are for the threads that have handlers. A stack of 1 MiB: musl's default is 128 KiB.
+     */
     sigset_t all, before;
     pthread_attr_t attributes;
     sigfillset(&all);
@@ -133,7 +140,8 @@ static void start_workers(int wanted)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     while (pool.workers < wanted) {
         pthread_t thread;
-        if (pthread_create(&thread, &attributes, serve, (void *)(intptr_t)(pool.workers + 1))) break;
+        if (pthread_create(&thread, &attributes, serve, (void *)(intptr_t)(pool.workers + 1)))
+            break;
         pool.workers++;
 #if defined(__linux__)
         pthread_setname_np(thread, "cnn_core");
@@ -143,9 +151,10 @@ static void start_workers(int wanted)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Where the stretch of thread t, which begins at a task, ends: before the task up to which the costs are nearest to t + 1 of
- * `threads` shares. */
-static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
+/* Where the stretch of thread t, which begins at a task, ends: before the task up to which the
+ * costs are nearest to t + 1 of `threads` shares. */
+static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost,
+                                int threads)
 {
     if (!cost) return (t + 1) * tasks / threads;
     const ptrdiff_t share = cost[tasks] * (t + 1) / threads;
@@ -154,7 +163,8 @@ static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const p
     return end > begin && share - cost[end - 1] < cost[end] - share ? end - 1 : end;
 }
 
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads)
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                       int threads)
 {
     if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
     if (tasks < threads) threads = (int)tasks;

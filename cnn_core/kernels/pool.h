@@ -4,16 +4,18 @@
 
 #include <stddef.h>
 
-/* One of several independent pieces of work; `worker` is below the number of threads of the run, and no two pieces that
- * run at the same time have the same. */
+/* One of several independent pieces of work; `worker` is below the number of threads of the run,
+ * and no two pieces that run at the same time have the same. */
 typedef void (*pool_task)(void *context, ptrdiff_t task, int worker);
 
-/* Calls task(context, 0 .. tasks - 1, worker), in any order, on up to `threads` threads, of which the caller is one, and
- * returns when all are done. Each thread begins with a stretch of them, the same one in each run of this kind: as many as the
- * others, or, where `cost` is not NULL, as much of what they cost: cost[i] is that of the tasks before i, for i up to `tasks`.
- * Where the pool is busy - another thread's run, or a task that calls this - the caller does
- * all of them itself: nothing ever waits for another run. */
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost, int threads);
+/* Calls task(context, 0 .. tasks - 1, worker), in any order, on up to `threads` threads, of which
+ * the caller is one, and returns when all are done. Each thread begins with a stretch of them, the
+ * same one in each run of this kind: as many as the others, or, where `cost` is not NULL, as much
+ * of what they cost: cost[i] is that of the tasks before i, for i up to `tasks`. Where the pool is
+ * busy - another thread's run, or a task that calls this - the caller does all of them itself:
+ * nothing ever waits for another run. */
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                       int threads);
 
 /* The most threads that a run can have. */
 enum { POOL_MOST_THREADS = 64 };

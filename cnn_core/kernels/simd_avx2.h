@@ -20,16 +20,16 @@ typedef double real;
 #define REAL(i) _mm256_castsi256_pd(i)
 #define LANE0(x) _mm256_cvtsd_f64(x)
 #define FOLD(F, x) (x = F(x, _mm256_permute2f128_pd(x, x, 1)), x = F(x, _mm256_permute_pd(x, 5)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld)), r2 = LOAD((src) + 2 * (src_ld)),                     \
-                r3 = LOAD((src) + 3 * (src_ld));                                                                  \
-        const V t0 = OP(unpacklo)(r0, r1), t1 = OP(unpackhi)(r0, r1);                                             \
-        const V t2 = OP(unpacklo)(r2, r3), t3 = OP(unpackhi)(r2, r3);                                             \
-        STORE((dst), _mm256_permute2f128_pd(t0, t2, 0x20));                                                       \
-        STORE((dst) + (dst_ld), _mm256_permute2f128_pd(t1, t3, 0x20));                                            \
-        STORE((dst) + 2 * (dst_ld), _mm256_permute2f128_pd(t0, t2, 0x31));                                        \
-        STORE((dst) + 3 * (dst_ld), _mm256_permute2f128_pd(t1, t3, 0x31));                                        \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld)), r2 = LOAD((src) + 2 * (src_ld)),      \
+                r3 = LOAD((src) + 3 * (src_ld));                                                   \
+        const V t0 = OP(unpacklo)(r0, r1), t1 = OP(unpackhi)(r0, r1);                              \
+        const V t2 = OP(unpacklo)(r2, r3), t3 = OP(unpackhi)(r2, r3);                              \
+        STORE((dst), _mm256_permute2f128_pd(t0, t2, 0x20));                                        \
+        STORE((dst) + (dst_ld), _mm256_permute2f128_pd(t1, t3, 0x20));                             \
+        STORE((dst) + 2 * (dst_ld), _mm256_permute2f128_pd(t0, t2, 0x31));                         \
+        STORE((dst) + 3 * (dst_ld), _mm256_permute2f128_pd(t1, t3, 0x31));                         \
     } while (0)
 #else
 typedef float real;
@@ -41,27 +41,31 @@ typedef float real;
 #define BITS(x) _mm256_castps_si256(x)
 #define REAL(i) _mm256_castsi256_ps(i)
 #define LANE0(x) _mm256_cvtss_f32(x)
-#define FOLD(F, x)                                                                                                \
-    (x = F(x, _mm256_permute2f128_ps(x, x, 1)), x = F(x, _mm256_permute_ps(x, 0x4E)),                             \
+#define FOLD(F, x)                                                                                 \
+    (x = F(x, _mm256_permute2f128_ps(x, x, 1)), x = F(x, _mm256_permute_ps(x, 0x4E)),              \
      x = F(x, _mm256_permute_ps(x, 0xB1)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        V r[8], t[8];                                                                                             \
-        UNROLL for (int i = 0; i < 8; i++) r[i] = LOAD((src) + i * (src_ld));                                     \
-        UNROLL for (int i = 0; i < 8; i += 2) {                                                                   \
-            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                                  \
-            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                                              \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 8; i += 4) {                                                                   \
-            r[i] = OP(shuffle)(t[i], t[i + 2], 0x44);                                                             \
-            r[i + 1] = OP(shuffle)(t[i], t[i + 2], 0xEE);                                                         \
-            r[i + 2] = OP(shuffle)(t[i + 1], t[i + 3], 0x44);                                                     \
-            r[i + 3] = OP(shuffle)(t[i + 1], t[i + 3], 0xEE);                                                     \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 4; i++) {                                                                      \
-            STORE((dst) + i * (dst_ld), _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));                            \
-            STORE((dst) + (i + 4) * (dst_ld), _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));                      \
-        }                                                                                                         \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        V r[8], t[8];                                                                              \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i++) r[i] = LOAD((src) + i * (src_ld));                             \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i += 2) {                                                           \
+            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                   \
+            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                               \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i += 4) {                                                           \
+            r[i] = OP(shuffle)(t[i], t[i + 2], 0x44);                                              \
+            r[i + 1] = OP(shuffle)(t[i], t[i + 2], 0xEE);                                          \
+            r[i + 2] = OP(shuffle)(t[i + 1], t[i + 3], 0x44);                                      \
+            r[i + 3] = OP(shuffle)(t[i + 1], t[i + 3], 0xEE);                                      \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 4; i++) {                                                              \
+            STORE((dst) + i * (dst_ld), _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));             \
+            STORE((dst) + (i + 4) * (dst_ld), _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));       \
+        }                                                                                          \
     } while (0)
 #endif
 #define I __m256i

@@ -1,4 +1,5 @@
-/* The vector vocabulary (simd_generic.h lists the words) in AVX-512 F, DQ, BW and VL: one panel a vector. */
+/* The vector vocabulary (simd_generic.h lists the words) in AVX-512 F, DQ, BW and VL: one panel a
+ * vector. */
 #include <immintrin.h>
 
 #include "kernels.h"
@@ -21,25 +22,30 @@ typedef double real;
 #define BITS(x) _mm512_castpd_si512(x)
 #define REAL(i) _mm512_castsi512_pd(i)
 #define LANE0(x) _mm512_cvtsd_f64(x)
-#define FOLD(F, x)                                                                                                \
-    (x = F(x, _mm512_shuffle_f64x2(x, x, 0x4E)), x = F(x, _mm512_shuffle_f64x2(x, x, 0xB1)),                      \
+#define FOLD(F, x)                                                                                 \
+    (x = F(x, _mm512_shuffle_f64x2(x, x, 0x4E)), x = F(x, _mm512_shuffle_f64x2(x, x, 0xB1)),       \
      x = F(x, _mm512_permute_pd(x, 0x55)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        V r[8], t[8];                                                                                             \
-        UNROLL for (int i = 0; i < 8; i++) r[i] = LOAD((src) + i * (src_ld));                                     \
-        UNROLL for (int i = 0; i < 8; i += 2) {                                                                   \
-            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                                  \
-            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                                              \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 8; i += 4) UNROLL for (int j = 0; j < 2; j++) {                                \
-            r[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);                                        \
-            r[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xDD);                                    \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 4; i++) {                                                                      \
-            STORE((dst) + i * (dst_ld), _mm512_shuffle_f64x2(r[i], r[i + 4], 0x88));                              \
-            STORE((dst) + (i + 4) * (dst_ld), _mm512_shuffle_f64x2(r[i], r[i + 4], 0xDD));                        \
-        }                                                                                                         \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        V r[8], t[8];                                                                              \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i++) r[i] = LOAD((src) + i * (src_ld));                             \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i += 2) {                                                           \
+            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                   \
+            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                               \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i += 4) UNROLL                                                      \
+        for (int j = 0; j < 2; j++) {                                                              \
+            r[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);                         \
+            r[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xDD);                     \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 4; i++) {                                                              \
+            STORE((dst) + i * (dst_ld), _mm512_shuffle_f64x2(r[i], r[i + 4], 0x88));               \
+            STORE((dst) + (i + 4) * (dst_ld), _mm512_shuffle_f64x2(r[i], r[i + 4], 0xDD));         \
+        }                                                                                          \
     } while (0)
 #else
 typedef float real;
@@ -53,31 +59,37 @@ typedef float real;
 #define BITS(x) _mm512_castps_si512(x)
 #define REAL(i) _mm512_castsi512_ps(i)
 #define LANE0(x) _mm512_cvtss_f32(x)
-#define FOLD(F, x)                                                                                                \
-    (x = F(x, _mm512_shuffle_f32x4(x, x, 0x4E)), x = F(x, _mm512_shuffle_f32x4(x, x, 0xB1)),                      \
+#define FOLD(F, x)                                                                                 \
+    (x = F(x, _mm512_shuffle_f32x4(x, x, 0x4E)), x = F(x, _mm512_shuffle_f32x4(x, x, 0xB1)),       \
      x = F(x, _mm512_permute_ps(x, 0x4E)), x = F(x, _mm512_permute_ps(x, 0xB1)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        V r[16], t[16];                                                                                           \
-        UNROLL for (int i = 0; i < 16; i++) r[i] = LOAD((src) + i * (src_ld));                                    \
-        UNROLL for (int i = 0; i < 16; i += 2) {                                                                  \
-            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                                  \
-            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                                              \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 16; i += 4) {                                                                  \
-            r[i] = OP(shuffle)(t[i], t[i + 2], 0x44);                                                             \
-            r[i + 1] = OP(shuffle)(t[i], t[i + 2], 0xEE);                                                         \
-            r[i + 2] = OP(shuffle)(t[i + 1], t[i + 3], 0x44);                                                     \
-            r[i + 3] = OP(shuffle)(t[i + 1], t[i + 3], 0xEE);                                                     \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 16; i += 8) UNROLL for (int j = 0; j < 4; j++) {                               \
-            t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);                                        \
-            t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xDD);                                    \
-        }                                                                                                         \
-        UNROLL for (int i = 0; i < 8; i++) {                                                                      \
-            STORE((dst) + i * (dst_ld), _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));                              \
-            STORE((dst) + (i + 8) * (dst_ld), _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD));                        \
-        }                                                                                                         \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        V r[16], t[16];                                                                            \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 16; i++) r[i] = LOAD((src) + i * (src_ld));                            \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 16; i += 2) {                                                          \
+            t[i] = OP(unpacklo)(r[i], r[i + 1]);                                                   \
+            t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                               \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 16; i += 4) {                                                          \
+            r[i] = OP(shuffle)(t[i], t[i + 2], 0x44);                                              \
+            r[i + 1] = OP(shuffle)(t[i], t[i + 2], 0xEE);                                          \
+            r[i + 2] = OP(shuffle)(t[i + 1], t[i + 3], 0x44);                                      \
+            r[i + 3] = OP(shuffle)(t[i + 1], t[i + 3], 0xEE);                                      \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 16; i += 8) UNROLL                                                     \
+        for (int j = 0; j < 4; j++) {                                                              \
+            t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);                         \
+            t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xDD);                     \
+        }                                                                                          \
+        UNROLL                                                                                     \
+        for (int i = 0; i < 8; i++) {                                                              \
+            STORE((dst) + i * (dst_ld), _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88));               \
+            STORE((dst) + (i + 8) * (dst_ld), _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD));         \
+        }                                                                                          \
     } while (0)
 #endif
 #define I __m512i

@@ -1,5 +1,6 @@
-/* The vector vocabulary (simd_generic.h lists the words) in NEON, the baseline of 64-bit ARM: a quarter of a panel
- * a vector. MAX and MIN are spelled as comparisons, because vmax and vmin treat NaN differently from x86. */
+/* The vector vocabulary (simd_generic.h lists the words) in NEON, the baseline of 64-bit ARM: a
+ * quarter of a panel a vector. MAX and MIN are spelled as comparisons, because vmax and vmin treat
+ * NaN differently from x86. */
 #include <arm_neon.h>
 
 #include "kernels.h"
@@ -20,11 +21,11 @@ typedef double real;
 #define BITS(x) vreinterpretq_u64_f64(x)
 #define REAL(i) vreinterpretq_f64_u64(i)
 #define FOLD(F, x) (x = F(x, vextq_f64(x, x, 1)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld));                                                      \
-        STORE((dst), vzip1q_f64(r0, r1));                                                                         \
-        STORE((dst) + (dst_ld), vzip2q_f64(r0, r1));                                                              \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld));                                       \
+        STORE((dst), vzip1q_f64(r0, r1));                                                          \
+        STORE((dst) + (dst_ld), vzip2q_f64(r0, r1));                                               \
     } while (0)
 #else
 typedef float real;
@@ -36,16 +37,17 @@ typedef float real;
 #define BITS(x) vreinterpretq_u32_f32(x)
 #define REAL(i) vreinterpretq_f32_u32(i)
 #define FOLD(F, x) (x = F(x, vextq_f32(x, x, 2)), x = F(x, vrev64q_f32(x)))
-#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                                       \
-    do {                                                                                                          \
-        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld)), r2 = LOAD((src) + 2 * (src_ld)),                     \
-                r3 = LOAD((src) + 3 * (src_ld));                                                                  \
-        const float32x4x2_t t = vzipq_f32(r0, r2), u = vzipq_f32(r1, r3);                                         \
-        const float32x4x2_t lo = vzipq_f32(t.val[0], u.val[0]), hi = vzipq_f32(t.val[1], u.val[1]);               \
-        STORE((dst), lo.val[0]);                                                                                  \
-        STORE((dst) + (dst_ld), lo.val[1]);                                                                       \
-        STORE((dst) + 2 * (dst_ld), hi.val[0]);                                                                   \
-        STORE((dst) + 3 * (dst_ld), hi.val[1]);                                                                   \
+#define TRANSPOSE(src, src_ld, dst, dst_ld)                                                        \
+    do {                                                                                           \
+        const V r0 = LOAD(src), r1 = LOAD((src) + (src_ld)), r2 = LOAD((src) + 2 * (src_ld)),      \
+                r3 = LOAD((src) + 3 * (src_ld));                                                   \
+        const float32x4x2_t t = vzipq_f32(r0, r2), u = vzipq_f32(r1, r3);                          \
+        const float32x4x2_t lo = vzipq_f32(t.val[0], u.val[0]),                                    \
+                            hi = vzipq_f32(t.val[1], u.val[1]);                                    \
+        STORE((dst), lo.val[0]);                                                                   \
+        STORE((dst) + (dst_ld), lo.val[1]);                                                        \
+        STORE((dst) + 2 * (dst_ld), hi.val[0]);                                                    \
+        STORE((dst) + 3 * (dst_ld), hi.val[1]);                                                    \
     } while (0)
 #endif
 #define M I
@@ -74,7 +76,7 @@ static inline V MIN(V a, V b) { return SELECT(LT(a, b), a, b); }
 #define vdup_nq_u32(i) vdupq_n_u32((uint32_t)(i))
 #define vdup_nq_u64(i) vdupq_n_u64((uint64_t)(i))
 #define ISUB(a, b) INT(sub)(a, b)
-#define AND(a, b) INT(and)(a, b)
+#define AND(a, b) INT (and)(a, b)
 #define OR(a, b) INT(orr)(a, b)
 #define SHL(a, n) INT(shl_n)(a, n)
 #define SHR(a, n) INT(shr_n)(a, n)

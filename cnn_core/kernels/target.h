@@ -1,6 +1,6 @@
-/* Instruction sets per region of a file instead of per-file compiler flags: everything between TARGET_BEGIN and
- * TARGET_END may use the named extensions, the rest of the library keeps the platform's baseline. Include system
- * headers before TARGET_BEGIN. */
+/* Instruction sets per region of a file instead of per-file compiler flags: everything between
+ * TARGET_BEGIN and TARGET_END may use the named extensions, the rest of the library keeps the
+ * platform's baseline. Include system headers before TARGET_BEGIN. */
 #ifndef CNN_CORE_TARGET_H
 #define CNN_CORE_TARGET_H
 
@@ -8,7 +8,8 @@
 
 #define PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
-#define TARGET_BEGIN(names) PRAGMA(clang attribute push(__attribute__((target(names))), apply_to = function))
+#define TARGET_BEGIN(names)                                                                        \
+    PRAGMA(clang attribute push(__attribute__((target(names))), apply_to = function))
 #define TARGET_END PRAGMA(clang attribute pop)
 #elif defined(__GNUC__)
 #define TARGET_BEGIN(names) PRAGMA(GCC push_options) PRAGMA(GCC target(names))
@@ -24,7 +25,8 @@
 #define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define OPAQUE(x) __asm__("" : "+r"(x)) /* the compiler knows no more of x than that it is there */
+#define OPAQUE(x) __asm__("" : "+r"(x)) /* the compiler knows no more of x than that it is there   \
+                                         */
 #if defined(__clang__)
 #define UNROLL PRAGMA(clang loop unroll(full))
 #else

@@ -1,4 +1,5 @@
-"""cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits everywhere."""
+"""cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits
+everywhere."""
 
 from cnn_core import datasets, threads
 from cnn_core._cpu import instruction_set, instruction_sets
@@ -13,10 +14,29 @@ from cnn_core.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 __all__ = [
-    "MLP", "Callback", "ELU", "LeakyReLU", "Huber", "Normal", "Orthogonal",
-    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop", "Rprop",
-    "datasets", "DivergenceWarning", "NotFittedError", "instruction_set", "instruction_sets",
-    "get_num_threads", "set_num_threads",
+    "ELU",
+    "LBFGS",
+    "MLP",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Callback",
+    "DivergenceWarning",
+    "Huber",
+    "LeakyReLU",
+    "Nadam",
+    "Normal",
+    "NotFittedError",
+    "Orthogonal",
+    "RMSprop",
+    "Rprop",
+    "datasets",
+    "get_num_threads",
+    "instruction_set",
+    "instruction_sets",
+    "set_num_threads",
 ]  # fmt: skip
 
 threads.join_threadpoolctl()

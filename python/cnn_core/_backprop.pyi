@@ -44,7 +44,11 @@ class Network:
     @property
     def turned(self) -> bool: ...
     def winners(
-        self, X: NDArray[floating], threshold: float = 0.5, threads: int = 1, only_finite: bool = False
+        self,
+        X: NDArray[floating],
+        threshold: float = 0.5,
+        threads: int = 1,
+        only_finite: bool = False,
     ) -> NDArray[intp] | None: ...
     def is_finite(self) -> bool: ...
     def copy(self) -> Network: ...
@@ -55,9 +59,14 @@ class Network:
 
 class OneRow:
     def __init__(
-        self, network: Network, shift: NDArray[float64] | None = None, factor: NDArray[float64] | None = None
+        self,
+        network: Network,
+        shift: NDArray[float64] | None = None,
+        factor: NDArray[float64] | None = None,
     ) -> None: ...
-    def forward(self, x: object, out: NDArray[floating] | None = None) -> NDArray[floating] | None: ...
+    def forward(
+        self, x: object, out: NDArray[floating] | None = None
+    ) -> NDArray[floating] | None: ...
     def forward_checked(self, X: object) -> NDArray[floating] | None: ...
 
 class Backprop:
@@ -94,9 +103,15 @@ class Backprop:
 
 def warn_of_nan(dtype: object, level: int) -> None: ...
 def backward_delta(
-    W: NDArray[_Real], delta: NDArray[_Real], z: NDArray[_Real], activation: str, alpha: float | None = None
+    W: NDArray[_Real],
+    delta: NDArray[_Real],
+    z: NDArray[_Real],
+    activation: str,
+    alpha: float | None = None,
 ) -> NDArray[_Real]: ...
-def gradients(delta: NDArray[_Real], a: NDArray[_Real]) -> tuple[NDArray[_Real], NDArray[_Real]]: ...
+def gradients(
+    delta: NDArray[_Real], a: NDArray[_Real]
+) -> tuple[NDArray[_Real], NDArray[_Real]]: ...
 def drop(
     a: NDArray[_Real], rate: float, seed: int, step: int, layer: int, alpha: bool = False
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...

@@ -10,7 +10,11 @@ import numpy as np
 
 def check_number(what, value, low, high=None, above=False):
     """Raise unless `value` is a finite number in [low, high), or in (low, high) with `above`."""
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__") or getattr(value, "ndim", 0):
+    if (
+        isinstance(value, (bool, str, bytes))
+        or not hasattr(value, "__float__")
+        or getattr(value, "ndim", 0)
+    ):
         raise TypeError(f"{what} must be a number, got {value!r}")
     try:
         number = float(value)
@@ -18,7 +22,9 @@ def check_number(what, value, low, high=None, above=False):
         number = math.inf
     inside = number > low if above else number >= low
     if not (inside and (number < high if high is not None else math.isfinite(number))):
-        allowed = f"{'above' if above else 'at least'} {low}" + (f" and below {high}" if high is not None else "")
+        allowed = f"{'above' if above else 'at least'} {low}" + (
+            f" and below {high}" if high is not None else ""
+        )
         raise ValueError(f"{what} must be a finite number {allowed}, got {value!r}")
 
 
@@ -34,10 +40,12 @@ def is_whole(value):
 
 
 def takes_reals(**dimensions):
-    """Decorator: errors name the array that is of a wrong type; `dimensions` says how many each argument has.
+    """Decorator: errors name the array that is of a wrong type; `dimensions` says how many each
+    argument has.
 
-    Cython chooses between float32 and float64 before the function's own checks run, and says no more than "No matching
-    signature found". So the arrays are looked at after an error, and calls that go well do not pay for it.
+    Cython chooses between float32 and float64 before the function's own checks run, and says no
+    more than "No matching signature found". So the arrays are looked at after an error, and calls
+    that go well do not pay for it.
     """
 
     def decorate(function):
@@ -47,7 +55,11 @@ def takes_reals(**dimensions):
                 return function(*args, **kwargs)
             except (AttributeError, TypeError, ValueError):
                 signature = inspect.signature(function)
-                _check_reals(signature.bind_partial(*args, **kwargs).arguments, signature.parameters, dimensions)
+                _check_reals(
+                    signature.bind_partial(*args, **kwargs).arguments,
+                    signature.parameters,
+                    dimensions,
+                )
                 raise
 
         return named
@@ -63,9 +75,13 @@ def _check_reals(arguments, parameters, dimensions):
             continue
         dtype = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         if dtype not in ("float32", "float64"):
-            raise TypeError(f"{name} must be an ndarray of float32 or float64, got {dtype}") from None
+            raise TypeError(
+                f"{name} must be an ndarray of float32 or float64, got {dtype}"
+            ) from None
         if value.ndim != ndim:
-            raise ValueError(f"{name} must have {ndim} dimensions, got an array of shape {value.shape}") from None
+            raise ValueError(
+                f"{name} must have {ndim} dimensions, got an array of shape {value.shape}"
+            ) from None
         first = first or (name, dtype)
         if dtype != first[1]:
             raise TypeError(f"{name} must be of {first[1]} as {first[0]} is, got {dtype}") from None

@@ -1,7 +1,8 @@
-"""L-BFGS: limited-memory BFGS on the whole training set, with a line search for the strong Wolfe conditions.
+"""L-BFGS: limited-memory BFGS on the whole training set, with a line search for the strong Wolfe
+conditions.
 
-Only numbers and whole vectors appear here. What a vector is, and how a cost and a gradient are computed, is the business
-of the run it drives: arrays and the native core, or lists and the twin.
+Only numbers and whole vectors appear here. What a vector is, and how a cost and a gradient are
+computed, is the business of the run it drives: arrays and the native core, or lists and the twin.
 """
 
 import math
@@ -49,8 +50,8 @@ class Point(NamedTuple):
 
 
 def cubic_minimum(a, b, low, high):
-    """Where the cubic through two points with their slopes is least, within [low, high]: Nocedal & Wright 2006, eq. 3.59;
-    the middle of the interval where there is no such place."""
+    """Where the cubic through two points with their slopes is least, within [low, high]: Nocedal &
+    Wright 2006, eq. 3.59; the middle of the interval where there is no such place."""
     if b.t < a.t:
         a, b = b, a
     steepness = a.slope + b.slope - 3 * (a.cost - b.cost) / (a.t - b.t)
@@ -66,10 +67,11 @@ def cubic_minimum(a, b, low, high):
 
 
 def line_search(at, start, t, scale, most):
-    """A step that fulfils the strong Wolfe conditions: Nocedal & Wright 2006, algorithms 3.5 and 3.6.
+    """A step that fulfils the strong Wolfe conditions: Nocedal & Wright 2006, algorithms 3.5 and
+    3.6.
 
-    Bounds of the extrapolation (1.01 to 10 times) and the rule against trial points at an end of the bracket are those of
-    minFunc (Schmidt 2005), which PyTorch uses as well.
+    Bounds of the extrapolation (1.01 to 10 times) and the rule against trial points at an end of
+    the bracket are those of minFunc (Schmidt 2005), which PyTorch uses as well.
 
     Parameters
     ----------
@@ -138,10 +140,11 @@ def line_search(at, start, t, scale, most):
 
 
 class LBFGSTraining:
-    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_training.Training` does.
+    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_training.Training`
+    does.
 
-    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal & Wright 2006, algorithm
-    7.4 for the direction, eq. 7.20 for its scale.
+    Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal &
+    Wright 2006, algorithm 7.4 for the direction, eq. 7.20 for its scale.
 
     Parameters
     ----------
@@ -149,8 +152,8 @@ class LBFGSTraining:
         Computes costs and gradients; its parameters are what is trained.
     vectors : ArrayVectors or the like
     settings : dict of str to float
-        learning_rate (the first trial of each line search), memory (pairs that are kept), tolerance (of the gradient's
-        largest entry), max_evaluations.
+        learning_rate (the first trial of each line search), memory (pairs that are kept), tolerance
+        (of the gradient's largest entry), max_evaluations.
     """
 
     def __init__(self, run, vectors, settings):
@@ -169,7 +172,12 @@ class LBFGSTraining:
 
     def state(self, copy=True):
         # A pair is never changed once it stands, so it need not be copied.
-        return {"optimizer": "lbfgs", "epochs": self.epochs, "steps": self.steps, "pairs": list(self.pairs)}
+        return {
+            "optimizer": "lbfgs",
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "pairs": list(self.pairs),
+        }
 
     def restore(self, state):
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
@@ -194,7 +202,8 @@ class LBFGSTraining:
         self.epochs += 1
         if math.isfinite(here.cost):
             self.converged = self.vectors.largest(here.gradient) <= self.tolerance or not (
-                self._step(rows, here) or self._without_memory(rows, here))
+                self._step(rows, here) or self._without_memory(rows, here)
+            )
         return here.cost, here.metric
 
     def _point(self, rows, t, direction):
@@ -204,7 +213,8 @@ class LBFGSTraining:
         return Point(t, loss, slope, gradient, metric)
 
     def _without_memory(self, rows, here):
-        """Try once more, straight downhill: after rounding has spoilt the memory that still may help."""
+        """Try once more, straight downhill: after rounding has spoilt the memory that still may
+        help."""
         if not self.pairs:
             return False
         self.pairs = []

@@ -39,6 +39,8 @@ def aligned_zeros(shape, dtype):
     try:
         raw = np.zeros(size + ALIGNMENT, np.uint8)
     except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"cannot allocate {size:,} bytes for an array of shape {shape} and {dtype}") from None
+        raise MemoryError(
+            f"cannot allocate {size:,} bytes for an array of shape {shape} and {dtype}"
+        ) from None
     offset = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[offset : offset + size].view(dtype).reshape(shape)

@@ -1,8 +1,9 @@
-"""The trainer that one would write in NumPy in an afternoon: what `MLP.profile` compares the native core with.
+"""The trainer that one would write in NumPy in an afternoon: what `MLP.profile` compares the native
+core with.
 
-It computes what the core computes, from the same flat parameters, with products by NumPy's BLAS and one vector of all
-parameters for the optimizer. It knows the activations, losses and optimizers that are a line or two of NumPy, and says
-`why_not` for the others.
+It computes what the core computes, from the same flat parameters, with products by NumPy's BLAS and
+one vector of all parameters for the optimizer. It knows the activations, losses and optimizers that
+are a line or two of NumPy, and says `why_not` for the others.
 """
 
 import math
@@ -84,7 +85,8 @@ def through_activation(name, alpha, z, a, g):
     return g * ACTIVATIONS[name][1](z, a, alpha)
 
 
-# Losses: the summed cost of the rows and the error that it sends back, of a (mse) or of z (the cross-entropies).
+# Losses: the summed cost of the rows and the error that it sends back, of a (mse) or of z (the
+# cross-entropies).
 
 
 def mse(a, y):
@@ -117,8 +119,12 @@ def sparse_categorical_crossentropy(z, label):
     return cost, p
 
 
-LOSSES = {"mse": mse, "binary_crossentropy": binary_crossentropy, "categorical_crossentropy": categorical_crossentropy,
-          "sparse_categorical_crossentropy": sparse_categorical_crossentropy}
+LOSSES = {
+    "mse": mse,
+    "binary_crossentropy": binary_crossentropy,
+    "categorical_crossentropy": categorical_crossentropy,
+    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
+}
 OPTIMIZERS = ("sgd", "adam")
 
 
@@ -137,8 +143,11 @@ def why_not(activations, loss, optimizer, extras):
     str or None
         None: it knows all.
     """
-    unknown = [f"the activation {name!r}" for name in dict.fromkeys(activations)
-               if name != "softmax" and name not in ACTIVATIONS]
+    unknown = [
+        f"the activation {name!r}"
+        for name in dict.fromkeys(activations)
+        if name != "softmax" and name not in ACTIVATIONS
+    ]
     for kind, name, known in (("loss", loss, LOSSES), ("optimizer", optimizer, OPTIMIZERS)):
         unknown += [f"the {kind} {name!r}"] * (name not in known)
     unknown += [name for name, used in extras.items() if used]
@@ -165,7 +174,9 @@ class Trainer:
         Rows of a mini-batch.
     """
 
-    def __init__(self, parameters, widths, activations, alphas, loss, from_z, optimizer, settings, batch):
+    def __init__(
+        self, parameters, widths, activations, alphas, loss, from_z, optimizer, settings, batch
+    ):
         self.w, self.g = parameters.copy(), np.empty_like(parameters)
         self.layers, self.gradients = self._views(self.w, widths), self._views(self.g, widths)
         self.activations, self.alphas = activations, alphas
@@ -176,7 +187,8 @@ class Trainer:
 
     @staticmethod
     def _views(flat, widths):
-        """(W, b) of each layer, as views of a flat vector, so that the optimizer has one vector to go through."""
+        """(W, b) of each layer, as views of a flat vector, so that the optimizer has one vector to
+        go through."""
         layers, at = [], 0
         for n_in, n_out in zip(widths, widths[1:]):
             W = flat[at : at + n_out * n_in].reshape(n_out, n_in)
@@ -212,7 +224,8 @@ class Trainer:
         return total / len(X)
 
     def learn(self, x, y):
-        """Forward, backward and the averaged gradient of one mini-batch; returns its summed cost."""
+        """Forward, backward and the averaged gradient of one mini-batch; returns its summed
+        cost."""
         zs, activated = [], [x]
         for (W, b), name, alpha in zip(self.layers, self.activations, self.alphas):
             z = activated[-1] @ W.T
@@ -224,7 +237,9 @@ class Trainer:
         last = len(self.layers) - 1
         for l in range(last, -1, -1):
             if l < last or not self.from_z:
-                delta = through_activation(self.activations[l], self.alphas[l], zs[l], activated[l + 1], delta)
+                delta = through_activation(
+                    self.activations[l], self.alphas[l], zs[l], activated[l + 1], delta
+                )
             dW, db = self.gradients[l]
             np.matmul(delta.T, activated[l], out=dW)
             delta.sum(axis=0, out=db)

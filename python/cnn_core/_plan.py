@@ -1,4 +1,5 @@
-"""What the outputs of a network mean: task, loss and output activation, decided from the parameters and y."""
+"""What the outputs of a network mean: task, loss and output activation, decided from the parameters
+and y."""
 
 import numbers
 import warnings
@@ -36,7 +37,8 @@ class Plan:
 
     @property
     def no_and_yes(self):
-        """The targets of a class that is not and is the sample's: -1 and 1 for hinge, 0 and 1 for the others."""
+        """The targets of a class that is not and is the sample's: -1 and 1 for hinge, 0 and 1 for
+        the others."""
         return (-1, 1) if self.loss == "hinge" else (0, 1)
 
     @property
@@ -83,7 +85,9 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
         if label_smoothing:
             raise ValueError("label_smoothing is for classification, but this is a regression")
         if loss_name.endswith("categorical_crossentropy") or loss_name in ("hinge", "perceptron"):
-            raise ValueError(f"the loss {loss_name!r} is for classification, but task is 'regression'")
+            raise ValueError(
+                f"the loss {loss_name!r} is for classification, but task is 'regression'"
+            )
         loss_name = "mse" if loss_name == "auto" else loss_name
         n_outputs, usual = columns, "identity"
     elif one_hot:
@@ -94,30 +98,48 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
         if label_smoothing and loss_name == "hinge":
             raise ValueError("label_smoothing does not go with the loss 'hinge'")
         if loss_name not in ("binary_crossentropy", "hinge", "mse", "mae", "huber"):
-            raise ValueError(f"y has shape {array.shape}, several yes-or-no labels a row; the loss {loss_name!r} does "
-                             "not go with them")
+            raise ValueError(
+                f"y has shape {array.shape}, several yes-or-no labels a row; the loss {loss_name!r} does "
+                "not go with them"
+            )
         n_outputs, usual, classes = columns, "sigmoid", np.arange(columns)
     else:
         classes, labels = encode_labels(y, known)
-        if asked == "auto" and known is None and len(labels) >= 20 and len(classes) > len(labels) / 2 and array.dtype.kind in "iuO":
-            warnings.warn(f"y holds {len(classes)} classes in {len(labels)} rows; if these are numbers to predict, say "
-                          "task='regression'", UserWarning, stacklevel=4)
+        if (
+            asked == "auto"
+            and known is None
+            and len(labels) >= 20
+            and len(classes) > len(labels) / 2
+            and array.dtype.kind in "iuO"
+        ):
+            warnings.warn(
+                f"y holds {len(classes)} classes in {len(labels)} rows; if these are numbers to predict, say "
+                "task='regression'",
+                UserWarning,
+                stacklevel=4,
+            )
         binary = len(classes) == 2
         if loss_name == "auto":
             if output_name in STEPS:
                 loss_name = "perceptron"
             elif output_name not in ("auto", "sigmoid", "softmax"):
-                raise ValueError(f"no loss goes with output {output_name!r} by itself; name one, such as loss='mse', or "
-                                 "leave the output at 'auto'")
+                raise ValueError(
+                    f"no loss goes with output {output_name!r} by itself; name one, such as loss='mse', or "
+                    "leave the output at 'auto'"
+                )
             else:
                 alone = binary and output_name in ("auto", "sigmoid")
                 loss_name = "binary_crossentropy" if alone else "sparse_categorical_crossentropy"
         if loss_name in ("binary_crossentropy", "perceptron") and not binary:
-            raise ValueError(f"the loss {loss_name!r} is for two classes, y has {len(classes)}; "
-                             "choose 'sparse_categorical_crossentropy'")
+            raise ValueError(
+                f"the loss {loss_name!r} is for two classes, y has {len(classes)}; "
+                "choose 'sparse_categorical_crossentropy'"
+            )
         if loss_name == "poisson":
-            raise ValueError("the loss 'poisson' is for counts, but whole numbers are taken for classes; say "
-                             "task='regression'")
+            raise ValueError(
+                "the loss 'poisson' is for counts, but whole numbers are taken for classes; say "
+                "task='regression'"
+            )
         if label_smoothing and loss_name == "sparse_categorical_crossentropy":
             loss_name = "categorical_crossentropy"  # smoothed targets have an entry for every class
         if label_smoothing and loss_name in ("hinge", "perceptron"):
@@ -126,20 +148,36 @@ def make_plan(y, task, loss, output, hidden_layers, label_smoothing, known=None)
     if loss_name == "hinge":
         usual = "identity"
         if output_name in NEVER_NEGATIVE:
-            raise ValueError(f"the loss 'hinge' takes outputs below 0 for one class and above for the other, but output "
-                             f"{output_name!r} is never negative; choose 'identity' or 'tanh'")
+            raise ValueError(
+                f"the loss 'hinge' takes outputs below 0 for one class and above for the other, but output "
+                f"{output_name!r} is never negative; choose 'identity' or 'tanh'"
+            )
 
     fitting = _losses.table()[loss_name].outputs
     if fitting and output_name not in ("auto", *fitting):
-        raise ValueError(f"the loss {loss_name!r} needs output {' or '.join(map(repr, fitting))}, got {output_name!r}")
+        raise ValueError(
+            f"the loss {loss_name!r} needs output {' or '.join(map(repr, fitting))}, got {output_name!r}"
+        )
     if output_name == "auto":
         output_name = fitting[0] if fitting else usual
     if output_name in STEPS and (hidden_layers or loss_name != "perceptron"):
-        raise ValueError(f"output {output_name!r} has derivative 0 and trains by the perceptron rule alone: two "
-                         "classes, hidden=() and loss 'perceptron' or 'auto'")
+        raise ValueError(
+            f"output {output_name!r} has derivative 0 and trains by the perceptron rule alone: two "
+            "classes, hidden=() and loss 'perceptron' or 'auto'"
+        )
     if n_outputs is None:
         n_outputs = 1 if binary and output_name != "softmax" else len(classes)
-    plan = Plan(task, loss_name, output_name, n_outputs, classes, loss_alpha, output_alpha, array.ndim == 1, one_hot)
+    plan = Plan(
+        task,
+        loss_name,
+        output_name,
+        n_outputs,
+        classes,
+        loss_alpha,
+        output_alpha,
+        array.ndim == 1,
+        one_hot,
+    )
     return plan, labels
 
 
@@ -147,7 +185,8 @@ def _holds_fractions(array):
     """Whether y holds floating-point numbers, also where they stand in an array of objects."""
     if array.dtype.kind == "O" and array.size:
         return all(isinstance(value, numbers.Number) for value in array.flat) and not all(
-            isinstance(value, numbers.Integral) for value in array.flat)
+            isinstance(value, numbers.Integral) for value in array.flat
+        )
     return array.dtype.kind == "f"
 
 
@@ -162,8 +201,8 @@ def make_targets(plan, y, labels, dtype, label_smoothing=0.0, name="y"):
         y's class indices, where they are known already.
     dtype : dtype-like
     label_smoothing : float
-        Share of each target that is spread evenly over the classes: Szegedy et al. 2016, "Rethinking the Inception
-        architecture for computer vision", section 7.
+        Share of each target that is spread evenly over the classes: Szegedy et al. 2016,
+        "Rethinking the Inception architecture for computer vision", section 7.
     name : str
         What to call y in messages.
 
@@ -183,9 +222,11 @@ def make_targets(plan, y, labels, dtype, label_smoothing=0.0, name="y"):
         wrong = np.argwhere((array != 0) & (array != 1))
         if len(wrong):
             row, column = wrong[0]
-            raise ValueError(f"{name} has {array[row, column].item()!r} at row {row}, column {column}; several labels "
-                             "a row must each be 0 or 1 (rows of class probabilities need "
-                             "loss='categorical_crossentropy', several numbers task='regression')")
+            raise ValueError(
+                f"{name} has {array[row, column].item()!r} at row {row}, column {column}; several labels "
+                "a row must each be 0 or 1 (rows of class probabilities need "
+                "loss='categorical_crossentropy', several numbers task='regression')"
+            )
         targets = check_targets(array, dtype, plan.n_outputs, name=name) * (yes - no) + no
         if label_smoothing:
             targets = targets * (1 - label_smoothing) + label_smoothing / 2
@@ -194,8 +235,10 @@ def make_targets(plan, y, labels, dtype, label_smoothing=0.0, name="y"):
         targets = check_targets(y, dtype, plan.n_outputs, 0, 1, plan.loss, name)
         wrong = np.flatnonzero(np.abs(targets.sum(axis=1) - 1) > 1e-3)
         if len(wrong):
-            raise ValueError(f"{name} has row {wrong[0]} with the sum {targets[wrong[0]].sum():g}; rows of class "
-                             "probabilities must sum to 1")
+            raise ValueError(
+                f"{name} has row {wrong[0]} with the sum {targets[wrong[0]].sum():g}; rows of class "
+                "probabilities must sum to 1"
+            )
         labels = targets.argmax(axis=1).astype(np.int32)
     else:
         labels = encode_labels(y, plan.classes, name)[1] if labels is None else labels
@@ -226,19 +269,24 @@ def make_weights(plan, labels, rows, sample_weight, class_weight, dtype):
         check_rows(weights, np.empty(rows), "y", "sample_weight")
         if weights.min() < 0:
             row = int(weights.argmin())
-            raise ValueError(f"sample_weight has {weights[row]} at row {row}; weights must be at least 0")
+            raise ValueError(
+                f"sample_weight has {weights[row]} at row {row}; weights must be at least 0"
+            )
         if weights.max() == 0:
             raise ValueError("sample_weight is 0 for every row; at least one must be above 0")
     if class_weight is not None:
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
-        # Only ratios count. The largest of each at 1/2 to 1, by a power of two, and no product can overflow.
+        # Only ratios count. The largest of each at 1/2 to 1, by a power of two, and no product can
+        # overflow.
         weights /= 2.0 ** np.frexp(weights.max())[1]
         of_classes = _class_weights(plan.classes, labels, class_weight)
         weights *= (of_classes / 2.0 ** np.frexp(of_classes.max())[1])[labels]
         if weights.max() == 0:
-            raise ValueError("class_weight and sample_weight leave every row with the weight 0; at least one must be "
-                             "above 0")
+            raise ValueError(
+                "class_weight and sample_weight leave every row with the weight 0; at least one must be "
+                "above 0"
+            )
     exponent = np.frexp(weights.max())[1]
     if abs(exponent) > 20:  # beyond what sums over many rows can do with in float32
         weights = np.ldexp(weights, -exponent)
@@ -246,12 +294,17 @@ def make_weights(plan, labels, rows, sample_weight, class_weight, dtype):
 
 
 def _class_weights(classes, labels, class_weight):
-    """One weight a class. 'balanced' is rows / (classes * rows of the class): King & Zeng 2001, as in scikit-learn."""
+    """One weight a class. 'balanced' is rows / (classes * rows of the class): King & Zeng 2001, as
+    in scikit-learn."""
     if isinstance(class_weight, str):
-        return len(labels) / (len(classes) * np.maximum(1, np.bincount(labels, minlength=len(classes))))
+        return len(labels) / (
+            len(classes) * np.maximum(1, np.bincount(labels, minlength=len(classes)))
+        )
     known = classes.tolist()
     for label in class_weight:
         if label not in known:
-            raise ValueError(f"class_weight has the unknown class {label!r}; y holds "
-                             f"{', '.join(map(repr, known[:10]))}")
+            raise ValueError(
+                f"class_weight has the unknown class {label!r}; y holds "
+                f"{', '.join(map(repr, known[:10]))}"
+            )
     return np.array([float(class_weight.get(label, 1.0)) for label in known])

@@ -4,8 +4,16 @@ import os
 
 from cnn_core._profile import number, percent, title
 
-COLOURS = {"shuffle": "#9d9da1", "gather": "#c9b18a", "forward": "#3b6fb6", "activation": "#7fb2e5", "loss": "#b07aa1",
-           "backward": "#e08a3c", "gradient": "#c8503c", "update": "#5a9a68"}
+COLOURS = {
+    "shuffle": "#9d9da1",
+    "gather": "#c9b18a",
+    "forward": "#3b6fb6",
+    "activation": "#7fb2e5",
+    "loss": "#b07aa1",
+    "backward": "#e08a3c",
+    "gradient": "#c8503c",
+    "update": "#5a9a68",
+}
 
 
 def check(file):
@@ -23,8 +31,10 @@ def check(file):
     ending = os.path.splitext(os.fspath(file))[1][1:].lower()
     known = Figure().canvas.get_supported_filetypes()
     if ending not in known:
-        raise ValueError(f"the chart's file must end in one of {', '.join('.' + one for one in sorted(known))}; got "
-                         f"{os.fspath(file)!r}")
+        raise ValueError(
+            f"the chart's file must end in one of {', '.join('.' + one for one in sorted(known))}; got "
+            f"{os.fspath(file)!r}"
+        )
     folder = os.path.dirname(os.fspath(file)) or "."
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"the chart's folder {folder!r} does not exist")
@@ -37,14 +47,26 @@ def draw(profile, file):
     figure_class = check(file)
     phases, training, totals = profile["phases"], profile["training"], profile["totals"]
     layers = list(dict.fromkeys(row["layer"] for row in phases))
-    figure = figure_class(figsize=(11, 1.9 + 0.62 * len(layers) + 0.9), dpi=150, layout="constrained")
-    figure.suptitle(f"An epoch of {training['rows']:,} rows in mini-batches of {training['batch_size']:,}, one thread, "
-                    f"{profile['machine']['instruction_set']}\n{title(training)}, {training['optimizer']}", fontsize=11)
+    figure = figure_class(
+        figsize=(11, 1.9 + 0.62 * len(layers) + 0.9), dpi=150, layout="constrained"
+    )
+    figure.suptitle(
+        f"An epoch of {training['rows']:,} rows in mini-batches of {training['batch_size']:,}, one thread, "
+        f"{profile['machine']['instruction_set']}\n{title(training)}, {training['optimizer']}",
+        fontsize=11,
+    )
     left, right = figure.subplots(1, 2, sharey=False, width_ratios=(3, 2))
     _times(left, phases, layers, totals["phase_seconds"])
-    _peaks(right, phases, [layer for layer in layers if layer != "rows"], profile["machine"]["peak_gflop_per_s"])
+    _peaks(
+        right,
+        phases,
+        [layer for layer in layers if layer != "rows"],
+        profile["machine"]["peak_gflop_per_s"],
+    )
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
+    )
     figure.savefig(file)
 
 
@@ -64,15 +86,34 @@ def _times(axes, phases, layers, whole):
         for row in rows:
             mine = [one for one in phases if one["layer"] == row["layer"]]
             lefts.append(1e3 * sum(one["seconds"] for one in mine[: mine.index(row)]))
-        axes.barh([layers.index(row["layer"]) for row in rows], [1e3 * row["seconds"] for row in rows], 0.6, lefts,
-                  color=colour, label=phase)
+        axes.barh(
+            [layers.index(row["layer"]) for row in rows],
+            [1e3 * row["seconds"] for row in rows],
+            0.6,
+            lefts,
+            color=colour,
+            label=phase,
+        )
         for row, left in zip(rows, lefts):
             if row["seconds"] > 0.08 * widest:
-                axes.text(left + 500 * row["seconds"], layers.index(row["layer"]), f"{100 * row['share']:.0f} %",
-                          ha="center", va="center", color="white", fontsize=9)
+                axes.text(
+                    left + 500 * row["seconds"],
+                    layers.index(row["layer"]),
+                    f"{100 * row['share']:.0f} %",
+                    ha="center",
+                    va="center",
+                    color="white",
+                    fontsize=9,
+                )
     for place, layer in enumerate(layers):
         seconds = sum(row["seconds"] for row in phases if row["layer"] == layer)
-        axes.text(1e3 * (seconds + 0.015 * widest), place, f"{number(1e3 * seconds)} ms", va="center", fontsize=9)
+        axes.text(
+            1e3 * (seconds + 0.015 * widest),
+            place,
+            f"{number(1e3 * seconds)} ms",
+            va="center",
+            fontsize=9,
+        )
     _plain(axes, layers)
     axes.set_xlim(0, 1e3 * 1.15 * widest)
     axes.set_xlabel("ms an epoch")
@@ -87,9 +128,14 @@ def _peaks(axes, phases, layers, peak):
         for i, row in enumerate(rows):
             place = at + 0.27 * (i - (len(rows) - 1) / 2)
             axes.barh(place, 100 * row["peak_share"], 0.24, color=COLOURS[row["phase"]])
-            axes.text(100 * row["peak_share"] + 1, place,
-                      f"{percent(row['peak_share'])}, {number(row['gflop_per_s'])} GFLOP/s", va="center", fontsize=8,
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+            axes.text(
+                100 * row["peak_share"] + 1,
+                place,
+                f"{percent(row['peak_share'])}, {number(row['gflop_per_s'])} GFLOP/s",
+                va="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
     _plain(axes, layers)
     axes.set_xlim(0, 145)  # room for what stands beside a bar of 100 %
     axes.set_xticks(range(0, 101, 20))

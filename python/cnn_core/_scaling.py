@@ -1,4 +1,5 @@
-"""Scaling of the inputs: learned from the training rows, part of the model, the same bits on every machine."""
+"""Scaling of the inputs: learned from the training rows, part of the model, the same bits on every
+machine."""
 
 from typing import NamedTuple
 
@@ -48,8 +49,10 @@ class Scaling(NamedTuple):
             beyond = check and ~np.isfinite(out[first : first + rows])
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
-                raise ValueError(f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
-                                 f"takes beyond the range of {np.dtype(dtype)}")
+                raise ValueError(
+                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
+                    f"takes beyond the range of {np.dtype(dtype)}"
+                )
         return out
 
 
@@ -70,10 +73,13 @@ def learn_scaling(kind, X):
     """
     with np.errstate(over="ignore", divide="ignore"):
         shift, spread = SCALINGS[kind](X)
-        # A column of one number, whose computed spread may be the rounding error of its mean, is not stretched.
+        # A column of one number, whose computed spread may be the rounding error of its mean, is
+        # not stretched.
         factor = 1 / np.where((spread > 0) & (X.min(axis=0) < X.max(axis=0)), spread, 1.0)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
-        raise ValueError(f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
-                         "little that dividing by it overflows")
+        raise ValueError(
+            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
+            "little that dividing by it overflows"
+        )
     return Scaling(shift, factor)

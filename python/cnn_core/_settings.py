@@ -1,6 +1,8 @@
-"""Objects that hold a few numbers which users choose: optimizers, schedules, activations and losses with a parameter.
+"""Objects that hold a few numbers which users choose: optimizers, schedules, activations and losses
+with a parameter.
 
-Plain classes instead of dataclasses: two dozen of those would be a third of what importing the package costs.
+Plain classes instead of dataclasses: two dozen of those would be a third of what importing the
+package costs.
 """
 
 

@@ -1,5 +1,5 @@
-"""What scikit-learn's two estimators share: from the parameters and the data that users give to a training run, and back to
-`coefs_` and `intercepts_`."""
+"""What scikit-learn's two estimators share: from the parameters and the data that users give to a
+training run, and back to `coefs_` and `intercepts_`."""
 
 import operator
 import threading
@@ -16,8 +16,17 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cnn_core import _activations
 from cnn_core._backprop import Backprop
 from cnn_core._sklearn_network import Served, arrays_of, check_shapes, dense_rows, make_network, put
-from cnn_core._sklearn_solvers import (DenseSource, Deviance, Judge, Run, SparseSource, Steps, initial_rate,
-                                       minimize_loss, train)
+from cnn_core._sklearn_solvers import (
+    DenseSource,
+    Deviance,
+    Judge,
+    Run,
+    SparseSource,
+    Steps,
+    initial_rate,
+    minimize_loss,
+    train,
+)
 from cnn_core._training import Training
 from cnn_core.activations import Activation
 from cnn_core.callbacks import Callback, check_callbacks
@@ -45,7 +54,8 @@ class _Precision(Options):
 
 
 class BaseMLP(BaseEstimator):
-    """A multilayer perceptron with the parameters, attributes and random stream of scikit-learn's."""
+    """A multilayer perceptron with the parameters, attributes and random stream of
+    scikit-learn's."""
 
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -82,7 +92,8 @@ class BaseMLP(BaseEstimator):
     #: Rows that `X_val` must have.
     _fewest_judged = 1
 
-    #: What predictions are computed with, made from `coefs_` and `intercepts_` when it is first wanted.
+    #: What predictions are computed with, made from `coefs_` and `intercepts_` when it is first
+    #: wanted.
     _served = None
 
     def _keep(self, parameters):
@@ -112,14 +123,16 @@ class BaseMLP(BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix, shape (n_samples, n_features)
-            A C-contiguous array of float64 or float32 is read where it stands; others are converted once.
+            A C-contiguous array of float64 or float32 is read where it stands; others are converted
+            once.
         y : array-like, shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or numbers to predict.
         sample_weight : array-like, shape (n_samples,), optional
             The cost of a mini-batch is the weighted mean of its rows' costs.
         X_val, y_val : array-like, optional
-            Rows that are judged after every epoch and never trained on, in the place of those that `early_stopping` would
-            set apart. Without `early_stopping` they are judged alone. Not with solver 'lbfgs'.
+            Rows that are judged after every epoch and never trained on, in the place of those that
+            `early_stopping` would set apart. Without `early_stopping` they are judged alone. Not
+            with solver 'lbfgs'.
 
         Returns
         -------
@@ -128,8 +141,8 @@ class BaseMLP(BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            For parameters and data that cannot be trained on, and where the weights become infinite or NaN. The model is
-            then as it was before.
+            For parameters and data that cannot be trained on, and where the weights become infinite
+            or NaN. The model is then as it was before.
 
         Warns
         -----
@@ -142,8 +155,10 @@ class BaseMLP(BaseEstimator):
 
     def _check_solver(self):
         if self._full_batch_by_scipy():
-            raise AttributeError(f"partial_fit is only available for stochastic optimizers. {self.solver} is not "
-                                 "stochastic.")
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not "
+                "stochastic."
+            )
         return True
 
     def _full_batch_by_scipy(self):
@@ -152,7 +167,11 @@ class BaseMLP(BaseEstimator):
     def _fit(self, X, y, sample_weight, incremental, validation=None, classes=None):
         """`fit` or `partial_fit`; an error leaves the model as it was."""
         before = dict(vars(self))
-        lists = {name: len(before[name]) for name in ("loss_curve_", "validation_scores_") if before.get(name) is not None}
+        lists = {
+            name: len(before[name])
+            for name in ("loss_curve_", "validation_scores_")
+            if before.get(name) is not None
+        }
         try:
             if classes is not None or incremental:
                 self._know_classes(y, classes)
@@ -172,35 +191,53 @@ class BaseMLP(BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         lbfgs = self._full_batch_by_scipy()
         callbacks = check_callbacks(() if self.callbacks is None else self.callbacks)
-        for what, wanted in (("X_val and y_val do", validation is not None), ("dropout does", np.any(self.dropout)),
-                             ("a schedule does", isinstance(self.learning_rate, Schedule)), ("callbacks do", callbacks),
-                             ("restore_best_weights=True does", self.restore_best_weights)):
+        for what, wanted in (
+            ("X_val and y_val do", validation is not None),
+            ("dropout does", np.any(self.dropout)),
+            ("a schedule does", isinstance(self.learning_rate, Schedule)),
+            ("callbacks do", callbacks),
+            ("restore_best_weights=True does", self.restore_best_weights),
+        ):
             if lbfgs and wanted:
                 raise ValueError(f"{what} not go with solver='lbfgs', which has no epochs")
         X, y = self._validate_input(X, y, incremental, reset=first)
         weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         stream = self._stream(incremental)
         # scikit-learn's L-BFGS gives float64 for any X.
-        dtype = np.dtype(self.dtype if self.dtype is not None else np.float64 if lbfgs else X.dtype if first
-                         else np.result_type(*self.coefs_[:1], np.float32))
+        dtype = np.dtype(
+            self.dtype
+            if self.dtype is not None
+            else np.float64
+            if lbfgs
+            else X.dtype
+            if first
+            else np.result_type(*self.coefs_[:1], np.float32)
+        )
         targets, labels = self._targets(y, dtype)
         n_outputs = self._count_outputs(y)
         if first:
             self._begin(X.shape[1], hidden, n_outputs, stream, dtype)
-        coefs, intercepts = [np.asarray(one) for one in self.coefs_], [np.asarray(one) for one in self.intercepts_]
+        coefs, intercepts = (
+            [np.asarray(one) for one in self.coefs_],
+            [np.asarray(one) for one in self.intercepts_],
+        )
         self.n_outputs_ = n_outputs
         weights, scale = self._weights(weights, y, incremental, dtype)
         activations = self._activations(self.n_layers_ - 1)
         widths = check_shapes(coefs, intercepts, len(activations), X.shape[1])
         if n_outputs != widths[-1]:
-            raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}")
+            raise ValueError(
+                f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}"
+            )
         network = make_network(widths, activations, dtype)
         put(network, coefs, intercepts)
         if hasattr(X, "tocsr"):
             X = X.tocsr() if not lbfgs else dense_rows(X, dtype)
         else:
             X = np.ascontiguousarray(X, dtype)
-        run = self._run(network, X, targets, labels, weights, scale, stream, incremental, validation, callbacks)
+        run = self._run(
+            network, X, targets, labels, weights, scale, stream, incremental, validation, callbacks
+        )
         if lbfgs:
             minimize_loss(self, run, coefs, intercepts)
         else:
@@ -209,8 +246,10 @@ class BaseMLP(BaseEstimator):
             train(self, run, incremental, not (first or incremental))
             self._optimizer = run.steps
         if not np.isfinite(network.parameters).all():
-            raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need "
-                             "to be preprocessed.")
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need "
+                "to be preprocessed."
+            )
         self._publish(network)
         for callback in run.callbacks:
             callback.after_fit(self)
@@ -228,36 +267,48 @@ class BaseMLP(BaseEstimator):
         if not isinstance(hidden, (list, tuple)):
             return [hidden] * (n_layers - 1) + [self.out_activation_]
         if len(hidden) != n_layers - 1:
-            raise ValueError(f"activation must be one for all hidden layers or one for each of the {n_layers - 1}, got "
-                             f"{len(hidden)}")
+            raise ValueError(
+                f"activation must be one for all hidden layers or one for each of the {n_layers - 1}, got "
+                f"{len(hidden)}"
+            )
         for one in hidden:
-            if not (isinstance(one, Activation) or isinstance(one, str) and one in ACTIVATIONS):
-                raise ValueError(f"activation must hold names among {', '.join(sorted(ACTIVATIONS))}, got {one!r}")
+            if not (isinstance(one, Activation) or (isinstance(one, str) and one in ACTIVATIONS)):
+                raise ValueError(
+                    f"activation must hold names among {', '.join(sorted(ACTIVATIONS))}, got {one!r}"
+                )
         return [*hidden, self.out_activation_]
 
     def _stream(self, incremental):
         """The random stream, from which everything is drawn in scikit-learn's order.
 
-        There a seed begins it anew in each `partial_fit`, which so visits its rows in one and the same order; here it goes
-        on.
+        There a seed begins it anew in each `partial_fit`, which so visits its rows in one and the
+        same order; here it goes on.
         """
-        if not (incremental and not self.compatible and isinstance(self.random_state, Integral)
-                and hasattr(self, "_random_state")):
+        if not (
+            incremental
+            and not self.compatible
+            and isinstance(self.random_state, Integral)
+            and hasattr(self, "_random_state")
+        ):
             self._random_state = check_random_state(self.random_state)
         return self._random_state
 
     def _begin(self, n_features, hidden, n_outputs, stream, dtype):
-        """Initial weights and biases, uniform with Glorot & Bengio's bound (2010, eq. 16), and counts at 0."""
+        """Initial weights and biases, uniform with Glorot & Bengio's bound (2010, eq. 16), and
+        counts at 0."""
         widths = (n_features, *hidden, n_outputs)
         self.n_layers_, self.out_activation_ = len(widths), self._output_activation()
         activations = self._activations(len(widths) - 1)[:-1]
-        # The output layer's bound is that of the hidden layer below, as where one activation serves all.
+        # The output layer's bound is that of the hidden layer below, as where one activation serves
+        # all.
         activations.append(activations[-1] if activations else self.activation)
         self.coefs_, self.intercepts_ = [], []
         for n_in, n_out, activation in zip(widths, widths[1:], activations):
             sigmoid = isinstance(activation, str) and activation in ("logistic", "sigmoid")
             bound = np.sqrt((2.0 if sigmoid else 6.0) / (n_in + n_out))
-            self.coefs_.append(stream.uniform(-bound, bound, (n_in, n_out)).astype(dtype, copy=False))
+            self.coefs_.append(
+                stream.uniform(-bound, bound, (n_in, n_out)).astype(dtype, copy=False)
+            )
             self.intercepts_.append(stream.uniform(-bound, bound, n_out).astype(dtype, copy=False))
         self.n_iter_ = self.t_ = 0
         if not self._full_batch_by_scipy():
@@ -268,11 +319,27 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_ = self.best_validation_score_ = None
 
-    def _run(self, network, X, targets, labels, weights, scale, stream, incremental, validation, callbacks):
+    def _run(
+        self,
+        network,
+        X,
+        targets,
+        labels,
+        weights,
+        scale,
+        stream,
+        incremental,
+        validation,
+        callbacks,
+    ):
         """Who trains on what, and who judges."""
         dtype, chosen, judge, deviance = network.dtype, None, None, None
         threads = self._threads()
-        if validation is None and not self.early_stopping and getattr(self, "validation_scores_", None) is not None:
+        if (
+            validation is None
+            and not self.early_stopping
+            and getattr(self, "validation_scores_", None) is not None
+        ):
             # Nobody judges: scores of an earlier fit are not those of these weights.
             self.validation_scores_ = self.best_validation_score_ = None
         if self._full_batch_by_scipy():
@@ -284,9 +351,14 @@ class BaseMLP(BaseEstimator):
                 judge = self._judge(*validation, dtype)
             elif self.early_stopping:
                 chosen, kept = self._split(targets, labels, X.shape[0], stream)
-                judge = self._judge_of(X[kept], *(None if part is None else part[kept] for part in (targets, labels)),
-                                       None if weights is None else weights[kept, 0])
-                targets, labels, weights = (None if part is None else part[chosen] for part in (targets, labels, weights))
+                judge = self._judge_of(
+                    X[kept],
+                    *(None if part is None else part[kept] for part in (targets, labels)),
+                    None if weights is None else weights[kept, 0],
+                )
+                targets, labels, weights = (
+                    None if part is None else part[chosen] for part in (targets, labels, weights)
+                )
             if judge is not None and self.validation_scores_ is None:
                 self.validation_scores_, self.best_validation_score_ = [], -np.inf
             optimizer = self._rule()
@@ -298,15 +370,34 @@ class BaseMLP(BaseEstimator):
             sgd, name = isinstance(optimizer, SGD), optimizer.name
             settings = optimizer.settings(steps.learning_rate)
         loss, alpha = self._native_loss()
-        # Where scikit-learn's value of a squared error is asked for, which its gradient does not go with.
+        # Where scikit-learn's value of a squared error is asked for, which its gradient does not go
+        # with.
         cost_scale = 1 / network.widths[-1] if self.compatible and loss == "mse" else 1.0
         # The penalty is divided by the weight of a mini-batch, so it is scaled as the weights are.
-        backprop = Backprop(network, loss, batch, alpha, 0.0, float(self.alpha) * scale,
-                            self._dropout_rates(network.n_layers), penalty_per_row=True)
-        training = Training(backprop, name, settings, steps.seed if steps else 0, threads=threads,
-                            adaptive=self.n_threads is None, by_rows=True, cost_scale=cost_scale)
+        backprop = Backprop(
+            network,
+            loss,
+            batch,
+            alpha,
+            0.0,
+            float(self.alpha) * scale,
+            self._dropout_rates(network.n_layers),
+            penalty_per_row=True,
+        )
+        training = Training(
+            backprop,
+            name,
+            settings,
+            steps.seed if steps else 0,
+            threads=threads,
+            adaptive=self.n_threads is None,
+            by_rows=True,
+            cost_scale=cost_scale,
+        )
         if steps is not None and steps.state is not None:
-            if [slot.shape for slot in steps.state["slots"]] == [slot.shape for slot in training.slots]:
+            if [slot.shape for slot in steps.state["slots"]] == [
+                slot.shape for slot in training.slots
+            ]:
                 training.restore(steps.state)
         if loss == "poisson":
             deviance = Deviance(targets, weights, batch)
@@ -317,17 +408,25 @@ class BaseMLP(BaseEstimator):
         return Run(source, training, batch, stream, steps, judge, deviance, threads, sgd, callbacks)
 
     def _rule(self):
-        """The optimizer that `solver` means, with the numbers that scikit-learn's parameters give it."""
+        """The optimizer that `solver` means, with the numbers that scikit-learn's parameters give
+        it."""
         solver = self.solver
         if isinstance(solver, LBFGS):
             raise ValueError("solver=LBFGS(...) is for cnn_core.MLP; say solver='lbfgs'")
         if isinstance(solver, Optimizer):
             return solver
         if solver == "sgd":
-            return _AnySGD(float(self.learning_rate_init), float(self.momentum), bool(self.nesterovs_momentum))
+            return _AnySGD(
+                float(self.learning_rate_init), float(self.momentum), bool(self.nesterovs_momentum)
+            )
         if solver == "adam":
-            return Adam(float(self.learning_rate_init), float(self.beta_1), float(self.beta_2), float(self.epsilon),
-                        epsilon_hat=True)
+            return Adam(
+                float(self.learning_rate_init),
+                float(self.beta_1),
+                float(self.beta_2),
+                float(self.epsilon),
+                epsilon_hat=True,
+            )
         return OPTIMIZERS[solver]()
 
     def _batch(self, count, whole):
@@ -337,34 +436,50 @@ class BaseMLP(BaseEstimator):
         if isinstance(self.batch_size, str):
             return min(200, count)
         if self.batch_size > count:
-            self._warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+            self._warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+            )
         return min(int(self.batch_size), count)
 
     def _dropout_rates(self, n_layers):
-        """One for each layer's inputs: a number is for all hidden layers, a sequence for the inputs and each of them."""
+        """One for each layer's inputs: a number is for all hidden layers, a sequence for the inputs
+        and each of them."""
         rates = 0.0 if self.dropout is None else self.dropout
         if np.ndim(rates) == 0:
             rates = [0.0] + [rates] * (n_layers - 1)
         rates = np.asarray(rates, float).ravel().tolist()
         if len(rates) != n_layers or not all(0 <= rate < 1 for rate in rates):
-            raise ValueError(f"dropout must be one rate for all hidden layers, or {n_layers}, for the inputs and each hidden "
-                             f"layer, each at least 0 and below 1; got {self.dropout}")
+            raise ValueError(
+                f"dropout must be one rate for all hidden layers, or {n_layers}, for the inputs and each hidden "
+                f"layer, each at least 0 and below 1; got {self.dropout}"
+            )
         return rates
 
     def _threads(self):
-        """How many threads: not more than one each where joblib runs several fits in the threads of this process."""
+        """How many threads: not more than one each where joblib runs several fits in the threads of
+        this process."""
         if self.n_threads is not None:
             return check_threads(self.n_threads)
-        if threading.current_thread() is not threading.main_thread() and get_active_backend()[0].nesting_level:
+        if (
+            threading.current_thread() is not threading.main_thread()
+            and get_active_backend()[0].nesting_level
+        ):
             return 1
         return get_num_threads()
 
     def _split(self, targets, labels, count, stream):
-        """Rows to train on and rows to judge on, drawn as `train_test_split` of all arrays would be."""
-        train_rows, kept = train_test_split(np.arange(count), random_state=stream, test_size=self.validation_fraction,
-                                            stratify=self._strata(targets, labels))
+        """Rows to train on and rows to judge on, drawn as `train_test_split` of all arrays would
+        be."""
+        train_rows, kept = train_test_split(
+            np.arange(count),
+            random_state=stream,
+            test_size=self.validation_fraction,
+            stratify=self._strata(targets, labels),
+        )
         if len(kept) < 2:
-            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
         return train_rows, kept
 
     def _know_classes(self, y, classes):
@@ -372,39 +487,51 @@ class BaseMLP(BaseEstimator):
 
     def _strata(self, targets, labels):
         """What the split keeps the shares of; None for a regression."""
-        return None
+        return
 
     def _judge(self, X, y, dtype):
         """Who judges on rows that the user gives."""
         X, y = self._validate_input(X, y, True, reset=False)
         if self._count_outputs(y) != self.n_outputs_:
-            raise ValueError(f"y_val must have {self.n_outputs_} outputs a row as y has, got {self._count_outputs(y)}")
+            raise ValueError(
+                f"y_val must have {self.n_outputs_} outputs a row as y has, got {self._count_outputs(y)}"
+            )
         if X.shape[0] < self._fewest_judged:
-            raise ValueError(f"The validation set is too small: X_val must have at least {self._fewest_judged} rows, got "
-                             f"{X.shape[0]}.")
+            raise ValueError(
+                f"The validation set is too small: X_val must have at least {self._fewest_judged} rows, got "
+                f"{X.shape[0]}."
+            )
         return self._judge_of(X, *self._targets(y, dtype), None)
 
     def _judge_of(self, X, targets, labels, weights):
         return Judge(X, targets, weights, True)
 
     def _weights(self, weights, y, incremental, dtype):
-        """A weight for each row as the native core wants them, shape (rows, 1), and by what they are scaled; None for none.
+        """A weight for each row as the native core wants them, shape (rows, 1), and by what they
+        are scaled; None for none.
 
-        The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A power of two changes no bit.
+        The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A
+        power of two changes no bit.
         """
         if weights is None:
             return None, 1.0
         if not np.isfinite(weights).all():
             row = int(np.argmin(np.isfinite(weights)))
-            raise ValueError(f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}")
+            raise ValueError(
+                f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}"
+            )
         if np.min(weights) < 0:
             row = int(np.argmax(weights < 0))
-            raise ValueError(f"Negative weights cannot be trained with: they must be at least 0, got {weights[row]} for row "
-                             f"{row}")
+            raise ValueError(
+                f"Negative weights cannot be trained with: they must be at least 0, got {weights[row]} for row "
+                f"{row}"
+            )
         if not np.any(weights):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
         exponent = min(-int(np.frexp(np.max(weights))[1]), 1023)
-        return np.ascontiguousarray(np.ldexp(weights, exponent), dtype)[:, None], float(np.ldexp(1.0, exponent))
+        return np.ascontiguousarray(np.ldexp(weights, exponent), dtype)[:, None], float(
+            np.ldexp(1.0, exponent)
+        )
 
     def _publish(self, network):
         """What `coefs_` and `intercepts_` say from now on."""
@@ -418,7 +545,8 @@ class BaseMLP(BaseEstimator):
         served = self._served
         one = type(X) is np.ndarray and X.ndim == 2 and len(X) == 1
         if one and served is not None and "feature_names_in_" not in vars(self):
-            # One row in a moment: its checks are done natively, and what it does not take as it is goes the long way.
+            # One row in a moment: its checks are done natively, and what it does not take as it is
+            # goes the long way.
             if served.holds(self.coefs_, self.intercepts_, self._activations(self.n_layers_ - 1)):
                 a = served.one_row.forward_checked(X)
                 if a is not None:

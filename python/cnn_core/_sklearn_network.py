@@ -1,5 +1,5 @@
-"""The native network behind `coefs_` and `intercepts_`: scikit-learn's lists of arrays, (fan_in, fan_out) and (fan_out,), and
-the panels in which the kernels read them."""
+"""The native network behind `coefs_` and `intercepts_`: scikit-learn's lists of arrays, (fan_in,
+fan_out) and (fan_out,), and the panels in which the kernels read them."""
 
 import numpy as np
 
@@ -14,8 +14,11 @@ DENSE_BYTES = 1 << 26
 
 
 def native_activation(activation):
-    """(name, number or None) in the native core of an activation that scikit-learn or this package names."""
-    return get_activation(NAMES.get(activation, activation) if isinstance(activation, str) else activation)
+    """(name, number or None) in the native core of an activation that scikit-learn or this package
+    names."""
+    return get_activation(
+        NAMES.get(activation, activation) if isinstance(activation, str) else activation
+    )
 
 
 def make_network(widths, activations, dtype):
@@ -58,14 +61,21 @@ def check_shapes(coefs, intercepts, n_layers, n_in=None):
         Where they do not fit together.
     """
     if not len(coefs) == len(intercepts) == n_layers:
-        raise ValueError(f"coefs_ and intercepts_ must hold {n_layers} arrays each, one for each layer of weights, got "
-                         f"{len(coefs)} and {len(intercepts)}")
-    widths = [np.size(coefs[0], 0) if n_in is None and np.ndim(coefs[0]) else n_in, *map(np.size, intercepts)]
+        raise ValueError(
+            f"coefs_ and intercepts_ must hold {n_layers} arrays each, one for each layer of weights, got "
+            f"{len(coefs)} and {len(intercepts)}"
+        )
+    widths = [
+        np.size(coefs[0], 0) if n_in is None and np.ndim(coefs[0]) else n_in,
+        *map(np.size, intercepts),
+    ]
     for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         n_in, n_out = widths[l : l + 2]
         if coef.shape != (n_in, n_out) or intercept.shape != (n_out,):
-            raise ValueError(f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
-                             f"{coef.shape} and {intercept.shape}")
+            raise ValueError(
+                f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
+                f"{coef.shape} and {intercept.shape}"
+            )
     return widths
 
 
@@ -82,7 +92,8 @@ def put(network, coefs, intercepts):
 
 
 def take(network, coefs, intercepts, vector=None):
-    """Copy a network's weights and biases, or a `vector` laid out as its parameters, into arrays that are there."""
+    """Copy a network's weights and biases, or a `vector` laid out as its parameters, into arrays
+    that are there."""
     lanes = network.lanes
     for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
         panels, (n_in, n_out) = network.panels(l, vector).transpose(1, 0, 2), coef.shape
@@ -121,7 +132,8 @@ def flat_views(vector, widths):
 
 
 def dense_rows(X, dtype, first=0, last=None):
-    """Some rows of a dense or sparse X as a C-contiguous array of `dtype`; not copied where they are one already."""
+    """Some rows of a dense or sparse X as a C-contiguous array of `dtype`; not copied where they
+    are one already."""
     part = X if first == 0 and last is None else X[first:last]
     return np.ascontiguousarray(part.toarray() if hasattr(part, "toarray") else part, dtype)
 
@@ -141,15 +153,21 @@ def forward(network, X, threads):
     if not hasattr(X, "toarray"):
         return network.forward(dense_rows(X, network.dtype), threads)
     step = rows_at_once(X, network.itemsize)
-    return np.concatenate([network.forward(dense_rows(X, network.dtype, first, first + step), threads)
-                           for first in range(0, X.shape[0], step)])
+    return np.concatenate(
+        [
+            network.forward(dense_rows(X, network.dtype, first, first + step), threads)
+            for first in range(0, X.shape[0], step)
+        ]
+    )
 
 
 class Served:
-    """What predictions are computed with: a copy of `coefs_` and `intercepts_` in the kernels' layout.
+    """What predictions are computed with: a copy of `coefs_` and `intercepts_` in the kernels'
+    layout.
 
-    The lists are the users', who may change them in place or put others there, so each prediction first asks whether the
-    copy `holds` what they say now. That reads every weight once, as computing with it does.
+    The lists are the users', who may change them in place or put others there, so each prediction
+    first asks whether the copy `holds` what they say now. That reads every weight once, as
+    computing with it does.
 
     Parameters
     ----------
@@ -159,10 +177,15 @@ class Served:
     """
 
     def __init__(self, coefs, intercepts, activations):
-        coefs, intercepts = [np.asarray(coef) for coef in coefs], [np.asarray(one) for one in intercepts]
+        coefs, intercepts = (
+            [np.asarray(coef) for coef in coefs],
+            [np.asarray(one) for one in intercepts],
+        )
         self.activations, widths = activations, check_shapes(coefs, intercepts, len(activations))
         dtype = np.result_type(*coefs, *intercepts)
-        self.network = make_network(widths, activations, dtype if dtype == np.float32 else np.float64)
+        self.network = make_network(
+            widths, activations, dtype if dtype == np.float32 else np.float64
+        )
         put(self.network, coefs, intercepts)
         self.one_row = OneRow(self.network)
         self.promoted = None
@@ -171,7 +194,12 @@ class Served:
     def of(cls, network, activations):
         """What a training has left, without another copy."""
         self = cls.__new__(cls)
-        self.activations, self.network, self.one_row, self.promoted = activations, network, OneRow(network), None
+        self.activations, self.network, self.one_row, self.promoted = (
+            activations,
+            network,
+            OneRow(network),
+            None,
+        )
         return self
 
     def holds(self, coefs, intercepts, activations):

@@ -1,4 +1,5 @@
-"""How scikit-learn's estimators train: epochs of mini-batches in the order that its random stream gives, and L-BFGS-B.
+"""How scikit-learn's estimators train: epochs of mini-batches in the order that its random stream
+gives, and L-BFGS-B.
 
 The rules - what is drawn when, what stops a run, what is printed - are those of scikit-learn 1.9's
 `sklearn.neural_network`; the arithmetic is the native core's.
@@ -25,7 +26,9 @@ class Steps:
     learning_rate: float
     epochs: int = 0
     seed: int = 0
-    state: dict | None = field(default=None, repr=False)  # of the native run: moments, number of steps
+    state: dict | None = field(
+        default=None, repr=False
+    )  # of the native run: moments, number of steps
 
 
 class DenseSource:
@@ -44,7 +47,9 @@ class DenseSource:
 
     def __init__(self, X, chosen, y, labels, weights):
         self.X = Rows(X, chosen)
-        self.y, self.labels, self.weights = (None if part is None else Rows(part) for part in (y, labels, weights))
+        self.y, self.labels, self.weights = (
+            None if part is None else Rows(part) for part in (y, labels, weights)
+        )
         self.count = self.X.count
 
     def epoch(self, training, order, rates):
@@ -56,7 +61,13 @@ class SparseSource:
     """The same for a sparse X, of which some mini-batches at a time are made dense."""
 
     def __init__(self, X, chosen, y, labels, weights, dtype, batch):
-        self.X, self.chosen, self.parts, self.dtype, self.batch = X, chosen, (y, labels, weights), dtype, batch
+        self.X, self.chosen, self.parts, self.dtype, self.batch = (
+            X,
+            chosen,
+            (y, labels, weights),
+            dtype,
+            batch,
+        )
         self.count = X.shape[0] if chosen is None else len(chosen)
         self.block = max(1, rows_at_once(X, np.dtype(dtype).itemsize) // batch) * batch
 
@@ -66,18 +77,29 @@ class SparseSource:
         total = 0.0
         for first in range(0, self.count, self.block):
             rows = order[first : first + self.block]
-            X = Rows(dense_rows(self.X[rows if self.chosen is None else self.chosen[rows]], self.dtype))
+            X = Rows(
+                dense_rows(self.X[rows if self.chosen is None else self.chosen[rows]], self.dtype)
+            )
             y, labels, weights = (None if part is None else Rows(part[rows]) for part in self.parts)
-            some = None if rates is None else rates[first // self.batch : -(-(first + len(rows)) // self.batch)]
+            some = (
+                None
+                if rates is None
+                else rates[first // self.batch : -(-(first + len(rows)) // self.batch)]
+            )
             total += len(rows) * training.epoch(X, y, labels, False, None, weights, some)[0]
         return total / self.count
 
 
 class Deviance:
-    """y log y - y, by which half the Poisson deviance is larger than the core's cost of a row, e^z - y z."""
+    """y log y - y, by which half the Poisson deviance is larger than the core's cost of a row, e^z
+    - y z."""
 
     def __init__(self, y, weights, batch):
-        self.rows, self.weights, self.batch = (xlogy(y, y) - y).sum(axis=1, dtype=np.float64), weights, batch
+        self.rows, self.weights, self.batch = (
+            (xlogy(y, y) - y).sum(axis=1, dtype=np.float64),
+            weights,
+            batch,
+        )
         self.mean = self.rows.mean()
 
     def of(self, order):
@@ -93,8 +115,8 @@ class Deviance:
 
 
 class Judge:
-    """Rows that are not trained on, and the score on them: accuracy (with several labels a row: of rows that are right in
-    all), or R^2.
+    """Rows that are not trained on, and the score on them: accuracy (with several labels a row: of
+    rows that are right in all), or R^2.
 
     Parameters
     ----------
@@ -108,21 +130,34 @@ class Judge:
     """
 
     def __init__(self, X, y, weights, regression, threshold=0.5):
-        self.X, self.y, self.weights, self.regression, self.threshold = X, y, weights, regression, threshold
+        self.X, self.y, self.weights, self.regression, self.threshold = (
+            X,
+            y,
+            weights,
+            regression,
+            threshold,
+        )
         if regression:
             self.y = y.astype(np.float64)
-            self.w = np.ones((len(y), 1)) if weights is None else weights[:, None].astype(np.float64)
-            self.spread = (self.w * (self.y - np.average(self.y, axis=0, weights=self.w[:, 0])) ** 2).sum(axis=0)
+            self.w = (
+                np.ones((len(y), 1)) if weights is None else weights[:, None].astype(np.float64)
+            )
+            self.spread = (
+                self.w * (self.y - np.average(self.y, axis=0, weights=self.w[:, 0])) ** 2
+            ).sum(axis=0)
 
     def score(self, network, threads):
-        """The score of what `network` predicts; NaN for a regression whose predictions are not finite."""
+        """The score of what `network` predicts; NaN for a regression whose predictions are not
+        finite."""
         a = forward(network, self.X, threads)
         if self.regression:
             if not np.isfinite(a).all():
                 return np.nan
             residual = (self.w * (self.y - a) ** 2).sum(axis=0)
             constant = self.spread == 0
-            scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, self.spread))
+            scores = np.where(
+                constant, residual == 0, 1 - residual / np.where(constant, 1, self.spread)
+            )
             return float(scores.mean())
         if self.y.ndim == 2:
             right = ((a > self.threshold) == self.y).all(axis=1)
@@ -148,7 +183,8 @@ class Run:
 
 
 def train(model, run, incremental, warm):
-    """Epochs until a rule stops them; the network of the run then holds the weights that are to stay.
+    """Epochs until a rule stops them; the network of the run then holds the weights that are to
+    stay.
 
     Parameters
     ----------
@@ -166,19 +202,34 @@ def train(model, run, incremental, warm):
     schedule = model.learning_rate if isinstance(model.learning_rate, Schedule) else None
     named = model.learning_rate if run.sgd and schedule is None else "constant"
     per_epoch, first_epoch = -(-count // run.batch), run.steps.epochs
-    restore = model.early_stopping if model.restore_best_weights is None else model.restore_best_weights
-    # The weights to begin with are the best so far: after an early stop, warm_start goes on from the best ones.
+    restore = (
+        model.early_stopping if model.restore_best_weights is None else model.restore_best_weights
+    )
+    # The weights to begin with are the best so far: after an early stop, warm_start goes on from
+    # the best ones.
     best = parameters.copy() if restore else None
     if warm and judge is not None:
-        # An earlier fit's score is of other rows and may be out of reach on these: what is to be surpassed is judged anew.
+        # An earlier fit's score is of other rows and may be out of reach on these: what is to be
+        # surpassed is judged anew.
         score = judge.score(network, run.threads)
         model.best_validation_score_ = score if score == score else -np.inf
         if model.early_stopping:
             model._no_improvement_count = 0
-    curve, tol, patience, verbose, shuffle = model.loss_curve_, model.tol, model.n_iter_no_change, model.verbose, model.shuffle
-    initial = initial_rate(model) if schedule is None or schedule.initial is None else schedule.initial
+    curve, tol, patience, verbose, shuffle = (
+        model.loss_curve_,
+        model.tol,
+        model.n_iter_no_change,
+        model.verbose,
+        model.shuffle,
+    )
+    initial = (
+        initial_rate(model) if schedule is None or schedule.initial is None else schedule.initial
+    )
     order, rates, n_iter, lowest = np.arange(count), None, 0, np.inf
-    waited, best_loss = model._no_improvement_count, np.inf if model.best_loss_ is None else model.best_loss_
+    waited, best_loss = (
+        model._no_improvement_count,
+        np.inf if model.best_loss_ is None else model.best_loss_,
+    )
     try:
         for _ in range(1 if incremental else model.max_iter):
             if shuffle:
@@ -189,8 +240,18 @@ def train(model, run, incremental, warm):
             if schedule is not None:
                 steps = np.arange(training.steps, training.steps + per_epoch)
                 epoch = first_epoch + n_iter
-                rates = check_rates(schedule, schedule.rates(schedule.after(curve, initial), steps, epoch, per_epoch,
-                                                             first_epoch + model.max_iter), epoch, per_epoch)
+                rates = check_rates(
+                    schedule,
+                    schedule.rates(
+                        schedule.after(curve, initial),
+                        steps,
+                        epoch,
+                        per_epoch,
+                        first_epoch + model.max_iter,
+                    ),
+                    epoch,
+                    per_epoch,
+                )
             visit = order if shuffle and not alone else None
             loss = source.epoch(training, visit, rates)
             if run.deviance is not None:
@@ -227,11 +288,18 @@ def train(model, run, incremental, warm):
                 if stops(model, training, named == "adaptive"):
                     break
                 waited = 0
-            if not loss - loss == 0 and not model.early_stopping and not np.isfinite(parameters).all():
+            if (
+                not loss - loss == 0
+                and not model.early_stopping
+                and not np.isfinite(parameters).all()
+            ):
                 break  # such weights do not come back
             if n_iter == model.max_iter and not incremental:
-                model._warn("Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged yet."
-                            % model.max_iter, ConvergenceWarning)
+                model._warn(
+                    "Stochastic Optimizer: Maximum iterations (%d) reached and the optimization hasn't converged yet."
+                    % model.max_iter,
+                    ConvergenceWarning,
+                )
     except KeyboardInterrupt:
         model._warn("Training interrupted by user.")
     if restore:
@@ -248,8 +316,11 @@ def initial_rate(model):
 
 def stops(model, training, adaptive):
     """What happens when there has been no improvement for too long: the end, or a lower rate."""
-    what = ("Validation score did not improve more than" if model.early_stopping else
-            "Training loss did not improve more than")
+    what = (
+        "Validation score did not improve more than"
+        if model.early_stopping
+        else "Training loss did not improve more than"
+    )
     message = f"{what} tol={model.tol:f} for {model.n_iter_no_change} consecutive epochs."
     if adaptive and training.learning_rate > 1e-6:
         training.learning_rate /= 5.0
@@ -257,7 +328,9 @@ def stops(model, training, adaptive):
             print(f"{message} Setting learning rate to {training.learning_rate:f}")
         return False
     if model.verbose:
-        print(f"{message} Learning rate too small. Stopping." if adaptive else f"{message} Stopping.")
+        print(
+            f"{message} Learning rate too small. Stopping." if adaptive else f"{message} Stopping."
+        )
     return True
 
 
@@ -272,8 +345,9 @@ def tell(model, run, n_iter, loss, waited):
 
 
 def minimize_loss(model, run, coefs, intercepts):
-    """L-BFGS-B of SciPy (Byrd et al. 1995, "A limited memory algorithm for bound constrained optimization") on the flat
-    vector of all weights, then all biases, from these on; the network of the run then holds its result."""
+    """L-BFGS-B of SciPy (Byrd et al. 1995, "A limited memory algorithm for bound constrained
+    optimization") on the flat vector of all weights, then all biases, from these on; the network of
+    the run then holds its result."""
     training, source = run.training, run.source
     network = training.backprop.network
     widths = network.widths
@@ -287,8 +361,13 @@ def minimize_loss(model, run, coefs, intercepts):
         return loss + shift, gradient
 
     start = np.concatenate([part.ravel() for part in (*coefs, *intercepts)]).astype(np.float64)
-    result = minimize(loss_and_gradient, start, method="L-BFGS-B", jac=True,
-                      options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol})
+    result = minimize(
+        loss_and_gradient,
+        start,
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxfun": model.max_fun, "maxiter": model.max_iter, "gtol": model.tol},
+    )
     model.n_iter_ = model._iterations(result, model.max_iter)
     model.loss_ = np.float64(result.fun)
     put(network, *flat_views(result.x, widths))

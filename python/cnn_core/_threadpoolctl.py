@@ -20,7 +20,9 @@ class CnnCoreController(threadpoolctl.LibController):
         threads.limit(num_threads)
 
     def get_version(self):
-        from cnn_core import __version__  # not there yet where this is imported from cnn_core itself
+        from cnn_core import (
+            __version__,  # not there yet where this is imported from cnn_core itself
+        )
 
         return __version__
 

@@ -1,4 +1,5 @@
-"""Checks of what users give: every message names the argument, what was found and where, and what is allowed."""
+"""Checks of what users give: every message names the argument, what was found and where, and what
+is allowed."""
 
 from types import SimpleNamespace
 
@@ -18,9 +19,12 @@ def feature_names(X):
 
 
 def as_numbers(name, values):
-    """`values` as an array of real numbers, or a TypeError that shows the first entry that is none."""
+    """`values` as an array of real numbers, or a TypeError that shows the first entry that is
+    none."""
     if hasattr(values, "toarray"):
-        raise TypeError(f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()")
+        raise TypeError(
+            f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()"
+        )
     if values is None:
         raise TypeError(f"{name} is None; an array of numbers is needed")
     if np.ma.is_masked(values):
@@ -28,20 +32,26 @@ def as_numbers(name, values):
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(f"{name} must be a rectangular array; its rows have different lengths") from None
+        raise ValueError(
+            f"{name} must be a rectangular array; its rows have different lengths"
+        ) from None
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind == "O":  # such as the columns of mixed types that a data frame gives
         for index, value in np.ndenumerate(array):
             if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                raise TypeError(f"{name} must hold numbers, got {plain(value)!r} at {position(index)}")
+                raise TypeError(
+                    f"{name} must hold numbers, got {plain(value)!r} at {position(index)}"
+                )
         try:
             return array.astype(np.float64)
         except OverflowError:
             raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
     if array.size and array.dtype.kind in "US":
         first = position((0,) * array.ndim)
-        raise TypeError(f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {first}")
+        raise TypeError(
+            f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {first}"
+        )
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
 
 
@@ -56,7 +66,8 @@ def position(index):
 
 
 def check_finite(name, array, dtype):
-    """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of rows at a time."""
+    """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of
+    rows at a time."""
     if array.dtype.kind != "f":
         return
     rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
@@ -70,21 +81,34 @@ def check_finite(name, array, dtype):
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             value = block[index]
             where = position((first + index[0], *index[1:]))
-            what = "a finite number" if not np.isfinite(value) else f"within the range of {np.dtype(dtype)}"
+            what = (
+                "a finite number"
+                if not np.isfinite(value)
+                else f"within the range of {np.dtype(dtype)}"
+            )
             raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
 
 
 def check_X(X, dtype, n_features=None, name="X", scaling=None, later=False):
-    """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a `scaling`; not copied where
-    it is one already. With `later`, somebody else sees to it that the entries of one that is not copied are finite."""
+    """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a
+    `scaling`; not copied where it is one already. With `later`, somebody else sees to it that the
+    entries of one that is not copied are finite."""
     array = as_numbers(name, X)
     if array.ndim != 2:
-        hint = ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
-        raise ValueError(f"{name} must have two dimensions (rows, features), got shape {array.shape}{hint}")
+        hint = (
+            ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
+        )
+        raise ValueError(
+            f"{name} must have two dimensions (rows, features), got shape {array.shape}{hint}"
+        )
     if 0 in array.shape:
-        raise ValueError(f"{name} must have at least one row and one feature, got shape {array.shape}")
+        raise ValueError(
+            f"{name} must have at least one row and one feature, got shape {array.shape}"
+        )
     if n_features is not None and array.shape[1] != n_features:
-        raise ValueError(f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}")
+        raise ValueError(
+            f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}"
+        )
     if scaling is not None:
         check_finite(name, array, np.float64)
         return scaling.apply(array, dtype)
@@ -94,7 +118,8 @@ def check_X(X, dtype, n_features=None, name="X", scaling=None, later=False):
 
 
 def check_x(x, dtype, n_features, names=None, scaling=None):
-    """A row of inputs, shape (features,), as `check_X` would give it: shape (1, features). NaN and infinity may pass."""
+    """A row of inputs, shape (features,), as `check_X` would give it: shape (1, features). NaN and
+    infinity may pass."""
     labels = getattr(x, "index", None)  # as a row of a data frame has them
     if labels is not None and not callable(labels):
         check_names(SimpleNamespace(columns=labels), names, "x")
@@ -102,16 +127,28 @@ def check_x(x, dtype, n_features, names=None, scaling=None):
     if array.ndim != 1:
         hint = ""
         if array.ndim == 2:
-            hint = ": x[0] is its only row" if len(array) == 1 else ": forward and predict take several rows"
+            hint = (
+                ": x[0] is its only row"
+                if len(array) == 1
+                else ": forward and predict take several rows"
+            )
         raise ValueError(f"x must have one dimension (features,), got shape {array.shape}{hint}")
     if len(array) != n_features:
         raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
     with np.errstate(over="ignore"):
-        row = np.ascontiguousarray(array[None], dtype) if scaling is None else scaling.apply(array[None], dtype, False)
+        row = (
+            np.ascontiguousarray(array[None], dtype)
+            if scaling is None
+            else scaling.apply(array[None], dtype, False)
+        )
     beyond = np.isinf(row[0]) & np.isfinite(array)
     if beyond.any():
         i = int(beyond.argmax())
-        what = "; every entry must be within" if scaling is None else ", which scale_inputs takes beyond"
+        what = (
+            "; every entry must be within"
+            if scaling is None
+            else ", which scale_inputs takes beyond"
+        )
         raise ValueError(f"x has {array[i]} at feature {i}{what} the range of {np.dtype(dtype)}")
     return row
 
@@ -126,7 +163,9 @@ def check_out(out, dtype, n_outputs):
     if out.shape != (n_outputs,):
         raise ValueError(f"{wanted}, got shape {out.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable):
-        raise ValueError(f"{wanted}, got one that is {'read-only' if out.flags.c_contiguous else 'not contiguous'}")
+        raise ValueError(
+            f"{wanted}, got one that is {'read-only' if out.flags.c_contiguous else 'not contiguous'}"
+        )
 
 
 def check_names(X, names, name="X"):
@@ -137,16 +176,22 @@ def check_names(X, names, name="X"):
         unknown = [n for n in given if n not in set(names)]
         detail = "; ".join(
             part
-            for part in (f"missing: {', '.join(missing[:5])}" if missing else "",
-                         f"unknown: {', '.join(unknown[:5])}" if unknown else "")
+            for part in (
+                f"missing: {', '.join(missing[:5])}" if missing else "",
+                f"unknown: {', '.join(unknown[:5])}" if unknown else "",
+            )
             if part
         )
-        raise ValueError(f"{name} has other columns than the model was fitted with: {detail or 'their order differs'}")
+        raise ValueError(
+            f"{name} has other columns than the model was fitted with: {detail or 'their order differs'}"
+        )
 
 
 def check_rows(X, y, name="y", X_name="X"):
     if len(X) != len(y):
-        raise ValueError(f"{X_name} has {len(X)} rows and {name} has {len(y)}; they must have the same number")
+        raise ValueError(
+            f"{X_name} has {len(X)} rows and {name} has {len(y)}; they must have the same number"
+        )
 
 
 def as_labels(y, name="y"):
@@ -160,18 +205,27 @@ def as_labels(y, name="y"):
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"{name} must hold one class label a row, shape (rows,), got shape {array.shape}")
+        raise ValueError(
+            f"{name} must hold one class label a row, shape (rows,), got shape {array.shape}"
+        )
     if len(array) == 0:
         raise ValueError(f"{name} must have at least one row, got none")
     if array.dtype.kind == "f":
         check_finite(name, array, np.float64)
     elif array.dtype.kind in "mM" and np.isnat(array).any():
-        raise ValueError(f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label")
+        raise ValueError(
+            f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label"
+        )
     elif array.dtype.kind == "O":
         for row, value in enumerate(array):
             if _is_missing(value):
-                raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
-        if any(isinstance(value, (str, bytes)) for value in array) and len({type(value) for value in array}) > 1:
+                raise ValueError(
+                    f"{name} has {value!r} at row {row}; every row needs a class label"
+                )
+        if (
+            any(isinstance(value, (str, bytes)) for value in array)
+            and len({type(value) for value in array}) > 1
+        ):
             _refuse_mixture(name, array)
         array = np.asarray(array.tolist()) if isinstance(y, (list, tuple)) else array
     return array
@@ -209,7 +263,9 @@ def encode_labels(y, classes=None, name="y"):
         found, labels = _unique(array)
         if classes is None:
             if len(found) < 2:
-                raise ValueError(f"{name} holds one class only, {plain(found[0])!r}; classification needs at least two")
+                raise ValueError(
+                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at least two"
+                )
             return found, labels.astype(np.int32)
         known = np.isin(found, classes)
         if known.all():
@@ -217,8 +273,10 @@ def encode_labels(y, classes=None, name="y"):
     except TypeError:
         _refuse_mixture(name, array)
     row = int(np.argmin(known[labels]))
-    raise ValueError(f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
-                     f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}")
+    raise ValueError(
+        f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
+        f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
+    )
 
 
 def _unique(array):
@@ -228,7 +286,9 @@ def _unique(array):
         if high - low < max(1024, 2 * len(array)):  # counting takes a tenth of the time of sorting
             offsets = array.astype(np.int64) - low  # in int8, 100 - -100 would not fit
             there = np.bincount(offsets) > 0
-            return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[offsets]
+            return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[
+                offsets
+            ]
     return np.unique(array, return_inverse=True)
 
 
@@ -236,15 +296,23 @@ def check_targets(y, dtype, n_outputs=None, low=None, high=None, loss=None, name
     """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs)."""
     array = as_numbers(name, y)
     if array.ndim not in (1, 2):
-        raise ValueError(f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}")
+        raise ValueError(
+            f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}"
+        )
     if 0 in array.shape:
-        raise ValueError(f"{name} must have at least one row and one column, got shape {array.shape}")
+        raise ValueError(
+            f"{name} must have at least one row and one column, got shape {array.shape}"
+        )
     check_finite(name, array, dtype)
     array = array.reshape(len(array), -1)
     if n_outputs is not None and array.shape[1] != n_outputs:
-        raise ValueError(f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}")
+        raise ValueError(
+            f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
+        )
     if low is not None and (array.min() < low or array.max() > high):
         index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
         allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
-        raise ValueError(f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets {allowed}")
+        raise ValueError(
+            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets {allowed}"
+        )
     return np.ascontiguousarray(array, dtype)

@@ -22,8 +22,8 @@ class Activation(Settings):
 
 
 class LeakyReLU(Activation):
-    """z above 0, ``negative_slope * z`` below: Maas et al. 2013, "Rectifier nonlinearities improve neural network
-    acoustic models".
+    """z above 0, ``negative_slope * z`` below: Maas et al. 2013, "Rectifier nonlinearities improve
+    neural network acoustic models".
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class LeakyReLU(Activation):
 
 
 class ELU(Activation):
-    """z above 0, ``alpha * (e^z - 1)`` below: Clevert et al. 2016, "Fast and accurate deep network learning by
-    exponential linear units", eq. 15.
+    """z above 0, ``alpha * (e^z - 1)`` below: Clevert et al. 2016, "Fast and accurate deep network
+    learning by exponential linear units", eq. 15.
 
     Parameters
     ----------

@@ -4,8 +4,9 @@
 class Callback:
     """Base of the objects to give as ``MLP(callbacks=...)``; each method may be left as it is.
 
-    A plain function counts as an `after_epoch`. An exception in a callback ends the fit and reaches its caller; the model
-    is then that of the last whole epoch, or, with early stopping, of the best one.
+    A plain function counts as an `after_epoch`. An exception in a callback ends the fit and reaches
+    its caller; the model is then that of the last whole epoch, or, with early stopping, of the best
+    one.
     """
 
     def before_fit(self, model):
@@ -27,7 +28,8 @@ class Callback:
         epoch : int
             Counted from 1.
         logs : dict of str to float
-            This epoch's entries of ``history_``: loss, metric, val_loss, val_metric, learning_rate, seconds.
+            This epoch's entries of ``history_``: loss, metric, val_loss, val_metric, learning_rate,
+            seconds.
 
         Returns
         -------
@@ -36,7 +38,8 @@ class Callback:
         """
 
     def after_fit(self, model):
-        """Called at the end, also after early stopping, divergence, or where a callback has ended the training.
+        """Called at the end, also after early stopping, divergence, or where a callback has ended
+        the training.
 
         Parameters
         ----------
@@ -69,5 +72,7 @@ def check_callbacks(callbacks):
         raise TypeError(f"callbacks must be a list of callbacks or functions, got {callbacks!r}")
     for one in callbacks:
         if not (isinstance(one, Callback) or callable(one)) or isinstance(one, type):
-            raise TypeError(f"a callback must be a function (model, epoch, logs) or a Callback object, got {one!r}")
+            raise TypeError(
+                f"a callback must be a function (model, epoch, logs) or a Callback object, got {one!r}"
+            )
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]

@@ -24,20 +24,28 @@ def run(epochs, seed):
     X /= 16
     test = np.arange(len(X)) % 5 == 0
     model = MLP(hidden=(128,), epochs=epochs, random_state=seed, verbose=1)
-    print(f"Handwritten digits, 8 x 8 pixels: {np.sum(~test)} to train on, {np.sum(test)} to test on.")
-    print(f"A 64-128-10 network, {128 * 65 + 10 * 129:,} parameters, Adam, batches of 32, in float32 with "
-          f"{instruction_set()} (this machine has {', '.join(instruction_sets())}).\n")
+    print(
+        f"Handwritten digits, 8 x 8 pixels: {np.sum(~test)} to train on, {np.sum(test)} to test on."
+    )
+    print(
+        f"A 64-128-10 network, {128 * 65 + 10 * 129:,} parameters, Adam, batches of 32, in float32 with "
+        f"{instruction_set()} (this machine has {', '.join(instruction_sets())}).\n"
+    )
     model._timing = True
     start = time.perf_counter()
     model.fit(X[~test], y[~test], validation_data=(X[test], y[test]))
     seconds = time.perf_counter() - start
 
     accuracy = model.score(X[test], y[test])
-    print(f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. "
-          "Where the time went:\n")
+    print(
+        f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. "
+        "Where the time went:\n"
+    )
     phases = model._phase_seconds
     phases = phases | {"other": seconds - sum(phases.values())}
     for name, spent in phases.items():
-        print(f"  {name:<9}{spent * 1e3:8.1f} ms  {spent / seconds:4.0%}  {'#' * round(40 * spent / seconds)}".rstrip())
+        print(
+            f"  {name:<9}{spent * 1e3:8.1f} ms  {spent / seconds:4.0%}  {'#' * round(40 * spent / seconds)}".rstrip()
+        )
     print("\nOther: checking the input, initial weights, validation after every epoch, printing.")
     return accuracy

@@ -1,4 +1,5 @@
-"""What the learning curves suggest: over- or underfitting, in words that promise no more than curves can show."""
+"""What the learning curves suggest: over- or underfitting, in words that promise no more than
+curves can show."""
 
 import math
 
@@ -31,7 +32,9 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
     curve = history.get("val_loss")
     if not train:
         return "not trained for a whole epoch"
-    if curve and any(math.isnan(value) for value in curve):  # some of the epochs were without validation
+    if curve and any(
+        math.isnan(value) for value in curve
+    ):  # some of the epochs were without validation
         curve = None
     lowest = min(range(len(curve)), key=curve.__getitem__) if curve else None
     at = (best_epoch or len(train)) - 1
@@ -40,22 +43,39 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
     more = "; the loss was still falling, so more epochs may help" if falling else ""
     reached = (metric[at] - baseline) / (1 - baseline) if baseline < 1 else 1.0
 
-    if curve and best_epoch is None and loss is None and curve[-1] > curve[lowest] + RISE * abs(curve[lowest]) and (
-            train[-1] < train[lowest]):
-        return (f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
-                f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}. Early stopping, l2, dropout, "
-                "a smaller net or more data may help.")
+    if (
+        curve
+        and best_epoch is None
+        and loss is None
+        and curve[-1] > curve[lowest] + RISE * abs(curve[lowest])
+        and (train[-1] < train[lowest])
+    ):
+        return (
+            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
+            f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}. Early stopping, l2, dropout, "
+            "a smaller net or more data may help."
+        )
     if reached < POOR:
-        return (f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a constant prediction "
-                f"reaches {baseline:.4g}{more or '; a larger net, another learning rate or scaled inputs may help'}.")
+        return (
+            f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a constant prediction "
+            f"reaches {baseline:.4g}{more or '; a larger net, another learning rate or scaled inputs may help'}."
+        )
     if unseen is None:
-        return (f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give validation_data or "
-                "early_stopping, or evaluate on other rows.")
-    if unseen > train[at] + GAP * abs(train[at]) and not math.isclose(unseen, train[at], abs_tol=1e-12):
-        return (f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and {train[at]:.4g} on "
-                "those that were. Early stopping, l2, dropout, a smaller net or more data may help.")
-    return (f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained on and "
-            f"{train[at]:.4g} on those that were{more}.")
+        return (
+            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give validation_data or "
+            "early_stopping, or evaluate on other rows."
+        )
+    if unseen > train[at] + GAP * abs(train[at]) and not math.isclose(
+        unseen, train[at], abs_tol=1e-12
+    ):
+        return (
+            f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and {train[at]:.4g} on "
+            "those that were. Early stopping, l2, dropout, a smaller net or more data may help."
+        )
+    return (
+        f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained on and "
+        f"{train[at]:.4g} on those that were{more}."
+    )
 
 
 def _still_falls(curve):

@@ -1,4 +1,5 @@
-"""Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position). Biases are 0."""
+"""Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position).
+Biases are 0."""
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class Initializer(Settings):
 
 
 class Uniform(Initializer):
-    """Base of those that draw evenly from [-limit, limit); the standard deviation is limit / sqrt 3."""
+    """Base of those that draw evenly from [-limit, limit); the standard deviation is limit / sqrt
+    3."""
 
     def __init__(self):
         self._set()
@@ -50,8 +52,8 @@ class Uniform(Initializer):
 
 
 class He(Uniform):
-    """sqrt(6 / n_in): He et al. 2015, "Delving deep into rectifiers", eq. 10; for leaky_relu sqrt(6 / ((1 + slope^2)
-    n_in)), eq. 15."""
+    """sqrt(6 / n_in): He et al. 2015, "Delving deep into rectifiers", eq. 10; for leaky_relu sqrt(6
+    / ((1 + slope^2) n_in)), eq. 15."""
 
     @staticmethod
     def limit(n_in, n_out, activation, alpha):
@@ -60,8 +62,8 @@ class He(Uniform):
 
 
 class Glorot(Uniform):
-    """sqrt(6 / (n_in + n_out)): Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-    networks", eq. 16."""
+    """sqrt(6 / (n_in + n_out)): Glorot & Bengio 2010, "Understanding the difficulty of training
+    deep feedforward neural networks", eq. 16."""
 
     @staticmethod
     def limit(n_in, n_out, activation, alpha):
@@ -69,7 +71,8 @@ class Glorot(Uniform):
 
 
 class LeCun(Uniform):
-    """sqrt(3 / n_in), for a variance of 1 / n_in: LeCun et al. 1998, "Efficient backprop", section 4.6."""
+    """sqrt(3 / n_in), for a variance of 1 / n_in: LeCun et al. 1998, "Efficient backprop", section
+    4.6."""
 
     @staticmethod
     def limit(n_in, n_out, activation, alpha):
@@ -77,7 +80,8 @@ class LeCun(Uniform):
 
 
 class Auto(Uniform):
-    """`LeCun` for selu, as Klambauer et al. 2017 ask for, `He` for relu and its relatives, `Glorot` for all others."""
+    """`LeCun` for selu, as Klambauer et al. 2017 ask for, `He` for relu and its relatives, `Glorot`
+    for all others."""
 
     @staticmethod
     def limit(n_in, n_out, activation, alpha):
@@ -105,8 +109,8 @@ class Normal(Initializer):
 
 
 class Orthogonal(Initializer):
-    """Orthonormal rows, or columns where there are more rows than columns: Saxe et al. 2014, "Exact solutions to the
-    nonlinear dynamics of learning in deep linear neural networks".
+    """Orthonormal rows, or columns where there are more rows than columns: Saxe et al. 2014, "Exact
+    solutions to the nonlinear dynamics of learning in deep linear neural networks".
 
     Parameters
     ----------
@@ -123,8 +127,8 @@ class Orthogonal(Initializer):
     def weights(self, seed, layer, n_in, n_out, activation, alpha):
         few, many = sorted((n_in, n_out))
         Q = normal(seed, layer, few * many).reshape(few, many)
-        # Gram & Schmidt, each row twice: that is enough for orthogonality to the last digits. LAPACK's bits would depend
-        # on the machine.
+        # Gram & Schmidt, each row twice: that is enough for orthogonality to the last digits.
+        # LAPACK's bits would depend on the machine.
         for i in range(few):
             for _ in range(2):
                 if i:
@@ -143,8 +147,15 @@ class Zeros(Initializer):
         return np.zeros((n_out, n_in))
 
 
-INITIALIZERS = {"auto": Auto, "he": He, "glorot": Glorot, "lecun": LeCun, "normal": Normal, "orthogonal": Orthogonal,
-                "zeros": Zeros}
+INITIALIZERS = {
+    "auto": Auto,
+    "he": He,
+    "glorot": Glorot,
+    "lecun": LeCun,
+    "normal": Normal,
+    "orthogonal": Orthogonal,
+    "zeros": Zeros,
+}
 
 
 def get_initializer(init):
@@ -165,8 +176,8 @@ def get_initializer(init):
 
 
 def normal(seed, stream, n):
-    """Numbers from the standard normal distribution: the polar method (Marsaglia & Bray 1964) on the native core's own
-    logarithm, so that the bits are the same everywhere.
+    """Numbers from the standard normal distribution: the polar method (Marsaglia & Bray 1964) on
+    the native core's own logarithm, so that the bits are the same everywhere.
 
     Parameters
     ----------
@@ -204,8 +215,9 @@ def initialize(network, init, seed):
     """
     for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
         if isinstance(init, (str, Initializer)):
-            W = get_initializer(init).weights(seed, layer, n_in, n_out, network.activations[layer],
-                                              network.alphas[layer])
+            W = get_initializer(init).weights(
+                seed, layer, n_in, n_out, network.activations[layer], network.alphas[layer]
+            )
             b = np.zeros(n_out)
         else:
             W, b = init[layer]

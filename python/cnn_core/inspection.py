@@ -39,7 +39,9 @@ class Trace(NamedTuple):
             for layer in self.layers:
                 if layer.name == key:
                     return layer
-            raise KeyError(f"no layer {key!r}; there are {', '.join(layer.name for layer in self.layers)}")
+            raise KeyError(
+                f"no layer {key!r}; there are {', '.join(layer.name for layer in self.layers)}"
+            )
         return tuple.__getitem__(self, key)
 
 
@@ -93,10 +95,16 @@ def _native_trace(model, data):
         delta = activation_backward(network.activations[-1], zs[-1], delta, network.alphas[-1])
     deltas = [delta]
     for l in range(network.n_layers - 2, -1, -1):
-        deltas.insert(0, backward_delta(network.weights(l + 1), deltas[0], zs[l], network.activations[l],
-                                        network.alphas[l]))
-    layers = [LayerTrace(name, zs[l], activated[l + 1], deltas[l], *gradients(deltas[l], activated[l]))
-              for l, name in enumerate(layer_names(network))]
+        deltas.insert(
+            0,
+            backward_delta(
+                network.weights(l + 1), deltas[0], zs[l], network.activations[l], network.alphas[l]
+            ),
+        )
+    layers = [
+        LayerTrace(name, zs[l], activated[l + 1], deltas[l], *gradients(deltas[l], activated[l]))
+        for l, name in enumerate(layer_names(network))
+    ]
     return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
 
 
@@ -107,7 +115,13 @@ def _twin_trace(model, data):
     loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
     layers = []
     for name, one in zip(layer_names(model.network), run.passes):
-        quantities = one.z, one.a, one.delta, weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
+        quantities = (
+            one.z,
+            one.a,
+            one.delta,
+            weight_gradient(one.delta, one.inputs),
+            bias_gradient(one.delta),
+        )
         layers.append(LayerTrace(name, *map(np.array, quantities)))
     return Trace(loss, layers)
 
@@ -132,7 +146,9 @@ def check_gradient(model, data, l1, l2, h, backend):
     """
     network = model.network
     copy = Network(network.widths, network.activations, "float64", network.alphas)
-    rows = [None if part is None else Rows(part.array.astype("float64")) for part in (data.X, data.y)]
+    rows = [
+        None if part is None else Rows(part.array.astype("float64")) for part in (data.X, data.y)
+    ]
     run = make_training(backend, copy, model.plan, data.X.count, l1=l1, l2=l2)
 
     def cost_at(parameters):
@@ -150,7 +166,9 @@ def check_gradient(model, data, l1, l2, h, backend):
             shifted[i] += step
             costs.append(cost_at(shifted))
         numeric[i] = (costs[0] - costs[1]) / (2 * h)
-    error = np.abs(gradient - numeric) / np.maximum(1, np.maximum(np.abs(gradient), np.abs(numeric)))
+    error = np.abs(gradient - numeric) / np.maximum(
+        1, np.maximum(np.abs(gradient), np.abs(numeric))
+    )
     worst = int(error.argmax())
     position = worst
     for l, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
@@ -162,12 +180,18 @@ def check_gradient(model, data, l1, l2, h, backend):
             where = "b", (position,)
             break
         position -= n_out
-    return GradientCheck(float(error[worst]), layer_names(network)[l], *where, float(gradient[worst]),
-                         float(numeric[worst]))
+    return GradientCheck(
+        float(error[worst]),
+        layer_names(network)[l],
+        *where,
+        float(gradient[worst]),
+        float(numeric[worst]),
+    )
 
 
 def summary(model, dropout):
-    """The layers of a network, one a line, with shapes, parameters and memory; and what its learning curves suggest.
+    """The layers of a network, one a line, with shapes, parameters and memory; and what its
+    learning curves suggest.
 
     Parameters
     ----------
@@ -185,26 +209,51 @@ def summary(model, dropout):
     for l, name in enumerate(layer_names(network)):
         n_in, n_out = network.widths[l : l + 2]
         total += n_out * (n_in + 1)
-        rows.append((name, str(n_in), str(n_out), network.activations[l], f"{n_out} x {n_in}",
-                     f"{n_out * (n_in + 1):,}"))
+        rows.append(
+            (
+                name,
+                str(n_in),
+                str(n_out),
+                network.activations[l],
+                f"{n_out} x {n_in}",
+                f"{n_out * (n_in + 1):,}",
+            )
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     left = (0, 3)  # columns of words
-    lines = ["  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
-             for row in rows]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i in left else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths))
+        )
+        for row in rows
+    ]
     lines.insert(1, "-" * len(lines[0]))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
     if model.scaling is not None:
         lines.append(f"inputs are scaled by the model; {2 * model.n_features:,} numbers of float64")
     if any(dropout):
-        rates = ", ".join(f"{rate:g} of {f'hidden {l}' if l else 'the inputs'}" for l, rate in enumerate(dropout) if rate)
+        rates = ", ".join(
+            f"{rate:g} of {f'hidden {l}' if l else 'the inputs'}"
+            for l, rate in enumerate(dropout)
+            if rate
+        )
         lines.append(f"dropout in training: {rates}")
     if history.get("loss"):
         names = {"loss": "loss", "metric": "R2" if model.plan.task == "regression" else "accuracy"}
         epochs = len(history["loss"])
         at = (model.best_epoch or epochs) - 1
-        values = [f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}" for prefix in ("", "val_")
-                  for name, word in names.items() if prefix + name in history]
-        which = f"epoch {at + 1} of {epochs}, the best" if model.best_epoch else f"after {epochs} epoch{'s' * (epochs > 1)}"
+        values = [
+            f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}"
+            for prefix in ("", "val_")
+            for name, word in names.items()
+            if prefix + name in history
+        ]
+        which = (
+            f"epoch {at + 1} of {epochs}, the best"
+            if model.best_epoch
+            else f"after {epochs} epoch{'s' * (epochs > 1)}"
+        )
         lines.append(f"{which}: {', '.join(values)}")
         lines.append(diagnose(history, model.baseline, model.best_epoch))
     return "\n".join(lines)

@@ -1,4 +1,5 @@
-"""Losses whose number is chosen: objects to give in the place of a name. The functions are kernels/losses.inc.h."""
+"""Losses whose number is chosen: objects to give in the place of a name. The functions are
+kernels/losses.inc.h."""
 
 from cnn_core._checks import check_number
 from cnn_core._cpu import choose
@@ -7,8 +8,8 @@ from cnn_core._settings import Settings
 
 
 class Huber(Settings):
-    """``e^2 / 2`` for errors up to `delta`, ``delta (|e| - delta / 2)`` beyond: Huber 1964, "Robust estimation of a
-    location parameter".
+    """``e^2 / 2`` for errors up to `delta`, ``delta (|e| - delta / 2)`` beyond: Huber 1964, "Robust
+    estimation of a location parameter".
 
     Parameters
     ----------

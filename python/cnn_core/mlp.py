@@ -1,5 +1,5 @@
-"""MLP: the multilayer perceptron as users see it. Checks what it is given, decides task, loss and output, and leaves
-all arithmetic over samples to the native core."""
+"""MLP: the multilayer perceptron as users see it. Checks what it is given, decides task, loss and
+output, and leaves all arithmetic over samples to the native core."""
 
 from dataclasses import replace
 
@@ -13,8 +13,19 @@ from cnn_core._random import permutation
 from cnn_core._run import Fitted, baseline_of, make_data, make_training, metric_of, r2, train
 from cnn_core._scaling import learn_scaling
 from cnn_core._training import Rows
-from cnn_core._validation import (as_labels, as_numbers, check_finite, check_names, check_out, check_rows, check_X,
-                                  check_x, encode_labels, feature_names, plain)
+from cnn_core._validation import (
+    as_labels,
+    as_numbers,
+    check_finite,
+    check_names,
+    check_out,
+    check_rows,
+    check_X,
+    check_x,
+    encode_labels,
+    feature_names,
+    plain,
+)
 from cnn_core.callbacks import check_callbacks
 from cnn_core.exceptions import NotFittedError
 from cnn_core.initializers import Initializer, initialize
@@ -31,57 +42,66 @@ class MLP(Parameters):
     hidden : int or sequence of int, default (100,)
         Widths of the hidden layers. ``()`` has none: logistic or linear regression.
     activation : str, Activation, or sequence of them, default 'relu'
-        One for all hidden layers, or one for each: 'identity', 'sigmoid', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu',
-        'gelu', 'gelu_tanh', 'softplus', 'swish', 'mish', 'hard_sigmoid', 'hard_swish', 'exp', 'softmax', or
-        `LeakyReLU(negative_slope)`, `ELU(alpha)`.
+        One for all hidden layers, or one for each: 'identity', 'sigmoid', 'tanh', 'relu',
+        'leaky_relu', 'elu', 'selu', 'gelu', 'gelu_tanh', 'softplus', 'swish', 'mish',
+        'hard_sigmoid', 'hard_swish', 'exp', 'softmax', or `LeakyReLU(negative_slope)`,
+        `ELU(alpha)`.
     task : {'auto', 'classification', 'regression'}
-        'auto': classification for integer, boolean and string y, regression for float y. Classification of a 2-D y of 0
-        and 1 gives each row several labels.
+        'auto': classification for integer, boolean and string y, regression for float y.
+        Classification of a 2-D y of 0 and 1 gives each row several labels.
     output : str or Activation, default 'auto'
-        Output activation. 'auto': sigmoid for two classes (one output) and for several labels a row, softmax for more
-        classes, identity for regression. 'step' or 'sign', for two classes and with ``hidden=()``, is Rosenblatt's
-        perceptron; his rule is ``optimizer=SGD(1.0), batch_size=1``.
+        Output activation. 'auto': sigmoid for two classes (one output) and for several labels a
+        row, softmax for more classes, identity for regression. 'step' or 'sign', for two classes
+        and with ``hidden=()``, is Rosenblatt's perceptron; his rule is ``optimizer=SGD(1.0),
+        batch_size=1``.
     loss : str or Huber, default 'auto'
-        'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber', 'poisson' (counts; the
-        output is their mean), 'binary_crossentropy', 'categorical_crossentropy' (y one-hot or probabilities, shape
-        (rows, classes); labels work too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': the
-        cross-entropy that fits the classes, mse for regression.
+        'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber',
+        'poisson' (counts; the output is their mean), 'binary_crossentropy',
+        'categorical_crossentropy' (y one-hot or probabilities, shape (rows, classes); labels work
+        too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': the cross-entropy
+        that fits the classes, mse for regression.
     optimizer : str or Optimizer, default 'adam'
-        'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' and 'lbfgs' (both full batch), or an
-        object such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
+        'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' and 'lbfgs' (both
+        full batch), or an object such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
     learning_rate : float or Schedule, optional
         Above 0, or an object of `cnn_core.schedules`; default the optimizer's own.
     batch_size : int or 'full', default 32
-        Rows whose gradients are averaged for one step; 1 is the textbook's per-sample descent. More than there are
-        rows means all of them.
+        Rows whose gradients are averaged for one step; 1 is the textbook's per-sample descent. More
+        than there are rows means all of them.
     epochs : int, default 100
     shuffle : bool, default True
-        Visit the rows in a new order every epoch; where one mini-batch holds them all, they are left as they stand.
+        Visit the rows in a new order every epoch; where one mini-batch holds them all, they are
+        left as they stand.
     l1, l2 : float, default 0
-        The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all weights, biases left
-        out.
+        The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all
+        weights, biases left out.
     max_norm : float, optional
-        Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each step.
+        Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each
+        step.
     clip_norm : float, optional
         Longest that the gradient of a mini-batch may be; a longer one is shortened.
     dropout : float or sequence of float, default 0
-        Share of a layer's outputs that each training step leaves out, in [0, 1): one number for all hidden layers, or one
-        for the inputs and one for each hidden layer. What stays is scaled up, so that predictions need no change; outputs
-        of selu are dropped as Klambauer et al. 2017 describe (alpha dropout).
+        Share of a layer's outputs that each training step leaves out, in [0, 1): one number for all
+        hidden layers, or one for the inputs and one for each hidden layer. What stays is scaled up,
+        so that predictions need no change; outputs of selu are dropped as Klambauer et al. 2017
+        describe (alpha dropout).
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
     init : str, Initializer, or list of (W, b), default 'auto'
-        'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of `cnn_core.initializers` such as
-        ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu and its relatives, LeCun for selu, Glorot for the others.
-        A list gives each layer its W, shape (n_out, n_in), and b, shape (n_out,).
+        'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of
+        `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
+        and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
+        shape (n_out, n_in), and b, shape (n_out,).
     scale_inputs : {None, 'minmax', 'standard', 'robust'}
-        Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and distance 1 between the
-        quartiles. Learned from the training rows in fit and part of the model: every method takes unscaled X.
+        Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and
+        distance 1 between the quartiles. Learned from the training rows in fit and part of the
+        model: every method takes unscaled X.
     class_weight : dict or 'balanced', optional
-        Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of the class).
+        Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of
+        the class).
     early_stopping : bool, default False
-        Stop when the loss on validation rows has not improved for `patience` epochs. Without validation_data a share of
-        the training rows, the same of each class, is set apart for it.
+        Stop when the loss on validation rows has not improved for `patience` epochs. Without
+        validation_data a share of the training rows, the same of each class, is set apart for it.
     patience : int, default 10
     min_delta : float, default 0
         What counts as an improvement: a loss lower than the lowest so far by more than this.
@@ -92,33 +112,37 @@ class MLP(Parameters):
     dtype : {'float32', 'float64'}
         In which everything is computed.
     n_threads : int, optional
-        The most threads for training and prediction; small steps take fewer. Default `cnn_core.get_num_threads()`, and only
-        as long as they are faster than one. Results do not depend on it.
+        The most threads for training and prediction; small steps take fewer. Default
+        `cnn_core.get_num_threads()`, and only as long as they are faster than one. Results do not
+        depend on it.
     random_state : int, numpy Generator, RandomState or None
-        Determines initial weights and the order of the rows. An int gives the same bits on every machine, instruction
-        set and run; None is different every time.
+        Determines initial weights and the order of the rows. An int gives the same bits on every
+        machine, instruction set and run; None is different every time.
     verbose : int, default 0
         1: a line an epoch.
     callbacks : Callback, function, or sequence of them, default ()
-        Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
-        `cnn_core.callbacks.Callback`.
+        Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
+        returning True; see `cnn_core.callbacks.Callback`.
     warm_start : bool, default False
-        fit goes on from the present weights, with the optimizer's moments, the seed and the number of epochs: 10 epochs
-        and 10 more are 20, unless the schedule plans for the last epoch as `Cosine` and `OneCycle` do.
+        fit goes on from the present weights, with the optimizer's moments, the seed and the number
+        of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
+        `Cosine` and `OneCycle` do.
     backend : {'native', 'python'}
-        'python': the twin in plain Python (`cnn_core.reference`), hundreds to thousands of times slower, to be read and
-        compared.
+        'python': the twin in plain Python (`cnn_core.reference`), hundreds to thousands of times
+        slower, to be read and compared.
 
     Attributes
     ----------
     weights_ : list of ndarray, shape (n_out, n_in)
-        Row j holds the weights to neuron j. Copies, as are the next two; all three can be assigned to.
+        Row j holds the weights to neuron j. Copies, as are the next two; all three can be assigned
+        to.
     biases_ : list of ndarray, shape (n_out,)
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ...
     history_ : dict of str to list
-        One entry an epoch: 'loss', 'metric' (accuracy, or R^2 for regression, of the rows as they passed by in
-        training), 'val_loss', 'val_metric' (with validation_data), 'learning_rate', 'seconds'.
+        One entry an epoch: 'loss', 'metric' (accuracy, or R^2 for regression, of the rows as they
+        passed by in training), 'val_loss', 'val_metric' (with validation_data), 'learning_rate',
+        'seconds'.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
@@ -129,8 +153,9 @@ class MLP(Parameters):
     n_epochs_ : int
         Epochs done.
     best_epoch_ : int
-        The epoch, counted from 1, with the lowest validation loss, or training loss without validation data. Where early
-        stopping has brought back the best weights: the epoch they are of.
+        The epoch, counted from 1, with the lowest validation loss, or training loss without
+        validation data. Where early stopping has brought back the best weights: the epoch they are
+        of.
 
     Examples
     --------
@@ -142,11 +167,41 @@ class MLP(Parameters):
     True
     """
 
-    def __init__(self, hidden=(100,), activation="relu", *, task="auto", output="auto", loss="auto", optimizer="adam",
-                 learning_rate=None, batch_size=32, epochs=100, shuffle=True, l1=0.0, l2=0.0, max_norm=None, clip_norm=None,
-                 dropout=0.0, label_smoothing=0.0, init="auto", scale_inputs=None, class_weight=None,
-                 early_stopping=False, patience=10, min_delta=0.0, validation_fraction=0.1, restore_best=True,
-                 dtype="float32", n_threads=None, random_state=None, verbose=0, callbacks=(), warm_start=False, backend="native"):
+    def __init__(
+        self,
+        hidden=(100,),
+        activation="relu",
+        *,
+        task="auto",
+        output="auto",
+        loss="auto",
+        optimizer="adam",
+        learning_rate=None,
+        batch_size=32,
+        epochs=100,
+        shuffle=True,
+        l1=0.0,
+        l2=0.0,
+        max_norm=None,
+        clip_norm=None,
+        dropout=0.0,
+        label_smoothing=0.0,
+        init="auto",
+        scale_inputs=None,
+        class_weight=None,
+        early_stopping=False,
+        patience=10,
+        min_delta=0.0,
+        validation_fraction=0.1,
+        restore_best=True,
+        dtype="float32",
+        n_threads=None,
+        random_state=None,
+        verbose=0,
+        callbacks=(),
+        warm_start=False,
+        backend="native",
+    ):
         self.hidden = hidden
         self.activation = activation
         self.task = task
@@ -187,10 +242,18 @@ class MLP(Parameters):
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
         task = self.task if self._fitted is None else self._fitted.plan.task
-        kind = {"classification": "classifier", "multilabel": "classifier", "regression": "regressor"}.get(task)
-        return Tags(estimator_type=kind, target_tags=TargetTags(required=True, multi_output=True),
-                    classifier_tags=ClassifierTags() if kind == "classifier" else None,
-                    regressor_tags=RegressorTags() if kind == "regressor" else None, input_tags=InputTags())
+        kind = {
+            "classification": "classifier",
+            "multilabel": "classifier",
+            "regression": "regressor",
+        }.get(task)
+        return Tags(
+            estimator_type=kind,
+            target_tags=TargetTags(required=True, multi_output=True),
+            classifier_tags=ClassifierTags() if kind == "classifier" else None,
+            regressor_tags=RegressorTags() if kind == "regressor" else None,
+            input_tags=InputTags(),
+        )
 
     def __sklearn_is_fitted__(self):
         return self._fitted is not None
@@ -203,10 +266,11 @@ class MLP(Parameters):
         Parameters
         ----------
         X : array-like, shape (rows, features)
-            A C-contiguous array of the model's dtype is read where it stands; others are converted once.
+            A C-contiguous array of the model's dtype is read where it stands; others are converted
+            once.
         y : array-like, shape (rows,) or (rows, outputs)
-            Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is several yes-or-no
-            labels a row.
+            Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is
+            several yes-or-no labels a row.
         sample_weight : array-like, shape (rows,), optional
             At least 0. The cost of a mini-batch is the weighted mean of its rows' costs.
         validation_data : (X, y), optional
@@ -221,14 +285,15 @@ class MLP(Parameters):
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
         KeyboardInterrupt
-            On Ctrl-C. After it, and after an exception in a callback, the model is the one of the last whole epoch (with
-            early stopping, of the best one), or as it was before if there was none.
+            On Ctrl-C. After it, and after an exception in a callback, the model is the one of the
+            last whole epoch (with early stopping, of the best one), or as it was before if there
+            was none.
 
         Warns
         -----
         DivergenceWarning
-            If the loss or a weight becomes NaN or infinite. The model is the one after the last whole epoch before, or,
-            with early stopping and `restore_best`, of the best one.
+            If the loss or a weight becomes NaN or infinite. The model is the one after the last
+            whole epoch before, or, with early stopping and `restore_best`, of the best one.
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
@@ -237,14 +302,18 @@ class MLP(Parameters):
         names = feature_names(X)
         plan, labels = self._plan(X, y, before)
         split = self.early_stopping and validation_data is None
-        fitted, data, judged = self._begin(plan, labels, names, X, y, before, sample_weight, split=split)
+        fitted, data, judged = self._begin(
+            plan, labels, names, X, y, before, sample_weight, split=split
+        )
         if validation_data is not None:
             try:
                 X_val, y_val = validation_data
             except (TypeError, ValueError):
                 raise ValueError("validation_data must be a pair (X, y)") from None
             check_names(X_val, names, "validation_data's X")
-            X_val = check_X(X_val, self.dtype, fitted.n_features, "validation_data's X", fitted.scaling)
+            X_val = check_X(
+                X_val, self.dtype, fitted.n_features, "validation_data's X", fitted.scaling
+            )
             judged = make_data(plan, X_val, y_val, None, self.dtype, name="validation_data's y")
         callbacks = check_callbacks(self.callbacks)
         for callback in callbacks:
@@ -257,8 +326,9 @@ class MLP(Parameters):
     def partial_fit(self, X, y, *, classes=None, sample_weight=None):
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
-        The optimizer goes on with its moments, the schedule and the shuffling with their counts. Early stopping, callbacks
-        and `epochs` do not apply; `scale_inputs` learns from the first call's rows.
+        The optimizer goes on with its moments, the schedule and the shuffling with their counts.
+        Early stopping, callbacks and `epochs` do not apply; `scale_inputs` learns from the first
+        call's rows.
 
         Parameters
         ----------
@@ -282,33 +352,35 @@ class MLP(Parameters):
         return self
 
     def profile(self, X, y, *, seconds=1.0, plot=None):
-        """Where the time of training on these rows goes, layer by layer and phase by phase, against what the machine can
-        do and against NumPy and plain Python.
+        """Where the time of training on these rows goes, layer by layer and phase by phase, against
+        what the machine can do and against NumPy and plain Python.
 
-        Trains copies with the parameters of this model, which may be unfitted, and leaves the model as it is.
-        Schedules, callbacks and validation are left out: they are no part of an epoch's work.
+        Trains copies with the parameters of this model, which may be unfitted, and leaves the model
+        as it is. Schedules, callbacks and validation are left out: they are no part of an epoch's
+        work.
 
         Parameters
         ----------
         X, y
             As for `fit`.
         seconds : float, default 1
-            About how long to measure the native core and NumPy in turn; the twin takes as much again, or twice that.
-            Where a few epochs take longer, so does this.
+            About how long to measure the native core and NumPy in turn; the twin takes as much
+            again, or twice that. Where a few epochs take longer, so does this.
         plot : path-like, optional
-            A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install 'cnn-core[plot]'``).
+            A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install
+            'cnn-core[plot]'``).
 
         Returns
         -------
         Profile
-            A dict that prints as a table: ``machine``, ``training``, ``phases``, ``totals``, ``rounds``. Its
-            ``plot(file)`` draws the chart.
+            A dict that prints as a table: ``machine``, ``training``, ``phases``, ``totals``,
+            ``rounds``. Its ``plot(file)`` draws the chart.
 
         Raises
         ------
         ValueError, TypeError
-            For input that cannot be trained on, for the optimizer lbfgs, which has no mini-batches, and for
-            ``backend='python'``.
+            For input that cannot be trained on, for the optimizer lbfgs, which has no mini-batches,
+            and for ``backend='python'``.
         ImportError
             For `plot` without matplotlib.
         """
@@ -326,13 +398,23 @@ class MLP(Parameters):
         return found
 
     def _begin(self, plan, labels, names, X, y, before, sample_weight=None, seed=None, split=False):
-        """The model before its next step, the rows to train it on and, with `split`, those set apart to judge it."""
+        """The model before its next step, the rows to train it on and, with `split`, those set
+        apart to judge it."""
         raw = self._inputs(X, before)
         if before is not None:
             seed = before.seed
         elif seed is None:
             seed = self._seed()
-        data = make_data(plan, raw, y, labels, self.dtype, sample_weight, self.class_weight, float(self.label_smoothing))
+        data = make_data(
+            plan,
+            raw,
+            y,
+            labels,
+            self.dtype,
+            sample_weight,
+            self.class_weight,
+            float(self.label_smoothing),
+        )
         judged = None
         if split:
             apart = self._set_apart(seed, data)
@@ -345,39 +427,59 @@ class MLP(Parameters):
         return before or self._initial(plan, raw.shape[1], names, scaling, seed, data), data, judged
 
     def _plan(self, X, y, before, classes=None):
-        """What the outputs mean, and y's class indices where they were needed; that of the fit before, if it goes on."""
+        """What the outputs mean, and y's class indices where they were needed; that of the fit
+        before, if it goes on."""
         hidden = len(self._hidden_widths())
         if before is None:
             if classes is not None:
                 classes = encode_labels(classes, name="classes")[0]
-            return make_plan(y, self.task, self.loss, self._output(), hidden, float(self.label_smoothing), classes)
+            return make_plan(
+                y,
+                self.task,
+                self.loss,
+                self._output(),
+                hidden,
+                float(self.label_smoothing),
+                classes,
+            )
         plan = before.plan
         if classes is not None and plan.classes is not None:
             unknown = np.setdiff1d(as_labels(classes, "classes"), plan.classes)
             if len(unknown):
-                raise ValueError(f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted with "
-                                 f"{', '.join(map(repr, plan.classes.tolist()))}")
+                raise ValueError(
+                    f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted with "
+                    f"{', '.join(map(repr, plan.classes.tolist()))}"
+                )
         check_names(X, before.feature_names)
         task = "regression" if plan.task == "regression" else "classification"
         if self.task not in ("auto", task):
-            raise ValueError(f"training goes on with a model for {task}, but task is now {self.task!r}")
-        now, labels = make_plan(y, task, self.loss, self._output(), hidden, float(self.label_smoothing), plan.classes)
+            raise ValueError(
+                f"training goes on with a model for {task}, but task is now {self.task!r}"
+            )
+        now, labels = make_plan(
+            y, task, self.loss, self._output(), hidden, float(self.label_smoothing), plan.classes
+        )
         widths = (before.n_features, *self._hidden_widths(), now.n_outputs)
         activations, alphas = zip(*self._hidden_activations(), (now.output, now.output_alpha))
         network = Network(widths, activations, self.dtype, alphas)
         for what, old, new in (
-                ("layers of widths", before.network.widths, network.widths),
-                ("activations", before.network.activations, network.activations),
-                ("numbers of the activations", before.network.alphas, network.alphas),
-                ("dtype", before.network.dtype, network.dtype),
-                ("loss", plan.loss, now.loss), ("number of the loss", plan.loss_alpha, now.loss_alpha)):
+            ("layers of widths", before.network.widths, network.widths),
+            ("activations", before.network.activations, network.activations),
+            ("numbers of the activations", before.network.alphas, network.alphas),
+            ("dtype", before.network.dtype, network.dtype),
+            ("loss", plan.loss, now.loss),
+            ("number of the loss", plan.loss_alpha, now.loss_alpha),
+        ):
             if old != new:
-                raise ValueError(f"training goes on with the {what} of the fitted model, {old}, but parameters and y now "
-                                 f"ask for {new}; set them back, or fit anew with warm_start=False")
+                raise ValueError(
+                    f"training goes on with the {what} of the fitted model, {old}, but parameters and y now "
+                    f"ask for {new}; set them back, or fit anew with warm_start=False"
+                )
         return plan, labels
 
     def _inputs(self, X, before):
-        """X as numbers: in the model's dtype, or, where scaling comes first, as precise as it was given."""
+        """X as numbers: in the model's dtype, or, where scaling comes first, as precise as it was
+        given."""
         scaled = self.scale_inputs is not None if before is None else before.scaling is not None
         single = scaled and getattr(X, "dtype", None) == np.float32
         dtype = self.dtype if not scaled else np.float32 if single else np.float64
@@ -394,7 +496,8 @@ class MLP(Parameters):
         order = permutation(seed, 0, rows, split=True)
         groups = np.zeros(rows, np.intp) if data.labels is None else data.labels.array[order, 0]
         sizes = np.bincount(groups)
-        # Each class gives its share rounded down, those with the largest remainders one more, until all are enough.
+        # Each class gives its share rounded down, those with the largest remainders one more, until
+        # all are enough.
         shares = self.validation_fraction * sizes
         taken = np.minimum(shares.astype(np.intp), np.maximum(sizes - 1, 0))
         missing = int(self.validation_fraction * rows + 0.5) - taken.sum()
@@ -404,14 +507,18 @@ class MLP(Parameters):
         for group, n in enumerate(taken):
             apart[order[groups == group][:n]] = True
         if not apart.any() or apart.all():
-            raise ValueError(f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
-                             f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction")
+            raise ValueError(
+                f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
+                f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction"
+            )
         return apart
 
     def _initial(self, plan, n_features, names, scaling, seed, data):
         """The model before its first step."""
         activations, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
-        network = Network((n_features, *self._hidden_widths(), plan.n_outputs), activations, self.dtype, alphas)
+        network = Network(
+            (n_features, *self._hidden_widths(), plan.n_outputs), activations, self.dtype, alphas
+        )
         self._check_init(network)
         initialize(network, self.init, seed)
         return Fitted(network, plan, n_features, names, scaling, seed, baseline_of(plan, data))
@@ -423,13 +530,25 @@ class MLP(Parameters):
         try:
             given = [tuple(np.shape(part) for part in pair) for pair in self.init]
         except (TypeError, ValueError):
-            raise TypeError(f"init must be a name, an Initializer or a list of (W, b), got {self.init!r}") from None
+            raise TypeError(
+                f"init must be a name, an Initializer or a list of (W, b), got {self.init!r}"
+            ) from None
         if given != [(shape, shape[:1]) for shape in shapes]:
             wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
-            raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+            raise ValueError(
+                f"init must give each layer (W, b) of the shapes {wanted}; got {given}"
+            )
         for layer, (W, b) in enumerate(self.init):
-            check_finite(f"W of init's layer {layer}", as_numbers(f"W of init's layer {layer}", W), self.dtype)
-            check_finite(f"b of init's layer {layer}", as_numbers(f"b of init's layer {layer}", b), self.dtype)
+            check_finite(
+                f"W of init's layer {layer}",
+                as_numbers(f"W of init's layer {layer}", W),
+                self.dtype,
+            )
+            check_finite(
+                f"b of init's layer {layer}",
+                as_numbers(f"b of init's layer {layer}", b),
+                self.dtype,
+            )
 
     def _capacity(self, rows):
         """Rows of a mini-batch."""
@@ -437,22 +556,48 @@ class MLP(Parameters):
         return rows if whole else min(int(self.batch_size), rows)
 
     def _schedule(self):
-        return self.learning_rate if isinstance(self.learning_rate, Schedule) else Constant(initial=self.learning_rate)
+        return (
+            self.learning_rate
+            if isinstance(self.learning_rate, Schedule)
+            else Constant(initial=self.learning_rate)
+        )
 
     def _make_run(self, fitted, network, capacity, backend, timing, n_threads):
         """A run that trains `network` with the parameters of this model."""
         optimizer = get_optimizer(self.optimizer)
-        return make_training(backend, network, fitted.plan, capacity, optimizer.name,
-                             optimizer.settings(self._schedule().initial), fitted.seed, self.l1, self.l2,
-                             self._dropout_rates(), self.clip_norm or 0, self.max_norm or 0, timing, n_threads)
+        return make_training(
+            backend,
+            network,
+            fitted.plan,
+            capacity,
+            optimizer.name,
+            optimizer.settings(self._schedule().initial),
+            fitted.seed,
+            self.l1,
+            self.l2,
+            self._dropout_rates(),
+            self.clip_norm or 0,
+            self.max_norm or 0,
+            timing,
+            n_threads,
+        )
 
     def _train(self, fitted, data, judged, epochs, callbacks):
         """Epochs on a copy of the network; what stands after each good one replaces the model."""
         network = fitted.network.copy()
-        optimizer, schedule, capacity = get_optimizer(self.optimizer), self._schedule(), self._capacity(data.X.count)
-        training = self._make_run(fitted, network, capacity, self.backend, self._timing, self.n_threads)
+        optimizer, schedule, capacity = (
+            get_optimizer(self.optimizer),
+            self._schedule(),
+            self._capacity(data.X.count),
+        )
+        training = self._make_run(
+            fitted, network, capacity, self.backend, self._timing, self.n_threads
+        )
         if fitted.state is not None:
-            if (fitted.state["optimizer"], fitted.state["backend"]) == (optimizer.name, self.backend):
+            if (fitted.state["optimizer"], fitted.state["backend"]) == (
+                optimizer.name,
+                self.backend,
+            ):
                 training.restore(fitted.state)
             else:  # another optimizer starts anew, with the same weights
                 training.restore({**training.state(), "epochs": fitted.state["epochs"]})
@@ -464,8 +609,19 @@ class MLP(Parameters):
             return any([callback.after_epoch(self, epoch, dict(entry)) for callback in callbacks])
 
         try:
-            train(training, network, schedule, data, judged, fitted, capacity, epochs, self, publish,
-                  watch if callbacks else None)
+            train(
+                training,
+                network,
+                schedule,
+                data,
+                judged,
+                fitted,
+                capacity,
+                epochs,
+                self,
+                publish,
+                watch if callbacks else None,
+            )
         finally:
             if self._timing:
                 self._phase_seconds = training.seconds
@@ -496,7 +652,8 @@ class MLP(Parameters):
         return self._outputs(model, X) if a is None else a
 
     def _one_row(self, model, X):
-        """The outputs for a single row, or None for what is not one that the native core takes as it is."""
+        """The outputs for a single row, or None for what is not one that the native core takes as
+        it is."""
         return model.one_row.forward_checked(X) if self.backend == "native" else None
 
     def _threads(self):
@@ -505,7 +662,11 @@ class MLP(Parameters):
     def _outputs(self, model, X):
         """a^L for rows as a user gives them."""
         if self.backend == "native":
-            return self._many_rows(model, X, lambda rows, **checks: model.network.forward(rows, self._threads(), **checks))
+            return self._many_rows(
+                model,
+                X,
+                lambda rows, **checks: model.network.forward(rows, self._threads(), **checks),
+            )
         return self._on_twin(model, self._checked(model, X))
 
     @staticmethod
@@ -515,7 +676,8 @@ class MLP(Parameters):
         return reference.predict(model.network, rows)
 
     def _many_rows(self, model, X, predict):
-        """What `predict`, of the native network, makes of rows as a user gives them. It looks at their entries itself."""
+        """What `predict`, of the native network, makes of rows as a user gives them. It looks at
+        their entries itself."""
         rows = self._checked(model, X, later=True)
         predicted = predict(rows, only_finite=True)
         if predicted is None:
@@ -531,8 +693,8 @@ class MLP(Parameters):
         Parameters
         ----------
         x : array-like, shape (features,)
-            Fast where it is a C-contiguous array of the model's dtype. NaN and infinity are not looked for, as `forward`
-            does: NaN in x gives NaN in every output.
+            Fast where it is a C-contiguous array of the model's dtype. NaN and infinity are not
+            looked for, as `forward` does: NaN in x gives NaN in every output.
         out : ndarray, shape (n_outputs,), optional
             Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
 
@@ -554,7 +716,9 @@ class MLP(Parameters):
         out = np.empty(n_outputs, dtype) if out is None else out
         check_out(out, dtype, n_outputs)
         row = check_x(x, dtype, model.n_features, model.feature_names, model.scaling)
-        out[:] = (model.network.forward(row) if self.backend == "native" else self._on_twin(model, row))[0]
+        out[:] = (
+            model.network.forward(row) if self.backend == "native" else self._on_twin(model, row)
+        )[0]
         return out
 
     @staticmethod
@@ -573,21 +737,29 @@ class MLP(Parameters):
         Returns
         -------
         ndarray, shape (rows,) or (rows, outputs)
-            Class labels: the class with the largest output, the first among equals. Several labels a row: 0 and 1.
-            Regression: numbers, in the shape of the y that was fitted.
+            Class labels: the class with the largest output, the first among equals. Several labels
+            a row: 0 and 1. Regression: numbers, in the shape of the y that was fitted.
 
         Warns
         -----
         RuntimeWarning
-            Where classes come from outputs that are NaN, because numbers on the way overflow the dtype: the first NaN wins.
+            Where classes come from outputs that are NaN, because numbers on the way overflow the
+            dtype: the first NaN wins.
         """
         model = self._model()
         plan = model.plan
         a = self._one_row(model, X)
         if a is None:
             if plan.task == "classification" and self.backend == "native":
-                return plan.classes.take(self._many_rows(
-                    model, X, lambda rows, **checks: model.network.winners(rows, plan.threshold, self._threads(), **checks)))
+                return plan.classes.take(
+                    self._many_rows(
+                        model,
+                        X,
+                        lambda rows, **checks: model.network.winners(
+                            rows, plan.threshold, self._threads(), **checks
+                        ),
+                    )
+                )
             a = self._outputs(model, X)
         if plan.task == "regression":
             return a.ravel() if plan.flat else a
@@ -598,8 +770,12 @@ class MLP(Parameters):
             winner = int(top > plan.threshold)
             predicted = plan.classes[winner : winner + 1].copy()
         else:
-            winners = (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
-            top = a.item(0 if a.shape[1] == 1 else winners[0]) if len(a) == 1 else a.sum()  # NaN where there is one
+            winners = (
+                (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
+            )
+            top = (
+                a.item(0 if a.shape[1] == 1 else winners[0]) if len(a) == 1 else a.sum()
+            )  # NaN where there is one
             predicted = plan.classes[winners]
         if top != top and np.isnan(a).any():
             warn_of_nan(model.network.dtype, 2)
@@ -615,27 +791,32 @@ class MLP(Parameters):
         Returns
         -------
         ndarray, shape (rows, n_classes)
-            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then each is the
-            probability of a 1.
+            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then
+            each is the probability of a 1.
 
         Raises
         ------
         ValueError
-            For regression, and where the outputs are no probabilities (an output other than softmax, or one sigmoid).
+            For regression, and where the outputs are no probabilities (an output other than
+            softmax, or one sigmoid).
         """
         model = self._model()
         plan = model.plan
         together = plan.output == "softmax" and plan.task == "classification"
         apart = plan.output == "sigmoid" and (plan.task == "multilabel" or plan.n_outputs == 1)
         if plan.task == "regression" or not (together or apart):
-            raise ValueError(f"predict_proba needs a classifier with softmax or one sigmoid as its output; this model "
-                             f"does {plan.task} with {plan.n_outputs} {plan.output} output(s)")
+            raise ValueError(
+                f"predict_proba needs a classifier with softmax or one sigmoid as its output; this model "
+                f"does {plan.task} with {plan.n_outputs} {plan.output} output(s)"
+            )
         a = self._forward(model, X)
-        return a if together or plan.task == "multilabel" else np.column_stack((1 - a[:, 0], a[:, 0]))
+        return (
+            a if together or plan.task == "multilabel" else np.column_stack((1 - a[:, 0], a[:, 0]))
+        )
 
     def score(self, X, y, sample_weight=None):
-        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for regression (averaged over the
-        outputs).
+        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
+        regression (averaged over the outputs).
 
         Parameters
         ----------
@@ -679,19 +860,25 @@ class MLP(Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, a sentence about over- or underfitting that
-            takes these rows for ones that were not trained on.
+            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, a sentence about
+            over- or underfitting that takes these rows for ones that were not trained on.
         """
         from cnn_core.diagnosis import diagnose
 
         model, data = self._rows(X, y)
         plan = model.plan
-        run = make_training(self.backend, model.network, plan, min(data.X.count, 480), n_threads=self.n_threads)
+        run = make_training(
+            self.backend, model.network, plan, min(data.X.count, 480), n_threads=self.n_threads
+        )
         loss, measured = run.evaluate(data.X, data.y, data.labels)
         regression = plan.task == "regression"
-        return {"loss": loss,
-                "r2" if regression else "accuracy": metric_of(plan, measured, data.spread() if regression else None),
-                "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss)}
+        return {
+            "loss": loss,
+            "r2" if regression else "accuracy": metric_of(
+                plan, measured, data.spread() if regression else None
+            ),
+            "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
+        }
 
     # The open box
 
@@ -717,15 +904,23 @@ class MLP(Parameters):
             In the order of `parameters_`.
         """
         model, data = self._rows(X, y)
-        run = make_training(self.backend, model.network.copy(), model.plan, data.X.count, l1=self.l1, l2=self.l2,
-                            n_threads=self.n_threads)
+        run = make_training(
+            self.backend,
+            model.network.copy(),
+            model.plan,
+            data.X.count,
+            l1=self.l1,
+            l2=self.l2,
+            n_threads=self.n_threads,
+        )
         if parameters is not None:
             run.set_flat(self._numbers("parameters", parameters))
         loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
         return loss, run.flat_gradient()
 
     def check_gradient(self, X, y, *, h=1e-6):
-        """Compare backpropagation with central differences, in float64, one parameter after the other.
+        """Compare backpropagation with central differences, in float64, one parameter after the
+        other.
 
         Parameters
         ----------
@@ -738,8 +933,8 @@ class MLP(Parameters):
         Returns
         -------
         GradientCheck
-            The parameter where they differ most: error, relative above 1 and absolute below; layer; 'W' or 'b'; index;
-            both values.
+            The parameter where they differ most: error, relative above 1 and absolute below; layer;
+            'W' or 'b'; index; both values.
         """
         from cnn_core import inspection  # not needed by those who train and predict
 
@@ -758,8 +953,9 @@ class MLP(Parameters):
         Returns
         -------
         Trace
-            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and ``db``, and can be had
-            by its name: ``trace['hidden 1'].dW``. Gradients are averages over the rows, without penalties.
+            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and
+            ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
+            over the rows, without penalties.
         """
         from cnn_core import inspection
 
@@ -767,7 +963,8 @@ class MLP(Parameters):
         return inspection.trace(model, data, self.backend)
 
     def summary(self):
-        """Print layers, shapes, parameters and memory of the fitted network, and what its learning curves suggest."""
+        """Print layers, shapes, parameters and memory of the fitted network, and what its learning
+        curves suggest."""
         from cnn_core import inspection
 
         print(inspection.summary(self._model(), self._dropout_rates()))
@@ -791,10 +988,14 @@ class MLP(Parameters):
             for name, given in (("weights_", weights), ("biases_", biases)):
                 if not isinstance(given, (list, tuple)) or len(given) != network.n_layers:
                     what = f"{len(given)}" if isinstance(given, (list, tuple)) else f"{given!r}"
-                    raise ValueError(f"{name} must be a list of an array for each of the {network.n_layers} layers, got "
-                                     f"{what}")
+                    raise ValueError(
+                        f"{name} must be a list of an array for each of the {network.n_layers} layers, got "
+                        f"{what}"
+                    )
             for l, (W, b) in enumerate(zip(weights, biases)):
-                network.set_layer(l, self._numbers(f"weights_[{l}]", W), self._numbers(f"biases_[{l}]", b))
+                network.set_layer(
+                    l, self._numbers(f"weights_[{l}]", W), self._numbers(f"biases_[{l}]", b)
+                )
 
         self._with_parameters(set_on)
 
@@ -872,6 +1073,9 @@ class MLP(Parameters):
         model = self._model()
         losses = model.history.get("val_loss", model.history["loss"])
         if not losses or np.isnan(losses).all():
-            raise AttributeError("the model has not been trained for a whole epoch" if not losses else
-                                 "no epoch is the best: the losses on the validation data are all NaN")
+            raise AttributeError(
+                "the model has not been trained for a whole epoch"
+                if not losses
+                else "no epoch is the best: the losses on the validation data are all NaN"
+            )
         return model.best_epoch or int(np.nanargmin(losses)) + 1

@@ -1,4 +1,5 @@
-"""Optimizers: what they are called and which settings they have. The arithmetic is kernels/optimizers.inc.h."""
+"""Optimizers: what they are called and which settings they have. The arithmetic is
+kernels/optimizers.inc.h."""
 
 import functools
 
@@ -51,8 +52,8 @@ class SGD(Optimizer):
         w <- w + v                                       plain momentum
         w <- w + momentum v - learning_rate g            nesterov
 
-    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute; where the rate changes, PyTorch
-    scales the old velocity by the new rate and the others, as here, do not.
+    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute; where the
+    rate changes, PyTorch scales the old velocity by the new rate and the others, as here, do not.
 
     Parameters
     ----------
@@ -61,9 +62,9 @@ class SGD(Optimizer):
     momentum : float, default 0
         In [0, 1). Polyak 1964, "Some methods of speeding up the convergence of iteration methods".
     nesterov : bool, default False
-        Nesterov's accelerated form: Sutskever et al. 2013, "On the importance of initialization and momentum in deep
-        learning", eq. 3-4, in the shifted variables of Bengio et al. 2013, "Advances in optimizing recurrent
-        networks", eq. 7.
+        Nesterov's accelerated form: Sutskever et al. 2013, "On the importance of initialization and
+        momentum in deep learning", eq. 3-4, in the shifted variables of Bengio et al. 2013,
+        "Advances in optimizing recurrent networks", eq. 7.
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False):
@@ -76,7 +77,8 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic optimization", diagonal form.
+    """Duchi et al. 2011, "Adaptive subgradient methods for online learning and stochastic
+    optimization", diagonal form.
 
     ::
 
@@ -128,7 +130,8 @@ class Adadelta(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6e; with momentum as in Graves 2013.
+    """Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6e; with momentum as
+    in Graves 2013.
 
     ::
 
@@ -136,7 +139,8 @@ class RMSprop(Optimizer):
         m <- momentum m + g / (sqrt(v) + epsilon)
         w <- w - learning_rate m
 
-    PyTorch's rule, with epsilon outside the square root; its defaults are a learning rate of 0.01 and rho 0.99.
+    PyTorch's rule, with epsilon outside the square root; its defaults are a learning rate of 0.01
+    and rho 0.99.
 
     Parameters
     ----------
@@ -160,7 +164,8 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adaptive moment estimation: Kingma & Ba 2015, "Adam: a method for stochastic optimization", Algorithm 1.
+    """Adaptive moment estimation: Kingma & Ba 2015, "Adam: a method for stochastic optimization",
+    Algorithm 1.
 
     ::
 
@@ -177,16 +182,32 @@ class Adam(Optimizer):
     epsilon : float, default 1e-8
         Above 0; outside the square root.
     amsgrad : bool, default False
-        Divide by the largest v so far: Reddi et al. 2018, "On the convergence of Adam and beyond", Algorithm 2. The
-        bias correction applies to that largest v, as in PyTorch; the paper has none.
+        Divide by the largest v so far: Reddi et al. 2018, "On the convergence of Adam and beyond",
+        Algorithm 2. The bias correction applies to that largest v, as in PyTorch; the paper has
+        none.
     epsilon_hat : bool, default False
-        Add epsilon to sqrt(v) before the bias correction, which then applies to their sum: the variant at the end of the
-        paper's section 2, as in Keras and scikit-learn. Not with `amsgrad`.
+        Add epsilon to sqrt(v) before the bias correction, which then applies to their sum: the
+        variant at the end of the paper's section 2, as in Keras and scikit-learn. Not with
+        `amsgrad`.
     """
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, amsgrad=False, epsilon_hat=False):
-        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, amsgrad=amsgrad,
-                  epsilon_hat=epsilon_hat)
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta1=0.9,
+        beta2=0.999,
+        epsilon=1e-8,
+        amsgrad=False,
+        epsilon_hat=False,
+    ):
+        self._set(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            amsgrad=amsgrad,
+            epsilon_hat=epsilon_hat,
+        )
 
     def _validate(self):
         super()._validate()
@@ -203,10 +224,12 @@ class Adam(Optimizer):
 
 
 class AdamW(Optimizer):
-    """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay regularization", Algorithm 2.
+    """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay
+    regularization", Algorithm 2.
 
-    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as in PyTorch. The paper
-    multiplies the decay by the schedule's factor alone, not by the whole learning rate.
+    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as
+    in PyTorch. The paper multiplies the decay by the schedule's factor alone, not by the whole
+    learning rate.
 
     Parameters
     ----------
@@ -216,8 +239,16 @@ class AdamW(Optimizer):
         At least 0.
     """
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
-        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+    def __init__(
+        self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01
+    ):
+        self._set(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            weight_decay=weight_decay,
+        )
 
     def _validate(self):
         super()._validate()
@@ -226,7 +257,8 @@ class AdamW(Optimizer):
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam", Algorithm 2.
+    """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam",
+    Algorithm 2.
 
     ::
 
@@ -243,8 +275,16 @@ class Nadam(Optimizer):
         At least 0.
     """
 
-    def __init__(self, learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004):
-        self._set(learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, momentum_decay=momentum_decay)
+    def __init__(
+        self, learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004
+    ):
+        self._set(
+            learning_rate=learning_rate,
+            beta1=beta1,
+            beta2=beta2,
+            epsilon=epsilon,
+            momentum_decay=momentum_decay,
+        )
 
     def _validate(self):
         super()._validate()
@@ -253,10 +293,12 @@ class Nadam(Optimizer):
 
 
 class Rprop(Optimizer):
-    """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken 2000; full batch.
+    """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken
+    2000; full batch.
 
-    Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign, times `eta_minus`
-    where the sign changes, and then no step. Only signs of gradients count, so mini-batches would mislead it.
+    Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign,
+    times `eta_minus` where the sign changes, and then no step. Only signs of gradients count, so
+    mini-batches would mislead it.
 
     Parameters
     ----------
@@ -270,9 +312,16 @@ class Rprop(Optimizer):
 
     full_batch = True
 
-    def __init__(self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0):
-        self._set(learning_rate=learning_rate, eta_minus=eta_minus, eta_plus=eta_plus, step_min=step_min,
-                  step_max=step_max)
+    def __init__(
+        self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0
+    ):
+        self._set(
+            learning_rate=learning_rate,
+            eta_minus=eta_minus,
+            eta_plus=eta_plus,
+            step_min=step_min,
+            step_max=step_max,
+        )
 
     def _validate(self):
         super()._validate()
@@ -283,23 +332,25 @@ class Rprop(Optimizer):
 
 
 class LBFGS(Optimizer):
-    """Limited-memory BFGS: Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal &
-    Wright 2006, "Numerical optimization", algorithms 7.4, 3.5 and 3.6; full batch.
+    """Limited-memory BFGS: Liu & Nocedal 1989, "On the limited memory BFGS method for large scale
+    optimization"; Nocedal & Wright 2006, "Numerical optimization", algorithms 7.4, 3.5 and 3.6;
+    full batch.
 
     ::
 
         w <- w - t H g
 
-    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient; t fulfils the strong Wolfe
-    conditions with c1 = 1e-4 and c2 = 0.9. An epoch is one such step, for which cost and gradient are computed a few
-    times. Training ends before `epochs` when there is no step left to make. What PyTorch's LBFGS with
-    ``line_search_fn='strong_wolfe'`` computes, step for step.
+    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient; t
+    fulfils the strong Wolfe conditions with c1 = 1e-4 and c2 = 0.9. An epoch is one such step, for
+    which cost and gradient are computed a few times. Training ends before `epochs` when there is no
+    step left to make. What PyTorch's LBFGS with ``line_search_fn='strong_wolfe'`` computes, step
+    for step.
 
     Parameters
     ----------
     learning_rate : float, default 1
-        The first trial for t, above 0; in the very first step it is divided by the sum of the gradient's sizes if that is
-        above 1.
+        The first trial for t, above 0; in the very first step it is divided by the sum of the
+        gradient's sizes if that is above 1.
     memory : int, default 10
     tolerance : float, default 1e-7
         Training ends when no entry of the gradient is larger, at least 0.
@@ -310,14 +361,21 @@ class LBFGS(Optimizer):
     full_batch = True
 
     def __init__(self, learning_rate=1.0, memory=10, tolerance=1e-7, max_evaluations=25):
-        self._set(learning_rate=learning_rate, memory=memory, tolerance=tolerance, max_evaluations=max_evaluations)
+        self._set(
+            learning_rate=learning_rate,
+            memory=memory,
+            tolerance=tolerance,
+            max_evaluations=max_evaluations,
+        )
 
     def _validate(self):
         super()._validate()
         _check(self, "tolerance", 0)
         for name in ("memory", "max_evaluations"):
             if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
-                raise ValueError(f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}"
+                )
 
     def settings(self, learning_rate=None):
         values = {name: float(value) for name, value in vars(self).items()}
@@ -326,7 +384,9 @@ class LBFGS(Optimizer):
 
 def _check_flag(optimizer, name):
     if not isinstance(getattr(optimizer, name), bool):
-        raise TypeError(f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}")
+        raise TypeError(
+            f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}"
+        )
 
 
 def _check_moments(optimizer):
@@ -339,7 +399,10 @@ def _check(optimizer, name, low, high=None, above=False):
     check_number(f"{type(optimizer).__name__}: {name}", getattr(optimizer, name), low, high, above)
 
 
-OPTIMIZERS = {cls.__name__.lower(): cls for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)}
+OPTIMIZERS = {
+    cls.__name__.lower(): cls
+    for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)
+}
 OPTIMIZERS["amsgrad"] = lambda: Adam(amsgrad=True)
 OPTIMIZERS["adam_hat"] = lambda: Adam(epsilon_hat=True)
 
@@ -359,8 +422,10 @@ def get_optimizer(optimizer):
         return optimizer
     names = tuple(OPTIMIZERS)
     if not isinstance(optimizer, str):
-        raise TypeError(f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
-                        f"the names are {', '.join(names)}")
+        raise TypeError(
+            f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
+            f"the names are {', '.join(names)}"
+        )
     return _by_name(names[choose("optimizer", optimizer, names)])
 
 

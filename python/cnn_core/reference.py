@@ -1,13 +1,16 @@
-"""The twin: the whole of training in plain Python numbers, lists and loops, to be read beside a textbook.
+"""The twin: the whole of training in plain Python numbers, lists and loops, to be read beside a
+textbook.
 
-``MLP(backend="python")`` runs it. It takes the same random numbers and adds in the same order as the native core: an
-output's sum begins with the bias and goes through the inputs, a gradient's through the rows of the mini-batch. Everything
-is computed in float64. What differs is the last bit here and there: the native core multiplies and adds with one rounding
-instead of two, has its own exp and log, adds up whole vectors (clip_norm, max_norm, penalties, L-BFGS) in another order,
-and takes numbers below 2.2e-308 for 0 while it trains.
+``MLP(backend="python")`` runs it. It takes the same random numbers and adds in the same order as
+the native core: an output's sum begins with the bias and goes through the inputs, a gradient's
+through the rows of the mini-batch. Everything is computed in float64. What differs is the last bit
+here and there: the native core multiplies and adds with one rounding instead of two, has its own
+exp and log, adds up whole vectors (clip_norm, max_norm, penalties, L-BFGS) in another order, and
+takes numbers below 2.2e-308 for 0 while it trains.
 
-A row is a list of numbers, a mini-batch a list of rows. W has a row for each neuron, the weights to it; layers count from
-0, so layer l reads ``inputs[l]``, which is x or the output of the layer below.
+A row is a list of numbers, a mini-batch a list of rows. W has a row for each neuron, the weights to
+it; layers count from 0, so layer l reads ``inputs[l]``, which is x or the output of the layer
+below.
 """
 
 import math
@@ -22,7 +25,8 @@ LANES = 8  # partial sums of the native core in float64
 
 
 def philox(key, purpose, a, index):
-    """Four words of 32 bits, a pure function of the arguments: Philox4x32-10, Salmon et al. 2011, section 3.3."""
+    """Four words of 32 bits, a pure function of the arguments: Philox4x32-10, Salmon et al. 2011,
+    section 3.3."""
     c0, c1, c2, c3 = index & 0xFFFFFFFF, index >> 32, a, purpose
     k0, k1 = key & 0xFFFFFFFF, key >> 32
     for _ in range(10):
@@ -36,7 +40,8 @@ FOR_SHUFFLE, FOR_DROPOUT = 2, 4
 
 
 def permutation(seed, epoch, n):
-    """The order of the rows in an epoch: Fisher & Yates, from the end; each swap takes two words."""
+    """The order of the rows in an epoch: Fisher & Yates, from the end; each swap takes two
+    words."""
     order = list(range(n))
     for drawn, i in enumerate(range(n - 1, 0, -1)):
         if drawn % 2 == 0:
@@ -50,8 +55,9 @@ def permutation(seed, epoch, n):
 def drop(a, rate, alpha, seed, step, layer, r):
     """Dropout of row r of a mini-batch: what the layer reads, and its derivative.
 
-    Srivastava et al. 2014: a_j / (1 - rate) with probability 1 - rate, else 0. With `alpha`, Klambauer et al. 2017: what
-    goes becomes -1.758, selu's lower limit, and an affine map brings mean and variance back to 0 and 1.
+    Srivastava et al. 2014: a_j / (1 - rate) with probability 1 - rate, else 0. With `alpha`,
+    Klambauer et al. 2017: what goes becomes -1.758, selu's lower limit, and an affine map brings
+    mean and variance back to 0 and 1.
     """
     keep, gone = 1 - rate, -1.7580993408473768 if alpha else 0.0
     factor = 1 / math.sqrt(keep + gone * gone * keep * rate) if alpha else 1 / keep
@@ -68,7 +74,8 @@ def drop(a, rate, alpha, seed, step, layer, r):
     return kept, slope
 
 
-# Activations: f(z) and f'(z), the derivative from z and a = f(z). alpha is the number that some of them take.
+# Activations: f(z) and f'(z), the derivative from z and a = f(z). alpha is the number that some of
+# them take.
 
 
 def exp(x):
@@ -87,7 +94,8 @@ def sigmoid(z):
 
 
 def sigmoid_bend(z):
-    """sigmoid(z) (1 - sigmoid(z)) = e^-|z| / (1 + e^-|z|)^2, which loses nothing where sigmoid is near 1."""
+    """sigmoid(z) (1 - sigmoid(z)) = e^-|z| / (1 + e^-|z|)^2, which loses nothing where sigmoid is
+    near 1."""
     e = exp(-abs(z))
     return e / (1 + e) / (1 + e)
 
@@ -153,7 +161,9 @@ def gelu_argument(z):
 def gelu_tanh_slope(z):
     """s + z s (1 - s) d(2u)/dz with s = sigmoid(2u)"""
     bend = sigmoid_bend(gelu_argument(z))
-    return sigmoid(gelu_argument(z)) + gated(z * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z), bend)
+    return sigmoid(gelu_argument(z)) + gated(
+        z * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z), bend
+    )
 
 
 def swish_slope(z):
@@ -206,7 +216,8 @@ ACTIVATIONS = {
 
 
 def lane_sum(values):
-    """A sum as the native core adds up a row: LANES partial sums, which are then halved until one is left."""
+    """A sum as the native core adds up a row: LANES partial sums, which are then halved until one
+    is left."""
     partial = [0.0] * LANES
     for j, value in enumerate(values):
         partial[j % LANES] += value
@@ -225,7 +236,8 @@ def softmax(z):
 
 
 def softmax_delta(a, g):
-    """dC/dz_j = a_j (g_j - sum_k g_k a_k) with g = dC/da: the product with the Jacobian a_j ([j = k] - a_k)"""
+    """dC/dz_j = a_j (g_j - sum_k g_k a_k) with g = dC/da: the product with the Jacobian a_j ([j =
+    k] - a_k)"""
     mean = lane_sum(g_k * a_k for g_k, a_k in zip(g, a))
     return [a_j * (g_j - mean) for g_j, a_j in zip(g, a)]
 
@@ -246,15 +258,19 @@ def through_activation(name, alpha, z, a, g):
     return [g_j * f_prime(z_j, a_j, alpha) for g_j, z_j, a_j in zip(g, z, a)]
 
 
-# Losses: the cost of one row and the error it sends back. `out` is a, or z of the last layer for the losses that take the
-# output activation in (``_losses.table()`` says which); y a row of targets, or a class index.
+# Losses: the cost of one row and the error it sends back. `out` is a, or z of the last layer for
+# the losses that take the output activation in (``_losses.table()`` says which); y a row of
+# targets, or a class index.
 
 
 def summed(cost, slope):
     """A loss that is a sum over the outputs."""
 
     def loss(out, y, alpha):
-        return (lane_sum(cost(o, t, alpha) for o, t in zip(out, y)), [slope(o, t, alpha) for o, t in zip(out, y)])
+        return (
+            lane_sum(cost(o, t, alpha) for o, t in zip(out, y)),
+            [slope(o, t, alpha) for o, t in zip(out, y)],
+        )
 
     return loss
 
@@ -271,12 +287,14 @@ def huber(a, y, alpha):
 
 
 def binary_crossentropy(z, y, alpha):
-    """C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z); as |z| on the wrong side of 0, plus log(1 + e^-|z|)"""
+    """C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z); as |z| on the wrong side of 0, plus
+    log(1 + e^-|z|)"""
     return gated(abs(z), 1 - y if z > 0 else y) + math.log1p(exp(-abs(z)))
 
 
 def poisson(z, y, alpha):
-    """C = e^z - y z: the negative log-likelihood of a count y with mean e^z, without its constant"""
+    """C = e^z - y z: the negative log-likelihood of a count y with mean e^z, without its
+    constant"""
     return exp(z) - gated(z, y)
 
 
@@ -286,7 +304,8 @@ def perceptron(z, y, alpha):
 
 
 def categorical_crossentropy(z, y, alpha):
-    """C = -sum_j y_j log p_j with p = softmax(z) and log p_j = z_j - top - log sum_k e^(z_k - top); dC/dz_j = p_j - y_j"""
+    """C = -sum_j y_j log p_j with p = softmax(z) and log p_j = z_j - top - log sum_k e^(z_k - top);
+    dC/dz_j = p_j - y_j"""
     top = max(z)
     total = lane_sum(exp(z_j - top) for z_j in z)
     weight = lane_sum(y)
@@ -298,18 +317,25 @@ def sparse_categorical_crossentropy(z, label, alpha):
     """The same for a class index: C = -log p_label"""
     top = max(z)
     total = lane_sum(exp(z_j - top) for z_j in z)
-    return math.log(total) - (z[label] - top), [exp(z_j - top) / total - (j == label) for j, z_j in enumerate(z)]
+    return math.log(total) - (z[label] - top), [
+        exp(z_j - top) / total - (j == label) for j, z_j in enumerate(z)
+    ]
 
 
 LOSSES = {
     "mse": summed(mse, lambda a, y, alpha: a - y),
-    "mae": summed(lambda a, y, alpha: abs(a - y), lambda a, y, alpha: 0.0 if a == y else -1.0 if a < y else 1.0),
+    "mae": summed(
+        lambda a, y, alpha: abs(a - y),
+        lambda a, y, alpha: 0.0 if a == y else -1.0 if a < y else 1.0,
+    ),
     "huber": summed(huber, lambda a, y, alpha: max(-alpha, min(alpha, a - y))),
     "binary_crossentropy": summed(binary_crossentropy, lambda z, y, alpha: sigmoid(z) - y),
     "categorical_crossentropy": categorical_crossentropy,
     "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
     "poisson": summed(poisson, lambda z, y, alpha: exp(z) - y),
-    "hinge": summed(lambda a, y, alpha: max(0.0, 1 - y * a), lambda a, y, alpha: 0.0 if y * a >= 1 else -y),
+    "hinge": summed(
+        lambda a, y, alpha: max(0.0, 1 - y * a), lambda a, y, alpha: 0.0 if y * a >= 1 else -y
+    ),
     "perceptron": summed(perceptron, lambda z, y, alpha: step(z) - y),
 }
 
@@ -355,8 +381,9 @@ def bias_gradient(deltas):
     return db
 
 
-# Optimizers: one step of one parameter w with gradient g. h are the settings by name, slots the optimizer's memory of that
-# parameter, which is changed; they return the new w. optimizers.py names the papers.
+# Optimizers: one step of one parameter w with gradient g. h are the settings by name, slots the
+# optimizer's memory of that parameter, which is changed; they return the new w. optimizers.py names
+# the papers.
 
 
 def sgd(t, h, w, g, slots):
@@ -373,7 +400,8 @@ def adagrad(t, h, w, g, slots):
 
 
 def adadelta(t, h, w, g, slots):
-    """v <- rho v + (1 - rho) g^2;  s = g sqrt(u + eps) / sqrt(v + eps);  u <- rho u + (1 - rho) s^2;  w <- w - rate s"""
+    """v <- rho v + (1 - rho) g^2;  s = g sqrt(u + eps) / sqrt(v + eps);  u <- rho u + (1 - rho)
+    s^2;  w <- w - rate s"""
     slots[0] += (1 - h["rho"]) * (g * g - slots[0])
     s = g * (math.sqrt(slots[1] + h["epsilon"]) / math.sqrt(slots[0] + h["epsilon"]))
     slots[1] += (1 - h["rho"]) * (s * s - slots[1])
@@ -413,7 +441,8 @@ def adam_hat(t, h, w, g, slots):
 
 
 def amsgrad(t, h, w, g, slots):
-    """w <- w - rate m^ / (sqrt v^ + epsilon) with v^ = max of all v so far / (1 - beta2^t), the rest as in Adam"""
+    """w <- w - rate m^ / (sqrt v^ + epsilon) with v^ = max of all v so far / (1 - beta2^t), the
+    rest as in Adam"""
     m, v = moments(h, g, slots)
     slots[2] = max(slots[2], v)
     return w - h["learning_rate"] / (1 - h["beta1"] ** t) * (m / unbiased_root(t, h, slots[2]))
@@ -430,7 +459,8 @@ def nadam_mu(h, t):
 
 
 def nadam(t, h, w, g, slots):
-    """m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t);  else as Adam"""
+    """m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t);  else as
+    Adam"""
     m, v = moments(h, g, slots)
     mu, after, product = nadam_mu(h, t), nadam_mu(h, t + 1), h["mu_product"]
     ahead = after / (1 - product * after) * m + (1 - mu) / (1 - product) * g
@@ -481,8 +511,8 @@ def shorten(vector, longest):
 
 # The run
 
-#: What a mini-batch left behind in one layer: its inputs, z, a and delta, all lists of rows; slopes of the dropout of its
-#: inputs or None.
+#: What a mini-batch left behind in one layer: its inputs, z, a and delta, all lists of rows; slopes
+#: of the dropout of its inputs or None.
 Pass = namedtuple("Pass", "inputs slopes z a delta")
 
 
@@ -547,7 +577,8 @@ class Training:
     Parameters
     ----------
     network : Network
-        Where the run begins, and where each epoch leaves its parameters, rounded to the network's dtype.
+        Where the run begins, and where each epoch leaves its parameters, rounded to the network's
+        dtype.
     loss : str
     capacity : int
         Rows of a mini-batch.
@@ -559,14 +590,34 @@ class Training:
         As `_training.Training` takes them.
     """
 
-    def __init__(self, network, loss, capacity, alpha=None, l1=0.0, l2=0.0, dropout=None, optimizer=None, settings=None,
-                 seed=0, clip_norm=0.0, max_norm=0.0, multilabel=False):
+    def __init__(
+        self,
+        network,
+        loss,
+        capacity,
+        alpha=None,
+        l1=0.0,
+        l2=0.0,
+        dropout=None,
+        optimizer=None,
+        settings=None,
+        seed=0,
+        clip_norm=0.0,
+        max_norm=0.0,
+        multilabel=False,
+    ):
         from cnn_core import _losses
 
         self.network, self.loss, self.capacity, self.seed = network, loss, capacity, seed
         row = _losses.table()[loss]
-        self.from_z, self.sparse, self.alpha = bool(row.outputs), row.sparse, row.standard if alpha is None else alpha
-        self.y_threshold = (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
+        self.from_z, self.sparse, self.alpha = (
+            bool(row.outputs),
+            row.sparse,
+            row.standard if alpha is None else alpha,
+        )
+        self.y_threshold = (
+            (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
+        )
         self.l1, self.l2, self.dropout = l1, l2, dropout or (0.0,) * network.n_layers
         self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
         self.parameters = network.flat().astype(float).tolist()
@@ -591,8 +642,13 @@ class Training:
         return np.array(self.gradient)
 
     def state(self, copy=True):
-        return {"optimizer": self.optimizer, "epochs": self.epochs, "steps": self.steps, "numbers": dict(self.h),
-                "slots": [list(slots) for slots in self.slots]}
+        return {
+            "optimizer": self.optimizer,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "numbers": dict(self.h),
+            "slots": [list(slots) for slots in self.slots],
+        }
 
     def restore(self, state):
         self.epochs, self.steps = state["epochs"], state["steps"]
@@ -612,7 +668,10 @@ class Training:
             slopes = None
             if dropping and self.dropout[l]:
                 selu_below = l > 0 and network.activations[l - 1] == "selu"
-                pairs = [drop(a, self.dropout[l], selu_below, self.seed, self.steps, l, r) for r, a in enumerate(batch)]
+                pairs = [
+                    drop(a, self.dropout[l], selu_below, self.seed, self.steps, l, r)
+                    for r, a in enumerate(batch)
+                ]
                 batch, slopes = [kept for kept, _ in pairs], [slope for _, slope in pairs]
             z = [affine(W, b, a) for a in batch]
             a = [activate(network.activations[l], network.alphas[l], z_r) for z_r in z]
@@ -621,9 +680,12 @@ class Training:
         return passes
 
     def costs(self, last, targets):
-        """(C, the error it sends back) of each row: dC/dz for losses that take the activation in, else dC/da."""
+        """(C, the error it sends back) of each row: dC/dz for losses that take the activation in,
+        else dC/da."""
         loss = LOSSES[self.loss]
-        return [loss(out, y, self.alpha) for out, y in zip(last.z if self.from_z else last.a, targets)]
+        return [
+            loss(out, y, self.alpha) for out, y in zip(last.z if self.from_z else last.a, targets)
+        ]
 
     def output_delta(self, last, errors, shares):
         """delta^L = dC/da^L * f'(z^L), each row times its share of the mini-batch"""
@@ -631,21 +693,33 @@ class Training:
         scaled = [[e * share for e in error] for error, share in zip(errors, shares)]
         if self.from_z:
             return scaled
-        return [through_activation(activation, alpha, z, a, g) for z, a, g in zip(last.z, last.a, scaled)]
+        return [
+            through_activation(activation, alpha, z, a, g)
+            for z, a, g in zip(last.z, last.a, scaled)
+        ]
 
     def hidden_delta(self, l, here, W_above, slopes, delta_above):
-        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), through the dropout between the layers if there is any"""
+        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), through the dropout between the layers if
+        there is any"""
         errors = [error_below(W_above, delta) for delta in delta_above]
         if slopes:
-            errors = [[g * slope for g, slope in zip(error, row)] for error, row in zip(errors, slopes)]
+            errors = [
+                [g * slope for g, slope in zip(error, row)] for error, row in zip(errors, slopes)
+            ]
         activation, alpha = self.network.activations[l], self.network.alphas[l]
-        return [through_activation(activation, alpha, z, a, g) for z, a, g in zip(here.z, here.a, errors)]
+        return [
+            through_activation(activation, alpha, z, a, g)
+            for z, a, g in zip(here.z, here.a, errors)
+        ]
 
     def backward(self, layers, passes, errors, shares):
         """The delta recursion, from the last layer down."""
         deltas = [self.output_delta(passes[-1], errors, shares)]
         for l in range(len(passes) - 2, -1, -1):
-            deltas.insert(0, self.hidden_delta(l, passes[l], layers[l + 1][0], passes[l + 1].slopes, deltas[0]))
+            deltas.insert(
+                0,
+                self.hidden_delta(l, passes[l], layers[l + 1][0], passes[l + 1].slopes, deltas[0]),
+            )
         return [one._replace(delta=delta) for one, delta in zip(passes, deltas)]
 
     def learn(self, batch, targets, weights, dropping):
@@ -678,17 +752,24 @@ class Training:
             self.gradient = shorten(self.gradient, self.clip_norm)
         self.steps += 1
         if self.optimizer == "nadam":  # mu_1 ... mu_t
-            self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(self.h, self.steps)
+            self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(
+                self.h, self.steps
+            )
         step_of = OPTIMIZERS[self.optimizer][0]
-        self.parameters = [step_of(self.steps, self.h, w, g, slots)
-                           for w, g, slots in zip(self.parameters, self.gradient, self.slots)]
+        self.parameters = [
+            step_of(self.steps, self.h, w, g, slots)
+            for w, g, slots in zip(self.parameters, self.gradient, self.slots)
+        ]
         if self.max_norm:
-            self.parameters = flat([([shorten(W_j, self.max_norm) for W_j in W], b) for W, b in self.layers()])
+            self.parameters = flat(
+                [([shorten(W_j, self.max_norm) for W_j in W], b) for W, b in self.layers()]
+            )
 
     # Epochs
 
     def epoch(self, X, y, labels, shuffled=True, weights=None, rates=None):
-        """Every row once, in mini-batches; returns (loss, metric) as `_training.Training.epoch` does."""
+        """Every row once, in mini-batches; returns (loss, metric) as `_training.Training.epoch`
+        does."""
         rows, targets, classes, weigh = self._as_lists(X, y, labels, weights)
         order = range(len(rows))
         if shuffled and len(rows) > self.capacity:
@@ -704,7 +785,13 @@ class Training:
                 total += w * cost
             total += batch_weight * penalties
             weight += batch_weight
-            self._measure(measured, passes[-1], wanted, classes and [classes[i] for i in chosen], in_training=True)
+            self._measure(
+                measured,
+                passes[-1],
+                wanted,
+                classes and [classes[i] for i in chosen],
+                in_training=True,
+            )
             if rates is not None:
                 self.h["learning_rate"] = float(rates[number])
             self.update()
@@ -713,7 +800,8 @@ class Training:
         return self._result(total, weight, measured, len(rows))
 
     def cost_and_gradient(self, X, y, labels, weights=None):
-        """One pass over all rows without dropout and without a step; the gradient stands in `gradient`."""
+        """One pass over all rows without dropout and without a step; the gradient stands in
+        `gradient`."""
         rows, targets, classes, weigh = self._as_lists(X, y, labels, weights)
         passes, costs, weight, penalties = self.learn(rows, targets, weigh, dropping=False)
         self.passes = passes
@@ -742,16 +830,24 @@ class Training:
             self.network.set_flat(np.array(self.parameters))
 
     def _as_lists(self, X, y, labels, weights):
-        """(inputs, targets, class indices or None, weights) as lists, made once for each source of rows."""
+        """(inputs, targets, class indices or None, weights) as lists, made once for each source of
+        rows."""
 
         def listed(source):
-            if id(source) not in self._lists:  # the source is kept with its list, so the id stays its own
+            if (
+                id(source) not in self._lists
+            ):  # the source is kept with its list, so the id stays its own
                 self._lists[id(source)] = source, source.rows().astype(float).tolist()
             return self._lists[id(source)][1]
 
         classes = None if labels is None else [int(row[0]) for row in listed(labels)]
         targets = classes if self.sparse else listed(y)
-        return listed(X), targets, classes, [1.0] * X.count if weights is None else [row[0] for row in listed(weights)]
+        return (
+            listed(X),
+            targets,
+            classes,
+            [1.0] * X.count if weights is None else [row[0] for row in listed(weights)],
+        )
 
     # What is reported beside the loss
 
@@ -769,7 +865,9 @@ class Training:
                 measured["hits"] += winner == label
         elif self.multilabel:
             for out, y in zip(outputs, targets):
-                measured["hits"] += all((o > threshold) == (t > self.y_threshold) for o, t in zip(out, y))
+                measured["hits"] += all(
+                    (o > threshold) == (t > self.y_threshold) for o, t in zip(out, y)
+                )
         else:
             for out, y in zip(outputs, targets):
                 for j, (o, t) in enumerate(zip(out, y)):
@@ -777,7 +875,9 @@ class Training:
 
     def _result(self, total, weight, measured, rows):
         counted = measured["classes"] or self.multilabel
-        return total / weight, measured["hits"] / rows if counted else np.array(measured["residuals"])
+        return total / weight, measured["hits"] / rows if counted else np.array(
+            measured["residuals"]
+        )
 
 
 def predict(network, X):

@@ -1,7 +1,7 @@
 """Learning-rate schedules: objects to give as ``MLP(learning_rate=...)``.
 
-A rate is a pure function of the step, so that a run gives the same bits everywhere and can be continued; only
-`ReduceOnPlateau` looks at losses. No platform's cosine or power is used.
+A rate is a pure function of the step, so that a run gives the same bits everywhere and can be
+continued; only `ReduceOnPlateau` looks at losses. No platform's cosine or power is used.
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ class Schedule(Settings):
     Parameters
     ----------
     initial : float, optional
-        The rate that the schedule starts from (for `OneCycle`: its highest); default the optimizer's own.
+        The rate that the schedule starts from (for `OneCycle`: its highest); default the
+        optimizer's own.
     """
 
     def __init__(self, *, initial=None):
@@ -53,7 +54,8 @@ class Schedule(Settings):
         return 1.0
 
     def after(self, losses, initial):
-        """The `initial` for the epochs to come, with the losses so far (validation losses where there are any)."""
+        """The `initial` for the epochs to come, with the losses so far (validation losses where
+        there are any)."""
         return initial
 
     def _check(self, name, low, high=None, above=False):
@@ -62,7 +64,9 @@ class Schedule(Settings):
     def _check_epochs(self, name):
         value = getattr(self, name)
         if not is_whole(value) or value < 1:
-            raise ValueError(f"{type(self).__name__}: {name} must be a whole number of at least 1, got {value!r}")
+            raise ValueError(
+                f"{type(self).__name__}: {name} must be a whole number of at least 1, got {value!r}"
+            )
 
 
 class Constant(Schedule):
@@ -139,7 +143,8 @@ class InverseTime(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017, "SGDR", eq. 5, one cycle.
+    """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017,
+    "SGDR", eq. 5, one cycle.
 
     Parameters
     ----------
@@ -160,8 +165,8 @@ class Cosine(Schedule):
 
 
 class Warmup(Schedule):
-    """A rate that grows evenly, step by step, to `initial`, and then follows another schedule: Goyal et al. 2017,
-    "Accurate, large minibatch SGD", section 2.2.
+    """A rate that grows evenly, step by step, to `initial`, and then follows another schedule:
+    Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
 
     Parameters
     ----------
@@ -180,15 +185,22 @@ class Warmup(Schedule):
         if not isinstance(self.then, Schedule):
             raise TypeError(f"Warmup: then must be a schedule, got {self.then!r}")
         if self.then.initial is not None:
-            raise ValueError(f"Warmup: the rate to start from is the Warmup's own initial; leave it out of "
-                             f"then={self.then!r}")
+            raise ValueError(
+                f"Warmup: the rate to start from is the Warmup's own initial; leave it out of "
+                f"then={self.then!r}"
+            )
 
     def rates(self, initial, steps, epoch, per_epoch, epochs):
         """The rates of one epoch, see `Schedule.rates`."""
         if epoch < self.epochs:
             return initial * (steps + 1) / (per_epoch * self.epochs)
-        return self.then.rates(initial, steps - self.epochs * per_epoch, epoch - self.epochs, per_epoch,
-                               max(1, epochs - self.epochs))
+        return self.then.rates(
+            initial,
+            steps - self.epochs * per_epoch,
+            epoch - self.epochs,
+            per_epoch,
+            max(1, epochs - self.epochs),
+        )
 
     def after(self, losses, initial):
         """The `initial` for the epochs to come."""
@@ -196,9 +208,9 @@ class Warmup(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to ``initial * end``, both
-    along half a cosine: Smith 2018, "A disciplined approach to neural network hyper-parameters"; the cosines are
-    fast.ai's.
+    """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to
+    ``initial * end``, both along half a cosine: Smith 2018, "A disciplined approach to neural
+    network hyper-parameters"; the cosines are fast.ai's.
 
     Parameters
     ----------
@@ -225,7 +237,9 @@ class OneCycle(Schedule):
         """The rates of one epoch, see `Schedule.rates`."""
         progress = steps / max(1, per_epoch * epochs - 1)
         up = self.start + (1 - self.start) * (1 - _half_cosine(np.minimum(1, progress / self.rise)))
-        down = self.end + (1 - self.end) * _half_cosine(np.maximum(0, (progress - self.rise) / (1 - self.rise)))
+        down = self.end + (1 - self.end) * _half_cosine(
+            np.maximum(0, (progress - self.rise) / (1 - self.rise))
+        )
         return initial * np.where(progress < self.rise, up, down)
 
 
@@ -247,7 +261,9 @@ class ReduceOnPlateau(Schedule):
     """
 
     def __init__(self, patience=10, drop=0.1, min_delta=1e-4, smallest=0.0, *, initial=None):
-        self._set(patience=patience, drop=drop, min_delta=min_delta, smallest=smallest, initial=initial)
+        self._set(
+            patience=patience, drop=drop, min_delta=min_delta, smallest=smallest, initial=initial
+        )
 
     def _validate(self):
         super()._validate()
@@ -280,8 +296,8 @@ def _power(base, exponent):
 
 
 def _half_cosine(p):
-    """(1 + cos(pi p)) / 2 = cos^2(pi p / 2) for p in [0, 1], by a Taylor series: NumPy's cosine is not the same on every
-    processor."""
+    """(1 + cos(pi p)) / 2 = cos^2(pi p / 2) for p in [0, 1], by a Taylor series: NumPy's cosine is
+    not the same on every processor."""
     square = (np.pi / 2 * p) ** 2
     series = np.ones_like(square)
     for k in range(24, 0, -2):

@@ -1,4 +1,5 @@
-"""MLPClassifier and MLPRegressor of scikit-learn on the native core: change the import, and the same model trains faster.
+"""MLPClassifier and MLPRegressor of scikit-learn on the native core: change the import, and the
+same model trains faster.
 
 scikit-learn is needed here and nowhere else in the package: ``pip install 'cnn-core[sklearn]'``.
 """
@@ -6,7 +7,9 @@ scikit-learn is needed here and nowhere else in the package: ``pip install 'cnn-
 try:
     from sklearn.utils.validation import validate_data  # the youngest of what is used here
 except ImportError as error:
-    raise ImportError("cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'") from error
+    raise ImportError(
+        "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'"
+    ) from error
 
 import warnings
 from math import ceil
@@ -29,21 +32,23 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         Widths of the hidden layers. ``()`` has none: logistic, softmax or linear regression.
     activation : str, Activation, or sequence of them, default 'relu'
-        Of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', any other that `cnn_core.activations` names
-        ('leaky_relu', 'gelu', 'swish', ...), or an object such as ``LeakyReLU(0.1)``. A sequence has one for each layer.
+        Of the hidden layers: 'identity', 'logistic', 'tanh', 'relu', any other that
+        `cnn_core.activations` names ('leaky_relu', 'gelu', 'swish', ...), or an object such as
+        ``LeakyReLU(0.1)``. A sequence has one for each layer.
     solver : str or Optimizer, default 'adam'
-        'lbfgs' (SciPy's L-BFGS-B, full batch), 'sgd', 'adam', any other that `cnn_core.optimizers` names ('adamw',
-        'rmsprop', ...) with its own defaults and `learning_rate_init`, or an object such as ``AdamW(0.01)``, whose numbers
-        then hold.
+        'lbfgs' (SciPy's L-BFGS-B, full batch), 'sgd', 'adam', any other that `cnn_core.optimizers`
+        names ('adamw', 'rmsprop', ...) with its own defaults and `learning_rate_init`, or an object
+        such as ``AdamW(0.01)``, whose numbers then hold.
     alpha : float, default 0.0001
-        Strength of the L2 penalty, at least 0: the cost of a mini-batch is increased by ``alpha / 2 * sum W^2``, weights
-        only, divided by its rows (by their weight, where they have one).
+        Strength of the L2 penalty, at least 0: the cost of a mini-batch is increased by ``alpha / 2
+        * sum W^2``, weights only, divided by its rows (by their weight, where they have one).
     batch_size : int or 'auto', default 'auto'
         Rows of a mini-batch; 'auto': 200, or all where there are fewer. Not for 'lbfgs'.
     learning_rate : {'constant', 'invscaling', 'adaptive'} or Schedule, default 'constant'
-        'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` after each epoch. 'adaptive': a fifth of the rate
-        whenever there has been no improvement for `n_iter_no_change` epochs, down to 1e-6. These two are for SGD; a
-        schedule of `cnn_core.schedules` goes with every solver but 'lbfgs'.
+        'invscaling': ``learning_rate_init / (t_ + 1) ** power_t`` after each epoch. 'adaptive': a
+        fifth of the rate whenever there has been no improvement for `n_iter_no_change` epochs, down
+        to 1e-6. These two are for SGD; a schedule of `cnn_core.schedules` goes with every solver
+        but 'lbfgs'.
     learning_rate_init : float, default 0.001
         Above 0.
     power_t : float, default 0.5
@@ -55,20 +60,22 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     random_state : int, RandomState or None
         Determines the initial weights, the rows set apart and the order of the rows.
     tol : float, default 0.0001
-        What counts as an improvement, at least 0; for 'lbfgs' the largest entry of the gradient with which it stops.
+        What counts as an improvement, at least 0; for 'lbfgs' the largest entry of the gradient
+        with which it stops.
     verbose : bool or int, default False
         Whether to print a line an epoch.
     warm_start : bool, default False
-        Whether fit goes on from the present weights, with a new optimizer. Where rows are judged, the present weights are
-        judged first, and their score on this fit's rows is what an epoch has to surpass.
+        Whether fit goes on from the present weights, with a new optimizer. Where rows are judged,
+        the present weights are judged first, and their score on this fit's rows is what an epoch
+        has to surpass.
     momentum : float, default 0.9
         Of 'sgd', in [0, 1].
     nesterovs_momentum : bool, default True
-        Of 'sgd': whether the gradient counts as that of the point to which the momentum leads (Nesterov). No difference
-        where `momentum` is 0.
+        Of 'sgd': whether the gradient counts as that of the point to which the momentum leads
+        (Nesterov). No difference where `momentum` is 0.
     early_stopping : bool, default False
-        Set rows apart, stop when the score on them has not improved for `n_iter_no_change` epochs, and bring back the
-        best weights.
+        Set rows apart, stop when the score on them has not improved for `n_iter_no_change` epochs,
+        and bring back the best weights.
     validation_fraction : float, default 0.1
         Share of the rows to set apart, in (0, 1).
     beta_1 : float, default 0.9
@@ -82,28 +89,33 @@ _PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     max_fun : int, default 15000
         Of 'lbfgs': most calls of cost and gradient.
     dropout : float, sequence of float or None, default 0
-        Share of a layer's outputs that each step leaves out, in [0, 1): one number for all hidden layers, or one for the
-        inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
+        Share of a layer's outputs that each step leaves out, in [0, 1): one number for all hidden
+        layers, or one for the inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
     callbacks : Callback, function, sequence of them or None, default ()
-        Functions ``(model, epoch, logs)`` are called after each epoch and end the training by returning True; see
-        `cnn_core.callbacks.Callback`. The model is as it is then; logs has loss, learning_rate and, where rows are judged,
-        validation_score. The model's weights are a copy: changes to them do not reach the training, and are gone after it.
-        An exception in a callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but none
-        are an error.
+        Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
+        returning True; see `cnn_core.callbacks.Callback`. The model is as it is then; logs has
+        loss, learning_rate and, where rows are judged, validation_score. The model's weights are a
+        copy: changes to them do not reach the training, and are gone after it. An exception in a
+        callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but
+        none are an error.
     restore_best_weights : bool, optional
-        Whether to end with the weights of the best epoch instead of the last: by the score where rows are judged, else by
-        the loss. None: with `early_stopping` only. True is not for 'lbfgs'.
+        Whether to end with the weights of the best epoch instead of the last: by the score where
+        rows are judged, else by the loss. None: with `early_stopping` only. True is not for
+        'lbfgs'.
     dtype : {'float32', 'float64'} or what ``numpy.dtype`` makes these of, optional
-        In which to train. None: that of X (other types than these two become float64), and float64 for 'lbfgs'.
+        In which to train. None: that of X (other types than these two become float64), and float64
+        for 'lbfgs'.
     n_threads : int, optional
-        The most threads. None: `cnn_core.get_num_threads()`, but one where joblib runs fits in several threads of one
-        process. Results do not depend on it.
+        The most threads. None: `cnn_core.get_num_threads()`, but one where joblib runs fits in
+        several threads of one process. Results do not depend on it.
     compatible : bool, default False
-        Whether to do as scikit-learn does also where that is held to be a defect: an early stop of several classes splits
-        them without regard to their shares; each `partial_fit` with an int `random_state` visits the rows in the same
-        order; the value of a squared error is averaged over several outputs, while its gradient is that of their sum. The
-        value of the log loss stays exact also then, where scikit-learn cuts probabilities off; docs/scikit-learn.md says
-        where `loss_`, `loss_curve_`, `best_loss_`, printed lines and, through `tol`, `n_iter_` and the weights differ so."""
+        Whether to do as scikit-learn does also where that is held to be a defect: an early stop of
+        several classes splits them without regard to their shares; each `partial_fit` with an int
+        `random_state` visits the rows in the same order; the value of a squared error is averaged
+        over several outputs, while its gradient is that of their sum. The value of the log loss
+        stays exact also then, where scikit-learn cuts probabilities off; docs/scikit-learn.md says
+        where `loss_`, `loss_curve_`, `best_loss_`, printed lines and, through `tol`, `n_iter_` and
+        the weights differ so."""
 
 _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
         The weights. They may be set, or changed in place; predictions follow.
@@ -118,7 +130,8 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     validation_scores_ : list of float or None
         Scores on rows that are judged; None where the last fit judged none.
     best_validation_score_ : float or None
-        The highest of the last fit; with `warm_start` also that of the weights from which it went on, on the same rows.
+        The highest of the last fit; with `warm_start` also that of the weights from which it went
+        on, on the same rows.
     n_iter_ : int
         Epochs (or iterations) of the last fit.
     t_ : int
@@ -133,8 +146,8 @@ _ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
         There when X has column names."""
 
 
-# Python attributes a warning to the module whose code gives it. These two are here, so that a filter by module finds all
-# warnings under the name that users import, whatever calls fit.
+# Python attributes a warning to the module whose code gives it. These two are here, so that a
+# filter by module finds all warnings under the name that users import, whatever calls fit.
 
 
 def _warn(message, category=UserWarning):
@@ -149,15 +162,16 @@ def _iterations(result, max_iter):
 class MLPClassifier(ClassifierMixin, BaseMLP):
     __doc__ = f"""Multilayer perceptron for classification, as scikit-learn's ``MLPClassifier``, on the native core.
 
-    The cost is the cross-entropy: of a softmax for several classes; of a sigmoid for two and, summed, for several labels a
-    row. docs/scikit-learn.md says what is equal to scikit-learn's and what is not.
+    The cost is the cross-entropy: of a softmax for several classes; of a sigmoid for two and,
+    summed, for several labels a row. docs/scikit-learn.md says what is equal to scikit-learn's and
+    what is not.
 
     Parameters
     ----------
     {_PARAMETERS}
     class_weight : dict or 'balanced', optional
-        Weight of each class's rows, 1 for those not named; 'balanced': n_samples / (n_classes * rows of the class). Not for
-        several labels a row.
+        Weight of each class's rows, 1 for those not named; 'balanced': n_samples / (n_classes *
+        rows of the class). Not for several labels a row.
 
     Attributes
     ----------
@@ -175,18 +189,49 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
-    _parameter_constraints = {**BaseMLP._parameter_constraints, "class_weight": [StrOptions({"balanced"}), dict, None]}
+    _parameter_constraints = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
 
     _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
     loss = "log_loss"
 
-    def __init__(self, hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001, batch_size="auto",
-                 learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200, shuffle=True,
-                 random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9, nesterovs_momentum=True,
-                 early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
-                 n_iter_no_change=10, max_fun=15000, dropout=0.0, callbacks=(), restore_best_weights=None, dtype=None,
-                 n_threads=None, compatible=False, class_weight=None):
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dropout=0.0,
+        callbacks=(),
+        restore_best_weights=None,
+        dtype=None,
+        n_threads=None,
+        compatible=False,
+        class_weight=None,
+    ):
         self._keep(locals())
 
     def __sklearn_tags__(self):
@@ -214,11 +259,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _know_classes(self, y, classes):
         if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
+            self._label_binarizer = LabelBinarizer().fit(
+                y if type_of_target(y).startswith("multilabel") else classes
+            )
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32),
-                             reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
@@ -228,11 +282,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         classes = unique_labels(y)
         if self.warm_start and not incremental:
             if set(classes) != set(self.classes_):
-                raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
-                                 f"Previously got {self.classes_}, `y` has {classes}")
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                    f"Previously got {self.classes_}, `y` has {classes}"
+                )
         elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has "
-                             f"{classes}.")
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has "
+                f"{classes}."
+            )
         return X, y
 
     def _kind(self):
@@ -247,15 +305,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self._kind() == "multilabel":
             return np.ascontiguousarray(self._label_binarizer.transform(y), dtype), None
         labels = np.searchsorted(self.classes_, y)[:, None]
-        return (None, labels.astype(np.int32)) if self._kind() == "multiclass" else (labels.astype(dtype), None)
+        return (
+            (None, labels.astype(np.int32))
+            if self._kind() == "multiclass"
+            else (labels.astype(dtype), None)
+        )
 
     def _weights(self, weights, y, incremental, dtype):
         if self.class_weight is not None:
             if self._kind() == "multilabel":
                 raise ValueError("class_weight is for one label a row, but y has several")
             if incremental and self.class_weight == "balanced":
-                raise ValueError("class_weight 'balanced' is not supported for partial_fit, which does not see all rows at "
-                                 "once; give the weights as a dict")
+                raise ValueError(
+                    "class_weight 'balanced' is not supported for partial_fit, which does not see all rows at "
+                    "once; give the weights as a dict"
+                )
             of_class = compute_sample_weight(self.class_weight, y)
             weights = of_class if weights is None else weights * of_class
         return super()._weights(weights, y, incremental, dtype)
@@ -265,7 +329,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             counts = np.bincount(labels[:, 0])
             counts, apart = counts[counts > 0], ceil(self.validation_fraction * len(labels))
             # Where a class cannot be on both sides, the split is drawn without regard to classes.
-            return labels[:, 0] if counts.min() > 1 and len(counts) <= min(apart, len(labels) - apart) else None
+            return (
+                labels[:, 0]
+                if counts.min() > 1 and len(counts) <= min(apart, len(labels) - apart)
+                else None
+            )
         return targets.astype(bool) if self._kind() == "binary" else None
 
     def _judge_of(self, X, targets, labels, weights):
@@ -275,7 +343,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return Judge(X, y[:, 0] if self._kind() == "binary" else y, weights, False, threshold)
 
     def _native_loss(self):
-        return "sparse_categorical_crossentropy" if self._kind() == "multiclass" else "binary_crossentropy", None
+        return (
+            "sparse_categorical_crossentropy"
+            if self._kind() == "multiclass"
+            else "binary_crossentropy",
+            None,
+        )
 
     def _output_activation(self):
         return "softmax" if self._kind() == "multiclass" else "logistic"
@@ -342,9 +415,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : str or Huber, default 'squared_error'
-        'squared_error' or 'mse': 1/2 the squares, summed over the outputs. 'poisson': half the Poisson deviance, summed over
-        the outputs, for y of at least 0; the output is the mean, e^z. 'absolute_error' or 'mae'. 'huber', or
-        ``Huber(delta)``.
+        'squared_error' or 'mse': 1/2 the squares, summed over the outputs. 'poisson': half the
+        Poisson deviance, summed over the outputs, for y of at least 0; the output is the mean, e^z.
+        'absolute_error' or 'mae'. 'huber', or ``Huber(delta)``.
     {_PARAMETERS}
 
     Attributes
@@ -361,21 +434,58 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     True
     """
 
-    _LOSSES = {"squared_error": "mse", "mse": "mse", "poisson": "poisson", "absolute_error": "mae", "mae": "mae",
-               "huber": "huber"}
+    _LOSSES = {
+        "squared_error": "mse",
+        "mse": "mse",
+        "poisson": "poisson",
+        "absolute_error": "mae",
+        "mae": "mae",
+        "huber": "huber",
+    }
 
     _fewest_judged = 2  # of one row there is no R^2
 
-    _parameter_constraints = {**BaseMLP._parameter_constraints, "loss": [StrOptions({*_LOSSES}), Huber]}
+    _parameter_constraints = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({*_LOSSES}), Huber],
+    }
 
     _warn, _iterations = staticmethod(_warn), staticmethod(_iterations)
 
-    def __init__(self, loss="squared_error", hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001,
-                 batch_size="auto", learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200,
-                 shuffle=True, random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9,
-                 nesterovs_momentum=True, early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999,
-                 epsilon=1e-8, n_iter_no_change=10, max_fun=15000, dropout=0.0, callbacks=(), restore_best_weights=None,
-                 dtype=None, n_threads=None, compatible=False):
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dropout=0.0,
+        callbacks=(),
+        restore_best_weights=None,
+        dtype=None,
+        n_threads=None,
+        compatible=False,
+    ):
         self._keep(locals())
 
     @available_if(lambda self: self._check_solver())
@@ -395,12 +505,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self._fit(X, y, sample_weight, True)
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
-                             dtype=(np.float64, np.float32), reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if self.loss == "poisson" and np.min(y) < 0:
-            raise ValueError("Some value(s) of y are out of the valid range of the loss 'poisson', which is at least 0.")
+            raise ValueError(
+                "Some value(s) of y are out of the valid range of the loss 'poisson', which is at least 0."
+            )
         return X, y
 
     def _count_outputs(self, y):

@@ -32,9 +32,9 @@ def get_num_threads():
     Returns
     -------
     int
-        What `set_num_threads` has said; else the variable CNN_CORE_NUM_THREADS; else OMP_NUM_THREADS, which joblib and
-        others set in their workers; else the processors that this process may use, by its affinity and by the quota of
-        its control group.
+        What `set_num_threads` has said; else the variable CNN_CORE_NUM_THREADS; else
+        OMP_NUM_THREADS, which joblib and others set in their workers; else the processors that this
+        process may use, by its affinity and by the quota of its control group.
     """
     join_threadpoolctl()
     return _number() if _limit is None else _limit
@@ -45,16 +45,21 @@ def _number():
     if _chosen is not None:
         return _chosen
     for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "").split(",")[0].strip()  # OMP_NUM_THREADS may list the levels of nesting
+        value = (
+            os.environ.get(name, "").split(",")[0].strip()
+        )  # OMP_NUM_THREADS may list the levels of nesting
         if value.isdigit() and int(value) > 0:
             return min(int(value), most_threads)
         if value and name == "CNN_CORE_NUM_THREADS":
-            raise ValueError(f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}")
+            raise ValueError(
+                f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}"
+            )
     return min(_processors(), most_threads)
 
 
 def limit(n):
-    """For threadpoolctl: hold the number at n. It ends a limit by giving back the number from before."""
+    """For threadpoolctl: hold the number at n. It ends a limit by giving back the number from
+    before."""
     global _limit, _before
     n = check_threads(n)
     if _limit is None:
@@ -66,10 +71,12 @@ def limit(n):
 def join_threadpoolctl():
     """Let threadpoolctl, where a program uses it, count and limit these threads too.
 
-    Called when cnn_core is imported and whenever it asks for the number of threads. A program that imports threadpoolctl in
-    between and limits threads before that calls it itself.
+    Called when cnn_core is imported and whenever it asks for the number of threads. A program that
+    imports threadpoolctl in between and limits threads before that calls it itself.
     """
-    if "threadpoolctl" in sys.modules:  # importing it for those who do not use it would take as long as cnn_core itself
+    if (
+        "threadpoolctl" in sys.modules
+    ):  # importing it for those who do not use it would take as long as cnn_core itself
         from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
 
 
@@ -103,7 +110,10 @@ def _quota(root):
             quota, period = file.read().split()[:2]
     except (OSError, ValueError):
         try:
-            with open(f"{root}/cpu/cpu.cfs_quota_us") as a, open(f"{root}/cpu/cpu.cfs_period_us") as b:  # version 1
+            with (
+                open(f"{root}/cpu/cpu.cfs_quota_us") as a,
+                open(f"{root}/cpu/cpu.cfs_period_us") as b,
+            ):  # version 1
                 quota, period = a.read().strip(), b.read().strip()
         except OSError:
             return None

@@ -1,8 +1,9 @@
-"""Record training runs of PyTorch for tests/test_pytorch.py: ``pip install torch``, then run this file.
+"""Record training runs of PyTorch for tests/test_pytorch.py: ``pip install torch``, then run this
+file.
 
-Every run goes in float64 over the same rows in the same order, 5 epochs of 30 rows in batches of 8 (the last has 6);
-those named after an optimizer take 30 steps of 10 rows.
-pytorch.npz holds, for each case, the data, the initial weights, the loss of every epoch and the final weights. It was
+Every run goes in float64 over the same rows in the same order, 5 epochs of 30 rows in batches of 8
+(the last has 6); those named after an optimizer take 30 steps of 10 rows. pytorch.npz holds, for
+each case, the data, the initial weights, the loss of every epoch and the final weights. It was
 recorded with PyTorch 2.13.0 on the CPU.
 """
 
@@ -12,8 +13,14 @@ import numpy as np
 import torch
 
 ROWS = 30
-ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "gelu": torch.nn.functional.gelu,
-               "mish": torch.nn.functional.mish, "elu": torch.nn.functional.elu}
+ACTIVATIONS = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "gelu": torch.nn.functional.gelu,
+    "mish": torch.nn.functional.mish,
+    "elu": torch.nn.functional.elu,
+}
 
 
 def mse(a, y):
@@ -22,22 +29,55 @@ def mse(a, y):
 
 #: name: (widths, hidden activation, kind of target, loss of the last z, optimizer)
 CASES = {
-    "softmax_adam": ((10, 8, 6, 3), "tanh", "class", lambda z, y: torch.nn.functional.cross_entropy(z, y),
-                     lambda p: torch.optim.Adam(p, lr=0.01)),
-    "sigmoid_nesterov": ((7, 9, 1), "relu", "binary",
-                         lambda z, y: torch.nn.functional.binary_cross_entropy_with_logits(z[:, 0], y.double()),
-                         lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True)),
-    "regression_momentum": ((5, 17, 2), "sigmoid", "number", mse,
-                            lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8)),
-    "huber_gelu": ((5, 12, 2), "gelu", "number", lambda a, y: 2 * torch.nn.functional.huber_loss(a, y, delta=0.7),
-                   lambda p: torch.optim.Adam(p, lr=0.01)),
-    "mae_mish": ((5, 12, 2), "mish", "number", lambda a, y: 2 * torch.nn.functional.l1_loss(a, y),
-                 lambda p: torch.optim.Adam(p, lr=0.01)),
-    "poisson_elu": ((5, 12, 1), "elu", "count", lambda z, y: torch.nn.functional.poisson_nll_loss(z[:, 0], y.double()),
-                    lambda p: torch.optim.Adam(p, lr=0.01)),
-    "softmax_mse_sgd": ((6, 11, 4), "relu", "class",
-                        lambda z, y: mse(torch.softmax(z, 1), torch.nn.functional.one_hot(y, z.shape[1])),
-                        lambda p: torch.optim.SGD(p, lr=0.3)),
+    "softmax_adam": (
+        (10, 8, 6, 3),
+        "tanh",
+        "class",
+        lambda z, y: torch.nn.functional.cross_entropy(z, y),
+        lambda p: torch.optim.Adam(p, lr=0.01),
+    ),
+    "sigmoid_nesterov": (
+        (7, 9, 1),
+        "relu",
+        "binary",
+        lambda z, y: torch.nn.functional.binary_cross_entropy_with_logits(z[:, 0], y.double()),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True),
+    ),
+    "regression_momentum": (
+        (5, 17, 2),
+        "sigmoid",
+        "number",
+        mse,
+        lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.8),
+    ),
+    "huber_gelu": (
+        (5, 12, 2),
+        "gelu",
+        "number",
+        lambda a, y: 2 * torch.nn.functional.huber_loss(a, y, delta=0.7),
+        lambda p: torch.optim.Adam(p, lr=0.01),
+    ),
+    "mae_mish": (
+        (5, 12, 2),
+        "mish",
+        "number",
+        lambda a, y: 2 * torch.nn.functional.l1_loss(a, y),
+        lambda p: torch.optim.Adam(p, lr=0.01),
+    ),
+    "poisson_elu": (
+        (5, 12, 1),
+        "elu",
+        "count",
+        lambda z, y: torch.nn.functional.poisson_nll_loss(z[:, 0], y.double()),
+        lambda p: torch.optim.Adam(p, lr=0.01),
+    ),
+    "softmax_mse_sgd": (
+        (6, 11, 4),
+        "relu",
+        "class",
+        lambda z, y: mse(torch.softmax(z, 1), torch.nn.functional.one_hot(y, z.shape[1])),
+        lambda p: torch.optim.SGD(p, lr=0.3),
+    ),
 }
 
 OPTIMIZERS = {
@@ -50,7 +90,9 @@ OPTIMIZERS = {
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
     "nadam": lambda p: torch.optim.NAdam(p, lr=0.01),
     "rprop": lambda p: torch.optim.Rprop(p, lr=0.01),
-    "lbfgs": lambda p: torch.optim.LBFGS(p, max_iter=1, max_eval=26, history_size=10, line_search_fn="strong_wolfe"),
+    "lbfgs": lambda p: torch.optim.LBFGS(
+        p, max_iter=1, max_eval=26, history_size=10, line_search_fn="strong_wolfe"
+    ),
 }
 FULL_BATCH = ("rprop", "lbfgs")
 for optimizer_name, make in OPTIMIZERS.items():

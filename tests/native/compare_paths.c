@@ -1,11 +1,14 @@
-/* Every routine of every instruction set that this processor has, against the `generic` table, bit by bit.
+/* Every routine of every instruction set that this processor has, against the `generic` table, bit
+ * by bit.
  *
- * Linked with the kernels and nothing else, so that one compiler, processor or sanitizer after the other can judge
- * them. It prints a line for each instruction set and dtype, then the hash of all results of `generic`: builds that
- * print the same hash compute the same bits. The exit status is 1 when anything differs.
+ * Linked with the kernels and nothing else, so that one compiler, processor or sanitizer after the
+ * other can judge them. It prints a line for each instruction set and dtype, then the hash of all
+ * results of `generic`: builds that print the same hash compute the same bits. The exit status is 1
+ * when anything differs.
  *
- * Every case runs twice on the same numbers: side 0 with the oracle, side 1 with the table under test. What a result
- * must not depend on differs between the sides: what stands in padding, alignment, buffers a routine may not read. */
+ * Every case runs twice on the same numbers: side 0 with the oracle, side 1 with the table under
+ * test. What a result must not depend on differs between the sides: what stands in padding,
+ * alignment, buffers a routine may not read. */
 #define _POSIX_C_SOURCE 200809L /* the clock in environment.h, which -std=c11 hides */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +45,10 @@ static uint64_t hash = UINT64_C(0xCBF29CE484222325);
 
 #define CASE(...) snprintf(run.what, sizeof run.what, __VA_ARGS__)
 
-static ptrdiff_t whole_panels(ptrdiff_t width) { return (width + run.lanes - 1) / run.lanes * run.lanes; }
+static ptrdiff_t whole_panels(ptrdiff_t width)
+{
+    return (width + run.lanes - 1) / run.lanes * run.lanes;
+}
 
 /* The same buffer for both sides, each between guard zones. */
 typedef struct {
@@ -64,7 +70,8 @@ static array new_array(ptrdiff_t count, ptrdiff_t itemsize)
     array x = {.itemsize = itemsize, .bytes = count * itemsize};
     const ptrdiff_t room = x.bytes + 2 * GUARD + 128;
     turn++;
-    EACH_SIDE {
+    EACH_SIDE
+    {
         x.memory[side] = malloc((size_t)room);
         if (!x.memory[side]) exit(2);
         memset(x.memory[side], UNTOUCHED, (size_t)room);
@@ -72,7 +79,8 @@ static array new_array(ptrdiff_t count, ptrdiff_t itemsize)
         if (side) data += turn * itemsize % 64;
         x.at[side] = data;
         ASAN_POISON_MEMORY_REGION(x.memory[side], (size_t)(data - x.memory[side]));
-        ASAN_POISON_MEMORY_REGION(data + x.bytes, (size_t)(room - x.bytes - (data - x.memory[side])));
+        ASAN_POISON_MEMORY_REGION(data + x.bytes,
+                                  (size_t)(room - x.bytes - (data - x.memory[side])));
     }
     return x;
 }
@@ -82,7 +90,8 @@ static array new_reals(ptrdiff_t count) { return new_array(count, run.table[0]->
 static void free_array(array *x)
 {
     const ptrdiff_t room = x->bytes + 2 * GUARD + 128;
-    EACH_SIDE {
+    EACH_SIDE
+    {
         ASAN_UNPOISON_MEMORY_REGION(x->memory[side], (size_t)room);
         const ptrdiff_t before = (unsigned char *)x->at[side] - x->memory[side];
         for (ptrdiff_t i = 0; i < room; i += i == before - 1 ? x->bytes + 1 : 1)
@@ -107,15 +116,72 @@ static ptrdiff_t random_below(ptrdiff_t bound) { return (ptrdiff_t)(random_bits(
 
 /* Where functions, comparisons and roundings change what they do. */
 static const float SPECIALS_F32[] = {
-    (float)NAN, (float)INFINITY, -(float)INFINITY, 0, -0.0f, 1, -1, 0.5f, 10, -9.5f, 0x1p-24f, 0x1p23f,
-    0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, -0x1.fffffcp-127f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f,
-    88.72283f, 89, -87.33655f, -88.73f, -103.97f, -104, 3, -3, -12.95f, -14.2f, 40, 0x1p64f, -0x1p64f,
+    (float)NAN,
+    (float)INFINITY,
+    -(float)INFINITY,
+    0,
+    -0.0f,
+    1,
+    -1,
+    0.5f,
+    10,
+    -9.5f,
+    0x1p-24f,
+    0x1p23f,
+    0x1p-149f,
+    -0x1p-149f,
+    0x1.fffffcp-127f,
+    -0x1.fffffcp-127f,
+    0x1p-126f,
+    0x1.fffffep127f,
+    -0x1.fffffep127f,
+    88.72283f,
+    89,
+    -87.33655f,
+    -88.73f,
+    -103.97f,
+    -104,
+    3,
+    -3,
+    -12.95f,
+    -14.2f,
+    40,
+    0x1p64f,
+    -0x1p64f,
 };
 static const double SPECIALS_F64[] = {
-    (double)NAN, (double)INFINITY, -(double)INFINITY, 0, -0.0, 1, -1, 0.5, 20, -19.5, 0x1p-53, 0x1p52,
-    0x1p-1074, -0x1p-1074, 0x1.ffffffffffffep-1023, -0x1.ffffffffffffep-1023, 0x1p-1022, 0x1.fffffffffffffp1023,
-    -0x1.fffffffffffffp1023, 709.782712893384, 710, -708.3964185322641, -709.79, -745.13, -746, 3, -3, -37.52, -38.5,
-    40, 0x1p512, -0x1p512,
+    (double)NAN,
+    (double)INFINITY,
+    -(double)INFINITY,
+    0,
+    -0.0,
+    1,
+    -1,
+    0.5,
+    20,
+    -19.5,
+    0x1p-53,
+    0x1p52,
+    0x1p-1074,
+    -0x1p-1074,
+    0x1.ffffffffffffep-1023,
+    -0x1.ffffffffffffep-1023,
+    0x1p-1022,
+    0x1.fffffffffffffp1023,
+    -0x1.fffffffffffffp1023,
+    709.782712893384,
+    710,
+    -708.3964185322641,
+    -709.79,
+    -745.13,
+    -746,
+    3,
+    -3,
+    -37.52,
+    -38.5,
+    40,
+    0x1p512,
+    -0x1p512,
 };
 
 typedef enum { PLAIN, SPECIAL, ANY_BITS, TARGETS } numbers;
@@ -128,13 +194,14 @@ static void put(array *x, int side, ptrdiff_t i, double value)
         ((float *)x->at[side])[i] = (float)value;
 }
 
-/* Numbers given by their bits, because the processor may be set to read subnormal ones as zero. In that mode zeros
- * take their place: arithmetic then makes none, and a compiler need not keep apart what reads them as zero (x * 1)
- * from what copies them (x). */
+/* Numbers given by their bits, because the processor may be set to read subnormal ones as zero. In
+ * that mode zeros take their place: arithmetic then makes none, and a compiler need not keep apart
+ * what reads them as zero (x * 1) from what copies them (x). */
 static void put_bits(array *x, int side, ptrdiff_t i, uint64_t bits)
 {
     if (x->itemsize == sizeof(double)) {
-        if (run.flushing && !(bits & UINT64_C(0x7FF0000000000000))) bits &= UINT64_C(0x8000000000000000);
+        if (run.flushing && !(bits & UINT64_C(0x7FF0000000000000)))
+            bits &= UINT64_C(0x8000000000000000);
         memcpy((char *)x->at[side] + i * 8, &bits, 8);
     } else {
         uint32_t low = (uint32_t)bits;
@@ -143,7 +210,8 @@ static void put_bits(array *x, int side, ptrdiff_t i, uint64_t bits)
     }
 }
 
-/* PLAIN: uniform in [-4, 4). SPECIAL: the same, one of four a special. TARGETS: 0, 1 and uniform in [0, 1). */
+/* PLAIN: uniform in [-4, 4). SPECIAL: the same, one of four a special. TARGETS: 0, 1 and uniform in
+ * [0, 1). */
 static void put_random(array *x, ptrdiff_t i, numbers kind)
 {
     uint64_t bits = random_bits();
@@ -168,12 +236,14 @@ static void fill(array *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, number
             if (j < width)
                 put_random(x, r * ld + j, kind);
             else
-                EACH_SIDE put(x, side, r * ld + j, side ? (j % 2 ? 1e30 : -(double)INFINITY) : (double)NAN);
+                EACH_SIDE put(x, side, r * ld + j,
+                              side ? (j % 2 ? 1e30 : -(double)INFINITY) : (double)NAN);
 }
 
 static void set_all(array *x, double left, double right)
 {
-    for (ptrdiff_t i = 0; i < x->bytes / x->itemsize; i++) EACH_SIDE put(x, side, i, side ? right : left);
+    for (ptrdiff_t i = 0; i < x->bytes / x->itemsize; i++)
+        EACH_SIDE put(x, side, i, side ? right : left);
 }
 
 /* An element's bits, the same ones for every NaN. */
@@ -194,7 +264,8 @@ static void same(uint64_t want, uint64_t got, ptrdiff_t i)
     run.comparisons++;
     if (want != got) {
         char how[96];
-        snprintf(how, sizeof how, "%016llX instead of %016llX at", (unsigned long long)got, (unsigned long long)want);
+        snprintf(how, sizeof how, "%016llX instead of %016llX at", (unsigned long long)got,
+                 (unsigned long long)want);
         fail(how, i);
     }
     if (run.hashing) {
@@ -203,13 +274,16 @@ static void same(uint64_t want, uint64_t got, ptrdiff_t i)
     }
 }
 
-/* What is known of the lanes past a row's width: nothing; zeros up to the end of the panel; never written. */
+/* What is known of the lanes past a row's width: nothing; zeros up to the end of the panel; never
+ * written. */
 typedef enum { FREE, ZEROS, KEPT } padding;
 
 /* Rows of `width` results, the first of them element `first`. */
-static void check(const array *x, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, padding rest)
+static void check(const array *x, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
+                  padding rest)
 {
-    const uint64_t untouched = UNTOUCHED * (x->itemsize == 8 ? UINT64_C(0x0101010101010101) : UINT64_C(0x01010101));
+    const uint64_t untouched =
+        UNTOUCHED * (x->itemsize == 8 ? UINT64_C(0x0101010101010101) : UINT64_C(0x01010101));
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t j = 0; j < ld; j++) {
             const ptrdiff_t i = first + r * ld + j;
@@ -227,20 +301,25 @@ enum { MOST_LISTED = 64 };
 /* The strides are those of one layer's forward pass, delta recursion and gradients. */
 static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
 {
-    static const char *const uses[] = {"forward",         "backward",       "gradient",           "bias gradient", "listed forward",
-                                       "listed gradient", "turned forward", "gradient and biases"};
+    static const char *const uses[] = {"forward",        "backward",           "gradient",
+                                       "bias gradient",  "listed forward",     "listed gradient",
+                                       "turned forward", "gradient and biases"};
     const ptrdiff_t lanes = run.lanes, columns = panels * lanes;
-    /* Half of the cases with a spare panel between the rows, as leading_dimension() gives it to some widths. */
+    /* Half of the cases with a spare panel between the rows, as leading_dimension() gives it to
+     * some widths. */
     const ptrdiff_t ld = columns + (rows + panels + depth) % 2 * lanes;
     for (int use = 0; use < 8; use++) {
-        const int forward = use == 0 || use == 4, per_sample = forward || use == 1 || use == 6, bias = use == 3;
+        const int forward = use == 0 || use == 4, per_sample = forward || use == 1 || use == 6,
+                  bias = use == 3;
         if (bias && rows != 1) continue;
         const int add = !forward && use != 6 && random_below(2);
-        CASE("product, %s%s, %td rows, %td panels, depth %td", uses[use], add ? ", added" : "", rows, panels, depth);
+        CASE("product, %s%s, %td rows, %td panels, depth %td", uses[use], add ? ", added" : "",
+             rows, panels, depth);
         const ptrdiff_t ld_a = whole_panels(per_sample ? depth : rows) + lanes;
         array a = new_reals(bias ? 1 : (per_sample ? rows : depth) * ld_a);
         array b = new_reals(per_sample ? panels * depth * lanes : depth * ld);
-        array start = new_reals(columns), row_start = new_reals(rows), c = new_reals(per_sample ? rows * ld : panels * rows * lanes);
+        array start = new_reals(columns), row_start = new_reals(rows),
+              c = new_reals(per_sample ? rows * ld : panels * rows * lanes);
         array sums = new_reals(columns);
         if (bias)
             set_all(&a, 1, 1);
@@ -255,20 +334,28 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
         fill(&start, 1, columns, columns, PLAIN);
         fill(&row_start, 1, rows, rows, PLAIN);
         if (add) {
-            for (ptrdiff_t i = 0; i < (per_sample ? rows : panels * rows); i++) /* padding stays untouched */
-                for (ptrdiff_t j = 0; j < (per_sample ? columns : lanes); j++) put_random(&c, i * (per_sample ? ld : lanes) + j, PLAIN);
+            for (ptrdiff_t i = 0; i < (per_sample ? rows : panels * rows);
+                 i++) /* padding stays untouched */
+                for (ptrdiff_t j = 0; j < (per_sample ? columns : lanes); j++)
+                    put_random(&c, i * (per_sample ? ld : lanes) + j, PLAIN);
             fill(&sums, 1, columns, columns, PLAIN);
         }
         ptrdiff_t list[MOST_LISTED]; /* any rows or columns, some of them more than once */
-        for (ptrdiff_t i = 0; i < (forward ? rows : depth); i++) list[i] = random_below(forward ? rows : depth);
-        EACH_SIDE {
+        for (ptrdiff_t i = 0; i < (forward ? rows : depth); i++)
+            list[i] = random_below(forward ? rows : depth);
+        EACH_SIDE
+        {
             const product p = {
                 .rows = rows,
                 .panels = panels,
                 .depth = depth,
                 .a = a.at[side],
-                .a_row = bias ? 0 : per_sample ? ld_a : 1,
-                .a_depth = bias ? 0 : per_sample ? 1 : ld_a,
+                .a_row = bias         ? 0
+                         : per_sample ? ld_a
+                                      : 1,
+                .a_depth = bias         ? 0
+                           : per_sample ? 1
+                                        : ld_a,
                 .a_rows = use == 4 ? list : 0,
                 .a_columns = use == 5 ? list : 0,
                 .b = b.at[side],
@@ -279,7 +366,9 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
                 .add = add,
                 .sums = use == 7 ? sums.at[side] : 0,
                 .c = c.at[side],
-                .c_row = bias ? 0 : per_sample ? ld : lanes,
+                .c_row = bias         ? 0
+                         : per_sample ? ld
+                                      : lanes,
                 .c_panel = per_sample || bias ? lanes : rows * lanes,
             };
             run.table[side]->product(&p);
@@ -289,7 +378,8 @@ static void compare_product(ptrdiff_t rows, ptrdiff_t panels, ptrdiff_t depth)
         else
             check(&c, 0, panels * rows, lanes, lanes, KEPT);
         if (use == 7) check(&sums, 0, 1, columns, columns, KEPT);
-        free_array(&sums), free_array(&a), free_array(&b), free_array(&start), free_array(&row_start), free_array(&c);
+        free_array(&sums), free_array(&a), free_array(&b), free_array(&start),
+            free_array(&row_start), free_array(&c);
     }
 }
 
@@ -300,7 +390,8 @@ static void compare_transpose(ptrdiff_t n_in, ptrdiff_t n_out)
     array w = new_reals(whole_panels(n_out) * n_in), wt = new_reals(whole_panels(n_in) * n_out);
     set_all(&w, 0, 0);
     for (ptrdiff_t o = 0; o < n_out; o++)
-        for (ptrdiff_t i = 0; i < n_in; i++) put_random(&w, (o / lanes * n_in + i) * lanes + o % lanes, SPECIAL);
+        for (ptrdiff_t i = 0; i < n_in; i++)
+            put_random(&w, (o / lanes * n_in + i) * lanes + o % lanes, SPECIAL);
     run.table[0]->transpose(n_in, n_out, 0, n_in, 0, n_out, w.at[0], wt.at[0]);
     for (ptrdiff_t i = 0; i < n_in; i += lanes) /* in rectangles of one panel each way */
         for (ptrdiff_t o = 0; o < n_out; o += lanes)
@@ -315,10 +406,12 @@ static void compare_transpose(ptrdiff_t n_in, ptrdiff_t n_out)
 static void compare_turn(ptrdiff_t rows, ptrdiff_t width)
 {
     const ptrdiff_t ld = whole_panels(rows);
-    array x = new_reals(rows * width), roomy = new_reals(whole_panels(width) * ld), tight = new_reals(width * rows);
+    array x = new_reals(rows * width), roomy = new_reals(whole_panels(width) * ld),
+          tight = new_reals(width * rows);
     CASE("turn, %td rows of %td", rows, width);
     fill(&x, rows, width, width, SPECIAL);
-    EACH_SIDE run.table[side]->turn(rows, width, width, x.at[side], whole_panels(width), ld, roomy.at[side]);
+    EACH_SIDE run.table[side]->turn(rows, width, width, x.at[side], whole_panels(width), ld,
+                                    roomy.at[side]);
     check(&roomy, 0, width, rows, ld, FREE);
     EACH_SIDE run.table[side]->turn(rows, width, width, x.at[side], width, rows, tight.at[side]);
     check(&tight, 0, width, rows, rows, KEPT);
@@ -354,7 +447,7 @@ static array new_labels(ptrdiff_t rows, ptrdiff_t classes)
     array label = new_array(rows, sizeof(int32_t));
     for (ptrdiff_t r = 0; r < rows; r++) {
         const int32_t l = (int32_t)random_below(classes);
-        EACH_SIDE ((int32_t *)label.at[side])[r] = l;
+        EACH_SIDE((int32_t *)label.at[side])[r] = l;
     }
     return label;
 }
@@ -363,60 +456,72 @@ static array new_labels(ptrdiff_t rows, ptrdiff_t classes)
 static array on_side(const array *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld)
 {
     array y = new_reals(rows * width);
-    EACH_SIDE for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t j = 0; j < width; j++)
-            memcpy((char *)y.at[side] + (j * rows + r) * x->itemsize, (const char *)x->at[side] + (r * ld + j) * x->itemsize,
-                   (size_t)x->itemsize);
+    EACH_SIDE for (ptrdiff_t r = 0; r < rows; r++) for (ptrdiff_t j = 0; j < width; j++)
+        memcpy((char *)y.at[side] + (j * rows + r) * x->itemsize,
+               (const char *)x->at[side] + (r * ld + j) * x->itemsize, (size_t)x->itemsize);
     return y;
 }
 
 static void compare_metrics(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
-    array out = new_reals(rows * ld), y = new_reals(rows * ld), sums = new_array(width, sizeof(double));
-    array label = new_labels(rows, width == 1 ? 2 : width), index = new_array(rows, sizeof(ptrdiff_t));
+    array out = new_reals(rows * ld), y = new_reals(rows * ld),
+          sums = new_array(width, sizeof(double));
+    array label = new_labels(rows, width == 1 ? 2 : width),
+          index = new_array(rows, sizeof(ptrdiff_t));
     uint64_t hits[2];
     fill(&out, rows, width, ld, kind);
     fill(&y, rows, width, ld, TARGETS);
     fill(&sums, 1, width, width, PLAIN);
     CASE("hits, %td rows of %td", rows, width);
-    EACH_SIDE hits[side] = (uint64_t)run.table[side]->hits(rows, width, ld, 1, out.at[side], 0.5, label.at[side]);
+    EACH_SIDE hits[side] =
+        (uint64_t)run.table[side]->hits(rows, width, ld, 1, out.at[side], 0.5, label.at[side]);
     same(hits[0], hits[1], 0);
     CASE("winners, %td rows of %td", rows, width);
     EACH_SIDE run.table[side]->winners(rows, width, ld, 1, out.at[side], 0.5, index.at[side]);
     check(&index, 0, 1, rows, rows, FREE);
     CASE("matches, %td rows of %td", rows, width);
-    EACH_SIDE hits[side] = (uint64_t)run.table[side]->matches(rows, width, ld, 1, out.at[side], 0.5, y.at[side], 0.25);
+    EACH_SIDE hits[side] =
+        (uint64_t)run.table[side]->matches(rows, width, ld, 1, out.at[side], 0.5, y.at[side], 0.25);
     same(hits[0], hits[1], 0);
     CASE("squared_residuals, %td rows of %td", rows, width);
-    EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, 1, out.at[side], y.at[side], sums.at[side]);
+    EACH_SIDE run.table[side]->squared_residuals(rows, width, ld, 1, out.at[side], y.at[side],
+                                                 sums.at[side]);
     check(&sums, 0, 1, width, width, FREE);
     /* The same numbers on their side give the same answers, on all paths. */
     array side_out = on_side(&out, rows, width, ld), side_y = on_side(&y, rows, width, ld);
     CASE("metrics, %td rows of %td on their side", rows, width);
     hits[0] = (uint64_t)run.table[0]->hits(rows, width, ld, 1, out.at[0], 0.5, label.at[0]);
-    EACH_SIDE {
+    EACH_SIDE
+    {
         const kernels *k = run.table[side];
-        same(hits[0], (uint64_t)k->hits(rows, width, 1, rows, side_out.at[side], 0.5, label.at[side]), 0);
+        same(hits[0],
+             (uint64_t)k->hits(rows, width, 1, rows, side_out.at[side], 0.5, label.at[side]), 0);
         same((uint64_t)run.table[0]->matches(rows, width, ld, 1, out.at[0], 0.5, y.at[0], 0.25),
-             (uint64_t)k->matches(rows, width, 1, rows, side_out.at[side], 0.5, side_y.at[side], 0.25), 0);
-        k->squared_residuals(rows, width, side ? 1 : ld, side ? rows : 1, side ? side_out.at[1] : out.at[0],
-                             side ? side_y.at[1] : y.at[0], sums.at[side]);
+             (uint64_t)k->matches(rows, width, 1, rows, side_out.at[side], 0.5, side_y.at[side],
+                                  0.25),
+             0);
+        k->squared_residuals(rows, width, side ? 1 : ld, side ? rows : 1,
+                             side ? side_out.at[1] : out.at[0], side ? side_y.at[1] : y.at[0],
+                             sums.at[side]);
     }
     check(&sums, 0, 1, width, width, FREE);
     free_array(&side_out), free_array(&side_y);
     free_array(&out), free_array(&y), free_array(&sums), free_array(&label), free_array(&index);
 }
 
-static void compare_activation(int n, double alpha, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
+static void compare_activation(int n, double alpha, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
+                               numbers kind)
 {
     const activation *f = &run.table[0]->activations[n];
     array z = new_reals(rows * ld), a = new_reals(rows * ld), delta = new_reals(rows * ld);
     CASE("%s (%g) forward, %td rows of %td", f->name, alpha, rows, width);
     fill(&z, rows, width, ld, kind);
-    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side], a.at[side]);
+    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side],
+                                                      a.at[side]);
     check(&a, 0, rows, width, ld, FREE);
     CASE("%s (%g) forward in place, %td rows of %td", f->name, alpha, rows, width);
-    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side], z.at[side]);
+    EACH_SIDE run.table[side]->activations[n].forward(rows, width, ld, alpha, z.at[side],
+                                                      z.at[side]);
     check(&z, 0, rows, width, ld, FREE);
 
     CASE("%s (%g) backward, %td rows of %td", f->name, alpha, rows, width);
@@ -426,7 +531,8 @@ static void compare_activation(int n, double alpha, ptrdiff_t rows, ptrdiff_t wi
         fill(&z, rows, width, ld, kind);
     else
         set_all(&z, (double)NAN, 7);
-    EACH_SIDE run.table[side]->activations[n].backward(rows, width, ld, alpha, z.at[side], a.at[side], delta.at[side]);
+    EACH_SIDE run.table[side]->activations[n].backward(rows, width, ld, alpha, z.at[side],
+                                                       a.at[side], delta.at[side]);
     check(&delta, 0, rows, width, ld, FREE);
     free_array(&z), free_array(&a), free_array(&delta);
 }
@@ -438,7 +544,8 @@ static void compare_activations(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, n
         compare_activation(n, f->standard, rows, width, ld, kind);
         if (!f->parameter) continue;
         compare_activation(n, 0.3, rows, width, ld, kind);
-        compare_activation(n, 0, rows, width, ld, kind); /* relu, where 0 times infinity must not spoil it */
+        compare_activation(n, 0, rows, width, ld,
+                           kind); /* relu, where 0 times infinity must not spoil it */
     }
 }
 
@@ -447,17 +554,20 @@ static void compare_losses(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, number
     for (int n = 0; run.table[0]->losses[n].name; n++) {
         const loss *f = &run.table[0]->losses[n];
         array out = new_reals(rows * ld), y = new_reals(rows * ld), label = new_labels(rows, width);
-        array scale = new_reals(rows), delta = new_reals(rows * ld), row_loss = new_reals(whole_panels(rows));
+        array scale = new_reals(rows), delta = new_reals(rows * ld),
+              row_loss = new_reals(whole_panels(rows));
         fill(&out, rows, width, ld, kind);
         fill(&y, rows, width, ld, kind == SPECIAL && rows % 2 ? SPECIAL : TARGETS);
         fill(&scale, 1, rows, rows, PLAIN);
         for (int variant = f->parameter ? 3 : 1; variant >= 0; variant--) {
             const int with_delta = variant & 1;
             const double alpha = variant & 2 ? 0.3 : f->standard;
-            CASE("%s (%g) with%s delta, %td rows of %td", f->name, alpha, with_delta ? "" : "out", rows, width);
+            CASE("%s (%g) with%s delta, %td rows of %td", f->name, alpha, with_delta ? "" : "out",
+                 rows, width);
             EACH_SIDE run.table[side]->losses[n].evaluate(
-                rows, width, ld, alpha, out.at[side], f->sparse ? 0 : y.at[side], f->sparse ? label.at[side] : 0,
-                scale.at[side], with_delta ? delta.at[side] : 0, row_loss.at[side]);
+                rows, width, ld, alpha, out.at[side], f->sparse ? 0 : y.at[side],
+                f->sparse ? label.at[side] : 0, scale.at[side], with_delta ? delta.at[side] : 0,
+                row_loss.at[side]);
             if (with_delta) check(&delta, 0, rows, width, ld, ZEROS);
             check(&row_loss, 0, 1, rows, rows, FREE);
         }
@@ -472,41 +582,53 @@ static void compare_losses_across(ptrdiff_t rows, ptrdiff_t width, numbers kind)
     const ptrdiff_t across = whole_panels(rows), ld = whole_panels(width);
     for (int n = 0; run.table[0]->losses[n].name; n++) {
         const loss *f = &run.table[0]->losses[n];
-        array out = new_reals(across * ld), y = new_reals(across * ld), label = new_labels(across, width);
-        array scale = new_reals(across), delta = new_reals(width * across), row_loss = new_reals(across);
+        array out = new_reals(across * ld), y = new_reals(across * ld),
+              label = new_labels(across, width);
+        array scale = new_reals(across), delta = new_reals(width * across),
+              row_loss = new_reals(across);
         array standing = new_reals(across * ld), standing_loss = new_reals(across);
         fill(&out, across, width, ld, kind);
         fill(&y, across, width, ld, TARGETS);
         fill(&scale, 1, across, across, PLAIN);
         array side_out = on_side(&out, across, width, ld), side_y = on_side(&y, across, width, ld);
         for (int with_delta = 0; with_delta < 2; with_delta++) {
-            CASE("%s with%s delta, %td rows of %td on their side", f->name, with_delta ? "" : "out", rows, width);
+            CASE("%s with%s delta, %td rows of %td on their side", f->name, with_delta ? "" : "out",
+                 rows, width);
             EACH_SIDE run.table[side]->losses[n].across(
-                across, width, across, f->standard, side_out.at[side], f->sparse ? 0 : side_y.at[side],
-                f->sparse ? label.at[side] : 0, scale.at[side], with_delta ? delta.at[side] : 0, row_loss.at[side]);
+                across, width, across, f->standard, side_out.at[side],
+                f->sparse ? 0 : side_y.at[side], f->sparse ? label.at[side] : 0, scale.at[side],
+                with_delta ? delta.at[side] : 0, row_loss.at[side]);
             if (with_delta) check(&delta, 0, width, across, across, FREE);
             check(&row_loss, 0, 1, across, across, FREE);
         }
-        f->evaluate(across, width, ld, f->standard, out.at[0], f->sparse ? 0 : y.at[0], f->sparse ? label.at[0] : 0,
-                    scale.at[0], standing.at[0], standing_loss.at[0]);
+        f->evaluate(across, width, ld, f->standard, out.at[0], f->sparse ? 0 : y.at[0],
+                    f->sparse ? label.at[0] : 0, scale.at[0], standing.at[0], standing_loss.at[0]);
         for (ptrdiff_t r = 0; r < across; r++) {
             same(bits_of(&standing_loss, 0, r), bits_of(&row_loss, 1, r), r);
-            for (ptrdiff_t j = 0; j < width; j++) same(bits_of(&standing, 0, r * ld + j), bits_of(&delta, 1, j * across + r), r);
+            for (ptrdiff_t j = 0; j < width; j++)
+                same(bits_of(&standing, 0, r * ld + j), bits_of(&delta, 1, j * across + r), r);
         }
-        free_array(&out), free_array(&y), free_array(&label), free_array(&scale), free_array(&delta), free_array(&row_loss);
-        free_array(&standing), free_array(&standing_loss), free_array(&side_out), free_array(&side_y);
+        free_array(&out), free_array(&y), free_array(&label), free_array(&scale),
+            free_array(&delta), free_array(&row_loss);
+        free_array(&standing), free_array(&standing_loss), free_array(&side_out),
+            free_array(&side_y);
     }
 }
 
-/* Two values for every setting that is known by name, and one that suits any fraction for those to come. */
+/* Two values for every setting that is known by name, and one that suits any fraction for those to
+ * come. */
 static double setting(const char *name, size_t length, int variant)
 {
-    static const struct { const char *name; double value[2]; } known[] = {
+    static const struct {
+        const char *name;
+        double value[2];
+    } known[] = {
         {"learning_rate", {0.1, 0.003}}, {"momentum", {0.9, 0}},   {"nesterov", {1, 0}},
         {"beta1", {0.9, 0.5}},           {"beta2", {0.999, 0.99}}, {"epsilon", {1e-8, 1e-3}},
     };
     for (size_t i = 0; i < COUNT(known); i++)
-        if (strlen(known[i].name) == length && !memcmp(known[i].name, name, length)) return known[i].value[variant];
+        if (strlen(known[i].name) == length && !memcmp(known[i].name, name, length))
+            return known[i].value[variant];
     return 0.25;
 }
 
@@ -518,7 +640,8 @@ static void compare_optimizers(ptrdiff_t n_panels, int variant, numbers kind)
         const optimizer *f = &run.table[0]->optimizers[o];
         double h[MOST_SETTINGS] = {0};
         int settings = 0;
-        for (const char *name = f->settings; *name && settings < MOST_SETTINGS; name += strspn(name, " ")) {
+        for (const char *name = f->settings; *name && settings < MOST_SETTINGS;
+             name += strspn(name, " ")) {
             const size_t length = strcspn(name, " ");
             h[settings++] = setting(name, length, variant);
             name += length;
@@ -530,7 +653,8 @@ static void compare_optimizers(ptrdiff_t n_panels, int variant, numbers kind)
         for (size_t step = 0; step < COUNT(times); step++) {
             CASE("%s, %td parameters, step %lld", f->name, n, (long long)times[step]);
             fill(&g, 1, n, n, kind);
-            EACH_SIDE {
+            EACH_SIDE
+            {
                 void *at[MOST_SLOTS];
                 for (int s = 0; s < f->slots; s++) at[s] = slots[s].at[side];
                 run.table[side]->optimizers[o].step(n, times[step], h, w.at[side], g.at[side], at);
@@ -543,22 +667,28 @@ static void compare_optimizers(ptrdiff_t n_panels, int variant, numbers kind)
     }
 }
 
-/* All dropped, all kept, and between, the affine map of alpha dropout too; the second half of the rows by itself. */
+/* All dropped, all kept, and between, the affine map of alpha dropout too; the second half of the
+ * rows by itself. */
 static void compare_dropout(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
     static const uint32_t thresholds[] = {0, 1, UINT32_C(0x80000000), UINT32_C(0xFFFFFFFF)};
     array a = new_reals(rows * ld), out = new_reals(rows * ld), slope = new_reals(rows * ld);
     fill(&a, rows, width, ld, kind);
     for (size_t t = 0; t < COUNT(thresholds); t++) {
-        const dropout d = {.key = random_bits(), .purpose = (uint32_t)random_bits(), .step = (uint32_t)random_bits(),
-                           .threshold = thresholds[t], .factor = 1.25, .shift = t % 2 ? 0.3 : 0, .gone = t % 2 ? -0.7 : 0};
+        const dropout d = {.key = random_bits(),
+                           .purpose = (uint32_t)random_bits(),
+                           .step = (uint32_t)random_bits(),
+                           .threshold = thresholds[t],
+                           .factor = 1.25,
+                           .shift = t % 2 ? 0.3 : 0,
+                           .gone = t % 2 ? -0.7 : 0};
         const ptrdiff_t half = rows / 2;
         CASE("drop below %08lX, %td rows of %td", (unsigned long)thresholds[t], rows, width);
         run.table[0]->drop(5, rows, width, ld, &d, a.at[0], out.at[0], slope.at[0]);
         run.table[1]->drop(5, half, width, ld, &d, a.at[1], out.at[1], slope.at[1]);
         const ptrdiff_t skip = half * ld * a.itemsize;
-        run.table[1]->drop(5 + half, rows - half, width, ld, &d, (char *)a.at[1] + skip, (char *)out.at[1] + skip,
-                           (char *)slope.at[1] + skip);
+        run.table[1]->drop(5 + half, rows - half, width, ld, &d, (char *)a.at[1] + skip,
+                           (char *)out.at[1] + skip, (char *)slope.at[1] + skip);
         check(&out, 0, rows, width, ld, FREE);
         check(&slope, 0, rows, width, ld, FREE);
         CASE("drop without slope, %td rows of %td", rows, width);
@@ -572,11 +702,13 @@ static void compare_draws(void)
 {
     array out = new_array(32, sizeof(uint32_t));
     for (int i = 0; i < 20; i++) {
-        const uint64_t key = random_bits(), index = (i % 2 ? random_bits() : random_bits() >> 40) / 8 * 8;
+        const uint64_t key = random_bits(),
+                       index = (i % 2 ? random_bits() : random_bits() >> 40) / 8 * 8;
         const uint32_t purpose = (uint32_t)random_bits(), a = (uint32_t)random_bits();
         CASE("draw");
         EACH_SIDE run.table[side]->draw(key, purpose, a, index, out.at[side]);
-        for (int w = 0; w < 32; w++) same(((uint32_t *)out.at[0])[w], ((uint32_t *)out.at[1])[w], w);
+        for (int w = 0; w < 32; w++)
+            same(((uint32_t *)out.at[0])[w], ((uint32_t *)out.at[1])[w], w);
     }
     free_array(&out);
 }
@@ -634,22 +766,27 @@ static void compare_functions(ptrdiff_t n_panels, numbers kind)
     }
 }
 
-/* How many chains overlap, and so the result, is each instruction set's own; what it must do is count. */
+/* How many chains overlap, and so the result, is each instruction set's own; what it must do is
+ * count. */
 static void check_peak(void)
 {
     array sink = new_reals(1);
     CASE("peak");
-    EACH_SIDE {
-        const double one = run.table[side]->peak(1, sink.at[side]), seven = run.table[side]->peak(7, sink.at[side]);
+    EACH_SIDE
+    {
+        const double one = run.table[side]->peak(1, sink.at[side]),
+                     seven = run.table[side]->peak(7, sink.at[side]);
         run.comparisons++;
-        if (one <= 0 || seven != 7 * one) fail("counts other operations for 7 rounds than 7 times those of", 1);
+        if (one <= 0 || seven != 7 * one)
+            fail("counts other operations for 7 rounds than 7 times those of", 1);
     }
     free_array(&sink);
 }
 
 static void compare_tables(void)
 {
-    static const ptrdiff_t depths[] = {0, 1, 2, 7, 33}, many_panels[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 500};
+    static const ptrdiff_t depths[] = {0, 1, 2, 7, 33},
+                           many_panels[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 500};
     const ptrdiff_t lanes = run.lanes;
     const ptrdiff_t widths[] = {1, 2, lanes - 1, lanes, lanes + 1, 2 * lanes, 5 * lanes - 1};
     const ptrdiff_t samples[] = {0, 1, lanes - 1, lanes, lanes + 1, 2 * lanes + 3};
@@ -675,7 +812,8 @@ static void compare_tables(void)
         for (size_t n = 0; n < COUNT(many_panels); n++) {
             compare_functions(many_panels[n], kind);
             compare_vectors(many_panels[n], kind);
-            for (int variant = 0; variant < 2; variant++) compare_optimizers(many_panels[n], variant, kind);
+            for (int variant = 0; variant < 2; variant++)
+                compare_optimizers(many_panels[n], variant, kind);
         }
     }
     compare_draws();
@@ -694,8 +832,9 @@ int main(void)
             run.table[1] = f64 ? sets[i].f64 : sets[i].f32;
             run.lanes = run.table[0]->lanes;
             run.comparisons = run.failures = 0;
-            /* Training treats subnormal numbers as zero, prediction does not. Where exactly a result counts as
-             * subnormal differs between processors (after or before rounding), so the hash leaves that mode out. */
+            /* Training treats subnormal numbers as zero, prediction does not. Where exactly a
+             * result counts as subnormal differs between processors (after or before rounding), so
+             * the hash leaves that mode out. */
             for (int flush = 0; flush < MODES; flush++) {
                 run.random = 1;
                 run.flushing = flush;
@@ -704,8 +843,8 @@ int main(void)
                 compare_tables();
                 if (flush) restore_subnormals(before);
             }
-            printf("%s %s: %ld comparisons, %ld failures\n", run.table[1]->isa, run.table[1]->dtype, run.comparisons,
-                   run.failures);
+            printf("%s %s: %ld comparisons, %ld failures\n", run.table[1]->isa, run.table[1]->dtype,
+                   run.comparisons, run.failures);
             failures += run.failures;
         }
     }

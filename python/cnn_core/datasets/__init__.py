@@ -6,10 +6,10 @@ import numpy as np
 def load_digits():
     """Handwritten digits, 8 x 8 pixels.
 
-    The test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin & C. Kaynak 1998, UCI Machine Learning
-    Repository, https://doi.org/10.24432/C50P49, licence CC BY 4.0), in the form in which scikit-learn distributes it.
-    Each pixel counts the inked points of a 4 x 4 field of the scanned image; the digits of 13 writers, none of whom is
-    in the original training set.
+    The test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin & C. Kaynak 1998, UCI
+    Machine Learning Repository, https://doi.org/10.24432/C50P49, licence CC BY 4.0), in the form in
+    which scikit-learn distributes it. Each pixel counts the inked points of a 4 x 4 field of the
+    scanned image; the digits of 13 writers, none of whom is in the original training set.
 
     Returns
     -------
