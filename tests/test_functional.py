@@ -110,7 +110,7 @@ def test_the_package_has_it_as_an_attribute():
         (lambda x: F.matmul(X, x), "B"),
         (lambda x: F.affine(x, F.pack(W)), "X"),
         (lambda x: F.affine(X, x), "panels"),
-        (lambda x: F.pack(x), "W"),
+        (F.pack, "W"),
         (lambda x: F.unpack(x, 2), "panels"),
         (lambda x: F.activation("relu", x), "z"),
         (lambda x: F.activation_derivative("softmax", x), "z"),
