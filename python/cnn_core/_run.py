@@ -103,7 +103,7 @@ def make_training(
     if backend == "python":
         from cnn_core import reference  # not needed by those who train on the native core
 
-        run = reference.Training(
+        run = reference.Trainer(
             network,
             plan.loss,
             capacity,
@@ -174,7 +174,7 @@ def train(
 
     Parameters
     ----------
-    training : Training, LBFGSTraining or reference.Training
+    training : Training, LBFGSTraining or reference.Trainer
     network : Network
         What `training` trains.
     schedule : Schedule
