@@ -4,9 +4,6 @@ from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport dropout_t, kernels_t
 
-cdef extern from "environment.h" nogil:
-    double clock_seconds()
-
 # Rows that pass through all layers together: enough to use a tile well, few enough to stay in the
 # cache; more of them where the weights are too large for it and come from afar for each block (5 %
 # of 512-1024-1024-10 on a Xeon with 2 MB L2). Multiples of the lanes, so that blocks share no panel

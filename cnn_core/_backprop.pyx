@@ -19,8 +19,10 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
+from cnn_core._platform cimport clock_seconds, flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
+from cnn_core._linalg cimport scale_row
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
 from cnn_core._cpu import choose
@@ -531,12 +533,6 @@ cdef bint borrow(object array, object dtype, int ndim, Py_ssize_t columns, int f
     return False
 
 
-cdef void scale(Py_ssize_t n, const double *shift, const double *factor, const real *x, real *scaled) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        scaled[i] = <real>((x[i] - shift[i]) * factor[i])
-
-
 cdef class OneRow:
     """The forward pass of single rows, with the bits of `Network.forward`. Any threads may use one
     object at once.
@@ -629,13 +625,28 @@ cdef class OneRow:
 
     cdef bint compute(self, const char *x, char *a, char *memory, bint check) noexcept:
         cdef char[2 * ON_STACK + 64] stack
+        cdef uint64_t mode
+        cdef bint good
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
-        if not self.takes_long:
-            return self.all_layers(x, a, memory, check)
-        with nogil:
-            check = self.all_layers(x, a, memory, check)
-        return check
+        mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
+        if self.shift != NULL:
+            x = self.scaled(x, memory + self.room)
+        flush_subnormals()
+        if self.takes_long:
+            with nogil:
+                good = self.all_layers(x, a, memory, check)
+        else:
+            good = self.all_layers(x, a, memory, check)
+        restore_subnormals(mode)
+        return good
+
+    cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
+        if self.network.itemsize == 8:
+            scale_row(self.n_in, self.shift, self.factor, <const double *>x, <double *>out)
+        else:
+            scale_row(self.n_in, self.shift, self.factor, <const float *>x, <float *>out)
+        return out
 
     cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
         """False, and nothing done, where what the network reads is to be checked and not finite."""
@@ -643,12 +654,6 @@ cdef class OneRow:
         cdef Py_ssize_t l, lanes = self.network.lanes
         cdef char *there = here + self.room
         cdef Layer *layer
-        if self.shift != NULL:
-            if self.network.itemsize == 8:
-                scale(self.n_in, self.shift, self.factor, <const double *>x, <double *>there)
-            else:
-                scale(self.n_in, self.shift, self.factor, <const float *>x, <float *>there)
-            x = there
         if check and not k.finite(self.n_in, x):
             return False
         for l in range(self.network.n_layers):
@@ -1187,6 +1192,7 @@ cdef class Backprop:
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
+        cdef uint64_t mode
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
@@ -1202,8 +1208,10 @@ cdef class Backprop:
             _fill(self.y, last.ld, y)
             self.targets(0, rows)
         with nogil:
+            mode = flush_subnormals()
             self.transpose_weights()
             self.learn(rows, False)
+            restore_subnormals(mode)
         return self.total_cost(rows, 0) / rows + self.penalties(), network.flat(self.gradient)
 
 
@@ -1288,11 +1296,14 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
     cdef dropout_t d = dropout_at(rate, alpha)
     cdef Py_ssize_t rows = a.shape[0], n = a.shape[1], ld = leading_dimension(n, sizeof(real))
     cdef real[:, ::1] x, kept, slope
+    cdef uint64_t mode
     dtype = np.asarray(a).dtype
     x, kept, slope = (aligned_zeros((rows, ld), dtype) for _ in range(3))
     np.asarray(x)[:, :n] = a
     d.key, d.purpose, d.step = seed, dropout_purpose(layer, step), <uint32_t>step
     if rows and n:
         with nogil:
+            mode = flush_subnormals()
             kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &kept[0, 0], &slope[0, 0])
+            restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(kept)[:, :n]), np.ascontiguousarray(np.asarray(slope)[:, :n])
