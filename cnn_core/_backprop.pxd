@@ -123,6 +123,7 @@ cdef class Backprop:
     cdef char *g
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold
+    cdef bint activates_output  # whether a^L is wanted although the loss works on z^L
     cdef double l1, l2
     cdef bint penalty_per_row
     cdef double penalty_share   # factor of the penalty on the present mini-batch

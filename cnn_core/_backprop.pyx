@@ -851,9 +851,9 @@ cdef class Backprop:
         return address(memory)
 
     cdef char *output(self) noexcept nogil:
-        """Where the last layer left what the loss works on."""
+        """Where the last layer left what the metric is measured on."""
         cdef Flow *last = &self.flows[self.network.n_layers - 1]
-        return last.z if self.from_z else last.a
+        return last.z if self.from_z and not self.activates_output else last.a
 
     cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil:
         """Where a row begins in layer l's z, a and delta, in bytes."""
@@ -1037,16 +1037,17 @@ cdef class Backprop:
         cdef const loss_t *loss = &k.losses[self.loss_row]
         cdef const activation_t *f = &k.activations[layer.f]
         cdef char *delta = flow.delta + offset if with_delta else NULL
+        cdef const char *out = (flow.z if self.from_z else flow.a) + offset
         cdef const char *scale = self.scale + (self.origin + first) * itemsize
         cdef char *row_loss = self.row_loss + (self.origin + first) * itemsize
         if not self.turned:
-            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, self.output() + offset,
+            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, out,
                           NULL if self.sparse else self.y + offset, self.label + first, scale, delta, row_loss)
             if with_delta and not self.from_z:
                 f.backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset, delta)
             return
         across = blocks(rows, lanes) * lanes
-        loss.across(across, layer.n_out, self.ld_turned, self.alpha, self.output() + offset,
+        loss.across(across, layer.n_out, self.ld_turned, self.alpha, out,
                     NULL if self.sparse else self.y_turned + offset, self.label + first, scale, delta, row_loss)
         if with_delta and not self.from_z:
             f.backward(layer.n_out, across, self.ld_turned, layer.alpha, flow.z + offset, flow.a + offset, delta)
@@ -1144,6 +1145,9 @@ cdef class Backprop:
         self.forward(first, rows, dropping)
         self.cost(first, rows, True)
         self.mark(LOSS, self.network.n_layers - 1)
+        if self.activates_output:
+            self.last_activation(first, rows)
+            self.mark(ACTIVATION, self.network.n_layers - 1)
         self.backward(first, rows, dropping)
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -1197,6 +1201,7 @@ cdef class Backprop:
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
         self.use_weights(False)
+        self.activates_output = False
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")

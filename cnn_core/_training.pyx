@@ -441,6 +441,8 @@ cdef class Training:
         if not (X is self.X and y is self.y and labels is self.labels and weights is self.weights):
             self.check(X, y, labels, weights)
         self.backprop.use_weights(weights is not None)
+        # Squared residuals are those of a, where the loss works on z.
+        self.backprop.activates_output = self.backprop.from_z and labels is None and not self.multilabel
         self.X, self.y, self.labels, self.weights = X, y, labels, weights
         self.visit = NULL
         self.sums[:] = 0
