@@ -328,8 +328,8 @@ class Trainer:
     def _update_metrics(
         self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None
     ) -> None:
-        """Count rows in training, where a loss that takes the activation in leaves z alone."""
-        if self.from_logits:
+        """Count rows in training, where a loss that takes the activation in decides by z."""
+        if self.from_logits and (classes is not None or self.multilabel):
             metrics.update(last.z, targets, classes, 0.0)
         else:
             metrics.update(last.a, targets, classes, self.y_threshold)
