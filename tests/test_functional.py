@@ -107,7 +107,7 @@ def test_the_package_has_it_as_an_attribute():
         (lambda x: F.matvec(x, X[0]), "W"),
         (lambda x: F.matvec(X, x), "x"),
         (lambda x: F.matmul(x, X), "A"),
-        (lambda x: F.matmul(X, x), "B"),
+        (lambda x: F.matmul(A=X, B=x), "B"),
         (lambda x: F.affine(x, F.pack(W)), "X"),
         (lambda x: F.affine(X, x), "panels"),
         (F.pack, "W"),

@@ -11,11 +11,10 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from cnn_core.__main__ import main
 from cnn_core.datasets import load_digits
 
 import cnn_core
-from cnn_core import _activations, _backprop, _linalg, _losses
+from cnn_core import _linalg
 
 
 def python(code, **options):
@@ -85,23 +84,10 @@ PAIR = np.ones((2, 2))
 @pytest.mark.parametrize(
     "call, name",
     [
-        (lambda x: _linalg.pack(x), "W"),
-        (lambda x: _linalg.unpack(x, 2), "panels"),
         (lambda x: _linalg.transpose_panels(x, 2), "panels"),
-        (lambda x: _linalg.affine(PAIR, x), "panels"),
-        (lambda x: _linalg.matmul(x, PAIR), "A"),
-        (lambda x: _linalg.matmul(A=PAIR, B=x), "B"),
-        (lambda x: _linalg.matvec(PAIR, x), "x"),
         (lambda x: _linalg.dot(PAIR[0], x), "y"),
         (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
         (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
-        (lambda x: _activations.activation("relu", x), "z"),
-        (lambda x: _activations.activation_backward("relu", PAIR, x), "gradient"),
-        (lambda x: _activations.activation_derivative("softmax", x), "z"),
-        (lambda x: _losses.loss("mse", x, PAIR), "out"),
-        (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
-        (lambda x: _backprop.gradients(x, PAIR), "delta"),
-        (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
     ],
 )
 def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
@@ -141,25 +127,3 @@ def test_digits_are_those_of_uci():
         180,
     ]
     assert int(X.sum()) == 561718
-
-
-def test_demo_trains_tests_and_says_where_the_time_went(capsys):
-    assert main(["demo", "--epochs", "20"]) == 0
-    out = capsys.readouterr().out
-    assert "epoch 20/20" in out and "Test accuracy 9" in out
-    for phase in cnn_core._backprop.phases:
-        assert phase in out
-
-
-def test_demo_runs_as_a_module():
-    done = subprocess.run(
-        [sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True
-    )
-    assert done.returncode == 0 and "Test accuracy" in done.stdout and done.stderr == ""
-
-
-@pytest.mark.parametrize("arguments", [[], ["demo", "--epochs", "0"], ["dmeo"]])
-def test_wrong_commands_exit_with_2_and_a_hint(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2 and "usage:" in capsys.readouterr().err

@@ -385,15 +385,15 @@ class MLP(Parameters):
         ImportError
             For `plot` without matplotlib.
         """
-        from cnn_core import _profile  # not needed by those who train and predict
+        from cnn_core import profile  # not needed by those who train and predict
 
         self._check_parameters()
-        _profile.check(self, seconds, plot)
+        profile.check(self, seconds, plot)
         before = self._fitted if self.warm_start else None
         plan, labels = self._plan(X, y, before)
         # A seed of its own: that of a numpy Generator would be drawn from it.
         fitted, data, _ = self._begin(plan, labels, feature_names(X), X, y, before, seed=0)
-        found = _profile.measure(self, fitted, data, float(seconds))
+        found = profile.measure(profile.workload_of(self, fitted, data), float(seconds))
         if plot is not None:
             found.plot(plot)
         return found

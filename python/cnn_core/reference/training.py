@@ -233,7 +233,7 @@ class Trainer:
     ) -> tuple[float, Metric]:
         """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
         does."""
-        rows, targets, classes, row_weights = self._as_lists(X, y, labels, weights)
+        rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
         order: Sequence[int] = range(len(rows))
         if shuffled and len(rows) > self.capacity:
             order = permutation(self.seed, self.epochs, len(rows))
@@ -269,7 +269,7 @@ class Trainer:
     ) -> tuple[float, Metric]:
         """One pass over all rows without dropout and without a step; the gradient stands in
         `gradient`."""
-        rows, targets, classes, row_weights = self._as_lists(X, y, labels, weights)
+        rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
         self.passes, costs, weight, penalties = self.forward_backward(
             rows, targets, row_weights, dropping=False
         )
@@ -285,7 +285,7 @@ class Trainer:
         self, X: RowSource, y: RowSource | None, labels: RowSource | None
     ) -> tuple[float, Metric]:
         """Mean cost and metric of rows that are not trained on."""
-        rows, targets, classes, _ = self._as_lists(X, y, labels, None)
+        rows, targets, classes, _ = self.as_lists(X, y, labels, None)
         last = self.forward(self.layers(), rows)[-1]
         total = 0.0
         for cost, _ in self.costs(last, targets):
@@ -299,7 +299,7 @@ class Trainer:
         with np.errstate(over="ignore"):
             self.network.set_flat(np.array(self.parameters))
 
-    def _as_lists(
+    def as_lists(
         self,
         X: RowSource,
         y: RowSource | None,
@@ -328,8 +328,8 @@ class Trainer:
     def _update_metrics(
         self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None
     ) -> None:
-        """Count rows in training, where a loss that takes the activation in leaves z alone."""
-        if self.from_logits:
+        """Count rows in training, where a loss that takes the activation in decides by z."""
+        if self.from_logits and (classes is not None or self.multilabel):
             metrics.update(last.z, targets, classes, 0.0)
         else:
             metrics.update(last.a, targets, classes, self.y_threshold)

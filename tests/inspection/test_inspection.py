@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core._training import Training
+from cnn_core.inspection import gradient_check
 
-from cnn_core import ELU, MLP, Huber, NotFittedError, _run
+from cnn_core import ELU, MLP, Huber, NotFittedError
+from cnn_core import functional as F
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(61, 5))
@@ -64,23 +65,40 @@ def test_check_gradient_finds_backpropagation_right(case):
     assert check.analytic == pytest.approx(check.numeric, abs=1e-6)
 
 
-def test_check_gradient_names_the_parameter_that_is_wrong(monkeypatch):
-    class Wrong(Training):
-        def flat_gradient(self):
-            gradient = super().flat_gradient()
-            gradient[at] += 1
-            return gradient
+def test_check_gradient_names_the_parameter_that_is_furthest_off():
+    """At the corner of a relu the two gradients differ: 0 there, half the slope by differences."""
+    x = np.zeros((1, 5))
+    model = MLP(hidden=4, output="relu", loss="mse", task="regression", epochs=1, dtype="float64")
+    model.fit(X, LINE)
+    W, b = np.full((4, 5), 0.1), np.full(4, 1.0)
+    V, c = np.full((1, 4), 0.3), np.full(1, 1.0)
+    no_V, no_c = np.zeros((1, 4)), np.zeros(1)
 
-    monkeypatch.setattr(_run, "Training", Wrong)
-    model = MLP(hidden=4, epochs=1).fit(X, LINE)
-    for at, found in (
-        (7, ("hidden 1", "W", (1, 2))),
-        (22, ("hidden 1", "b", (2,))),
-        (24, ("output", "W", (0, 0))),
-        (28, ("output", "b", (0,))),
+    def without(array, at):
+        array = array.copy()
+        array[at] = 0
+        return array
+
+    for x_2, weights, biases, found in (
+        (2.0, (without(W, 1), V), (without(b, 1), c), ("hidden 1", "W", (1, 2))),
+        (0.5, (without(W, 2), V), (without(b, 2), c), ("hidden 1", "b", (2,))),
+        (0.0, (W, no_V), (np.array([3.0, 0.1, 0.1, 0.1]), no_c), ("output", "W", (0, 0))),
+        (0.0, (W, no_V), (np.full(4, 0.1), no_c), ("output", "b", (0,))),
     ):
-        check = model.check_gradient(X, LINE)
+        x[0, 2] = x_2
+        model.weights_, model.biases_ = weights, biases
+        check = model.check_gradient(x, [-1.0])
         assert (check.layer, check.parameter, check.index) == found and check.error > 0.1
+
+
+def test_every_parameter_has_its_place_in_the_flat_vector():
+    network = F.Network((3, 2, 1), ("relu", "identity"))
+    assert [gradient_check.locate(network, i) for i in range(11)] == [
+        *(("hidden 1", "W", (j, k)) for j in range(2) for k in range(3)),
+        *(("hidden 1", "b", (j,)) for j in range(2)),
+        *(("output", "W", (0, k)) for k in range(2)),
+        ("output", "b", (0,)),
+    ]
 
 
 def test_gradient_can_be_asked_for_at_other_parameters():
