@@ -14,7 +14,7 @@ import pytest
 from cnn_core.datasets import load_digits
 
 import cnn_core
-from cnn_core import _linalg
+from cnn_core import _linalg, functional
 
 
 def python(code, **options):
@@ -101,7 +101,7 @@ def test_an_array_of_other_dimensions_is_named():
     with pytest.raises(
         ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"
     ):
-        _activations.activation("relu", PAIR[0])
+        functional.activation("relu", PAIR[0])
 
 
 def test_links_of_the_documents_lead_somewhere(request):
