@@ -1,6 +1,6 @@
 """Train on a file that is larger than the memory that the training may use.
 
-    python benchmarks/larger_than_memory.py FOLDER                          # 0.4 GB of rows, 0.15 GB of memory
+    python benchmarks/larger_than_memory.py FOLDER  # 0.4 GB of rows, 0.15 GB of memory
     python benchmarks/larger_than_memory.py FOLDER --gigabytes 30 --limit 8
 
 Writes a NumPy file of random rows to FOLDER, trains on its memory map in a process whose memory,
@@ -44,7 +44,7 @@ def forget(path):
 def limited(limit):
     """A control group of so many bytes: its folder, the name of the file that takes a process, that
     of its peak."""
-    for root, most, peak in (
+    for root, most, peak in (  # noqa: B007, used after the loop
         ("/sys/fs/cgroup", "memory.max", "memory.peak"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
     ):
@@ -73,7 +73,8 @@ def train(path, labels, shuffle):
     start = time.perf_counter()
     model = MLP(hidden=(64,), epochs=1, batch_size=128, shuffle=shuffle, random_state=0).fit(X, y)
     print(
-        f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s with the checks before it, "
+        f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s with the checks "
+        "before it, "
         f"accuracy {model.history_['metric'][-1]:.3f}"
     )
 
@@ -100,7 +101,8 @@ def main():
     try:
         np.save(labels, write_rows(path, rows))
         print(
-            f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; memory limited to {options.limit} GB"
+            f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; memory limited to "
+            f"{options.limit} GB"
         )
         for order in (["--in-order"], []):
             forget(path)
@@ -109,7 +111,8 @@ def main():
                 joined = f'echo $$ > {group}/cgroup.procs && exec "$@"'
                 subprocess.run(["sh", "-c", joined, "sh", *command], check=True)
                 print(
-                    f"  peak of memory, cached pages included: {int(peak.read_text()) / GIGABYTE:.2f} GB"
+                    "  peak of memory, cached pages included: "
+                    f"{int(peak.read_text()) / GIGABYTE:.2f} GB"
                 )
     finally:
         path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Processes that take turns: one for each peer, so that the threads and libraries of one do not
 reach another."""
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -83,10 +84,8 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        try:
+        with contextlib.suppress(OSError):  # it has ended already
             self._connection.send(None)
-        except OSError:
-            pass  # it has ended already
         self._process.join()
 
 

@@ -73,7 +73,7 @@ def test_check_gradient_names_the_parameter_that_is_wrong(monkeypatch):
 
     monkeypatch.setattr(_run, "Training", Wrong)
     model = MLP(hidden=4, epochs=1).fit(X, LINE)
-    for at, found in (
+    for at, found in (  # noqa: B007, `Wrong` reads at
         (7, ("hidden 1", "W", (1, 2))),
         (22, ("hidden 1", "b", (2,))),
         (24, ("output", "W", (0, 0))),

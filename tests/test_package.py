@@ -86,7 +86,7 @@ PAIR = np.ones((2, 2))
 @pytest.mark.parametrize(
     "call, name",
     [
-        (lambda x: _linalg.pack(x), "W"),
+        (_linalg.pack, "W"),
         (lambda x: _linalg.unpack(x, 2), "panels"),
         (lambda x: _linalg.transpose_panels(x, 2), "panels"),
         (lambda x: _linalg.affine(PAIR, x), "panels"),
@@ -161,7 +161,10 @@ def test_demo_trains_tests_and_says_where_the_time_went(capsys):
 
 def test_demo_runs_as_a_module():
     done = subprocess.run(
-        [sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True
+        [sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0 and "Test accuracy" in done.stdout and done.stderr == ""
 

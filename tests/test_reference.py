@@ -18,8 +18,10 @@ LINE = X @ [1.0, -2, 0, 0, 3] + 0.1 * RNG.normal(size=40)
 MANY = np.column_stack((TWO, X[:, 1] > 0, X[:, 2] > 0)).astype(int)
 ONE_HOT = np.eye(3)[THREE]
 TARGETS = {
-    "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO, "categorical_crossentropy": ONE_HOT,
-    "sparse_categorical_crossentropy": THREE, "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO, "perceptron": TWO,
+    "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO,
+    "categorical_crossentropy": ONE_HOT,
+    "sparse_categorical_crossentropy": THREE, "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO,
+    "perceptron": TWO,
 }  # fmt: skip
 RULES = {
     name: getattr(optimizers, cls)(**more)

@@ -50,7 +50,8 @@ class Scaling(NamedTuple):
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(
-                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
+                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which "
+                    "scale_inputs "
                     f"takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
@@ -79,7 +80,8 @@ def learn_scaling(kind, X):
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(
-            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
+            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
+            "hold, or so "
             "little that dividing by it overflows"
         )
     return Scaling(shift, factor)

@@ -18,7 +18,8 @@ class Settings:
         """Raise for a value out of range."""
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
 
     def __eq__(self, other):
         return vars(self) == vars(other) if type(self) is type(other) else NotImplemented

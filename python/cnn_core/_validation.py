@@ -163,9 +163,8 @@ def check_out(out, dtype, n_outputs):
     if out.shape != (n_outputs,):
         raise ValueError(f"{wanted}, got shape {out.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable):
-        raise ValueError(
-            f"{wanted}, got one that is {'read-only' if out.flags.c_contiguous else 'not contiguous'}"
-        )
+        reason = "read-only" if out.flags.c_contiguous else "not contiguous"
+        raise ValueError(f"{wanted}, got one that is {reason}")
 
 
 def check_names(X, names, name="X"):
@@ -183,7 +182,8 @@ def check_names(X, names, name="X"):
             if part
         )
         raise ValueError(
-            f"{name} has other columns than the model was fitted with: {detail or 'their order differs'}"
+            f"{name} has other columns than the model was fitted with: "
+            f"{detail or 'their order differs'}"
         )
 
 
@@ -264,7 +264,8 @@ def encode_labels(y, classes=None, name="y"):
         if classes is None:
             if len(found) < 2:
                 raise ValueError(
-                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at least two"
+                    f"{name} holds one class only, {plain(found[0])!r}; classification needs "
+                    "at least two"
                 )
             return found, labels.astype(np.int32)
         known = np.isin(found, classes)
@@ -313,6 +314,7 @@ def check_targets(y, dtype, n_outputs=None, low=None, high=None, loss=None, name
         index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
         allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
         raise ValueError(
-            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets {allowed}"
+            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
+            f"{allowed}"
         )
     return np.ascontiguousarray(array, dtype)

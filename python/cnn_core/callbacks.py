@@ -73,6 +73,7 @@ def check_callbacks(callbacks):
     for one in callbacks:
         if not (isinstance(one, Callback) or callable(one)) or isinstance(one, type):
             raise TypeError(
-                f"a callback must be a function (model, epoch, logs) or a Callback object, got {one!r}"
+                "a callback must be a function (model, epoch, logs) or a Callback object, got "
+                f"{one!r}"
             )
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]

@@ -28,8 +28,8 @@ def run(epochs, seed):
         f"Handwritten digits, 8 x 8 pixels: {np.sum(~test)} to train on, {np.sum(test)} to test on."
     )
     print(
-        f"A 64-128-10 network, {128 * 65 + 10 * 129:,} parameters, Adam, batches of 32, in float32 with "
-        f"{instruction_set()} (this machine has {', '.join(instruction_sets())}).\n"
+        f"A 64-128-10 network, {128 * 65 + 10 * 129:,} parameters, Adam, batches of 32, in float32 "
+        f"with {instruction_set()} (this machine has {', '.join(instruction_sets())}).\n"
     )
     model._timing = True
     start = time.perf_counter()
@@ -38,14 +38,14 @@ def run(epochs, seed):
 
     accuracy = model.score(X[test], y[test])
     print(
-        f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in {seconds * 1e3:.0f} ms. "
-        "Where the time went:\n"
+        f"\nTest accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)} in "
+        f"{seconds * 1e3:.0f} ms. Where the time went:\n"
     )
     phases = model._phase_seconds
     phases = phases | {"other": seconds - sum(phases.values())}
     for name, spent in phases.items():
-        print(
-            f"  {name:<9}{spent * 1e3:8.1f} ms  {spent / seconds:4.0%}  {'#' * round(40 * spent / seconds)}".rstrip()
-        )
+        share = spent / seconds
+        bar = "#" * round(40 * share)
+        print(f"  {name:<9}{spent * 1e3:8.1f} ms  {share:4.0%}  {bar}".rstrip())
     print("\nOther: checking the input, initial weights, validation after every epoch, printing.")
     return accuracy

@@ -51,30 +51,33 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
         and (train[-1] < train[lowest])
     ):
         return (
-            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
-            f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}. Early stopping, l2, dropout, "
-            "a smaller net or more data may help."
+            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} "
+            f"({curve[lowest]:.4g}) and has risen to {curve[-1]:.4g} while the training loss "
+            f"fell to {train[-1]:.4g}. Early stopping, l2, dropout, a smaller net or more data "
+            "may help."
         )
     if reached < POOR:
+        advice = more or "; a larger net, another learning rate or scaled inputs may help"
         return (
-            f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a constant prediction "
-            f"reaches {baseline:.4g}{more or '; a larger net, another learning rate or scaled inputs may help'}."
+            f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a "
+            f"constant prediction reaches {baseline:.4g}{advice}."
         )
     if unseen is None:
         return (
-            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give validation_data or "
-            "early_stopping, or evaluate on other rows."
+            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give "
+            "validation_data or early_stopping, or evaluate on other rows."
         )
     if unseen > train[at] + GAP * abs(train[at]) and not math.isclose(
         unseen, train[at], abs_tol=1e-12
     ):
         return (
-            f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and {train[at]:.4g} on "
-            "those that were. Early stopping, l2, dropout, a smaller net or more data may help."
+            f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and "
+            f"{train[at]:.4g} on those that were. Early stopping, l2, dropout, a smaller net or "
+            "more data may help."
         )
     return (
-        f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained on and "
-        f"{train[at]:.4g} on those that were{more}."
+        f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained "
+        f"on and {train[at]:.4g} on those that were{more}."
     )
 
 

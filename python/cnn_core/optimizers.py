@@ -374,7 +374,8 @@ class LBFGS(Optimizer):
         for name in ("memory", "max_evaluations"):
             if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise ValueError(
-                    f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}"
+                    f"LBFGS: {name} must be a whole number of at least 1, got "
+                    f"{getattr(self, name)!r}"
                 )
 
     def settings(self, learning_rate=None):
@@ -385,7 +386,8 @@ class LBFGS(Optimizer):
 def _check_flag(optimizer, name):
     if not isinstance(getattr(optimizer, name), bool):
         raise TypeError(
-            f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}"
+            f"{type(optimizer).__name__}: {name} must be True or False, got "
+            f"{getattr(optimizer, name)!r}"
         )
 
 
@@ -423,7 +425,8 @@ def get_optimizer(optimizer):
     names = tuple(OPTIMIZERS)
     if not isinstance(optimizer, str):
         raise TypeError(
-            f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
+            "optimizer must be a name or an object such as Adam(learning_rate=0.001), got "
+            f"{optimizer!r}; "
             f"the names are {', '.join(names)}"
         )
     return _by_name(names[choose("optimizer", optimizer, names)])

@@ -176,7 +176,7 @@ class Warmup(Schedule):
         Counts its epochs from the end of the warm-up.
     """
 
-    def __init__(self, epochs=5, then=Constant(), *, initial=None):
+    def __init__(self, epochs=5, then=Constant(), *, initial=None):  # noqa: B008, never changes
         self._set(epochs=epochs, then=then, initial=initial)
 
     def _validate(self):

@@ -45,9 +45,8 @@ def _number():
     if _chosen is not None:
         return _chosen
     for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = (
-            os.environ.get(name, "").split(",")[0].strip()
-        )  # OMP_NUM_THREADS may list the levels of nesting
+        # OMP_NUM_THREADS may list the levels of nesting.
+        value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdigit() and int(value) > 0:
             return min(int(value), most_threads)
         if value and name == "CNN_CORE_NUM_THREADS":
@@ -74,9 +73,8 @@ def join_threadpoolctl():
     Called when cnn_core is imported and whenever it asks for the number of threads. A program that
     imports threadpoolctl in between and limits threads before that calls it itself.
     """
-    if (
-        "threadpoolctl" in sys.modules
-    ):  # importing it for those who do not use it would take as long as cnn_core itself
+    # Importing it for those who do not use it would take as long as cnn_core itself.
+    if "threadpoolctl" in sys.modules:
         from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
 
 
