@@ -7,7 +7,7 @@ import sys
 import cnn_core
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
     Parameters
@@ -111,7 +111,7 @@ def main(arguments=None):
     return 0
 
 
-def widths(text):
+def widths(text: str) -> tuple[int, ...]:
     """'784-128-10' as numbers."""
     parts = text.split("-")
     if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):

@@ -8,7 +8,7 @@ from cnn_core import MLP, instruction_set, instruction_sets
 from cnn_core.datasets import load_digits
 
 
-def run(epochs, seed):
+def run(epochs: int, seed: int) -> float:
     """Train on four fifths of the digits, test on the others, print what happens.
 
     Parameters

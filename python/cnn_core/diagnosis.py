@@ -2,6 +2,7 @@
 curves can show."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 RISE = 0.05  # by which the validation loss must have risen from its lowest, as a share of it
 GAP = 0.5  # by which it must lie above the training loss
@@ -9,7 +10,12 @@ FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
 
 
-def diagnose(history, baseline, best_epoch=None, loss=None):
+def diagnose(
+    history: Mapping[str, Sequence[float]],
+    baseline: float,
+    best_epoch: int | None = None,
+    loss: float | None = None,
+) -> str:
     """A hint from training against validation loss.
 
     Parameters
@@ -32,11 +38,9 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
     curve = history.get("val_loss")
     if not train:
         return "not trained for a whole epoch"
-    if curve and any(
-        math.isnan(value) for value in curve
-    ):  # some of the epochs were without validation
+    if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
         curve = None
-    lowest = min(range(len(curve)), key=curve.__getitem__) if curve else None
+    lowest = min(range(len(curve)), key=curve.__getitem__) if curve else 0
     at = (best_epoch or len(train)) - 1
     unseen = loss if loss is not None else curve[at] if curve else None
     falling = _still_falls(train) and (curve is None or _still_falls(curve))
@@ -81,7 +85,7 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
     )
 
 
-def _still_falls(curve):
+def _still_falls(curve: Sequence[float]) -> bool:
     """Whether the mean of the last tenth lies clearly below that of the tenth before."""
     n = max(1, len(curve) // 10)
     if len(curve) < 2 * n:
