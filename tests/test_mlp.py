@@ -269,8 +269,10 @@ def test_class_weights_are_sample_weights_by_class():
 
 
 @pytest.mark.parametrize("weights, message", [
-    (np.ones(5), "sample_weight has 5"), (-np.ones(200), "at least 0"), (np.zeros(200), "at least one must be above 0"),
-    (with_entry(np.ones(200), 3, np.nan), "sample_weight has nan at row 3"), (np.ones((200, 2)), "sample_weight"),
+    (np.ones(5), "sample_weight has 5"), (-np.ones(200), "at least 0"),
+    (np.zeros(200), "at least one must be above 0"),
+    (with_entry(np.ones(200), 3, np.nan), "sample_weight has nan at row 3"),
+    (np.ones((200, 2)), "sample_weight"),
 ])  # fmt: skip
 def test_bad_sample_weights_are_refused(weights, message):
     with pytest.raises(ValueError, match=message):
@@ -287,7 +289,10 @@ def test_label_smoothing_is_training_on_softer_targets():
 
 def test_penalties_and_limits_reach_the_training():
     plain = quick(epochs=30).fit(X, TWO)
-    size = lambda model: sum((W**2).sum() for W in model.weights_)
+
+    def size(model):
+        return sum((W**2).sum() for W in model.weights_)
+
     assert size(quick(epochs=30, l2=0.1).fit(X, TWO)) < 0.7 * size(plain)
     sparse = quick(epochs=60, l1=0.05).fit(X, TWO)
     assert sum((np.abs(W) < 1e-3).sum() for W in sparse.weights_) > 20
@@ -398,7 +403,7 @@ def test_a_numpy_generator_or_random_state_can_be_the_seed():
 @pytest.mark.parametrize(
     "convert",
     [
-        lambda x: np.asfortranarray(x),
+        np.asfortranarray,
         lambda x: x.astype("float64"),
         lambda x: x.astype(">f4"),
         lambda x: x[::-1][::-1],
@@ -1031,15 +1036,20 @@ def test_variants_of_adam_have_names_too(name, option):
 
 
 @pytest.mark.parametrize("call, message", [
-    (lambda m: setattr(m, "weights_", 3), "weights_ must be a list of an array for each of the 2 layers, got 3"),
-    (lambda m: setattr(m, "parameters_", "a"), "parameters_ must hold numbers, got the text 'a' at the only entry"),
+    (lambda m: setattr(m, "weights_", 3),
+     "weights_ must be a list of an array for each of the 2 layers, got 3"),
+    (lambda m: setattr(m, "parameters_", "a"),
+     "parameters_ must hold numbers, got the text 'a' at the only entry"),
     (lambda m: setattr(m, "parameters_", m.parameters_ * 1j), "parameters_ must hold real numbers"),
-    (lambda m: setattr(m, "parameters_", np.full(len(m.parameters_), 1e300)), "within the range of float32"),
-    (lambda m: m.loss_and_gradient(X, TWO, parameters=m.parameters_ * np.nan), "parameters has nan at row 0"),
+    (lambda m: setattr(m, "parameters_", np.full(len(m.parameters_), 1e300)),
+     "within the range of float32"),
+    (lambda m: m.loss_and_gradient(X, TWO, parameters=m.parameters_ * np.nan),
+     "parameters has nan at row 0"),
     (lambda m: m.check_gradient(X, TWO, h=0), "h must be a finite number above 0"),
     (lambda m: m.check_gradient(X, TWO, h="a"), "h must be a number"),
     (lambda m: m.fit(X, np.ma.masked_array(TWO, X[:, 0] > 1)), "y has masked entries"),
-    (lambda m: m.set_params(class_weight="equal"), "class_weight must be a dict, 'balanced' or None, got 'equal'"),
+    (lambda m: m.set_params(class_weight="equal"),
+     "class_weight must be a dict, 'balanced' or None, got 'equal'"),
 ])  # fmt: skip
 def test_the_open_box_refuses_in_words(call, message):
     model = quick(epochs=1).fit(X, TWO)
@@ -1110,7 +1120,8 @@ def test_a_divergence_says_which_weights_are_kept():
 
 
 @pytest.mark.parametrize("given, message", [
-    (3, "two dimensions"), (None, "X is None"), ("abc", "the text 'abc'"), ([[1, 2], [3]], "rectangular"),
+    (3, "two dimensions"), (None, "X is None"), ("abc", "the text 'abc'"),
+    ([[1, 2], [3]], "rectangular"),
 ])  # fmt: skip
 def test_score_says_what_is_wrong_with_x(given, message):
     with pytest.raises((TypeError, ValueError), match=message):

@@ -1,27 +1,38 @@
 """Scaling of the inputs: learned from the training rows, part of the model, the same bits on every
 machine."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnn_core._linalg import column_sums, scale_rows
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from cnn_core._typing import Reals
+
+    Columns: TypeAlias = NDArray[np.float64]
+
 _BLOCK = 1 << 20  # elements converted together
 
 
-def _minmax(X):
+def _minmax(X: Reals) -> tuple[Columns, Columns]:
     low = X.min(axis=0).astype(np.float64)
     return low, X.max(axis=0) - low
 
 
-def _standard(X):
+def _standard(X: Reals) -> tuple[Columns, Columns]:
     zero = np.zeros(X.shape[1])
     mean = column_sums(X, zero, 1) / len(X)
     return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
 
 
-def _robust(X):
+def _robust(X: Reals) -> tuple[Columns, Columns]:
     low, middle, high = np.percentile(X, [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
 
@@ -33,10 +44,10 @@ SCALINGS = {"minmax": _minmax, "standard": _standard, "robust": _robust}
 class Scaling(NamedTuple):
     """x becomes (x - shift) * factor, in float64, rounded once to the model's dtype."""
 
-    shift: np.ndarray  #: float64, shape (features,)
-    factor: np.ndarray  #: float64, shape (features,)
+    shift: Columns  #: shape (features,)
+    factor: Columns  #: shape (features,)
 
-    def apply(self, X, dtype, check=True):
+    def apply(self, X: NDArray[Any], dtype: DTypeLike, check: bool = True) -> Reals:
         """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
         out = np.empty(X.shape, dtype)
         rows = max(1, _BLOCK // X.shape[1])
@@ -50,13 +61,13 @@ class Scaling(NamedTuple):
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(
-                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
-                    f"takes beyond the range of {np.dtype(dtype)}"
+                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which "
+                    f"scale_inputs takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
 
 
-def learn_scaling(kind, X):
+def learn_scaling(kind: str, X: Reals) -> Scaling:
     """The scaling of the columns of X.
 
     Parameters
@@ -79,7 +90,7 @@ def learn_scaling(kind, X):
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(
-            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
-            "little that dividing by it overflows"
+            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
+            "hold, or so little that dividing by it overflows"
         )
     return Scaling(shift, factor)

@@ -13,13 +13,13 @@ class CnnCoreController(threadpoolctl.LibController):
     filename_prefixes = ("_cpu.",)
     check_symbols = ("cnn_core_pool_run",)
 
-    def get_num_threads(self):
+    def get_num_threads(self) -> int:
         return threads.get_num_threads()
 
-    def set_num_threads(self, num_threads):
+    def set_num_threads(self, num_threads: int) -> None:
         threads.limit(num_threads)
 
-    def get_version(self):
+    def get_version(self) -> str:
         from cnn_core import (
             __version__,  # not there yet where this is imported from cnn_core itself
         )

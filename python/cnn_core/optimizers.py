@@ -2,6 +2,7 @@
 kernels/optimizers.inc.h."""
 
 import functools
+from collections.abc import Callable
 
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
@@ -14,18 +15,20 @@ class Optimizer(Settings):
 
     full_batch = False  # whether the rule makes sense for the whole training set only
 
-    def __init__(self, learning_rate):
+    learning_rate: float
+
+    def __init__(self, learning_rate: float) -> None:
         self._set(learning_rate=learning_rate)
 
-    def _validate(self):
+    def _validate(self) -> None:
         _check(self, "learning_rate", 0, None, above=True)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name in the table of the native core."""
         return type(self).__name__.lower()
 
-    def settings(self, learning_rate=None):
+    def settings(self, learning_rate: float | None = None) -> dict[str, float]:
         """The numbers that the kernel works with.
 
         Parameters
@@ -67,10 +70,18 @@ class SGD(Optimizer):
         "Advances in optimizing recurrent networks", eq. 7.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False):
+    momentum: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
         self._set(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "momentum", 0, 1)
         _check_flag(self, "nesterov")
@@ -92,10 +103,16 @@ class Adagrad(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=0.01, epsilon=1e-10):
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        epsilon: float = 1e-10,
+    ) -> None:
         self._set(learning_rate=learning_rate, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "epsilon", 0, None, above=True)
 
@@ -120,10 +137,18 @@ class Adadelta(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=1.0, rho=0.95, epsilon=1e-6):
+    rho: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        rho: float = 0.95,
+        epsilon: float = 1e-6,
+    ) -> None:
         self._set(learning_rate=learning_rate, rho=rho, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "epsilon", 0, None, above=True)
@@ -153,10 +178,20 @@ class RMSprop(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-8):
+    rho: float
+    momentum: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+    ) -> None:
         self._set(learning_rate=learning_rate, rho=rho, momentum=momentum, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "momentum", 0, 1)
@@ -194,15 +229,21 @@ class Adam(Optimizer):
         `amsgrad`.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    amsgrad: bool
+    epsilon_hat: bool
+
     def __init__(
         self,
-        learning_rate=0.001,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-8,
-        amsgrad=False,
-        epsilon_hat=False,
-    ):
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        amsgrad: bool = False,
+        epsilon_hat: bool = False,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -212,7 +253,7 @@ class Adam(Optimizer):
             epsilon_hat=epsilon_hat,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check_flag(self, "amsgrad")
@@ -221,7 +262,7 @@ class Adam(Optimizer):
             raise ValueError("Adam: amsgrad and epsilon_hat do not go together")
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name in the table of the native core."""
         return "amsgrad" if self.amsgrad else "adam_hat" if self.epsilon_hat else "adam"
 
@@ -246,9 +287,19 @@ class AdamW(Optimizer):
         At least 0.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+
     def __init__(
-        self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01
-    ):
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -257,7 +308,7 @@ class AdamW(Optimizer):
             weight_decay=weight_decay,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check(self, "weight_decay", 0, None)
@@ -283,9 +334,19 @@ class Nadam(Optimizer):
         At least 0.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    momentum_decay: float
+
     def __init__(
-        self, learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004
-    ):
+        self,
+        learning_rate: float = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -294,7 +355,7 @@ class Nadam(Optimizer):
             momentum_decay=momentum_decay,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check(self, "momentum_decay", 0, None)
@@ -325,9 +386,19 @@ class Rprop(Optimizer):
 
     full_batch = True
 
+    eta_minus: float
+    eta_plus: float
+    step_min: float
+    step_max: float
+
     def __init__(
-        self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0
-    ):
+        self,
+        learning_rate: float = 0.01,
+        eta_minus: float = 0.5,
+        eta_plus: float = 1.2,
+        step_min: float = 1e-6,
+        step_max: float = 50.0,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             eta_minus=eta_minus,
@@ -336,7 +407,7 @@ class Rprop(Optimizer):
             step_max=step_max,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "eta_minus", 0, 1, above=True)
         _check(self, "eta_plus", 1, None, above=True)
@@ -377,7 +448,17 @@ class LBFGS(Optimizer):
 
     full_batch = True
 
-    def __init__(self, learning_rate=1.0, memory=10, tolerance=1e-7, max_evaluations=25):
+    memory: int
+    tolerance: float
+    max_evaluations: int
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        memory: int = 10,
+        tolerance: float = 1e-7,
+        max_evaluations: int = 25,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             memory=memory,
@@ -385,38 +466,46 @@ class LBFGS(Optimizer):
             max_evaluations=max_evaluations,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "tolerance", 0)
         for name in ("memory", "max_evaluations"):
             if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise ValueError(
-                    f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}"
+                    f"LBFGS: {name} must be a whole number of at least 1, got "
+                    f"{getattr(self, name)!r}"
                 )
 
-    def settings(self, learning_rate=None):
+    def settings(self, learning_rate: float | None = None) -> dict[str, float]:
         values = {name: float(value) for name, value in vars(self).items()}
         return values if learning_rate is None else values | {"learning_rate": float(learning_rate)}
 
 
-def _check_flag(optimizer, name):
+def _check_flag(optimizer: Optimizer, name: str) -> None:
     if not isinstance(getattr(optimizer, name), bool):
         raise TypeError(
-            f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}"
+            f"{type(optimizer).__name__}: {name} must be True or False, got "
+            f"{getattr(optimizer, name)!r}"
         )
 
 
-def _check_moments(optimizer):
+def _check_moments(optimizer: Optimizer) -> None:
     _check(optimizer, "beta1", 0, 1)
     _check(optimizer, "beta2", 0, 1)
     _check(optimizer, "epsilon", 0, None, above=True)
 
 
-def _check(optimizer, name, low, high=None, above=False):
+def _check(
+    optimizer: Optimizer,
+    name: str,
+    low: float,
+    high: float | None = None,
+    above: bool = False,
+) -> None:
     check_number(f"{type(optimizer).__name__}: {name}", getattr(optimizer, name), low, high, above)
 
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     cls.__name__.lower(): cls
     for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)
 }
@@ -424,7 +513,7 @@ OPTIMIZERS["amsgrad"] = lambda: Adam(amsgrad=True)
 OPTIMIZERS["adam_hat"] = lambda: Adam(epsilon_hat=True)
 
 
-def get_optimizer(optimizer):
+def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """The optimizer that a user means.
 
     Parameters
@@ -440,12 +529,13 @@ def get_optimizer(optimizer):
     names = tuple(OPTIMIZERS)
     if not isinstance(optimizer, str):
         raise TypeError(
-            f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
+            "optimizer must be a name or an object such as Adam(learning_rate=0.001), got "
+            f"{optimizer!r}; "
             f"the names are {', '.join(names)}"
         )
     return _by_name(names[choose("optimizer", optimizer, names)])
 
 
 @functools.cache
-def _by_name(name):
+def _by_name(name: str) -> Optimizer:
     return OPTIMIZERS[name]()
