@@ -60,7 +60,7 @@ def takes_reals(**dimensions: int) -> Callable[[Callable[P, R]], Callable[P, R]]
         def named(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return function(*args, **kwargs)
-            except (AttributeError, TypeError, ValueError):
+            except (AttributeError, IndexError, TypeError, ValueError):
                 signature = inspect.signature(function)
                 _check_reals(
                     signature.bind_partial(*args, **kwargs).arguments,
