@@ -9,15 +9,19 @@ import glob
 import os
 import pickle
 import platform
+import signal
 import subprocess
 import sys
 import time
 import traceback
 from itertools import cycle, islice
 
-LONG_ENOUGH = {"training": 0.1, "rows": 0.03, "batches": 0.03, "imports": 0.01}
+#: Seconds of a measurement: short ones in turn meet the same disturbances. A fit has some fixed
+#: costs, which are to be a small share.
+LONG_ENOUGH = {"training": 0.05, "rows": 0.01, "batches": 0.01, "imports": 0.01}
+ROUND = 0.45  # seconds for all measurements of something in a round
 PAUSE = 0.02  # seconds before a measurement, in which threads of the one before stop spinning
-TRIES = 4  # of a measurement on several threads that other programs disturb
+TRIES = 2  # of a measurement on several threads that other programs disturb
 DISTURBED = 0.02  # share of it for which a thread was ready and had no core
 BEYOND_NUMPY = (
     "import numpy, time; start = time.process_time(); from cnn_core import MLP; "
@@ -145,16 +149,19 @@ class Server:
         return measured
 
     def calibrate(self, name, kind):
-        """How many repetitions make a measurement that is long enough."""
+        """(repetitions that make a measurement long enough, measurements for a round)."""
         work, count = self.opened[name], 1
         work(count)
         while (seconds := min(work(count)[0] for _ in range(2))) < LONG_ENOUGH[kind] / 4:
             count *= 4
-        return max(1, round(count * LONG_ENOUGH[kind] / seconds))
+        seconds /= count
+        count = max(1, round(LONG_ENOUGH[kind] / seconds))
+        return count, min(9, max(3, round(ROUND / (count * seconds))))
 
     def measure(self, name, count):
         """Seconds for one repetition."""
-        time.sleep(PAUSE)
+        if self.threads > 1:
+            time.sleep(PAUSE)
         if count > 4:
             self.opened[name](count // 5)
         tries = []
@@ -167,6 +174,7 @@ class Server:
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for builds.py, which then closes stdin
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed does not come between answers
     threads, *cores = map(int, sys.argv[1:])

@@ -9,22 +9,27 @@ for PYTHONPATH of this interpreter, such as python/ of a checkout that is built 
 for each, on the same cores, measures the training shapes, one row, 10,000 rows and the import.
 
 Both processes are new in each round, so that what one has for its whole life, such as where its
-arrays lie, is not taken for the build. In a round a figure has three turns of both builds, in
-changing order; the median of their ratios is the ratio of the round. The table has the median of
-these with an interval that holds it with 95 %, and the ratio of the two fastest turns. A figure is
-within its limit, 2 % (3 % for small nets and the import), if its median is, and uncertain if the
-interval crosses the limit: then it has more rounds, up to `--most`. A build may be faster by any
-amount.
+arrays lie, is not taken for the build. In a round a figure has nine short turns of both builds
+(three at least, where one repetition is long), in changing order; the median of their ratios is the
+ratio of the round. The table has the median of these with an interval that holds it with 95 %, and
+the ratio of the two fastest turns. A figure is within its limit, 2 % (3 % for small nets and the
+import), if its median is, and uncertain if the interval crosses the limit: then it has more rounds,
+up to `--most`. A build may be faster by any amount.
 
 A turn is not timed by `history_["seconds"]`: that is the stopwatch of the code that is compared,
 each build may start and stop it elsewhere, and today copying the weights after an epoch is
 outside. Nor between callbacks: with one of them `fit` publishes a model after each epoch, which it
-does not do without. It is a whole `fit` of as many epochs as take 0.1 s, so its fixed costs are in
+does not do without. It is a whole `fit` of as many epochs as take 0.05 s, so its fixed costs are in
 it, and they are a figure of their own. Seconds in which other programs had the core do not count:
 one thread is timed by the processor time of its process, several by the clock without the time for
 which the caller was ready and had no core (Linux counts it), and a turn in which another thread had
 none is repeated. `n_threads` is given, so that `fit` does not try out how many are
 faster.
+
+The noise, one build with itself (`builds A A`) on one thread while eight to twelve processes wanted
+the two cores, six rounds of ten figures: ratios 0.8 % from 1 in the median, 9.9 % at most (the
+import, which has had more turns since), intervals of 4.1 % to each side. The interval shrinks with
+the root of the number of rounds: 2 % takes about 25 rounds there and fewer on a quiet machine.
 """
 
 import argparse
@@ -45,11 +50,10 @@ from peers import environment
 from report import Plain, number
 from workers import thread_counts
 
-TURNS = 3  # measurements of each build in a round
 SMALL = 10_000  # parameters of a small net, at most
 ENOUGH = 6  # rounds from which an interval of 95 % exists
 LIMIT, SMALL_LIMIT = 0.02, 0.03
-EPOCH_WORK = 2.1e9  # multiplications forward in an epoch, at most: the two largest see fewer rows
+EPOCH_WORK = 5e8  # multiplications forward in an epoch, about: the largest nets see fewer rows
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def limit_of(net):
 
 def shortened(case):
     """The case with whole mini-batches of so few rows that an epoch is no long measurement."""
-    rows = int(EPOCH_WORK / parameters(case.net)) // case.batch_size * case.batch_size
+    batches = max(2, int(EPOCH_WORK / parameters(case.net) / case.batch_size))
+    rows = batches * case.batch_size
     return replace(case, rows=rows, whole=case.rows) if rows < case.rows else case
 
 
@@ -170,14 +175,15 @@ def play(r, pair, figure, counts):
         process.call("open", name, figure.kind, figure.workload, figure.way)
     if name not in counts:
         counts[name] = pair[0].call("calibrate", name, figure.kind)
+    count, number_of_turns = counts[name]
     for process in pair:
-        process.call("measure", name, counts[name])  # the first is slow
+        process.call("measure", name, count)  # the first is slow
     turns = []
-    for turn in range(TURNS):
+    for turn in range(number_of_turns):
         order = (0, 1) if (turn + r) % 2 == 0 else (1, 0)
         seconds = [0.0, 0.0]
         for which in order:
-            seconds[which] = pair[which].call("measure", name, counts[name])
+            seconds[which] = pair[which].call("measure", name, count)
         turns.append(tuple(seconds))
     for process in pair:
         process.call("close", name)
@@ -245,26 +251,30 @@ HEAD = ["", "rounds", "before", "after", "ratio", "95 % of it", "of minima", "ve
 
 
 def compete(options, threads, chosen, bytecode, remarks):
-    """The outcomes of the figures on some threads. What is uncertain after the rounds goes on."""
+    """The outcomes of the figures on some threads. What is uncertain after the rounds goes on;
+    Ctrl-C ends them."""
     rounds, counts, left = {figure: [] for figure in chosen}, {}, chosen
-    for r in range(options.most):
-        if r >= options.rounds:
-            left = [figure for figure in left if Outcome(figure, rounds[figure]).uncertain]
-        if not left:
-            break
-        print(f"round {r + 1}: {len(left)} figures", file=sys.stderr, flush=True)
-        cores = cores_for(threads, r)
-        with (
-            Process(options.before, threads, cores, bytecode) as before,
-            Process(options.after, threads, cores, bytecode) as after,
-        ):
-            abouts = [process.call("about") for process in (before, after)]
-            if r == 0:
-                remarks += check_builds(abouts, threads)
-            first = r % len(left)
-            for figure in left[first:] + left[:first]:
-                rounds[figure].append(play(r, (before, after), figure, counts))
-    return [Outcome(figure, rounds[figure]) for figure in chosen]
+    try:
+        for r in range(options.most):
+            if r >= options.rounds:
+                left = [figure for figure in left if Outcome(figure, rounds[figure]).uncertain]
+            if not left:
+                break
+            print(f"round {r + 1}: {len(left)} figures", file=sys.stderr, flush=True)
+            cores = cores_for(threads, r)
+            with (
+                Process(options.before, threads, cores, bytecode) as before,
+                Process(options.after, threads, cores, bytecode) as after,
+            ):
+                abouts = [process.call("about") for process in (before, after)]
+                if r == 0:
+                    remarks += check_builds(abouts, threads)
+                first = r % len(left)
+                for figure in left[first:] + left[:first]:
+                    rounds[figure].append(play(r, (before, after), figure, counts))
+    except KeyboardInterrupt:
+        remarks.append("interrupted")
+    return [Outcome(figure, rounds[figure]) for figure in chosen if rounds[figure]]
 
 
 def check_builds(abouts, threads):
@@ -283,6 +293,8 @@ def check_builds(abouts, threads):
 
 def table(outcomes, threads):
     """The outcomes and, in its last row, how far the ratios are from 1."""
+    if not outcomes:
+        return Plain("Nothing was measured", [HEAD])
     away = sorted(abs(outcome.ratio - 1) for outcome in outcomes)
     wide = statistics.median((outcome.high - outcome.low) / 2 for outcome in outcomes)
     last = f"ratios away from 1: median {statistics.median(away):.1%}, at most {away[-1]:.1%}"
