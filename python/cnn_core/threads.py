@@ -74,10 +74,11 @@ def join_threadpoolctl():
     Called when cnn_core is imported and whenever it asks for the number of threads. A program that
     imports threadpoolctl in between and limits threads before that calls it itself.
     """
-    if (
-        "threadpoolctl" in sys.modules
-    ):  # importing it for those who do not use it would take as long as cnn_core itself
-        from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
+    # Importing it for those who do not use it would take as long as cnn_core itself.
+    if "threadpoolctl" in sys.modules:
+        from cnn_core import _threadpoolctl
+
+        _threadpoolctl.register(get_num_threads, limit)
 
 
 def check_threads(n, name="n_threads"):
