@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import requires, version
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +37,51 @@ def test_version_is_that_of_the_distribution():
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
         python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+
+
+def test_the_installed_package_has_every_file_of_the_source(request):
+    def names(folder):
+        kinds = (".py", ".pyi", ".typed", ".npz")
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.suffix in kinds}
+
+    source = request.config.rootpath / "python" / "cnn_core"
+    assert names(source) == names(Path(cnn_core.__file__).parent)
+    folders = {path.parent for path in names(source)}
+    assert len(folders) > 5 and all(
+        (source / folder / "__init__.py").exists() for folder in folders
+    )
+
+
+def imports_of(path, modules):
+    """The modules of the package that a source file or a stub imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                full = f"{node.module}.{name.name}"
+                yield full if full in modules else node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_no_module_imports_itself_by_way_of_others(request):
+    root = request.config.rootpath / "python"
+    modules = {}
+    for path in (root / "cnn_core").rglob("*.py*"):
+        if path.suffix in (".py", ".pyi"):
+            parts = path.relative_to(root).with_suffix("").parts
+            modules.setdefault(".".join(parts).removesuffix(".__init__"), []).append(path)
+    # What is imported from cnn_core itself leads everywhere: the package is the sum of its parts.
+    known = set(modules) - {"cnn_core"}
+    edges = {
+        name: {found for path in paths for found in imports_of(path, modules)} & known - {name}
+        for name, paths in modules.items()
+    }
+    for name in known:
+        seen, new = set(), edges[name]
+        while new:
+            seen |= new
+            new = set().union(*(edges[other] for other in new)) - seen
+        assert name not in seen, name
 
 
 @pytest.mark.parametrize(

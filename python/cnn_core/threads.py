@@ -75,7 +75,9 @@ def join_threadpoolctl() -> None:
     """
     # Importing it for those who do not use it would take as long as cnn_core itself.
     if "threadpoolctl" in sys.modules:
-        from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
+        from cnn_core import _threadpoolctl
+
+        _threadpoolctl.register(get_num_threads, limit)
 
 
 def check_threads(n: int, name: str = "n_threads") -> int:
