@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core._training import Training
+from cnn_core.data.prepare import Preparation, make_dataset
+from cnn_core.spec import TrainingSpec
+from cnn_core.task import infer_task
+from cnn_core.training import backends
 
-from cnn_core import ELU, MLP, Huber, NotFittedError, _run
+from cnn_core import ELU, MLP, Huber, NotFittedError, inspection
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(61, 5))
@@ -64,22 +67,37 @@ def test_check_gradient_finds_backpropagation_right(case):
     assert check.analytic == pytest.approx(check.numeric, abs=1e-6)
 
 
-def test_check_gradient_names_the_parameter_that_is_wrong(monkeypatch):
-    class Wrong(Training):
-        def flat_gradient(self):
-            gradient = super().flat_gradient()
-            gradient[at] += 1
-            return gradient
+class WrongBackend:
+    """The native core, but for one entry of its gradients."""
 
-    monkeypatch.setattr(_run, "Training", Wrong)
-    model = MLP(hidden=4, epochs=1).fit(X, LINE)
+    def __init__(self, at):
+        self.at = at
+
+    def trainer(self, spec, network):
+        trainer = backends.native.trainer(spec, network)
+        self.set_flat, self.cost_and_gradient = trainer.set_flat, trainer.cost_and_gradient
+        self.right = trainer.flat_gradient
+        return self
+
+    def flat_gradient(self):
+        gradient = self.right()
+        gradient[self.at] += 1
+        return gradient
+
+
+def test_check_gradient_names_the_parameter_that_is_wrong():
+    task, _ = infer_task(LINE, "auto", "auto", "auto", 1, 0.0)
+    data = make_dataset(task, X, LINE, Preparation("float64"))
+    network = backends.Network((5, 4, 1), ("tanh", "identity"), "float64")
+    network.set_flat(np.sin(np.arange(29)))
+    spec = TrainingSpec("mse", batch_size=61)
     for at, found in (
         (7, ("hidden 1", "W", (1, 2))),
         (22, ("hidden 1", "b", (2,))),
         (24, ("output", "W", (0, 0))),
         (28, ("output", "b", (0,))),
     ):
-        check = model.check_gradient(X, LINE)
+        check = inspection.check_gradient(network, spec, data, 1e-6, WrongBackend(at))
         assert (check.layer, check.parameter, check.index) == found and check.error > 0.1
 
 

@@ -8,12 +8,15 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cnn_core.__main__ import main
 from cnn_core._numpy_by_hand import ACTIVATIONS, LOSSES, why_not
 from cnn_core._random import permutation
+from cnn_core.training import backends, fit
 
 from cnn_core import MLP, SGD, LeakyReLU, _activations, _profile
 
@@ -68,6 +71,13 @@ def test_shares_sum_to_one_and_rates_stand_where_they_make_sense(profile):
         assert (row["gb_per_s"] is not None) == (row["phase"] in ("gather", "update"))
 
 
+def timed_run(model, X, y):
+    """Rows, and a native trainer of mini-batches of 16 that measures its phases."""
+    job = fit.begin(SimpleNamespace(**model.get_params()), X, y)
+    spec = replace(job.spec, batch_size=16)
+    return job.train, backends.native.trainer(spec, job.model.network.copy(), timing=True)
+
+
 def test_every_marked_second_is_in_the_table():
     model = MLP(
         (7,),
@@ -79,9 +89,7 @@ def test_every_marked_second_is_in_the_table():
         max_norm=2.0,
     )
     X, y = rows(classes=2)
-    plan, labels = model._plan(X, y, None)
-    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
-    run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
+    data, run = timed_run(model, X, y)
     run.epoch(data.X, data.y, data.labels)
     table = _profile.phase_table(run, data, [run.layer_seconds], 1.0, 1.0)
     assert math.fsum(row["seconds"] for row in table) == pytest.approx(
@@ -92,9 +100,7 @@ def test_every_marked_second_is_in_the_table():
 def test_work_and_traffic_are_counted_as_the_page_says():
     model = MLP((7,), batch_size=16)
     X, y = rows()
-    plan, labels = model._plan(X, y, None)
-    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
-    run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
+    data, run = timed_run(model, X, y)
     assert [
         _profile.work_of(run.backprop.network, 90, l, phase)
         for l in (0, 1)
@@ -259,16 +265,16 @@ def test_the_twin_takes_a_smaller_mini_batch_where_one_would_take_too_long():
 def losses_of_both(model, X, y, epochs=3):
     """The losses of some epochs: those of the native core, and those of NumPy by hand with its
     order of the rows."""
-    plan, labels = model._plan(X, y, None)
-    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=5)
-    run = model._make_run(
-        fitted, fitted.network.copy(), model._capacity(len(X)), "native", False, 1
-    )
-    by_hand = _profile.trainer_like(run, model)()
+    job = fit.begin(SimpleNamespace(**model.get_params()), X, y)
+    data = job.train
+    run = backends.native.trainer(job.spec, job.model.network.copy())
+    by_hand = _profile.trainer_like(run, job.spec)()
     targets = data.labels.array[:, 0] if data.y is None else data.y.array
     native, numpy = [], []
     for epoch in range(epochs):
-        order = np.arange(len(X)) if not model.shuffle else permutation(5, epoch, len(X))
+        order = (
+            np.arange(len(X)) if not model.shuffle else permutation(job.spec.seed, epoch, len(X))
+        )
         native.append(run.epoch(data.X, data.y, data.labels, bool(model.shuffle))[0])
         numpy.append(by_hand.epoch(data.X.array, targets, order))
     return native, numpy, run.backprop.network.flat(), by_hand.w
@@ -441,9 +447,7 @@ def test_importing_the_package_imports_none_of_it():
 def test_long_rows_that_are_read_in_place_count_nothing():
     model = MLP((64,), batch_size=16)
     X, y = np.random.default_rng(0).random((90, 256), dtype=np.float32), np.arange(90) % 3
-    plan, labels = model._plan(X, y, None)
-    fitted, data, _ = model._begin(plan, labels, None, X, y, None, seed=0)
-    run = model._make_run(fitted, fitted.network.copy(), 16, "native", True, 1)
+    data, run = timed_run(model, X, y)
     run.epoch(data.X, data.y, data.labels)
     assert _profile.traffic_of(run, data, 0, "gather") == 2 * 90 * 4
 

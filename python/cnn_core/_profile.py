@@ -13,6 +13,7 @@ import platform
 import statistics
 import textwrap
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,11 +21,12 @@ import cnn_core
 from cnn_core import _cpu, _losses
 from cnn_core._checks import check_number
 from cnn_core._numpy_by_hand import Trainer, why_not
-from cnn_core._run import Data
 from cnn_core._training import Rows
+from cnn_core.data.prepare import Dataset
 from cnn_core.inspection import layer_names
 from cnn_core.optimizers import get_optimizer
 from cnn_core.threads import threads_of
+from cnn_core.training.backends import BACKENDS
 
 PEAK_SECONDS = 0.005  # of one measurement of the peak
 TURN_SECONDS = 0.01  # that a contestant takes in a round, at least, where an epoch is shorter
@@ -187,7 +189,7 @@ def total(name, seconds, rows):
 
 
 def check(model, seconds, plot):
-    """Raise for what `MLP.profile` cannot do."""
+    """Raise for what `MLP.profile` cannot do; `model` has its parameters."""
     check_number("seconds", seconds, 0, None, above=True)
     optimizer = get_optimizer(model.optimizer).name
     for name, wrong in (
@@ -205,16 +207,15 @@ def check(model, seconds, plot):
         check_plot(plot)  # not after all has been measured
 
 
-def measure(model, fitted, data, seconds):
+def measure(job, shuffle, n_threads, seconds):
     """Profile a training.
 
     Parameters
     ----------
-    model : MLP
-        Its parameters count.
-    fitted : Fitted
-        What training begins with.
-    data : Data
+    job : Job
+        What training begins with, from `training.fit.begin`.
+    shuffle : bool
+    n_threads : int or None
     seconds : float
         For all rounds together; for the twin as much again.
 
@@ -222,35 +223,43 @@ def measure(model, fitted, data, seconds):
     -------
     Profile
     """
-    network, rows, shuffle = fitted.network, data.X.count, bool(model.shuffle)
-    batch = model._capacity(rows)
+    spec, data, network = job.spec, job.train, job.model.network
+    rows, batch = data.X.count, spec.batch_size
 
-    def make_run(backend, batch, timing=False, n_threads=1):
-        return model._make_run(fitted, network.copy(), batch, backend, timing, n_threads)
+    def make_run(backend, batch, timing=False, threads=1, adaptive=False):
+        return BACKENDS[backend].trainer(
+            replace(spec, batch_size=batch),
+            network.copy(),
+            threads=threads,
+            adaptive=adaptive,
+            timing=timing,
+        )
 
     turns = {
         "phases": Native(make_run("native", batch, True), data, shuffle),
         "epoch": Native(make_run("native", batch), data, shuffle),
     }
     run = turns["phases"].run
-    most = threads_of(model.n_threads)
+    most = threads_of(n_threads)
     if most > 1:
-        turns["threads"] = Native(make_run("native", batch, False, model.n_threads), data, shuffle)
+        turns["threads"] = Native(
+            make_run("native", batch, False, most, n_threads is None), data, shuffle
+        )
     unknown = why_not(
         network.activations,
         run.backprop.loss,
         run.optimizer,
         {
-            "l1": model.l1,
-            "l2": model.l2,
-            "dropout": any(model._dropout_rates()),
-            "max_norm": model.max_norm,
-            "clip_norm": model.clip_norm,
+            "l1": spec.l1,
+            "l2": spec.l2,
+            "dropout": any(spec.dropout),
+            "max_norm": spec.max_norm,
+            "clip_norm": spec.clip_norm,
             "class_weight": data.weights is not None,
         },
     )
     by_hand = (
-        None if unknown else ByHand(trainer_like(run, model), data, batch, shuffle, seconds / 20)
+        None if unknown else ByHand(trainer_like(run, spec), data, batch, shuffle, seconds / 20)
     )
     copy = Copy()
     peaks, copies, hands, spent = [], [], [], {name: [] for name in turns}
@@ -318,11 +327,10 @@ def measure(model, fitted, data, seconds):
     )
 
 
-def trainer_like(run, model):
+def trainer_like(run, spec):
     """A function that makes a `Trainer` which trains what a native run trains, from the same
     parameters."""
     backprop, network = run.backprop, run.backprop.network
-    settings = get_optimizer(model.optimizer).settings(model._schedule().initial)
     parameters = network.flat()
     return lambda: Trainer(
         parameters,
@@ -332,7 +340,7 @@ def trainer_like(run, model):
         backprop.loss,
         backprop.from_z,
         run.optimizer,
-        settings,
+        spec.settings,
         backprop.capacity,
     )
 
@@ -439,7 +447,7 @@ def twin(make_run, data, batch, shuffle, seconds, epoch, network):
 
 def first(data, count):
     """The first rows."""
-    return Data(
+    return Dataset(
         *(
             None if part is None else Rows(part.array[:count])
             for part in (data.X, data.y, data.labels, data.weights)

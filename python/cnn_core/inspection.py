@@ -11,7 +11,6 @@ from cnn_core import _losses
 from cnn_core._activations import activation, activation_backward
 from cnn_core._backprop import Network, backward_delta, gradients
 from cnn_core._linalg import affine
-from cnn_core._run import make_training
 from cnn_core._training import Rows
 from cnn_core.diagnosis import diagnose
 
@@ -61,24 +60,19 @@ def layer_names(network):
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
-def trace(model, data, backend):
+def native_trace(model, data):
     """Forward and backward pass over some rows, with everything kept.
 
     Parameters
     ----------
-    model : Fitted
-    data : Data
-    backend : {'native', 'python'}
+    model : Model
+    data : Dataset
 
     Returns
     -------
     Trace
     """
-    return _twin_trace(model, data) if backend == "python" else _native_trace(model, data)
-
-
-def _native_trace(model, data):
-    network, loss, alpha = model.network, model.plan.loss, model.plan.loss_alpha
+    network, loss, alpha = model.network, model.task.loss, model.task.loss_param
     zs, activated = [], [data.X.array]
     for l in range(network.n_layers):
         panels = network.panels(l)
@@ -108,10 +102,13 @@ def _native_trace(model, data):
     return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
 
 
-def _twin_trace(model, data):
+def reference_trace(model, data):
+    """The same by the reference implementation."""
     from cnn_core.reference import bias_gradient, weight_gradient
+    from cnn_core.training import backends
 
-    run = make_training("python", model.network.copy(), model.plan, data.X.count)
+    spec = model.training_spec.without_steps(data.X.count)
+    run = backends.reference.trainer(spec, model.network.copy())
     loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
     layers = []
     for name, one in zip(layer_names(model.network), run.passes):
@@ -126,30 +123,29 @@ def _twin_trace(model, data):
     return Trace(loss, layers)
 
 
-def check_gradient(model, data, l1, l2, h, backend):
+def check_gradient(network, spec, data, h, backend):
     """Compare the gradient with central differences, in float64.
 
     Parameters
     ----------
-    model : Fitted
+    network : Network
         Of either dtype; the check runs on a float64 copy.
-    data : Data
-    l1, l2 : float
-        Penalties on the weights.
+    spec : TrainingSpec
+        Without an optimizer.
+    data : Dataset
     h : float
         Step to either side.
-    backend : {'native', 'python'}
+    backend : object of `training.backends`
 
     Returns
     -------
     GradientCheck
     """
-    network = model.network
     copy = Network(network.widths, network.activations, "float64", network.alphas)
     rows = [
         None if part is None else Rows(part.array.astype("float64")) for part in (data.X, data.y)
     ]
-    run = make_training(backend, copy, model.plan, data.X.count, l1=l1, l2=l2)
+    run = backend.trainer(spec, copy)
 
     def cost_at(parameters):
         run.set_flat(parameters)
@@ -195,7 +191,7 @@ def summary(model, dropout):
 
     Parameters
     ----------
-    model : Fitted
+    model : Model
     dropout : sequence of float
         The share of its inputs that each layer leaves out in training.
 
@@ -240,7 +236,7 @@ def summary(model, dropout):
         )
         lines.append(f"dropout in training: {rates}")
     if history.get("loss"):
-        names = {"loss": "loss", "metric": "R2" if model.plan.task == "regression" else "accuracy"}
+        names = {"loss": "loss", "metric": "R2" if model.task.name == "regression" else "accuracy"}
         epochs = len(history["loss"])
         at = (model.best_epoch or epochs) - 1
         values = [
