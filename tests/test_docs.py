@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cnn_core._scaling import SCALINGS
+from cnn_core.data.scaling import SCALINGS
 from cnn_core._settings import Settings
 from cnn_core.initializers import INITIALIZERS
 

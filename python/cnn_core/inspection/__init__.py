@@ -2,7 +2,7 @@
 
 from cnn_core.inspection.gradient_check import GradientCheck, check_gradient
 from cnn_core.inspection.summary import summary
-from cnn_core.inspection.trace import LayerTrace, Trace, layer_names, trace
+from cnn_core.inspection.trace import LayerTrace, Trace, layer_names, native_trace, reference_trace
 
 __all__ = [
     "GradientCheck",
@@ -10,6 +10,7 @@ __all__ = [
     "Trace",
     "check_gradient",
     "layer_names",
+    "native_trace",
+    "reference_trace",
     "summary",
-    "trace",
 ]

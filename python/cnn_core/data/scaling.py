@@ -1,27 +1,30 @@
 """Scaling of the inputs: learned from the training rows, part of the model, the same bits on every
 machine."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnn_core._linalg import column_sums, scale_rows
 
 _BLOCK = 1 << 20  # elements converted together
 
 
-def _minmax(X):
+def _minmax(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = X.min(axis=0).astype(np.float64)
     return low, X.max(axis=0) - low
 
 
-def _standard(X):
+def _standard(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     zero = np.zeros(X.shape[1])
     mean = column_sums(X, zero, 1) / len(X)
     return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
 
 
-def _robust(X):
+def _robust(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, middle, high = np.percentile(X, [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
 
@@ -36,7 +39,7 @@ class Scaling(NamedTuple):
     shift: np.ndarray  #: float64, shape (features,)
     factor: np.ndarray  #: float64, shape (features,)
 
-    def apply(self, X, dtype, check=True):
+    def apply(self, X: np.ndarray, dtype: DTypeLike, check: bool = True) -> np.ndarray:
         """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
         out = np.empty(X.shape, dtype)
         rows = max(1, _BLOCK // X.shape[1])
@@ -50,13 +53,13 @@ class Scaling(NamedTuple):
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(
-                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which scale_inputs "
-                    f"takes beyond the range of {np.dtype(dtype)}"
+                    f"X has {X[first + row, column]} at row {first + row}, column "
+                    f"{column}, which scale_inputs takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
 
 
-def learn_scaling(kind, X):
+def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
     """The scaling of the columns of X.
 
     Parameters
@@ -79,7 +82,7 @@ def learn_scaling(kind, X):
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(
-            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can hold, or so "
-            "little that dividing by it overflows"
+            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
+            "hold, or so little that dividing by it overflows"
         )
     return Scaling(shift, factor)
