@@ -60,18 +60,24 @@ def layer_names(network):
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
-def native_trace(model, data):
+def trace(model, data, backend):
     """Forward and backward pass over some rows, with everything kept.
 
     Parameters
     ----------
     model : Model
     data : Dataset
+    backend : object of `training.backends`
 
     Returns
     -------
     Trace
     """
+    return backend.trace(model, data)
+
+
+def trace_native(model, data):
+    """The trace by the public kernels."""
     network, loss, alpha = model.network, model.task.loss, model.task.loss_param
     zs, activated = [], [data.X.array]
     for l in range(network.n_layers):
@@ -102,8 +108,8 @@ def native_trace(model, data):
     return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
 
 
-def reference_trace(model, data):
-    """The same by the reference implementation."""
+def trace_reference(model, data):
+    """The trace by the reference implementation."""
     from cnn_core.reference import bias_gradient, weight_gradient
     from cnn_core.training import backends
 
