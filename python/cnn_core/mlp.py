@@ -611,8 +611,10 @@ class MLP(Parameters):
             ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
             over the rows, without penalties.
         """
-        model = self._model()
-        return BACKENDS[self.backend].trace(model, model.dataset(X, y))
+        from cnn_core import inspection
+
+        model, backend = self._model(), BACKENDS[self.backend]
+        return inspection.trace(model, model.dataset(X, y), backend)
 
     def summary(self) -> None:
         """Print layers, shapes, parameters and memory of the fitted network, and what its learning

@@ -2,7 +2,14 @@
 
 from cnn_core.inspection.gradient_check import GradientCheck, check_gradient
 from cnn_core.inspection.summary import summary
-from cnn_core.inspection.trace import LayerTrace, Trace, layer_names, native_trace, reference_trace
+from cnn_core.inspection.trace import (
+    LayerTrace,
+    Trace,
+    layer_names,
+    trace,
+    trace_native,
+    trace_reference,
+)
 
 __all__ = [
     "GradientCheck",
@@ -10,7 +17,8 @@ __all__ = [
     "Trace",
     "check_gradient",
     "layer_names",
-    "native_trace",
-    "reference_trace",
     "summary",
+    "trace",
+    "trace_native",
+    "trace_reference",
 ]

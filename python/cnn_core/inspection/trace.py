@@ -53,18 +53,25 @@ def layer_names(network: F.Network) -> list[str]:
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
-def native_trace(model: "Model", data: "Dataset") -> Trace:
-    """Forward and backward pass over some rows, with everything kept, by the native kernels.
+def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
+    """Forward and backward pass over some rows, with everything kept.
 
     Parameters
     ----------
     model : Model
     data : Dataset
+    backend : object of `training.backends`
 
     Returns
     -------
     Trace
     """
+    traced: Trace = backend.trace(model, data)
+    return traced
+
+
+def trace_native(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the public kernels."""
     network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
     zs, activated = _forward(network, data.X.array)
     row = F.loss_table()[loss]
@@ -100,8 +107,8 @@ def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], l
     return zs, activated
 
 
-def reference_trace(model: "Model", data: "Dataset") -> Trace:
-    """The same by the reference implementation."""
+def trace_reference(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the reference implementation."""
     from cnn_core.reference import Trainer, bias_gradient, weight_gradient
 
     spec = model.training_spec.without_steps(data.X.count)

@@ -226,9 +226,9 @@ class _Native:
 
     def trace(self, model: Model, data: Dataset) -> Trace:
         """Everything that one forward and one backward pass compute."""
-        from cnn_core.inspection import native_trace
+        from cnn_core.inspection import trace_native
 
-        return native_trace(model, data)
+        return trace_native(model, data)
 
     @property
     def vectors(self) -> Any:
@@ -264,9 +264,9 @@ class _Reference:
 
     def trace(self, model: Model, data: Dataset) -> Trace:
         """Everything that one forward and one backward pass compute."""
-        from cnn_core.inspection import reference_trace
+        from cnn_core.inspection import trace_reference
 
-        return reference_trace(model, data)
+        return trace_reference(model, data)
 
     @property
     def vectors(self) -> Any:
