@@ -10,7 +10,6 @@ A mini-batch holds one row per sample; its gradients are averages, because the l
 row's delta by 1/rows.
 """
 
-import warnings
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from cnn_core._checks import check_number, takes_reals
 from cnn_core._cpu import choose, most_threads
 from cnn_core._linalg import matmul, pack, unpack
 from cnn_core._memory import aligned_zeros
+from cnn_core._warn import warn
 
 ctypedef fused real:
     float
@@ -440,14 +440,14 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
     with nogil:
         pool_run(turned_task if network.turned else forward_task, &shared, n_blocks, NULL, threads)
     if shared.unknown:
-        warn_of_nan(network.dtype, 4)  # in MLP.predict's caller
+        warn_of_nan(network.dtype)
     return not shared.refused
 
 
-def warn_of_nan(dtype, level):
+def warn_of_nan(dtype):
     """Say that classes were predicted from outputs that are NaN."""
-    warnings.warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the classes predicted for them "
-                  "mean nothing", RuntimeWarning, stacklevel=level)
+    warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the classes predicted for them mean "
+         "nothing", RuntimeWarning)
 
 
 cdef void forward_task(void *shared, Py_ssize_t block, int worker) noexcept nogil:

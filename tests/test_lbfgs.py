@@ -3,8 +3,8 @@ no step is left."""
 
 import numpy as np
 import pytest
-from cnn_core._lbfgs import Point, cubic_minimum, line_search
 from cnn_core._linalg import add_scaled, dot
+from cnn_core.training.lbfgs import Point, cubic_minimum, line_search
 
 from cnn_core import LBFGS, MLP
 

@@ -53,8 +53,12 @@ def test_the_installed_package_has_every_file_of_the_source(request):
 
 
 def imports_of(path, modules):
-    """The modules of the package that a source file or a stub imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The modules of the package that a source file or a stub imports, anywhere in it but for the
+    names of types."""
+    nodes = [ast.parse(path.read_text())]
+    for node in nodes:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            nodes += ast.iter_child_nodes(node)
         if isinstance(node, ast.ImportFrom):
             for name in node.names:
                 full = f"{node.module}.{name.name}"

@@ -5,7 +5,10 @@ import pickle
 import numpy as np
 import pytest
 from cnn_core._linalg import column_sums
-from cnn_core._scaling import learn_scaling
+from cnn_core.data.prepare import Preparation, prepare
+from cnn_core.data.scaling import learn_scaling
+from cnn_core.parameters import draw_seed
+from cnn_core.task import infer_task
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from cnn_core import MLP
@@ -59,26 +62,25 @@ def test_float32_rows_scale_as_their_float64_copies():
     )
 
 
-def test_rows_set_apart_do_not_teach_the_scaling(monkeypatch):
-    from cnn_core import mlp
-
-    seen, train = [], mlp.train
-    monkeypatch.setattr(mlp, "train", lambda *a: seen.append(a[3:5]) or train(*a))
-    model = MLP(
-        8,
-        epochs=1,
-        random_state=0,
-        scale_inputs="minmax",
-        early_stopping=True,
-        validation_fraction=0.3,
-    ).fit(X, Y)
-    ((data, judged),) = seen
+def test_rows_set_apart_do_not_teach_the_scaling():
+    task = infer_task(Y, "auto", "auto", "auto", 1, 0.0)
+    how = Preparation("float32", "minmax", validation_fraction=0.3)
+    data = prepare(X, Y, task, how, lambda: draw_seed(0))
+    train, apart = data.train.X.array, data.validation.X.array
     np.testing.assert_allclose(
-        [data.X.array.min(axis=0), data.X.array.max(axis=0)], [[0] * 4, [1] * 4], atol=1e-6
+        [train.min(axis=0), train.max(axis=0)], [[0] * 4, [1] * 4], atol=1e-6
     )
-    back = judged.X.array / model.input_factor_ + model.input_shift_
+    back = apart / data.scaling.factor + data.scaling.shift
     assert {tuple(row) for row in np.round(back, 2)} <= {tuple(row) for row in np.round(X, 2)}
-    assert judged.X.array.min() < 0 or judged.X.array.max() > 1
+    assert apart.min() < 0 or apart.max() > 1
+
+
+def test_a_model_is_scaled_as_the_rows_that_it_trains_on():
+    options = dict(epochs=1, random_state=0, scale_inputs="minmax")
+    model = MLP(8, early_stopping=True, validation_fraction=0.3, **options).fit(X, Y)
+    everything = MLP(8, **options).fit(X, Y)
+    assert (model.input_factor_ >= everything.input_factor_).all()
+    assert (model.input_factor_ > everything.input_factor_).any()
 
 
 def test_validation_data_is_scaled_too():

@@ -12,10 +12,10 @@ from scipy.optimize import minimize
 from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
 
-from cnn_core._run import check_rates
 from cnn_core._sklearn_network import dense_rows, flat_views, forward, put, rows_at_once, take
 from cnn_core._training import Rows
 from cnn_core.schedules import Schedule
+from cnn_core.training.rates import check_rates
 
 
 @dataclass

@@ -1,37 +1,41 @@
-"""MLP: the multilayer perceptron as users see it. Checks what it is given, decides task, loss and
-output, and leaves all arithmetic over samples to the native core."""
+"""MLP: the multilayer perceptron as users see it. It checks what it is given and publishes models;
+the work is done by `training.fit` and `model.Model`."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from cnn_core._backprop import Network, warn_of_nan
 from cnn_core._checks import check_number
-from cnn_core._parameters import Parameters
-from cnn_core._plan import make_plan, make_targets, make_weights
-from cnn_core._random import permutation
-from cnn_core._run import Fitted, baseline_of, make_data, make_training, metric_of, r2, train
-from cnn_core._scaling import learn_scaling
-from cnn_core._training import Rows
-from cnn_core._validation import (
-    as_labels,
-    as_numbers,
-    check_finite,
-    check_names,
-    check_out,
-    check_rows,
-    check_X,
-    check_x,
-    encode_labels,
-    feature_names,
-    plain,
-)
-from cnn_core.callbacks import check_callbacks
+from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.data.prepare import ClassWeight
+from cnn_core.data.scaling import Scaling
+from cnn_core.data.validation import as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
-from cnn_core.initializers import Initializer, initialize
-from cnn_core.optimizers import get_optimizer
-from cnn_core.schedules import Constant, Schedule
+from cnn_core.model import Model
+from cnn_core.parameters import Parameters, check_parameters, dropout_rates, hidden_widths
 from cnn_core.threads import threads_of
+from cnn_core.training import fit
+from cnn_core.training.backends import BACKENDS, Network
+
+if TYPE_CHECKING:
+    from cnn_core.activations import Activation
+    from cnn_core.initializers import Initializer
+    from cnn_core.inspection import GradientCheck, Trace
+    from cnn_core.losses import Huber
+    from cnn_core.optimizers import Optimizer
+    from cnn_core.profile import Profile
+    from cnn_core.schedules import Schedule
+
+    #: A callback, or a function ``(model, epoch, logs)``.
+    Watcher = Callback | Callable[["MLP", int, dict[str, float]], bool | None]
+
+#: Rows that `MLP.evaluate` computes in one piece.
+EVALUATED_TOGETHER = 480
 
 
 class MLP(Parameters):
@@ -170,79 +174,60 @@ class MLP(Parameters):
 
     def __init__(
         self,
-        hidden=(100,),
-        activation="relu",
+        hidden: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        task="auto",
-        output="auto",
-        loss="auto",
-        optimizer="adam",
-        learning_rate=None,
-        batch_size=32,
-        epochs=100,
-        shuffle=True,
-        l1=0.0,
-        l2=0.0,
-        max_norm=None,
-        clip_norm=None,
-        dropout=0.0,
-        label_smoothing=0.0,
-        init="auto",
-        scale_inputs=None,
-        class_weight=None,
-        early_stopping=False,
-        patience=10,
-        min_delta=0.0,
-        validation_fraction=0.1,
-        restore_best=True,
-        dtype="float32",
-        n_threads=None,
-        random_state=None,
-        verbose=0,
-        callbacks=(),
-        warm_start=False,
-        backend="native",
-    ):
-        self.hidden = hidden
-        self.activation = activation
-        self.task = task
-        self.output = output
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.shuffle = shuffle
-        self.l1 = l1
-        self.l2 = l2
-        self.max_norm = max_norm
-        self.clip_norm = clip_norm
-        self.dropout = dropout
-        self.label_smoothing = label_smoothing
-        self.init = init
-        self.scale_inputs = scale_inputs
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.patience = patience
-        self.min_delta = min_delta
-        self.validation_fraction = validation_fraction
-        self.restore_best = restore_best
-        self.dtype = dtype
-        self.n_threads = n_threads
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.backend = backend
-        self._fitted = None
+        task: Literal["auto", "classification", "regression"] = "auto",
+        output: str | Activation = "auto",
+        loss: str | Huber = "auto",
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float | Schedule | None = None,
+        batch_size: int | Literal["full"] = 32,
+        epochs: int = 100,
+        shuffle: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        max_norm: float | None = None,
+        clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        label_smoothing: float = 0.0,
+        init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        scale_inputs: Literal["minmax", "standard", "robust"] | None = None,
+        class_weight: ClassWeight = None,
+        early_stopping: bool = False,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        validation_fraction: float = 0.1,
+        restore_best: bool = True,
+        dtype: DTypeLike = "float32",
+        n_threads: int | None = None,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        verbose: int = 0,
+        callbacks: Watcher | Sequence[Watcher] = (),
+        warm_start: bool = False,
+        backend: Literal["native", "python"] = "native",
+    ) -> None:
+        self.hidden, self.activation, self.task, self.output = hidden, activation, task, output
+        self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
+        self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
+        self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
+        self.dropout, self.label_smoothing, self.init = dropout, label_smoothing, init
+        self.scale_inputs, self.class_weight = scale_inputs, class_weight
+        self.early_stopping, self.patience, self.min_delta = early_stopping, patience, min_delta
+        self.validation_fraction, self.restore_best = validation_fraction, restore_best
+        self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
+        self.verbose, self.callbacks = verbose, callbacks
+        self.warm_start, self.backend = warm_start, backend
+        self._fitted: Model | None = None
         self._timing = False
-        self._check_parameters()
+        self._phase_seconds: dict[str, float] = {}
+        check_parameters(self.get_params())
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         # Asked for by scikit-learn alone, so it is there to be imported.
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
-        task = self.task if self._fitted is None else self._fitted.plan.task
+        task = self.task if self._fitted is None else self._fitted.task.name
         kind = {
             "classification": "classifier",
             "multilabel": "classifier",
@@ -256,12 +241,19 @@ class MLP(Parameters):
             input_tags=InputTags(),
         )
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return self._fitted is not None
 
     # Training
 
-    def fit(self, X, y, *, sample_weight=None, validation_data=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
 
         Parameters
@@ -298,33 +290,45 @@ class MLP(Parameters):
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
-        self._check_parameters()
-        before = self._fitted if self.warm_start else None
-        names = feature_names(X)
-        plan, labels = self._plan(X, y, before)
-        split = self.early_stopping and validation_data is None
-        fitted, data, judged = self._begin(
-            plan, labels, names, X, y, before, sample_weight, split=split
+        p = self._checked_parameters()
+        job = fit.begin(
+            p,
+            X,
+            y,
+            self._fitted if p.warm_start else None,
+            sample_weight=sample_weight,
+            validation_data=validation_data,
+            validates=True,
         )
-        if validation_data is not None:
-            try:
-                X_val, y_val = validation_data
-            except (TypeError, ValueError):
-                raise ValueError("validation_data must be a pair (X, y)") from None
-            check_names(X_val, names, "validation_data's X")
-            X_val = check_X(
-                X_val, self.dtype, fitted.n_features, "validation_data's X", fitted.scaling
-            )
-            judged = make_data(plan, X_val, y_val, None, self.dtype, name="validation_data's y")
-        callbacks = check_callbacks(self.callbacks)
+        callbacks = check_callbacks(p.callbacks)
+
+        def watch(epoch: int, entry: dict[str, float]) -> bool:
+            ends = [one.after_epoch(self, epoch, dict(entry)) for one in callbacks]
+            return any(ends)
+
         for callback in callbacks:
             callback.before_fit(self)
-        self._train(fitted, data, judged, int(self.epochs), callbacks)
+        self._phase_seconds = fit.train(
+            p,
+            job,
+            int(p.epochs),
+            self._publish,
+            watch if callbacks else None,
+            stops_early=bool(p.early_stopping),
+            timing=self._timing,
+        )
         for callback in callbacks:
             callback.after_fit(self)
         return self
 
-    def partial_fit(self, X, y, *, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
@@ -342,17 +346,17 @@ class MLP(Parameters):
         -------
         self
         """
-        self._check_parameters()
-        before = self._fitted
-        names = feature_names(X)
-        plan, labels = self._plan(X, y, before, classes)
-        if classes is not None and plan.task == "regression":
-            raise ValueError("classes are for classification, but this is a regression")
-        fitted, data, _ = self._begin(plan, labels, names, X, y, before, sample_weight)
-        self._train(fitted, data, None, 1, ())
+        p = self._checked_parameters()
+        job = fit.begin(p, X, y, self._fitted, classes=classes, sample_weight=sample_weight)
+        fit.train(p, job, 1, self._publish)
         return self
 
-    def profile(self, X, y, *, seconds=1.0, plot=None):
+    def _publish(self, model: Model) -> None:
+        self._fitted = model
+
+    def profile(
+        self, X: ArrayLike, y: ArrayLike, *, seconds: float = 1.0, plot: Any = None
+    ) -> Profile:
         """Where the time of training on these rows goes, layer by layer and phase by phase, against
         what the machine can do and against NumPy and plain Python.
 
@@ -387,254 +391,26 @@ class MLP(Parameters):
         """
         from cnn_core import profile  # not needed by those who train and predict
 
-        self._check_parameters()
-        profile.check(self, seconds, plot)
-        before = self._fitted if self.warm_start else None
-        plan, labels = self._plan(X, y, before)
-        # A seed of its own: that of a numpy Generator would be drawn from it.
-        fitted, data, _ = self._begin(plan, labels, feature_names(X), X, y, before, seed=0)
-        found = profile.measure(profile.workload_of(self, fitted, data), float(seconds))
+        p = self._checked_parameters()
+        profile.check(p, seconds, plot)
+        p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
+        job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
+        work = profile.Workload(
+            job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
+        )
+        found = profile.measure(work, float(seconds))
         if plot is not None:
             found.plot(plot)
         return found
 
-    def _begin(self, plan, labels, names, X, y, before, sample_weight=None, seed=None, split=False):
-        """The model before its next step, the rows to train it on and, with `split`, those set
-        apart to judge it."""
-        raw = self._inputs(X, before)
-        if before is not None:
-            seed = before.seed
-        elif seed is None:
-            seed = self._seed()
-        data = make_data(
-            plan,
-            raw,
-            y,
-            labels,
-            self.dtype,
-            sample_weight,
-            self.class_weight,
-            float(self.label_smoothing),
-        )
-        judged = None
-        if split:
-            apart = self._set_apart(seed, data)
-            judged = make_data(plan, raw, y, labels, self.dtype).take(apart)
-            data = data.take(~apart)
-        scaling = before.scaling if before else None
-        if self.scale_inputs is not None and before is None:
-            scaling = learn_scaling(self.scale_inputs, data.X.rows())
-        data, judged = self._scaled(scaling, data), self._scaled(scaling, judged)
-        return before or self._initial(plan, raw.shape[1], names, scaling, seed, data), data, judged
-
-    def _plan(self, X, y, before, classes=None):
-        """What the outputs mean, and y's class indices where they were needed; that of the fit
-        before, if it goes on."""
-        hidden = len(self._hidden_widths())
-        if before is None:
-            if classes is not None:
-                classes = encode_labels(classes, name="classes")[0]
-            return make_plan(
-                y,
-                self.task,
-                self.loss,
-                self._output(),
-                hidden,
-                float(self.label_smoothing),
-                classes,
-            )
-        plan = before.plan
-        if classes is not None and plan.classes is not None:
-            unknown = np.setdiff1d(as_labels(classes, "classes"), plan.classes)
-            if len(unknown):
-                raise ValueError(
-                    f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted with "
-                    f"{', '.join(map(repr, plan.classes.tolist()))}"
-                )
-        check_names(X, before.feature_names)
-        task = "regression" if plan.task == "regression" else "classification"
-        if self.task not in ("auto", task):
-            raise ValueError(
-                f"training goes on with a model for {task}, but task is now {self.task!r}"
-            )
-        now, labels = make_plan(
-            y, task, self.loss, self._output(), hidden, float(self.label_smoothing), plan.classes
-        )
-        widths = (before.n_features, *self._hidden_widths(), now.n_outputs)
-        activations, alphas = zip(*self._hidden_activations(), (now.output, now.output_alpha))
-        network = Network(widths, activations, self.dtype, alphas)
-        for what, old, new in (
-            ("layers of widths", before.network.widths, network.widths),
-            ("activations", before.network.activations, network.activations),
-            ("numbers of the activations", before.network.alphas, network.alphas),
-            ("dtype", before.network.dtype, network.dtype),
-            ("loss", plan.loss, now.loss),
-            ("number of the loss", plan.loss_alpha, now.loss_alpha),
-        ):
-            if old != new:
-                raise ValueError(
-                    f"training goes on with the {what} of the fitted model, {old}, but parameters and y now "
-                    f"ask for {new}; set them back, or fit anew with warm_start=False"
-                )
-        return plan, labels
-
-    def _inputs(self, X, before):
-        """X as numbers: in the model's dtype, or, where scaling comes first, as precise as it was
-        given."""
-        scaled = self.scale_inputs is not None if before is None else before.scaling is not None
-        single = scaled and getattr(X, "dtype", None) == np.float32
-        dtype = self.dtype if not scaled else np.float32 if single else np.float64
-        return check_X(X, dtype, before.n_features if before else None)
-
-    def _scaled(self, scaling, data):
-        if scaling is None or data is None:
-            return data
-        return replace(data, X=Rows(scaling.apply(data.X.rows(), self.dtype)))
-
-    def _set_apart(self, seed, data):
-        """Which rows serve for validation: the same share of each class."""
-        rows = data.X.count
-        order = permutation(seed, 0, rows, split=True)
-        groups = np.zeros(rows, np.intp) if data.labels is None else data.labels.array[order, 0]
-        sizes = np.bincount(groups)
-        # Each class gives its share rounded down, those with the largest remainders one more, until
-        # all are enough.
-        shares = self.validation_fraction * sizes
-        taken = np.minimum(shares.astype(np.intp), np.maximum(sizes - 1, 0))
-        missing = int(self.validation_fraction * rows + 0.5) - taken.sum()
-        for group in np.argsort(taken - shares, kind="stable")[: max(0, missing)]:
-            taken[group] += taken[group] + 1 < sizes[group]
-        apart = np.zeros(rows, bool)
-        for group, n in enumerate(taken):
-            apart[order[groups == group][:n]] = True
-        if not apart.any() or apart.all():
-            raise ValueError(
-                f"validation_fraction {self.validation_fraction} of {rows} rows leaves none to "
-                f"{'train' if apart.all() else 'validate'} on; give validation_data or another fraction"
-            )
-        return apart
-
-    def _initial(self, plan, n_features, names, scaling, seed, data):
-        """The model before its first step."""
-        activations, alphas = zip(*self._hidden_activations(), (plan.output, plan.output_alpha))
-        network = Network(
-            (n_features, *self._hidden_widths(), plan.n_outputs), activations, self.dtype, alphas
-        )
-        self._check_init(network)
-        initialize(network, self.init, seed)
-        return Fitted(network, plan, n_features, names, scaling, seed, baseline_of(plan, data))
-
-    def _check_init(self, network):
-        if isinstance(self.init, (str, Initializer)):
-            return
-        shapes = [(n_out, n_in) for n_in, n_out in zip(network.widths, network.widths[1:])]
-        try:
-            given = [tuple(np.shape(part) for part in pair) for pair in self.init]
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"init must be a name, an Initializer or a list of (W, b), got {self.init!r}"
-            ) from None
-        if given != [(shape, shape[:1]) for shape in shapes]:
-            wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
-            raise ValueError(
-                f"init must give each layer (W, b) of the shapes {wanted}; got {given}"
-            )
-        for layer, (W, b) in enumerate(self.init):
-            check_finite(
-                f"W of init's layer {layer}",
-                as_numbers(f"W of init's layer {layer}", W),
-                self.dtype,
-            )
-            check_finite(
-                f"b of init's layer {layer}",
-                as_numbers(f"b of init's layer {layer}", b),
-                self.dtype,
-            )
-
-    def _capacity(self, rows):
-        """Rows of a mini-batch."""
-        whole = self.batch_size == "full" or get_optimizer(self.optimizer).full_batch
-        return rows if whole else min(int(self.batch_size), rows)
-
-    def _schedule(self):
-        return (
-            self.learning_rate
-            if isinstance(self.learning_rate, Schedule)
-            else Constant(initial=self.learning_rate)
-        )
-
-    def _make_run(self, fitted, network, capacity, backend, timing, n_threads):
-        """A run that trains `network` with the parameters of this model."""
-        optimizer = get_optimizer(self.optimizer)
-        return make_training(
-            backend,
-            network,
-            fitted.plan,
-            capacity,
-            optimizer.name,
-            optimizer.settings(self._schedule().initial),
-            fitted.seed,
-            self.l1,
-            self.l2,
-            self._dropout_rates(),
-            self.clip_norm or 0,
-            self.max_norm or 0,
-            timing,
-            n_threads,
-        )
-
-    def _train(self, fitted, data, judged, epochs, callbacks):
-        """Epochs on a copy of the network; what stands after each good one replaces the model."""
-        network = fitted.network.copy()
-        optimizer, schedule, capacity = (
-            get_optimizer(self.optimizer),
-            self._schedule(),
-            self._capacity(data.X.count),
-        )
-        training = self._make_run(
-            fitted, network, capacity, self.backend, self._timing, self.n_threads
-        )
-        if fitted.state is not None:
-            if (fitted.state["optimizer"], fitted.state["backend"]) == (
-                optimizer.name,
-                self.backend,
-            ):
-                training.restore(fitted.state)
-            else:  # another optimizer starts anew, with the same weights
-                training.restore({**training.state(), "epochs": fitted.state["epochs"]})
-
-        def publish(model):
-            self._fitted = model
-
-        def watch(epoch, entry):
-            return any([callback.after_epoch(self, epoch, dict(entry)) for callback in callbacks])
-
-        try:
-            train(
-                training,
-                network,
-                schedule,
-                data,
-                judged,
-                fitted,
-                capacity,
-                epochs,
-                self,
-                publish,
-                watch if callbacks else None,
-            )
-        finally:
-            if self._timing:
-                self._phase_seconds = training.seconds
-
     # Predicting
 
-    def _model(self):
+    def _model(self) -> Model:
         if self._fitted is None:
             raise NotFittedError("this MLP is not fitted yet; call fit first")
         return self._fitted
 
-    def forward(self, X):
+    def forward(self, X: ArrayLike) -> np.ndarray:
         """The output layer's activations a^L.
 
         Parameters
@@ -646,47 +422,9 @@ class MLP(Parameters):
         ndarray, shape (rows, n_outputs)
             Each row's bits are the same however the rows are split over calls.
         """
-        return self._forward(self._model(), X)
+        return self._model().outputs(X, self.backend, self.n_threads)
 
-    def _forward(self, model, X):
-        a = self._one_row(model, X)
-        return self._outputs(model, X) if a is None else a
-
-    def _one_row(self, model, X):
-        """The outputs for a single row, or None for what is not one that the native core takes as
-        it is."""
-        return model.one_row.forward_checked(X) if self.backend == "native" else None
-
-    def _threads(self):
-        return threads_of(self.n_threads)
-
-    def _outputs(self, model, X):
-        """a^L for rows as a user gives them."""
-        if self.backend == "native":
-            return self._many_rows(
-                model,
-                X,
-                lambda rows, **checks: model.network.forward(rows, self._threads(), **checks),
-            )
-        return self._on_twin(model, self._checked(model, X))
-
-    @staticmethod
-    def _on_twin(model, rows):
-        from cnn_core import reference
-
-        return reference.predict(model.network, rows)
-
-    def _many_rows(self, model, X, predict):
-        """What `predict`, of the native network, makes of rows as a user gives them. It looks at
-        their entries itself."""
-        rows = self._checked(model, X, later=True)
-        predicted = predict(rows, only_finite=True)
-        if predicted is None:
-            check_finite("X", rows, model.network.dtype)
-            predicted = predict(rows)  # only if X has changed since
-        return predicted
-
-    def predict_one(self, x, out=None):
+    def predict_one(self, x: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
         """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
 
         Several threads may call it at once.
@@ -705,30 +443,13 @@ class MLP(Parameters):
             `out`, or a new array.
         """
         model = self._fitted
-        if model is not None and self.backend == "native":
-            a = model.one_row.forward(x, out)
+        if model is not None:
+            a = model.rows[self.backend](x, out)
             if a is not None:
                 return a
-        return self._predict_one(self._model(), x, out)
+        return self._model().row(x, out, self.backend)
 
-    def _predict_one(self, model, x, out):
-        """`predict_one` for what the native core does not take as it is."""
-        n_outputs, dtype = model.plan.n_outputs, model.network.dtype
-        out = np.empty(n_outputs, dtype) if out is None else out
-        check_out(out, dtype, n_outputs)
-        row = check_x(x, dtype, model.n_features, model.feature_names, model.scaling)
-        out[:] = (
-            model.network.forward(row) if self.backend == "native" else self._on_twin(model, row)
-        )[0]
-        return out
-
-    @staticmethod
-    def _checked(model, X, later=False):
-        """Rows for a fitted model: checked, scaled, in its dtype."""
-        check_names(X, model.feature_names)
-        return check_X(X, model.network.dtype, model.n_features, scaling=model.scaling, later=later)
-
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predicted classes or numbers.
 
         Parameters
@@ -747,42 +468,9 @@ class MLP(Parameters):
             Where classes come from outputs that are NaN, because numbers on the way overflow the
             dtype: the first NaN wins.
         """
-        model = self._model()
-        plan = model.plan
-        a = self._one_row(model, X)
-        if a is None:
-            if plan.task == "classification" and self.backend == "native":
-                return plan.classes.take(
-                    self._many_rows(
-                        model,
-                        X,
-                        lambda rows, **checks: model.network.winners(
-                            rows, plan.threshold, self._threads(), **checks
-                        ),
-                    )
-                )
-            a = self._outputs(model, X)
-        if plan.task == "regression":
-            return a.ravel() if plan.flat else a
-        if plan.task == "multilabel":
-            return (a > plan.threshold).astype(np.int64)
-        if a.size == 1:  # NumPy would compare longer than the network has computed
-            top = a.item()
-            winner = int(top > plan.threshold)
-            predicted = plan.classes[winner : winner + 1].copy()
-        else:
-            winners = (
-                (a[:, 0] > plan.threshold).astype(np.intp) if a.shape[1] == 1 else a.argmax(axis=1)
-            )
-            top = (
-                a.item(0 if a.shape[1] == 1 else winners[0]) if len(a) == 1 else a.sum()
-            )  # NaN where there is one
-            predicted = plan.classes[winners]
-        if top != top and np.isnan(a).any():
-            warn_of_nan(model.network.dtype, 2)
-        return predicted
+        return self._model().predict(X, self.backend, self.n_threads)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probabilities of the classes.
 
         Parameters
@@ -801,21 +489,9 @@ class MLP(Parameters):
             For regression, and where the outputs are no probabilities (an output other than
             softmax, or one sigmoid).
         """
-        model = self._model()
-        plan = model.plan
-        together = plan.output == "softmax" and plan.task == "classification"
-        apart = plan.output == "sigmoid" and (plan.task == "multilabel" or plan.n_outputs == 1)
-        if plan.task == "regression" or not (together or apart):
-            raise ValueError(
-                f"predict_proba needs a classifier with softmax or one sigmoid as its output; this model "
-                f"does {plan.task} with {plan.n_outputs} {plan.output} output(s)"
-            )
-        a = self._forward(model, X)
-        return (
-            a if together or plan.task == "multilabel" else np.column_stack((1 - a[:, 0], a[:, 0]))
-        )
+        return self._model().predict_proba(X, self.backend, self.n_threads)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
         regression (averaged over the outputs).
 
@@ -830,27 +506,9 @@ class MLP(Parameters):
         -------
         float
         """
-        model = self._model()
-        plan = model.plan
-        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
-        if len(shape) != 2:
-            self._checked(model, X)  # says what is wrong
-        targets, labels = make_targets(plan, y, None, np.float64)
-        check_rows(np.empty(shape[0]), labels if targets is None else targets)
-        weights = make_weights(plan, labels, shape[0], sample_weight, None, np.float64)
-        if plan.task == "regression":
-            weights = np.ones((len(targets), 1)) if weights is None else weights
-            mean = (weights * targets).sum(axis=0) / weights.sum()
-            residual = (weights * (targets - self._forward(model, X)) ** 2).sum(axis=0)
-            return r2(residual, (weights * (targets - mean) ** 2).sum(axis=0))
-        predicted = self.predict(X)
-        if plan.task == "multilabel":
-            right = (predicted == (targets > plan.threshold)).all(axis=1)
-        else:
-            right = predicted == plan.classes[labels]
-        return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+        return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
 
-    def evaluate(self, X, y):
+    def evaluate(self, X: ArrayLike, y: ArrayLike) -> dict[str, Any]:
         """Loss and metric on some rows, and what they suggest beside the training loss.
 
         Parameters
@@ -866,29 +524,28 @@ class MLP(Parameters):
         """
         from cnn_core.diagnosis import diagnose
 
-        model, data = self._rows(X, y)
-        plan = model.plan
-        run = make_training(
-            self.backend, model.network, plan, min(data.X.count, 480), n_threads=self.n_threads
-        )
-        loss, measured = run.evaluate(data.X, data.y, data.labels)
-        regression = plan.task == "regression"
+        model, backend = self._model(), BACKENDS[self.backend]
+        data, task = model.dataset(X, y), model.task
+        spec = model.training_spec.without_steps(min(data.X.count, EVALUATED_TOGETHER))
+        trainer = backend.trainer(spec, model.network, **self._threads())
+        loss, measured = trainer.evaluate(data.X, data.y, data.labels)
+        regression = task.name == "regression"
+        metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
         return {
             "loss": loss,
-            "r2" if regression else "accuracy": metric_of(
-                plan, measured, data.spread() if regression else None
-            ),
+            "r2" if regression else "accuracy": metric,
             "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
         }
 
+    def _threads(self) -> dict[str, Any]:
+        """How many threads a trainer may use."""
+        return {"threads": threads_of(self.n_threads), "adaptive": self.n_threads is None}
+
     # The open box
 
-    def _rows(self, X, y):
-        """(fitted model, its rows)."""
-        model = self._model()
-        return model, make_data(model.plan, self._checked(model, X), y, None, model.network.dtype)
-
-    def loss_and_gradient(self, X, y, *, parameters=None):
+    def loss_and_gradient(
+        self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
+    ) -> tuple[float, np.ndarray]:
         """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
 
         Parameters
@@ -904,22 +561,16 @@ class MLP(Parameters):
         gradient : ndarray, shape (n_parameters,)
             In the order of `parameters_`.
         """
-        model, data = self._rows(X, y)
-        run = make_training(
-            self.backend,
-            model.network.copy(),
-            model.plan,
-            data.X.count,
-            l1=self.l1,
-            l2=self.l2,
-            n_threads=self.n_threads,
-        )
+        model, backend = self._model(), BACKENDS[self.backend]
+        data = model.dataset(X, y)
+        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        trainer = backend.trainer(spec, model.network.copy(), **self._threads())
         if parameters is not None:
-            run.set_flat(self._numbers("parameters", parameters))
-        loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
-        return loss, run.flat_gradient()
+            trainer.set_flat(_numbers(model, "parameters", parameters))
+        loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
+        return loss, trainer.flat_gradient()
 
-    def check_gradient(self, X, y, *, h=1e-6):
+    def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:
         """Compare backpropagation with central differences, in float64, one parameter after the
         other.
 
@@ -940,10 +591,12 @@ class MLP(Parameters):
         from cnn_core import inspection  # not needed by those who train and predict
 
         check_number("h", h, 0, above=True)
-        model, data = self._rows(X, y)
-        return inspection.check_gradient(model, data, self.l1, self.l2, h, self.backend)
+        model, backend = self._model(), BACKENDS[self.backend]
+        data = model.dataset(X, y)
+        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        return inspection.check_gradient(model.network, spec, data, h, backend)
 
-    def trace(self, X, y):
+    def trace(self, X: ArrayLike, y: ArrayLike) -> Trace:
         """Everything that one forward and one backward pass compute.
 
         Parameters
@@ -960,117 +613,112 @@ class MLP(Parameters):
         """
         from cnn_core import inspection
 
-        model, data = self._rows(X, y)
-        return inspection.trace(model, data, self.backend)
+        model, backend = self._model(), BACKENDS[self.backend]
+        return inspection.trace(model, model.dataset(X, y), backend)
 
-    def summary(self):
+    def summary(self) -> None:
         """Print layers, shapes, parameters and memory of the fitted network, and what its learning
         curves suggest."""
         from cnn_core import inspection
 
-        print(inspection.summary(self._model(), self._dropout_rates()))
+        rates = dropout_rates(self.dropout, len(hidden_widths(self.hidden)))
+        print(inspection.summary(self._model(), rates))
 
-    def _numbers(self, name, values):
-        """`values` as an array of numbers that the network can hold."""
-        dtype = self._model().network.dtype
-        array = as_numbers(name, values)
-        check_finite(name, array, dtype)
-        return array.astype(dtype)
-
-    def _with_parameters(self, set_on):
-        """Publish a copy of the fitted network on which `set_on` has changed parameters."""
-        model = self._model()
+    def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
+        """Publish a copy of a model on whose network `change` has changed parameters."""
         network = model.network.copy()
-        set_on(network)
-        self._fitted = replace(model, network=network)
+        change(network)
+        self._publish(replace(model, network=network))
 
-    def _set_layers(self, weights, biases):
-        def set_on(network):
+    def _set_layers(self, weights: Any, biases: Any) -> None:
+        model = self._model()
+
+        def change(network: Network) -> None:
             for name, given in (("weights_", weights), ("biases_", biases)):
                 if not isinstance(given, (list, tuple)) or len(given) != network.n_layers:
                     what = f"{len(given)}" if isinstance(given, (list, tuple)) else f"{given!r}"
                     raise ValueError(
-                        f"{name} must be a list of an array for each of the {network.n_layers} layers, got "
-                        f"{what}"
+                        f"{name} must be a list of an array for each of the {network.n_layers} "
+                        f"layers, got {what}"
                     )
             for l, (W, b) in enumerate(zip(weights, biases)):
-                network.set_layer(
-                    l, self._numbers(f"weights_[{l}]", W), self._numbers(f"biases_[{l}]", b)
-                )
+                W = _numbers(model, f"weights_[{l}]", W)
+                network.set_layer(l, W, _numbers(model, f"biases_[{l}]", b))
 
-        self._with_parameters(set_on)
+        self._with_parameters(model, change)
 
     # Fitted attributes
 
     @property
-    def weights_(self):
+    def weights_(self) -> list[np.ndarray]:
         network = self._model().network
         return [network.weights(l) for l in range(network.n_layers)]
 
     @weights_.setter
-    def weights_(self, values):
+    def weights_(self, values: Sequence[ArrayLike]) -> None:
         self._set_layers(values, self.biases_)
 
     @property
-    def biases_(self):
+    def biases_(self) -> list[np.ndarray]:
         network = self._model().network
         return [network.bias(l).copy() for l in range(network.n_layers)]
 
     @biases_.setter
-    def biases_(self, values):
+    def biases_(self, values: Sequence[ArrayLike]) -> None:
         self._set_layers(self.weights_, values)
 
     @property
-    def parameters_(self):
+    def parameters_(self) -> np.ndarray:
         return self._model().network.flat()
 
     @parameters_.setter
-    def parameters_(self, values):
-        numbers = self._numbers("parameters_", values)
-        self._with_parameters(lambda network: network.set_flat(numbers))
+    def parameters_(self, values: ArrayLike) -> None:
+        model = self._model()
+        numbers = _numbers(model, "parameters_", values)
+        self._with_parameters(model, lambda network: network.set_flat(numbers))
 
     @property
-    def history_(self):
+    def history_(self) -> dict[str, list[float]]:
         return {name: list(values) for name, values in self._model().history.items()}
 
     @property
-    def classes_(self):
-        classes = self._model().plan.classes
+    def classes_(self) -> np.ndarray:
+        classes = self._model().task.classes
         if classes is None:
             raise AttributeError("a regression model has no classes_")
         return classes.copy()
 
     @property
-    def input_shift_(self):
+    def input_shift_(self) -> np.ndarray:
         return self._scaling().shift.copy()
 
     @property
-    def input_factor_(self):
+    def input_factor_(self) -> np.ndarray:
         return self._scaling().factor.copy()
 
-    def _scaling(self):
+    def _scaling(self) -> Scaling:
         scaling = self._model().scaling
         if scaling is None:
             raise AttributeError("the model was fitted without scale_inputs")
         return scaling
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         return self._model().n_features
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         names = self._model().feature_names
         if names is None:
             raise AttributeError("the model was fitted without feature names")
         return names.copy()
 
     @property
-    def n_epochs_(self):
-        return len(self._model().history["loss"])
+    def n_epochs_(self) -> int:
+        return self._model().n_epochs
 
     @property
-    def best_epoch_(self):
+    def best_epoch_(self) -> int:
         model = self._model()
         losses = model.history.get("val_loss", model.history["loss"])
         if not losses or np.isnan(losses).all():
@@ -1080,3 +728,11 @@ class MLP(Parameters):
                 else "no epoch is the best: the losses on the validation data are all NaN"
             )
         return model.best_epoch or int(np.nanargmin(losses)) + 1
+
+
+def _numbers(model: Model, name: str, values: ArrayLike) -> np.ndarray:
+    """`values` as an array of numbers that the network can hold."""
+    dtype = model.network.dtype
+    array = as_numbers(name, values)
+    check_finite(name, array, dtype)
+    return array.astype(dtype)

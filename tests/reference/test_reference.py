@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from cnn_core._backprop import drop
 from cnn_core._training import optimizer_names
+from cnn_core.spec import TrainingSpec
 
-from cnn_core import MLP, _activations, _losses, _random, optimizers, reference
+from cnn_core import MLP, _activations, _losses, _random, functional, optimizers, reference
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(40, 5))
@@ -233,3 +234,10 @@ def test_rprop_compares_the_signs_of_gradients_whose_product_underflows():
         reference.rprop(t + 1, h, 0.0, g, slots)
         assert slots[1] == pytest.approx(size)
     assert np.isnan(reference.rprop(5, h, 0.0, np.nan, slots))
+
+
+@pytest.mark.parametrize("option", [dict(penalty_per_row=True), dict(cost_scale=0.5)])
+def test_conventions_of_scikit_learn_are_refused(option):
+    spec, network = TrainingSpec("mse", **option), functional.Network((2, 1), ("identity",))
+    with pytest.raises(ValueError, match=f"does not know {next(iter(option))}"):
+        reference.Trainer(spec, network)

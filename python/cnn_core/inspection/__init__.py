@@ -2,7 +2,14 @@
 
 from cnn_core.inspection.gradient_check import GradientCheck, check_gradient
 from cnn_core.inspection.summary import summary
-from cnn_core.inspection.trace import LayerTrace, Trace, layer_names, trace
+from cnn_core.inspection.trace import (
+    LayerTrace,
+    Trace,
+    layer_names,
+    trace,
+    trace_native,
+    trace_reference,
+)
 
 __all__ = [
     "GradientCheck",
@@ -12,4 +19,6 @@ __all__ = [
     "layer_names",
     "summary",
     "trace",
+    "trace_native",
+    "trace_reference",
 ]

@@ -1,14 +1,17 @@
 """The gradient of backpropagation against central differences."""
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_core._run import make_training
 from cnn_core.functional import Network, RowSource
 from cnn_core.inspection.trace import layer_names
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.spec import TrainingSpec
 
 
 class GradientCheck(NamedTuple):
@@ -23,29 +26,28 @@ class GradientCheck(NamedTuple):
 
 
 def check_gradient(
-    model: Any, data: Any, l1: float, l2: float, h: float, backend: str
+    network: Network, spec: "TrainingSpec", data: "Dataset", h: float, backend: Any
 ) -> GradientCheck:
     """Compare the gradient with central differences, in float64.
 
     Parameters
     ----------
-    model : Fitted
+    network : Network
         Of either dtype; the check runs on a float64 copy.
-    data : Data
-    l1, l2 : float
-        Penalties on the weights.
+    spec : TrainingSpec
+        Without an optimizer.
+    data : Dataset
     h : float
         Step to either side.
-    backend : {'native', 'python'}
+    backend : object of `training.backends`
 
     Returns
     -------
     GradientCheck
     """
-    network = model.network
     copy = Network(network.widths, network.activations, "float64", network.alphas)
     X, y = (part and RowSource(part.array.astype("float64")) for part in (data.X, data.y))
-    trainer = make_training(backend, copy, model.plan, data.X.count, l1=l1, l2=l2)
+    trainer = backend.trainer(spec, copy)
 
     def cost_at(parameters: NDArray[np.float64]) -> float:
         trainer.set_flat(parameters)

@@ -2,23 +2,26 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cnn_core.diagnosis import diagnose
 from cnn_core.functional import Network
 from cnn_core.inspection.trace import layer_names
 
+if TYPE_CHECKING:
+    from cnn_core.model import Model
+
 COLUMNS = ("layer", "inputs", "outputs", "activation", "W", "parameters")
 WORDS = (0, 3)  # columns that are aligned to the left
 
 
-def summary(model: Any, dropout: Sequence[float]) -> str:
+def summary(model: "Model", dropout: Sequence[float]) -> str:
     """The layers of a network, one a line, with shapes, parameters and memory; and what its
     learning curves suggest.
 
     Parameters
     ----------
-    model : Fitted
+    model : Model
     dropout : sequence of float
         The share of its inputs that each layer leaves out in training.
 
@@ -64,9 +67,9 @@ def _layers(network: Network) -> list[str]:
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
-def _last_epoch(model: Any) -> str:
+def _last_epoch(model: "Model") -> str:
     """Loss and metric of the epoch whose weights the model has."""
-    history, metric = model.history, "R2" if model.plan.task == "regression" else "accuracy"
+    history, metric = model.history, "R2" if model.task.name == "regression" else "accuracy"
     epochs = len(history["loss"])
     at = (model.best_epoch or epochs) - 1
     values = [

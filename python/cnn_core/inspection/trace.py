@@ -3,13 +3,16 @@
 The pieces are those of the native training loop, so what is shown here are its bits.
 """
 
-from typing import Any, NamedTuple, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core import functional as F
-from cnn_core._run import make_training
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.model import Model
 
 
 class LayerTrace(NamedTuple):
@@ -50,29 +53,32 @@ def layer_names(network: F.Network) -> list[str]:
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
-def trace(model: Any, data: Any, backend: str) -> Trace:
+def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
     """Forward and backward pass over some rows, with everything kept.
 
     Parameters
     ----------
-    model : Fitted
-    data : Data
-    backend : {'native', 'python'}
+    model : Model
+    data : Dataset
+    backend : object of `training.backends`
 
     Returns
     -------
     Trace
     """
-    return trace_reference(model, data) if backend == "python" else trace_native(model, data)
+    traced: Trace = backend.trace(model, data)
+    return traced
 
 
-def trace_native(model: Any, data: Any) -> Trace:
-    """`trace` by the native core's kernels."""
-    network, loss, loss_param = model.network, model.plan.loss, model.plan.loss_alpha
+def trace_native(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the public kernels."""
+    network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
     zs, activated = _forward(network, data.X.array)
     row = F.loss_table()[loss]
     out = zs[-1] if row.outputs else activated[-1]
-    y = data.labels.array[:, 0] if row.sparse else data.y.array
+    source = data.labels if row.sparse else data.y
+    assert source is not None
+    y = source.array[:, 0] if row.sparse else source.array
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = F.loss(loss, out, y, scale, loss_param)
     if not row.outputs:
@@ -101,11 +107,12 @@ def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], l
     return zs, activated
 
 
-def trace_reference(model: Any, data: Any) -> Trace:
-    """`trace` by the reference implementation."""
-    from cnn_core.reference import bias_gradient, weight_gradient
+def trace_reference(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the reference implementation."""
+    from cnn_core.reference import Trainer, bias_gradient, weight_gradient
 
-    trainer = make_training("python", model.network.copy(), model.plan, data.X.count)
+    spec = model.training_spec.without_steps(data.X.count)
+    trainer = Trainer(spec, model.network.copy())
     loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
     layers = []
     for name, one in zip(layer_names(model.network), trainer.passes):

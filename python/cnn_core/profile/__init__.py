@@ -2,6 +2,6 @@
 
 from cnn_core.profile.measure import check, measure
 from cnn_core.profile.report import Profile
-from cnn_core.profile.workload import workload_of
+from cnn_core.profile.workload import Workload
 
-__all__ = ["Profile", "check", "measure", "workload_of"]
+__all__ = ["Profile", "Workload", "check", "measure"]

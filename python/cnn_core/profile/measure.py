@@ -41,7 +41,7 @@ REFERENCE_PRODUCT = 40e-9  # seconds that plain Python takes for a multiply-add,
 
 
 def check(model: Any, seconds: float, plot: str | os.PathLike[str] | None) -> None:
-    """Raise for what `MLP.profile` cannot do."""
+    """Raise for what `MLP.profile` cannot do; `model` has MLP's parameters."""
     check_number("seconds", seconds, 0, None, above=True)
     optimizer = get_optimizer(model.optimizer).name
     for name, wrong in (
@@ -84,17 +84,9 @@ class Samples:
 class NativeTurn:
     """A native trainer that takes turns."""
 
-    def __init__(
-        self,
-        workload: Workload,
-        batch_size: int | None = None,
-        timing: bool = False,
-        n_threads: int | None = 1,
-    ) -> None:
+    def __init__(self, workload: Workload, batch_size: int | None = None, **options: Any) -> None:
         self.workload = workload
-        self.trainer = workload.make_trainer(
-            "native", batch_size or workload.batch_size, timing, n_threads
-        )
+        self.trainer = workload.trainer("native", batch_size, **options)
         self.repeats = 1
         self.layer_seconds: list[dict[str, float]] = []  # of the last turn, an epoch
 
@@ -158,7 +150,8 @@ def measure(workload: Workload, seconds: float) -> Profile:
         "epoch": NativeTurn(workload),
     }
     if threads > 1:
-        turns["threads"] = NativeTurn(workload, n_threads=workload.n_threads)
+        adaptive = workload.n_threads is None
+        turns["threads"] = NativeTurn(workload, threads=threads, adaptive=adaptive)
     for turn in turns.values():  # wakes up threads, fills caches, and says how long an epoch takes
         turn.repeats = max(1, round(TURN_SECONDS / turn.seconds()))
     reason = unsupported_reason(workload)
@@ -225,12 +218,12 @@ def training_entry(workload: Workload) -> dict[str, Any]:
     return {
         "widths": list(network.widths),
         "activations": list(network.activations),
-        "loss": workload.loss,
-        "optimizer": workload.optimizer,
+        "loss": workload.spec.loss,
+        "optimizer": workload.spec.optimizer,
         "dtype": network.dtype.name,
         "parameters": network.flat().size,
         "rows": workload.data.X.count,
-        "batch_size": workload.batch_size,
+        "batch_size": workload.spec.batch_size,
     }
 
 
@@ -240,8 +233,8 @@ def measure_reference(workload: Workload, seconds: float, epoch: float) -> dict[
     rows = workload.data.X.count
     weights = sum(n_in * n_out for n_in, n_out in pairwise(workload.network.widths))
     affordable_rows = int(2 * seconds / (len(MULTIPLIES) * weights * REFERENCE_PRODUCT))
-    size = max(1, min(workload.batch_size, affordable_rows))
-    if size < workload.batch_size:
+    size = max(1, min(workload.spec.batch_size, affordable_rows))
+    if size < workload.spec.batch_size:
         native = NativeTurn(workload, size)
         epoch = min(native.seconds() for _ in range(4))
     count, took = size, reference_seconds(workload, size, size)

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from cnn_core.data.prepare import Dataset
 from cnn_core.functional import Network, Trainer, loss_table
 from cnn_core.inspection import layer_names
 
@@ -17,7 +18,7 @@ def work_of(network: Network, rows: int, l: int, phase: str) -> int:
     return 2 * rows * network.widths[l] * network.widths[l + 1]
 
 
-def traffic_of(trainer: Trainer, data: Any, l: int, phase: str) -> int:
+def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
     """Bytes that a phase reads and writes in an epoch, padding left out; 0 where moving memory is
     not its work."""
     network, rows = trainer.backprop.network, int(data.X.count)
@@ -54,7 +55,7 @@ def phases_of(network: Network, loss: str) -> list[tuple[str, int, str]]:
 
 def phase_table(
     trainer: Trainer,
-    data: Any,
+    data: Dataset,
     rounds: list[list[dict[str, float]]],
     peak: float,
     bandwidth: float,
@@ -65,7 +66,7 @@ def phase_table(
     ----------
     trainer : Trainer
         The native one.
-    data : Data
+    data : Dataset
     rounds : list
         `Trainer.layer_seconds` of an epoch, for each round.
     peak, bandwidth : float

@@ -26,30 +26,33 @@ def rival_entry(
 def unsupported_reason(workload: Workload) -> str | None:
     """What of a training `numpy_baseline` does not know, as the end of a sentence; None where it
     knows all."""
-    network = workload.network
-    *hidden, output = network.activations
+    spec = workload.spec
+    *hidden, output = workload.network.activations
     unknown = [
         f"the activation {name!r}" for name in dict.fromkeys(hidden) if name not in DERIVATIVES
     ]
-    if workload.loss not in OUTPUTS:
-        unknown.append(f"the loss {workload.loss!r}")
-    elif output != OUTPUTS[workload.loss]:
-        unknown.append(f"the loss {workload.loss!r} of outputs that are {output!r}")
-    if workload.optimizer not in ("sgd", "adam"):
-        unknown.append(f"the optimizer {workload.optimizer!r}")
-    unknown += [name for name, used in workload.extras.items() if used]
+    if spec.loss not in OUTPUTS:
+        unknown.append(f"the loss {spec.loss!r}")
+    elif output != OUTPUTS[spec.loss]:
+        unknown.append(f"the loss {spec.loss!r} of outputs that are {output!r}")
+    if spec.optimizer not in ("sgd", "adam"):
+        unknown.append(f"the optimizer {spec.optimizer!r}")
+    for name in ("l1", "l2", "dropout", "max_norm", "clip_norm"):
+        unknown += [name] * bool(np.any(getattr(spec, name)))
+    unknown += ["class_weight"] * (workload.data.weights is not None)
     return f"it does not know {', '.join(unknown)}" if unknown else None
 
 
 def numpy_trainer(workload: Workload) -> Trainer:
     """NumPy's training of the same network from the same parameters."""
-    network = workload.network
+    network, spec = workload.network, workload.spec
+    assert spec.optimizer is not None
     return Trainer(
         [(network.weights(l), network.bias(l)) for l in range(network.n_layers)],
         network.activations,
-        workload.optimizer,
-        workload.settings,
-        workload.batch_size,
+        spec.optimizer,
+        spec.settings,
+        spec.batch_size,
     )
 
 
@@ -68,7 +71,9 @@ class NumpyTurn:
         self.workload, self.rng = workload, np.random.default_rng(0)
         data = workload.data
         self.X = data.X.rows()
-        self.y = data.labels.rows()[:, 0] if data.y is None else data.y.rows()
+        targets = data.labels if data.y is None else data.y
+        assert targets is not None
+        self.y = targets.rows()[:, 0] if data.y is None else targets.rows()
         self.limit: Callable[[int], Any]
         self.threads: int | None
         try:  # scikit-learn brings it
@@ -77,7 +82,7 @@ class NumpyTurn:
             self.limit, self.threads = threadpool_limits, 1
         except ImportError:
             self.limit, self.threads = contextlib.nullcontext, None
-        self.rows = min(workload.batch_size, len(self.X))
+        self.rows = min(workload.spec.batch_size, len(self.X))
         self.seconds()  # the first call is slow
         self.rows = affordable(self.seconds(), self.rows, len(self.X), seconds)
 
@@ -92,7 +97,7 @@ class NumpyTurn:
 
     def entry(self, seconds: float, epoch: float) -> dict[str, Any]:
         """See `rival_entry`."""
-        batch_size = self.workload.batch_size
+        batch_size = self.workload.spec.batch_size
         return rival_entry(seconds, self.rows, batch_size, self.threads, len(self.X), epoch)
 
 
@@ -104,7 +109,7 @@ def affordable(seconds: float, batch_size: int, rows: int, budget: float) -> int
 def reference_seconds(workload: Workload, batch_size: int, rows: int) -> float:
     """Seconds of the reference implementation for an epoch over the first rows."""
     part = workload.data.take(np.arange(workload.data.X.count) < rows)
-    trainer = workload.make_trainer("python", batch_size, False, 1)
+    trainer = workload.trainer("python", batch_size)
     trainer.as_lists(part.X, part.y, part.labels, part.weights)  # once a fit, not once an epoch
     start, busy = time.perf_counter(), time.thread_time()
     trainer.epoch(part.X, part.y, part.labels, workload.shuffle, weights=part.weights)

@@ -16,6 +16,7 @@ from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
 from cnn_core.reference.random import drop, permutation
 from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of
+from cnn_core.spec import TrainingSpec
 
 #: Rows of numbers, or class indices for a sparse loss.
 Targets: TypeAlias = Sequence[Any]
@@ -30,49 +31,30 @@ class Trainer:
 
     Parameters
     ----------
+    spec : TrainingSpec
+        The conventions of scikit-learn in it (penalty_per_row, average_by_rows, cost_scale) are the
+        native core's alone.
     network : Network
         Where the run begins, and where each epoch leaves its parameters, rounded to the network's
         dtype.
-    loss : str
-    capacity : int
-        Rows of a mini-batch.
-    alpha : float or None
-        The loss's parameter.
-    l1, l2, dropout
-        As the native `Backprop` takes them.
-    optimizer, settings, seed, clip_norm, max_norm, multilabel
-        As the native `Trainer` takes them.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        loss: str,
-        capacity: int,
-        alpha: float | None = None,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        dropout: Sequence[float] | None = None,
-        optimizer: str | None = None,
-        settings: dict[str, float] | None = None,
-        seed: int = 0,
-        clip_norm: float = 0.0,
-        max_norm: float = 0.0,
-        multilabel: bool = False,
-    ) -> None:
-        self.network, self.loss, self.capacity, self.seed = network, loss, capacity, seed
-        row = loss_table()[loss]
+    def __init__(self, spec: TrainingSpec, network: Network) -> None:
+        for name in ("penalty_per_row", "average_by_rows", "cost_scale"):
+            if getattr(spec, name) != getattr(TrainingSpec, name):
+                raise ValueError(f"the reference implementation does not know {name}")
+        self.spec, self.network = spec, network
+        row = loss_table()[spec.loss]
         self.from_logits, self.sparse = bool(row.outputs), row.sparse
-        self.loss_param = row.standard if alpha is None else alpha
+        self.loss_param = row.standard if spec.loss_param is None else spec.loss_param
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
-        self.l1, self.l2, self.dropout = l1, l2, dropout or (0.0,) * network.n_layers
-        self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
+        self.dropout = spec.dropout or (0.0,) * network.n_layers
         self.parameters: Row = network.flat().astype(float).tolist()
         self.gradient = [0.0] * len(self.parameters)
-        self.optimizer, self.h = optimizer, dict(settings or {})
-        slots = OPTIMIZERS[optimizer][1] if optimizer else 0
+        self.h = dict(spec.settings)
+        slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
         self.seconds: dict[str, float] = {}
@@ -95,7 +77,7 @@ class Trainer:
     def state(self, copy: bool = True) -> dict[str, Any]:
         """What a later run needs to go on from here."""
         return {
-            "optimizer": self.optimizer,
+            "optimizer": self.spec.optimizer,
             "epochs": self.epochs,
             "steps": self.steps,
             "numbers": dict(self.h),
@@ -122,7 +104,7 @@ class Trainer:
             if dropping and self.dropout[l]:
                 selu_below = l > 0 and network.activations[l - 1] == "selu"
                 pairs = [
-                    drop(a, self.dropout[l], selu_below, self.seed, self.steps, l, r)
+                    drop(a, self.dropout[l], selu_below, self.spec.seed, self.steps, l, r)
                     for r, a in enumerate(batch)
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
@@ -135,7 +117,7 @@ class Trainer:
     def costs(self, last: Pass, targets: Targets) -> list[tuple[float, Row]]:
         """(C, the error it sends back) of each row: dC/dz for losses that take the activation in,
         else dC/da."""
-        loss = LOSSES[self.loss]
+        loss = LOSSES[self.spec.loss]
         outputs = last.z if self.from_logits else last.a
         return [loss(out, y, self.loss_param) for out, y in zip(outputs, targets)]
 
@@ -194,30 +176,31 @@ class Trainer:
         gradients, penalties = [], 0.0
         for (W, _), one in zip(layers, passes):
             dW = weight_gradient(one.delta, one.inputs)
-            penalties += penalty(W, self.l1, self.l2)
-            add_penalty_gradient(W, dW, self.l1, self.l2)
+            penalties += penalty(W, self.spec.l1, self.spec.l2)
+            add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
             gradients.append((dW, bias_gradient(one.delta)))
         self.gradient = flat(gradients)
         return passes, [cost for cost, _ in costs], weight, penalties
 
     def apply_gradient(self) -> None:
         """W <- W - rate dW, b <- b - rate db and its refinements: all parameters together."""
-        assert self.optimizer is not None
-        if self.clip_norm:
-            self.gradient = shorten(self.gradient, self.clip_norm)
+        spec = self.spec
+        assert spec.optimizer is not None
+        if spec.clip_norm:
+            self.gradient = shorten(self.gradient, spec.clip_norm)
         self.steps += 1
-        if self.optimizer == "nadam":  # mu_1 ... mu_t
+        if spec.optimizer == "nadam":  # mu_1 ... mu_t
             self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(
                 self.h, self.steps
             )
-        step_of = OPTIMIZERS[self.optimizer][0]
+        step_of = OPTIMIZERS[spec.optimizer][0]
         self.parameters = [
             step_of(self.steps, self.h, w, g, slots)
             for w, g, slots in zip(self.parameters, self.gradient, self.slots)
         ]
-        if self.max_norm:
+        if spec.max_norm:
             self.parameters = flat(
-                [([shorten(W_j, self.max_norm) for W_j in W], b) for W, b in self.layers()]
+                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()]
             )
 
     # Epochs
@@ -235,12 +218,13 @@ class Trainer:
         does."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
         order: Sequence[int] = range(len(rows))
-        if shuffled and len(rows) > self.capacity:
-            order = permutation(self.seed, self.epochs, len(rows))
+        batch_size = self.spec.batch_size
+        if shuffled and len(rows) > batch_size:
+            order = permutation(self.spec.seed, self.epochs, len(rows))
         total = weight = 0.0
         metrics = self._metrics()
-        for number, first in enumerate(range(0, len(rows), self.capacity)):
-            chosen = order[first : first + self.capacity]
+        for number, first in enumerate(range(0, len(rows), batch_size)):
+            chosen = order[first : first + batch_size]
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
             passes, costs, batch_weight, penalties = self.forward_backward(
@@ -323,13 +307,13 @@ class Trainer:
         return self._lists[id(source)][1]
 
     def _metrics(self) -> Metrics:
-        return Metrics(self.network.widths[-1], self.multilabel, self.y_threshold)
+        return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)
 
     def _update_metrics(
         self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None
     ) -> None:
         """Count rows in training, where a loss that takes the activation in decides by z."""
-        if self.from_logits and (classes is not None or self.multilabel):
+        if self.from_logits and (classes is not None or self.spec.multilabel):
             metrics.update(last.z, targets, classes, 0.0)
         else:
             metrics.update(last.a, targets, classes, self.y_threshold)

@@ -139,9 +139,8 @@ def line_search(at, start, t, scale, most):
     return low
 
 
-class LBFGSTraining:
-    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_training.Training`
-    does.
+class LBFGSTrainer:
+    """A trainer whose epochs are steps of L-BFGS, so that the training loop drives it as any other.
 
     Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal &
     Wright 2006, algorithm 7.4 for the direction, eq. 7.20 for its scale.

@@ -3,33 +3,32 @@ is allowed."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
+from cnn_core import _losses
 from cnn_core._linalg import is_finite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Sized
-
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
-
-    from cnn_core._scaling import Scaling
-    from cnn_core._typing import Labels, Reals
+    from cnn_core.data.scaling import Scaling
 
 _BLOCK = 1 << 20  # elements looked at together
 
 
-def feature_names(X: object) -> NDArray[np.object_] | None:
+def feature_names(X: object) -> np.ndarray | None:
     """Column names of a data frame; None where there are none or not all are strings."""
-    columns = getattr(X, "columns", None)
+    return _names(getattr(X, "columns", None))
+
+
+def _names(columns: Any) -> np.ndarray | None:
     if columns is None or len(columns) == 0 or not all(isinstance(name, str) for name in columns):
         return None
     return np.asarray(columns, object)
 
 
-def as_numbers(name: str, values: Any) -> NDArray[Any]:
+def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
     """`values` as an array of real numbers, or a TypeError that shows the first entry that is
     none."""
     if hasattr(values, "toarray"):
@@ -71,12 +70,12 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def position(index: Sequence[int]) -> str:
+def position(index: tuple[int, ...]) -> str:
     """Words for an index: 'row 3, column 2'."""
     return ", ".join(f"{word} {i}" for word, i in zip(("row", "column"), index)) or "the only entry"
 
 
-def check_finite(name: str, array: NDArray[Any], dtype: Any) -> None:
+def check_finite(name: str, array: np.ndarray, dtype: DTypeLike) -> None:
     """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of
     rows at a time."""
     if array.dtype.kind != "f":
@@ -106,11 +105,11 @@ def check_X(
     n_features: int | None = None,
     name: str = "X",
     scaling: Scaling | None = None,
-    later: bool = False,
-) -> Reals:
+    check_entries: bool = True,
+) -> np.ndarray:
     """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a
-    `scaling`; not copied where it is one already. With `later`, somebody else sees to it that the
-    entries of one that is not copied are finite."""
+    `scaling`; not copied where it is one already. Without `check_entries` the caller sees to it
+    that the entries of one that is not copied are finite."""
     array = as_numbers(name, X)
     if array.ndim != 2:
         hint = (
@@ -130,7 +129,7 @@ def check_X(
     if scaling is not None:
         check_finite(name, array, np.float64)
         return scaling.apply(array, dtype)
-    if not (later and array.dtype == dtype and array.flags.c_contiguous):
+    if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
         check_finite(name, array, dtype)
     return np.ascontiguousarray(array, dtype)
 
@@ -139,14 +138,14 @@ def check_x(
     x: ArrayLike,
     dtype: DTypeLike,
     n_features: int,
-    names: NDArray[np.object_] | None = None,
+    names: np.ndarray | None = None,
     scaling: Scaling | None = None,
-) -> Reals:
+) -> np.ndarray:
     """A row of inputs, shape (features,), as `check_X` would give it: shape (1, features). NaN and
     infinity may pass."""
     labels = getattr(x, "index", None)  # as a row of a data frame has them
     if labels is not None and not callable(labels):
-        check_names(SimpleNamespace(columns=labels), names, "x")
+        _check_names(_names(labels), names, "x")
     array = as_numbers("x", x)
     if array.ndim != 1:
         hint = ""
@@ -187,13 +186,16 @@ def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
     if out.shape != (n_outputs,):
         raise ValueError(f"{wanted}, got shape {out.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable):
-        reason = "read-only" if out.flags.c_contiguous else "not contiguous"
-        raise ValueError(f"{wanted}, got one that is {reason}")
+        what = "read-only" if out.flags.c_contiguous else "not contiguous"
+        raise ValueError(f"{wanted}, got one that is {what}")
 
 
-def check_names(X: object, names: NDArray[np.object_] | None, name: str = "X") -> None:
+def check_names(X: object, names: np.ndarray | None, name: str = "X") -> None:
     """Raise if a data frame's columns are not those of the fit, in the same order."""
-    given = feature_names(X)
+    _check_names(feature_names(X), names, name)
+
+
+def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) -> None:
     if names is not None and given is not None and not np.array_equal(names, given):
         missing = [n for n in names if n not in set(given)]
         unknown = [n for n in given if n not in set(names)]
@@ -211,14 +213,15 @@ def check_names(X: object, names: NDArray[np.object_] | None, name: str = "X") -
         )
 
 
-def check_rows(X: Sized, y: Sized, name: str = "y", X_name: str = "X") -> None:
-    if len(X) != len(y):
+def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> None:
+    """Raise unless two arrays have the same number of rows."""
+    if rows_X != rows_y:
         raise ValueError(
-            f"{X_name} has {len(X)} rows and {name} has {len(y)}; they must have the same number"
+            f"{X_name} has {rows_X} rows and {name} has {rows_y}; they must have the same number"
         )
 
 
-def as_labels(y: ArrayLike, name: str = "y") -> Labels:
+def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
     """Class labels as a one-dimensional array without missing entries."""
     if y is None:
         raise TypeError(f"{name} is None; a label or number for each row is needed")
@@ -263,14 +266,14 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
-def _refuse_mixture(name: str, array: Labels) -> NoReturn:
+def _refuse_mixture(name: str, array: np.ndarray) -> NoReturn:
     kinds = sorted({type(value).__name__ for value in array})
     raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type")
 
 
 def encode_labels(
-    y: ArrayLike, classes: Labels | None = None, name: str = "y"
-) -> tuple[Labels, NDArray[np.int32]]:
+    y: ArrayLike | None, classes: np.ndarray | None = None, name: str = "y"
+) -> tuple[np.ndarray, np.ndarray]:
     """Class labels as indices.
 
     Parameters
@@ -290,8 +293,8 @@ def encode_labels(
         if classes is None:
             if len(found) < 2:
                 raise ValueError(
-                    f"{name} holds one class only, {plain(found[0])!r}; classification needs "
-                    "at least two"
+                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at "
+                    "least two"
                 )
             return found, labels.astype(np.int32)
         known = np.isin(found, classes)
@@ -306,7 +309,7 @@ def encode_labels(
     )
 
 
-def _unique(array: Labels) -> tuple[Labels, NDArray[np.intp]]:
+def _unique(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The entries of `array`, sorted, and the index of each of its entries among them."""
     if np.can_cast(array.dtype, np.int64) and array.dtype.kind != "b" and len(array):
         low, high = int(array.min()), int(array.max())
@@ -320,15 +323,14 @@ def _unique(array: Labels) -> tuple[Labels, NDArray[np.intp]]:
 
 
 def check_targets(
-    y: ArrayLike,
+    y: ArrayLike | None,
     dtype: DTypeLike,
     n_outputs: int | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    loss: str | None = None,
     name: str = "y",
-) -> Reals:
-    """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs)."""
+    loss: str | None = None,
+) -> np.ndarray:
+    """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs), within what the
+    `loss` takes."""
     array = as_numbers(name, y)
     if array.ndim not in (1, 2):
         raise ValueError(
@@ -344,11 +346,18 @@ def check_targets(
         raise ValueError(
             f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
         )
-    if low is not None and high is not None and (array.min() < low or array.max() > high):
+    if loss is not None:
+        _check_range(name, array, loss)
+    return np.ascontiguousarray(array, dtype)
+
+
+def _check_range(name: str, array: np.ndarray, loss: str) -> None:
+    """Raise where a target is none that a loss takes."""
+    low, high = _losses.table()[loss].low, _losses.table()[loss].high
+    if array.min() < low or array.max() > high:
         index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
         allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
         raise ValueError(
             f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
             f"{allowed}"
         )
-    return np.ascontiguousarray(array, dtype)

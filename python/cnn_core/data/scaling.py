@@ -3,36 +3,28 @@ machine."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnn_core._linalg import column_sums, scale_rows
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    from numpy.typing import DTypeLike, NDArray
-
-    from cnn_core._typing import Reals
-
-    Columns: TypeAlias = NDArray[np.float64]
 
 _BLOCK = 1 << 20  # elements converted together
 
 
-def _minmax(X: Reals) -> tuple[Columns, Columns]:
+def _minmax(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = X.min(axis=0).astype(np.float64)
     return low, X.max(axis=0) - low
 
 
-def _standard(X: Reals) -> tuple[Columns, Columns]:
+def _standard(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     zero = np.zeros(X.shape[1])
     mean = column_sums(X, zero, 1) / len(X)
     return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
 
 
-def _robust(X: Reals) -> tuple[Columns, Columns]:
+def _robust(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, middle, high = np.percentile(X, [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
 
@@ -44,10 +36,10 @@ SCALINGS = {"minmax": _minmax, "standard": _standard, "robust": _robust}
 class Scaling(NamedTuple):
     """x becomes (x - shift) * factor, in float64, rounded once to the model's dtype."""
 
-    shift: Columns  #: shape (features,)
-    factor: Columns  #: shape (features,)
+    shift: np.ndarray  #: float64, shape (features,)
+    factor: np.ndarray  #: float64, shape (features,)
 
-    def apply(self, X: NDArray[Any], dtype: DTypeLike, check: bool = True) -> Reals:
+    def apply(self, X: np.ndarray, dtype: DTypeLike, check: bool = True) -> np.ndarray:
         """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
         out = np.empty(X.shape, dtype)
         rows = max(1, _BLOCK // X.shape[1])
@@ -61,13 +53,13 @@ class Scaling(NamedTuple):
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(
-                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which "
-                    f"scale_inputs takes beyond the range of {np.dtype(dtype)}"
+                    f"X has {X[first + row, column]} at row {first + row}, column "
+                    f"{column}, which scale_inputs takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
 
 
-def learn_scaling(kind: str, X: Reals) -> Scaling:
+def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
     """The scaling of the columns of X.
 
     Parameters

@@ -1,0 +1,364 @@
+"""`prepare`: from X and y as users give them to what training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from cnn_core._training import Rows
+from cnn_core.data.scaling import Scaling, learn_scaling
+from cnn_core.data.split import stratified_split
+from cnn_core.data.validation import (
+    as_numbers,
+    check_names,
+    check_rows,
+    check_targets,
+    check_X,
+    encode_labels,
+    feature_names,
+)
+
+if TYPE_CHECKING:
+    from cnn_core.model import Model
+    from cnn_core.task import Task
+
+#: Weight of each class, or 'balanced'.
+ClassWeight = Mapping[Any, float] | str | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Rows to train or to validate on, checked and in the model's dtype."""
+
+    X: Rows
+    y: Rows | None  # None for a sparse loss
+    labels: Rows | None  # class indices; None for regression and multilabel
+    weights: Rows | None = None
+
+    def take(self, chosen: np.ndarray) -> Dataset:
+        """The rows for which `chosen` is True; those of X, which may be large, stay where they
+        are."""
+        y, labels, weights = (
+            None if part is None else Rows(part.array[chosen])
+            for part in (self.y, self.labels, self.weights)
+        )
+        return Dataset(Rows(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
+
+    def scaled(self, scaling: Scaling | None, dtype: DTypeLike) -> Dataset:
+        """The same rows as the network reads them."""
+        if scaling is None:
+            return self
+        return replace(self, X=Rows(scaling.apply(self.X.rows(), dtype)))
+
+    def total_sum_of_squares(self) -> np.ndarray:
+        """Sum of (y - mean y)^2 of each output, for R^2."""
+        assert self.y is not None
+        y = self.y.array
+        total: np.ndarray = ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
+        return total
+
+    def baseline_score(self, task: Task) -> float:
+        """The metric that the best constant prediction reaches: the share of the largest class, or
+        R^2 = 0."""
+        if task.name == "regression":
+            return 0.0
+        if self.labels is not None:
+            return float(np.bincount(self.labels.array[:, 0]).max() / self.X.count)
+        assert self.y is not None
+        rows = self.y.array > task.threshold
+        return float(np.unique(rows, axis=0, return_counts=True)[1].max() / len(rows))
+
+
+class Preparation(NamedTuple):
+    """What a model's parameters say about its data."""
+
+    dtype: str
+    scale_inputs: str | None = None
+    class_weight: ClassWeight = None
+    label_smoothing: float = 0.0
+    validation_fraction: float | None = None  #: None: no rows are set apart
+
+
+class Prepared(NamedTuple):
+    """Rows that can be trained on."""
+
+    train: Dataset
+    validation: Dataset | None
+    scaling: Scaling | None
+    n_features: int
+    feature_names: np.ndarray | None
+    seed: int
+
+
+def prepare(
+    X: ArrayLike,
+    y: ArrayLike,
+    task: tuple[Task, np.ndarray | None],
+    how: Preparation,
+    seed: Callable[[], int],
+    before: Model | None = None,
+    sample_weight: ArrayLike | None = None,
+    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Prepared:
+    """Check, encode, weigh, split and scale.
+
+    Parameters
+    ----------
+    X, y : array-like
+    task : (Task, ndarray or None)
+        From `infer_task`.
+    how : Preparation
+    seed : callable
+        Draws the seed, which determines the rows that are set apart; called once X and y are known
+        to be good.
+    before : Model, optional
+        The model that training goes on with: features, scaling and names stay its own.
+    sample_weight : array-like, optional
+    validation_data : (X, y), optional
+        Rows to validate on, in the place of rows set apart.
+
+    Returns
+    -------
+    Prepared
+    """
+    meaning, labels = task
+    names = feature_names(X)
+    scales = how.scale_inputs is not None if before is None else before.scaling is not None
+    # Where scaling comes first, X stays as precise as it was given.
+    single = getattr(X, "dtype", None) == np.float32
+    dtype = how.dtype if not scales else "float32" if single else "float64"
+    rows = check_X(X, dtype, None if before is None else before.n_features)
+    train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
+    validation, drawn = None, seed()
+    if how.validation_fraction is not None and validation_data is None:
+        known = None if train.labels is None else train.labels.array[:, 0]
+        apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
+        # Rows are validated on without weights and label smoothing.
+        validation = make_dataset(meaning, rows, y, Preparation(how.dtype), labels=labels)
+        validation, train = validation.take(apart), train.take(~apart)
+    scaling = None if before is None else before.scaling
+    if before is None and how.scale_inputs is not None:
+        scaling = learn_scaling(how.scale_inputs, train.X.rows())
+    train = train.scaled(scaling, how.dtype)
+    if validation is not None:
+        validation = validation.scaled(scaling, how.dtype)
+    n_features = rows.shape[1]
+    if before is not None:
+        names = before.feature_names
+    prepared = Prepared(train, validation, scaling, n_features, names, drawn)
+    if validation_data is not None:
+        given = _validation_dataset(validation_data, meaning, how, prepared)
+        prepared = prepared._replace(validation=given)
+    return prepared
+
+
+def _validation_dataset(
+    pair: tuple[ArrayLike, ArrayLike], task: Task, how: Preparation, prepared: Prepared
+) -> Dataset:
+    """The rows that a user gives to validate on."""
+    try:
+        X, y = pair
+    except (TypeError, ValueError):
+        raise ValueError("validation_data must be a pair (X, y)") from None
+    name = "validation_data's X"
+    check_names(X, prepared.feature_names, name)
+    rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
+    return make_dataset(task, rows, y, Preparation(how.dtype), names=(name, "validation_data's y"))
+
+
+def make_dataset(
+    task: Task,
+    X: np.ndarray,
+    y: ArrayLike | None,
+    how: Preparation,
+    *,
+    labels: np.ndarray | None = None,
+    sample_weight: ArrayLike | None = None,
+    names: tuple[str, str] = ("X", "y"),
+) -> Dataset:
+    """Targets and weights in the form that training wants, beside X.
+
+    Parameters
+    ----------
+    task : Task
+    X : ndarray, shape (rows, features)
+        Checked.
+    y : array-like
+    how : Preparation
+    labels : ndarray of int32, optional
+        y's class indices, where they are known already.
+    sample_weight : array-like, optional
+    names : (str, str)
+        What to call X and y in messages.
+
+    Returns
+    -------
+    Dataset
+    """
+    targets, labels = make_targets(task, y, labels, how.dtype, how.label_smoothing, names[1])
+    found = labels if targets is None else targets
+    assert found is not None
+    check_rows(len(X), len(found), names[1], names[0])
+    weights = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
+    return Dataset(
+        Rows(X),
+        None if targets is None else Rows(targets),
+        None if labels is None else Rows(labels[:, None]),
+        None if weights is None else Rows(weights),
+    )
+
+
+def make_targets(
+    task: Task,
+    y: ArrayLike | None,
+    labels: np.ndarray | None,
+    dtype: DTypeLike,
+    label_smoothing: float = 0.0,
+    name: str = "y",
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """y in the form that the loss wants.
+
+    Parameters
+    ----------
+    task : Task
+    y : array-like
+    labels : ndarray or None
+        y's class indices, where they are known already.
+    dtype : dtype-like
+    label_smoothing : float
+        Share of each target that is spread evenly over the classes: Szegedy et al. 2016,
+        "Rethinking the Inception architecture for computer vision", section 7.
+    name : str
+        What to call y in messages.
+
+    Returns
+    -------
+    targets : ndarray of dtype, shape (rows, n_outputs), or None
+        None for a sparse loss.
+    labels : ndarray of int32, shape (rows,), or None
+        Class indices; None for regression and multilabel.
+    """
+    if task.name == "regression":
+        return check_targets(y, dtype, task.n_outputs, name, task.loss), None
+    if task.name == "multilabel":
+        return _multilabel_targets(task, y, dtype, label_smoothing, name), None
+    no, yes = task.target_range
+    if task.one_hot and np.ndim(y) == 2:  # type: ignore[arg-type]
+        targets = _probabilities(task, y, dtype, name)
+        labels = targets.argmax(axis=1).astype(np.int32)
+    else:
+        if labels is None:
+            labels = encode_labels(y, task.classes, name)[1]
+        if task.sparse:
+            return None, labels
+        of_classes = labels[:, None] if task.n_outputs == 1 else np.eye(task.n_outputs)[labels]
+        targets = (of_classes * (yes - no) + no).astype(dtype)
+    if label_smoothing:
+        share = label_smoothing / (2 if task.n_outputs == 1 else task.n_outputs)
+        targets = (targets * (1 - label_smoothing) + share).astype(dtype)
+    return targets, labels
+
+
+def _multilabel_targets(
+    task: Task, y: ArrayLike | None, dtype: DTypeLike, label_smoothing: float, name: str
+) -> np.ndarray:
+    """Targets for several yes-or-no labels a row."""
+    no, yes = task.target_range
+    array = as_numbers(name, y)
+    wrong = np.argwhere((array != 0) & (array != 1))
+    if len(wrong):
+        row, column = wrong[0]
+        raise ValueError(
+            f"{name} has {array[row, column].item()!r} at row {row}, column {column}; several "
+            "labels a row must each be 0 or 1 (rows of class probabilities need "
+            "loss='categorical_crossentropy', several numbers task='regression')"
+        )
+    targets = check_targets(array, dtype, task.n_outputs, name) * (yes - no) + no
+    if label_smoothing:
+        targets = targets * (1 - label_smoothing) + label_smoothing / 2
+    return np.ascontiguousarray(targets, dtype)
+
+
+def _probabilities(task: Task, y: ArrayLike | None, dtype: DTypeLike, name: str) -> np.ndarray:
+    """Targets from rows of class probabilities."""
+    targets = check_targets(y, dtype, task.n_outputs, name, task.loss)
+    wrong = np.flatnonzero(np.abs(targets.sum(axis=1) - 1) > 1e-3)
+    if len(wrong):
+        raise ValueError(
+            f"{name} has row {wrong[0]} with the sum {targets[wrong[0]].sum():g}; rows of class "
+            "probabilities must sum to 1"
+        )
+    return targets
+
+
+def make_weights(
+    task: Task,
+    labels: np.ndarray | None,
+    rows: int,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight,
+    dtype: DTypeLike,
+) -> np.ndarray | None:
+    """Weight of each row, from sample_weight and class_weight; None where both are None.
+
+    Returns
+    -------
+    ndarray of dtype, shape (rows, 1), or None
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = np.ones(rows) if sample_weight is None else _sample_weights(sample_weight, rows)
+    if class_weight is not None:
+        if labels is None:
+            raise ValueError("class_weight is for one class label a row; use sample_weight here")
+        # Only ratios count. The largest of each lies in [1/2, 1), so that no product overflows.
+        of_classes = _class_weights(task, labels, class_weight)
+        weights = _halved(weights) * _halved(of_classes)[labels]
+        if weights.max() == 0:
+            raise ValueError(
+                "class_weight and sample_weight leave every row with the weight 0; at least one "
+                "must be above 0"
+            )
+    if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
+        weights = _halved(weights)
+    return np.ascontiguousarray(weights[:, None], dtype)
+
+
+def _halved(weights: np.ndarray) -> np.ndarray:
+    """Weights divided by the power of two that brings the largest into [1/2, 1)."""
+    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+
+
+def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:
+    weights: np.ndarray = check_targets(sample_weight, np.float64, 1, "sample_weight")[:, 0].copy()
+    check_rows(len(weights), rows, "y", "sample_weight")
+    if weights.min() < 0:
+        row = int(weights.argmin())
+        raise ValueError(
+            f"sample_weight has {weights[row]} at row {row}; weights must be at least 0"
+        )
+    if weights.max() == 0:
+        raise ValueError("sample_weight is 0 for every row; at least one must be above 0")
+    return weights
+
+
+def _class_weights(task: Task, labels: np.ndarray, class_weight: ClassWeight) -> np.ndarray:
+    """One weight a class. 'balanced' is rows / (classes * rows of the class): King & Zeng 2001, as
+    in scikit-learn."""
+    assert task.classes is not None and class_weight is not None
+    known = task.classes.tolist()
+    if isinstance(class_weight, str):
+        counts = np.bincount(labels, minlength=len(known))
+        balanced: np.ndarray = len(labels) / (len(known) * np.maximum(1, counts))
+        return balanced
+    for label in class_weight:
+        if label not in known:
+            raise ValueError(
+                f"class_weight has the unknown class {label!r}; y holds "
+                f"{', '.join(map(repr, known[:10]))}"
+            )
+    return np.array([float(class_weight.get(label, 1.0)) for label in known])

@@ -1,0 +1,198 @@
+"""`Model`: what a fit leaves behind, and predictions with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnn_core._backprop import Network
+from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
+from cnn_core.data.scaling import Scaling
+from cnn_core.data.validation import (
+    as_numbers,
+    check_names,
+    check_out,
+    check_rows,
+    check_X,
+    check_x,
+)
+from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.task import Task, r2
+from cnn_core.threads import threads_of
+from cnn_core.training.backends import BACKENDS, ByBackend, Predictor, warn_of_nan
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
+    has taken one predicts with the old model or the new one, and never with anything between.
+
+    Parameters
+    ----------
+    network_spec : NetworkSpec
+    training_spec : TrainingSpec
+        Of the last fit.
+    network : Network
+    task : Task
+    feature_names : ndarray or None
+    scaling : Scaling or None
+    seed : int
+    baseline : float
+        The metric of the best constant prediction.
+    history : dict of str to list of float
+    state : dict or None
+        The trainer's, for training that goes on.
+    best_epoch : int or None
+        Where early stopping has brought back the weights of its best epoch: that one.
+    """
+
+    network_spec: NetworkSpec
+    training_spec: TrainingSpec
+    network: Network
+    task: Task
+    feature_names: np.ndarray | None
+    scaling: Scaling | None
+    seed: int
+    baseline: float
+    history: dict[str, list[float]] = field(default_factory=dict)
+    state: dict[str, Any] | None = None
+    best_epoch: int | None = None
+    predictors: ByBackend[Predictor] = field(init=False)
+    #: The predictors' `row`, with one step less on the way.
+    rows: ByBackend[Callable[..., np.ndarray | None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        made = {
+            name: backend.predictor(self.network, self.scaling)
+            for name, backend in BACKENDS.items()
+        }
+        object.__setattr__(self, "predictors", ByBackend(made))
+        object.__setattr__(self, "rows", ByBackend({k: one.row for k, one in made.items()}))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        del state["predictors"], state["rows"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
+
+    @property
+    def n_features(self) -> int:
+        """Features that X must have."""
+        return self.network_spec.widths[0]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs done."""
+        return len(self.history.get("loss", ()))
+
+    def check_X(self, X: ArrayLike, check_entries: bool = True) -> np.ndarray:
+        """Rows that users give: checked, scaled, in the network's dtype."""
+        check_names(X, self.feature_names)
+        return check_X(
+            X,
+            self.network.dtype,
+            self.n_features,
+            scaling=self.scaling,
+            check_entries=check_entries,
+        )
+
+    def dataset(self, X: ArrayLike, y: ArrayLike) -> Dataset:
+        """Rows with their targets, to evaluate."""
+        return make_dataset(self.task, self.check_X(X), y, Preparation(self.network_spec.dtype))
+
+    # Predictions; `backend` and `n_threads` are as MLP has them
+
+    def outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """a^L for rows that users give, shape (rows, n_outputs)."""
+        predictor = self.predictors[backend]
+        a = predictor.checked_row(X)  # a single row, if the native core takes it as it is
+        if a is None:
+            a = predictor.outputs(self.check_X(X, False), threads_of(n_threads))
+        return a
+
+    def row(self, x: ArrayLike, out: np.ndarray | None, backend: str) -> np.ndarray:
+        """a^L for one row that the native core does not take as it is, shape (n_outputs,)."""
+        n_outputs, dtype = self.task.n_outputs, self.network.dtype
+        out = np.empty(n_outputs, dtype) if out is None else out
+        check_out(out, dtype, n_outputs)
+        row = check_x(x, dtype, self.n_features, self.feature_names, self.scaling)
+        out[:] = self.predictors[backend].unchecked(row)[0]
+        return out
+
+    def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """Classes or numbers, as `MLP.predict` describes."""
+        task = self.task
+        if task.name != "classification":
+            a = self.outputs(X, backend, n_threads)
+            if task.name == "multilabel":
+                return (a > task.threshold).astype(np.int64)
+            return a.ravel() if task.flat else a
+        assert task.classes is not None
+        predictor = self.predictors[backend]
+        a_row = predictor.checked_row(X)
+        if a_row is None:
+            rows = self.check_X(X, False)
+            found = predictor.argmax(rows, task.threshold, threads_of(n_threads))
+            return task.classes.take(found)
+        if a_row.size == 1:  # NumPy would compare longer than the network has computed
+            top = a_row.item()
+            index = int(top > task.threshold)
+        else:
+            index = int(a_row.argmax())
+            top = a_row.item(index)  # NaN where there is one
+        if top != top:
+            warn_of_nan(self.network.dtype)
+        return task.classes[index : index + 1].copy()
+
+    def predict_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """Probabilities, as `MLP.predict_proba` describes."""
+        task = self.task
+        softmax = task.output == "softmax" and task.name == "classification"
+        sigmoid = task.output == "sigmoid" and (task.name == "multilabel" or task.single_output)
+        if not (softmax or sigmoid):
+            raise ValueError(
+                "predict_proba needs a classifier with softmax or one sigmoid as its output; this "
+                f"model does {task.name} with {task.n_outputs} {task.output} output(s)"
+            )
+        a = self.outputs(X, backend, n_threads)
+        return np.column_stack((1 - a[:, 0], a[:, 0])) if task.single_output and sigmoid else a
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        backend: str,
+        n_threads: int | None,
+    ) -> float:
+        """Accuracy or R^2, as `MLP.score` describes."""
+        task = self.task
+        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
+        if len(shape) != 2:
+            self.check_X(X)  # says what is wrong
+        targets, labels = make_targets(task, y, None, np.float64)
+        wanted = labels if targets is None else targets
+        assert wanted is not None
+        check_rows(shape[0], len(wanted))
+        weights = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
+        if task.name == "regression":
+            assert targets is not None
+            w = np.ones((len(targets), 1)) if weights is None else weights
+            mean = (w * targets).sum(axis=0) / w.sum()
+            residual = (w * (targets - self.outputs(X, backend, n_threads)) ** 2).sum(axis=0)
+            return r2(residual, (w * (targets - mean) ** 2).sum(axis=0))
+        predicted = self.predict(X, backend, n_threads)
+        if task.name == "multilabel":
+            assert targets is not None
+            right = (predicted == (targets > task.threshold)).all(axis=1)
+        else:
+            assert task.classes is not None and labels is not None
+            right = predicted == task.classes[labels]
+        return float(np.average(right, weights=None if weights is None else weights[:, 0]))

@@ -1,0 +1,314 @@
+"""The parameters of MLP as a constructor's keywords: stored as they are given, shown, and
+checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+
+from cnn_core import _activations, _losses
+from cnn_core._checks import check_number, is_whole
+from cnn_core._cpu import choose
+from cnn_core.activations import Activation, get_activation
+from cnn_core.callbacks import check_callbacks
+from cnn_core.data.scaling import SCALINGS
+from cnn_core.initializers import get_initializer
+from cnn_core.losses import Huber
+from cnn_core.optimizers import get_optimizer
+from cnn_core.schedules import Schedule
+from cnn_core.task import HARD_THRESHOLD
+from cnn_core.threads import check_threads
+from cnn_core.training.backends import BACKENDS
+
+#: Takes a parameter's name and value, and raises where no data could make sense of it.
+Check = Callable[[str, Any], object]
+
+
+# Rules: what a parameter may be
+
+
+def one_of(*names: str) -> Check:
+    """One of some names."""
+    return lambda name, value: choose(name, value, names)
+
+
+def number(low: float, high: float | None = None, above: bool = False) -> Check:
+    """A finite number in [low, high), or in (low, high) with `above`."""
+    return lambda name, value: check_number(name, value, low, high, above)
+
+
+def optional(check: Check) -> Check:
+    """None, or what `check` lets pass."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def count(word: str | None = None) -> Check:
+    """A whole number of at least 1, or a word."""
+    allowed = f"a whole number of at least 1{f' or {word!r}' if word else ''}"
+
+    def check(name: str, value: Any) -> None:
+        if word is not None and isinstance(value, str) and value == word:
+            return
+        if not is_whole(value):
+            raise TypeError(f"{name} must be {allowed}, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} must be {allowed}, got {value}")
+
+    return check
+
+
+def flag(name: str, value: Any) -> None:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def instance_or(kind: type, check: Check) -> Check:
+    """An object of a class, or what `check` lets pass."""
+    return lambda name, value: None if isinstance(value, kind) else check(name, value)
+
+
+def check_class_weight(name: str, value: Any) -> None:
+    """A weight for some classes, or 'balanced'."""
+    wanted = f"{name} must be a dict, 'balanced' or None, got {value!r}"
+    if isinstance(value, str):
+        if value != "balanced":
+            raise ValueError(wanted)
+        return
+    if not hasattr(value, "items"):
+        raise TypeError(wanted)
+    for label, weight in value.items():
+        check_number(f"{name} of {label!r}", weight, 0)
+
+
+def check_dtype(name: str, value: Any) -> None:
+    """float32 or float64, in any form that NumPy takes."""
+    try:
+        known = value is not None and np.dtype(value) in (np.float32, np.float64)
+    except TypeError:
+        known = False
+    if not known:
+        raise ValueError(f"{name} must be 'float32' or 'float64', got {value!r}")
+
+
+def check_random_state(name: str, value: Any) -> None:
+    """A seed, or something of NumPy's to draw one from."""
+    if is_whole(value):
+        if value < 0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+    elif not (value is None or isinstance(value, (np.random.Generator, np.random.RandomState))):
+        raise TypeError(
+            f"{name} must be an int, a numpy Generator or RandomState, or None; got {value!r}"
+        )
+
+
+def check_verbose(name: str, value: Any) -> None:
+    """0, 1, False or True."""
+    if not (isinstance(value, bool) or is_whole(value)) or value < 0:
+        raise ValueError(f"{name} must be 0, 1, False or True, got {value!r}")
+
+
+def check_activation(name: str, value: Any) -> None:
+    """An activation, or a list of them."""
+    if not isinstance(value, (str, Activation, tuple, list)):
+        raise TypeError(f"{name} must be a name or a list of names, got {value!r}")
+    for one in value if isinstance(value, (tuple, list)) else (value,):
+        get_activation(one)
+
+
+#: What each parameter of MLP may be by itself.
+RULES: dict[str, Check] = {
+    "hidden": lambda name, value: hidden_widths(value),
+    "activation": check_activation,
+    "task": one_of("auto", "classification", "regression"),
+    "output": instance_or(Activation, one_of("auto", *_activations.names())),
+    "loss": instance_or(Huber, one_of("auto", *_losses.names())),
+    "optimizer": lambda name, value: get_optimizer(value),
+    "learning_rate": optional(instance_or(Schedule, number(0, None, above=True))),
+    "batch_size": count("full"),
+    "epochs": count(),
+    "shuffle": flag,
+    "l1": number(0),
+    "l2": number(0),
+    "max_norm": optional(number(0, None, above=True)),
+    "clip_norm": optional(number(0, None, above=True)),
+    "label_smoothing": number(0, 1),
+    "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
+    "scale_inputs": optional(one_of(*SCALINGS)),
+    "class_weight": optional(check_class_weight),
+    "early_stopping": flag,
+    "patience": count(),
+    "min_delta": number(0),
+    "validation_fraction": number(0, 1, above=True),
+    "restore_best": flag,
+    "dtype": check_dtype,
+    "n_threads": optional(lambda name, value: check_threads(value, name)),
+    "random_state": check_random_state,
+    "verbose": check_verbose,
+    "callbacks": lambda name, value: check_callbacks(value),
+    "warm_start": flag,
+    "backend": one_of(*BACKENDS),
+}
+
+
+def check_parameters(values: Mapping[str, Any]) -> None:
+    """Raise for parameters of MLP that no data could make sense of.
+
+    Parameters
+    ----------
+    values : mapping of str to object
+        All of them.
+    """
+    for name, check in RULES.items():
+        check(name, values[name])
+    p = SimpleNamespace(**values)
+    n_hidden = len(hidden_widths(p.hidden))
+    for name, _ in hidden_activations(p.activation, n_hidden):
+        if name in HARD_THRESHOLD:
+            raise ValueError(
+                f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
+                f"trains only as the output of a single layer: hidden=(), output={name!r}"
+            )
+    rates, optimizer = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
+    rule = type(optimizer).__name__
+    if optimizer.full_batch and p.batch_size not in ("full", 32):
+        raise ValueError(
+            f"{rule} works on the whole training set; batch_size must be 'full', got "
+            f"{p.batch_size!r}"
+        )
+    if optimizer.name == "lbfgs":
+        limits = {"dropout": any(rates), "max_norm": p.max_norm, "clip_norm": p.clip_norm}
+        for name, given in limits.items():
+            if given:
+                raise ValueError(
+                    f"LBFGS minimises one fixed function of the weights; it does not go with {name}"
+                )
+    tiny = float(np.finfo(p.dtype).tiny)
+    if optimizer.settings().get("epsilon", 1) < tiny:
+        raise ValueError(
+            f"{rule}: epsilon must be at least {tiny:.3g} in {p.dtype}, got {optimizer.epsilon!r}"
+        )
+
+
+# What parameters mean
+
+
+def hidden_widths(hidden: Any) -> tuple[int, ...]:
+    """The width of each hidden layer."""
+    widths = (hidden,) if is_whole(hidden) else hidden
+    if not isinstance(widths, (tuple, list, range, np.ndarray)) or not all(
+        is_whole(width) for width in widths
+    ):
+        raise TypeError(f"hidden must be a whole number or a sequence of them, got {hidden!r}")
+    if any(width < 1 for width in widths):
+        raise ValueError(f"hidden layers need at least one neuron each, got {hidden!r}")
+    return tuple(int(width) for width in widths)
+
+
+def hidden_activations(activation: Any, n_hidden: int) -> tuple[tuple[str, float | None], ...]:
+    """(name, number) of each hidden layer's activation."""
+    if isinstance(activation, (str, Activation)):
+        return (get_activation(activation),) * n_hidden
+    if len(activation) != n_hidden:
+        raise ValueError(
+            f"activation must be one name or one for each of the {n_hidden} hidden layers, got "
+            f"{len(activation)}"
+        )
+    return tuple(get_activation(one) for one in activation)
+
+
+def output_activation(output: Any, activation: Any, n_hidden: int) -> Any:
+    """The output activation that is meant: without hidden layers `activation` has no other use."""
+    automatic = isinstance(output, str) and output == "auto"
+    hard = isinstance(activation, str) and activation in HARD_THRESHOLD
+    return activation if n_hidden == 0 and automatic and hard else output
+
+
+def dropout_rates(dropout: Any, n_hidden: int) -> tuple[float, ...]:
+    """The share of its inputs that each layer leaves out in training."""
+    if isinstance(dropout, (tuple, list, np.ndarray)):
+        if len(dropout) != n_hidden + 1:
+            raise ValueError(
+                "dropout must be one number for the hidden layers, or one for the inputs and one "
+                f"for each of the {n_hidden} hidden layers; got {len(dropout)}"
+            )
+        for i, rate in enumerate(dropout):
+            check_number(f"dropout of {f'hidden layer {i}' if i else 'the inputs'}", rate, 0, 1)
+        return tuple(float(rate) for rate in dropout)
+    check_number("dropout", dropout, 0, 1)
+    return (0.0,) + (float(dropout),) * n_hidden
+
+
+def draw_seed(random_state: Any) -> int:
+    """64 bits for the counter-based generator."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(1 << 64, dtype=np.uint64))
+    if isinstance(random_state, np.random.RandomState):
+        return int.from_bytes(random_state.bytes(8), "little")
+    entropy = None if random_state is None else int(random_state)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+
+
+class Parameters:
+    """What `MLP` knows of its parameters; scikit-learn's conventions hold (get_params, set_params,
+    clone)."""
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        init: Any = cls.__init__
+        names = init.__code__.co_varnames[
+            1 : init.__code__.co_argcount + init.__code__.co_kwonlyargcount
+        ]
+        return dict(zip(names, init.__defaults__)) | init.__kwdefaults__
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters.
+
+        Parameters
+        ----------
+        deep : bool
+            There for scikit-learn's sake; no parameter has parameters of its own.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: getattr(self, name) for name in self._defaults()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; the fitted model stays until the next fit.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown name or a bad value; then nothing has changed.
+        """
+        values = self.get_params()
+        for name in params:
+            choose("parameter", name, tuple(values))
+        check_parameters(values | params)
+        vars(self).update(params)  # all of them in one step
+        return self
+
+    def __repr__(self) -> str:
+        defaults = self._defaults()
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name] and repr(value) != repr(defaults[name])
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _checked_parameters(self) -> SimpleNamespace:
+        """The parameters as they are now, checked; a fit works with these, whatever becomes of the
+        estimator's own while it runs."""
+        values = self.get_params()
+        check_parameters(values)
+        return SimpleNamespace(**values)

@@ -1,0 +1,271 @@
+"""What is to be trained, as values: `NetworkSpec` and `TrainingSpec` travel in the place of lists
+of arguments, and `to_dict` makes them what files and other processes take."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from cnn_core import _activations, _losses
+from cnn_core._checks import is_whole
+from cnn_core._cpu import choose
+
+#: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
+VERSION = 1
+
+
+class _Spec:
+    """What the specs share: each is a frozen dataclass that checks its fields when it is made."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields and the version, as JSON can hold them.
+
+        Returns
+        -------
+        dict
+        """
+        values: dict[str, Any] = {"version": VERSION}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            values[field.name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The spec that `to_dict` has written down.
+
+        Parameters
+        ----------
+        values : mapping
+            With exactly the keys of `to_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another version, a key that is missing or unknown, and a value that no spec of this
+            class can have.
+        """
+        name = cls.__name__
+        if not isinstance(values, Mapping):
+            raise TypeError(f"{name}.from_dict takes a dict, got {type(values).__name__}")
+        given = dict(values)
+        if "version" not in given:
+            raise ValueError(f"{name}: the key 'version' is missing")
+        version = given.pop("version")
+        if type(version) is not int or version != VERSION:
+            raise ValueError(f"{name}: version must be {VERSION}, got {version!r}")
+        known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        for what, keys in (
+            ("is missing", [key for key in known if key not in given]),
+            ("is unknown", [key for key in given if key not in known]),
+        ):
+            if keys:
+                raise ValueError(f"{name}: the key {keys[0]!r} {what}; the keys are {known}")
+        return cls(**given)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec(_Spec):
+    """The shape of a network.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Neurons of every layer, the inputs first.
+    activations : sequence of str
+        One for each layer of weights, as the native core names them.
+    activation_params : sequence of float or None
+        The number of each activation that takes one; None for the literature's, 0 for those that
+        take none.
+    dtype : {'float32', 'float64'}
+    """
+
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+    activation_params: tuple[float, ...]
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        widths = _sequence("NetworkSpec: widths", self.widths)
+        for l, width in enumerate(widths):
+            _check_whole(f"NetworkSpec: widths[{l}]", width, 1)
+        activations = _sequence("NetworkSpec: activations", self.activations)
+        params = _sequence("NetworkSpec: activation_params", self.activation_params)
+        if not len(widths) - 1 == len(activations) == len(params) >= 1:
+            raise ValueError(
+                "NetworkSpec: a network of n layers has n + 1 widths, n activations and n "
+                f"activation_params, got {len(widths)}, {len(activations)} and {len(params)}"
+            )
+        standard = _activations.parameters()
+        for l, name in enumerate(activations):
+            choose(f"activations[{l}]", name, _activations.names())
+            default = standard[name][1] if name in standard else 0.0
+            params[l] = default if params[l] is None else params[l]
+            _check_real(f"NetworkSpec: activation_params[{l}]", params[l], 0)
+        _set_fields(
+            self,
+            widths=tuple(map(int, widths)),
+            activations=tuple(activations),
+            activation_params=tuple(map(float, params)),
+            dtype=_dtype_name("NetworkSpec: dtype", self.dtype),
+        )
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of weights."""
+        return len(self.activations)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSpec(_Spec):
+    """How a network is trained; with the rows, their order and the learning rates of a schedule it
+    determines every bit.
+
+    Parameters
+    ----------
+    loss : str
+    loss_param : float, optional
+        The loss's number; default the literature's.
+    optimizer : str, optional
+        None: costs and gradients only, no steps.
+    settings : mapping of str to float
+        A value for each of the optimizer's settings.
+    batch_size : int
+        Rows of a mini-batch.
+    seed : int
+        0 to 2**64 - 1; determines shuffling and dropout.
+    l1, l2 : float
+        The cost of a mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2``.
+    dropout : sequence of float
+        The share of its inputs that each layer leaves out; empty for none.
+    clip_norm, max_norm : float
+        Longest gradient of a mini-batch, longest vector of weights to a neuron; 0: no limit.
+    multilabel : bool
+        Whether the metric without labels is the share of rows whose outputs are all right.
+    penalty_per_row : bool
+        Whether the penalties are divided by the weight of a mini-batch, as scikit-learn does.
+    average_by_rows : bool
+        Whether the loss of an epoch counts each mini-batch's mean cost by its number of rows, as
+        scikit-learn does, instead of by their weight.
+    cost_scale : float
+        Factor of the rows' costs in the losses that are reported; gradients are without it.
+    """
+
+    loss: str
+    loss_param: float | None = None
+    optimizer: str | None = None
+    settings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    batch_size: int = 32
+    seed: int = 0
+    l1: float = 0.0
+    l2: float = 0.0
+    dropout: tuple[float, ...] = ()
+    clip_norm: float = 0.0
+    max_norm: float = 0.0
+    multilabel: bool = False
+    penalty_per_row: bool = False
+    average_by_rows: bool = False
+    cost_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        choose("loss", self.loss, _losses.names())
+        if self.loss_param is not None:
+            _check_real("TrainingSpec: loss_param", self.loss_param, 0)
+        settings = self._checked_settings()
+        _check_whole("TrainingSpec: batch_size", self.batch_size, 1)
+        _check_whole("TrainingSpec: seed", self.seed, 0, 1 << 64)
+        for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale"):
+            _check_real(f"TrainingSpec: {name}", getattr(self, name), 0)
+        dropout = _sequence("TrainingSpec: dropout", self.dropout)
+        for l, rate in enumerate(dropout):
+            _check_real(f"TrainingSpec: dropout[{l}]", rate, 0, 1)
+        for name in ("multilabel", "penalty_per_row", "average_by_rows"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(
+                    f"TrainingSpec: {name} must be True or False, got {getattr(self, name)!r}"
+                )
+        _set_fields(
+            self,
+            settings=settings,
+            batch_size=int(self.batch_size),
+            seed=int(self.seed),
+            dropout=tuple(map(float, dropout)),
+            loss_param=None if self.loss_param is None else float(self.loss_param),
+            **{
+                name: float(getattr(self, name))
+                for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale")
+            },
+        )
+
+    def _checked_settings(self) -> dict[str, float]:
+        """The settings as a dict of this spec's own."""
+        from cnn_core.optimizers import OPTIMIZERS, get_optimizer
+
+        if not isinstance(self.settings, Mapping):
+            raise TypeError(f"TrainingSpec: settings must be a dict, got {self.settings!r}")
+        known: set[str] = set()
+        if self.optimizer is not None:
+            choose("optimizer", self.optimizer, tuple(OPTIMIZERS))
+            known = set(get_optimizer(self.optimizer).settings())
+        if set(self.settings) != known:
+            raise ValueError(
+                f"TrainingSpec: the optimizer {self.optimizer!r} has the settings {sorted(known)}, "
+                f"got {sorted(map(str, self.settings))}"
+            )
+        for name, value in self.settings.items():
+            _check_real(f"TrainingSpec: settings[{name!r}]", value)
+        return {name: float(value) for name, value in self.settings.items()}
+
+    def without_steps(self, batch_size: int, l1: float = 0.0, l2: float = 0.0) -> TrainingSpec:
+        """The same loss without an optimizer, dropout and limits: for costs and gradients."""
+        return TrainingSpec(
+            self.loss,
+            self.loss_param,
+            batch_size=batch_size,
+            l1=l1,
+            l2=l2,
+            multilabel=self.multilabel,
+        )
+
+
+def _set_fields(spec: _Spec, **values: object) -> None:
+    """Set fields of a spec that is being made."""
+    for name, value in values.items():
+        object.__setattr__(spec, name, value)
+
+
+def _sequence(what: str, values: object) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{what} must be a list or a tuple, got {values!r}")
+    return list(values)
+
+
+def _dtype_name(what: str, dtype: object) -> str:
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"{what} must be 'float32' or 'float64', got {dtype!r}")
+    return str(np.dtype(dtype))  # type: ignore[call-overload]
+
+
+def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:
+    """Raise unless `value` is a whole number in [low, bound)."""
+    allowed = f"a whole number of at least {low}" + (f" and below {bound}" if bound else "")
+    if not is_whole(value):
+        raise TypeError(f"{what} must be {allowed}, got {value!r}")
+    if value < low or (bound is not None and value >= bound):  # type: ignore[operator]
+        raise ValueError(f"{what} must be {allowed}, got {value!r}")
+
+
+def _check_real(what: str, value: object, low: float = -math.inf, bound: float = math.inf) -> None:
+    """Raise unless `value` is a finite number in [low, bound)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(
+        value, (int, float, np.integer, np.floating)
+    ):
+        raise TypeError(f"{what} must be a number, got {value!r}")
+    if not (math.isfinite(value) and low <= value < bound):
+        limits = "" if low == -math.inf else f" of at least {low:g}"
+        limits += "" if bound == math.inf else f" and below {bound:g}"
+        raise ValueError(f"{what} must be a finite number{limits}, got {value!r}")

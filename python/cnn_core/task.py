@@ -1,0 +1,275 @@
+"""What the outputs of a network mean: task, loss and output activation, decided from the parameters
+and y."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnn_core import _losses
+from cnn_core._warn import warn
+from cnn_core.activations import Activation, get_activation
+from cnn_core.data.validation import encode_labels
+from cnn_core.losses import Huber, get_loss
+
+#: Activations whose derivative is 0 everywhere.
+HARD_THRESHOLD = ("step", "sign")
+#: Outputs that are never below 0, and so never on the side of a class that hinge calls -1.
+NEVER_NEGATIVE = ("sigmoid", "softmax", "relu", "softplus", "hard_sigmoid", "exp")
+
+#: What y may be. One-hot rows, two classes and several are all the task 'classification'.
+KINDS = ("regression", "multilabel", "one_hot", "two_classes", "classes")
+_EVERY = (*KINDS,)
+
+#: loss: the kinds of y that it is for. One that is not listed is for every kind.
+FITS = {
+    "poisson": ("regression",),
+    "binary_crossentropy": ("regression", "multilabel", "two_classes"),
+    "categorical_crossentropy": ("one_hot", "two_classes", "classes"),
+    "sparse_categorical_crossentropy": ("two_classes", "classes"),
+    "hinge": ("multilabel", "two_classes", "classes"),
+    "perceptron": ("two_classes",),
+}
+
+#: kind of y: the loss that 'auto' means. For classes it depends on the output, see `_class_loss`.
+USUAL_LOSS = {"regression": "mse", "multilabel": "binary_crossentropy"}
+
+#: kind of y: the output that 'auto' means where the loss does not ask for one.
+USUAL_OUTPUT = {
+    "regression": "identity",
+    "multilabel": "sigmoid",
+    "one_hot": "softmax",
+    "two_classes": "sigmoid",
+    "classes": "softmax",
+}
+
+#: Losses whose targets cannot be smoothed.
+NEVER_SMOOTH = ("hinge", "perceptron")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Task:
+    """Fixed for the life of a fitted model."""
+
+    name: str  # 'classification', 'multilabel' or 'regression'
+    loss: str
+    output: str
+    n_outputs: int
+    classes: np.ndarray | None = None  # None for regression
+    loss_param: float | None = None
+    output_param: float | None = None
+    flat: bool = True  # whether predictions have shape (rows,)
+    one_hot: bool = False  # whether y holds a row of class probabilities a sample
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the loss takes class indices instead of targets."""
+        return _losses.table()[self.loss].sparse
+
+    @property
+    def target_range(self) -> tuple[int, int]:
+        """The targets of a class that is not and is the sample's: -1 and 1 for hinge, 0 and 1 for
+        the others."""
+        return (-1, 1) if self.loss == "hinge" else (0, 1)
+
+    @property
+    def threshold(self) -> float:
+        """The output above which a single neuron says yes."""
+        return sum(self.target_range) / 2
+
+    @property
+    def single_output(self) -> bool:
+        """Whether one neuron decides between two classes."""
+        return self.name == "classification" and self.n_outputs == 1
+
+    def metric(self, measured: Any, total: np.ndarray | None) -> float:
+        """The metric as users see it: the share of rows that are right, or R^2.
+
+        Parameters
+        ----------
+        measured : float or ndarray
+            What a trainer has measured: that share, or the sum of squared residuals of each output.
+        total : ndarray or None
+            For regression the total sum of squares of each output.
+
+        Returns
+        -------
+        float
+        """
+        return float(measured) if total is None else r2(measured, total)
+
+
+def r2(residual: np.ndarray, total: np.ndarray) -> float:
+    """R^2 of each output, averaged. An output that does not vary counts 1 where it is met exactly,
+    else 0."""
+    constant = total == 0
+    scores = np.where(
+        constant, np.where(residual == 0, 1.0, 0.0), 1 - residual / np.where(constant, 1, total)
+    )
+    return float(scores.mean())
+
+
+def infer_task(
+    y: ArrayLike,
+    task: str,
+    loss: str | Huber,
+    output: str | Activation,
+    hidden_layers: int,
+    label_smoothing: float,
+    known: np.ndarray | None = None,
+) -> tuple[Task, np.ndarray | None]:
+    """Decide.
+
+    Parameters
+    ----------
+    y : array-like
+    task, loss, output
+        The parameters of MLP.
+    hidden_layers : int
+    label_smoothing : float
+    known : ndarray, optional
+        The class labels that may occur, sorted; default those of y.
+
+    Returns
+    -------
+    task : Task
+    labels : ndarray of int32, shape (rows,), or None
+        y's class indices, where they were needed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If y, task, loss and output do not go together.
+    """
+    array = np.asarray(y)
+    columns = array.shape[1] if array.ndim == 2 else 1
+    output_name, output_param = ("auto", None) if output == "auto" else get_activation(output)
+    loss_name, loss_param = ("auto", None) if loss == "auto" else get_loss(loss)
+    kind = _kind(array, task, loss_name, columns)
+    labels = classes = None
+    if kind == "classes":
+        classes, labels = encode_labels(y, known)
+        if task == "auto" and known is None:
+            _warn_of_many_classes(array, classes, labels)
+        kind = "two_classes" if len(classes) == 2 else "classes"
+    elif kind in ("one_hot", "multilabel"):
+        classes = np.arange(columns)
+    n_classes = 0 if classes is None else len(classes)
+
+    if kind == "regression" and label_smoothing:
+        raise ValueError("label_smoothing is for classification, but this is a regression")
+    if loss_name == "auto":
+        loss_name = USUAL_LOSS.get(kind) or _class_loss(kind, output_name)
+    _check_fit(loss_name, kind, array.shape, n_classes)
+    if label_smoothing:
+        if loss_name in NEVER_SMOOTH:
+            raise ValueError(f"label_smoothing does not go with the loss {loss_name!r}")
+        if loss_name == "sparse_categorical_crossentropy":
+            loss_name = "categorical_crossentropy"  # smoothed targets have an entry for every class
+    output_name = _output(loss_name, output_name, kind, hidden_layers)
+    n_outputs = columns
+    if kind == "two_classes":
+        n_outputs = 2 if output_name == "softmax" else 1
+    elif kind == "classes":
+        n_outputs = n_classes
+    found = Task(
+        kind if kind in ("regression", "multilabel") else "classification",
+        loss_name,
+        output_name,
+        n_outputs,
+        classes,
+        loss_param,
+        output_param,
+        array.ndim == 1,
+        kind == "one_hot",
+    )
+    return found, labels
+
+
+def _kind(array: np.ndarray, task: str, loss: str, columns: int) -> str:
+    """What y is, two classes not yet told from more."""
+    one_hot = loss == "categorical_crossentropy" and columns > 1
+    if task == "regression" or (task == "auto" and not one_hot and _holds_fractions(array)):
+        return "regression"
+    if one_hot:
+        return "one_hot"
+    return "multilabel" if columns > 1 else "classes"
+
+
+def _holds_fractions(array: np.ndarray) -> bool:
+    """Whether y holds floating-point numbers, also where they stand in an array of objects."""
+    if array.dtype.kind == "O" and array.size:
+        return all(isinstance(value, numbers.Number) for value in array.flat) and not all(
+            isinstance(value, numbers.Integral) for value in array.flat
+        )
+    return array.dtype.kind == "f"
+
+
+def _warn_of_many_classes(array: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> None:
+    if len(labels) >= 20 and len(classes) > len(labels) / 2 and array.dtype.kind in "iuO":
+        warn(
+            f"y holds {len(classes)} classes in {len(labels)} rows; if these are numbers to "
+            "predict, say task='regression'",
+            UserWarning,
+        )
+
+
+def _class_loss(kind: str, output: str) -> str:
+    """The loss that 'auto' means for classes."""
+    if output in HARD_THRESHOLD:
+        return "perceptron"
+    if output not in ("auto", "sigmoid", "softmax"):
+        raise ValueError(
+            f"no loss goes with output {output!r} by itself; name one, such as loss='mse', or "
+            "leave the output at 'auto'"
+        )
+    single = kind == "two_classes" and output in ("auto", "sigmoid")
+    return "binary_crossentropy" if single else "sparse_categorical_crossentropy"
+
+
+def _check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> None:
+    """Raise where a loss is not for a kind of y."""
+    if kind in FITS.get(loss, _EVERY):
+        return
+    if kind == "regression":
+        raise ValueError(f"the loss {loss!r} is for classification, but task is 'regression'")
+    if kind == "multilabel":
+        raise ValueError(
+            f"y has shape {shape}, several yes-or-no labels a row; the loss {loss!r} does not go "
+            "with them"
+        )
+    if loss == "poisson":
+        raise ValueError(
+            "the loss 'poisson' is for counts, but whole numbers are taken for classes; say "
+            "task='regression'"
+        )
+    raise ValueError(
+        f"the loss {loss!r} is for two classes, y has {n_classes}; "
+        "choose 'sparse_categorical_crossentropy'"
+    )
+
+
+def _output(loss: str, output: str, kind: str, hidden_layers: int) -> str:
+    """The output activation that is meant, if it goes with the loss."""
+    if loss == "hinge" and output in NEVER_NEGATIVE:
+        raise ValueError(
+            "the loss 'hinge' takes outputs below 0 for one class and above for the other, but "
+            f"output {output!r} is never negative; choose 'identity' or 'tanh'"
+        )
+    fused = _losses.table()[loss].outputs
+    if fused and output not in ("auto", *fused):
+        raise ValueError(
+            f"the loss {loss!r} needs output {' or '.join(map(repr, fused))}, got {output!r}"
+        )
+    if output == "auto":
+        output = fused[0] if fused else "identity" if loss == "hinge" else USUAL_OUTPUT[kind]
+    if output in HARD_THRESHOLD and (hidden_layers or loss != "perceptron"):
+        raise ValueError(
+            f"output {output!r} has derivative 0 and trains by the perceptron rule alone: two "
+            "classes, hidden=() and loss 'perceptron' or 'auto'"
+        )
+    return output

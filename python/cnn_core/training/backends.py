@@ -1,0 +1,297 @@
+"""Who computes: the native core, or the reference implementation in plain Python.
+
+All contact with the native classes stands here. `native` and `reference` have the same functions;
+what differs between them is nobody else's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+
+import numpy as np
+
+from cnn_core._backprop import Backprop, Network, OneRow, warn_of_nan
+from cnn_core._cpu import choose
+from cnn_core._training import Training
+from cnn_core.data.validation import check_finite
+
+if TYPE_CHECKING:
+    from cnn_core._training import Rows
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.data.scaling import Scaling
+    from cnn_core.inspection import Trace
+    from cnn_core.model import Model
+    from cnn_core.spec import NetworkSpec, TrainingSpec
+
+
+class Trainer(Protocol):
+    """What the training loop drives: parameters, an optimizer's state, and epochs over rows."""
+
+    learning_rate: float
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def seconds(self) -> dict[str, float]: ...
+
+    def epoch(
+        self,
+        X: Rows,
+        y: Rows | None,
+        labels: Rows | None,
+        shuffled: bool = True,
+        *,
+        weights: Rows | None = None,
+        rates: np.ndarray | None = None,
+    ) -> tuple[float, Any]:
+        """Visit every row once; the loss and what the metric is made of."""
+
+    def evaluate(self, X: Rows, y: Rows | None, labels: Rows | None) -> tuple[float, Any]:
+        """The same of rows that are not trained on."""
+
+    def state(self, copy: bool = True) -> dict[str, Any]:
+        """What another trainer needs to go on, beside the parameters."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from another trainer's state."""
+
+
+class GradientTrainer(Trainer, Protocol):
+    """A trainer that also computes a loss and its gradient without taking a step."""
+
+    @property
+    def parameters(self) -> Any: ...
+    @property
+    def gradient(self) -> Any: ...
+
+    def cost_and_gradient(
+        self, X: Rows, y: Rows | None, labels: Rows | None, weights: Rows | None = None
+    ) -> tuple[float, Any]: ...
+    def set_flat(self, values: Any) -> None: ...
+    def flat_gradient(self) -> np.ndarray: ...
+
+
+class Predictor(Protocol):
+    """What predicts with one network, which never changes."""
+
+    def row(self, x: object, out: np.ndarray | None = None) -> np.ndarray | None:
+        """The outputs for x of shape (features,), unchecked; None for what is not taken as it
+        is."""
+
+    def checked_row(self, X: object) -> np.ndarray | None:
+        """The outputs for X of shape (1, features), checked; None for what is not taken as it
+        is."""
+
+    def unchecked(self, X: np.ndarray) -> np.ndarray:
+        """The outputs for rows of the network's dtype, whose entries may be anything."""
+
+    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """The outputs for rows of the network's dtype; raises where an entry is not finite."""
+
+    def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
+        """The class of each row; warns where outputs are NaN."""
+
+
+def make_network(spec: NetworkSpec) -> Network:
+    """A network of that shape; its parameters are 0."""
+    return Network(spec.widths, spec.activations, spec.dtype, spec.activation_params)
+
+
+class _NativePredictor:
+    """See `Predictor`."""
+
+    def __init__(self, network: Network, scaling: Scaling | None) -> None:
+        self.network = network
+        one_row = OneRow(network, *(scaling or ()))
+        self.row, self.checked_row = one_row.forward, one_row.forward_checked
+
+    def unchecked(self, X: np.ndarray) -> np.ndarray:
+        a = self.network.forward(X)
+        assert a is not None
+        return a
+
+    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+        a = self.network.forward(X, threads, only_finite=True)
+        if a is None:
+            check_finite("X", X, self.network.dtype)
+            a = self.network.forward(X, threads)  # only if X has changed since
+            assert a is not None
+        return a
+
+    def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
+        found = self.network.winners(X, threshold, threads, only_finite=True)
+        if found is None:
+            check_finite("X", X, self.network.dtype)
+            found = self.network.winners(X, threshold, threads)  # only if X has changed since
+            assert found is not None
+        return found
+
+
+class _ReferencePredictor:
+    """See `Predictor`."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def row(self, x: object, out: np.ndarray | None = None) -> None:
+        return None
+
+    def checked_row(self, X: object) -> None:
+        return None
+
+    def unchecked(self, X: np.ndarray) -> np.ndarray:
+        from cnn_core.reference import predict
+
+        return predict(self.network, X)
+
+    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+        check_finite("X", X, self.network.dtype)
+        return self.unchecked(X)
+
+    def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
+        return argmax_of(self.outputs(X, threads), threshold)
+
+
+def argmax_of(a: np.ndarray, threshold: float) -> np.ndarray:
+    """The class of each row of outputs, the first NaN before all numbers, and a warning of it."""
+    if np.isnan(a).any():
+        warn_of_nan(a.dtype)
+    if a.shape[1] == 1:
+        return (a[:, 0] > threshold).astype(np.intp)
+    return a.argmax(axis=1)
+
+
+class _Native:
+    """The compiled core."""
+
+    def trainer(
+        self,
+        spec: TrainingSpec,
+        network: Network,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+        timing: bool = False,
+    ) -> Any:
+        """What trains `network` in place.
+
+        Parameters
+        ----------
+        spec : TrainingSpec
+        network : Network
+        threads : int
+            The most to use.
+        adaptive : bool
+            Whether to use them only while that is faster than one.
+        timing : bool
+            Whether to measure the phases of a step.
+
+        Returns
+        -------
+        GradientTrainer, or for L-BFGS a Trainer
+        """
+        lbfgs = spec.optimizer == "lbfgs"
+        backprop = Backprop(
+            network,
+            spec.loss,
+            spec.batch_size,
+            spec.loss_param,
+            spec.l1,
+            spec.l2,
+            spec.dropout or None,
+            spec.penalty_per_row,
+        )
+        trainer = Training(
+            backprop,
+            None if lbfgs else spec.optimizer,
+            {} if lbfgs else dict(spec.settings),
+            spec.seed,
+            timing,
+            spec.clip_norm,
+            spec.max_norm,
+            spec.multilabel,
+            threads,
+            adaptive,
+            spec.average_by_rows,
+            spec.cost_scale,
+        )
+        return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
+
+    def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
+        """What predicts with `network`."""
+        return _NativePredictor(network, scaling)
+
+    def trace(self, model: Model, data: Dataset) -> Trace:
+        """Everything that one forward and one backward pass compute."""
+        from cnn_core.inspection import trace_native
+
+        return trace_native(model, data)
+
+    @property
+    def vectors(self) -> Any:
+        """The arithmetic on whole vectors of parameters."""
+        from cnn_core.training.lbfgs import ArrayVectors
+
+        return ArrayVectors
+
+
+class _Reference:
+    """The reference implementation; it knows no threads."""
+
+    def trainer(
+        self,
+        spec: TrainingSpec,
+        network: Network,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+        timing: bool = False,
+    ) -> Any:
+        """What trains `network` in place, see `_Native.trainer`."""
+        from cnn_core import reference
+
+        lbfgs = spec.optimizer == "lbfgs"
+        steps = replace(spec, optimizer=None, settings={}) if lbfgs else spec
+        trainer = reference.Trainer(steps, network)
+        return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
+
+    def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
+        """What predicts with `network`."""
+        return _ReferencePredictor(network)
+
+    def trace(self, model: Model, data: Dataset) -> Trace:
+        """Everything that one forward and one backward pass compute."""
+        from cnn_core.inspection import trace_reference
+
+        return trace_reference(model, data)
+
+    @property
+    def vectors(self) -> Any:
+        """The arithmetic on whole vectors of parameters."""
+        from cnn_core.reference import ListVectors
+
+        return ListVectors
+
+
+def _with_lbfgs(trainer: Any, backend: _Native | _Reference, spec: TrainingSpec) -> Trainer:
+    from cnn_core.training.lbfgs import LBFGSTrainer
+
+    return LBFGSTrainer(trainer, backend.vectors, dict(spec.settings))
+
+
+_Value = TypeVar("_Value")
+
+
+class ByBackend(dict[str, _Value]):
+    """A value for each backend, by the name that users type."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        choose("backend", name, tuple(self))
+        raise KeyError(name)
+
+
+native, reference = _Native(), _Reference()
+BACKENDS: ByBackend[_Native | _Reference] = ByBackend(native=native, python=reference)

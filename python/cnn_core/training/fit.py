@@ -1,0 +1,333 @@
+"""From MLP's parameters and data to a training run, and to the model that it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
+from cnn_core.data.validation import (
+    as_labels,
+    as_numbers,
+    check_finite,
+    check_names,
+    encode_labels,
+    plain,
+)
+from cnn_core.initializers import Initializer, initialize
+from cnn_core.model import Model
+from cnn_core.optimizers import get_optimizer
+from cnn_core.parameters import (
+    draw_seed,
+    dropout_rates,
+    hidden_activations,
+    hidden_widths,
+    output_activation,
+)
+from cnn_core.schedules import Constant, Schedule
+from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.task import Task, infer_task
+from cnn_core.threads import threads_of
+from cnn_core.training.backends import BACKENDS, make_network
+from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
+from cnn_core.training.monitor import LossAndMetric, epoch_line
+from cnn_core.training.rates import ScheduledRates
+from cnn_core.training.stopping import Patience, Stopping
+
+
+class Job(NamedTuple):
+    """All that a training begins with."""
+
+    model: Model  #: before its next step
+    spec: TrainingSpec
+    train: Dataset
+    validation: Dataset | None
+
+
+def begin(
+    p: SimpleNamespace,
+    X: ArrayLike,
+    y: ArrayLike,
+    before: Model | None = None,
+    *,
+    classes: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+    validates: bool = False,
+) -> Job:
+    """Check what a fit is given; nothing is changed.
+
+    Parameters
+    ----------
+    p : namespace
+        The parameters of MLP, checked.
+    X, y : array-like
+    before : Model, optional
+        The model that training goes on with.
+    classes : array-like, optional
+        All class labels that will ever come.
+    sample_weight, validation_data
+        As `MLP.fit` takes them.
+    validates : bool
+        Whether `early_stopping` sets rows apart.
+
+    Returns
+    -------
+    Job
+    """
+    task, labels = _task(p, X, y, before, classes)
+    how = Preparation(
+        np.dtype(p.dtype).name,
+        p.scale_inputs,
+        p.class_weight,
+        float(p.label_smoothing),
+        p.validation_fraction if validates and p.early_stopping else None,
+    )
+
+    def seed() -> int:
+        return draw_seed(p.random_state) if before is None else before.seed
+
+    data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
+    spec = training_spec(p, task, data.train.X.count, data.seed)
+    model = before or _initial(p, task, spec, data)
+    return Job(model, spec, data.train, data.validation)
+
+
+def _task(
+    p: SimpleNamespace,
+    X: ArrayLike,
+    y: ArrayLike,
+    before: Model | None,
+    classes: ArrayLike | None,
+) -> tuple[Task, np.ndarray | None]:
+    """What the outputs mean, and y's class indices where they were needed; that of the fit before,
+    if training goes on."""
+    n_hidden = len(hidden_widths(p.hidden))
+    output = output_activation(p.output, p.activation, n_hidden)
+    smoothing = float(p.label_smoothing)
+    if before is None:
+        known = None if classes is None else encode_labels(classes, name="classes")[0]
+        return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known)
+    old = before.task
+    if classes is not None and old.classes is not None:
+        unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
+        if len(unknown):
+            raise ValueError(
+                f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted "
+                f"with {', '.join(map(repr, old.classes.tolist()))}"
+            )
+    check_names(X, before.feature_names)
+    name = "regression" if old.name == "regression" else "classification"
+    if p.task not in ("auto", name):
+        raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
+    now, labels = infer_task(y, name, p.loss, output, n_hidden, smoothing, old.classes)
+    spec, asked = before.network_spec, network_spec(p, now, before.n_features)
+    for what, had, wants in (
+        ("layers of widths", spec.widths, asked.widths),
+        ("activations", spec.activations, asked.activations),
+        ("numbers of the activations", spec.activation_params, asked.activation_params),
+        ("dtype", spec.dtype, asked.dtype),
+        ("loss", old.loss, now.loss),
+        ("number of the loss", old.loss_param, now.loss_param),
+    ):
+        if had != wants:
+            raise ValueError(
+                f"training goes on with the {what} of the fitted model, {had}, but parameters and "
+                f"y now ask for {wants}; set them back, or fit anew with warm_start=False"
+            )
+    return old, labels
+
+
+def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
+    """The network that the parameters describe."""
+    widths = hidden_widths(p.hidden)
+    names, params = zip(
+        *hidden_activations(p.activation, len(widths)), (task.output, task.output_param)
+    )
+    dtype = np.dtype(p.dtype).name
+    return NetworkSpec((n_features, *widths, task.n_outputs), names, params, dtype)
+
+
+def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
+    """The training that the parameters describe."""
+    optimizer = get_optimizer(p.optimizer)
+    whole = p.batch_size == "full" or optimizer.full_batch
+    return TrainingSpec(
+        loss=task.loss,
+        loss_param=task.loss_param,
+        optimizer=optimizer.name,
+        settings=optimizer.settings(schedule_of(p).initial),
+        batch_size=rows if whole else min(int(p.batch_size), rows),
+        seed=seed,
+        l1=float(p.l1),
+        l2=float(p.l2),
+        dropout=dropout_rates(p.dropout, len(hidden_widths(p.hidden))),
+        clip_norm=float(p.clip_norm or 0),
+        max_norm=float(p.max_norm or 0),
+        multilabel=task.name == "multilabel",
+    )
+
+
+def schedule_of(p: SimpleNamespace) -> Schedule:
+    """The schedule that `learning_rate` means."""
+    rate = p.learning_rate
+    return rate if isinstance(rate, Schedule) else Constant(initial=rate)
+
+
+def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared) -> Model:
+    """The model before its first step."""
+    shape = network_spec(p, task, data.n_features)
+    network = make_network(shape)
+    if not isinstance(p.init, (str, Initializer)):
+        _check_layers(p.init, shape)
+    initialize(network, p.init, spec.seed)
+    baseline = data.train.baseline_score(task)
+    return Model(shape, spec, network, task, data.feature_names, data.scaling, spec.seed, baseline)
+
+
+def _check_layers(layers: Any, spec: NetworkSpec) -> None:
+    """Raise for an `init` that does not give each layer its (W, b)."""
+    shapes = [(n_out, n_in) for n_in, n_out in zip(spec.widths, spec.widths[1:])]
+    try:
+        given = [tuple(np.shape(part) for part in pair) for pair in layers]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"init must be a name, an Initializer or a list of (W, b), got {layers!r}"
+        ) from None
+    if given != [(shape, shape[:1]) for shape in shapes]:
+        wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
+        raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+    for layer, pair in enumerate(layers):
+        for part, values in zip("Wb", pair):
+            name = f"{part} of init's layer {layer}"
+            check_finite(name, as_numbers(name, values), spec.dtype)
+
+
+def train(
+    p: SimpleNamespace,
+    job: Job,
+    epochs: int,
+    publish: Callable[[Model], None],
+    watch: Callable[[int, dict[str, float]], bool] | None = None,
+    stops_early: bool = False,
+    timing: bool = False,
+) -> dict[str, float]:
+    """Run the epochs and publish what there is after the last good one.
+
+    Parameters
+    ----------
+    p : namespace
+        The parameters of MLP.
+    job : Job
+    epochs : int
+    publish : callable
+        Takes the model that users are to see.
+    watch : callable, optional
+        Called after each epoch with its number and its entries, once the model is published; True
+        ends the training.
+    stops_early : bool
+        Whether `early_stopping` holds.
+    timing : bool
+        Whether to measure the phases of a step.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds of each phase.
+    """
+    model, spec = job.model, job.spec
+    network = model.network.copy()
+    trainer = BACKENDS[p.backend].trainer(
+        spec,
+        network,
+        threads=threads_of(p.n_threads),
+        adaptive=p.n_threads is None,
+        timing=timing,
+    )
+    _go_on(trainer, model, spec, p.backend)
+    hooks: list[Hook] = []
+    if p.verbose:
+        last = model.n_epochs + epochs
+        hooks.append(
+            lambda loop, entry: print(
+                epoch_line(loop.n_epochs, last, entry, model.task), flush=True
+            )
+        )
+
+    def publish_result(result: TrainResult) -> None:
+        state = None if result.state is None else result.state | {"backend": p.backend}
+        publish(
+            replace(
+                model,
+                training_spec=spec,
+                network=result.network,
+                history=result.history,
+                state=state,
+                best_epoch=result.best_epoch,
+            )
+        )
+
+    if watch is not None:
+
+        def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
+            publish_result(loop.result())
+            return watch(loop.n_epochs, entry)
+
+        hooks.append(show)
+    loop = _loop(p, job, trainer, network, epochs, stops_early, hooks)
+    try:
+        loop.run(epochs)
+    finally:
+        # An error or Ctrl-C in the first epoch leaves the model as it was before.
+        if loop.epochs or loop.reason == "divergence":
+            publish_result(loop.result(final=True))
+    return trainer.seconds  # type: ignore[no-any-return]
+
+
+def _go_on(trainer: Any, model: Model, spec: TrainingSpec, backend: str) -> None:
+    """Let a trainer go on from where the model's was."""
+    state = model.state
+    if state is None:
+        return
+    if (state["optimizer"], state["backend"]) == (spec.optimizer, backend):
+        trainer.restore(state)
+    else:  # another optimizer starts anew, with the same weights
+        trainer.restore({**trainer.state(), "epochs": state["epochs"]})
+
+
+def _loop(
+    p: SimpleNamespace,
+    job: Job,
+    trainer: Any,
+    network: Any,
+    epochs: int,
+    stops_early: bool,
+    hooks: Sequence[Hook],
+) -> TrainingLoop:
+    """The loop with the policies of MLP."""
+    model, validation = job.model, job.validation
+    monitor = LossAndMetric(model.task, job.train, validation)
+    start = Start(model.network, model.history, trainer.epochs)
+    stopping = None
+    if stops_early:
+        assert validation is not None
+        patience = int(p.patience), p.min_delta, bool(p.restore_best)
+        stopping = Patience(monitor.watched, *patience)
+        if model.n_epochs:  # the weights of the fit before are to be surpassed
+            stopping.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
+            if p.restore_best:
+                start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
+    schedule, rates = schedule_of(p), None
+    if type(schedule) is not Constant:
+        per_epoch = -(-job.train.X.count // job.spec.batch_size)
+        planned = max(trainer.epochs + epochs, int(p.epochs))
+        rates = ScheduledRates(schedule, trainer.learning_rate, per_epoch, planned)
+    rows = DatasetRows(job.train, bool(p.shuffle))
+    return TrainingLoop(
+        trainer, network, rows, monitor, start, rates, stopping or Stopping(), hooks
+    )

@@ -1,0 +1,228 @@
+"""`TrainingLoop`: epochs, from the first to the one that a rule stops at. It serves every estimator
+and every trainer; what differs between them are small policies.
+
+=============  ===================================  ==============================================
+policy         asked for                            `cnn_core.MLP` | scikit-learn's estimators
+=============  ===================================  ==============================================
+trainer        an epoch, its state                  native, reference, L-BFGS | native
+rows           ``epoch(trainer, rates)``: visit     the native shuffle by seed and epoch | a
+               every row once                       RandomState stream; blocks of a sparse X; the
+                                                    constant of the Poisson deviance
+rates          ``before_epoch``, ``after_epoch``    `ScheduledRates` | the same, or invscaling,
+                                                    which sets the rate after each epoch
+monitor        ``entry``: the epoch's numbers       loss and metric, of validation rows too | loss
+                                                    and the score on rows set apart
+stopping       ``diverged``, ``update``,            patience and min_delta | tol, n_iter_no_change,
+               ``should_stop``                      and adaptive, which holds the trainer and
+                                                    lowers its rate instead of stopping
+hooks          called after each epoch; True ends   printing, callbacks | the same
+               the training
+=============  ===================================  ==============================================
+
+An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
+should_stop. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
+`TrainingLoop.result`, in a hook or at the end, and makes its attributes of it. That holds after
+Ctrl-C and any other exception too: `run` lets them pass, and `result` then tells of the last whole
+epoch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from cnn_core._backprop import Network
+from cnn_core.data.prepare import Dataset
+from cnn_core.training.backends import Trainer
+from cnn_core.training.history import History
+from cnn_core.training.monitor import Monitor
+from cnn_core.training.rates import Rates
+from cnn_core.training.stopping import Stopping, warn_of_divergence
+
+
+class TrainingRows(Protocol):
+    """The rows to train on and their order."""
+
+    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any]:
+        """Have every row visited once; the loss and what the metric is made of."""
+
+
+class DatasetRows:
+    """The rows of a dataset, in a new order each epoch or as they stand."""
+
+    def __init__(self, data: Dataset, shuffle: bool) -> None:
+        self.data, self.shuffle = data, shuffle
+
+    def epoch(self, trainer: Trainer, rates: np.ndarray | None) -> tuple[float, Any]:
+        """Have every row visited once."""
+        data = self.data
+        return trainer.epoch(
+            data.X, data.y, data.labels, self.shuffle, weights=data.weights, rates=rates
+        )
+
+
+class Start(NamedTuple):
+    """Where a loop begins."""
+
+    network: Network  #: the weights, perhaps those of a model in use: never written
+    history: Mapping[str, Sequence[float]] = {}  #: of the epochs before
+    epoch: int = 0  #: the first one's number for schedules, counted from 0
+    best_epoch: int | None = None  #: where these weights are to be surpassed: the epoch they are of
+
+
+class TrainResult(NamedTuple):
+    """What a loop has come to."""
+
+    network: Network  #: the weights after the last whole epoch, at the end perhaps the best ones
+    epochs: int  #: whole epochs of this run
+    history: dict[str, list[float]]  #: with the epochs before
+    state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
+    best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
+    reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
+
+
+class _Kept(NamedTuple):
+    """The weights after a whole epoch, replaced in one step: Ctrl-C may strike between any two
+    others."""
+
+    network: Network
+    epochs: int
+    steps: int
+
+
+#: Takes the loop and the epoch's entry; True ends the training.
+Hook = Callable[["TrainingLoop", dict[str, float]], bool | None]
+
+
+class TrainingLoop:
+    """Epochs of one trainer.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    network : Network
+        What it trains.
+    rows : TrainingRows
+    monitor : Monitor
+    start : Start
+    rates : Rates, optional
+        Default: the rate stays as the trainer has it.
+    stopping : Stopping, optional
+        Default: only divergence ends the training early.
+    hooks : sequence of callables
+        Called in their order after each epoch, all of them. One that wants to see weights asks for
+        `result`; where nobody does, nothing is copied for it.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        network: Network,
+        rows: TrainingRows,
+        monitor: Monitor,
+        start: Start,
+        rates: Rates | None = None,
+        stopping: Stopping | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> None:
+        self.trainer, self.network, self.rows, self.monitor = trainer, network, rows, monitor
+        self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
+        self.first_epoch, self.reason = start.epoch, "interrupted"
+        self.history = History(monitor.names, monitor.watched, start.history)
+        self._kept = _Kept(start.network, 0, trainer.steps)
+        self._best = None if start.best_epoch is None else (start.network, start.best_epoch)
+        self._spare: Network | None = None
+        self._shared = True  # whether somebody else has the kept network: then it is never written
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs of this run."""
+        return self._kept.epochs
+
+    @property
+    def n_epochs(self) -> int:
+        """Whole epochs, those before this run included."""
+        return self.history.epochs_before + self._kept.epochs
+
+    def run(self, epochs: int) -> None:
+        """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
+        trainer, network, history, rates = self.trainer, self.network, self.history, self.rates
+        epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
+        converges = hasattr(trainer, "converged")
+        of_steps = None
+        for epoch in range(self.first_epoch, self.first_epoch + epochs):
+            start = time.perf_counter()
+            if rates is not None:
+                of_steps = rates.before_epoch(trainer, epoch, history.losses)
+            loss, measured = epoch_of(trainer, of_steps)
+            if stopping.diverged(loss, network):
+                self.reason = "divergence"
+                self._warn_of_divergence(loss)
+                return
+            entry = entry_of(trainer, self.n_epochs + 1, loss, measured)
+            if rates is not None:
+                rates.after_epoch(trainer)
+            entry["learning_rate"] = trainer.learning_rate
+            entry["seconds"] = time.perf_counter() - start
+            history.append(entry)
+            self._keep()
+            if stopping.update(entry):
+                self._keep_best()
+            ends = False
+            for hook in self.hooks:
+                ends = bool(hook(self, entry)) or ends
+            if ends:
+                self.reason = "hook"
+                return
+            if stopping.should_stop():
+                self.reason = "stopping"
+                return
+            if converges and trainer.converged:  # type: ignore[attr-defined]
+                self.reason = "converged"
+                return
+        self.reason = "epochs"
+
+    def result(self, final: bool = False) -> TrainResult:
+        """What there is now.
+
+        Parameters
+        ----------
+        final : bool
+            Whether the run is over: then the best weights are taken, if they were kept, and the
+            trainer's state is not copied.
+
+        Returns
+        -------
+        TrainResult
+        """
+        kept, self._shared = self._kept, True
+        network, best_epoch = kept.network, None
+        if final and self._best is not None:
+            network, best_epoch = self._best
+        state = None
+        if self.reason != "divergence":
+            state = {**self.trainer.state(copy=not final), "steps": kept.steps}
+        history = self.history.first(kept.epochs)
+        return TrainResult(network, kept.epochs, history, state, best_epoch, self.reason)
+
+    def _keep(self) -> None:
+        """Keep the weights of the epoch that has just ended, in the place of those before."""
+        kept, spare = self._kept, self._spare
+        if spare is None:
+            spare = self.network.copy()
+        else:
+            self.network.copy_to(spare)
+        self._spare, self._shared = None if self._shared else kept.network, False
+        self._kept = _Kept(spare, kept.epochs + 1, self.trainer.steps)
+
+    def _keep_best(self) -> None:
+        """Remember the kept weights as the best."""
+        self._best, self._shared = (self._kept.network, self.n_epochs), True
+
+    def _warn_of_divergence(self, loss: float) -> None:
+        kept = self.n_epochs if self._best is None else self._best[1]
+        rate, best = self.trainer.learning_rate, self._best is not None
+        warn_of_divergence(self.n_epochs + 1, rate, loss, kept, best)

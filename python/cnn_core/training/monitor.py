@@ -1,0 +1,77 @@
+"""What is measured and told of each epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from cnn_core._warn import warn
+from cnn_core.data.prepare import Dataset
+from cnn_core.task import Task
+from cnn_core.training.backends import Trainer
+
+
+class Monitor(Protocol):
+    """Makes the entries of an epoch."""
+
+    names: tuple[str, ...]
+    watched: str  #: the entry that says how good the weights are
+
+    def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
+        """The numbers of an epoch, counted from 1, of which the trainer has given loss and
+        metric."""
+
+
+class LossAndMetric:
+    """Loss and metric of the rows as they passed by in training, and those of validation rows.
+
+    Parameters
+    ----------
+    task : Task
+    train : Dataset
+    validation : Dataset or None
+    """
+
+    def __init__(self, task: Task, train: Dataset, validation: Dataset | None) -> None:
+        self.task, self.validation = task, validation
+        self.names: tuple[str, ...] = ("loss", "metric")
+        self.watched = "loss"
+        if validation is not None:
+            self.names += ("val_loss", "val_metric")
+            self.watched = "val_loss"
+        regression = task.name == "regression"
+        self.total = train.total_sum_of_squares() if regression else None
+        self.val_total = validation.total_sum_of_squares() if regression and validation else None
+        self.warned = False
+
+    def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
+        """The numbers of an epoch."""
+        metric = self.task.metric
+        entry = {"loss": loss, "metric": metric(measured, self.total)}
+        rows = self.validation
+        if rows is not None:
+            val_loss, measured = trainer.evaluate(rows.X, rows.y, rows.labels)
+            if not (self.warned or math.isfinite(val_loss)):
+                self.warned = True
+                warn(
+                    f"the loss on the validation data is {val_loss} after epoch {epoch}: some of "
+                    "its rows are so far from the others that their outputs overflow "
+                    f"{rows.X.array.dtype}",
+                    RuntimeWarning,
+                )
+            entry["val_loss"] = val_loss
+            entry["val_metric"] = metric(measured, self.val_total)
+        return entry
+
+
+def epoch_line(epoch: int, epochs: int, entry: dict[str, float], task: Task) -> str:
+    """A line about an epoch."""
+    metric = "R2" if task.name == "regression" else "accuracy"
+    words = {
+        "loss": "loss",
+        "metric": metric,
+        "val_loss": "val_loss",
+        "val_metric": f"val_{metric}",
+    }
+    values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
+    return f"epoch {epoch:{len(str(epochs))}d}/{epochs}  {values}  {entry['seconds'] * 1e3:.1f} ms"

@@ -1,0 +1,70 @@
+"""The learning rates of an epoch's steps."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from cnn_core.schedules import Schedule
+from cnn_core.training.backends import Trainer
+
+
+class Rates(Protocol):
+    """Who sets the learning rate; a loop without one leaves it as the trainer has it."""
+
+    def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray | None:
+        """A rate for each step of the epoch, counted from 0; None for the trainer's own."""
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        """Set the trainer's rate for the epochs to come."""
+
+
+class ScheduledRates:
+    """The rates of a schedule.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    initial : float
+        The rate that it starts from.
+    per_epoch, epochs : int
+        Steps of an epoch, and epochs of the run for schedules that look ahead.
+    """
+
+    def __init__(self, schedule: Schedule, initial: float, per_epoch: int, epochs: int) -> None:
+        self.schedule, self.initial = schedule, initial
+        self.per_epoch, self.epochs = per_epoch, epochs
+        self.trusted = _is_ours(schedule)
+
+    def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray:
+        """A rate for each step of the epoch."""
+        schedule, per_epoch = self.schedule, self.per_epoch
+        initial = schedule.after(losses, self.initial)
+        steps = np.arange(trainer.steps, trainer.steps + per_epoch)
+        rates: np.ndarray = schedule.rates(initial, steps, epoch, per_epoch, self.epochs)
+        return rates if self.trusted else check_rates(schedule, rates, epoch, per_epoch)
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        """Nothing: a schedule is a function of the step."""
+
+
+def _is_ours(schedule: Any) -> bool:
+    """Whether a schedule, and those it holds, are of this package, whose rates need no check."""
+    return type(schedule).__module__ == Schedule.__module__ and all(
+        _is_ours(value) for value in vars(schedule).values() if isinstance(value, Schedule)
+    )
+
+
+def check_rates(schedule: Schedule, rates: Any, epoch: int, per_epoch: int) -> np.ndarray:
+    """The rates of a schedule of a user's own, as an array of float64; raises for bad ones."""
+    try:
+        found = np.asarray(rates, np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if found.shape != (per_epoch,) or not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(
+            f"{type(schedule).__name__} must give a finite rate of at least 0 for each of the "
+            f"{per_epoch} mini-batches of an epoch; for epoch {epoch + 1} it gave {found}"
+        )
+    return found

@@ -1,0 +1,99 @@
+"""When training ends before its last epoch, and which weights stay then."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from cnn_core._warn import warn
+from cnn_core.exceptions import DivergenceWarning
+
+
+class Finite(Protocol):
+    """A network, as far as divergence is concerned."""
+
+    def is_finite(self) -> bool: ...
+
+
+class Stopping:
+    """Train to the last epoch, unless loss or weights are not finite.
+
+    The base of all rules. The loop asks `diverged` before an epoch counts, `update` once its entry
+    stands, and `should_stop` after the hooks.
+    """
+
+    def diverged(self, loss: float, network: Finite) -> bool:
+        """Whether this epoch must not count; training then ends with the one before."""
+        return not (math.isfinite(loss) and network.is_finite())
+
+    def update(self, entry: dict[str, float]) -> bool:
+        """Look at an epoch's entry; whether its weights are the best so far and to be kept."""
+        return False
+
+    def should_stop(self) -> bool:
+        """Whether the epoch was the last one."""
+        return False
+
+
+class Patience(Stopping):
+    """Stop when the watched number has not fallen for some epochs.
+
+    Parameters
+    ----------
+    watched : str
+        Its name in the entries.
+    patience : int
+        Epochs without an improvement.
+    min_delta : float
+        What counts as one: a number lower than the lowest so far by more than this.
+    restore_best : bool
+        Whether the weights of the lowest number are kept.
+    lowest : float
+        To be surpassed.
+    """
+
+    def __init__(
+        self,
+        watched: str,
+        patience: int,
+        min_delta: float,
+        restore_best: bool,
+        lowest: float = math.inf,
+    ) -> None:
+        self.watched, self.patience, self.min_delta = watched, patience, min_delta
+        self.restore_best, self.lowest, self.waited = restore_best, lowest, 0
+
+    def update(self, entry: dict[str, float]) -> bool:
+        """Count the epochs since the last improvement."""
+        value = entry[self.watched]
+        if value < self.lowest - self.min_delta:
+            self.lowest, self.waited = value, 0
+            return self.restore_best
+        self.waited += 1
+        return False
+
+    def should_stop(self) -> bool:
+        """Whether there have been too many."""
+        return self.waited >= self.patience
+
+
+def warn_of_divergence(epoch: int, rate: float, loss: float, kept: int, best: bool) -> None:
+    """Say which weights a divergence leaves.
+
+    Parameters
+    ----------
+    epoch : int
+        In which it came, counted from 1.
+    rate, loss : float
+    kept : int
+        The epoch whose weights stay.
+    best : bool
+        Whether they stay because they were the best.
+    """
+    which = "the best on the validation data" if best else "the last finite ones"
+    warn(
+        f"training diverged in epoch {epoch} at learning rate {rate:g} (loss {loss}); the weights "
+        f"after epoch {kept}, {which}, are kept; a lower learning rate, features of similar scale "
+        "or clip_norm may help",
+        DivergenceWarning,
+    )
