@@ -44,7 +44,7 @@ class Optimizer(Settings):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+    """Stochastic gradient descent (Robbins & Monro 1951), with momentum if asked for.
 
     ::
 
@@ -52,8 +52,8 @@ class SGD(Optimizer):
         w <- w + v                                       plain momentum
         w <- w + momentum v - learning_rate g            nesterov
 
-    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute; where the
-    rate changes, PyTorch scales the old velocity by the new rate and the others, as here, do not.
+    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute. Where the
+    rate changes, PyTorch scales the old velocity by the new rate; the others, as here, do not.
 
     Parameters
     ----------
@@ -173,6 +173,9 @@ class Adam(Optimizer):
         v <- beta2 v + (1 - beta2) g^2          v^ = v / (1 - beta2^t)
         w <- w - learning_rate m^ / (sqrt(v^) + epsilon)
 
+        amsgrad: v^ = largest v so far / (1 - beta2^t)
+        epsilon_hat: w <- w - learning_rate m^ sqrt(1 - beta2^t) / (sqrt(v) + epsilon)
+
     Parameters
     ----------
     learning_rate : float, default 0.001
@@ -227,9 +230,13 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay
     regularization", Algorithm 2.
 
-    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as
-    in PyTorch. The paper multiplies the decay by the schedule's factor alone, not by the whole
-    learning rate.
+    ::
+
+        w <- w - learning_rate weight_decay w, then Adam's step
+
+    Weights and biases decay alike. As in PyTorch and Keras, the decay is multiplied by the whole
+    learning rate: 0.01 at a rate of 0.001 takes 1e-5 w off w in each step. The paper multiplies it
+    by the schedule's factor alone.
 
     Parameters
     ----------
@@ -262,6 +269,7 @@ class Nadam(Optimizer):
 
     ::
 
+        m, v and v^ as in Adam
         mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
         m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
         w <- w - learning_rate m^ / (sqrt(v^) + epsilon)
@@ -296,9 +304,14 @@ class Rprop(Optimizer):
     """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken
     2000; full batch.
 
-    Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign,
-    times `eta_minus` where the sign changes, and then no step. Only signs of gradients count, so
-    mini-batches would mislead it.
+    ::
+
+        size <- min(step_max, eta_plus size)        where g has the sign of the last g
+        size <- max(step_min, eta_minus size)       where it has the other sign; there g <- 0
+        w <- w - sign(g) size
+
+    Each parameter has a step size of its own. Only signs of gradients count, and a g of 0 has
+    none; mini-batches, whose signs are noisy, would mislead the rule.
 
     Parameters
     ----------
@@ -338,20 +351,24 @@ class LBFGS(Optimizer):
 
     ::
 
-        w <- w - t H g
+        w <- w - s H g
 
-    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient; t
-    fulfils the strong Wolfe conditions with c1 = 1e-4 and c2 = 0.9. An epoch is one such step, for
-    which cost and gradient are computed a few times. Training ends before `epochs` when there is no
-    step left to make. What PyTorch's LBFGS with ``line_search_fn='strong_wolfe'`` computes, step
-    for step.
+    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient. The
+    line search ends at an s that fulfils the strong Wolfe conditions with c1 = 1e-4 and c2 = 0.9,
+    or after `max_evaluations`. An epoch is one such step, for which cost and gradient are computed
+    a few times. Training ends before `epochs` when no lower cost is found.
+
+    PyTorch's LBFGS with 'strong_wolfe' takes the same steps as long as it goes on. It also stops
+    where the slope along the step is above -1e-9, and its `max_eval` counts the evaluations of all
+    line searches of a call together.
 
     Parameters
     ----------
     learning_rate : float, default 1
-        The first trial for t, above 0; in the very first step it is divided by the sum of the
-        gradient's sizes if that is above 1.
+        The first trial for s, above 0; in the very first step it is divided by the sum of abs(g) if
+        that is above 1.
     memory : int, default 10
+        Pairs of steps and gradient changes that are kept.
     tolerance : float, default 1e-7
         Training ends when no entry of the gradient is larger, at least 0.
     max_evaluations : int, default 25

@@ -146,6 +146,10 @@ class Cosine(Schedule):
     """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017,
     "SGDR", eq. 5, one cycle.
 
+    ::
+
+        final + (initial - final) h(t / T)
+
     Parameters
     ----------
     final : float, default 0
@@ -167,6 +171,10 @@ class Cosine(Schedule):
 class Warmup(Schedule):
     """A rate that grows evenly, step by step, to `initial`, and then follows another schedule:
     Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+
+    ::
+
+        initial (t + 1) / (steps of the warm-up), then the schedule `then`
 
     Parameters
     ----------
@@ -212,6 +220,12 @@ class OneCycle(Schedule):
     ``initial * end``, both along half a cosine: Smith 2018, "A disciplined approach to neural
     network hyper-parameters"; the cosines are fast.ai's.
 
+    ::
+
+        with p = t / (T - 1):
+        initial (start + (1 - start) (1 - h(p / rise)))             while p < rise
+        initial (end + (1 - end) h((p - rise) / (1 - rise)))        after it
+
     Parameters
     ----------
     rise : float, default 0.3
@@ -246,7 +260,8 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """Multiply the rate by `drop` whenever the loss has not improved for `patience` epochs.
 
-    The loss is that of the validation data where there are any.
+    The loss is that of the validation data where there are any. This is Keras's rule; PyTorch waits
+    for one epoch more, and its threshold is relative unless told otherwise.
 
     Parameters
     ----------
