@@ -66,8 +66,8 @@ def table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
-def number(parameter, default):
-    return f"{parameter} = {default:g}" if parameter else ""
+def with_number(formula, parameter, default):
+    return f"{formula}; {parameter} = {default:g}" if parameter else formula
 
 
 def bounds(low, high):
@@ -84,9 +84,15 @@ def at_zero(name):
 def activation_table():
     numbers = _activations.parameters()
     return table(
-        ("name", "a = f(z)", "f'(z)", "f'(0)", "number", "source"),
+        ("name", "a = f(z)", "f'(z)", "f'(0)", "source"),
         [
-            (f"`{name}`", f, f_prime, at_zero(name), number(*numbers.get(name, ("", 0))), source)
+            (
+                f"`{name}`",
+                with_number(f, *numbers.get(name, ("", 0))),
+                f_prime,
+                at_zero(name),
+                source,
+            )
             for name in _activations.names()
             for f, f_prime, source in [FORMULAS[name]]
         ],
@@ -99,10 +105,9 @@ def loss_table():
         cost, derivative, source = COSTS[name]
         outputs = ", ".join(f"`{output}`" for output in row.outputs) or "any"
         targets = "class index c" if row.sparse else bounds(row.low, row.high)
-        default = number(row.parameter, row.standard)
-        rows.append((f"`{name}`", cost, derivative, outputs, targets, default, source))
-    header = ("name", "C of a row", "sent back", "output", "y", "number", "source")
-    return table(header, rows)
+        cost = with_number(cost, row.parameter, row.standard)
+        rows.append((f"`{name}`", cost, derivative, outputs, targets, source))
+    return table(("name", "C of a row", "sent back", "output", "y", "source"), rows)
 
 
 def function_table():
@@ -133,11 +138,11 @@ def parameter_list(text):
 
 
 def section(cls):
-    """The defaults of a class and its docstring, as Markdown."""
+    """The defaults of a class and its docstring without titles of papers, as Markdown."""
     about, _, parameters = inspect.getdoc(cls).partition("\n\nParameters\n----------\n")
-    about = about.replace("::\n\n", "").replace("``", "`")
-    items = "\n".join(parameter_list(parameters)).replace("``", "`")
-    return f"### `{cls()!r}`\n\n{about}" + f"\n\n{items}" * bool(items)
+    text = f"{about}\n\n" + "\n".join(parameter_list(parameters))
+    text = re.sub(TITLE, "", text).replace("::\n\n", "").replace("``", "`")
+    return f"### `{cls()!r}`\n\n{text.rstrip()}"
 
 
 def optimizer_sections():
@@ -149,6 +154,7 @@ def schedule_sections():
 
 
 RANGE = r"(?:[Ii]n [\[(][^)\]]*[)\]]|[Aa]bove \d|[Aa]t least \d)"
+TITLE = r',\s"[^"]+"'
 PARTS = {
     "activations": activation_table,
     "losses": loss_table,
