@@ -122,7 +122,7 @@ def sources():
         path.read_text()
         for folder in ("cnn_core", "python")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in (".py", ".pyx")
+        if path.suffix in (".py", ".pyx", ".pxd")
     ]
 
 

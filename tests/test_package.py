@@ -147,13 +147,6 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         call(wrong)
 
 
-def test_an_array_of_other_dimensions_is_named():
-    with pytest.raises(
-        ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"
-    ):
-        _activations.activation("relu", PAIR[0])
-
-
 def test_links_of_the_documents_lead_somewhere(request):
     root = request.config.rootpath
     for document in (root / "README.md", *(root / "docs").glob("*.md")):
