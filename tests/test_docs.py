@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cnn_core.data.scaling import SCALINGS
 from cnn_core._settings import Settings
+from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import INITIALIZERS
 
 import cnn_core
