@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cnn_core.data.scaling import SCALINGS
 from cnn_core._settings import Settings
+from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import INITIALIZERS
 
 import cnn_core
@@ -122,7 +122,7 @@ def sources():
         path.read_text()
         for folder in ("cnn_core", "python")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in (".py", ".pyx")
+        if path.suffix in (".py", ".pyx", ".pxd")
     ]
 
 

@@ -15,7 +15,7 @@ import pytest
 from cnn_core.datasets import load_digits
 
 import cnn_core
-from cnn_core import _linalg, functional
+from cnn_core import _linalg
 
 
 def python(code, **options):
@@ -145,13 +145,6 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"
     ):
         call(wrong)
-
-
-def test_an_array_of_other_dimensions_is_named():
-    with pytest.raises(
-        ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"
-    ):
-        functional.activation("relu", PAIR[0])
 
 
 def test_links_of_the_documents_lead_somewhere(request):
