@@ -9,13 +9,13 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cnn_core.__main__ import main
 from cnn_core._numpy_by_hand import ACTIVATIONS, LOSSES, why_not
 from cnn_core._random import permutation
+from cnn_core.parameters import check_parameters
 from cnn_core.training import backends, fit
 
 from cnn_core import MLP, SGD, LeakyReLU, _activations, _profile
@@ -73,7 +73,7 @@ def test_shares_sum_to_one_and_rates_stand_where_they_make_sense(profile):
 
 def timed_run(model, X, y):
     """Rows, and a native trainer of mini-batches of 16 that measures its phases."""
-    job = fit.begin(SimpleNamespace(**model.get_params()), X, y)
+    job = fit.begin(check_parameters(model.get_params()), X, y)
     spec = replace(job.spec, batch_size=16)
     return job.train, backends.native.trainer(spec, job.model.network.copy(), timing=True)
 
@@ -265,7 +265,7 @@ def test_the_twin_takes_a_smaller_mini_batch_where_one_would_take_too_long():
 def losses_of_both(model, X, y, epochs=3):
     """The losses of some epochs: those of the native core, and those of NumPy by hand with its
     order of the rows."""
-    job = fit.begin(SimpleNamespace(**model.get_params()), X, y)
+    job = fit.begin(check_parameters(model.get_params()), X, y)
     data = job.train
     run = backends.native.trainer(job.spec, job.model.network.copy())
     by_hand = _profile.trainer_like(run, job.spec)()
