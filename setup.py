@@ -24,9 +24,23 @@ else:
     )
     arguments = {
         "extra_compile_args": flags.split(),
-        "extra_link_args": ["-fno-lto"],
+        "extra_link_args": ["-fno-lto", *(["-Wl,-s"] if sys.platform == "linux" else [])],
         "libraries": ["m"],
     }
+
+
+def size_flags(source):
+    """Flags for sources in which -O3 makes the wheel larger and nothing faster: the scalar oracle
+    of the kernels, and what Cython makes of modules that check arguments and call kernels."""
+    if sys.platform == "win32":
+        return []
+    name = Path(source).stem
+    if name in SMALL:
+        return ["-Os"]
+    return ["-O2"] if name.startswith(("generic_", "_")) else []
+
+
+SMALL = {"_activations", "_cpu", "_cyutility", "_losses", "_random"}
 
 
 def is_stale(object_file):
@@ -70,7 +84,8 @@ class build_native(build_ext):
 
         def compile_one(item):
             name, (source, suffix) = item
-            compiler._compile(name, source, suffix, cc_args, postargs, pp_opts)
+            flags = [*postargs, *size_flags(source)]
+            compiler._compile(name, source, suffix, cc_args, flags, pp_opts)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, (item for item in build.items() if is_stale(item[0]))))
