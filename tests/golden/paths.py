@@ -54,12 +54,12 @@ for batch in (2500, 1000):
 rows = data.classes(64, 10, 200)
 work = dict(hidden=(256,), batch_size=96, epochs=2)
 weighted = {"sample_weight": data.row_weights(200)}
-add("16,384 parameters", rows, threads=ALL, dtypes=BOTH, **work)
-add("16,384 parameters, clip_norm", rows, threads=ALL, dtypes=BOTH, clip_norm=0.05, **work)
-add("16,384 parameters, max_norm", rows, threads=(1, 3), max_norm=0.5, **work)
-add("16,384 parameters, penalties", rows, threads=(1, 3), l1=1e-3, l2=1e-2, **work)
-add("16,384 parameters, dropout", rows, threads=ALL, dropout=(0.1, 0.4), **work)
-add("16,384 parameters, row weights", rows, threads=(1, 3), fit=weighted, **work)
+add("tile by tile", rows, threads=ALL, dtypes=BOTH, **work)
+add("tile by tile, clip_norm", rows, threads=ALL, dtypes=BOTH, clip_norm=0.05, **work)
+add("tile by tile, max_norm", rows, threads=(1, 3), max_norm=0.5, **work)
+add("tile by tile, penalties", rows, threads=(1, 3), dtypes=BOTH, l1=1e-3, l2=1e-2, **work)
+add("tile by tile, dropout", rows, threads=ALL, dropout=(0.1, 0.4), **work)
+add("tile by tile, row weights", rows, threads=(1, 3), dtypes=BOTH, fit=weighted, **work)
 add(
     "1 MB of parameters",
     data.numbers(300, 150, 258),
@@ -88,7 +88,16 @@ add("shared by outputs", rows, threads=(None, *ALL), dtypes=BOTH, **work)
 add("shared by outputs, dropout", rows, threads=ALL, dropout=0.3, **work)
 add("shared by outputs, dropout above", rows, threads=ALL, dropout=(0, 0, 0.5), **work)
 add("shared by outputs, softmax", rows, threads=(1, 2, 4), activation=["gelu", "softmax"], **work)
-add("shared by outputs, penalties", rows, threads=(1, 4), l1=1e-3, l2=1e-3, fit=weighted, **work)
+add(
+    "shared by outputs, penalties and row weights",
+    rows,
+    threads=(1, 4),
+    dtypes=BOTH,
+    l1=1e-3,
+    l2=1e-3,
+    fit=weighted,
+    **work,
+)
 add("shared by outputs, clip_norm", rows, threads=(1, 3), clip_norm=0.1, **work)
 add(
     "shared by outputs, sixty outputs",
