@@ -856,8 +856,9 @@ class Training:
 
     def _measure(self, measured, last, targets, classes, in_training):
         """Add the rows that are right, or the squared residuals of each output."""
-        outputs = last.z if self.from_z and in_training else last.a
-        threshold = 0.0 if self.from_z and in_training else self.y_threshold
+        logits = self.from_z and in_training and (classes is not None or self.multilabel)
+        outputs = last.z if logits else last.a
+        threshold = 0.0 if logits else self.y_threshold
         measured["classes"] = classes is not None
         if classes is not None:
             for out, label in zip(outputs, classes):
