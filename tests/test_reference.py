@@ -222,3 +222,11 @@ def test_the_arithmetic_of_the_twin_is_plain_python():
         and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))
     }
     assert users == {"set_flat", "flat_gradient", "publish", "_result", "predict"}
+
+
+def test_rprop_compares_the_signs_of_gradients_whose_product_underflows():
+    h, slots = RULES["rprop"].settings(), [0.0, 0.0]
+    for t, (g, size) in enumerate([(1e-170, 0.01), (1e-170, 0.012), (-1e-170, 0.006), (0, 0.006)]):
+        reference.rprop(t + 1, h, 0.0, g, slots)
+        assert slots[1] == pytest.approx(size)
+    assert np.isnan(reference.rprop(5, h, 0.0, np.nan, slots))

@@ -117,7 +117,8 @@ class MLP(Parameters):
         depend on it.
     random_state : int, numpy Generator, RandomState or None
         Determines initial weights and the order of the rows. An int gives the same bits on every
-        machine, instruction set and run; None is different every time.
+        machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
+        different every time.
     verbose : int, default 0
         1: a line an epoch.
     callbacks : Callback, function, or sequence of them, default ()

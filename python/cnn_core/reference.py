@@ -467,18 +467,25 @@ def nadam(t, h, w, g, slots):
     return w - h["learning_rate"] * ahead / unbiased_root(t, h, v)
 
 
-def rprop(t, h, w, g, slots):
-    """size <- min(step_max, eta_plus size) where g g_before > 0;  w <- w - sign(g) size
+def direction(g):
+    """1, -1 or 0, by the sign of g; NaN stays NaN."""
+    return 1.0 if g > 0 else -1.0 if g < 0 else g
 
-    Where g g_before < 0: size <- max(step_min, eta_minus size), g <- 0, and so no step.
+
+def rprop(t, h, w, g, slots):
+    """size <- min(step_max, eta_plus size) where g has the sign of g_before;
+    w <- w - sign(g) size
+
+    Where it has the other sign: size <- max(step_min, eta_minus size), g <- 0, and so no step.
     """
     before, size = slots[0], h["learning_rate"] if t == 1 else slots[1]
-    if g * before > 0:
+    agreement = direction(g) * before  # g g_before would underflow
+    if agreement > 0:
         size = min(h["step_max"], size * h["eta_plus"])
-    elif g * before < 0:
+    elif agreement < 0:
         size, g = max(h["step_min"], size * h["eta_minus"]), 0.0
     slots[0], slots[1] = g, size
-    return w - math.copysign(size, g) if g else w
+    return w - direction(g) * size if g else w
 
 
 #: name: (step, number of slots)
