@@ -369,6 +369,8 @@ of_classes = {"validation_data": (data.classes(7, 3, 50).X, data.classes(7, 3, 5
 add("early_stopping", rows, data.numbers(7), data.labels(7, 3), early_stopping=True, **waiting)
 add("early_stopping, the last weights", rows, early_stopping=True, restore_best=False, **waiting)
 add("early_stopping, min_delta", rows, early_stopping=True, min_delta=0.1, **waiting)
+same = {**waiting, "learning_rate": 2.0**-90}
+add("early_stopping, losses that are equal", rows, early_stopping=True, **same)
 add(
     "validation_data", rows, fit=of_classes, early_stopping=True, scale_inputs="standard", **waiting
 )

@@ -228,10 +228,10 @@ def predictions_that_overflow(n_threads, dtype):
     return parts
 
 
-# Numbers below the normal range.
+# Numbers below the normal range, which all computing of a network takes for zero.
 
 
-@golden("subnormal predictions", dtypes=BOTH)
+@golden("subnormal predictions", threads=ALL, dtypes=BOTH)
 def subnormal_predictions(n_threads, dtype):
     """Outputs, and numbers on the way, below the smallest normal number."""
     exponent, far = (-130, 87) if dtype == "float32" else (-1030, 708)

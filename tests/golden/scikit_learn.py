@@ -257,6 +257,18 @@ add(
 )
 ending = dict(max_iter=30, learning_rate_init=0.05, n_iter_no_change=2)
 add("tol", MLPClassifier, three, tol=0.03, dtypes=BOTH, **ending)
+same = dict(learning_rate_init=2.0**-90, tol=0.0, n_iter_no_change=2, shuffle=False, max_iter=6)
+for kind, rows in ((MLPClassifier, three), (MLPRegressor, one)):
+    add(
+        f"losses and scores that are equal, {kind.__name__}",
+        kind,
+        rows,
+        (rows, {"early_stopping": True}),
+        (rows, {"solver": "sgd", "learning_rate": "adaptive"}),
+        (rows, {"restore_best_weights": True}),
+        dtypes=BOTH,
+        **same,
+    )
 add(
     "early_stopping",
     MLPClassifier,
