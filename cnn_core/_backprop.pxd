@@ -4,9 +4,6 @@ from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport dropout_t, kernels_t
 
-cdef extern from "environment.h" nogil:
-    double clock_seconds()
-
 # Rows that pass through all layers together: enough to use a tile well, few enough to stay in the
 # cache; more of them where the weights are too large for it and come from afar for each block (5 %
 # of 512-1024-1024-10 on a Xeon with 2 MB L2). Multiples of the lanes, so that blocks share no panel
@@ -126,6 +123,7 @@ cdef class Backprop:
     cdef char *g
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold
+    cdef bint activates_output  # whether a^L is wanted although the loss works on z^L
     cdef double l1, l2
     cdef bint penalty_per_row
     cdef double penalty_share   # factor of the penalty on the present mini-batch

@@ -18,8 +18,10 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
+from cnn_core._platform cimport clock_seconds, flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
+from cnn_core._linalg cimport scale_row
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
 from cnn_core._cpu import choose
@@ -531,12 +533,6 @@ cdef bint borrow(object array, object dtype, int ndim, Py_ssize_t columns, int f
     return False
 
 
-cdef void scale(Py_ssize_t n, const double *shift, const double *factor, const real *x, real *scaled) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        scaled[i] = <real>((x[i] - shift[i]) * factor[i])
-
-
 cdef class OneRow:
     """The forward pass of single rows, with the bits of `Network.forward`. Any threads may use one
     object at once.
@@ -629,13 +625,28 @@ cdef class OneRow:
 
     cdef bint compute(self, const char *x, char *a, char *memory, bint check) noexcept:
         cdef char[2 * ON_STACK + 64] stack
+        cdef uint64_t mode
+        cdef bint good
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
-        if not self.takes_long:
-            return self.all_layers(x, a, memory, check)
-        with nogil:
-            check = self.all_layers(x, a, memory, check)
-        return check
+        mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
+        if self.shift != NULL:
+            x = self.scaled(x, memory + self.room)
+        flush_subnormals()
+        if self.takes_long:
+            with nogil:
+                good = self.all_layers(x, a, memory, check)
+        else:
+            good = self.all_layers(x, a, memory, check)
+        restore_subnormals(mode)
+        return good
+
+    cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
+        if self.network.itemsize == 8:
+            scale_row(self.n_in, self.shift, self.factor, <const double *>x, <double *>out)
+        else:
+            scale_row(self.n_in, self.shift, self.factor, <const float *>x, <float *>out)
+        return out
 
     cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
         """False, and nothing done, where what the network reads is to be checked and not finite."""
@@ -643,12 +654,6 @@ cdef class OneRow:
         cdef Py_ssize_t l, lanes = self.network.lanes
         cdef char *there = here + self.room
         cdef Layer *layer
-        if self.shift != NULL:
-            if self.network.itemsize == 8:
-                scale(self.n_in, self.shift, self.factor, <const double *>x, <double *>there)
-            else:
-                scale(self.n_in, self.shift, self.factor, <const float *>x, <float *>there)
-            x = there
         if check and not k.finite(self.n_in, x):
             return False
         for l in range(self.network.n_layers):
@@ -846,9 +851,9 @@ cdef class Backprop:
         return address(memory)
 
     cdef char *output(self) noexcept nogil:
-        """Where the last layer left what the loss works on."""
+        """Where the last layer left what the metric is measured on."""
         cdef Flow *last = &self.flows[self.network.n_layers - 1]
-        return last.z if self.from_z else last.a
+        return last.z if self.from_z and not self.activates_output else last.a
 
     cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil:
         """Where a row begins in layer l's z, a and delta, in bytes."""
@@ -1032,16 +1037,17 @@ cdef class Backprop:
         cdef const loss_t *loss = &k.losses[self.loss_row]
         cdef const activation_t *f = &k.activations[layer.f]
         cdef char *delta = flow.delta + offset if with_delta else NULL
+        cdef const char *out = (flow.z if self.from_z else flow.a) + offset
         cdef const char *scale = self.scale + (self.origin + first) * itemsize
         cdef char *row_loss = self.row_loss + (self.origin + first) * itemsize
         if not self.turned:
-            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, self.output() + offset,
+            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, out,
                           NULL if self.sparse else self.y + offset, self.label + first, scale, delta, row_loss)
             if with_delta and not self.from_z:
                 f.backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset, delta)
             return
         across = blocks(rows, lanes) * lanes
-        loss.across(across, layer.n_out, self.ld_turned, self.alpha, self.output() + offset,
+        loss.across(across, layer.n_out, self.ld_turned, self.alpha, out,
                     NULL if self.sparse else self.y_turned + offset, self.label + first, scale, delta, row_loss)
         if with_delta and not self.from_z:
             f.backward(layer.n_out, across, self.ld_turned, layer.alpha, flow.z + offset, flow.a + offset, delta)
@@ -1139,6 +1145,9 @@ cdef class Backprop:
         self.forward(first, rows, dropping)
         self.cost(first, rows, True)
         self.mark(LOSS, self.network.n_layers - 1)
+        if self.activates_output:
+            self.last_activation(first, rows)
+            self.mark(ACTIVATION, self.network.n_layers - 1)
         self.backward(first, rows, dropping)
 
     cdef double learn(self, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -1187,10 +1196,12 @@ cdef class Backprop:
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
+        cdef uint64_t mode
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
         self.use_weights(False)
+        self.activates_output = False
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
@@ -1202,8 +1213,10 @@ cdef class Backprop:
             _fill(self.y, last.ld, y)
             self.targets(0, rows)
         with nogil:
+            mode = flush_subnormals()
             self.transpose_weights()
             self.learn(rows, False)
+            restore_subnormals(mode)
         return self.total_cost(rows, 0) / rows + self.penalties(), network.flat(self.gradient)
 
 
@@ -1288,11 +1301,14 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
     cdef dropout_t d = dropout_at(rate, alpha)
     cdef Py_ssize_t rows = a.shape[0], n = a.shape[1], ld = leading_dimension(n, sizeof(real))
     cdef real[:, ::1] x, kept, slope
+    cdef uint64_t mode
     dtype = np.asarray(a).dtype
     x, kept, slope = (aligned_zeros((rows, ld), dtype) for _ in range(3))
     np.asarray(x)[:, :n] = a
     d.key, d.purpose, d.step = seed, dropout_purpose(layer, step), <uint32_t>step
     if rows and n:
         with nogil:
+            mode = flush_subnormals()
             kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &kept[0, 0], &slope[0, 0])
+            restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(kept)[:, :n]), np.ascontiguousarray(np.asarray(slope)[:, :n])

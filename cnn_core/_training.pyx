@@ -11,20 +11,14 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from cnn_core._backprop cimport (GATHER, LOSS, PHASES, PIECE_INPUTS, PIECE_PANELS, SHUFFLE, UPDATE, WORK_A_THREAD, Backprop,
-                                 Inlet, Layer, Piece, Place, blocks, clock_seconds)
+                                 Inlet, Layer, Piece, Place, blocks)
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run, pool_task
+from cnn_core._platform cimport (clock_seconds, flush_subnormals, pages_read, prefetch,
+                                 read_anywhere, read_soon, restore_subnormals)
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
-
-cdef extern from "environment.h" nogil:
-    uint64_t flush_subnormals()
-    void restore_subnormals(uint64_t before)
-    void prefetch(const void *at)
-    long pages_read()
-    void read_anywhere(const void *at, size_t size, bint anywhere)
-    void read_soon(const void *at, size_t size)
 
 # A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds
 # when another Python thread is busy.
@@ -447,6 +441,8 @@ cdef class Training:
         if not (X is self.X and y is self.y and labels is self.labels and weights is self.weights):
             self.check(X, y, labels, weights)
         self.backprop.use_weights(weights is not None)
+        # Squared residuals are those of a, where the loss works on z.
+        self.backprop.activates_output = self.backprop.from_z and labels is None and not self.multilabel
         self.X, self.y, self.labels, self.weights = X, y, labels, weights
         self.visit = NULL
         self.sums[:] = 0
@@ -511,14 +507,12 @@ cdef class Training:
     cdef void learn_rows(self, Py_ssize_t i) noexcept nogil:
         """Outputs, costs and deltas of the i-th block of the mini-batch."""
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
-        cdef uint64_t floating_point_mode = flush_subnormals()
         if not self.fetched:
             self.fetch_rows(i)
         self.backprop.mark(GATHER, 0)
         while at < end:
             self.backprop.learn_block(at, min(self.backprop.network.block, end - at), self.dropping)
             at += self.backprop.network.block
-        restore_subnormals(floating_point_mode)
 
     cdef bint all_at_once(self, int threads) noexcept nogil:
         """Whether each block of rows is worked off with its part of the gradient, while it is in
@@ -587,7 +581,6 @@ cdef class Training:
 
     cdef void work_on_share(self, Py_ssize_t i, bint back) noexcept nogil:
         """A layer forward or backward for a share of its outputs and all rows."""
-        cdef uint64_t floating_point_mode = flush_subnormals()
         cdef Py_ssize_t at, rows, block = self.backprop.network.block, panels = self.backprop.network.layers[self.layer].panels
         cdef Py_ssize_t panel = i * panels // self.shares
         panels = (i + 1) * panels // self.shares - panel
@@ -600,7 +593,6 @@ cdef class Training:
                 self.backprop.hidden_forward(self.layer, panel, panels, at, rows, self.dropping)
                 if self.layer < self.backprop.by_outputs - 1:
                     self.backprop.hidden_activation(self.layer, panel, panels, at, rows)
-        restore_subnormals(floating_point_mode)
 
     cdef void judge_rows(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, end = min(self.rows, first + self.block), at = first
@@ -643,7 +635,6 @@ cdef class Training:
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef Layer *layer = &self.backprop.network.layers[piece.layer]
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, itemsize = self.backprop.network.itemsize, outputs
-        cdef uint64_t floating_point_mode = flush_subnormals()
         cdef Place place = self.backprop.in_gradient(piece)
         if self.jobs == COMPUTE | STEP:
             place.b = self.gradient_room + worker * (PIECE_INPUTS + 1) * PIECE_PANELS * lanes * itemsize
@@ -662,7 +653,6 @@ cdef class Training:
                             self.backprop.network.w + layer.W * self.backprop.network.itemsize,
                             self.backprop.flows[piece.layer].Wt)
             self.backprop.mark(UPDATE, piece.layer)
-        restore_subnormals(floating_point_mode)
 
     cdef void move(self, const kernels_t *k, Py_ssize_t at, Py_ssize_t n, const char *g) noexcept nogil:
         """One step of the optimizer on n parameters from `at` on, whose gradient is g."""
@@ -769,7 +759,7 @@ cdef class Training:
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
         cdef double total = 0, weight = 0, batch_weight, looked
         cdef bint classes = labels is not None, at_once, scattered
-        cdef uint64_t floating_point_mode
+        cdef uint64_t mode
         cdef Py_ssize_t work = 0, work_a_row = b.n_parameters + 1
         cdef int threads
         if self.optimizer is None:
@@ -796,7 +786,7 @@ cdef class Training:
                 shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, &self.order[0], count)
             b.mark(SHUFFLE, 0)
         with nogil:
-            floating_point_mode = flush_subnormals()
+            mode = flush_subnormals()
             scattered = X.in_file and self.visit != NULL
             if scattered:  # read as usual, each of the first rows would bring megabytes of its neighbours
                 X.any_order(True)
@@ -832,7 +822,7 @@ cdef class Training:
                 if work > 10000000:
                     work = 0
                     if clock_seconds() - looked > LOOK_SECONDS:
-                        restore_subnormals(floating_point_mode)
+                        restore_subnormals(mode)
                         with gil:
                             try:
                                 PyErr_CheckSignals()
@@ -844,7 +834,7 @@ cdef class Training:
                         flush_subnormals()
             if scattered:
                 X.any_order(False)
-            restore_subnormals(floating_point_mode)
+            restore_subnormals(mode)
         if caught is not None:
             raise caught
         self.epochs += 1
@@ -868,14 +858,14 @@ cdef class Training:
         cdef Py_ssize_t rows = X.count, hits
         cdef double weight, total
         cdef bint classes = labels is not None
-        cdef uint64_t floating_point_mode
+        cdef uint64_t mode
         cdef int threads
         self.use(X, y, labels, weights)
         if not 0 < rows <= b.capacity:
             raise ValueError(f"a single pass takes 1 to {b.capacity} rows, got {rows}")
         b.last = clock_seconds()
         with nogil:
-            floating_point_mode = flush_subnormals()
+            mode = flush_subnormals()
             b.transpose_weights()
             self.take(0, rows, False)
             weight = b.average_over(rows)
@@ -889,7 +879,7 @@ cdef class Training:
                 pool_run(pass_piece_task, <void *>self, b.n_pieces, b.costs, threads)
             total = self.cost_scale * b.total_cost(rows, 0)
             total += weight * b.penalties()
-            restore_subnormals(floating_point_mode)
+            restore_subnormals(mode)
         return self.result(rows, weight, total, classes, hits)
 
     def evaluate(self, Rows X not None, Rows y, Rows labels):
@@ -910,11 +900,13 @@ cdef class Training:
         cdef Py_ssize_t block, rows, hits = 0
         cdef double total = 0
         cdef bint classes = labels is not None
+        cdef uint64_t mode
         cdef int threads
         self.use(X, y, labels, None)
         if X.count == 0:
             raise ValueError("an evaluation needs at least one row")
         with nogil:
+            mode = flush_subnormals()
             for block in range(blocks(X.count, b.capacity)):
                 rows = min(b.capacity, X.count - block * b.capacity)
                 self.take(block * b.capacity, rows, False)
@@ -922,6 +914,7 @@ cdef class Training:
                 pool_run(judge_task, <void *>self, blocks(rows, self.block), NULL, threads)
                 total = b.total_cost(rows, total)
                 hits += self.measure(b, classes, rows, b.flows[b.network.n_layers - 1].a, b.y_threshold)
+            restore_subnormals(mode)
         return self.result(X.count, X.count, total, classes, hits)
 
 
@@ -947,7 +940,5 @@ cdef void piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
     (<Training>run).work_on(&(<Training>run).backprop.pieces[(<Training>run).backprop.schedule[i]], worker)
 
 cdef void pass_piece_task(void *run, Py_ssize_t i, int worker) noexcept nogil:
-    cdef uint64_t floating_point_mode = flush_subnormals()
     cdef Piece *piece = &(<Training>run).backprop.pieces[(<Training>run).backprop.schedule[i]]
     (<Training>run).backprop.gradients(piece, (<Training>run).rows, False, (<Training>run).backprop.in_gradient(piece), True, True)
-    restore_subnormals(floating_point_mode)

@@ -93,13 +93,14 @@ def value_tolerance(name, z, exact):
     together. Softmax: z - max z is rounded, which moves e^(z - max z) by |z - max z| eps / 2; the
     sum adds up to width eps, the exponential and the division one each.
 
-    Below the normal range factors have fewer digits, and sigmoid is allowed to vanish there.
+    Below the normal range results and their factors are zero, and sigmoid is allowed to vanish
+    there.
     """
     info, limit, size = np.finfo(z.dtype), _cpu.functions(), np.abs(z.astype(float))
     if name == "softmax":
         spread = (z.max(axis=1, keepdims=True) - z).astype(float)
         relative = spread + spread.max(axis=1, keepdims=True) + z.shape[1] + 4
-        return info.eps * relative * exact + 4 * float(info.smallest_subnormal)
+        return info.eps * relative * exact + 4 * float(info.smallest_normal)
     relative = {
         "leaky_relu": 1,
         "elu": 3,
@@ -116,7 +117,7 @@ def value_tolerance(name, z, exact):
     lowest = {"sigmoid": 1, "swish": size, "gelu_tanh": size}.get(name, 0) * float(
         info.smallest_normal
     )
-    lowest = lowest + float(info.smallest_subnormal) * (4 + size)
+    lowest = lowest + float(info.smallest_normal) * (4 + size)
     return referees(z) * (info.eps * relative * np.abs(exact) + absolute) + lowest
 
 
@@ -364,7 +365,7 @@ def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu"])
 def test_corners_belong_to_the_lower_side(name, isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-1, -0.0, 0.0, tiny, 1]], dtype)
     slope = {"relu": 0, "leaky_relu": np.dtype(dtype).type(0.01), "elu": 1}[name]
     assert activation(name, z)[0, 1:].tolist() == [0, 0, tiny, 1]
@@ -372,14 +373,14 @@ def test_corners_belong_to_the_lower_side(name, isa, dtype):
 
 
 def test_relu_cuts_below_zero_and_its_derivative_at_zero_is_zero(isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-np.inf, -1, -tiny, -0.0, 0.0, tiny, 1, np.inf]], dtype)
     assert activation("relu", z).tolist() == [[0, 0, 0, 0, 0, tiny, 1, np.inf]]
     assert activation_derivative("relu", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
 
 
 def test_step_and_sign_jump_above_zero_and_have_no_slope(isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-INF, -1, -tiny, -0.0, 0.0, tiny, 1, INF]], dtype)
     assert activation("step", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
     assert activation("sign", z).tolist() == [[-1, -1, -1, -1, -1, 1, 1, 1]]
@@ -548,3 +549,11 @@ def test_unknown_name_suggests_the_nearest_and_lists_all(call):
 def test_gradient_of_another_shape_is_refused(dtype):
     with pytest.raises(ValueError, match=r"same shape.*\(3, 2\).*\(3, 4\)"):
         activation_backward("tanh", np.zeros((3, 2), dtype), np.zeros((3, 4), dtype))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subnormal_z_is_zero(name, isa, dtype):
+    z = np.array([[np.finfo(dtype).smallest_subnormal, np.finfo(dtype).smallest_normal / 2]], dtype)
+    for sign in (-1, 1):
+        for function in (activation, activation_derivative):
+            assert np.array_equal(function(name, sign * z), function(name, 0 * sign * z))

@@ -120,7 +120,8 @@ def numpy_step(name, h, t, w, g, slots):
     if name == "rprop":
         if t == 1:
             slots[1] = np.full_like(w, rate)
-        turned, kept = slots[0] * g < 0, slots[0] * g > 0
+        agreement = slots[0] * np.sign(g)  # the product of the gradients would underflow
+        turned, kept = agreement < 0, agreement > 0
         slots[1] = np.where(
             kept,
             np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
@@ -591,6 +592,31 @@ def test_the_loss_of_an_epoch_may_count_mini_batches_by_their_rows(isa):
     assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[
         0
     ] == pytest.approx((8 * halves[1] + 32 * penalty) / 40, rel=1e-12)
+
+
+def test_rprop_compares_the_signs_of_gradients_whose_product_underflows(isa, dtype):
+    size = 1e-25 if dtype == "float32" else 1e-170
+    network = Network((1, 1), ("identity",), dtype)
+    run = Training(Backprop(network, "mse", 1), "rprop", SETTINGS["rprop"])
+    X, y = Rows(np.full((1, 1), size, dtype)), np.zeros((1, 1), dtype)
+    expected, w, slots = SETTINGS["rprop"], np.zeros(1), [np.zeros(1), np.zeros(1)]
+    for t, target in enumerate((-100, -100, -100, 100, 100, 100), 1):
+        y[0] = target
+        gradient = np.array([size * (float(network.bias(0)[0]) - target)])
+        run.epoch(X, Rows(y), None)
+        w = numpy_step("rprop", expected, t, w, gradient, slots)
+        np.testing.assert_allclose(run.slots[1][0], slots[1][0], rtol=1e-6)
+        np.testing.assert_allclose(network.weights(0)[0, 0], w[0], rtol=1e-6)
+    np.testing.assert_allclose(slots[1][0], 0.01 * 1.2**2 * 0.5 * 1.2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", optimizer_names())
+def test_a_gradient_that_is_nan_shows_in_the_parameters(optimizer, isa, dtype):
+    run = make_run(dtype, optimizer)
+    X, _, labels = make_rows(dtype, 32)
+    X.array[3, 5] = np.nan
+    run.epoch(X, None, labels)
+    assert np.isnan(run.backprop.network.weights(0)[:, 5]).all()
 
 
 def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):

@@ -117,7 +117,8 @@ class MLP(Fitted, Parameters):
         depend on it.
     random_state : int, numpy Generator, RandomState or None
         Determines initial weights and the order of the rows. An int gives the same bits on every
-        machine, instruction set and run; None is different every time.
+        machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
+        different every time.
     verbose : int, default 0
         1: a line an epoch.
     callbacks : Callback, function, or sequence of them, default ()
@@ -378,13 +379,16 @@ class MLP(Fitted, Parameters):
         ImportError
             For `plot` without matplotlib.
         """
-        from cnn_core import _profile  # not needed by those who train and predict
+        from cnn_core import profile  # not needed by those who train and predict
 
         p = self._checked_parameters()
-        _profile.check(p, seconds, plot)
+        profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
         job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
-        found = _profile.measure(job, bool(p.shuffle), p.n_threads, float(seconds))
+        work = profile.Workload(
+            job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
+        )
+        found = profile.measure(work, float(seconds))
         if plot is not None:
             found.plot(plot)
         return found

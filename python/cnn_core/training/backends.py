@@ -6,6 +6,7 @@ what differs between them is nobody else's business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
@@ -262,21 +263,8 @@ class _Reference:
         from cnn_core import reference
 
         lbfgs = spec.optimizer == "lbfgs"
-        trainer = reference.Training(
-            network,
-            spec.loss,
-            spec.batch_size,
-            spec.loss_param,
-            spec.l1,
-            spec.l2,
-            spec.dropout or None,
-            None if lbfgs else spec.optimizer,
-            {} if lbfgs else dict(spec.settings),
-            spec.seed,
-            spec.clip_norm,
-            spec.max_norm,
-            spec.multilabel,
-        )
+        steps = replace(spec, optimizer=None, settings={}) if lbfgs else spec
+        trainer = reference.Trainer(steps, network)
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 
     def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
