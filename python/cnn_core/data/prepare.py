@@ -330,7 +330,8 @@ def make_weights(
 
 def _halved(weights: np.ndarray) -> np.ndarray:
     """Weights divided by the power of two that brings the largest into [1/2, 1)."""
-    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    halved: np.ndarray = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    return halved
 
 
 def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:

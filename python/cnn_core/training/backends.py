@@ -16,6 +16,21 @@ from cnn_core._cpu import choose
 from cnn_core._training import Training
 from cnn_core.data.validation import check_finite
 
+__all__ = [
+    "BACKENDS",
+    "FAST_BACKEND",
+    "ByBackend",
+    "GradientTrainer",
+    "Network",
+    "OneRow",
+    "Predictor",
+    "Trainer",
+    "make_network",
+    "native",
+    "reference",
+    "warn_of_nan",
+]
+
 if TYPE_CHECKING:
     from cnn_core._training import Rows
     from cnn_core.data.prepare import Dataset
@@ -93,7 +108,8 @@ class Predictor(Protocol):
 
 def make_network(spec: NetworkSpec) -> Network:
     """A network of that shape; its parameters are 0."""
-    return Network(spec.widths, spec.activations, spec.dtype, spec.activation_params)
+    dtype: Any = spec.dtype
+    return Network(spec.widths, spec.activations, dtype, spec.activation_params)
 
 
 class _NativePredictor:
@@ -153,7 +169,8 @@ def argmax_of(a: np.ndarray, threshold: float) -> np.ndarray:
         warn_of_nan(a.dtype)
     if a.shape[1] == 1:
         return (a[:, 0] > threshold).astype(np.intp)
-    return a.argmax(axis=1)
+    index: np.ndarray = a.argmax(axis=1)
+    return index
 
 
 class _Native:
