@@ -28,8 +28,7 @@ root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
 program = root / "tests" / "native" / "compare_paths.c"
 # The flags of the library itself: they decide about the bits.
-setup = (root / "setup.py").read_text()
-flags = "".join(re.findall('"(.+)"', re.search(r"flags = \((.+?)\)", setup, re.S).group(1))).split()
+flags = ["-O3", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 sanitizers = [
     "-fsanitize=address,undefined",
