@@ -5,7 +5,7 @@ tests/test_package.py compares the file with what this gives, so it cannot go st
 
 from pathlib import Path
 
-from cnn_core._training import optimizer_names, optimizer_settings
+from cnn_core._optimizer import optimizer_names, optimizer_settings
 
 from cnn_core import LBFGS, _activations, _cpu, _losses
 

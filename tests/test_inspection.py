@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core._training import Training
 
 from cnn_core import ELU, MLP, Huber, NotFittedError, _run
 

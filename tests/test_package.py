@@ -16,7 +16,7 @@ from cnn_core.__main__ import main
 from cnn_core.datasets import load_digits
 
 import cnn_core
-from cnn_core import _activations, _backprop, _linalg, _losses
+from cnn_core import _activations, _backprop, _dropout, _linalg, _losses
 
 
 def python(code, **options):
@@ -37,11 +37,26 @@ def test_version_is_that_of_the_distribution():
 
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
-        python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+        python("import cnn_core; cnn_core.MLP; from cnn_core import _trainer", cwd=folder)
 
 
 @pytest.mark.parametrize(
-    "name", ["_cpu", "_linalg", "_activations", "_losses", "_random", "_backprop", "_training"]
+    "name",
+    [
+        "_cpu",
+        "_memory",
+        "_linalg",
+        "_activations",
+        "_losses",
+        "_random",
+        "_network",
+        "_predict",
+        "_dropout",
+        "_backprop",
+        "_dataset",
+        "_optimizer",
+        "_trainer",
+    ],  # fmt: skip
 )
 def test_stubs_name_what_the_compiled_modules_have(name):
     module = importlib.import_module(f"cnn_core.{name}")
@@ -102,7 +117,7 @@ PAIR = np.ones((2, 2))
         (lambda x: _losses.loss("mse", x, PAIR), "out"),
         (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
         (lambda x: _backprop.gradients(x, PAIR), "delta"),
-        (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
+        (lambda x: _dropout.drop(x, 0.5, 1, 0, 0), "a"),
     ],
 )
 def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):

@@ -2,7 +2,8 @@
 
 import numpy as np
 from cases import LEARNING_RATE, inputs
-from cnn_core._backprop import Network
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor
 
 import cnn_core
 from cnn_core import MLP
@@ -65,7 +66,7 @@ def batch_predictors(net, layers):
 
     def native(X):
         if net.classes:
-            return network.winners(X, 0.5, cnn_core.get_num_threads())
-        return network.forward(X, cnn_core.get_num_threads())[:, 0]
+            return BatchPredictor(network).argmax(X, 0.5, cnn_core.get_num_threads())
+        return BatchPredictor(network).forward(X, cnn_core.get_num_threads())[:, 0]
 
     return {"predict": fitted(net, layers).predict, "Network": native}

@@ -140,7 +140,7 @@ def line_search(at, start, t, scale, most):
 
 
 class LBFGSTraining:
-    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_training.Training`
+    """A run whose epochs are steps of L-BFGS; to those who train it looks as `_trainer.Trainer`
     does.
 
     Liu & Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal &
@@ -207,7 +207,7 @@ class LBFGSTraining:
         return here.cost, here.metric
 
     def _point(self, rows, t, direction):
-        loss, metric = self.run.cost_and_gradient(*rows)
+        loss, metric = self.run.loss_and_gradient(*rows)
         gradient = self.vectors.copy(self.run.gradient)
         slope = 0.0 if direction is None else self.vectors.dot(gradient, direction)
         return Point(t, loss, slope, gradient, metric)

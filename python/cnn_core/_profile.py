@@ -1,7 +1,7 @@
 """`MLP.profile` and ``cnn-core profile``: where the time of an epoch goes, and how near to the
 machine's limits.
 
-The native core marks the time of each phase itself (``Training(timing=True)``, on one thread). All
+The native core marks the time of each phase itself (``Trainer(timing=True)``, on one thread). All
 that is compared takes turns, round after round, and of each the fastest counts, because other
 programs only ever slow it down. The peak is the best of many short stretches in each round already;
 of these the median counts, not a moment at a higher clock.
@@ -19,9 +19,9 @@ import numpy as np
 import cnn_core
 from cnn_core import _cpu, _losses
 from cnn_core._checks import check_number
+from cnn_core._dataset import RowSource
 from cnn_core._numpy_by_hand import Trainer, why_not
 from cnn_core._run import Data
-from cnn_core._training import Rows
 from cnn_core.inspection import layer_names
 from cnn_core.optimizers import get_optimizer
 from cnn_core.threads import threads_of
@@ -330,10 +330,10 @@ def trainer_like(run, model):
         network.activations,
         network.alphas,
         backprop.loss,
-        backprop.from_z,
+        backprop.from_logits,
         run.optimizer,
         settings,
-        backprop.capacity,
+        backprop.max_batch_size,
     )
 
 
@@ -441,7 +441,7 @@ def first(data, count):
     """The first rows."""
     return Data(
         *(
-            None if part is None else Rows(part.array[:count])
+            None if part is None else RowSource(part.array[:count])
             for part in (data.X, data.y, data.labels, data.weights)
         )
     )
@@ -482,7 +482,7 @@ def traffic_of(run, data, l, phase):
         # Parameters and slots are read and written, the gradient is read; above the first layer W^T
         # is made anew.
         numbers = (2 + 2 * len(run.slots) + 1) * n_out * (n_in + 1) + (2 * n_out * n_in if l else 0)
-        return -(-rows // run.backprop.capacity) * numbers * network.itemsize
+        return -(-rows // run.backprop.max_batch_size) * numbers * network.itemsize
     return 0
 
 

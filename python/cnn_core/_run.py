@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cnn_core._backprop import Backprop, Network, OneRow
+from cnn_core._backprop import Backprop
+from cnn_core._dataset import RowSource
+from cnn_core._network import Network
 from cnn_core._plan import Plan, make_targets, make_weights
+from cnn_core._predict import RowPredictor
 from cnn_core._scaling import Scaling
-from cnn_core._training import Rows, Training
+from cnn_core._trainer import Trainer
 from cnn_core._validation import check_rows
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.schedules import Constant, Schedule
@@ -21,18 +24,18 @@ from cnn_core.threads import threads_of
 class Data:
     """Rows to train or to judge on, checked and in the model's dtype."""
 
-    X: Rows
-    y: Rows | None  # None for a sparse loss
-    labels: Rows | None  # None for regression and multilabel
-    weights: Rows | None = None
+    X: RowSource
+    y: RowSource | None  # None for a sparse loss
+    labels: RowSource | None  # None for regression and multilabel
+    weights: RowSource | None = None
 
     def take(self, chosen):
         """Some of the rows; those of X, which may be large, stay where they are."""
         y, labels, weights = (
-            None if part is None else Rows(part.array[chosen])
+            None if part is None else RowSource(part.array[chosen])
             for part in (self.y, self.labels, self.weights)
         )
-        return Data(Rows(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
+        return Data(RowSource(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
 
     def spread(self):
         """Sum of (y - mean y)^2 of each output, for R^2."""
@@ -48,10 +51,10 @@ def make_data(
     check_rows(X, labels if targets is None else targets, name, name.replace("y", "X"))
     weights = make_weights(plan, labels, len(X), sample_weight, class_weight, dtype)
     return Data(
-        Rows(X),
-        None if targets is None else Rows(targets),
-        None if labels is None else Rows(labels[:, None]),
-        None if weights is None else Rows(weights),
+        RowSource(X),
+        None if targets is None else RowSource(targets),
+        None if labels is None else RowSource(labels[:, None]),
+        None if weights is None else RowSource(weights),
     )
 
 
@@ -72,12 +75,12 @@ class Fitted:
     best_epoch: int | None = (
         None  # where early stopping has brought back the weights of its best epoch: that one
     )
-    one_row: OneRow = field(
+    one_row: RowPredictor = field(
         init=False
     )  # the network again, with its scaling, ready for rows that come one by one
 
     def __post_init__(self):
-        object.__setattr__(self, "one_row", OneRow(self.network, *(self.scaling or ())))
+        object.__setattr__(self, "one_row", RowPredictor(self.network, *(self.scaling or ())))
 
 
 def make_training(
@@ -120,17 +123,17 @@ def make_training(
         )
     else:
         backprop = Backprop(network, plan.loss, capacity, plan.loss_alpha, l1, l2, dropout)
-        run = Training(
+        run = Trainer(
             backprop,
             name,
             numbers,
             seed,
-            timing,
-            clip_norm,
-            max_norm,
-            multilabel,
-            threads_of(n_threads),
-            n_threads is None,
+            timing=timing,
+            clip_norm=clip_norm,
+            max_norm=max_norm,
+            multilabel=multilabel,
+            threads=threads_of(n_threads),
+            adaptive=n_threads is None,
         )
     if optimizer == "lbfgs":
         from cnn_core._lbfgs import ArrayVectors, LBFGSTraining

@@ -9,10 +9,11 @@ import numpy as np
 
 from cnn_core import _losses
 from cnn_core._activations import activation, activation_backward
-from cnn_core._backprop import Network, backward_delta, gradients
+from cnn_core._backprop import backward_delta, gradients
+from cnn_core._dataset import RowSource
 from cnn_core._linalg import affine
+from cnn_core._network import Network
 from cnn_core._run import make_training
-from cnn_core._training import Rows
 from cnn_core.diagnosis import diagnose
 
 
@@ -112,7 +113,7 @@ def _twin_trace(model, data):
     from cnn_core.reference import bias_gradient, weight_gradient
 
     run = make_training("python", model.network.copy(), model.plan, data.X.count)
-    loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
+    loss, _ = run.loss_and_gradient(data.X, data.y, data.labels)
     layers = []
     for name, one in zip(layer_names(model.network), run.passes):
         quantities = (
@@ -147,13 +148,14 @@ def check_gradient(model, data, l1, l2, h, backend):
     network = model.network
     copy = Network(network.widths, network.activations, "float64", network.alphas)
     rows = [
-        None if part is None else Rows(part.array.astype("float64")) for part in (data.X, data.y)
+        None if part is None else RowSource(part.array.astype("float64"))
+        for part in (data.X, data.y)
     ]
     run = make_training(backend, copy, model.plan, data.X.count, l1=l1, l2=l2)
 
     def cost_at(parameters):
         run.set_flat(parameters)
-        return run.cost_and_gradient(*rows, data.labels)[0]
+        return run.loss_and_gradient(*rows, data.labels)[0]
 
     w = network.flat().astype(np.float64)
     cost_at(w)

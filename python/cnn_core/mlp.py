@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnn_core._backprop import Network, warn_of_nan
 from cnn_core._checks import check_number
+from cnn_core._dataset import RowSource
+from cnn_core._network import Network
 from cnn_core._parameters import Parameters
 from cnn_core._plan import make_plan, make_targets, make_weights
+from cnn_core._predict import BatchPredictor, warn_of_nan
 from cnn_core._random import permutation
 from cnn_core._run import Fitted, baseline_of, make_data, make_training, metric_of, r2, train
 from cnn_core._scaling import learn_scaling
-from cnn_core._training import Rows
 from cnn_core._validation import (
     as_labels,
     as_numbers,
@@ -488,7 +489,7 @@ class MLP(Parameters):
     def _scaled(self, scaling, data):
         if scaling is None or data is None:
             return data
-        return replace(data, X=Rows(scaling.apply(data.X.rows(), self.dtype)))
+        return replace(data, X=RowSource(scaling.apply(data.X.rows(), self.dtype)))
 
     def _set_apart(self, seed, data):
         """Which rows serve for validation: the same share of each class."""
@@ -665,7 +666,9 @@ class MLP(Parameters):
             return self._many_rows(
                 model,
                 X,
-                lambda rows, **checks: model.network.forward(rows, self._threads(), **checks),
+                lambda rows, **checks: BatchPredictor(model.network).forward(
+                    rows, self._threads(), **checks
+                ),
             )
         return self._on_twin(model, self._checked(model, X))
 
@@ -679,7 +682,7 @@ class MLP(Parameters):
         """What `predict`, of the native network, makes of rows as a user gives them. It looks at
         their entries itself."""
         rows = self._checked(model, X, later=True)
-        predicted = predict(rows, only_finite=True)
+        predicted = predict(rows, check_finite=True)
         if predicted is None:
             check_finite("X", rows, model.network.dtype)
             predicted = predict(rows)  # only if X has changed since
@@ -717,7 +720,9 @@ class MLP(Parameters):
         check_out(out, dtype, n_outputs)
         row = check_x(x, dtype, model.n_features, model.feature_names, model.scaling)
         out[:] = (
-            model.network.forward(row) if self.backend == "native" else self._on_twin(model, row)
+            BatchPredictor(model.network).forward(row)
+            if self.backend == "native"
+            else self._on_twin(model, row)
         )[0]
         return out
 
@@ -755,7 +760,7 @@ class MLP(Parameters):
                     self._many_rows(
                         model,
                         X,
-                        lambda rows, **checks: model.network.winners(
+                        lambda rows, **checks: BatchPredictor(model.network).argmax(
                             rows, plan.threshold, self._threads(), **checks
                         ),
                     )
@@ -915,7 +920,7 @@ class MLP(Parameters):
         )
         if parameters is not None:
             run.set_flat(self._numbers("parameters", parameters))
-        loss, _ = run.cost_and_gradient(data.X, data.y, data.labels)
+        loss, _ = run.loss_and_gradient(data.X, data.y, data.labels)
         return loss, run.flat_gradient()
 
     def check_gradient(self, X, y, *, h=1e-6):

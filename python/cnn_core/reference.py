@@ -572,7 +572,7 @@ def flat(layers):
 
 
 class Training:
-    """A run as `_training.Training` has it, on lists.
+    """A run as `_trainer.Trainer` has it, on lists.
 
     Parameters
     ----------
@@ -587,7 +587,7 @@ class Training:
     l1, l2, dropout
         As `_backprop.Backprop` takes them.
     optimizer, settings, seed, clip_norm, max_norm, multilabel
-        As `_training.Training` takes them.
+        As `_trainer.Trainer` takes them.
     """
 
     def __init__(
@@ -768,7 +768,7 @@ class Training:
     # Epochs
 
     def epoch(self, X, y, labels, shuffled=True, weights=None, rates=None):
-        """Every row once, in mini-batches; returns (loss, metric) as `_training.Training.epoch`
+        """Every row once, in mini-batches; returns (loss, metric) as `_trainer.Trainer.epoch`
         does."""
         rows, targets, classes, weigh = self._as_lists(X, y, labels, weights)
         order = range(len(rows))
@@ -799,7 +799,7 @@ class Training:
         self.publish()
         return self._result(total, weight, measured, len(rows))
 
-    def cost_and_gradient(self, X, y, labels, weights=None):
+    def loss_and_gradient(self, X, y, labels, weights=None):
         """One pass over all rows without dropout and without a step; the gradient stands in
         `gradient`."""
         rows, targets, classes, weigh = self._as_lists(X, y, labels, weights)
@@ -882,7 +882,7 @@ class Training:
 
 
 def predict(network, X):
-    """The outputs a^L for every row of X, as `_backprop.Network.forward` gives them."""
+    """The outputs a^L for every row of X, as `_predict.BatchPredictor.forward` gives them."""
     layers = layers_of(network.flat().astype(float).tolist(), network.widths)
     outputs = []
     for a in X.astype(float).tolist():

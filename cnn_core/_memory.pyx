@@ -2,6 +2,8 @@
 
 import numpy as np
 
+cimport cython
+
 ALIGNMENT = 64
 
 #: Tests set this to n >= 1 to make the n-th allocation from now on fail; None in normal use.
@@ -30,7 +32,7 @@ def aligned_zeros(shape, dtype):
     shape = (shape,) if isinstance(shape, int) else shape
     size = dtype.itemsize
     for n in shape:
-        size *= n
+        size = size * n
     if fail_after is not None:
         fail_after -= 1
         if fail_after == 0:
@@ -43,4 +45,28 @@ def aligned_zeros(shape, dtype):
             f"cannot allocate {size:,} bytes for an array of shape {shape} and {dtype}"
         ) from None
     offset = -raw.__array_interface__["data"][0] % ALIGNMENT
-    return raw[offset : offset + size].view(dtype).reshape(shape)
+    return raw[offset:offset + size].view(dtype).reshape(shape)
+
+
+cdef char *address(object array) except? NULL:
+    cdef const unsigned char[::1] data = array.reshape(-1).view("uint8")
+    return <char *>&data[0] if data.shape[0] else NULL
+
+
+@cython.final
+cdef class Arena:
+    def __cinit__(self):
+        self.buffers = []
+
+    cdef char *alloc(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL:
+        # As Python's numbers, the product cannot overflow: what is too much is refused.
+        buffer = aligned_zeros((rows, columns, itemsize), np.uint8)
+        self.buffers.append(buffer)
+        return address(buffer)
+
+    cdef char *first(self) except NULL:
+        return address(self.buffers[0])
+
+    cdef Matrix rows(self, Py_ssize_t rows, Py_ssize_t ld, Py_ssize_t itemsize) except *:
+        """A matrix whose rows are `ld` elements apart."""
+        return matrix(self.alloc(rows, ld, itemsize), ld * itemsize, itemsize)
