@@ -4,7 +4,8 @@ import numpy as np
 
 from libc.stdint cimport uint64_t
 
-from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
+from cnn_core._cpu cimport activation_t, kernels_for
+from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose

@@ -5,7 +5,8 @@ import numpy as np
 cimport cython
 from libc.stdint cimport uint64_t
 
-from cnn_core._cpu cimport address, kernels_for, product_t
+from cnn_core._cpu cimport kernels_for, product_t
+from cnn_core._memory cimport address
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros

@@ -6,7 +6,8 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
+from cnn_core._cpu cimport kernels_for, loss_t
+from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose

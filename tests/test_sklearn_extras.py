@@ -13,8 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 import joblib
 import sklearn.neural_network as theirs
+from cnn_core._optimizer import optimizer_names
 from cnn_core._sklearn_base import ACTIVATIONS
-from cnn_core._training import optimizer_names
 from cnn_core.activations import LeakyReLU
 from cnn_core.schedules import Constant, Cosine, StepDecay
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
@@ -714,8 +714,10 @@ def test_rows_are_read_where_they_stand(tmp_path, monkeypatch):
     from cnn_core import _sklearn_solvers
 
     seen = []
-    monkeypatch.setattr(_sklearn_solvers, "Rows", lambda *args: seen.append(args[0]) or Rows(*args))
-    from cnn_core._training import Rows
+    monkeypatch.setattr(
+        _sklearn_solvers, "RowSource", lambda *args: seen.append(args[0]) or RowSource(*args)
+    )
+    from cnn_core._dataset import RowSource
 
     rows = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", "float64", (150, 4))
     rows[:] = X

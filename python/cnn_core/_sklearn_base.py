@@ -27,7 +27,7 @@ from cnn_core._sklearn_solvers import (
     minimize_loss,
     train,
 )
-from cnn_core._training import Training
+from cnn_core._trainer import Trainer
 from cnn_core.activations import Activation
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer
@@ -384,7 +384,7 @@ class BaseMLP(BaseEstimator):
             self._dropout_rates(network.n_layers),
             penalty_per_row=True,
         )
-        training = Training(
+        training = Trainer(
             backprop,
             name,
             settings,

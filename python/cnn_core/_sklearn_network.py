@@ -3,7 +3,8 @@ fan_out) and (fan_out,), and the panels in which the kernels read them."""
 
 import numpy as np
 
-from cnn_core._backprop import Network, OneRow
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core.activations import get_activation
 
 #: scikit-learn's names for activations of the native core; all others are the same.
@@ -151,11 +152,13 @@ def forward(network, X, threads):
     ndarray, shape (rows, n_out)
     """
     if not hasattr(X, "toarray"):
-        return network.forward(dense_rows(X, network.dtype), threads)
+        return BatchPredictor(network).forward(dense_rows(X, network.dtype), threads)
     step = rows_at_once(X, network.itemsize)
     return np.concatenate(
         [
-            network.forward(dense_rows(X, network.dtype, first, first + step), threads)
+            BatchPredictor(network).forward(
+                dense_rows(X, network.dtype, first, first + step), threads
+            )
             for first in range(0, X.shape[0], step)
         ]
     )
@@ -187,7 +190,7 @@ class Served:
             widths, activations, dtype if dtype == np.float32 else np.float64
         )
         put(self.network, coefs, intercepts)
-        self.one_row = OneRow(self.network)
+        self.one_row = RowPredictor(self.network)
         self.promoted = None
 
     @classmethod
@@ -197,7 +200,7 @@ class Served:
         self.activations, self.network, self.one_row, self.promoted = (
             activations,
             network,
-            OneRow(network),
+            RowPredictor(network),
             None,
         )
         return self
@@ -208,7 +211,7 @@ class Served:
         if not len(coefs) == len(intercepts) == network.n_layers or activations != self.activations:
             return False
         for l in range(network.n_layers):
-            if not network.holds(l, coefs[l], intercepts[l]):
+            if not network.equals(l, coefs[l], intercepts[l]):
                 return False
         return True
 

@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
 
+from cnn_core._dataset import RowSource
 from cnn_core._sklearn_network import dense_rows, flat_views, forward, put, rows_at_once, take
-from cnn_core._training import Rows
 from cnn_core.schedules import Schedule
 from cnn_core.training.rates import check_rates
 
@@ -46,9 +46,9 @@ class DenseSource:
     """
 
     def __init__(self, X, chosen, y, labels, weights):
-        self.X = Rows(X, chosen)
+        self.X = RowSource(X, chosen)
         self.y, self.labels, self.weights = (
-            None if part is None else Rows(part) for part in (y, labels, weights)
+            None if part is None else RowSource(part) for part in (y, labels, weights)
         )
         self.count = self.X.count
 
@@ -80,7 +80,9 @@ class SparseSource:
             X = Rows(
                 dense_rows(self.X[rows if self.chosen is None else self.chosen[rows]], self.dtype)
             )
-            y, labels, weights = (None if part is None else Rows(part[rows]) for part in self.parts)
+            y, labels, weights = (
+                None if part is None else RowSource(part[rows]) for part in self.parts
+            )
             some = (
                 None
                 if rates is None
@@ -355,7 +357,7 @@ def minimize_loss(model, run, coefs, intercepts):
 
     def loss_and_gradient(x):
         put(network, *flat_views(x, widths))
-        loss, _ = training.cost_and_gradient(source.X, source.y, source.labels, source.weights)
+        loss, _ = training.loss_and_gradient(source.X, source.y, source.labels, source.weights)
         gradient = np.empty(len(x))
         take(network, *flat_views(gradient, widths), vector=training.gradient)
         return loss + shift, gradient

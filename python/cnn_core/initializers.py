@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cnn_core._backprop import Network
+    from cnn_core._network import Network
 
     Weights: TypeAlias = NDArray[np.float64]
 

@@ -553,7 +553,7 @@ class MLP(Fitted, Parameters):
         trainer = backend.trainer(spec, model.network.copy(), **self._threads())
         if parameters is not None:
             trainer.set_flat(numbers_for(model, "parameters", parameters))
-        loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
+        loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
         return loss, trainer.flat_gradient()
 
     def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:

@@ -17,11 +17,11 @@ import numpy as np
 from cnn_core._linalg import add_scaled, dot
 
 if TYPE_CHECKING:
-    from cnn_core._training import Rows
+    from cnn_core._dataset import RowSource
     from cnn_core.training.backends import GradientTrainer
 
     #: X, y, labels and weights.
-    Sources = tuple[Rows, Rows | None, Rows | None, Rows | None]
+    Sources = tuple[RowSource, RowSource | None, RowSource | None, RowSource | None]
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal & Wright 2006, section 3.1
 SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
@@ -216,18 +216,20 @@ class LBFGSTrainer:
         """Go on from another trainer's state."""
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
-    def evaluate(self, X: Rows, y: Rows | None, labels: Rows | None) -> tuple[float, Any]:
+    def evaluate(
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
+    ) -> tuple[float, Any]:
         """Loss and metric of rows that are not trained on."""
         return self.inner.evaluate(X, y, labels)
 
     def epoch(
         self,
-        X: Rows,
-        y: Rows | None,
-        labels: Rows | None,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
         shuffled: bool = True,
         *,
-        weights: Rows | None = None,
+        weights: RowSource | None = None,
         rates: np.ndarray | None = None,
     ) -> tuple[float, Any]:
         """One step; `converged` says afterwards that there is none left to make.
@@ -252,7 +254,7 @@ class LBFGSTrainer:
         return here.cost, here.metric
 
     def _point(self, rows: Sources, t: float, direction: Any) -> Point:
-        loss, metric = self.inner.cost_and_gradient(*rows)
+        loss, metric = self.inner.loss_and_gradient(*rows)
         gradient = self.vectors.copy(self.inner.gradient)
         slope = 0.0 if direction is None else self.vectors.dot(gradient, direction)
         return Point(t, loss, slope, gradient, metric)
