@@ -1,10 +1,13 @@
 """cnn_core beside scikit-learn, PyTorch, JAX, ONNX Runtime and NumPy by hand.
 
-    python -m pip install scikit-learn torch jax onnxruntime onnx threadpoolctl packaging     # each optional
-    python benchmarks/compare.py                             # everything, one thread each; about ten minutes
-    python benchmarks/compare.py epochs rows --rounds 3      # some sections
-    python benchmarks/compare.py --threads 1,2               # all sections that time work, with one thread and with two
-    python benchmarks/compare.py --quick                     # does it run? The numbers mean nothing
+    python -m pip install scikit-learn torch jax onnxruntime onnx threadpoolctl packaging
+    python benchmarks/compare.py                         # everything, one thread; ten minutes
+    python benchmarks/compare.py epochs rows --rounds 3  # some sections
+    python benchmarks/compare.py --threads 1,2           # sections that time work with one and two
+    python benchmarks/compare.py --quick                 # does it run? The numbers mean nothing
+    python benchmarks/compare.py builds BEFORE AFTER     # two builds of cnn_core: see builds.py
+
+Each of the installed packages is optional.
 
 Each peer works in a process of its own, held to the same number of threads, and all take turns: one
 measurement of each a round, in an order that rotates. Tables give the median of each and the median
@@ -30,6 +33,7 @@ import sys
 import time
 from pathlib import Path
 
+import builds
 import tasks
 from cases import (
     BATCH_NETS,
@@ -44,7 +48,7 @@ from cases import (
 )
 from peers import OURS, PEERS
 from report import Block, Line, Plain, Section, number
-from workers import Absent, Failed, Worker, take_turns
+from workers import Absent, Failed, Worker, take_turns, thread_counts
 
 IN_ORDER, SHUFFLED = (
     0.01,
@@ -145,7 +149,8 @@ def rows(options, field):
         block.remarks += check_answers(wrong)
         blocks.append(block)
     return Section(
-        f"One row, microseconds from a NumPy row to a class or number (float32, {threads_of(field)})",
+        "One row, microseconds from a NumPy row to a class or number "
+        f"(float32, {threads_of(field)})",
         blocks,
         field.remarks,
     )
@@ -182,7 +187,7 @@ def imports(options):
     remarks = ["cnn_core imports NumPy too, so NumPy does not compete."]
     for peer in PEERS:
         command = [sys.executable, "-I", "-c", peer.statement]
-        if subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+        if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
             remarks.append(f"{peer.name} is absent or cannot be imported.")
         else:
             commands[peer.statement] = rival(peer), command
@@ -267,7 +272,8 @@ def products(options):
     with Worker(OURS, 1) as worker:
         found = worker.call(tasks.products, options.rounds)
     return Plain(
-        "Forward product 256 x 512 x 512 on one thread, share of the FMA peak measured in turn with it",
+        "Forward product 256 x 512 x 512 on one thread, "
+        "share of the FMA peak measured in turn with it",
         [
             ["instruction set", "dtype", "peak, GFLOP/s", "share of it"],
             *(
@@ -313,7 +319,8 @@ def machine():
     with Worker(PEERS[-1], 1) as worker:
         libraries = worker.call(tasks.blas)
     return [
-        f"{model}, {os.cpu_count()} processors, {caches()}; {platform.system()} {platform.machine()}",
+        f"{model}, {os.cpu_count()} processors, {caches()}; "
+        f"{platform.system()} {platform.machine()}",
         f"cnn_core's instruction set: {cnn_core.instruction_set()}",
         f"BLAS of NumPy: {', '.join(libraries) or 'unknown'}",
         ", ".join(versions),
@@ -321,19 +328,11 @@ def machine():
     ]
 
 
-def thread_counts(text):
-    """'all', '2' or '1,2' as numbers."""
-    try:
-        counts = [os.cpu_count() if part == "all" else int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers or 'all'") from None
-    if min(counts) < 1:
-        raise argparse.ArgumentTypeError("at least one thread")
-    return list(dict.fromkeys(counts))
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Time cnn_core beside its peers.")
+def parse():
+    parser = argparse.ArgumentParser(
+        description="Time cnn_core beside its peers.",
+        epilog="'builds BEFORE AFTER' times two builds of cnn_core instead: 'builds --help'.",
+    )
     sections = [*TIMED, *OTHERS]
     parser.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections)}; default all"
@@ -363,8 +362,16 @@ def main():
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     options.rounds = 1 if options.quick else options.rounds
-    chosen = options.sections or sections
+    options.sections = options.sections or sections
+    return options
 
+
+def main():
+    if sys.argv[1:2] == ["builds"]:
+        builds.main(sys.argv[2:])
+        return
+    options = parse()
+    chosen = options.sections
     about = machine()
     about.append(
         "QUICK, one round: nothing but a test of the benchmark"

@@ -1,6 +1,6 @@
 """Train on a file that is larger than the memory that the training may use.
 
-    python benchmarks/larger_than_memory.py FOLDER                          # 0.4 GB of rows, 0.15 GB of memory
+    python benchmarks/larger_than_memory.py FOLDER  # 0.4 GB of rows, 0.15 GB of memory
     python benchmarks/larger_than_memory.py FOLDER --gigabytes 30 --limit 8
 
 Writes a NumPy file of random rows to FOLDER, trains on its memory map in a process whose memory,
@@ -53,14 +53,15 @@ def limited(limit):
             group.mkdir()
         except OSError:
             continue
-        if (group / most).exists():
+        limit_file, peak_file = group / most, group / peak
+        if limit_file.exists():
             break
         group.rmdir()
     else:
         sys.exit("there is no control group for memory that this user may make")
     try:
-        (group / most).write_text(str(limit))
-        yield group, group / peak
+        limit_file.write_text(str(limit))
+        yield group, peak_file
     finally:
         group.rmdir()
 
@@ -73,8 +74,8 @@ def train(path, labels, shuffle):
     start = time.perf_counter()
     model = MLP(hidden=(64,), epochs=1, batch_size=128, shuffle=shuffle, random_state=0).fit(X, y)
     print(
-        f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s with the checks before it, "
-        f"accuracy {model.history_['metric'][-1]:.3f}"
+        f"  one epoch, shuffle={shuffle}: {time.perf_counter() - start:.1f} s "
+        f"with the checks before it, accuracy {model.history_['metric'][-1]:.3f}"
     )
 
 
@@ -100,7 +101,8 @@ def main():
     try:
         np.save(labels, write_rows(path, rows))
         print(
-            f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; memory limited to {options.limit} GB"
+            f"{rows:,} rows, {path.stat().st_size / GIGABYTE:.2f} GB; "
+            f"memory limited to {options.limit} GB"
         )
         for order in (["--in-order"], []):
             forget(path)
@@ -108,9 +110,8 @@ def main():
                 command = [sys.executable, __file__, str(options.folder), "--train", *order]
                 joined = f'echo $$ > {group}/cgroup.procs && exec "$@"'
                 subprocess.run(["sh", "-c", joined, "sh", *command], check=True)
-                print(
-                    f"  peak of memory, cached pages included: {int(peak.read_text()) / GIGABYTE:.2f} GB"
-                )
+                gigabytes = int(peak.read_text()) / GIGABYTE
+                print(f"  peak of memory, cached pages included: {gigabytes:.2f} GB")
     finally:
         path.unlink(missing_ok=True)
         labels.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 default parameters.
 
     python -m pip install scikit-learn
-    python benchmarks/migration.py                 # the table of docs/scikit-learn.md; about a minute
+    python benchmarks/migration.py  # the table of docs/scikit-learn.md; about a minute
     python benchmarks/migration.py --rounds 3
 
 scikit-learn and cnn_core take turns in one process: one fit of each a round, then one-row
@@ -38,9 +38,10 @@ MODELS = {
 PREDICTIONS = 200  # a round
 
 
-def seconds(call):
+def seconds(function, *arguments):
+    """(seconds of a call, its result)."""
     start = time.perf_counter()
-    result = call()
+    result = function(*arguments)
     return time.perf_counter() - start, result
 
 
@@ -51,10 +52,10 @@ def measure(X, y, rounds, **options):
         for name in sorted(
             MODELS, key=lambda name: (list(MODELS).index(name) + turn) % len(MODELS)
         ):
-            taken, models[name] = seconds(lambda: MODELS[name](random_state=0, **options).fit(X, y))
+            taken, models[name] = seconds(MODELS[name](random_state=0, **options).fit, X, y)
             row = np.ascontiguousarray(X[:1], models[name].coefs_[0].dtype)
             one = statistics.median(
-                seconds(lambda: models[name].predict(row))[0] for _ in range(PREDICTIONS)
+                seconds(models[name].predict, row)[0] for _ in range(PREDICTIONS)
             )
             if turn:
                 fits[name].append(taken)
@@ -71,23 +72,23 @@ def searches(X, y, rounds):
     }
     found = {name: {way: [] for way in ways} for name in ("scikit-learn", "cnn_core")}
     for turn in range(rounds + 1):
-        for name, times in found.items():
+        for name in found:
             for way, (backend, jobs) in ways.items():
                 model = MODELS[name](batch_size=64, max_iter=15, random_state=0)
                 search = GridSearchCV(
                     model, {"alpha": [1e-4, 1e-3, 1e-2, 1e-1]}, cv=3, n_jobs=jobs, refit=False
                 )
                 with joblib.parallel_config(backend, n_jobs=jobs):
-                    taken, _ = seconds(lambda: search.fit(X, y))
+                    taken, _ = seconds(search.fit, X, y)
                 if turn:
-                    times[way].append(taken)
+                    found[name][way].append(taken)
     return found
 
 
 def cells(times, unit):
     """Medians, those of cnn_core with how many times faster they are."""
     base, found = times["scikit-learn"], []
-    for name, values in times.items():
+    for values in times.values():
         ratio = statistics.median(a / b for a, b in zip(base, values))
         found.append(
             f"{statistics.median(values) * unit:.3g}"
@@ -110,7 +111,8 @@ if __name__ == "__main__":
     os.environ["PYTHONWARNINGS"] = "ignore"  # for the processes of joblib
     data = {name: getattr(datasets, f"load_{name}")(return_X_y=True) for name in NAMES}
     print(
-        f"scikit-learn {sklearn.__version__}, cnn_core {cnn_core.__version__} on {cnn_core.instruction_sets()[0]}, "
+        f"scikit-learn {sklearn.__version__}, cnn_core {cnn_core.__version__} "
+        f"on {cnn_core.instruction_sets()[0]}, "
         f"{cnn_core.get_num_threads()} threads, {rounds} rounds\n"
     )
     for title, options in (
@@ -139,7 +141,8 @@ if __name__ == "__main__":
                 [[name, *cells(rows, 1e6)] for name, (_, rows, _) in found.items()],
             )
     print(
-        "grid search on digits: 4 values of alpha, 3 folds, batch_size=64, 15 epochs, milliseconds\n"
+        "grid search on digits: 4 values of alpha, 3 folds, batch_size=64, 15 epochs, "
+        "milliseconds\n"
     )
     found = searches(*data["digits"], rounds)
     table(

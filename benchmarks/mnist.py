@@ -60,6 +60,7 @@ if __name__ == "__main__":
             seconds = time.perf_counter() - start
             scores.append(model.score(X_test, y_test))
             print(
-                f"  seed {seed}: {scores[-1]:.2%} of the test images after {model.n_epochs_} epochs in {seconds:.2f} s"
+                f"  seed {seed}: {scores[-1]:.2%} of the test images after {model.n_epochs_} "
+                f"epochs in {seconds:.2f} s"
             )
         print(f"  mean {np.mean(scores):.2%}")

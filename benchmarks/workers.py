@@ -1,6 +1,8 @@
 """Processes that take turns: one for each peer, so that the threads and libraries of one do not
 reach another."""
 
+import argparse
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -83,10 +85,8 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        try:
+        with contextlib.suppress(OSError):  # it has ended already
             self._connection.send(None)
-        except OSError:
-            pass  # it has ended already
         self._process.join()
 
 
@@ -100,3 +100,14 @@ def take_turns(contestants, rounds):
         for name in names[first:] + names[:first]:
             results[name].append(contestants[name]())
     return results
+
+
+def thread_counts(text):
+    """'all', '2' or '1,2' as numbers."""
+    try:
+        counts = [os.cpu_count() if part == "all" else int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers or 'all'") from None
+    if min(counts) < 1:
+        raise argparse.ArgumentTypeError("at least one thread")
+    return list(dict.fromkeys(counts))

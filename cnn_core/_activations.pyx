@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from libc.stdint cimport uint64_t
+
 from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
+from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
@@ -45,10 +48,18 @@ def parameters():
 
 
 cdef padded(const real[:, ::1] x):
-    """A copy of x with the leading dimension that kernels want."""
-    copy = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
-    copy[:, :x.shape[1]] = x
-    return copy
+    """A copy of x with the leading dimension that kernels want, its subnormal numbers zero: a
+    minimum or maximum hands them on in one instruction set and not in another."""
+    cdef real[:, ::1] copy
+    cdef uint64_t mode
+    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
+    array[:, :x.shape[1]] = x
+    if array.size:
+        copy = array
+        mode = flush_subnormals()
+        kernels_for(sizeof(real)).scale(copy.shape[0] * copy.shape[1], 1, &copy[0, 0])
+        restore_subnormals(mode)
+    return array
 
 
 @takes_reals(z=2)
@@ -70,10 +81,13 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     """
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
     cdef real[:, ::1] a = padded(z)
+    cdef uint64_t mode
     cdef double number = f.standard if alpha is None else alpha
     if a.shape[0] and a.shape[1]:
         with nogil:
+            mode = flush_subnormals()
             f.forward(a.shape[0], z.shape[1], a.shape[1], number, &a[0, 0], &a[0, 0])
+            restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
@@ -97,14 +111,17 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     cdef Py_ssize_t width = z.shape[1]
     cdef double number = f.standard if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta
+    cdef uint64_t mode
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
         raise ValueError(f"z and gradient must have the same shape, got {np.shape(z)} and "
                          f"{np.shape(gradient)}")
     zs, a, delta = padded(z), padded(z), padded(gradient)
     if a.shape[0] and a.shape[1]:
         with nogil:
+            mode = flush_subnormals()
             f.forward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0])
             f.backward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0], &delta[0, 0])
+            restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 

@@ -4,9 +4,6 @@ from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport dropout_t, kernels_t
 
-cdef extern from "environment.h" nogil:
-    double clock_seconds()
-
 # Rows that pass through all layers together: enough to use a tile well, few enough to stay in the
 # cache; more of them where the weights are too large for it and come from afar for each block (5 %
 # of 512-1024-1024-10 on a Xeon with 2 MB L2). Multiples of the lanes, so that blocks share no panel
@@ -126,6 +123,8 @@ cdef class Backprop:
     cdef char *g
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold
+    cdef bint busy              # whether some thread works with the buffers
+    cdef bint activates_output  # whether a^L is wanted although the loss works on z^L
     cdef double l1, l2
     cdef bint penalty_per_row
     cdef double penalty_share   # factor of the penalty on the present mini-batch
@@ -143,7 +142,9 @@ cdef class Backprop:
     cdef use_weights(self, bint wanted)
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
     cdef cut(self)
-    cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
+    cdef char *room(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL
+    cdef acquire(self)
+    cdef loss_of(self, X, y)
     cdef bint worth_turning(self)
     cdef char *output(self) noexcept nogil
     cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil

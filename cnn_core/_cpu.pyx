@@ -2,10 +2,11 @@
 
 import os
 
+from libc.stdint cimport uint64_t
+
 from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
 
-cdef extern from "environment.h" nogil:
-    double clock_seconds()
+from cnn_core._platform cimport clock_seconds, keep_subnormals, restore_subnormals
 
 cdef int count
 cdef const instruction_set_t *sets = cnn_core_instruction_sets(&count)
@@ -151,11 +152,14 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
         C-contiguous, of the same dtype; n a multiple of 16. They may be the same array.
     """
     cdef const function_t *f = &kernels_for(sizeof(real)).functions[choose("function", name, tuple(functions()))]
+    cdef uint64_t mode
     if x.shape[0] != out.shape[0] or x.shape[0] % 16:
         raise ValueError(f"x and out must have the same length, a multiple of 16; got {x.shape[0]} and {out.shape[0]}")
     if x.shape[0]:
         with nogil:
+            mode = keep_subnormals()  # the error limits hold for them too
             f.map(x.shape[0], &x[0], &out[0])
+            restore_subnormals(mode)
 
 
 def fma_peak(dtype="float32", double seconds=0.05):

@@ -2,14 +2,13 @@
 
 import numpy as np
 
+cimport cython
+from libc.stdint cimport uint64_t
+
 from cnn_core._cpu cimport address, kernels_for, product_t
+from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros
-
-ctypedef fused real:
-    float
-    double
-
 
 cdef inline object dtype_of(real *unused):
     return np.float64 if real is double else np.float32
@@ -38,7 +37,7 @@ def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
         out = aligned_zeros((panels, n_in, lanes), dtype_of(<real *>NULL))
     elif out.shape[0] != panels or out.shape[1] != n_in or out.shape[2] != lanes:
         raise ValueError(f"out must have shape {(panels, n_in, lanes)}, got {np.shape(out)}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         for o in range(panels * lanes):
             for i in range(n_in):
                 out[o // lanes, i, o % lanes] = W[o, i] if o < n_out else 0
@@ -67,7 +66,7 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
         out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
     elif out.shape[0] != n_out or out.shape[1] != n_in:
         raise ValueError(f"out must have shape {(n_out, n_in)}, got {np.shape(out)}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         for o in range(n_out):
             for i in range(n_in):
                 out[o, i] = panels[o // lanes, i, o % lanes]
@@ -122,6 +121,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), columns = panels.shape[0] * lanes
     cdef product_t p
+    cdef uint64_t mode
     if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
         raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape {np.shape(panels)}")
     if b is not None and b.shape[0] != columns:
@@ -141,7 +141,9 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     p.start, p.row_start, p.add, p.sums = &b[0] if b is not None else NULL, NULL, 0, NULL
     p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
     with nogil:
+        mode = flush_subnormals()
         kernels_for(sizeof(real)).product(&p)
+        restore_subnormals(mode)
     return np.asarray(out)
 
 
@@ -213,8 +215,15 @@ def dot(const real[::1] x not None, const real[::1] y not None):
     -------
     float
     """
+    cdef uint64_t mode
+    cdef double total
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
-    return kernels_for(sizeof(real)).dot(x.shape[0], &x[0], &y[0]) if x.shape[0] else 0.0
+    if x.shape[0] == 0:
+        return 0.0
+    mode = flush_subnormals()
+    total = kernels_for(sizeof(real)).dot(x.shape[0], &x[0], &y[0])
+    restore_subnormals(mode)
+    return total
 
 
 @takes_reals(x=1, y=1)
@@ -227,9 +236,12 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     x, y : ndarray of float32 or float64, shape (n,)
         As in `dot`, but two arrays.
     """
+    cdef uint64_t mode
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
     if x.shape[0]:
+        mode = flush_subnormals()
         kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+        restore_subnormals(mode)
 
 
 def is_finite(array):
@@ -271,11 +283,43 @@ def column_sums(const real[:, ::1] X not None, const double[::1] shift not None,
     cdef Py_ssize_t i, j, n = X.shape[1]
     cdef double[::1] sums = np.zeros(n)
     cdef double difference
+    cdef uint64_t mode
     if shift.shape[0] != n or power not in (1, 2):
         raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} and {power}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
+        mode = keep_subnormals()
         for i in range(X.shape[0]):
             for j in range(n):
                 difference = X[i, j] - shift[j]
                 sums[j] += difference if power == 1 else difference * difference
+        restore_subnormals(mode)
     return np.asarray(sums)
+
+
+ctypedef fused source:
+    float
+    double
+
+
+@takes_reals(out=2)
+def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None,
+               const double[::1] factor not None, real[:, ::1] out not None):
+    """out = (X - shift) * factor, computed in float64 and rounded once; subnormal numbers count.
+
+    Parameters
+    ----------
+    X : ndarray of float32 or float64, shape (rows, n)
+    shift, factor : ndarray of float64, shape (n,)
+    out : ndarray of float32 or float64, shape (rows, n)
+    """
+    cdef Py_ssize_t i, j, n = X.shape[1]
+    cdef uint64_t mode
+    if shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0] or out.shape[1] != n:
+        raise ValueError(f"shift and factor must have {n} entries and out the shape of X, got "
+                         f"{shift.shape[0]}, {factor.shape[0]} and {np.shape(out)}")
+    with nogil, cython.boundscheck(False):
+        mode = keep_subnormals()
+        for i in range(X.shape[0]):
+            for j in range(n):
+                out[i, j] = <real>((X[i, j] - shift[j]) * factor[j])
+        restore_subnormals(mode)

@@ -4,9 +4,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
+from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._cpu import choose
 from cnn_core._memory import aligned_zeros
@@ -119,6 +120,7 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     cdef real[:, ::1] o, t, delta
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
+    cdef uint64_t mode
     dtype = np.asarray(out).dtype
     if f.sparse:
         label = y = class_indices(name, y, rows, width)
@@ -136,6 +138,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
         np.asarray(t)[:, :width] = y
     if rows and width:
         with nogil:
+            mode = flush_subnormals()
             f.evaluate(rows, width, ld, number, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL, &weight[0],
                        &delta[0, 0], &cost[0])
+            restore_subnormals(mode)
     return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])

@@ -1,28 +1,63 @@
-"""Write docs/tables.md from the tables of the native core: ``python docs/make_tables.py``.
+"""Write the generated parts of the pages: ``python docs/make_tables.py``.
 
-tests/test_package.py compares the file with what this gives, so it cannot go stale.
+A generated part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. Names, numbers
+and bounds come from the tables of the native core; rules, sources and defaults from the docstrings
+of the public classes. tests/test_docs.py fails where a page and its source differ.
 """
 
+import inspect
+import re
 from pathlib import Path
 
-from cnn_core._training import optimizer_names, optimizer_settings
+import numpy as np
 
-from cnn_core import LBFGS, _activations, _cpu, _losses
+from cnn_core import _activations, _cpu, _losses, optimizers, schedules
 
+#: f(z), f'(z) as the kernels compute it (from a where a is enough), source
 FORMULAS = {
-    "identity": "z", "step": "1 if z > 0, else 0", "sign": "1 if z > 0, else -1", "sigmoid": "1 / (1 + e^-z)",
-    "tanh": "tanh z", "relu": "max(0, z)", "leaky_relu": "z if z > 0, else negative_slope z",
-    "elu": "z if z > 0, else alpha (e^z - 1)", "selu": "1.0507 z if z > 0, else 1.7581 (e^z - 1)",
-    "gelu": "z Phi(z), the normal distribution", "gelu_tanh": "z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))",
-    "softplus": "log(1 + e^z)", "swish": "z sigmoid(z)", "mish": "z tanh(softplus(z))",
-    "hard_sigmoid": "min(1, max(0, z/6 + 1/2))", "hard_swish": "z hard_sigmoid(z)", "exp": "e^z",
-    "softmax": "e^(z_i) / sum_k e^(z_k)",
+    "identity": ("z", "1", ""),
+    "step": ("1 if z > 0, else 0", "0", "Rosenblatt 1958"),
+    "sign": ("1 if z > 0, else -1", "0", "Rosenblatt 1958"),
+    "sigmoid": ("1 / (1 + e^-z)", "a (1 - a)", "Rumelhart, Hinton & Williams 1986, eq. 2"),
+    "tanh": ("tanh z", "1 - a^2", "LeCun et al. 1998, section 4.4"),
+    "relu": ("max(0, z)", "1 if a > 0, else 0",
+             "Nair & Hinton 2010; Glorot, Bordes & Bengio 2011"),
+    "leaky_relu": ("z if z > 0, else negative_slope z", "1 if a > 0, else negative_slope",
+                   "Maas, Hannun & Ng 2013"),
+    "elu": ("z if z > 0, else alpha (e^z - 1)", "1 if a > 0, else a + alpha",
+            "Clevert, Unterthiner & Hochreiter 2016, eq. 15"),
+    "selu": ("1.0507 z if z > 0, else 1.7581 (e^z - 1)", "1.0507 if a > 0, else a + 1.7581",
+             "Klambauer et al. 2017, eq. 2 and 14"),
+    "gelu": ("z Phi(z)", "Phi(z) + z phi(z)", "Hendrycks & Gimpel 2016"),
+    "gelu_tanh": ("z s with s = sigmoid(u), u = 2 sqrt(2/pi) (z + 0.044715 z^3)",
+                  "s + z s (1 - s) u'", "Hendrycks & Gimpel 2016, the approximation by tanh"),
+    "softplus": ("log(1 + e^z)", "1 - e^-a", "Dugas et al. 2001"),
+    "swish": ("z s with s = sigmoid(z)", "s + z s (1 - s)",
+              "Elfwing, Uchibe & Doya 2018 (SiLU); Ramachandran, Zoph & Le 2017"),
+    "mish": ("z tanh(softplus(z)) = z n / (n + 2) with e = e^z, n = e (e + 2)",
+             "n / (n + 2) + z 4 e (1 + e) / (n + 2)^2", "Misra 2020"),
+    "hard_sigmoid": ("min(1, max(0, (z + 3) / 6))", "1/6 if 0 < a < 1, else 0",
+                     "Howard et al. 2019, section 5.2"),
+    "hard_swish": ("z hard_sigmoid(z)", "0 if z <= -3, 1 if z >= 3, else z/3 + 1/2",
+                   "Howard et al. 2019, section 5.2"),
+    "exp": ("e^z", "a", "Nelder & Wedderburn 1972: the inverse of the logarithmic link"),
+    "softmax": ("e^(z_i) / sum_k e^(z_k)", "da_i/dz_j = a_i ([i = j] - a_j)", "Bridle 1990"),
 }  # fmt: skip
+
+#: cost of a row, the derivative that is sent back, source
 COSTS = {
-    "mse": "1/2 sum (a - y)^2", "mae": "sum abs(a - y)", "huber": "sum of e^2/2 up to delta, delta (abs(e) - delta/2) beyond",
-    "binary_crossentropy": "- sum y log a + (1 - y) log(1 - a)", "categorical_crossentropy": "- sum y log a",
-    "sparse_categorical_crossentropy": "- log a_label", "poisson": "sum a - y log a", "hinge": "sum max(0, 1 - y a)",
-    "perceptron": "sum of abs(z) over wrong outputs",
+    "mse": ("1/2 sum (a - y)^2", "dC/da = a - y", ""),
+    "mae": ("sum abs(a - y)", "dC/da = the sign of a - y, 0 where they are equal", ""),
+    "huber": ("sum of e^2/2 where abs(e) <= delta, else delta (abs(e) - delta/2); e = a - y",
+              "dC/da = min(delta, max(-delta, e))", "Huber 1964"),
+    "binary_crossentropy": ("- sum y log a + (1 - y) log(1 - a)", "dC/dz = a - y",
+                            "Solla, Levin & Fleisher 1988"),
+    "categorical_crossentropy": ("- sum y log a", "dC/dz_j = S a_j - y_j, S = sum y",
+                                 "Bridle 1990"),
+    "sparse_categorical_crossentropy": ("- log a_c", "dC/dz_j = a_j - [j = c]", "Bridle 1990"),
+    "poisson": ("sum a - y log a", "dC/dz = a - y", "Nelder & Wedderburn 1972"),
+    "hinge": ("sum max(0, 1 - y a)", "dC/da = -y if y a < 1, else 0", "Cortes & Vapnik 1995"),
+    "perceptron": ("sum max(0, z) - y z", "dC/dz = step(z) - y", "Rosenblatt 1958"),
 }  # fmt: skip
 
 
@@ -31,8 +66,8 @@ def table(header, rows):
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
 
 
-def number(parameter, standard):
-    return f"{parameter} = {standard:g}" if parameter else ""
+def with_number(formula, parameter, default):
+    return f"{formula}; {parameter} = {default:g}" if parameter else formula
 
 
 def bounds(low, high):
@@ -41,39 +76,100 @@ def bounds(low, high):
     return f"{low:g} to {high:g}" if high != float("inf") else f"at least {low:g}"
 
 
-def text():
+def at_zero(name):
+    slope = _activations.activation_derivative(name, np.zeros((1, 1)))
+    return f"{slope[0, 0]:.5g}" if slope.ndim == 2 else ""
+
+
+def activation_table():
     numbers = _activations.parameters()
-    activations = [
-        (f"`{name}`", FORMULAS[name], number(*numbers.get(name, (None, 0))))
-        for name in _activations.names()
+    return table(
+        ("name", "a = f(z)", "f'(z)", "f'(0)", "source"),
+        [
+            (
+                f"`{name}`",
+                with_number(f, *numbers.get(name, ("", 0))),
+                f_prime,
+                at_zero(name),
+                source,
+            )
+            for name in _activations.names()
+            for f, f_prime, source in [FORMULAS[name]]
+        ],
+    )
+
+
+def loss_table():
+    rows = []
+    for name, row in _losses.table().items():
+        cost, derivative, source = COSTS[name]
+        outputs = ", ".join(f"`{output}`" for output in row.outputs) or "any"
+        targets = "class index c" if row.sparse else bounds(row.low, row.high)
+        cost = with_number(cost, row.parameter, row.standard)
+        rows.append((f"`{name}`", cost, derivative, outputs, targets, source))
+    return table(("name", "C of a row", "sent back", "output", "y", "source"), rows)
+
+
+def function_table():
+    limits = _cpu.functions().items()
+    return table(("function", "ulp"), [(f"`{name}`", f"{limit:g}") for name, limit in limits])
+
+
+def classes_of(module, base):
+    """The public classes of a module that users make objects of, in its order."""
+    return [
+        item
+        for name, item in vars(module).items()
+        if isinstance(item, type)
+        and issubclass(item, base)
+        and item is not base
+        and item.__module__ == module.__name__
+        and not name.startswith("_")
     ]
-    losses = [
-        (
-            f"`{name}`",
-            COSTS[name],
-            ", ".join(f"`{o}`" for o in row.outputs) or "any",
-            "class indices" if row.sparse else bounds(row.low, row.high),
-            number(row.parameter, row.standard),
-        )
-        for name, row in _losses.table().items()
-    ]
-    optimizers = [(f"`{name}`", ", ".join(optimizer_settings(name))) for name in optimizer_names()]
-    optimizers.append(("`lbfgs`", ", ".join(LBFGS().settings())))
-    functions = [(f"`{name}`", f"{limit:g}") for name, limit in _cpu.functions().items()]
-    return "\n\n".join([
-        "# What there is",
-        "Written by docs/make_tables.py from the tables in cnn_core/kernels (L-BFGS from its class).",
-        "## Activations", table(("name", "f(z)", "number"), activations),
-        "## Losses",
-        "Cost of one row; the cost of a mini-batch is the (weighted) mean. Cross-entropies, poisson and perceptron are "
-        "computed from z of the last layer, so that no logarithm of 0 can occur.",
-        table(("name", "cost", "output", "targets", "number"), losses),
-        "## Optimizers", "The rules and their papers: `help(cnn_core.optimizers)`.",
-        table(("name", "settings"), optimizers),
-        "## Functions", "Largest error allowed, in units in the last place; the tests hold the core to it.",
-        table(("name", "ulp"), functions),
-    ]) + "\n"  # fmt: skip
+
+
+def parameter_list(text):
+    """A Markdown list of a numpydoc section, without ranges and without what says only those."""
+    entries = re.findall(r"^(\S[^:\n]*)(?: :.*)?\n((?:    .*\n?)+)", text, re.MULTILINE)
+    for names, description in entries:
+        about = re.sub(rf"^({RANGE}( and {RANGE})?)[.;,]?\s*", "", " ".join(description.split()))
+        if about and not about.startswith("As for"):
+            yield f"- {', '.join(f'`{name}`' for name in names.strip().split(', '))}: {about}"
+
+
+def section(cls):
+    """The defaults of a class and its docstring without titles of papers, as Markdown."""
+    about, _, parameters = inspect.getdoc(cls).partition("\n\nParameters\n----------\n")
+    text = f"{about}\n\n" + "\n".join(parameter_list(parameters))
+    text = re.sub(TITLE, "", text).replace("::\n\n", "").replace("``", "`")
+    return f"### `{cls()!r}`\n\n{text.rstrip()}"
+
+
+def optimizer_sections():
+    return "\n\n".join(map(section, classes_of(optimizers, optimizers.Optimizer)))
+
+
+def schedule_sections():
+    return "\n\n".join(map(section, classes_of(schedules, schedules.Schedule)))
+
+
+RANGE = r"(?:[Ii]n [\[(][^)\]]*[)\]]|[Aa]bove \d|[Aa]t least \d)"
+TITLE = r',\s"[^"]+"'
+PARTS = {
+    "activations": activation_table,
+    "losses": loss_table,
+    "optimizers": optimizer_sections,
+    "schedules": schedule_sections,
+    "functions": function_table,
+}
+PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def updated(page):
+    """The text of a page with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}{PARTS[part[2]]()}\n{part[3]}", page)
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("tables.md").write_text(text())
+    for path in sorted(Path(__file__).parent.glob("*.md")):
+        path.write_text(updated(path.read_text()))

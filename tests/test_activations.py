@@ -93,13 +93,14 @@ def value_tolerance(name, z, exact):
     together. Softmax: z - max z is rounded, which moves e^(z - max z) by |z - max z| eps / 2; the
     sum adds up to width eps, the exponential and the division one each.
 
-    Below the normal range factors have fewer digits, and sigmoid is allowed to vanish there.
+    Below the normal range results and their factors are zero, and sigmoid is allowed to vanish
+    there.
     """
     info, limit, size = np.finfo(z.dtype), _cpu.functions(), np.abs(z.astype(float))
     if name == "softmax":
         spread = (z.max(axis=1, keepdims=True) - z).astype(float)
         relative = spread + spread.max(axis=1, keepdims=True) + z.shape[1] + 4
-        return info.eps * relative * exact + 4 * float(info.smallest_subnormal)
+        return info.eps * relative * exact + 4 * float(info.smallest_normal)
     relative = {
         "leaky_relu": 1,
         "elu": 3,
@@ -116,7 +117,7 @@ def value_tolerance(name, z, exact):
     lowest = {"sigmoid": 1, "swish": size, "gelu_tanh": size}.get(name, 0) * float(
         info.smallest_normal
     )
-    lowest = lowest + float(info.smallest_subnormal) * (4 + size)
+    lowest = lowest + float(info.smallest_normal) * (4 + size)
     return referees(z) * (info.eps * relative * np.abs(exact) + absolute) + lowest
 
 
@@ -292,15 +293,20 @@ def test_tiny_z_keeps_its_digits(name, isa, dtype):
     ("sign", 1, 1, 0), ("sign", -1, -1, 0),
     ("leaky_relu", 1, 1, 1), ("leaky_relu", -1, -0.01, 0.01),
     ("elu", 1, 1, 1), ("elu", -1, -0.632120558828557678, 0.367879441171442322),
-    ("selu", 1, 1.05070098735548049, 1.05070098735548049), ("selu", -1, -1.11133073781256276, 0.646768603034814098),
-    ("gelu", 1, 0.841344746068542949, 1.0833154705876863), ("gelu", -1, -0.158655253931457051, -0.0833154705876862984),
+    ("selu", 1, 1.05070098735548049, 1.05070098735548049),
+    ("selu", -1, -1.11133073781256276, 0.646768603034814098),
+    ("gelu", 1, 0.841344746068542949, 1.0833154705876863),
+    ("gelu", -1, -0.158655253931457051, -0.0833154705876862984),
     ("gelu_tanh", 1, 0.841191990608276705, 1.08296408384578256),
     ("gelu_tanh", -1, -0.158808009391723295, -0.0829640838457825551),
-    ("softplus", 0, 0.693147180559945309, 0.5), ("softplus", -3, 0.0485873515737420588, 0.0474258731775667809),
+    ("softplus", 0, 0.693147180559945309, 0.5),
+    ("softplus", -3, 0.0485873515737420588, 0.0474258731775667809),
     ("swish", 1, 0.731058578630004879, 0.927670511871486732),
     ("swish", -1, -0.268941421369995121, 0.0723294881285132682),
-    ("mish", 1, 0.865098388267310346, 1.04903622009979216), ("mish", -1, -0.303401461374108918, 0.059216755877394948),
-    ("hard_sigmoid", 1, 2 / 3, 1 / 6), ("hard_swish", 1, 2 / 3, 5 / 6), ("hard_swish", -2, -1 / 3, -1 / 6),
+    ("mish", 1, 0.865098388267310346, 1.04903622009979216),
+    ("mish", -1, -0.303401461374108918, 0.059216755877394948),
+    ("hard_sigmoid", 1, 2 / 3, 1 / 6), ("hard_swish", 1, 2 / 3, 5 / 6),
+    ("hard_swish", -2, -1 / 3, -1 / 6),
     ("exp", 1, 2.71828182845904524, 2.71828182845904524),
 ])  # fmt: skip
 def test_known_values(name, z, value, slope, isa, dtype):
@@ -364,7 +370,7 @@ def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu"])
 def test_corners_belong_to_the_lower_side(name, isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-1, -0.0, 0.0, tiny, 1]], dtype)
     slope = {"relu": 0, "leaky_relu": np.dtype(dtype).type(0.01), "elu": 1}[name]
     assert activation(name, z)[0, 1:].tolist() == [0, 0, tiny, 1]
@@ -372,14 +378,14 @@ def test_corners_belong_to_the_lower_side(name, isa, dtype):
 
 
 def test_relu_cuts_below_zero_and_its_derivative_at_zero_is_zero(isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-np.inf, -1, -tiny, -0.0, 0.0, tiny, 1, np.inf]], dtype)
     assert activation("relu", z).tolist() == [[0, 0, 0, 0, 0, tiny, 1, np.inf]]
     assert activation_derivative("relu", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
 
 
 def test_step_and_sign_jump_above_zero_and_have_no_slope(isa, dtype):
-    tiny = np.finfo(dtype).smallest_subnormal
+    tiny = np.finfo(dtype).smallest_normal  # below it everything is zero
     z = np.array([[-INF, -1, -tiny, -0.0, 0.0, tiny, 1, INF]], dtype)
     assert activation("step", z).tolist() == [[0, 0, 0, 0, 0, 1, 1, 1]]
     assert activation("sign", z).tolist() == [[-1, -1, -1, -1, -1, 1, 1, 1]]
@@ -548,3 +554,11 @@ def test_unknown_name_suggests_the_nearest_and_lists_all(call):
 def test_gradient_of_another_shape_is_refused(dtype):
     with pytest.raises(ValueError, match=r"same shape.*\(3, 2\).*\(3, 4\)"):
         activation_backward("tanh", np.zeros((3, 2), dtype), np.zeros((3, 4), dtype))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subnormal_z_is_zero(name, isa, dtype):
+    z = np.array([[np.finfo(dtype).smallest_subnormal, np.finfo(dtype).smallest_normal / 2]], dtype)
+    for sign in (-1, 1):
+        for function in (activation, activation_derivative):
+            assert np.array_equal(function(name, sign * z), function(name, 0 * sign * z))

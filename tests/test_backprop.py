@@ -136,8 +136,10 @@ def step_by_step(network, loss, X, y):
     return np.concatenate(parts)
 
 
-OUTPUTS = [("identity", "mse"), ("tanh", "mae"), ("gelu", "huber"), ("softmax", "mse"), ("sigmoid", "binary_crossentropy"),
-           ("softmax", "categorical_crossentropy"), ("softmax", "sparse_categorical_crossentropy"), ("exp", "poisson"),
+OUTPUTS = [("identity", "mse"), ("tanh", "mae"), ("gelu", "huber"), ("softmax", "mse"),
+           ("sigmoid", "binary_crossentropy"),
+           ("softmax", "categorical_crossentropy"), ("softmax", "sparse_categorical_crossentropy"),
+           ("exp", "poisson"),
            ("tanh", "hinge"), ("step", "perceptron")]  # fmt: skip
 
 
@@ -451,8 +453,10 @@ def test_a_network_knows_whether_it_holds_given_weights(widths, dtype):
 
 # Many rows at once
 
-NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"), True), ((3, 5, 1), ("gelu", "identity"), True),
-        ((1, 1), ("sigmoid",), True), ((17, 33, 20), ("relu", "sigmoid"), True), ((30, 9, 17), ("tanh", "softmax"), False),
+NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"), True),
+        ((3, 5, 1), ("gelu", "identity"), True),
+        ((1, 1), ("sigmoid",), True), ((17, 33, 20), ("relu", "sigmoid"), True),
+        ((30, 9, 17), ("tanh", "softmax"), False),
         ((9, 5, 3), ("softmax", "identity"), True), ((9, 20, 3), ("softmax", "identity"), False),
         ((784, 128, 10), ("relu", "softmax"), False)]  # fmt: skip
 

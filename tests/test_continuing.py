@@ -23,8 +23,10 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("options", [
-    {}, dict(optimizer="nadam"), dict(optimizer=SGD(momentum=0.9)), dict(optimizer="rprop"), dict(optimizer=LBFGS(tolerance=0)),
-    dict(dropout=0.3), dict(learning_rate=InverseTime()), dict(learning_rate=ReduceOnPlateau(patience=1)),
+    {}, dict(optimizer="nadam"), dict(optimizer=SGD(momentum=0.9)), dict(optimizer="rprop"),
+    dict(optimizer=LBFGS(tolerance=0)),
+    dict(dropout=0.3), dict(learning_rate=InverseTime()),
+    dict(learning_rate=ReduceOnPlateau(patience=1)),
     dict(dtype="float64", scale_inputs="standard"), dict(random_state=None),
 ])  # fmt: skip
 def test_five_epochs_and_five_more_are_ten(options):
@@ -76,7 +78,8 @@ def test_early_stopping_of_a_warm_start_never_ends_worse_than_it_began():
 
 
 @pytest.mark.parametrize("change, y, message", [
-    (dict(hidden=9), THREE, r"goes on with the layers of widths of the fitted model, \(5, 8, 3\), .* ask for \(5, 9, 3\)"),
+    (dict(hidden=9), THREE,
+     r"goes on with the layers of widths of the fitted model, \(5, 8, 3\), .* ask for \(5, 9, 3\)"),
     (dict(activation="tanh"), THREE, "activations"),
     (dict(dtype="float64"), THREE, "dtype of the fitted model, float32"),
     (dict(loss="mse"), THREE, "loss of the fitted model, sparse_categorical_crossentropy"),

@@ -123,7 +123,7 @@ def test_the_gradient_is_that_of_the_thinned_network(isa):
     assert (
         np.abs(gradient - other.flat_gradient()).max() > 1e-3
     )  # the test would see a mask that is ignored
-    for i in list(range(0, len(w), 97)) + [30 * 64 + 1, len(w) - 1]:
+    for i in [*range(0, len(w), 97), 30 * 64 + 1, len(w) - 1]:
         step = np.zeros_like(w)
         step[i] = 1e-6
         numeric = (cost_and_gradient(w + step)[0] - cost_and_gradient(w - step)[0]) / 2e-6

@@ -20,8 +20,10 @@ WITH_NUMBERS = st.one_of(
 )
 OUTPUTS = {
     "mse": SMOOTH, "mae": SMOOTH, "huber": SMOOTH, "binary_crossentropy": ["sigmoid"],
-    "categorical_crossentropy": ["softmax"], "sparse_categorical_crossentropy": ["softmax"], "poisson": ["exp"],
-    "hinge": ["identity", "tanh", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "swish", "mish", "hard_swish"],
+    "categorical_crossentropy": ["softmax"], "sparse_categorical_crossentropy": ["softmax"],
+    "poisson": ["exp"],
+    "hinge": ["identity", "tanh", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "swish", "mish",
+              "hard_swish"],
 }  # fmt: skip
 PAIRS = [(loss, output) for loss, outputs in OUTPUTS.items() for output in outputs]
 # A kink between the two points of a difference shows as a jump of a derivative, not as an error of

@@ -33,10 +33,13 @@ HE, GLOROT, LECUN = 2 / 30, 2 / 80, 1 / 30
 
 
 @pytest.mark.parametrize("init, activation, variance", [
-    ("auto", "relu", HE), ("auto", "gelu", HE), ("auto", "gelu_tanh", HE), ("auto", "elu", HE), ("auto", "swish", HE),
+    ("auto", "relu", HE), ("auto", "gelu", HE), ("auto", "gelu_tanh", HE), ("auto", "elu", HE),
+    ("auto", "swish", HE),
     ("auto", "mish", HE), ("auto", "hard_swish", HE), ("auto", "leaky_relu", HE / (1 + 0.01**2)),
-    ("auto", LeakyReLU(0.5), HE / 1.25), ("auto", "selu", LECUN), ("auto", "tanh", GLOROT), ("auto", "sigmoid", GLOROT),
-    ("auto", "softmax", GLOROT), ("auto", "identity", GLOROT), ("he", "tanh", HE), ("glorot", "relu", GLOROT),
+    ("auto", LeakyReLU(0.5), HE / 1.25), ("auto", "selu", LECUN), ("auto", "tanh", GLOROT),
+    ("auto", "sigmoid", GLOROT),
+    ("auto", "softmax", GLOROT), ("auto", "identity", GLOROT), ("he", "tanh", HE),
+    ("glorot", "relu", GLOROT),
     ("lecun", "tanh", LECUN), ("normal", "relu", 0.01), (Normal(2.0), "relu", 4.0),
 ])  # fmt: skip
 def test_weights_have_the_variance_of_their_paper(init, activation, variance):
@@ -73,7 +76,8 @@ def test_numbers_of_layers_and_seeds_differ():
 
 
 @pytest.mark.parametrize("init, wanted", [
-    ("auto", "06b90a3df58d3a25"), ("normal", "2f7759ba8a7a8a0b"), ("orthogonal", "3cccfe56a21e10d4"),
+    ("auto", "06b90a3df58d3a25"), ("normal", "2f7759ba8a7a8a0b"),
+    ("orthogonal", "3cccfe56a21e10d4"),
 ])  # fmt: skip
 def test_initial_weights_are_one_hash_on_every_path(init, wanted, isa):
     W = get_initializer(init).weights(5, 2, 33, 17, "relu", 0.0)

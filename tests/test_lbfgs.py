@@ -129,7 +129,8 @@ def test_bad_settings_are_clear_errors(settings, message):
 
 
 @pytest.mark.parametrize("options, message", [
-    (dict(dropout=0.1), "does not go with dropout"), (dict(max_norm=1), "max_norm"), (dict(clip_norm=1), "clip_norm"),
+    (dict(dropout=0.1), "does not go with dropout"), (dict(max_norm=1), "max_norm"),
+    (dict(clip_norm=1), "clip_norm"),
     (dict(batch_size=16), "LBFGS works on the whole training set"),
 ])  # fmt: skip
 def test_what_does_not_go_with_it_is_a_clear_error(options, message):

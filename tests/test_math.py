@@ -46,19 +46,21 @@ EXACT = {
 #: Where sweeps over all float32 numbers found the largest errors, with these and with earlier
 #: coefficients; the coarser sweep below steps over them.
 WORST_FLOAT32 = {
-    "exp": [-5.864465, 59.301643, -16.287563, -27.379135, 5.1993356, -16.288607, 16.289812, 59.297405, 37.77764],
+    "exp": [-5.864465, 59.301643, -16.287563, -27.379135, 5.1993356, -16.288607, 16.289812,
+            59.297405, 37.77764],
     "tanh": [0.12490543, 0.06094253, 0.06241588, -0.06241588],
     "sigmoid": [-16.635704, 7.859211],
     "log": [0.702913, 1.4062394],
     "log1p": [-8.940697e-08, 0.28046116],
-    "normal_cdf": [-0.0016461611, -0.001122117, -0.003356576, -1.5486579, -1.5512716, -1.8839465, -4.1746473, -9.820944,
-                   -10.151022],
+    "normal_cdf": [-0.0016461611, -0.001122117, -0.003356576, -1.5486579, -1.5512716, -1.8839465,
+                   -4.1746473, -9.820944, -10.151022],
 }  # fmt: skip
 #: The same for float64, from random points: some 180 million for normal_cdf.
 WORST_FLOAT64 = {
-    "normal_cdf": [-1.0056529621654535e-06, -0.000504510013562714, -0.005184063029009796, -1.5419211533025179,
-                   -1.5748846098309022, -4.3307178645631605, -4.782071031858228, -9.524026180404771,
-                   -13.056991988936115, -13.826880328702668, -28.159011701010733],
+    "normal_cdf": [-1.0056529621654535e-06, -0.000504510013562714, -0.005184063029009796,
+                   -1.5419211533025179, -1.5748846098309022, -4.3307178645631605,
+                   -4.782071031858228, -9.524026180404771, -13.056991988936115,
+                   -13.826880328702668, -28.159011701010733],
 }  # fmt: skip
 #: The documented exception: below, e^-x may overflow and sigmoid gives 0 instead of a tiny number.
 SIGMOID_MAY_VANISH = {"float32": -88.7, "float64": -709.7}
@@ -131,9 +133,10 @@ def range_switches(name, dtype):
 
 def special_points(dtype):
     info = np.finfo(dtype)
-    positive = [0, 1, 2, 0.5, info.smallest_subnormal, 3 * info.smallest_subnormal, info.smallest_normal,
-                info.smallest_normal - info.smallest_subnormal, info.eps, 1 + info.eps, 88.7, 89, 103.9, 104, 709.7,
-                710, 745.1, 746, info.max, INF]  # fmt: skip
+    positive = [0, 1, 2, 0.5, info.smallest_subnormal, 3 * info.smallest_subnormal,
+                info.smallest_normal, info.smallest_normal - info.smallest_subnormal, info.eps,
+                1 + info.eps, 88.7, 89, 103.9, 104, 709.7, 710, 745.1, 746,
+                info.max, INF]  # fmt: skip
     positive = np.array(positive, dtype)
     return np.concatenate([positive, -positive, np.array([NAN], dtype)])
 

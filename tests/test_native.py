@@ -28,7 +28,8 @@ root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
 program = root / "tests" / "native" / "compare_paths.c"
 # The flags of the library itself: they decide about the bits.
-flags = re.search(r'flags = "(.+)"', (root / "setup.py").read_text()).group(1).split()
+setup = (root / "setup.py").read_text()
+flags = "".join(re.findall('"(.+)"', re.search(r"flags = \((.+?)\)", setup, re.S).group(1))).split()
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 sanitizers = [
     "-fsanitize=address,undefined",
@@ -54,7 +55,11 @@ def run(*command):
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, env=environment
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
 
 
@@ -101,7 +106,8 @@ def need_working(build, directory):
     compiled = run(*build.compiler, *build.flags, source, "-o", probe)
     if compiled.returncode or run(*build.emulator, probe).returncode:
         pytest.skip(
-            f"{build.compiler[0]} builds nothing that runs here with {' '.join(map(str, build.flags))}"
+            f"{build.compiler[0]} builds nothing that runs here with "
+            f"{' '.join(map(str, build.flags))}"
         )
 
 

@@ -4,19 +4,18 @@ import ast
 import importlib
 import inspect
 import re
-import runpy
 import subprocess
 import sys
 from importlib.metadata import requires, version
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
-from cnn_core.__main__ import main
 from cnn_core.datasets import load_digits
 
 import cnn_core
-from cnn_core import _activations, _backprop, _linalg, _losses
+from cnn_core import _linalg
 
 
 def python(code, **options):
@@ -38,6 +37,55 @@ def test_version_is_that_of_the_distribution():
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
         python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+
+
+def test_the_installed_package_has_every_file_of_the_source(request):
+    def names(folder):
+        kinds = (".py", ".pyi", ".typed", ".npz")
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.suffix in kinds}
+
+    source = request.config.rootpath / "python" / "cnn_core"
+    assert names(source) == names(Path(cnn_core.__file__).parent)
+    folders = {path.parent for path in names(source)}
+    assert len(folders) > 5 and all(
+        (source / folder / "__init__.py").exists() for folder in folders
+    )
+
+
+def imports_of(path, modules):
+    """The modules of the package that a source file or a stub imports, anywhere in it but for the
+    names of types."""
+    nodes = [ast.parse(path.read_text())]
+    for node in nodes:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                full = f"{node.module}.{name.name}"
+                yield full if full in modules else node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_no_module_imports_itself_by_way_of_others(request):
+    root = request.config.rootpath / "python"
+    modules = {}
+    for path in (root / "cnn_core").rglob("*.py*"):
+        if path.suffix in (".py", ".pyi"):
+            parts = path.relative_to(root).with_suffix("").parts
+            modules.setdefault(".".join(parts).removesuffix(".__init__"), []).append(path)
+    # What is imported from cnn_core itself leads everywhere: the package is the sum of its parts.
+    known = set(modules) - {"cnn_core"}
+    edges = {
+        name: {found for path in paths for found in imports_of(path, modules)} & known - {name}
+        for name, paths in modules.items()
+    }
+    for name in known:
+        seen, new = set(), edges[name]
+        while new:
+            seen |= new
+            new = set().union(*(edges[other] for other in new)) - seen
+        assert name not in seen, name
 
 
 @pytest.mark.parametrize(
@@ -86,23 +134,10 @@ PAIR = np.ones((2, 2))
 @pytest.mark.parametrize(
     "call, name",
     [
-        (lambda x: _linalg.pack(x), "W"),
-        (lambda x: _linalg.unpack(x, 2), "panels"),
         (lambda x: _linalg.transpose_panels(x, 2), "panels"),
-        (lambda x: _linalg.affine(PAIR, x), "panels"),
-        (lambda x: _linalg.matmul(x, PAIR), "A"),
-        (lambda x: _linalg.matmul(A=PAIR, B=x), "B"),
-        (lambda x: _linalg.matvec(PAIR, x), "x"),
         (lambda x: _linalg.dot(PAIR[0], x), "y"),
         (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
         (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
-        (lambda x: _activations.activation("relu", x), "z"),
-        (lambda x: _activations.activation_backward("relu", PAIR, x), "gradient"),
-        (lambda x: _activations.activation_derivative("softmax", x), "z"),
-        (lambda x: _losses.loss("mse", x, PAIR), "out"),
-        (lambda x: _backprop.backward_delta(x, PAIR, PAIR, "relu"), "W"),
-        (lambda x: _backprop.gradients(x, PAIR), "delta"),
-        (lambda x: _backprop.drop(x, 0.5, 1, 0, 0), "a"),
     ],
 )
 def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
@@ -110,20 +145,6 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"
     ):
         call(wrong)
-
-
-def test_an_array_of_other_dimensions_is_named():
-    with pytest.raises(
-        ValueError, match=r"^z must have 2 dimensions, got an array of shape \(2,\)$"
-    ):
-        _activations.activation("relu", PAIR[0])
-
-
-@pytest.mark.filterwarnings("default")  # those of other libraries are not the example's concern
-def test_the_tables_of_the_documentation_are_those_of_the_core(request):
-    docs = request.config.rootpath / "docs"
-    made = runpy.run_path(str(docs / "make_tables.py"))["text"]()
-    assert (docs / "tables.md").read_text() == made
 
 
 def test_links_of_the_documents_lead_somewhere(request):
@@ -149,25 +170,3 @@ def test_digits_are_those_of_uci():
         180,
     ]
     assert int(X.sum()) == 561718
-
-
-def test_demo_trains_tests_and_says_where_the_time_went(capsys):
-    assert main(["demo", "--epochs", "20"]) == 0
-    out = capsys.readouterr().out
-    assert "epoch 20/20" in out and "Test accuracy 9" in out
-    for phase in cnn_core._backprop.phases:
-        assert phase in out
-
-
-def test_demo_runs_as_a_module():
-    done = subprocess.run(
-        [sys.executable, "-m", "cnn_core", "demo", "--epochs", "1"], capture_output=True, text=True
-    )
-    assert done.returncode == 0 and "Test accuracy" in done.stdout and done.stderr == ""
-
-
-@pytest.mark.parametrize("arguments", [[], ["demo", "--epochs", "0"], ["dmeo"]])
-def test_wrong_commands_exit_with_2_and_a_hint(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2 and "usage:" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """MLP.predict_one and its native half: one row gives the bits that it gives among others, quickly
 and from any thread."""
 
+import contextlib
 import copy
 import pickle
 import sys
@@ -134,7 +135,7 @@ def model(request):
         lambda x: x.astype(">f4"),
         lambda x: np.repeat(x, 2)[::2],
         lambda x: x[::-1].copy()[::-1],
-        lambda x: np.ma.array(x),
+        np.ma.array,
         lambda x: x.astype(object),
         lambda x: np.frombuffer(b"." + x.tobytes(), "f4", offset=1),
         lambda x: with_flags(x, False),
@@ -177,7 +178,8 @@ def test_with_scaling_numbers_of_float64_are_rounded_once():
         (
             np.zeros((2, 5)),
             ValueError,
-            r"x must have one dimension \(features,\), got shape \(2, 5\): forward and predict take",
+            r"x must have one dimension \(features,\), got shape \(2, 5\): forward and predict "
+            r"take",
         ),
         (np.float32(1), ValueError, r"x must have one dimension \(features,\), got shape \(\)"),
         (np.zeros(4, "f4"), ValueError, "x has 4 features, but the model was fitted with 5"),
@@ -335,10 +337,8 @@ def test_buffers_are_given_back(model):
     counts = sys.getrefcount(x), sys.getrefcount(out)
     for bad in (out, out[:2], out[::-1], None):
         for row in (x, x[:4], x[::-1], X[0], None):
-            try:
+            with contextlib.suppress(TypeError, ValueError):
                 model.predict_one(row, bad)
-            except (TypeError, ValueError):
-                pass
     assert (sys.getrefcount(x), sys.getrefcount(out)) == counts
     x.resize(9, refcheck=False)  # an array that is lent out cannot be resized
     assert model.predict_one(x[:5]).shape == (3,)

@@ -65,7 +65,8 @@ def test_training_run_equals_pytorch(name, dtype, isa):
     if name == "nadam":
         tolerance = max(tolerance, 1e-9)  # PyTorch keeps the product of all mu in float32
     if name == "lbfgs" and dtype == "float32":
-        tolerance = 1e-2  # each step divides by differences of gradients, which rounding has spoilt at the end
+        # Each step divides by differences of gradients, which rounding has spoilt at the end.
+        tolerance = 1e-2
     np.testing.assert_allclose(model.history_["loss"], run["loss"], rtol=tolerance)
     for l in range(n_layers):
         scale = np.abs(run[f"final/{2 * l}"]).max()

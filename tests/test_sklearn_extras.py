@@ -745,7 +745,8 @@ def test_rows_are_read_where_they_stand(tmp_path, monkeypatch):
         (dict(n_threads=0), "The 'n_threads' parameter"),
         (
             dict(dtype="float16"),
-            "The 'dtype' parameter of MLPClassifier must be float32 or float64 in a form that numpy.dtype takes",
+            "The 'dtype' parameter of MLPClassifier must be float32 or float64 in a form that "
+            "numpy.dtype takes",
         ),
         (dict(dtype=">f8" if np.little_endian else "<f8"), "The 'dtype' parameter"),
         (dict(dtype=object()), "The 'dtype' parameter"),

@@ -120,7 +120,8 @@ def numpy_step(name, h, t, w, g, slots):
     if name == "rprop":
         if t == 1:
             slots[1] = np.full_like(w, rate)
-        turned, kept = slots[0] * g < 0, slots[0] * g > 0
+        agreement = slots[0] * np.sign(g)  # the product of the gradients would underflow
+        turned, kept = agreement < 0, agreement > 0
         slots[1] = np.where(
             kept,
             np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
@@ -149,7 +150,8 @@ def numpy_step(name, h, t, w, g, slots):
 
 VARIANTS = [(name, {}) for name in optimizer_names()] + [
     ("sgd", dict(nesterov=0)), ("sgd", dict(momentum=0)), ("rmsprop", dict(momentum=0)),
-    ("adam", dict(beta1=0.5, beta2=0.9)), ("nadam", dict(momentum_decay=0.5)), ("rprop", dict(step_max=0.011)),
+    ("adam", dict(beta1=0.5, beta2=0.9)), ("nadam", dict(momentum_decay=0.5)),
+    ("rprop", dict(step_max=0.011)),
 ]  # fmt: skip
 
 
@@ -224,7 +226,7 @@ def test_seeds_change_the_order_and_nothing_else():
 
 @pytest.mark.parametrize("batch", [1, 3, 32, 100, 640])
 def test_batches_of_every_size_learn(batch, isa):
-    X, _, labels = make_rows("float32", 100)
+    X, _, _ = make_rows("float32", 100)
     easy = Rows((X.array[:, :1] > 0).astype(np.int32))
     run = make_run("float32", batch=batch)
     losses = [run.epoch(X, None, easy)[0] for _ in range(20)]
@@ -591,6 +593,31 @@ def test_the_loss_of_an_epoch_may_count_mini_batches_by_their_rows(isa):
     assert by_rows.epoch(X, None, labels, shuffled=False, weights=Rows(weights))[
         0
     ] == pytest.approx((8 * halves[1] + 32 * penalty) / 40, rel=1e-12)
+
+
+def test_rprop_compares_the_signs_of_gradients_whose_product_underflows(isa, dtype):
+    size = 1e-25 if dtype == "float32" else 1e-170
+    network = Network((1, 1), ("identity",), dtype)
+    run = Training(Backprop(network, "mse", 1), "rprop", SETTINGS["rprop"])
+    X, y = Rows(np.full((1, 1), size, dtype)), np.zeros((1, 1), dtype)
+    expected, w, slots = SETTINGS["rprop"], np.zeros(1), [np.zeros(1), np.zeros(1)]
+    for t, target in enumerate((-100, -100, -100, 100, 100, 100), 1):
+        y[0] = target
+        gradient = np.array([size * (float(network.bias(0)[0]) - target)])
+        run.epoch(X, Rows(y), None)
+        w = numpy_step("rprop", expected, t, w, gradient, slots)
+        np.testing.assert_allclose(run.slots[1][0], slots[1][0], rtol=1e-6)
+        np.testing.assert_allclose(network.weights(0)[0, 0], w[0], rtol=1e-6)
+    np.testing.assert_allclose(slots[1][0], 0.01 * 1.2**2 * 0.5 * 1.2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", optimizer_names())
+def test_a_gradient_that_is_nan_shows_in_the_parameters(optimizer, isa, dtype):
+    run = make_run(dtype, optimizer)
+    X, _, labels = make_rows(dtype, 32)
+    X.array[3, 5] = np.nan
+    run.epoch(X, None, labels)
+    assert np.isnan(run.backprop.network.weights(0)[:, 5]).all()
 
 
 def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):

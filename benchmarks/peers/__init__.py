@@ -38,7 +38,8 @@ PEERS = (
         "scikit_learn",
         "scikit-learn",
         "from sklearn.neural_network import MLPClassifier",
-        "has one logistic output for two classes; Adam moves the difference of the others' two outputs twice as fast",
+        "has one logistic output for two classes; Adam moves the difference of the others' two "
+        "outputs twice as fast",
     ),
     Peer("PyTorch", "pytorch", "torch", "import torch"),
     Peer("JAX", "jax_", "jax", "import jax.numpy"),

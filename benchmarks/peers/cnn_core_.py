@@ -2,7 +2,6 @@
 
 import numpy as np
 from cases import LEARNING_RATE, inputs
-from cnn_core._backprop import Network
 
 import cnn_core
 from cnn_core import MLP
@@ -12,7 +11,7 @@ def set_threads(count):
     cnn_core.set_num_threads(count)
 
 
-def trainers(case, X, y, layers):
+def trainers(case, X, y, layers, n_threads=None):
     # Two classes would have one sigmoid output by default.
     model = MLP(
         case.net.widths[1:-1],
@@ -22,6 +21,7 @@ def trainers(case, X, y, layers):
         init=layers,
         batch_size=case.batch or "full",
         shuffle=case.shuffle,
+        n_threads=n_threads,
         random_state=0,
     )
 
@@ -32,12 +32,19 @@ def trainers(case, X, y, layers):
     return {"fit": (train, lambda: list(zip(model.weights_, model.biases_)))}
 
 
-def fitted(net, layers):
+def fitted(net, layers, n_threads=None):
     """An MLP that has these layers."""
     X = inputs(net, max(2, net.classes))
     y = np.arange(net.classes) if net.classes else np.array([0.0, 1.0])
     output = "softmax" if net.classes else "identity"
-    model = MLP(net.widths[1:-1], net.activation, output=output, init=layers, epochs=1).fit(X, y)
+    model = MLP(
+        net.widths[1:-1],
+        net.activation,
+        output=output,
+        init=layers,
+        epochs=1,
+        n_threads=n_threads,
+    ).fit(X, y)
     model.weights_, model.biases_ = zip(*layers)
     return model
 
@@ -56,6 +63,8 @@ def row_predictors(net, layers):
 
 
 def batch_predictors(net, layers):
+    from cnn_core._backprop import Network  # here: builds.py needs the public interface alone
+
     activations = (net.activation,) * (len(layers) - 1) + (
         "softmax" if net.classes else "identity",
     )

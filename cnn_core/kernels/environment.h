@@ -68,32 +68,40 @@ static inline void read_soon(const void *at, size_t bytes)
 }
 #endif
 
-/* Treat subnormal numbers as zero in this thread, and return what restore_subnormals needs.
- * Arithmetic on them is up to 82 times slower (Sapphire Rapids), and the moments of weights that
- * get no gradient decay into them. */
+/* The floating-point mode of this thread: round to nearest, no traps, and subnormal numbers either
+ * treated as zero or kept. All computing of a network flushes them, so that its bits depend neither
+ * on the thread nor on the caller's own mode; arithmetic on them is up to 82 times slower (Sapphire
+ * Rapids), and the moments of weights that get no gradient decay into them. Both functions return
+ * what restore_subnormals needs to bring the caller's mode back. */
 #ifdef CNN_CORE_X86
 #include <immintrin.h>
-static inline uint64_t flush_subnormals(void)
+enum { SSE_DEFAULT = 0x1F80, SSE_FLUSH = 0x8040, SSE_RAISED = 0x3F };
+static inline uint64_t set_mode(unsigned mode)
 {
     const unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040); /* flush to zero, denormals are zero */
+    if ((before & ~(unsigned)SSE_RAISED) != mode) _mm_setcsr(mode);
     return before;
 }
+static inline uint64_t flush_subnormals(void) { return set_mode(SSE_DEFAULT | SSE_FLUSH); }
+static inline uint64_t keep_subnormals(void) { return set_mode(SSE_DEFAULT); }
 static inline void restore_subnormals(uint64_t before) { _mm_setcsr((unsigned)before); }
 #elif defined(CNN_CORE_ARM64) && !defined(_MSC_VER)
-static inline uint64_t flush_subnormals(void)
+static inline uint64_t set_mode(uint64_t mode)
 {
     uint64_t before;
     __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    __asm__ volatile("msr fpcr, %0" : : "r"(before | (UINT64_C(1) << 24)));
+    if (before != mode) __asm__ volatile("msr fpcr, %0" : : "r"(mode) : "memory");
     return before;
 }
+static inline uint64_t flush_subnormals(void) { return set_mode(UINT64_C(1) << 24); }
+static inline uint64_t keep_subnormals(void) { return set_mode(0); }
 static inline void restore_subnormals(uint64_t before)
 {
-    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before) : "memory");
 }
 #else
 static inline uint64_t flush_subnormals(void) { return 0; }
+static inline uint64_t keep_subnormals(void) { return 0; }
 static inline void restore_subnormals(uint64_t before) { (void)before; }
 #endif
 

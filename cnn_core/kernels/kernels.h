@@ -14,8 +14,8 @@
  * nothing is read. Buffers do not overlap, with the exceptions named below. Any alignment is
  * correct; 64 bytes is fast. Bits      Every output element is one chain of fused multiply-adds in
  * a fixed order, every reduction has a fixed tree, every function its own polynomial. So all tables
- * of one dtype give the same bits, for any way of splitting the rows. NaN payloads and signs are
- * the only exception.
+ * of one dtype give the same bits, for any way of splitting the rows. The only exception is a NaN's
+ * sign and payload, and they reach no result that is not NaN.
  */
 #ifndef CNN_CORE_KERNELS_H
 #define CNN_CORE_KERNELS_H

@@ -92,12 +92,7 @@ SUM_OVER_OUTPUTS(mse)
 
 /* C = |a - y|, with slope 0 where they meet. */
 COST(mae) { return UNUSED(alpha), absolute(SUB(out, y)); }
-SLOPE(mae)
-{
-    const V e = SUB(out, y);
-    return UNUSED(alpha),
-           SELECT(EQ(e, ZERO), ZERO, SELECT(LT(e, ZERO), SET1(-1), SELECT(LT(ZERO, e), ONE, e)));
-}
+SLOPE(mae) { return UNUSED(alpha), sign_of(SUB(out, y)); }
 SUM_OVER_OUTPUTS(mae)
 
 /* Huber 1964: e^2/2 for |e| up to alpha, alpha (|e| - alpha/2) beyond. */

@@ -42,6 +42,12 @@ static ALWAYS_INLINE V copy_sign(V magnitude, V sign)
     return REAL(OR(AND(BITS(magnitude), ISET1(~SIGN_BIT)), AND(BITS(sign), ISET1(SIGN_BIT))));
 }
 
+/* 1, 0 or -1, as x is above, at or below 0. NaN stays NaN. */
+static ALWAYS_INLINE V sign_of(V x)
+{
+    return SELECT(EQ(x, ZERO), ZERO, SELECT(LT(x, ZERO), SET1(-1), SELECT(LT(ZERO, x), ONE, x)));
+}
+
 /* 2^k for a whole number k with a normal result. */
 static ALWAYS_INLINE V two_to(V k)
 {

@@ -178,7 +178,7 @@ STEP(nadam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 1); }
 
 /* Rprop (Riedmiller & Braun 1993) in the form without backtracking (Igel & Huesken 2000, iRprop-):
  * a step size for each parameter, times eta_plus while its gradient keeps its sign, times eta_minus
- * and no step when it changes. */
+ * and no step when it changes. A gradient that is NaN makes w NaN, as in the other optimizers. */
 STEP(rprop)
 {
     real *w = w_, *before = slots[0], *size = slots[1];
@@ -187,13 +187,14 @@ STEP(rprop)
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const V old = LOAD(before + i);
         V gi = LOAD(g + i), si = t == 1 ? SET1(h[0]) : LOAD(size + i);
-        const M turned = LT(MUL(gi, old), ZERO), kept = LT(ZERO, MUL(gi, old));
+        const V agreement = MUL(sign_of(gi), old); /* g g_before underflows below about 1e-19 */
+        const M turned = LT(agreement, ZERO), kept = LT(ZERO, agreement);
         si = SELECT(kept, MIN(largest, MUL(si, plus)),
                     SELECT(turned, MAX(smallest, MUL(si, minus)), si));
         gi = SELECT(turned, ZERO, gi);
         STORE(before + i, gi);
         STORE(size + i, si);
-        STORE(w + i, SUB(LOAD(w + i), SELECT(EQ(gi, ZERO), ZERO, copy_sign(si, gi))));
+        STORE(w + i, SUB(LOAD(w + i), SELECT(EQ(gi, ZERO), ZERO, MUL(sign_of(gi), si))));
     }
 }
 

@@ -18,7 +18,9 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
                        int threads)
 {
     (void)cost, (void)threads;
+    const uint64_t mode = flush_subnormals();
     for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
+    restore_subnormals(mode);
 }
 
 #else
@@ -81,6 +83,7 @@ static void *serve(void *argument)
 {
     const int worker = (int)(intptr_t)argument;
     uint64_t seen = 0;
+    flush_subnormals(); /* for good: a worker computes nothing else */
     for (;;) {
         uint64_t state = atomic_load(&pool.state);
         const double began = clock_seconds();
@@ -152,10 +155,12 @@ static void start_workers(int wanted)
 }
 
 /* Where the stretch of thread t, which begins at a task, ends: before the task up to which the
- * costs are nearest to t + 1 of `threads` shares. */
+ * costs are nearest to t + 1 of `threads` shares; the last one ends with the tasks, whose last ones
+ * may cost nothing. */
 static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost,
                                 int threads)
 {
+    if (t + 1 == threads) return tasks;
     if (!cost) return (t + 1) * tasks / threads;
     const ptrdiff_t share = cost[tasks] * (t + 1) / threads;
     ptrdiff_t end = begin;
@@ -163,15 +168,10 @@ static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const p
     return end > begin && share - cost[end - 1] < cost[end] - share ? end - 1 : end;
 }
 
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
-                       int threads)
+/* A run on the pool, which the caller has locked. */
+static void run_together(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                         int threads)
 {
-    if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
-    if (tasks < threads) threads = (int)tasks;
-    if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
-        for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
-        return;
-    }
     if (pool.workers < threads - 1) start_workers(threads - 1);
     pool.task = task;
     pool.context = context;
@@ -194,7 +194,21 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
             PAUSE();
         else
             sched_yield();
-    pthread_mutex_unlock(&pool.run);
+}
+
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                       int threads)
+{
+    const uint64_t mode = flush_subnormals();
+    if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
+    if (tasks < threads) threads = (int)tasks;
+    if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
+        for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
+    } else {
+        run_together(task, context, tasks, cost, threads);
+        pthread_mutex_unlock(&pool.run);
+    }
+    restore_subnormals(mode);
 }
 
 #endif

@@ -94,8 +94,17 @@ typedef void tile_fn(const product *, ptrdiff_t, const real *, const real *, rea
 #define TILE(r, n) TILE_IN(APART, r, n) TILE_IN(TOGETHER, r, n) TILE_IN(WITH_ONES, r, n)
 #define TILES(r) TILE(r, 1) TILE(r, 2) TILE(r, 4) TILE(r, 8)
 TILES(1)
-TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11)
-    TILES(12)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+TILES(7)
+TILES(8)
+TILES(9)
+TILES(10)
+TILES(11)
+TILES(12)
 
 /* [mode][rows - 1][log2 panels]; NULL where the tile does not fit. */
 #define PICK(mode, r, n) (FITS(r, n) ? mode##_##r##x##n : 0)
@@ -104,7 +113,7 @@ TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10
     {PICKS(mode, 1), PICKS(mode, 2),  PICKS(mode, 3),  PICKS(mode, 4),                             \
      PICKS(mode, 5), PICKS(mode, 6),  PICKS(mode, 7),  PICKS(mode, 8),                             \
      PICKS(mode, 9), PICKS(mode, 10), PICKS(mode, 11), PICKS(mode, 12)}
-        static tile_fn *const tiles[3][TILE_ROWS][4] = {ALL(APART), ALL(TOGETHER), ALL(WITH_ONES)};
+static tile_fn *const tiles[3][TILE_ROWS][4] = {ALL(APART), ALL(TOGETHER), ALL(WITH_ONES)};
 
 /* Rows of the tallest tile so many panels wide. */
 #define TALLEST(n)                                                                                 \

@@ -1,7 +1,7 @@
 """cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits
 everywhere."""
 
-from cnn_core import datasets, threads
+from cnn_core import datasets, functional, threads
 from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
@@ -33,6 +33,7 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "datasets",
+    "functional",
     "get_num_threads",
     "instruction_set",
     "instruction_sets",

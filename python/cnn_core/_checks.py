@@ -4,16 +4,23 @@ import functools
 import inspect
 import math
 import operator
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def check_number(what, value, low, high=None, above=False):
+
+def check_number(
+    what: str, value: Any, low: float, high: float | None = None, above: bool = False
+) -> None:
     """Raise unless `value` is a finite number in [low, high), or in (low, high) with `above`."""
     if (
         isinstance(value, (bool, str, bytes))
         or not hasattr(value, "__float__")
-        or getattr(value, "ndim", 0)
+        or getattr(value, "ndim", None)
     ):
         raise TypeError(f"{what} must be a number, got {value!r}")
     try:
@@ -28,9 +35,9 @@ def check_number(what, value, low, high=None, above=False):
         raise ValueError(f"{what} must be a finite number {allowed}, got {value!r}")
 
 
-def is_whole(value):
+def is_whole(value: Any) -> bool:
     """Whether `value` is one whole number and no bool: an int, a NumPy integer, ..."""
-    if isinstance(value, bool) or getattr(value, "ndim", 0):
+    if isinstance(value, bool) or getattr(value, "ndim", None):
         return False
     try:
         operator.index(value)
@@ -39,7 +46,7 @@ def is_whole(value):
     return True
 
 
-def takes_reals(**dimensions):
+def takes_reals(**dimensions: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorator: errors name the array that is of a wrong type; `dimensions` says how many each
     argument has.
 
@@ -48,12 +55,12 @@ def takes_reals(**dimensions):
     that go well do not pay for it.
     """
 
-    def decorate(function):
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
-        def named(*args, **kwargs):
+        def named(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return function(*args, **kwargs)
-            except (AttributeError, TypeError, ValueError):
+            except (AttributeError, IndexError, TypeError, ValueError):
                 signature = inspect.signature(function)
                 _check_reals(
                     signature.bind_partial(*args, **kwargs).arguments,
@@ -67,8 +74,12 @@ def takes_reals(**dimensions):
     return decorate
 
 
-def _check_reals(arguments, parameters, dimensions):
-    first = None
+def _check_reals(
+    arguments: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    dimensions: Mapping[str, int],
+) -> None:
+    first: tuple[str, object] | None = None
     for name, ndim in dimensions.items():
         value = arguments.get(name, parameters[name].default)
         if value is parameters[name].default:

@@ -4,6 +4,7 @@ from numpy import floating
 from numpy.typing import NDArray
 
 most_threads: int
+forced: str
 
 def instruction_sets() -> tuple[str, ...]: ...
 def instruction_set() -> str: ...

@@ -1,14 +1,21 @@
 """The one allocator of the native core."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 ALIGNMENT = 64
 
 #: Tests set this to n >= 1 to make the n-th allocation from now on fail; None in normal use.
-fail_after = None
+fail_after: int | None = None
 
 
-def aligned_zeros(shape, dtype):
+def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Zero-filled C-contiguous array whose data begin on a cache line.
 
     Parameters

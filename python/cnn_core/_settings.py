@@ -9,24 +9,25 @@ package costs.
 class Settings:
     """Compared by value, shown as the call that makes them, and never changed."""
 
-    def _set(self, **values):
+    def _set(self, **values: object) -> None:
         """Take the values of the constructor, once, and check them."""
         self.__dict__.update(values)
         self._validate()
 
-    def _validate(self):
+    def _validate(self) -> None:
         """Raise for a value out of range."""
 
-    def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((type(self), *vars(self).values()))
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> None:
         if name in vars(self):
             raise AttributeError(f"{type(self).__name__} objects do not change; make a new one")
         self.__dict__[name] = value  # a subclass of a user's own sets its fields so

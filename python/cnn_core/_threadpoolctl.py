@@ -1,8 +1,8 @@
 """cnn_core as one of the libraries whose threads threadpoolctl counts and limits."""
 
-import threadpoolctl
+from collections.abc import Callable
 
-from cnn_core import threads
+import threadpoolctl
 
 
 class CnnCoreController(threadpoolctl.LibController):
@@ -13,18 +13,37 @@ class CnnCoreController(threadpoolctl.LibController):
     filename_prefixes = ("_cpu.",)
     check_symbols = ("cnn_core_pool_run",)
 
-    def get_num_threads(self):
-        return threads.get_num_threads()
+    def get_num_threads(self) -> int:
+        return _get()
 
-    def set_num_threads(self, num_threads):
-        threads.limit(num_threads)
+    def set_num_threads(self, num_threads: int) -> None:
+        _limit(num_threads)
 
-    def get_version(self):
-        from cnn_core import (
-            __version__,  # not there yet where this is imported from cnn_core itself
-        )
+    def get_version(self) -> str:
+        from cnn_core import __version__  # not there yet where cnn_core itself imports this
 
         return __version__
 
 
-threadpoolctl.register(CnnCoreController)
+_get: Callable[[], int]
+_limit: Callable[[int], None]
+_unregistered = [CnnCoreController]
+
+
+def register(get: Callable[[], int], limit: Callable[[int], None]) -> None:
+    """Make threadpoolctl call `get` and `limit`; further calls change nothing.
+
+    Parameters
+    ----------
+    get : callable
+        Returns the number of threads.
+    limit : callable
+        Takes the number to hold it at.
+    """
+    global _get, _limit
+    _get, _limit = get, limit
+    try:
+        controller = _unregistered.pop()  # for one of several threads that come at once
+    except IndexError:
+        return
+    threadpoolctl.register(controller)

@@ -4,6 +4,7 @@ from numpy import float64, floating, intp
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._backprop import Backprop
+from cnn_core._backprop import phases as phases
 
 def optimizer_names() -> tuple[str, ...]: ...
 def optimizer_settings(name: str) -> tuple[str, ...]: ...

@@ -1,6 +1,8 @@
 """Activations whose number is chosen: objects to give in the place of a name. The functions are
 kernels/activations.inc.h."""
 
+from typing import ClassVar
+
 from cnn_core._activations import names, parameters
 from cnn_core._checks import check_number
 from cnn_core._cpu import choose
@@ -10,15 +12,16 @@ from cnn_core._settings import Settings
 class Activation(Settings):
     """Base of the activations that take a number; its subclasses have it as their only field."""
 
-    name = None  # in the table of the native core
+    name: ClassVar[str]  # in the table of the native core
 
-    def _validate(self):
+    def _validate(self) -> None:
         check_number(f"{type(self).__name__}: {parameters()[self.name][0]}", self.alpha_value, 0)
 
     @property
-    def alpha_value(self):
+    def alpha_value(self) -> float:
         """The number, whatever its field is called."""
-        return getattr(self, parameters()[self.name][0])
+        value: float = getattr(self, parameters()[self.name][0])
+        return value
 
 
 class LeakyReLU(Activation):
@@ -32,8 +35,9 @@ class LeakyReLU(Activation):
     """
 
     name = "leaky_relu"
+    negative_slope: float
 
-    def __init__(self, negative_slope=0.01):
+    def __init__(self, negative_slope: float = 0.01) -> None:
         self._set(negative_slope=negative_slope)
 
 
@@ -48,12 +52,13 @@ class ELU(Activation):
     """
 
     name = "elu"
+    alpha: float
 
-    def __init__(self, alpha=1.0):
+    def __init__(self, alpha: float = 1.0) -> None:
         self._set(alpha=alpha)
 
 
-def get_activation(activation):
+def get_activation(activation: str | Activation) -> tuple[str, float | None]:
     """The name in the kernels' table and the number that a user means.
 
     Parameters

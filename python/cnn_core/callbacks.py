@@ -1,5 +1,17 @@
 """Callbacks: what may look at a fit while it runs, and end it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from cnn_core.mlp import MLP
+
+    Function: TypeAlias = Callable[[MLP, int, dict[str, float]], bool | None]
+
 
 class Callback:
     """Base of the objects to give as ``MLP(callbacks=...)``; each method may be left as it is.
@@ -9,7 +21,7 @@ class Callback:
     one.
     """
 
-    def before_fit(self, model):
+    def before_fit(self, model: MLP) -> None:
         """Called once the data are checked, before the first epoch.
 
         Parameters
@@ -18,7 +30,7 @@ class Callback:
             As it was before the fit.
         """
 
-    def after_epoch(self, model, epoch, logs):
+    def after_epoch(self, model: MLP, epoch: int, logs: dict[str, float]) -> bool | None:
         """Called after every epoch.
 
         Parameters
@@ -36,8 +48,9 @@ class Callback:
         bool or None
             True ends the training after this epoch.
         """
+        return None
 
-    def after_fit(self, model):
+    def after_fit(self, model: MLP) -> None:
         """Called at the end, also after early stopping, divergence, or where a callback has ended
         the training.
 
@@ -51,11 +64,13 @@ class Callback:
 class _Function(Callback):
     """A plain function in the place of an `after_epoch`."""
 
-    def __init__(self, function):
-        self.after_epoch = function
+    def __init__(self, function: Function) -> None:
+        self.after_epoch = function  # type: ignore[assignment, method-assign]
 
 
-def check_callbacks(callbacks):
+def check_callbacks(
+    callbacks: Callback | Function | Sequence[Callback | Function],
+) -> list[Callback]:
     """The callbacks that a user means.
 
     Parameters
@@ -73,6 +88,7 @@ def check_callbacks(callbacks):
     for one in callbacks:
         if not (isinstance(one, Callback) or callable(one)) or isinstance(one, type):
             raise TypeError(
-                f"a callback must be a function (model, epoch, logs) or a Callback object, got {one!r}"
+                "a callback must be a function (model, epoch, logs) or a Callback object, got "
+                f"{one!r}"
             )
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]

@@ -2,6 +2,7 @@
 curves can show."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 RISE = 0.05  # by which the validation loss must have risen from its lowest, as a share of it
 GAP = 0.5  # by which it must lie above the training loss
@@ -9,7 +10,12 @@ FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
 
 
-def diagnose(history, baseline, best_epoch=None, loss=None):
+def diagnose(
+    history: Mapping[str, Sequence[float]],
+    baseline: float,
+    best_epoch: int | None = None,
+    loss: float | None = None,
+) -> str:
     """A hint from training against validation loss.
 
     Parameters
@@ -32,11 +38,9 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
     curve = history.get("val_loss")
     if not train:
         return "not trained for a whole epoch"
-    if curve and any(
-        math.isnan(value) for value in curve
-    ):  # some of the epochs were without validation
+    if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
         curve = None
-    lowest = min(range(len(curve)), key=curve.__getitem__) if curve else None
+    lowest = min(range(len(curve)), key=curve.__getitem__) if curve else 0
     at = (best_epoch or len(train)) - 1
     unseen = loss if loss is not None else curve[at] if curve else None
     falling = _still_falls(train) and (curve is None or _still_falls(curve))
@@ -51,34 +55,37 @@ def diagnose(history, baseline, best_epoch=None, loss=None):
         and (train[-1] < train[lowest])
     ):
         return (
-            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
-            f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}. Early stopping, l2, dropout, "
-            "a smaller net or more data may help."
+            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} "
+            f"({curve[lowest]:.4g}) and has risen to {curve[-1]:.4g} while the training loss "
+            f"fell to {train[-1]:.4g}. Early stopping, l2, dropout, a smaller net or more data "
+            "may help."
         )
     if reached < POOR:
+        advice = more or "; a larger net, another learning rate or scaled inputs may help"
         return (
-            f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a constant prediction "
-            f"reaches {baseline:.4g}{more or '; a larger net, another learning rate or scaled inputs may help'}."
+            f"may be underfitting: on the training rows the metric is {metric[at]:.4g}, where a "
+            f"constant prediction reaches {baseline:.4g}{advice}."
         )
     if unseen is None:
         return (
-            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give validation_data or "
-            "early_stopping, or evaluate on other rows."
+            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give "
+            "validation_data or early_stopping, or evaluate on other rows."
         )
     if unseen > train[at] + GAP * abs(train[at]) and not math.isclose(
         unseen, train[at], abs_tol=1e-12
     ):
         return (
-            f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and {train[at]:.4g} on "
-            "those that were. Early stopping, l2, dropout, a smaller net or more data may help."
+            f"may be overfitting: the loss is {unseen:.4g} on rows that were not trained on and "
+            f"{train[at]:.4g} on those that were. Early stopping, l2, dropout, a smaller net or "
+            "more data may help."
         )
     return (
-        f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained on and "
-        f"{train[at]:.4g} on those that were{more}."
+        f"no sign of over- or underfitting: the loss is {unseen:.4g} on rows that were not trained "
+        f"on and {train[at]:.4g} on those that were{more}."
     )
 
 
-def _still_falls(curve):
+def _still_falls(curve: Sequence[float]) -> bool:
     """Whether the mean of the last tenth lies clearly below that of the tenth before."""
     n = max(1, len(curve) // 10)
     if len(curve) < 2 * n:

@@ -1,6 +1,11 @@
 """Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position).
 Biases are 0."""
 
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cnn_core._checks import check_number
@@ -9,6 +14,16 @@ from cnn_core._linalg import matvec
 from cnn_core._random import uniform
 from cnn_core._settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from cnn_core._backprop import Network
+
+    Weights: TypeAlias = NDArray[np.float64]
+
 #: Activations that pass about half of their input on, for which He et al. 2015 derived their scale.
 RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "swish", "mish", "hard_swish")
 
@@ -16,7 +31,15 @@ RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "swish", "mish"
 class Initializer(Settings):
     """Base of the ways to draw a layer's weights."""
 
-    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        alpha: float,
+    ) -> Weights:
         """A layer's W.
 
         Parameters
@@ -39,14 +62,22 @@ class Uniform(Initializer):
     """Base of those that draw evenly from [-limit, limit); the standard deviation is limit / sqrt
     3."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._set()
 
     @staticmethod
-    def limit(n_in, n_out, activation, alpha):
+    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
         raise NotImplementedError
 
-    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        alpha: float,
+    ) -> Weights:
         limit = self.limit(n_in, n_out, activation, alpha)
         return (2 * uniform(seed, layer, n_in * n_out) - 1).reshape(n_out, n_in) * limit
 
@@ -56,9 +87,9 @@ class He(Uniform):
     / ((1 + slope^2) n_in)), eq. 15."""
 
     @staticmethod
-    def limit(n_in, n_out, activation, alpha):
+    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
         slope = alpha if activation == "leaky_relu" else 0.0
-        return np.sqrt(6 / ((1 + slope * slope) * n_in))
+        return math.sqrt(6 / ((1 + slope * slope) * n_in))
 
 
 class Glorot(Uniform):
@@ -66,8 +97,8 @@ class Glorot(Uniform):
     deep feedforward neural networks", eq. 16."""
 
     @staticmethod
-    def limit(n_in, n_out, activation, alpha):
-        return np.sqrt(6 / (n_in + n_out))
+    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+        return math.sqrt(6 / (n_in + n_out))
 
 
 class LeCun(Uniform):
@@ -75,8 +106,8 @@ class LeCun(Uniform):
     4.6."""
 
     @staticmethod
-    def limit(n_in, n_out, activation, alpha):
-        return np.sqrt(3 / n_in)
+    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+        return math.sqrt(3 / n_in)
 
 
 class Auto(Uniform):
@@ -84,8 +115,12 @@ class Auto(Uniform):
     for all others."""
 
     @staticmethod
-    def limit(n_in, n_out, activation, alpha):
-        kind = LeCun if activation == "selu" else He if activation in RELU_FAMILY else Glorot
+    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+        kind: type[Uniform] = Glorot
+        if activation == "selu":
+            kind = LeCun
+        elif activation in RELU_FAMILY:
+            kind = He
         return kind.limit(n_in, n_out, activation, alpha)
 
 
@@ -98,13 +133,23 @@ class Normal(Initializer):
         Standard deviation, above 0.
     """
 
-    def __init__(self, scale=0.1):
+    scale: float
+
+    def __init__(self, scale: float = 0.1) -> None:
         self._set(scale=scale)
 
-    def _validate(self):
+    def _validate(self) -> None:
         check_number("Normal: scale", self.scale, 0, above=True)
 
-    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        alpha: float,
+    ) -> Weights:
         return normal(seed, layer, n_in * n_out).reshape(n_out, n_in) * self.scale
 
 
@@ -118,13 +163,23 @@ class Orthogonal(Initializer):
         What all singular values are, above 0.
     """
 
-    def __init__(self, gain=1.0):
+    gain: float
+
+    def __init__(self, gain: float = 1.0) -> None:
         self._set(gain=gain)
 
-    def _validate(self):
+    def _validate(self) -> None:
         check_number("Orthogonal: gain", self.gain, 0, above=True)
 
-    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        alpha: float,
+    ) -> Weights:
         few, many = sorted((n_in, n_out))
         Q = normal(seed, layer, few * many).reshape(few, many)
         # Gram & Schmidt, each row twice: that is enough for orthogonality to the last digits.
@@ -140,14 +195,22 @@ class Orthogonal(Initializer):
 class Zeros(Initializer):
     """All 0: for a network without hidden layers. In hidden layers all neurons would stay alike."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._set()
 
-    def weights(self, seed, layer, n_in, n_out, activation, alpha):
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        alpha: float,
+    ) -> Weights:
         return np.zeros((n_out, n_in))
 
 
-INITIALIZERS = {
+INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "auto": Auto,
     "he": He,
     "glorot": Glorot,
@@ -158,7 +221,7 @@ INITIALIZERS = {
 }
 
 
-def get_initializer(init):
+def get_initializer(init: str | Initializer) -> Initializer:
     """The initializer that a user means.
 
     Parameters
@@ -175,7 +238,7 @@ def get_initializer(init):
     return INITIALIZERS[names[choose("init", init, names)]]()
 
 
-def normal(seed, stream, n):
+def normal(seed: int, stream: int, n: int) -> Weights:
     """Numbers from the standard normal distribution: the polar method (Marsaglia & Bray 1964) on
     the native core's own logarithm, so that the bits are the same everywhere.
 
@@ -204,7 +267,11 @@ def normal(seed, stream, n):
     return (x * np.sqrt(-2 * logarithm[: len(square)] / square)[:, None]).ravel()[:n]
 
 
-def initialize(network, init, seed):
+def initialize(
+    network: Network,
+    init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]],
+    seed: int,
+) -> None:
     """Set a network's parameters.
 
     Parameters
@@ -218,7 +285,6 @@ def initialize(network, init, seed):
             W = get_initializer(init).weights(
                 seed, layer, n_in, n_out, network.activations[layer], network.alphas[layer]
             )
-            b = np.zeros(n_out)
+            network.set_layer(layer, W, np.zeros(n_out))
         else:
-            W, b = init[layer]
-        network.set_layer(layer, W, b)
+            network.set_layer(layer, *init[layer])

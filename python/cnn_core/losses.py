@@ -18,15 +18,16 @@ class Huber(Settings):
     """
 
     name = "huber"
+    delta: float
 
-    def __init__(self, delta=1.0):
+    def __init__(self, delta: float = 1.0) -> None:
         self._set(delta=delta)
 
-    def _validate(self):
+    def _validate(self) -> None:
         check_number("Huber: delta", self.delta, 0, None, above=True)
 
 
-def get_loss(loss):
+def get_loss(loss: str | Huber) -> tuple[str, float | None]:
     """The name in the kernels' table and the number that a user means.
 
     Parameters

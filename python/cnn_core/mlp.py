@@ -4,7 +4,6 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -13,14 +12,11 @@ from numpy.typing import ArrayLike, DTypeLike
 from cnn_core._checks import check_number
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.data.prepare import ClassWeight
-from cnn_core.data.scaling import Scaling
-from cnn_core.data.validation import as_numbers, check_finite
-from cnn_core.exceptions import NotFittedError
-from cnn_core.model import Model
-from cnn_core.parameters import Parameters, check_parameters, dropout_rates, hidden_widths
+from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.parameters import Parameters, check_parameters
 from cnn_core.threads import threads_of
 from cnn_core.training import fit
-from cnn_core.training.backends import BACKENDS, Network
+from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
 if TYPE_CHECKING:
     from cnn_core.activations import Activation
@@ -38,7 +34,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Parameters):
+class MLP(Fitted, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -121,7 +117,8 @@ class MLP(Parameters):
         depend on it.
     random_state : int, numpy Generator, RandomState or None
         Determines initial weights and the order of the rows. An int gives the same bits on every
-        machine, instruction set and run; None is different every time.
+        machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
+        different every time.
     verbose : int, default 0
         1: a line an epoch.
     callbacks : Callback, function, or sequence of them, default ()
@@ -217,7 +214,7 @@ class MLP(Parameters):
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
         self.verbose, self.callbacks = verbose, callbacks
         self.warm_start, self.backend = warm_start, backend
-        self._fitted: Model | None = None
+        self._fitted = None
         self._timing = False
         self._phase_seconds: dict[str, float] = {}
         check_parameters(self.get_params())
@@ -239,9 +236,6 @@ class MLP(Parameters):
             regressor_tags=RegressorTags() if kind == "regressor" else None,
             input_tags=InputTags(),
         )
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._fitted is not None
 
     # Training
 
@@ -350,9 +344,6 @@ class MLP(Parameters):
         fit.train(p, job, 1, self._publish)
         return self
 
-    def _publish(self, model: Model) -> None:
-        self._fitted = model
-
     def profile(
         self, X: ArrayLike, y: ArrayLike, *, seconds: float = 1.0, plot: Any = None
     ) -> Profile:
@@ -388,23 +379,21 @@ class MLP(Parameters):
         ImportError
             For `plot` without matplotlib.
         """
-        from cnn_core import _profile  # not needed by those who train and predict
+        from cnn_core import profile  # not needed by those who train and predict
 
         p = self._checked_parameters()
-        _profile.check(p, seconds, plot)
+        profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
         job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
-        found = _profile.measure(job, bool(p.shuffle), p.n_threads, float(seconds))
+        work = profile.Workload(
+            job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
+        )
+        found = profile.measure(work, float(seconds))
         if plot is not None:
             found.plot(plot)
         return found
 
     # Predicting
-
-    def _model(self) -> Model:
-        if self._fitted is None:
-            raise NotFittedError("this MLP is not fitted yet; call fit first")
-        return self._fitted
 
     def forward(self, X: ArrayLike) -> np.ndarray:
         """The output layer's activations a^L.
@@ -439,8 +428,8 @@ class MLP(Parameters):
             `out`, or a new array.
         """
         model = self._fitted
-        if model is not None:
-            a = model.rows[self.backend](x, out)
+        if model is not None and self.backend == FAST_BACKEND:
+            a = model.one_row.forward(x, out)
             if a is not None:
                 return a
         return self._model().row(x, out, self.backend)
@@ -535,7 +524,8 @@ class MLP(Parameters):
 
     def _threads(self) -> dict[str, Any]:
         """How many threads a trainer may use."""
-        return {"threads": threads_of(self.n_threads), "adaptive": self.n_threads is None}
+        n_threads = self.n_threads
+        return {"threads": threads_of(n_threads), "adaptive": n_threads is None}
 
     # The open box
 
@@ -562,7 +552,7 @@ class MLP(Parameters):
         spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
         trainer = backend.trainer(spec, model.network.copy(), **self._threads())
         if parameters is not None:
-            trainer.set_flat(_numbers(model, "parameters", parameters))
+            trainer.set_flat(numbers_for(model, "parameters", parameters))
         loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
         return loss, trainer.flat_gradient()
 
@@ -617,118 +607,5 @@ class MLP(Parameters):
         curves suggest."""
         from cnn_core import inspection
 
-        rates = dropout_rates(self.dropout, len(hidden_widths(self.hidden)))
-        print(inspection.summary(self._model(), rates))
-
-    def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
-        """Publish a copy of a model on whose network `change` has changed parameters."""
-        network = model.network.copy()
-        change(network)
-        self._publish(replace(model, network=network))
-
-    def _set_layers(self, weights: Any, biases: Any) -> None:
         model = self._model()
-
-        def change(network: Network) -> None:
-            for name, given in (("weights_", weights), ("biases_", biases)):
-                if not isinstance(given, (list, tuple)) or len(given) != network.n_layers:
-                    what = f"{len(given)}" if isinstance(given, (list, tuple)) else f"{given!r}"
-                    raise ValueError(
-                        f"{name} must be a list of an array for each of the {network.n_layers} "
-                        f"layers, got {what}"
-                    )
-            for l, (W, b) in enumerate(zip(weights, biases)):
-                W = _numbers(model, f"weights_[{l}]", W)
-                network.set_layer(l, W, _numbers(model, f"biases_[{l}]", b))
-
-        self._with_parameters(model, change)
-
-    # Fitted attributes
-
-    @property
-    def weights_(self) -> list[np.ndarray]:
-        network = self._model().network
-        return [network.weights(l) for l in range(network.n_layers)]
-
-    @weights_.setter
-    def weights_(self, values: Sequence[ArrayLike]) -> None:
-        self._set_layers(values, self.biases_)
-
-    @property
-    def biases_(self) -> list[np.ndarray]:
-        network = self._model().network
-        return [network.bias(l).copy() for l in range(network.n_layers)]
-
-    @biases_.setter
-    def biases_(self, values: Sequence[ArrayLike]) -> None:
-        self._set_layers(self.weights_, values)
-
-    @property
-    def parameters_(self) -> np.ndarray:
-        return self._model().network.flat()
-
-    @parameters_.setter
-    def parameters_(self, values: ArrayLike) -> None:
-        model = self._model()
-        numbers = _numbers(model, "parameters_", values)
-        self._with_parameters(model, lambda network: network.set_flat(numbers))
-
-    @property
-    def history_(self) -> dict[str, list[float]]:
-        return {name: list(values) for name, values in self._model().history.items()}
-
-    @property
-    def classes_(self) -> np.ndarray:
-        classes = self._model().task.classes
-        if classes is None:
-            raise AttributeError("a regression model has no classes_")
-        return classes.copy()
-
-    @property
-    def input_shift_(self) -> np.ndarray:
-        return self._scaling().shift.copy()
-
-    @property
-    def input_factor_(self) -> np.ndarray:
-        return self._scaling().factor.copy()
-
-    def _scaling(self) -> Scaling:
-        scaling = self._model().scaling
-        if scaling is None:
-            raise AttributeError("the model was fitted without scale_inputs")
-        return scaling
-
-    @property
-    def n_features_in_(self) -> int:
-        return self._model().n_features
-
-    @property
-    def feature_names_in_(self) -> np.ndarray:
-        names = self._model().feature_names
-        if names is None:
-            raise AttributeError("the model was fitted without feature names")
-        return names.copy()
-
-    @property
-    def n_epochs_(self) -> int:
-        return self._model().n_epochs
-
-    @property
-    def best_epoch_(self) -> int:
-        model = self._model()
-        losses = model.history.get("val_loss", model.history["loss"])
-        if not losses or np.isnan(losses).all():
-            raise AttributeError(
-                "the model has not been trained for a whole epoch"
-                if not losses
-                else "no epoch is the best: the losses on the validation data are all NaN"
-            )
-        return model.best_epoch or int(np.nanargmin(losses)) + 1
-
-
-def _numbers(model: Model, name: str, values: ArrayLike) -> np.ndarray:
-    """`values` as an array of numbers that the network can hold."""
-    dtype = model.network.dtype
-    array = as_numbers(name, values)
-    check_finite(name, array, dtype)
-    return array.astype(dtype)
+        print(inspection.summary(model, model.training_spec.dropout))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +22,14 @@ from cnn_core.data.validation import (
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
-from cnn_core.training.backends import BACKENDS, ByBackend, Predictor, warn_of_nan
+from cnn_core.training.backends import (
+    ByBackend,
+    OneRow,
+    Predictor,
+    native,
+    reference,
+    warn_of_nan,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,20 +68,18 @@ class Model:
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
     predictors: ByBackend[Predictor] = field(init=False)
-    #: The predictors' `row`, with one step less on the way.
-    rows: ByBackend[Callable[..., np.ndarray | None]] = field(init=False)
+    #: What predicts single rows for `FAST_BACKEND`.
+    one_row: OneRow = field(init=False)
 
     def __post_init__(self) -> None:
-        made = {
-            name: backend.predictor(self.network, self.scaling)
-            for name, backend in BACKENDS.items()
-        }
-        object.__setattr__(self, "predictors", ByBackend(made))
-        object.__setattr__(self, "rows", ByBackend({k: one.row for k, one in made.items()}))
+        fast = native.predictor(self.network, self.scaling)
+        other = reference.predictor(self.network, self.scaling)
+        object.__setattr__(self, "predictors", ByBackend(native=fast, python=other))
+        object.__setattr__(self, "one_row", fast.one_row)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))
-        del state["predictors"], state["rows"]
+        del state["predictors"], state["one_row"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -128,25 +132,30 @@ class Model:
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
-        task = self.task
-        if task.name != "classification":
-            a = self.outputs(X, backend, n_threads)
-            if task.name == "multilabel":
-                return (a > task.threshold).astype(np.int64)
+        task, predictor = self.task, self.predictors[backend]
+        a = predictor.checked_row(X)
+        if a is None:
+            rows, threads = self.check_X(X, False), threads_of(n_threads)
+            if task.name == "classification":
+                assert task.classes is not None
+                return task.classes.take(predictor.argmax(rows, task.threshold, threads))
+            a = predictor.outputs(rows, threads)
+        if task.name == "regression":
             return a.ravel() if task.flat else a
+        if task.name == "multilabel":
+            return (a > task.threshold).astype(np.int64)
+        return self._class_of_row(a)
+
+    def _class_of_row(self, a: np.ndarray) -> np.ndarray:
+        """The class that the outputs of a single row mean."""
+        task = self.task
         assert task.classes is not None
-        predictor = self.predictors[backend]
-        a_row = predictor.checked_row(X)
-        if a_row is None:
-            rows = self.check_X(X, False)
-            found = predictor.argmax(rows, task.threshold, threads_of(n_threads))
-            return task.classes.take(found)
-        if a_row.size == 1:  # NumPy would compare longer than the network has computed
-            top = a_row.item()
+        if a.size == 1:  # NumPy would compare longer than the network has computed
+            top = a.item()
             index = int(top > task.threshold)
         else:
-            index = int(a_row.argmax())
-            top = a_row.item(index)  # NaN where there is one
+            index = int(a.argmax())
+            top = a.item(index)  # NaN where there is one
         if top != top:
             warn_of_nan(self.network.dtype)
         return task.classes[index : index + 1].copy()
@@ -154,15 +163,16 @@ class Model:
     def predict_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Probabilities, as `MLP.predict_proba` describes."""
         task = self.task
-        softmax = task.output == "softmax" and task.name == "classification"
-        sigmoid = task.output == "sigmoid" and (task.name == "multilabel" or task.single_output)
-        if not (softmax or sigmoid):
-            raise ValueError(
-                "predict_proba needs a classifier with softmax or one sigmoid as its output; this "
-                f"model does {task.name} with {task.n_outputs} {task.output} output(s)"
-            )
-        a = self.outputs(X, backend, n_threads)
-        return np.column_stack((1 - a[:, 0], a[:, 0])) if task.single_output and sigmoid else a
+        name, output = task.name, task.output
+        if output == ("sigmoid" if name == "multilabel" else "softmax") and name != "regression":
+            return self.outputs(X, backend, n_threads)
+        if name == "classification" and output == "sigmoid" and task.n_outputs == 1:
+            a = self.outputs(X, backend, n_threads)
+            return np.column_stack((1 - a[:, 0], a[:, 0]))
+        raise ValueError(
+            "predict_proba needs a classifier with softmax or one sigmoid as its output; this "
+            f"model does {name} with {task.n_outputs} {output} output(s)"
+        )
 
     def score(
         self,

@@ -2,6 +2,7 @@
 kernels/optimizers.inc.h."""
 
 import functools
+from collections.abc import Callable
 
 from cnn_core._checks import check_number, is_whole
 from cnn_core._cpu import choose
@@ -14,18 +15,20 @@ class Optimizer(Settings):
 
     full_batch = False  # whether the rule makes sense for the whole training set only
 
-    def __init__(self, learning_rate):
+    learning_rate: float
+
+    def __init__(self, learning_rate: float) -> None:
         self._set(learning_rate=learning_rate)
 
-    def _validate(self):
+    def _validate(self) -> None:
         _check(self, "learning_rate", 0, None, above=True)
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name in the table of the native core."""
         return type(self).__name__.lower()
 
-    def settings(self, learning_rate=None):
+    def settings(self, learning_rate: float | None = None) -> dict[str, float]:
         """The numbers that the kernel works with.
 
         Parameters
@@ -44,7 +47,7 @@ class Optimizer(Settings):
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+    """Stochastic gradient descent (Robbins & Monro 1951), with momentum if asked for.
 
     ::
 
@@ -52,8 +55,8 @@ class SGD(Optimizer):
         w <- w + v                                       plain momentum
         w <- w + momentum v - learning_rate g            nesterov
 
-    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute; where the
-    rate changes, PyTorch scales the old velocity by the new rate and the others, as here, do not.
+    With a constant learning rate this is what Keras, scikit-learn and PyTorch compute. Where the
+    rate changes, PyTorch scales the old velocity by the new rate; the others, as here, do not.
 
     Parameters
     ----------
@@ -67,10 +70,18 @@ class SGD(Optimizer):
         "Advances in optimizing recurrent networks", eq. 7.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False):
+    momentum: float
+    nesterov: bool
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
         self._set(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "momentum", 0, 1)
         _check_flag(self, "nesterov")
@@ -92,10 +103,16 @@ class Adagrad(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=0.01, epsilon=1e-10):
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        epsilon: float = 1e-10,
+    ) -> None:
         self._set(learning_rate=learning_rate, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "epsilon", 0, None, above=True)
 
@@ -120,10 +137,18 @@ class Adadelta(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=1.0, rho=0.95, epsilon=1e-6):
+    rho: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        rho: float = 0.95,
+        epsilon: float = 1e-6,
+    ) -> None:
         self._set(learning_rate=learning_rate, rho=rho, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "epsilon", 0, None, above=True)
@@ -153,10 +178,20 @@ class RMSprop(Optimizer):
         Above 0.
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-8):
+    rho: float
+    momentum: float
+    epsilon: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+    ) -> None:
         self._set(learning_rate=learning_rate, rho=rho, momentum=momentum, epsilon=epsilon)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "rho", 0, 1)
         _check(self, "momentum", 0, 1)
@@ -172,6 +207,9 @@ class Adam(Optimizer):
         m <- beta1 m + (1 - beta1) g            m^ = m / (1 - beta1^t)
         v <- beta2 v + (1 - beta2) g^2          v^ = v / (1 - beta2^t)
         w <- w - learning_rate m^ / (sqrt(v^) + epsilon)
+
+        amsgrad: v^ = largest v so far / (1 - beta2^t)
+        epsilon_hat: w <- w - learning_rate m^ sqrt(1 - beta2^t) / (sqrt(v) + epsilon)
 
     Parameters
     ----------
@@ -191,15 +229,21 @@ class Adam(Optimizer):
         `amsgrad`.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    amsgrad: bool
+    epsilon_hat: bool
+
     def __init__(
         self,
-        learning_rate=0.001,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-8,
-        amsgrad=False,
-        epsilon_hat=False,
-    ):
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        amsgrad: bool = False,
+        epsilon_hat: bool = False,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -209,7 +253,7 @@ class Adam(Optimizer):
             epsilon_hat=epsilon_hat,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check_flag(self, "amsgrad")
@@ -218,7 +262,7 @@ class Adam(Optimizer):
             raise ValueError("Adam: amsgrad and epsilon_hat do not go together")
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name in the table of the native core."""
         return "amsgrad" if self.amsgrad else "adam_hat" if self.epsilon_hat else "adam"
 
@@ -227,9 +271,13 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, "Decoupled weight decay
     regularization", Algorithm 2.
 
-    Before Adam's step ``w <- w - learning_rate weight_decay w``, for weights and biases alike, as
-    in PyTorch. The paper multiplies the decay by the schedule's factor alone, not by the whole
-    learning rate.
+    ::
+
+        w <- w - learning_rate weight_decay w, then Adam's step
+
+    Weights and biases decay alike. As in PyTorch and Keras, the decay is multiplied by the whole
+    learning rate: 0.01 at a rate of 0.001 takes 1e-5 w off w in each step. The paper multiplies it
+    by the schedule's factor alone.
 
     Parameters
     ----------
@@ -239,9 +287,19 @@ class AdamW(Optimizer):
         At least 0.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+
     def __init__(
-        self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01
-    ):
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -250,7 +308,7 @@ class AdamW(Optimizer):
             weight_decay=weight_decay,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check(self, "weight_decay", 0, None)
@@ -262,6 +320,7 @@ class Nadam(Optimizer):
 
     ::
 
+        m, v and v^ as in Adam
         mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
         m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
         w <- w - learning_rate m^ / (sqrt(v^) + epsilon)
@@ -275,9 +334,19 @@ class Nadam(Optimizer):
         At least 0.
     """
 
+    beta1: float
+    beta2: float
+    epsilon: float
+    momentum_decay: float
+
     def __init__(
-        self, learning_rate=0.002, beta1=0.9, beta2=0.999, epsilon=1e-8, momentum_decay=0.004
-    ):
+        self,
+        learning_rate: float = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             beta1=beta1,
@@ -286,7 +355,7 @@ class Nadam(Optimizer):
             momentum_decay=momentum_decay,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check_moments(self)
         _check(self, "momentum_decay", 0, None)
@@ -296,9 +365,14 @@ class Rprop(Optimizer):
     """Resilient backpropagation: Riedmiller & Braun 1993, in the form iRprop- of Igel & Huesken
     2000; full batch.
 
-    Each parameter has a step size of its own: times `eta_plus` while its gradient keeps its sign,
-    times `eta_minus` where the sign changes, and then no step. Only signs of gradients count, so
-    mini-batches would mislead it.
+    ::
+
+        size <- min(step_max, eta_plus size)        where g has the sign of the last g
+        size <- max(step_min, eta_minus size)       where it has the other sign; there g <- 0
+        w <- w - sign(g) size
+
+    Each parameter has a step size of its own. Only signs of gradients count, and a g of 0 has
+    none; mini-batches, whose signs are noisy, would mislead the rule.
 
     Parameters
     ----------
@@ -312,9 +386,19 @@ class Rprop(Optimizer):
 
     full_batch = True
 
+    eta_minus: float
+    eta_plus: float
+    step_min: float
+    step_max: float
+
     def __init__(
-        self, learning_rate=0.01, eta_minus=0.5, eta_plus=1.2, step_min=1e-6, step_max=50.0
-    ):
+        self,
+        learning_rate: float = 0.01,
+        eta_minus: float = 0.5,
+        eta_plus: float = 1.2,
+        step_min: float = 1e-6,
+        step_max: float = 50.0,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             eta_minus=eta_minus,
@@ -323,7 +407,7 @@ class Rprop(Optimizer):
             step_max=step_max,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "eta_minus", 0, 1, above=True)
         _check(self, "eta_plus", 1, None, above=True)
@@ -338,20 +422,24 @@ class LBFGS(Optimizer):
 
     ::
 
-        w <- w - t H g
+        w <- w - s H g
 
-    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient; t
-    fulfils the strong Wolfe conditions with c1 = 1e-4 and c2 = 0.9. An epoch is one such step, for
-    which cost and gradient are computed a few times. Training ends before `epochs` when there is no
-    step left to make. What PyTorch's LBFGS with ``line_search_fn='strong_wolfe'`` computes, step
-    for step.
+    H approximates the inverse Hessian from the last `memory` steps and changes of the gradient. The
+    line search ends at an s that fulfils the strong Wolfe conditions with c1 = 1e-4 and c2 = 0.9,
+    or after `max_evaluations`. An epoch is one such step, for which cost and gradient are computed
+    a few times. Training ends before `epochs` when no lower cost is found.
+
+    PyTorch's LBFGS with 'strong_wolfe' takes the same steps as long as it goes on. It also stops
+    where the slope along the step is above -1e-9, and its `max_eval` counts the evaluations of all
+    line searches of a call together.
 
     Parameters
     ----------
     learning_rate : float, default 1
-        The first trial for t, above 0; in the very first step it is divided by the sum of the
-        gradient's sizes if that is above 1.
+        The first trial for s, above 0; in the very first step it is divided by the sum of abs(g) if
+        that is above 1.
     memory : int, default 10
+        Pairs of steps and gradient changes that are kept.
     tolerance : float, default 1e-7
         Training ends when no entry of the gradient is larger, at least 0.
     max_evaluations : int, default 25
@@ -360,7 +448,17 @@ class LBFGS(Optimizer):
 
     full_batch = True
 
-    def __init__(self, learning_rate=1.0, memory=10, tolerance=1e-7, max_evaluations=25):
+    memory: int
+    tolerance: float
+    max_evaluations: int
+
+    def __init__(
+        self,
+        learning_rate: float = 1.0,
+        memory: int = 10,
+        tolerance: float = 1e-7,
+        max_evaluations: int = 25,
+    ) -> None:
         self._set(
             learning_rate=learning_rate,
             memory=memory,
@@ -368,38 +466,46 @@ class LBFGS(Optimizer):
             max_evaluations=max_evaluations,
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         _check(self, "tolerance", 0)
         for name in ("memory", "max_evaluations"):
             if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise ValueError(
-                    f"LBFGS: {name} must be a whole number of at least 1, got {getattr(self, name)!r}"
+                    f"LBFGS: {name} must be a whole number of at least 1, got "
+                    f"{getattr(self, name)!r}"
                 )
 
-    def settings(self, learning_rate=None):
+    def settings(self, learning_rate: float | None = None) -> dict[str, float]:
         values = {name: float(value) for name, value in vars(self).items()}
         return values if learning_rate is None else values | {"learning_rate": float(learning_rate)}
 
 
-def _check_flag(optimizer, name):
+def _check_flag(optimizer: Optimizer, name: str) -> None:
     if not isinstance(getattr(optimizer, name), bool):
         raise TypeError(
-            f"{type(optimizer).__name__}: {name} must be True or False, got {getattr(optimizer, name)!r}"
+            f"{type(optimizer).__name__}: {name} must be True or False, got "
+            f"{getattr(optimizer, name)!r}"
         )
 
 
-def _check_moments(optimizer):
+def _check_moments(optimizer: Optimizer) -> None:
     _check(optimizer, "beta1", 0, 1)
     _check(optimizer, "beta2", 0, 1)
     _check(optimizer, "epsilon", 0, None, above=True)
 
 
-def _check(optimizer, name, low, high=None, above=False):
+def _check(
+    optimizer: Optimizer,
+    name: str,
+    low: float,
+    high: float | None = None,
+    above: bool = False,
+) -> None:
     check_number(f"{type(optimizer).__name__}: {name}", getattr(optimizer, name), low, high, above)
 
 
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     cls.__name__.lower(): cls
     for cls in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Nadam, Rprop, LBFGS)
 }
@@ -407,7 +513,7 @@ OPTIMIZERS["amsgrad"] = lambda: Adam(amsgrad=True)
 OPTIMIZERS["adam_hat"] = lambda: Adam(epsilon_hat=True)
 
 
-def get_optimizer(optimizer):
+def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     """The optimizer that a user means.
 
     Parameters
@@ -423,12 +529,13 @@ def get_optimizer(optimizer):
     names = tuple(OPTIMIZERS)
     if not isinstance(optimizer, str):
         raise TypeError(
-            f"optimizer must be a name or an object such as Adam(learning_rate=0.001), got {optimizer!r}; "
+            "optimizer must be a name or an object such as Adam(learning_rate=0.001), got "
+            f"{optimizer!r}; "
             f"the names are {', '.join(names)}"
         )
     return _by_name(names[choose("optimizer", optimizer, names)])
 
 
 @functools.cache
-def _by_name(name):
+def _by_name(name: str) -> Optimizer:
     return OPTIMIZERS[name]()

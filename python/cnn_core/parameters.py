@@ -18,7 +18,7 @@ from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
 from cnn_core.optimizers import get_optimizer
-from cnn_core.schedules import Schedule
+from cnn_core.schedules import Constant, Schedule
 from cnn_core.task import HARD_THRESHOLD
 from cnn_core.threads import check_threads
 from cnn_core.training.backends import BACKENDS
@@ -154,42 +154,59 @@ RULES: dict[str, Check] = {
 }
 
 
-def check_parameters(values: Mapping[str, Any]) -> None:
+def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
     """Raise for parameters of MLP that no data could make sense of.
 
     Parameters
     ----------
     values : mapping of str to object
         All of them.
+
+    Returns
+    -------
+    namespace
+        The parameters, and what they mean: `widths` and `activations` of the hidden layers,
+        `output_activation`, `rates` of dropout, `rule` (the Optimizer), `schedule`, `dtype_name`.
     """
     for name, check in RULES.items():
         check(name, values[name])
     p = SimpleNamespace(**values)
-    n_hidden = len(hidden_widths(p.hidden))
-    for name, _ in hidden_activations(p.activation, n_hidden):
+    p.widths = hidden_widths(p.hidden)
+    n_hidden = len(p.widths)
+    p.activations = hidden_activations(p.activation, n_hidden)
+    for name, _ in p.activations:
         if name in HARD_THRESHOLD:
             raise ValueError(
                 f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
                 f"trains only as the output of a single layer: hidden=(), output={name!r}"
             )
-    rates, optimizer = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
-    rule = type(optimizer).__name__
-    if optimizer.full_batch and p.batch_size not in ("full", 32):
+    p.output_activation = output_activation(p.output, p.activation, n_hidden)
+    p.rates, p.rule = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
+    rate, p.dtype_name = p.learning_rate, np.dtype(p.dtype).name
+    p.schedule = rate if isinstance(rate, Schedule) else Constant(initial=rate)
+    _check_together(p)
+    return p
+
+
+def _check_together(p: SimpleNamespace) -> None:
+    """Raise for parameters that do not go together."""
+    rule = type(p.rule).__name__
+    if p.rule.full_batch and p.batch_size not in ("full", 32):
         raise ValueError(
             f"{rule} works on the whole training set; batch_size must be 'full', got "
             f"{p.batch_size!r}"
         )
-    if optimizer.name == "lbfgs":
-        limits = {"dropout": any(rates), "max_norm": p.max_norm, "clip_norm": p.clip_norm}
+    if p.rule.name == "lbfgs":
+        limits = {"dropout": any(p.rates), "max_norm": p.max_norm, "clip_norm": p.clip_norm}
         for name, given in limits.items():
             if given:
                 raise ValueError(
                     f"LBFGS minimises one fixed function of the weights; it does not go with {name}"
                 )
     tiny = float(np.finfo(p.dtype).tiny)
-    if optimizer.settings().get("epsilon", 1) < tiny:
+    if p.rule.settings().get("epsilon", 1) < tiny:
         raise ValueError(
-            f"{rule}: epsilon must be at least {tiny:.3g} in {p.dtype}, got {optimizer.epsilon!r}"
+            f"{rule}: epsilon must be at least {tiny:.3g} in {p.dtype}, got {p.rule.epsilon!r}"
         )
 
 
@@ -309,6 +326,4 @@ class Parameters:
     def _checked_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""
-        values = self.get_params()
-        check_parameters(values)
-        return SimpleNamespace(**values)
+        return check_parameters(self.get_params())

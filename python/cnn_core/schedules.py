@@ -4,10 +4,23 @@ A rate is a pure function of the step, so that a run gives the same bits everywh
 continued; only `ReduceOnPlateau` looks at losses. No platform's cosine or power is used.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cnn_core._checks import check_number, is_whole
 from cnn_core._settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    Steps: TypeAlias = NDArray[np.int64]
+    Rates: TypeAlias = NDArray[np.float64]
 
 
 class Schedule(Settings):
@@ -20,14 +33,16 @@ class Schedule(Settings):
         optimizer's own.
     """
 
-    def __init__(self, *, initial=None):
+    initial: float | None
+
+    def __init__(self, *, initial: float | None = None) -> None:
         self._set(initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         if self.initial is not None:
             check_number(f"{type(self).__name__}: initial", self.initial, 0, None, above=True)
 
-    def rates(self, initial, steps, epoch, per_epoch, epochs):
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch.
 
         Parameters
@@ -49,19 +64,19 @@ class Schedule(Settings):
         check_number(f"{type(self).__name__}.factor({epoch})", factor, 0)
         return np.full(len(steps), initial * factor)
 
-    def factor(self, epoch):
+    def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
         return 1.0
 
-    def after(self, losses, initial):
+    def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come, with the losses so far (validation losses where
         there are any)."""
         return initial
 
-    def _check(self, name, low, high=None, above=False):
+    def _check(self, name: str, low: float, high: float | None = None, above: bool = False) -> None:
         check_number(f"{type(self).__name__}: {name}", getattr(self, name), low, high, above)
 
-    def _check_epochs(self, name):
+    def _check_epochs(self, name: str) -> None:
         value = getattr(self, name)
         if not is_whole(value) or value < 1:
             raise ValueError(
@@ -72,7 +87,7 @@ class Schedule(Settings):
 class Constant(Schedule):
     """The same rate throughout."""
 
-    def __init__(self, initial=None):
+    def __init__(self, initial: float | None = None) -> None:
         self._set(initial=initial)
 
 
@@ -87,15 +102,18 @@ class StepDecay(Schedule):
         Factor of each drop, in (0, 1).
     """
 
-    def __init__(self, every=10, drop=0.5, *, initial=None):
+    every: int
+    drop: float
+
+    def __init__(self, every: int = 10, drop: float = 0.5, *, initial: float | None = None) -> None:
         self._set(every=every, drop=drop, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check_epochs("every")
         self._check("drop", 0, 1, above=True)
 
-    def factor(self, epoch):
+    def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
         return _power(self.drop, epoch // self.every)
 
@@ -109,14 +127,16 @@ class Exponential(Schedule):
         In (0, 1).
     """
 
-    def __init__(self, decay=0.95, *, initial=None):
+    decay: float
+
+    def __init__(self, decay: float = 0.95, *, initial: float | None = None) -> None:
         self._set(decay=decay, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check("decay", 0, 1, above=True)
 
-    def factor(self, epoch):
+    def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
         return _power(self.decay, epoch)
 
@@ -130,14 +150,16 @@ class InverseTime(Schedule):
         Above 0.
     """
 
-    def __init__(self, decay=0.1, *, initial=None):
+    decay: float
+
+    def __init__(self, decay: float = 0.1, *, initial: float | None = None) -> None:
         self._set(decay=decay, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check("decay", 0, None, above=True)
 
-    def factor(self, epoch):
+    def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
         return 1 / (1 + self.decay * epoch)
 
@@ -146,20 +168,26 @@ class Cosine(Schedule):
     """Half a cosine from `initial` down to `final` over all steps: Loshchilov & Hutter 2017,
     "SGDR", eq. 5, one cycle.
 
+    ::
+
+        final + (initial - final) h(t / T)
+
     Parameters
     ----------
     final : float, default 0
         At least 0.
     """
 
-    def __init__(self, final=0.0, *, initial=None):
+    final: float
+
+    def __init__(self, final: float = 0.0, *, initial: float | None = None) -> None:
         self._set(final=final, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check("final", 0)
 
-    def rates(self, initial, steps, epoch, per_epoch, epochs):
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch, see `Schedule.rates`."""
         return self.final + (initial - self.final) * _half_cosine(steps / (per_epoch * epochs))
 
@@ -167,6 +195,10 @@ class Cosine(Schedule):
 class Warmup(Schedule):
     """A rate that grows evenly, step by step, to `initial`, and then follows another schedule:
     Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+
+    ::
+
+        initial (t + 1) / (steps of the warm-up), then the schedule `then`
 
     Parameters
     ----------
@@ -176,10 +208,19 @@ class Warmup(Schedule):
         Counts its epochs from the end of the warm-up.
     """
 
-    def __init__(self, epochs=5, then=Constant(), *, initial=None):
+    epochs: int
+    then: Schedule
+
+    def __init__(
+        self,
+        epochs: int = 5,
+        then: Schedule = Constant(),  # noqa: B008, never changes
+        *,
+        initial: float | None = None,
+    ) -> None:
         self._set(epochs=epochs, then=then, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check_epochs("epochs")
         if not isinstance(self.then, Schedule):
@@ -190,7 +231,7 @@ class Warmup(Schedule):
                 f"then={self.then!r}"
             )
 
-    def rates(self, initial, steps, epoch, per_epoch, epochs):
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch, see `Schedule.rates`."""
         if epoch < self.epochs:
             return initial * (steps + 1) / (per_epoch * self.epochs)
@@ -202,7 +243,7 @@ class Warmup(Schedule):
             max(1, epochs - self.epochs),
         )
 
-    def after(self, losses, initial):
+    def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come."""
         return self.then.after(losses[self.epochs :], initial)
 
@@ -211,6 +252,12 @@ class OneCycle(Schedule):
     """Up from ``initial * start`` to `initial` over the first `rise` of all steps, then down to
     ``initial * end``, both along half a cosine: Smith 2018, "A disciplined approach to neural
     network hyper-parameters"; the cosines are fast.ai's.
+
+    ::
+
+        with p = t / (T - 1):
+        initial (start + (1 - start) (1 - h(p / rise)))             while p < rise
+        initial (end + (1 - end) h((p - rise) / (1 - rise)))        after it
 
     Parameters
     ----------
@@ -222,10 +269,21 @@ class OneCycle(Schedule):
         At least 0.
     """
 
-    def __init__(self, rise=0.3, start=0.04, end=1e-4, *, initial=None):
+    rise: float
+    start: float
+    end: float
+
+    def __init__(
+        self,
+        rise: float = 0.3,
+        start: float = 0.04,
+        end: float = 1e-4,
+        *,
+        initial: float | None = None,
+    ) -> None:
         self._set(rise=rise, start=start, end=end, initial=initial)
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check("rise", 0, 1, above=True)
         self._check("start", 0, None, above=True)
@@ -233,7 +291,7 @@ class OneCycle(Schedule):
             raise ValueError(f"OneCycle: start must be above 0 and at most 1, got {self.start!r}")
         self._check("end", 0)
 
-    def rates(self, initial, steps, epoch, per_epoch, epochs):
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch, see `Schedule.rates`."""
         progress = steps / max(1, per_epoch * epochs - 1)
         up = self.start + (1 - self.start) * (1 - _half_cosine(np.minimum(1, progress / self.rise)))
@@ -246,7 +304,8 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """Multiply the rate by `drop` whenever the loss has not improved for `patience` epochs.
 
-    The loss is that of the validation data where there are any.
+    The loss is that of the validation data where there are any. This is Keras's rule; PyTorch waits
+    for one epoch more, and its threshold is relative unless told otherwise.
 
     Parameters
     ----------
@@ -260,19 +319,32 @@ class ReduceOnPlateau(Schedule):
         The rate never falls below.
     """
 
-    def __init__(self, patience=10, drop=0.1, min_delta=1e-4, smallest=0.0, *, initial=None):
+    patience: int
+    drop: float
+    min_delta: float
+    smallest: float
+
+    def __init__(
+        self,
+        patience: int = 10,
+        drop: float = 0.1,
+        min_delta: float = 1e-4,
+        smallest: float = 0.0,
+        *,
+        initial: float | None = None,
+    ) -> None:
         self._set(
             patience=patience, drop=drop, min_delta=min_delta, smallest=smallest, initial=initial
         )
 
-    def _validate(self):
+    def _validate(self) -> None:
         super()._validate()
         self._check_epochs("patience")
         self._check("drop", 0, 1, above=True)
         self._check("min_delta", 0)
         self._check("smallest", 0)
 
-    def after(self, losses, initial):
+    def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come."""
         lowest, waited, drops = float("inf"), 0, 0
         for loss in losses:
@@ -285,7 +357,7 @@ class ReduceOnPlateau(Schedule):
         return max(initial * _power(self.drop, drops), min(initial, self.smallest))
 
 
-def _power(base, exponent):
+def _power(base: float, exponent: int) -> float:
     """base ^ exponent for a whole exponent, by multiplications alone."""
     result = 1.0
     for _ in range(exponent):
@@ -295,7 +367,7 @@ def _power(base, exponent):
     return result
 
 
-def _half_cosine(p):
+def _half_cosine(p: Rates) -> Rates:
     """(1 + cos(pi p)) / 2 = cos^2(pi p / 2) for p in [0, 1], by a Taylor series: NumPy's cosine is
     not the same on every processor."""
     square = (np.pi / 2 * p) ** 2

@@ -31,7 +31,9 @@ class _Spec:
         values: dict[str, Any] = {"version": VERSION}
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            values[field.name] = list(value) if isinstance(value, tuple) else value
+            if isinstance(value, tuple):
+                value = list(value)
+            values[field.name] = dict(value) if isinstance(value, Mapping) else value
         return values
 
     @classmethod

@@ -81,11 +81,6 @@ class Task:
         """The output above which a single neuron says yes."""
         return sum(self.target_range) / 2
 
-    @property
-    def single_output(self) -> bool:
-        """Whether one neuron decides between two classes."""
-        return self.name == "classification" and self.n_outputs == 1
-
     def metric(self, measured: Any, total: np.ndarray | None) -> float:
         """The metric as users see it: the share of rows that are right, or R^2.
 

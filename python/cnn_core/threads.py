@@ -9,12 +9,12 @@ import sys
 from cnn_core._checks import is_whole
 from cnn_core._cpu import most_threads
 
-_chosen = None  # by set_num_threads
-_limit = None  # by threadpoolctl
-_before = None  # what held when that limit began
+_chosen: int | None = None  # by set_num_threads
+_limit: int | None = None  # by threadpoolctl
+_before: int | None = None  # what held when that limit began
 
 
-def set_num_threads(n):
+def set_num_threads(n: int | None) -> None:
     """Let the whole process use at most n threads for one training or prediction.
 
     Parameters
@@ -26,7 +26,7 @@ def set_num_threads(n):
     _chosen = None if n is None else check_threads(n)
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """The most threads that one training or prediction uses.
 
     Returns
@@ -40,14 +40,13 @@ def get_num_threads():
     return _number() if _limit is None else _limit
 
 
-def _number():
+def _number() -> int:
     """What holds while threadpoolctl does not limit it."""
     if _chosen is not None:
         return _chosen
     for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = (
-            os.environ.get(name, "").split(",")[0].strip()
-        )  # OMP_NUM_THREADS may list the levels of nesting
+        # OMP_NUM_THREADS may list the levels of nesting.
+        value = os.environ.get(name, "").split(",")[0].strip()
         if value.isdigit() and int(value) > 0:
             return min(int(value), most_threads)
         if value and name == "CNN_CORE_NUM_THREADS":
@@ -57,7 +56,7 @@ def _number():
     return min(_processors(), most_threads)
 
 
-def limit(n):
+def limit(n: int) -> None:
     """For threadpoolctl: hold the number at n. It ends a limit by giving back the number from
     before."""
     global _limit, _before
@@ -68,19 +67,20 @@ def limit(n):
         _limit = None if n == _before else n
 
 
-def join_threadpoolctl():
+def join_threadpoolctl() -> None:
     """Let threadpoolctl, where a program uses it, count and limit these threads too.
 
     Called when cnn_core is imported and whenever it asks for the number of threads. A program that
     imports threadpoolctl in between and limits threads before that calls it itself.
     """
-    if (
-        "threadpoolctl" in sys.modules
-    ):  # importing it for those who do not use it would take as long as cnn_core itself
-        from cnn_core import _threadpoolctl  # noqa: F401, importing it is what registers it
+    # Importing it for those who do not use it would take as long as cnn_core itself.
+    if "threadpoolctl" in sys.modules:
+        from cnn_core import _threadpoolctl
+
+        _threadpoolctl.register(get_num_threads, limit)
 
 
-def check_threads(n, name="n_threads"):
+def check_threads(n: int, name: str = "n_threads") -> int:
     """`n` if it is a number of threads that can be had."""
     if not is_whole(n):
         raise TypeError(f"{name} must be a whole number of at least 1 or None, got {n!r}")
@@ -89,12 +89,12 @@ def check_threads(n, name="n_threads"):
     return min(int(n), most_threads)
 
 
-def threads_of(n_threads):
+def threads_of(n_threads: int | None) -> int:
     """The number that somebody's `n_threads` means: that of `get_num_threads` where it is None."""
     return get_num_threads() if n_threads is None else check_threads(n_threads)
 
 
-def _processors():
+def _processors() -> int:
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
@@ -103,7 +103,7 @@ def _processors():
     return max(1, min(count, quota)) if quota else count
 
 
-def _quota(root):
+def _quota(root: str) -> int | None:
     """Processors that the control group may use, rounded up; None where there is no limit."""
     try:
         with open(f"{root}/cpu.max") as file:  # version 2: "max 100000" or "150000 100000"

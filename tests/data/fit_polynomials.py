@@ -5,6 +5,8 @@ function on its reduced argument, weighed so that the error counts relative to t
 then rounded to the dtype.
 """
 
+import functools
+
 import mpmath as mp
 import numpy as np
 
@@ -95,7 +97,7 @@ if __name__ == "__main__":
             dtype,
         )
         fit("log", atanh_rest, lambda z: z / 2, 1e-30, s_max**2, log_degree, dtype)
-        tail = lambda s: normal_tail(s, k)
+        tail = functools.partial(normal_tail, k=k)
         fit(
             "normal_cdf",
             tail,

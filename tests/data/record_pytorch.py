@@ -7,6 +7,7 @@ each case, the data, the initial weights, the loss of every epoch and the final 
 recorded with PyTorch 2.13.0 on the CPU.
 """
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ CASES = {
         (10, 8, 6, 3),
         "tanh",
         "class",
-        lambda z, y: torch.nn.functional.cross_entropy(z, y),
+        torch.nn.functional.cross_entropy,
         lambda p: torch.optim.Adam(p, lr=0.01),
     ),
     "sigmoid_nesterov": (
@@ -109,7 +110,7 @@ def record(name):
     classes = {"class": widths[-1], "binary": 2, "count": 5}.get(kind)
     y = rng.normal(size=(ROWS, widths[-1])) if kind == "number" else rng.integers(0, classes, ROWS)
     parameters = []
-    for n_in, n_out in zip(widths, widths[1:]):
+    for n_in, n_out in itertools.pairwise(widths):
         parameters += [rng.normal(size=(n_out, n_in)) / np.sqrt(n_in), rng.normal(size=n_out) / 10]
     arrays = {f"{name}/X": X, f"{name}/y": y}
     arrays |= {f"{name}/initial/{i}": p.copy() for i, p in enumerate(parameters)}

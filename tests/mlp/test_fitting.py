@@ -221,6 +221,24 @@ def test_validation_metric_of_a_regression_is_r_squared():
     assert still.history_["metric"] == pytest.approx([still.score(X, LINE)], rel=1e-6)
 
 
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("loss", ["poisson", "binary_crossentropy"])
+@pytest.mark.parametrize("n_outputs", [1, 20])  # transposed or not
+def test_r_squared_of_an_epoch_is_that_of_the_outputs(loss, n_outputs, backend):
+    # These losses work on z of the last layer; R^2 compares a with y.
+    y = np.exp(X[:, :3].sum(axis=1, keepdims=True) * np.linspace(0.1, 0.2, n_outputs)) / 5
+    still = quick(
+        loss=loss,
+        task="regression",
+        learning_rate=1e-30,
+        epochs=1,
+        batch_size=70,
+        backend=backend,
+    ).fit(X, y if n_outputs > 1 else y[:, 0])
+    expected = still.score(X, y if n_outputs > 1 else y[:, 0])
+    assert still.history_["metric"] == pytest.approx([expected], rel=1e-4)
+
+
 def test_the_validation_metric_counts_as_predictions_do():
     # sigmoid(1e-9) rounds to 1/2, and that is a "no".
     model = MLP((), init=[([[1e-9]], [0.0])], learning_rate=1e-30, epochs=1)

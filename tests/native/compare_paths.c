@@ -8,7 +8,7 @@
  *
  * Every case runs twice on the same numbers: side 0 with the oracle, side 1 with the table under
  * test. What a result must not depend on differs between the sides: what stands in padding,
- * alignment, buffers a routine may not read. */
+ * alignment, buffers a routine may not read, the sign of NaN. */
 #define _POSIX_C_SOURCE 200809L /* the clock in environment.h, which -std=c11 hides */
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +188,7 @@ typedef enum { PLAIN, SPECIAL, ANY_BITS, TARGETS } numbers;
 
 static void put(array *x, int side, ptrdiff_t i, double value)
 {
+    if (value != value) value = side ? -(double)NAN : (double)NAN;
     if (x->itemsize == sizeof(double))
         ((double *)x->at[side])[i] = value;
     else
@@ -200,12 +201,15 @@ static void put(array *x, int side, ptrdiff_t i, double value)
 static void put_bits(array *x, int side, ptrdiff_t i, uint64_t bits)
 {
     if (x->itemsize == sizeof(double)) {
-        if (run.flushing && !(bits & UINT64_C(0x7FF0000000000000)))
-            bits &= UINT64_C(0x8000000000000000);
+        const uint64_t exponent = UINT64_C(0x7FF0000000000000), sign = UINT64_C(1) << 63;
+        if (run.flushing && !(bits & exponent)) bits &= sign;
+        if (side && (bits & ~sign) > exponent) bits ^= sign;
         memcpy((char *)x->at[side] + i * 8, &bits, 8);
     } else {
+        const uint32_t exponent = UINT32_C(0x7F800000), sign = UINT32_C(1) << 31;
         uint32_t low = (uint32_t)bits;
-        if (run.flushing && !(low & UINT32_C(0x7F800000))) low &= UINT32_C(0x80000000);
+        if (run.flushing && !(low & exponent)) low &= sign;
+        if (side && (low & ~sign) > exponent) low ^= sign;
         memcpy((char *)x->at[side] + i * 4, &low, 4);
     }
 }

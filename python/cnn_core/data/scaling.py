@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnn_core._linalg import column_sums
+from cnn_core._linalg import column_sums, scale_rows
 
 _BLOCK = 1 << 20  # elements converted together
 
@@ -44,11 +44,11 @@ class Scaling(NamedTuple):
         out = np.empty(X.shape, dtype)
         rows = max(1, _BLOCK // X.shape[1])
         for first in range(0, len(X), rows):
-            block = X[first : first + rows].astype(np.float64)
-            with np.errstate(over="ignore"):
-                block -= self.shift
-                block *= self.factor
-                out[first : first + rows] = block
+            block = X[first : first + rows]
+            if block.dtype not in (np.float32, np.float64):
+                block = block.astype(np.float64)
+            block = np.ascontiguousarray(block)
+            scale_rows(block, self.shift, self.factor, out[first : first + rows])
             beyond = check and ~np.isfinite(out[first : first + rows])
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]

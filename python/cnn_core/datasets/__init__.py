@@ -1,9 +1,16 @@
 """Real data for examples and tests."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def load_digits():
+
+def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Handwritten digits, 8 x 8 pixels.
 
     The test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin & C. Kaynak 1998, UCI

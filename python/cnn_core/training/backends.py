@@ -6,6 +6,7 @@ what differs between them is nobody else's business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
@@ -76,10 +77,6 @@ class GradientTrainer(Trainer, Protocol):
 class Predictor(Protocol):
     """What predicts with one network, which never changes."""
 
-    def row(self, x: object, out: np.ndarray | None = None) -> np.ndarray | None:
-        """The outputs for x of shape (features,), unchecked; None for what is not taken as it
-        is."""
-
     def checked_row(self, X: object) -> np.ndarray | None:
         """The outputs for X of shape (1, features), checked; None for what is not taken as it
         is."""
@@ -103,9 +100,8 @@ class _NativePredictor:
     """See `Predictor`."""
 
     def __init__(self, network: Network, scaling: Scaling | None) -> None:
-        self.network = network
-        one_row = OneRow(network, *(scaling or ()))
-        self.row, self.checked_row = one_row.forward, one_row.forward_checked
+        self.network, self.one_row = network, OneRow(network, *(scaling or ()))
+        self.checked_row = self.one_row.forward_checked
 
     def unchecked(self, X: np.ndarray) -> np.ndarray:
         a = self.network.forward(X)
@@ -134,9 +130,6 @@ class _ReferencePredictor:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-
-    def row(self, x: object, out: np.ndarray | None = None) -> None:
-        return None
 
     def checked_row(self, X: object) -> None:
         return None
@@ -219,7 +212,7 @@ class _Native:
         )
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 
-    def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
+    def predictor(self, network: Network, scaling: Scaling | None) -> _NativePredictor:
         """What predicts with `network`."""
         return _NativePredictor(network, scaling)
 
@@ -253,21 +246,8 @@ class _Reference:
         from cnn_core import reference
 
         lbfgs = spec.optimizer == "lbfgs"
-        trainer = reference.Training(
-            network,
-            spec.loss,
-            spec.batch_size,
-            spec.loss_param,
-            spec.l1,
-            spec.l2,
-            spec.dropout or None,
-            None if lbfgs else spec.optimizer,
-            {} if lbfgs else dict(spec.settings),
-            spec.seed,
-            spec.clip_norm,
-            spec.max_norm,
-            spec.multilabel,
-        )
+        steps = replace(spec, optimizer=None, settings={}) if lbfgs else spec
+        trainer = reference.Trainer(steps, network)
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 
     def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
@@ -306,4 +286,6 @@ class ByBackend(dict[str, _Value]):
 
 
 native, reference = _Native(), _Reference()
+#: The one that takes a single row as it is, with no step more on its way than this name.
+FAST_BACKEND = "native"
 BACKENDS: ByBackend[_Native | _Reference] = ByBackend(native=native, python=reference)

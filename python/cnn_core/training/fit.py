@@ -21,15 +21,8 @@ from cnn_core.data.validation import (
 )
 from cnn_core.initializers import Initializer, initialize
 from cnn_core.model import Model
-from cnn_core.optimizers import get_optimizer
-from cnn_core.parameters import (
-    draw_seed,
-    dropout_rates,
-    hidden_activations,
-    hidden_widths,
-    output_activation,
-)
-from cnn_core.schedules import Constant, Schedule
+from cnn_core.parameters import draw_seed
+from cnn_core.schedules import Constant
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, infer_task
 from cnn_core.threads import threads_of
@@ -65,7 +58,7 @@ def begin(
     Parameters
     ----------
     p : namespace
-        The parameters of MLP, checked.
+        The parameters of MLP, from `check_parameters`.
     X, y : array-like
     before : Model, optional
         The model that training goes on with.
@@ -82,7 +75,7 @@ def begin(
     """
     task, labels = _task(p, X, y, before, classes)
     how = Preparation(
-        np.dtype(p.dtype).name,
+        p.dtype_name,
         p.scale_inputs,
         p.class_weight,
         float(p.label_smoothing),
@@ -107,9 +100,7 @@ def _task(
 ) -> tuple[Task, np.ndarray | None]:
     """What the outputs mean, and y's class indices where they were needed; that of the fit before,
     if training goes on."""
-    n_hidden = len(hidden_widths(p.hidden))
-    output = output_activation(p.output, p.activation, n_hidden)
-    smoothing = float(p.label_smoothing)
+    output, n_hidden, smoothing = p.output_activation, len(p.widths), float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
         return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known)
@@ -145,38 +136,27 @@ def _task(
 
 def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
     """The network that the parameters describe."""
-    widths = hidden_widths(p.hidden)
-    names, params = zip(
-        *hidden_activations(p.activation, len(widths)), (task.output, task.output_param)
-    )
-    dtype = np.dtype(p.dtype).name
-    return NetworkSpec((n_features, *widths, task.n_outputs), names, params, dtype)
+    names, params = zip(*p.activations, (task.output, task.output_param))
+    return NetworkSpec((n_features, *p.widths, task.n_outputs), names, params, p.dtype_name)
 
 
 def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
     """The training that the parameters describe."""
-    optimizer = get_optimizer(p.optimizer)
-    whole = p.batch_size == "full" or optimizer.full_batch
+    whole = p.batch_size == "full" or p.rule.full_batch
     return TrainingSpec(
         loss=task.loss,
         loss_param=task.loss_param,
-        optimizer=optimizer.name,
-        settings=optimizer.settings(schedule_of(p).initial),
+        optimizer=p.rule.name,
+        settings=p.rule.settings(p.schedule.initial),
         batch_size=rows if whole else min(int(p.batch_size), rows),
         seed=seed,
         l1=float(p.l1),
         l2=float(p.l2),
-        dropout=dropout_rates(p.dropout, len(hidden_widths(p.hidden))),
+        dropout=p.rates,
         clip_norm=float(p.clip_norm or 0),
         max_norm=float(p.max_norm or 0),
         multilabel=task.name == "multilabel",
     )
-
-
-def schedule_of(p: SimpleNamespace) -> Schedule:
-    """The schedule that `learning_rate` means."""
-    rate = p.learning_rate
-    return rate if isinstance(rate, Schedule) else Constant(initial=rate)
 
 
 def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared) -> Model:
@@ -222,7 +202,7 @@ def train(
     Parameters
     ----------
     p : namespace
-        The parameters of MLP.
+        The parameters of MLP, from `check_parameters`.
     job : Job
     epochs : int
     publish : callable
@@ -322,11 +302,11 @@ def _loop(
             stopping.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
             if p.restore_best:
                 start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
-    schedule, rates = schedule_of(p), None
-    if type(schedule) is not Constant:
+    rates = None
+    if type(p.schedule) is not Constant:
         per_epoch = -(-job.train.X.count // job.spec.batch_size)
         planned = max(trainer.epochs + epochs, int(p.epochs))
-        rates = ScheduledRates(schedule, trainer.learning_rate, per_epoch, planned)
+        rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
     rows = DatasetRows(job.train, bool(p.shuffle))
     return TrainingLoop(
         trainer, network, rows, monitor, start, rates, stopping or Stopping(), hooks

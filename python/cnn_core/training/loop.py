@@ -84,15 +84,6 @@ class TrainResult(NamedTuple):
     reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
 
 
-class _Kept(NamedTuple):
-    """The weights after a whole epoch, replaced in one step: Ctrl-C may strike between any two
-    others."""
-
-    network: Network
-    epochs: int
-    steps: int
-
-
 #: Takes the loop and the epoch's entry; True ends the training.
 Hook = Callable[["TrainingLoop", dict[str, float]], bool | None]
 
@@ -132,7 +123,9 @@ class TrainingLoop:
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
         self.history = History(monitor.names, monitor.watched, start.history)
-        self._kept = _Kept(start.network, 0, trainer.steps)
+        #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
+        #: in one step: Ctrl-C may strike between any two others.
+        self._kept: tuple[Network, int, int] = (start.network, 0, trainer.steps)
         self._best = None if start.best_epoch is None else (start.network, start.best_epoch)
         self._spare: Network | None = None
         self._shared = True  # whether somebody else has the kept network: then it is never written
@@ -140,19 +133,19 @@ class TrainingLoop:
     @property
     def epochs(self) -> int:
         """Whole epochs of this run."""
-        return self._kept.epochs
+        return self._kept[1]
 
     @property
     def n_epochs(self) -> int:
         """Whole epochs, those before this run included."""
-        return self.history.epochs_before + self._kept.epochs
+        return self.history.epochs_before + self._kept[1]
 
     def run(self, epochs: int) -> None:
         """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
         trainer, network, history, rates = self.trainer, self.network, self.history, self.rates
         epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
-        converges = hasattr(trainer, "converged")
-        of_steps = None
+        update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
+        converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
             if rates is not None:
@@ -162,22 +155,20 @@ class TrainingLoop:
                 self.reason = "divergence"
                 self._warn_of_divergence(loss)
                 return
-            entry = entry_of(trainer, self.n_epochs + 1, loss, measured)
+            number += 1
+            entry = entry_of(trainer, number, loss, measured)
             if rates is not None:
                 rates.after_epoch(trainer)
             entry["learning_rate"] = trainer.learning_rate
             entry["seconds"] = time.perf_counter() - start
             history.append(entry)
             self._keep()
-            if stopping.update(entry):
+            if update(entry):
                 self._keep_best()
-            ends = False
-            for hook in self.hooks:
-                ends = bool(hook(self, entry)) or ends
-            if ends:
+            if hooks and any([hook(self, entry) for hook in hooks]):  # noqa: C419, all are called
                 self.reason = "hook"
                 return
-            if stopping.should_stop():
+            if should_stop():
                 self.reason = "stopping"
                 return
             if converges and trainer.converged:  # type: ignore[attr-defined]
@@ -198,29 +189,29 @@ class TrainingLoop:
         -------
         TrainResult
         """
-        kept, self._shared = self._kept, True
-        network, best_epoch = kept.network, None
+        (network, epochs, steps), self._shared = self._kept, True
+        best_epoch = None
         if final and self._best is not None:
             network, best_epoch = self._best
         state = None
         if self.reason != "divergence":
-            state = {**self.trainer.state(copy=not final), "steps": kept.steps}
-        history = self.history.first(kept.epochs)
-        return TrainResult(network, kept.epochs, history, state, best_epoch, self.reason)
+            state = {**self.trainer.state(copy=not final), "steps": steps}
+        history = self.history.first(epochs)
+        return TrainResult(network, epochs, history, state, best_epoch, self.reason)
 
     def _keep(self) -> None:
         """Keep the weights of the epoch that has just ended, in the place of those before."""
-        kept, spare = self._kept, self._spare
+        (before, epochs, _), spare = self._kept, self._spare
         if spare is None:
             spare = self.network.copy()
         else:
             self.network.copy_to(spare)
-        self._spare, self._shared = None if self._shared else kept.network, False
-        self._kept = _Kept(spare, kept.epochs + 1, self.trainer.steps)
+        self._spare, self._shared = None if self._shared else before, False
+        self._kept = (spare, epochs + 1, self.trainer.steps)
 
     def _keep_best(self) -> None:
         """Remember the kept weights as the best."""
-        self._best, self._shared = (self._kept.network, self.n_epochs), True
+        self._best, self._shared = (self._kept[0], self.n_epochs), True
 
     def _warn_of_divergence(self, loss: float) -> None:
         kept = self.n_epochs if self._best is None else self._best[1]

@@ -33,7 +33,7 @@ class LossAndMetric:
     """
 
     def __init__(self, task: Task, train: Dataset, validation: Dataset | None) -> None:
-        self.task, self.validation = task, validation
+        self.metric, self.validation = task.metric, validation
         self.names: tuple[str, ...] = ("loss", "metric")
         self.watched = "loss"
         if validation is not None:
@@ -46,9 +46,8 @@ class LossAndMetric:
 
     def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
         """The numbers of an epoch."""
-        metric = self.task.metric
+        metric, rows = self.metric, self.validation
         entry = {"loss": loss, "metric": metric(measured, self.total)}
-        rows = self.validation
         if rows is not None:
             val_loss, measured = trainer.evaluate(rows.X, rows.y, rows.labels)
             if not (self.warned or math.isfinite(val_loss)):

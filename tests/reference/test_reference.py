@@ -1,5 +1,5 @@
-"""The twin in plain Python: after 50 steps it stands where the native core does, for every
-activation, loss, optimizer."""
+"""The reference implementation in plain Python: after 50 steps it stands where the native core
+does, for every activation, loss, optimizer."""
 
 import ast
 from pathlib import Path
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from cnn_core._backprop import drop
 from cnn_core._training import optimizer_names
+from cnn_core.spec import TrainingSpec
 
-from cnn_core import MLP, _activations, _losses, _random, optimizers, reference
+from cnn_core import MLP, _activations, _losses, _random, functional, optimizers, reference
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(40, 5))
@@ -18,8 +19,9 @@ LINE = X @ [1.0, -2, 0, 0, 3] + 0.1 * RNG.normal(size=40)
 MANY = np.column_stack((TWO, X[:, 1] > 0, X[:, 2] > 0)).astype(int)
 ONE_HOT = np.eye(3)[THREE]
 TARGETS = {
-    "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO, "categorical_crossentropy": ONE_HOT,
-    "sparse_categorical_crossentropy": THREE, "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO, "perceptron": TWO,
+    "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO,
+    "categorical_crossentropy": ONE_HOT, "sparse_categorical_crossentropy": THREE,
+    "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO, "perceptron": TWO,
 }  # fmt: skip
 RULES = {
     name: getattr(optimizers, cls)(**more)
@@ -40,7 +42,7 @@ RULES = {
 
 
 def pair(y, steps=50, rows=X, fit=None, **options):
-    """The same fit on the native core and on the twin; 5 mini-batches of 8 an epoch."""
+    """The same fit on the native core and on the reference implementation, in mini-batches of 8."""
     options = (
         dict(
             hidden=(6, 4),
@@ -58,18 +60,18 @@ def pair(y, steps=50, rows=X, fit=None, **options):
     ]
 
 
-def agree(native, twin, X=X, limit=1e-12):
-    w, v = native.parameters_, twin.parameters_
+def agree(native, ref, X=X, limit=1e-12):
+    w, v = native.parameters_, ref.parameters_
     assert np.abs(w - v).max() <= limit * np.abs(w).max()
     for name in ("loss", "metric", "val_loss", "val_metric", "learning_rate"):
         if name in native.history_:
             np.testing.assert_allclose(
-                twin.history_[name], native.history_[name], rtol=limit, atol=limit
+                ref.history_[name], native.history_[name], rtol=limit, atol=limit
             )
-    np.testing.assert_allclose(twin.forward(X), native.forward(X), rtol=10 * limit, atol=10 * limit)
+    np.testing.assert_allclose(ref.forward(X), native.forward(X), rtol=10 * limit, atol=10 * limit)
 
 
-def test_the_twin_knows_every_name_of_the_native_core():
+def test_the_reference_implementation_knows_every_name_of_the_native_core():
     assert {*reference.ACTIVATIONS, "softmax"} == set(_activations.names())
     assert list(reference.LOSSES) == list(_losses.names())
     assert list(reference.OPTIMIZERS) == list(optimizer_names())
@@ -173,29 +175,29 @@ def test_random_numbers_are_those_of_the_native_core():
         assert np.array_equal(slope, [row for _, row in mine])
 
 
-def test_the_open_box_works_on_the_twin():
-    native, twin = pair(THREE, l2=0.1)
-    twin.parameters_ = native.parameters_
+def test_the_open_box_works_on_the_reference_implementation():
+    native, ref = pair(THREE, l2=0.1)
+    ref.parameters_ = native.parameters_
     (loss, gradient), (mine, my_gradient) = (
         native.loss_and_gradient(X, THREE),
-        twin.loss_and_gradient(X, THREE),
+        ref.loss_and_gradient(X, THREE),
     )
     assert mine == pytest.approx(loss, rel=1e-13)
     np.testing.assert_allclose(my_gradient, gradient, atol=1e-14)
-    shown, traced = native.trace(X, THREE), twin.trace(X, THREE)
+    shown, traced = native.trace(X, THREE), ref.trace(X, THREE)
     assert traced.loss == pytest.approx(shown.loss, rel=1e-13)
     for layer in shown.layers:
         for quantity in ("z", "a", "delta", "dW", "db"):
             np.testing.assert_allclose(
                 getattr(traced[layer.name], quantity), getattr(layer, quantity), atol=1e-13
             )
-    assert twin.check_gradient(X, THREE).error < 1e-7
-    assert twin.evaluate(X, THREE)["loss"] == pytest.approx(
+    assert ref.check_gradient(X, THREE).error < 1e-7
+    assert ref.evaluate(X, THREE)["loss"] == pytest.approx(
         native.evaluate(X, THREE)["loss"], rel=1e-12
     )
 
 
-def test_the_twin_goes_on_where_it_stopped():
+def test_the_reference_implementation_goes_on_where_it_stopped():
     once = MLP(4, epochs=4, random_state=0, backend="python", dtype="float64").fit(X, LINE)
     twice = (
         MLP(4, epochs=2, random_state=0, backend="python", dtype="float64", warm_start=True)
@@ -205,20 +207,37 @@ def test_the_twin_goes_on_where_it_stopped():
     assert np.array_equal(once.parameters_, twice.parameters_)
 
 
-def test_the_twin_leaves_its_weights_in_the_dtype_of_the_model():
-    native, twin = pair(THREE, dtype="float32")
-    assert twin.parameters_.dtype == twin.forward(X).dtype == np.float32
-    assert np.abs(twin.parameters_ - native.parameters_).max() < 1e-5
+def test_the_reference_implementation_leaves_its_weights_in_the_dtype_of_the_model():
+    native, ref = pair(THREE, dtype="float32")
+    assert ref.parameters_.dtype == ref.forward(X).dtype == np.float32
+    assert np.abs(ref.parameters_ - native.parameters_).max() < 1e-5
 
 
-def test_the_arithmetic_of_the_twin_is_plain_python():
+def test_the_arithmetic_of_the_reference_implementation_is_plain_python():
     # NumPy hands rows over and takes results back, in a handful of functions; the equations never
     # touch it.
-    tree = ast.parse(Path(reference.__file__).read_text())
+    chapters = sorted(Path(reference.__file__).parent.glob("*.py"))
+    assert len(chapters) >= 9
     users = {
         node.name
-        for node in ast.walk(tree)
+        for chapter in chapters
+        for node in ast.walk(ast.parse(chapter.read_text()))
         if isinstance(node, ast.FunctionDef)
         and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))
     }
     assert users == {"set_flat", "flat_gradient", "publish", "_result", "predict"}
+
+
+def test_rprop_compares_the_signs_of_gradients_whose_product_underflows():
+    h, slots = RULES["rprop"].settings(), [0.0, 0.0]
+    for t, (g, size) in enumerate([(1e-170, 0.01), (1e-170, 0.012), (-1e-170, 0.006), (0, 0.006)]):
+        reference.rprop(t + 1, h, 0.0, g, slots)
+        assert slots[1] == pytest.approx(size)
+    assert np.isnan(reference.rprop(5, h, 0.0, np.nan, slots))
+
+
+@pytest.mark.parametrize("option", [dict(penalty_per_row=True), dict(cost_scale=0.5)])
+def test_conventions_of_scikit_learn_are_refused(option):
+    spec, network = TrainingSpec("mse", **option), functional.Network((2, 1), ("identity",))
+    with pytest.raises(ValueError, match=f"does not know {next(iter(option))}"):
+        reference.Trainer(spec, network)

@@ -1,8 +1,17 @@
 """The chart of a profile, with matplotlib, which nothing else needs."""
 
 import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from cnn_core._profile import number, percent, title
+from cnn_core.profile.format import number, percent, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Of `phases`: a dict for each phase of each layer.
+Phases = Sequence[Mapping[str, Any]]
 
 COLOURS = {
     "shuffle": "#9d9da1",
@@ -16,7 +25,7 @@ COLOURS = {
 }
 
 
-def check(file):
+def check(file: str | os.PathLike[str]) -> "type[Figure]":
     """Raise unless a chart can be drawn into such a file.
 
     Returns
@@ -31,17 +40,15 @@ def check(file):
     ending = os.path.splitext(os.fspath(file))[1][1:].lower()
     known = Figure().canvas.get_supported_filetypes()
     if ending not in known:
-        raise ValueError(
-            f"the chart's file must end in one of {', '.join('.' + one for one in sorted(known))}; got "
-            f"{os.fspath(file)!r}"
-        )
+        endings = ", ".join(f".{one}" for one in sorted(known))
+        raise ValueError(f"the chart's file must end in one of {endings}; got {os.fspath(file)!r}")
     folder = os.path.dirname(os.fspath(file)) or "."
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"the chart's folder {folder!r} does not exist")
     return Figure
 
 
-def draw(profile, file):
+def draw(profile: Mapping[str, Any], file: str | os.PathLike[str]) -> None:
     """See `Profile.plot`."""
     # A Figure of its own, not pyplot, which has a state that is the user's.
     figure_class = check(file)
@@ -51,8 +58,9 @@ def draw(profile, file):
         figsize=(11, 1.9 + 0.62 * len(layers) + 0.9), dpi=150, layout="constrained"
     )
     figure.suptitle(
-        f"An epoch of {training['rows']:,} rows in mini-batches of {training['batch_size']:,}, one thread, "
-        f"{profile['machine']['instruction_set']}\n{title(training)}, {training['optimizer']}",
+        f"An epoch of {training['rows']:,} rows in mini-batches of {training['batch_size']:,}, "
+        f"one thread, {profile['machine']['instruction_set']}\n{title(training)}, "
+        f"{training['optimizer']}",
         fontsize=11,
     )
     left, right = figure.subplots(1, 2, sharey=False, width_ratios=(3, 2))
@@ -70,14 +78,14 @@ def draw(profile, file):
     figure.savefig(file)
 
 
-def _plain(axes, layers):
+def _plain(axes: "Axes", layers: Sequence[str]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(layers)), layers)
     axes.set_ylim(len(layers) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
 
 
-def _times(axes, phases, layers, whole):
+def _times(axes: "Axes", phases: Phases, layers: Sequence[str], whole: float) -> None:
     """One bar a layer, its phases one after the other."""
     widest = max(sum(row["seconds"] for row in phases if row["layer"] == layer) for layer in layers)
     for phase, colour in COLOURS.items():
@@ -120,7 +128,7 @@ def _times(axes, phases, layers, whole):
     axes.set_title(f"Where {number(1e3 * whole)} ms go", fontsize=10, loc="left")
 
 
-def _peaks(axes, phases, layers, peak):
+def _peaks(axes: "Axes", phases: Phases, layers: Sequence[str], peak: float) -> None:
     """For each layer one bar a product, as a share of the peak."""
     axes.axvline(100, color="#555555", linewidth=0.8, linestyle=":", zorder=0)
     for at, layer in enumerate(layers):

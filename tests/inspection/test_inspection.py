@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import reference_numpy as reference
 from cnn_core.data.prepare import Preparation, make_dataset
+from cnn_core.inspection import gradient_check
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import infer_task
 from cnn_core.training import backends
 
 from cnn_core import ELU, MLP, Huber, NotFittedError, inspection
+from cnn_core import functional as F
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(61, 5))
@@ -99,6 +101,16 @@ def test_check_gradient_names_the_parameter_that_is_wrong():
     ):
         check = inspection.check_gradient(network, spec, data, 1e-6, WrongBackend(at))
         assert (check.layer, check.parameter, check.index) == found and check.error > 0.1
+
+
+def test_every_parameter_has_its_place_in_the_flat_vector():
+    network = F.Network((3, 2, 1), ("relu", "identity"))
+    assert [gradient_check.locate(network, i) for i in range(11)] == [
+        *(("hidden 1", "W", (j, k)) for j in range(2) for k in range(3)),
+        *(("hidden 1", "b", (j,)) for j in range(2)),
+        *(("output", "W", (0, k)) for k in range(2)),
+        ("output", "b", (0,)),
+    ]
 
 
 def test_gradient_can_be_asked_for_at_other_parameters():

@@ -1,0 +1,151 @@
+"""What a fitted MLP shows of its model. Setting an attribute publishes another model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnn_core.data.scaling import Scaling
+from cnn_core.data.validation import as_numbers, check_finite
+from cnn_core.exceptions import NotFittedError
+from cnn_core.model import Model
+from cnn_core.training.backends import Network
+
+
+class Fitted:
+    """The attributes of `MLP` that come from fitting: all are read from one `Model`."""
+
+    _fitted: Model | None = None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._fitted is not None
+
+    def _model(self) -> Model:
+        model = self._fitted
+        if model is None:
+            raise NotFittedError("this MLP is not fitted yet; call fit first")
+        return model
+
+    def _publish(self, model: Model) -> None:
+        self._fitted = model
+
+    @property
+    def weights_(self) -> list[np.ndarray]:
+        network = self._model().network
+        return [network.weights(l) for l in range(network.n_layers)]
+
+    @weights_.setter
+    def weights_(self, values: Sequence[ArrayLike]) -> None:
+        self._set_layers(values, None)
+
+    @property
+    def biases_(self) -> list[np.ndarray]:
+        network = self._model().network
+        return [network.bias(l).copy() for l in range(network.n_layers)]
+
+    @biases_.setter
+    def biases_(self, values: Sequence[ArrayLike]) -> None:
+        self._set_layers(None, values)
+
+    @property
+    def parameters_(self) -> np.ndarray:
+        return self._model().network.flat()
+
+    @parameters_.setter
+    def parameters_(self, values: ArrayLike) -> None:
+        model = self._model()
+        numbers = numbers_for(model, "parameters_", values)
+        self._with_parameters(model, lambda network: network.set_flat(numbers))
+
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        return {name: list(values) for name, values in self._model().history.items()}
+
+    @property
+    def classes_(self) -> np.ndarray:
+        classes = self._model().task.classes
+        if classes is None:
+            raise AttributeError("a regression model has no classes_")
+        return classes.copy()
+
+    @property
+    def input_shift_(self) -> np.ndarray:
+        return self._scaling().shift.copy()
+
+    @property
+    def input_factor_(self) -> np.ndarray:
+        return self._scaling().factor.copy()
+
+    def _scaling(self) -> Scaling:
+        scaling = self._model().scaling
+        if scaling is None:
+            raise AttributeError("the model was fitted without scale_inputs")
+        return scaling
+
+    @property
+    def n_features_in_(self) -> int:
+        return self._model().n_features
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        names = self._model().feature_names
+        if names is None:
+            raise AttributeError("the model was fitted without feature names")
+        return names.copy()
+
+    @property
+    def n_epochs_(self) -> int:
+        return self._model().n_epochs
+
+    @property
+    def best_epoch_(self) -> int:
+        model = self._model()
+        losses = model.history.get("val_loss", model.history["loss"])
+        if not losses or np.isnan(losses).all():
+            raise AttributeError(
+                "the model has not been trained for a whole epoch"
+                if not losses
+                else "no epoch is the best: the losses on the validation data are all NaN"
+            )
+        return model.best_epoch or int(np.nanargmin(losses)) + 1
+
+    def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
+        """Publish a copy of a model on whose network `change` has changed parameters."""
+        network = model.network.copy()
+        change(network)
+        self._publish(replace(model, network=network))
+
+    def _set_layers(self, weights: Any, biases: Any) -> None:
+        """Set what is given; None leaves the others as they are."""
+        model = self._model()
+        layers = range(model.network.n_layers)
+        if weights is None:
+            weights = [model.network.weights(l) for l in layers]
+        if biases is None:
+            biases = [model.network.bias(l) for l in layers]
+
+        def change(network: Network) -> None:
+            for name, given in (("weights_", weights), ("biases_", biases)):
+                if not isinstance(given, (list, tuple)) or len(given) != network.n_layers:
+                    what = f"{len(given)}" if isinstance(given, (list, tuple)) else f"{given!r}"
+                    raise ValueError(
+                        f"{name} must be a list of an array for each of the {network.n_layers} "
+                        f"layers, got {what}"
+                    )
+            for l, (W, b) in enumerate(zip(weights, biases)):
+                W = numbers_for(model, f"weights_[{l}]", W)
+                network.set_layer(l, W, numbers_for(model, f"biases_[{l}]", b))
+
+        self._with_parameters(model, change)
+
+
+def numbers_for(model: Model, name: str, values: ArrayLike) -> np.ndarray:
+    """`values` as an array of numbers that the network can hold."""
+    dtype = model.network.dtype
+    array = as_numbers(name, values)
+    check_finite(name, array, dtype)
+    return array.astype(dtype)

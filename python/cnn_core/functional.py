@@ -1,0 +1,78 @@
+"""The compiled pieces of the library, each by itself: what `MLP` is made of.
+
+Arrays are C-contiguous ndarrays of float32 or float64, one row a sample; weights W have one row
+for each output. Results have the same bits as in training, on every machine.
+
+========================= ==============================================================
+linear algebra            `matvec`, `matmul`, `affine`, `pack`, `unpack`
+activations               `activation`, `activation_derivative`, `activation_backward`,
+                          `activation_names`, `activation_parameters`
+losses                    `loss`, `loss_names`, `loss_table`
+backpropagation           `backward_delta`, `gradients`, `dropout`
+random numbers            `permutation`, `uniform`
+training by hand          `Network`, `Backprop`, `Trainer`, `RowSource`,
+                          `optimizer_names`, `optimizer_settings`
+mathematical functions    `math_functions`, `apply_math_function`
+the machine               `instruction_set`, `instruction_sets`, `use_instruction_set`,
+                          `fma_peak`
+========================= ==============================================================
+
+Examples
+--------
+>>> import numpy as np
+>>> from cnn_core import functional as F
+>>> W, x, b = np.eye(3, 2), np.array([1.0, -2.0]), np.zeros(3)
+>>> z = F.matvec(W, x, b)
+>>> F.activation("relu", z[None])
+array([[1., 0., 0.]])
+"""
+
+from cnn_core._activations import activation, activation_backward, activation_derivative
+from cnn_core._activations import names as activation_names
+from cnn_core._activations import parameters as activation_parameters
+from cnn_core._backprop import Backprop, Network, backward_delta, gradients
+from cnn_core._backprop import drop as dropout
+from cnn_core._cpu import apply as apply_math_function
+from cnn_core._cpu import fma_peak, instruction_set, instruction_sets, use_instruction_set
+from cnn_core._cpu import functions as math_functions
+from cnn_core._linalg import affine, matmul, matvec, pack, unpack
+from cnn_core._losses import loss
+from cnn_core._losses import names as loss_names
+from cnn_core._losses import table as loss_table
+from cnn_core._random import permutation, uniform
+from cnn_core._training import Rows as RowSource
+from cnn_core._training import Training as Trainer
+from cnn_core._training import optimizer_names, optimizer_settings
+
+__all__ = [
+    "Backprop",
+    "Network",
+    "RowSource",
+    "Trainer",
+    "activation",
+    "activation_backward",
+    "activation_derivative",
+    "activation_names",
+    "activation_parameters",
+    "affine",
+    "apply_math_function",
+    "backward_delta",
+    "dropout",
+    "fma_peak",
+    "gradients",
+    "instruction_set",
+    "instruction_sets",
+    "loss",
+    "loss_names",
+    "loss_table",
+    "math_functions",
+    "matmul",
+    "matvec",
+    "optimizer_names",
+    "optimizer_settings",
+    "pack",
+    "permutation",
+    "uniform",
+    "unpack",
+    "use_instruction_set",
+]

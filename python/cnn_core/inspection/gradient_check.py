@@ -1,0 +1,85 @@
+"""The gradient of backpropagation against central differences."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_core.functional import Network, RowSource
+from cnn_core.inspection.trace import layer_names
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.spec import TrainingSpec
+
+
+class GradientCheck(NamedTuple):
+    """The parameter at which backpropagation and central differences are furthest apart."""
+
+    error: float  #: |analytic - numeric| / max(1, |analytic|, |numeric|)
+    layer: str
+    parameter: str  #: 'W' or 'b'
+    index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index
+    analytic: float
+    numeric: float
+
+
+def check_gradient(
+    network: Network, spec: "TrainingSpec", data: "Dataset", h: float, backend: Any
+) -> GradientCheck:
+    """Compare the gradient with central differences, in float64.
+
+    Parameters
+    ----------
+    network : Network
+        Of either dtype; the check runs on a float64 copy.
+    spec : TrainingSpec
+        Without an optimizer.
+    data : Dataset
+    h : float
+        Step to either side.
+    backend : object of `training.backends`
+
+    Returns
+    -------
+    GradientCheck
+    """
+    copy = Network(network.widths, network.activations, "float64", network.alphas)
+    X, y = (part and RowSource(part.array.astype("float64")) for part in (data.X, data.y))
+    trainer = backend.trainer(spec, copy)
+
+    def cost_at(parameters: NDArray[np.float64]) -> float:
+        trainer.set_flat(parameters)
+        return float(trainer.cost_and_gradient(X, y, data.labels)[0])
+
+    w = network.flat().astype(np.float64)
+    cost_at(w)
+    gradient = trainer.flat_gradient()
+    numeric = np.empty_like(w)
+    for i in range(len(w)):
+        costs = []
+        for step in (h, -h):
+            shifted = w.copy()
+            shifted[i] += step
+            costs.append(cost_at(shifted))
+        numeric[i] = (costs[0] - costs[1]) / (2 * h)
+    larger = np.maximum(1, np.maximum(np.abs(gradient), np.abs(numeric)))
+    error = np.abs(gradient - numeric) / larger
+    i = int(error.argmax())
+    layer, parameter, index = locate(network, i)
+    return GradientCheck(
+        float(error[i]), layer, parameter, index, float(gradient[i]), float(numeric[i])
+    )
+
+
+def locate(network: Network, position: int) -> tuple[str, str, tuple[int, ...]]:
+    """(layer, 'W' or 'b', index) of a position in the flat vector of all parameters."""
+    for name, (n_in, n_out) in zip(layer_names(network), pairwise(network.widths)):
+        if position < n_in * n_out:
+            return name, "W", divmod(position, n_in)
+        position -= n_in * n_out
+        if position < n_out:
+            return name, "b", (position,)
+        position -= n_out
+    raise IndexError("beyond the last parameter")

@@ -1,0 +1,121 @@
+"""Every quantity of backpropagation, computed piece by piece from the public kernels.
+
+The pieces are those of the native training loop, so what is shown here are its bits.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_core import functional as F
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.model import Model
+
+
+class LayerTrace(NamedTuple):
+    """One layer's part of a forward and a backward pass over some rows."""
+
+    name: str
+    z: NDArray[Any]  #: (rows, n_out): W a + b of the layer below
+    a: NDArray[Any]  #: (rows, n_out): f(z)
+    delta: NDArray[Any]  #: (rows, n_out): dC/dz, where C is the mean over the rows
+    dW: NDArray[Any]  #: (n_out, n_in): dC/dW
+    db: NDArray[Any]  #: (n_out,): dC/db
+
+
+class Trace(NamedTuple):
+    """All quantities of one forward and one backward pass."""
+
+    loss: float  #: the mean cost of the rows, without penalties
+    layers: list[LayerTrace]  #: the first hidden layer first
+
+    @overload
+    def __getitem__(self, key: str) -> LayerTrace: ...
+    @overload
+    def __getitem__(self, key: SupportsIndex | slice) -> Any: ...
+    def __getitem__(self, key: Any) -> Any:
+        """A layer by its name, or a field by its position."""
+        if isinstance(key, str):
+            for layer in self.layers:
+                if layer.name == key:
+                    return layer
+            raise KeyError(
+                f"no layer {key!r}; there are {', '.join(layer.name for layer in self.layers)}"
+            )
+        return tuple.__getitem__(self, key)
+
+
+def layer_names(network: F.Network) -> list[str]:
+    """'hidden 1', 'hidden 2', ..., 'output'."""
+    return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
+
+
+def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
+    """Forward and backward pass over some rows, with everything kept.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+    backend : object of `training.backends`
+
+    Returns
+    -------
+    Trace
+    """
+    traced: Trace = backend.trace(model, data)
+    return traced
+
+
+def trace_native(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the public kernels."""
+    network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
+    zs, activated = _forward(network, data.X.array)
+    row = F.loss_table()[loss]
+    out = zs[-1] if row.outputs else activated[-1]
+    source = data.labels if row.sparse else data.y
+    assert source is not None
+    y = source.array[:, 0] if row.sparse else source.array
+    scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
+    cost, delta = F.loss(loss, out, y, scale, loss_param)
+    if not row.outputs:
+        delta = F.activation_backward(network.activations[-1], zs[-1], delta, network.alphas[-1])
+    deltas = [delta]
+    for l in range(network.n_layers - 2, -1, -1):
+        W_above, name, alpha = network.weights(l + 1), network.activations[l], network.alphas[l]
+        deltas.insert(0, F.backward_delta(W_above, deltas[0], zs[l], name, alpha))
+    layers = [
+        LayerTrace(name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], activated[l]))
+        for l, name in enumerate(layer_names(network))
+    ]
+    return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
+
+
+def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """z of each layer; X and a of each layer."""
+    zs, activated = [], [X]
+    for l, (name, alpha) in enumerate(zip(network.activations, network.alphas)):
+        panels, n_out = network.panels(l), network.widths[l + 1]
+        b = np.zeros(panels.shape[0] * panels.shape[2], network.dtype)
+        b[:n_out] = network.bias(l)
+        z = np.ascontiguousarray(F.affine(activated[-1], panels, b)[:, :n_out])
+        zs.append(z)
+        activated.append(F.activation(name, z, alpha))
+    return zs, activated
+
+
+def trace_reference(model: "Model", data: "Dataset") -> Trace:
+    """The trace by the reference implementation."""
+    from cnn_core.reference import Trainer, bias_gradient, weight_gradient
+
+    spec = model.training_spec.without_steps(data.X.count)
+    trainer = Trainer(spec, model.network.copy())
+    loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
+    layers = []
+    for name, one in zip(layer_names(model.network), trainer.passes):
+        dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
+        layers.append(LayerTrace(name, *map(np.array, (one.z, one.a, one.delta, dW, db))))
+    return Trace(loss, layers)

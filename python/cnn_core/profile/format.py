@@ -1,0 +1,32 @@
+"""How numbers of a profile are printed, in its table and on its chart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def number(value: float | None) -> str:
+    """Three digits that count, or nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def percent(share: float | None) -> str:
+    """'12.3 %', or nothing for None."""
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def times(ratio: float) -> str:
+    """'1.73 times'"""
+    return f"{number(ratio)} times"
+
+
+def title(training: Mapping[str, Any]) -> str:
+    """'784-128-10, relu and softmax, float32'"""
+    words = " and ".join(dict.fromkeys(training["activations"]))
+    return f"{'-'.join(map(str, training['widths']))}, {words}, {training['dtype']}"
+
+
+def total(name: str, seconds: float, rows: int) -> str:
+    """The begin of a line about an epoch."""
+    return f"{name:<14}{1e3 * seconds:14,.3f} ms an epoch{number(rows / seconds):>12} rows/s"

@@ -1,0 +1,140 @@
+"""What `MLP.profile` returns."""
+
+import os
+import textwrap
+from typing import Any
+
+from cnn_core.profile.format import number, percent, times, title, total
+from cnn_core.profile.plot import draw
+
+LINE = 100  # columns of what is printed
+
+
+class Profile(dict[str, Any]):
+    """What `MLP.profile` returns: a dict that prints as a table.
+
+    The keys, with times in seconds and None where a number makes no sense:
+
+    ``machine``
+        system, instruction_set, peak_gflop_per_s (of one thread, in the dtype of the network),
+        copy_gb_per_s, copy_bytes.
+    ``training``
+        widths, activations, loss, optimizer, dtype, parameters, rows, batch_size.
+    ``phases``
+        A list of dicts: layer, phase, seconds, share (of the sum), gflop_per_s, peak_share,
+        gb_per_s, copy_share.
+    ``totals``
+        phase_seconds (the sum of the phases, reading the clock included), epoch_seconds (without),
+        rows_per_s, gflop_per_s, peak_share; threads, threads_epoch_seconds, threads_speedup; numpy
+        and reference: dicts of rows, batch_size, threads (None: unknown), epoch_seconds,
+        rows_per_s, speedup (how much faster one thread of the core is), and unsupported_reason, a
+        sentence where they were not measured.
+    ``rounds``
+        Of which the fastest counts.
+    """
+
+    def __str__(self) -> str:
+        head, totals = (
+            [
+                part
+                for line in lines
+                for part in textwrap.wrap(
+                    line,
+                    LINE,
+                    subsequent_indent="  ",
+                    replace_whitespace=False,
+                    drop_whitespace=True,
+                )
+            ]
+            for lines in (self._head(), self._totals())
+        )
+        return "\n".join([*head, "", *self._table(), "", *totals])
+
+    __repr__ = __str__
+
+    def plot(self, file: str | os.PathLike[str]) -> None:
+        """Draw the phases and their share of the peak as a bar chart.
+
+        Parameters
+        ----------
+        file : path-like
+            Where to write it; the ending, such as .png or .svg, says in which format.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which ``pip install 'cnn-core[plot]'`` brings.
+        ValueError
+            For an ending that matplotlib does not know.
+        """
+        draw(self, file)
+
+    def _head(self) -> list[str]:
+        machine, training = self["machine"], self["training"]
+        steps = -(-training["rows"] // training["batch_size"])
+        return [
+            f"Machine: {machine['system']}, {machine['instruction_set']}; "
+            f"{machine['peak_gflop_per_s']:.1f} GFLOP/s at most on one thread in "
+            f"{training['dtype']}; copying {machine['copy_bytes'] >> 20} MiB moves "
+            f"{machine['copy_gb_per_s']:.1f} GB/s, read and written.",
+            f"Training: {title(training)}, {training['parameters']:,} parameters, "
+            f"{training['loss']}, {training['optimizer']}; {training['rows']:,} rows in {steps:,} "
+            f"mini-batches of {training['batch_size']:,}.",
+        ]
+
+    def _table(self) -> list[str]:
+        lines = [
+            f"{'':21}{'ms an epoch':>12}{'share':>9}{'GFLOP/s':>11}{'of the peak':>13}{'GB/s':>9}"
+            f"{'of the copy':>13}"
+        ]
+        before = None
+        for row in self["phases"]:
+            layer = row["layer"] if row["layer"] != before else ""
+            before = row["layer"]
+            lines.append(
+                f"{layer:<10} {row['phase']:<10}{1e3 * row['seconds']:12,.3f}"
+                f"{percent(row['share']):>9}"
+                f"{number(row['gflop_per_s']):>11}{percent(row['peak_share']):>13}"
+                f"{number(row['gb_per_s']):>9}{percent(row['copy_share']):>13}".rstrip()
+            )
+        totals = self["totals"]
+        lines.append(
+            f"{'sum':<21}{1e3 * totals['phase_seconds']:12,.3f}{percent(1.0):>9}"
+            "   reading the clock included"
+        )
+        return lines
+
+    def _totals(self) -> list[str]:
+        totals = self["totals"]
+        rows = self["training"]["rows"]
+        lines = [
+            total("1 thread", totals["epoch_seconds"], rows)
+            + f"  {number(totals['gflop_per_s'])} GFLOP/s, "
+            f"{percent(totals['peak_share'])} of the peak"
+        ]
+        if totals["threads"] > 1:
+            lines.append(
+                total(f"{totals['threads']} threads", totals["threads_epoch_seconds"], rows)
+                + f"  {times(totals['threads_speedup'])} as fast as 1 thread"
+            )
+        for name, key in (("NumPy by hand", "numpy"), ("plain Python", "reference")):
+            lines += self._rival(name, totals[key])
+        rounds = f"{self['rounds']} round{'s' * (self['rounds'] > 1)}"
+        last = "plain Python came after them"
+        lines.append(f"The fastest of {rounds} in which all took turns; {last}.")
+        return lines
+
+    def _rival(self, name: str, entry: dict[str, Any]) -> list[str]:
+        rows, batch_size = self["training"]["rows"], self["training"]["batch_size"]
+        if entry["unsupported_reason"]:
+            return [f"{name} is not measured: {entry['unsupported_reason']}."]
+        part = f"{entry['rows']:,} of the {rows:,}" if entry["rows"] < rows else f"all {rows:,}"
+        notes = [f"measured on {part} rows"]
+        if entry["batch_size"] < batch_size:
+            notes.append(f"both in mini-batches of {entry['batch_size']:,}")
+        notes.append("1 thread" if entry["threads"] else "as many threads as its BLAS takes")
+        return [
+            total(name, entry["epoch_seconds"], rows)
+            + f"  1 thread is {times(entry['speedup'])} as fast",
+            f"{'':14}  ({', '.join(notes)})",
+        ]

@@ -1,0 +1,183 @@
+"""Activations: f(z) and f'(z), the derivative from z and a = f(z). alpha is the parameter that some
+of them take."""
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from cnn_core.reference.vectors import Row, lane_sum
+
+Function: TypeAlias = Callable[[float, float], float]
+Derivative: TypeAlias = Callable[[float, float, float], float]
+
+
+def exp(x: float) -> float:
+    """e^x, infinite where Python's own raises."""
+    return math.exp(x) if x < 709.79 else math.inf if x >= 709.79 else math.nan
+
+
+def expm1(x: float) -> float:
+    """e^x - 1"""
+    return math.expm1(x) if x < 709.79 else exp(x)
+
+
+def sigmoid(z: float) -> float:
+    """1 / (1 + e^-z)"""
+    return 1 / (1 + exp(-z))
+
+
+def sigmoid_bend(z: float) -> float:
+    """sigmoid(z) (1 - sigmoid(z)) = e^-|z| / (1 + e^-|z|)^2, which loses nothing where sigmoid is
+    near 1."""
+    e = exp(-abs(z))
+    return e / (1 + e) / (1 + e)
+
+
+def normal_cdf(z: float) -> float:
+    """Phi(z), the normal distribution: erfc(-z / sqrt 2) / 2."""
+    return math.erfc(-z / math.sqrt(2)) / 2
+
+
+def normal_density(z: float) -> float:
+    """phi(z) = e^(-z^2 / 2) / sqrt(2 pi)"""
+    return exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def softplus(z: float) -> float:
+    """log(1 + e^z) = max(0, z) + log(1 + e^-|z|)"""
+    return max(0.0, z) + math.log1p(exp(-abs(z)))
+
+
+def gated(z: float, gate: float) -> float:
+    """z times a gate, which is 0 where the gate is shut even for an infinite z."""
+    return z * gate if gate else 0.0
+
+
+def step(z: float) -> float:
+    """Rosenblatt 1958: 1 above 0, else 0."""
+    return 1.0 if z > 0 else 0.0 if z <= 0 else z
+
+
+def sign(z: float) -> float:
+    """1 above 0, else -1."""
+    return 1.0 if z > 0 else -1.0 if z <= 0 else z
+
+
+def relu(z: float) -> float:
+    """max(0, z)"""
+    return 0.0 if z <= 0 else z
+
+
+def leaky_relu(z: float, alpha: float) -> float:
+    """z above 0, else alpha z; Maas et al. 2013."""
+    return z if not z <= 0 else alpha * z if alpha else 0.0
+
+
+def elu(z: float, alpha: float) -> float:
+    """z above 0, else alpha (e^z - 1); Clevert et al. 2016, eq. 15."""
+    return z if not z <= 0 else alpha * math.expm1(z)
+
+
+SELU_LAMBDA, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def selu(z: float) -> float:
+    """lambda z above 0, else lambda alpha (e^z - 1); Klambauer et al. 2017, eq. 2 and 14."""
+    return SELU_LAMBDA * z if not z <= 0 else SELU_LAMBDA * SELU_ALPHA * math.expm1(z)
+
+
+def gelu_argument(z: float) -> float:
+    """2u, for which (1 + tanh u) / 2 = sigmoid(2u); Hendrycks & Gimpel 2016."""
+    return 2 * math.sqrt(2 / math.pi) * z * (1 + 0.044715 * z * z)
+
+
+def gelu_tanh_slope(z: float) -> float:
+    """s + z s (1 - s) d(2u)/dz with s = sigmoid(2u)"""
+    bend = sigmoid_bend(gelu_argument(z))
+    return sigmoid(gelu_argument(z)) + gated(
+        z * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z), bend
+    )
+
+
+def swish_slope(z: float) -> float:
+    """s + z s (1 - s) with s = sigmoid(z); Elfwing et al. 2018."""
+    return sigmoid(z) + gated(z, sigmoid_bend(z))
+
+
+def mish_gate(z: float) -> float:
+    """tanh(softplus(z)) = (w^2 - 1) / (w^2 + 1) with w = 1 + e^z; Misra 2019."""
+    return math.tanh(softplus(z))
+
+
+def mish_slope(z: float) -> float:
+    """tanh(s) + z (1 - tanh(s)^2) sigmoid(z) with s = softplus(z); 1 - tanh^2 = 1 / cosh^2."""
+    s = softplus(z)
+    return mish_gate(z) + gated(z, sigmoid(z) / math.cosh(min(s, 350.0)) ** 2)
+
+
+def hard_sigmoid(z: float) -> float:
+    """min(1, max(0, z / 6 + 1 / 2))"""
+    return 0.0 if z <= -3 else 1.0 if z >= 3 else z / 6 + 0.5
+
+
+def hard_swish_slope(z: float) -> float:
+    """0 up to -3, 1 from 3 on, z / 3 + 1 / 2 between; Howard et al. 2019."""
+    return 0.0 if z <= -3 else 1.0 if z >= 3 else z / 3 + 0.5
+
+
+#: name: (f(z, alpha), f'(z, a, alpha)). softmax is a function of the whole row and stands below.
+ACTIVATIONS: dict[str, tuple[Function, Derivative]] = {
+    "identity": (lambda z, alpha: z, lambda z, a, alpha: 1.0),
+    "step": (lambda z, alpha: step(z), lambda z, a, alpha: 0.0),
+    "sign": (lambda z, alpha: sign(z), lambda z, a, alpha: 0.0),
+    "sigmoid": (lambda z, alpha: sigmoid(z), lambda z, a, alpha: a * (1 - a)),
+    "tanh": (lambda z, alpha: math.tanh(z), lambda z, a, alpha: 1 - a * a),
+    "relu": (lambda z, alpha: relu(z), lambda z, a, alpha: 0.0 if a <= 0 else 1.0),
+    "leaky_relu": (leaky_relu, lambda z, a, alpha: alpha if a <= 0 else 1.0),
+    "elu": (elu, lambda z, a, alpha: a + alpha if a <= 0 else 1.0),
+    "selu": (lambda z, alpha: selu(z),
+             lambda z, a, alpha: a + SELU_LAMBDA * SELU_ALPHA if a <= 0 else SELU_LAMBDA),
+    "gelu": (lambda z, alpha: gated(z, normal_cdf(z)),
+             lambda z, a, alpha: normal_cdf(z) + gated(z, normal_density(z))),
+    "gelu_tanh": (lambda z, alpha: gated(z, sigmoid(gelu_argument(z))),
+                  lambda z, a, alpha: gelu_tanh_slope(z)),
+    "softplus": (lambda z, alpha: softplus(z), lambda z, a, alpha: -expm1(-a)),
+    "swish": (lambda z, alpha: gated(z, sigmoid(z)), lambda z, a, alpha: swish_slope(z)),
+    "mish": (lambda z, alpha: gated(z, mish_gate(z)), lambda z, a, alpha: mish_slope(z)),
+    "hard_sigmoid": (lambda z, alpha: hard_sigmoid(z),
+                     lambda z, a, alpha: 1 / 6 if 0 < a < 1 else 0.0),
+    "hard_swish": (lambda z, alpha: gated(z, hard_sigmoid(z)),
+                   lambda z, a, alpha: hard_swish_slope(z)),
+    "exp": (lambda z, alpha: exp(z), lambda z, a, alpha: a),
+}  # fmt: skip
+
+
+def softmax(z: Row) -> Row:
+    """a_j = e^(z_j - top) / sum_k e^(z_k - top), with top the largest z"""
+    top = max(z)
+    e = [exp(z_j - top) for z_j in z]
+    total = lane_sum(e)
+    return [e_j / total for e_j in e]
+
+
+def softmax_delta(a: Row, g: Row) -> Row:
+    """dC/dz_j = a_j (g_j - sum_k g_k a_k) with g = dC/da: the product with the Jacobian a_j ([j =
+    k] - a_k)"""
+    mean = lane_sum(g_k * a_k for g_k, a_k in zip(g, a))
+    return [a_j * (g_j - mean) for g_j, a_j in zip(g, a)]
+
+
+def activate(name: str, alpha: float, z: Row) -> Row:
+    """a = f(z) for one row."""
+    if name == "softmax":
+        return softmax(z)
+    f = ACTIVATIONS[name][0]
+    return [f(z_j, alpha) for z_j in z]
+
+
+def through_activation(name: str, alpha: float, z: Row, a: Row, g: Row) -> Row:
+    """delta = g * f'(z) for one row, with g = dC/da."""
+    if name == "softmax":
+        return softmax_delta(a, g)
+    f_prime = ACTIVATIONS[name][1]
+    return [g_j * f_prime(z_j, a_j, alpha) for g_j, z_j, a_j in zip(g, z, a)]

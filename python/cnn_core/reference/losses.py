@@ -1,0 +1,95 @@
+"""Losses: the cost of one row and the error it sends back.
+
+`out` is a, or z of the last layer for the losses that take the output activation in
+(`cnn_core.functional.loss_table` says which); y is a row of targets, or a class index; alpha is the
+loss's parameter.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from cnn_core.reference.activations import exp, gated, relu, sigmoid, step
+from cnn_core.reference.vectors import Row, lane_sum
+
+#: The part of one output.
+Term: TypeAlias = Callable[[float, float, float], float]
+#: The targets of a row are a Row, or an int for a sparse loss.
+Loss: TypeAlias = Callable[[Row, Any, float], tuple[float, Row]]
+
+
+def summed(cost: Term, slope: Term) -> Loss:
+    """A loss that is a sum over the outputs."""
+
+    def loss(out: Row, y: Row, alpha: float) -> tuple[float, Row]:
+        return (
+            lane_sum(cost(o, t, alpha) for o, t in zip(out, y)),
+            [slope(o, t, alpha) for o, t in zip(out, y)],
+        )
+
+    return loss
+
+
+def mse(a: float, y: float, alpha: float) -> float:
+    """C = (a - y)^2 / 2, so that dC/da = a - y"""
+    return (a - y) * (a - y) * 0.5
+
+
+def huber(a: float, y: float, alpha: float) -> float:
+    """Huber 1964: e^2 / 2 up to alpha, alpha (|e| - alpha / 2) beyond"""
+    e = abs(a - y)
+    return alpha * (e - 0.5 * alpha) if e > alpha else e * e * 0.5
+
+
+def binary_crossentropy(z: float, y: float, alpha: float) -> float:
+    """C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z); as |z| on the wrong side of 0, plus
+    log(1 + e^-|z|)"""
+    return gated(abs(z), 1 - y if z > 0 else y) + math.log1p(exp(-abs(z)))
+
+
+def poisson(z: float, y: float, alpha: float) -> float:
+    """C = e^z - y z: the negative log-likelihood of a count y with mean e^z, without its
+    constant"""
+    return exp(z) - gated(z, y)
+
+
+def perceptron(z: float, y: float, alpha: float) -> float:
+    """C = max(0, z) - y z, whose slope is Rosenblatt's delta = step(z) - y"""
+    return relu(z) - gated(z, y)
+
+
+def categorical_crossentropy(z: Row, y: Row, alpha: float) -> tuple[float, Row]:
+    """C = -sum_j y_j log p_j with p = softmax(z) and log p_j = z_j - top - log sum_k e^(z_k - top);
+    dC/dz_j = p_j - y_j"""
+    top = max(z)
+    total = lane_sum(exp(z_j - top) for z_j in z)
+    weight = lane_sum(y)
+    cost = weight * math.log(total) - lane_sum(gated(z_j - top, y_j) for z_j, y_j in zip(z, y))
+    return cost, [exp(z_j - top) / total * weight - y_j for z_j, y_j in zip(z, y)]
+
+
+def sparse_categorical_crossentropy(z: Row, label: int, alpha: float) -> tuple[float, Row]:
+    """The same for a class index: C = -log p_label"""
+    top = max(z)
+    total = lane_sum(exp(z_j - top) for z_j in z)
+    return math.log(total) - (z[label] - top), [
+        exp(z_j - top) / total - (j == label) for j, z_j in enumerate(z)
+    ]
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": summed(mse, lambda a, y, alpha: a - y),
+    "mae": summed(
+        lambda a, y, alpha: abs(a - y),
+        lambda a, y, alpha: 0.0 if a == y else -1.0 if a < y else 1.0,
+    ),
+    "huber": summed(huber, lambda a, y, alpha: max(-alpha, min(alpha, a - y))),
+    "binary_crossentropy": summed(binary_crossentropy, lambda z, y, alpha: sigmoid(z) - y),
+    "categorical_crossentropy": categorical_crossentropy,
+    "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
+    "poisson": summed(poisson, lambda z, y, alpha: exp(z) - y),
+    "hinge": summed(
+        lambda a, y, alpha: max(0.0, 1 - y * a), lambda a, y, alpha: 0.0 if y * a >= 1 else -y
+    ),
+    "perceptron": summed(perceptron, lambda z, y, alpha: step(z) - y),
+}

@@ -1,0 +1,54 @@
+"""Metrics: what is reported beside the loss."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnn_core.reference.vectors import Matrix, Row
+
+
+class Metrics:
+    """Correct rows, or for regression the squared residuals of each output.
+
+    Parameters
+    ----------
+    n_outputs : int
+    multilabel : bool
+        A row is correct where all of its labels are.
+    y_threshold : float
+        Targets above it count as a yes.
+    """
+
+    def __init__(self, n_outputs: int, multilabel: bool, y_threshold: float) -> None:
+        self.multilabel, self.y_threshold = multilabel, y_threshold
+        self.classified, self.correct, self.rows = False, 0, 0
+        self.residuals = [0.0] * n_outputs
+
+    def update(
+        self,
+        outputs: Matrix,
+        targets: Sequence[Any],
+        classes: Sequence[int] | None,
+        threshold: float,
+    ) -> None:
+        """Count some rows; outputs above `threshold` say yes."""
+        self.rows += len(outputs)
+        self.classified = classes is not None
+        if classes is not None:
+            for out, label in zip(outputs, classes):
+                argmax = int(out[0] > threshold) if len(out) == 1 else out.index(max(out))
+                self.correct += argmax == label
+            return
+        for out, y in zip(outputs, targets):
+            if self.multilabel:
+                self.correct += all(
+                    (o > threshold) == (t > self.y_threshold) for o, t in zip(out, y)
+                )
+            else:
+                for j, (o, t) in enumerate(zip(out, y)):
+                    self.residuals[j] += (o - t) * (o - t)
+
+    def result(self) -> float | Row:
+        """The share of correct rows, or the summed squared residuals of each output."""
+        if self.classified or self.multilabel:
+            return self.correct / self.rows
+        return self.residuals

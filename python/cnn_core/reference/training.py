@@ -1,0 +1,334 @@
+"""Training: a mini-batch, an epoch, and predictions."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnn_core.functional import Network, RowSource, loss_table
+from cnn_core.reference.activations import activate, through_activation
+from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
+from cnn_core.reference.losses import LOSSES
+from cnn_core.reference.metrics import Metrics
+from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
+from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
+from cnn_core.reference.random import drop, permutation
+from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of
+from cnn_core.spec import TrainingSpec
+
+#: Rows of numbers, or class indices for a sparse loss.
+Targets: TypeAlias = Sequence[Any]
+#: The share of correct rows, or the squared residuals of each output.
+Metric: TypeAlias = float | NDArray[np.float64]
+#: A learning rate for each mini-batch.
+Rates: TypeAlias = Sequence[float] | NDArray[np.float64]
+
+
+class Trainer:
+    """A training run as the native `Trainer` has it, on lists.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+        The conventions of scikit-learn in it (penalty_per_row, average_by_rows, cost_scale) are the
+        native core's alone.
+    network : Network
+        Where the run begins, and where each epoch leaves its parameters, rounded to the network's
+        dtype.
+    """
+
+    def __init__(self, spec: TrainingSpec, network: Network) -> None:
+        for name in ("penalty_per_row", "average_by_rows", "cost_scale"):
+            if getattr(spec, name) != getattr(TrainingSpec, name):
+                raise ValueError(f"the reference implementation does not know {name}")
+        self.spec, self.network = spec, network
+        row = loss_table()[spec.loss]
+        self.from_logits, self.sparse = bool(row.outputs), row.sparse
+        self.loss_param = row.standard if spec.loss_param is None else spec.loss_param
+        self.y_threshold = (
+            (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
+        )
+        self.dropout = spec.dropout or (0.0,) * network.n_layers
+        self.parameters: Row = network.flat().astype(float).tolist()
+        self.gradient = [0.0] * len(self.parameters)
+        self.h = dict(spec.settings)
+        slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
+        self.slots = [[0.0] * slots for _ in self.parameters]
+        self.steps = self.epochs = 0
+        self.seconds: dict[str, float] = {}
+        self.passes: list[Pass] = []
+        self._lists: dict[int, tuple[RowSource, Matrix]] = {}
+
+    @property
+    def learning_rate(self) -> float | None:
+        """That of the next step; None for an optimizer without one."""
+        return self.h.get("learning_rate")
+
+    def set_flat(self, values: ArrayLike) -> None:
+        """Set all parameters from a vector in the order of `Network.flat`."""
+        self.parameters = np.asarray(values, float).tolist()
+
+    def flat_gradient(self) -> NDArray[np.float64]:
+        """The gradient of the last mini-batch in that order."""
+        return np.array(self.gradient)
+
+    def state(self, copy: bool = True) -> dict[str, Any]:
+        """What a later run needs to go on from here."""
+        return {
+            "optimizer": self.spec.optimizer,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "numbers": dict(self.h),
+            "slots": [list(slots) for slots in self.slots],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`; settings that were given here replace those of that run."""
+        self.epochs, self.steps = state["epochs"], state["steps"]
+        self.h = state["numbers"] | self.h
+        self.slots = [list(slots) for slots in state["slots"]]
+
+    # One mini-batch
+
+    def layers(self) -> list[Layer]:
+        """(W, b) of each layer."""
+        return layers_of(self.parameters, self.network.widths)
+
+    def forward(self, layers: list[Layer], batch: Matrix, dropping: bool = False) -> list[Pass]:
+        """z^l = W^l a^(l-1) + b^l and a^l = f(z^l), row by row; the deltas are still empty."""
+        network, passes = self.network, []
+        for l, (W, b) in enumerate(layers):
+            mask = None
+            if dropping and self.dropout[l]:
+                selu_below = l > 0 and network.activations[l - 1] == "selu"
+                pairs = [
+                    drop(a, self.dropout[l], selu_below, self.spec.seed, self.steps, l, r)
+                    for r, a in enumerate(batch)
+                ]
+                batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
+            z = [affine(W, b, a) for a in batch]
+            a = [activate(network.activations[l], network.alphas[l], z_r) for z_r in z]
+            passes.append(Pass(batch, mask, z, a, []))
+            batch = a
+        return passes
+
+    def costs(self, last: Pass, targets: Targets) -> list[tuple[float, Row]]:
+        """(C, the error it sends back) of each row: dC/dz for losses that take the activation in,
+        else dC/da."""
+        loss = LOSSES[self.spec.loss]
+        outputs = last.z if self.from_logits else last.a
+        return [loss(out, y, self.loss_param) for out, y in zip(outputs, targets)]
+
+    def output_delta(self, last: Pass, errors: Matrix, row_scale: Row) -> Matrix:
+        """delta^L = dC/da^L * f'(z^L), each row scaled by its share of the mini-batch"""
+        activation, alpha = self.network.activations[-1], self.network.alphas[-1]
+        scaled = [[e * scale for e in error] for error, scale in zip(errors, row_scale)]
+        if self.from_logits:
+            return scaled
+        return [
+            through_activation(activation, alpha, z, a, g)
+            for z, a, g in zip(last.z, last.a, scaled)
+        ]
+
+    def hidden_delta(
+        self, l: int, here: Pass, W_above: Matrix, mask: Matrix | None, delta_above: Matrix
+    ) -> Matrix:
+        """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), through the dropout between the layers if
+        there is any"""
+        errors = [error_below(W_above, delta) for delta in delta_above]
+        if mask:
+            errors = [[g * m for g, m in zip(error, mask_r)] for error, mask_r in zip(errors, mask)]
+        activation, alpha = self.network.activations[l], self.network.alphas[l]
+        return [
+            through_activation(activation, alpha, z, a, g)
+            for z, a, g in zip(here.z, here.a, errors)
+        ]
+
+    def backward(
+        self, layers: list[Layer], passes: list[Pass], errors: Matrix, row_scale: Row
+    ) -> list[Pass]:
+        """The delta recursion, from the last layer down."""
+        deltas = [self.output_delta(passes[-1], errors, row_scale)]
+        for l in range(len(passes) - 2, -1, -1):
+            W_above, mask = layers[l + 1][0], passes[l + 1].mask
+            deltas.insert(0, self.hidden_delta(l, passes[l], W_above, mask, deltas[0]))
+        return [one._replace(delta=delta) for one, delta in zip(passes, deltas)]
+
+    def forward_backward(
+        self, batch: Matrix, targets: Targets, weights: Row, dropping: bool
+    ) -> tuple[list[Pass], Row, float, float]:
+        """Forward, backward and the gradient of one mini-batch, averaged, with that of the penalty.
+
+        Returns
+        -------
+        passes : list of Pass
+        costs : list of float
+        weight, penalties : float
+        """
+        weight = sum(weights)
+        row_scale = [w / weight if weight > 0 else 0.0 for w in weights]
+        layers = self.layers()
+        passes = self.forward(layers, batch, dropping)
+        costs = self.costs(passes[-1], targets)
+        passes = self.backward(layers, passes, [error for _, error in costs], row_scale)
+        gradients, penalties = [], 0.0
+        for (W, _), one in zip(layers, passes):
+            dW = weight_gradient(one.delta, one.inputs)
+            penalties += penalty(W, self.spec.l1, self.spec.l2)
+            add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
+            gradients.append((dW, bias_gradient(one.delta)))
+        self.gradient = flat(gradients)
+        return passes, [cost for cost, _ in costs], weight, penalties
+
+    def apply_gradient(self) -> None:
+        """W <- W - rate dW, b <- b - rate db and its refinements: all parameters together."""
+        spec = self.spec
+        assert spec.optimizer is not None
+        if spec.clip_norm:
+            self.gradient = shorten(self.gradient, spec.clip_norm)
+        self.steps += 1
+        if spec.optimizer == "nadam":  # mu_1 ... mu_t
+            self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(
+                self.h, self.steps
+            )
+        step_of = OPTIMIZERS[spec.optimizer][0]
+        self.parameters = [
+            step_of(self.steps, self.h, w, g, slots)
+            for w, g, slots in zip(self.parameters, self.gradient, self.slots)
+        ]
+        if spec.max_norm:
+            self.parameters = flat(
+                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()]
+            )
+
+    # Epochs
+
+    def epoch(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        shuffled: bool = True,
+        weights: RowSource | None = None,
+        rates: Rates | None = None,
+    ) -> tuple[float, Metric]:
+        """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
+        does."""
+        rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
+        order: Sequence[int] = range(len(rows))
+        batch_size = self.spec.batch_size
+        if shuffled and len(rows) > batch_size:
+            order = permutation(self.spec.seed, self.epochs, len(rows))
+        total = weight = 0.0
+        metrics = self._metrics()
+        for number, first in enumerate(range(0, len(rows), batch_size)):
+            chosen = order[first : first + batch_size]
+            batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
+            w_batch = [row_weights[i] for i in chosen]
+            passes, costs, batch_weight, penalties = self.forward_backward(
+                batch, y_batch, w_batch, dropping=True
+            )
+            for cost, w in zip(costs, w_batch):
+                total += w * cost
+            total += batch_weight * penalties
+            weight += batch_weight
+            self._update_metrics(
+                metrics, passes[-1], y_batch, classes and [classes[i] for i in chosen]
+            )
+            if rates is not None:
+                self.h["learning_rate"] = float(rates[number])
+            self.apply_gradient()
+        self.epochs += 1
+        self.publish()
+        return total / weight, self._result(metrics)
+
+    def cost_and_gradient(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None = None,
+    ) -> tuple[float, Metric]:
+        """One pass over all rows without dropout and without a step; the gradient stands in
+        `gradient`."""
+        rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
+        self.passes, costs, weight, penalties = self.forward_backward(
+            rows, targets, row_weights, dropping=False
+        )
+        total = 0.0
+        for cost, w in zip(costs, row_weights):
+            total += w * cost
+        metrics = self._metrics()
+        self._update_metrics(metrics, self.passes[-1], targets, classes)
+        self.publish()
+        return (total + weight * penalties) / weight, self._result(metrics)
+
+    def evaluate(
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
+    ) -> tuple[float, Metric]:
+        """Mean cost and metric of rows that are not trained on."""
+        rows, targets, classes, _ = self.as_lists(X, y, labels, None)
+        last = self.forward(self.layers(), rows)[-1]
+        total = 0.0
+        for cost, _ in self.costs(last, targets):
+            total += cost
+        metrics = self._metrics()
+        metrics.update(last.a, targets, classes, self.y_threshold)
+        return total / len(rows), self._result(metrics)
+
+    def publish(self) -> None:
+        """Leave the parameters in the network, rounded to its dtype."""
+        with np.errstate(over="ignore"):
+            self.network.set_flat(np.array(self.parameters))
+
+    def as_lists(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None,
+    ) -> tuple[Matrix, Targets, list[int] | None, Row]:
+        """(inputs, targets, class indices or None, weights) as lists, made once for each source of
+        rows."""
+        classes = None if labels is None else [int(row[0]) for row in self._listed(labels)]
+        source = labels if self.sparse else y
+        assert source is not None
+        targets: Targets = classes if self.sparse and classes else self._listed(source)
+        row_weights = [1.0] * X.count
+        if weights is not None:
+            row_weights = [row[0] for row in self._listed(weights)]
+        return self._listed(X), targets, classes, row_weights
+
+    def _listed(self, source: RowSource) -> Matrix:
+        if id(source) not in self._lists:  # kept with its list, so the id stays its own
+            self._lists[id(source)] = source, source.rows().astype(float).tolist()
+        return self._lists[id(source)][1]
+
+    def _metrics(self) -> Metrics:
+        return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)
+
+    def _update_metrics(
+        self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None
+    ) -> None:
+        """Count rows in training, where a loss that takes the activation in decides by z."""
+        if self.from_logits and (classes is not None or self.spec.multilabel):
+            metrics.update(last.z, targets, classes, 0.0)
+        else:
+            metrics.update(last.a, targets, classes, self.y_threshold)
+
+    def _result(self, metrics: Metrics) -> Metric:
+        result = metrics.result()
+        return np.array(result) if isinstance(result, list) else result
+
+
+def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
+    """The outputs a^L for every row of X, as the native network gives them."""
+    layers = layers_of(network.flat().astype(float).tolist(), network.widths)
+    outputs = []
+    for a in X.astype(float).tolist():
+        for (W, b), activation, alpha in zip(layers, network.activations, network.alphas):
+            a = activate(activation, alpha, affine(W, b, a))
+        outputs.append(a)
+    return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])

@@ -1,0 +1,87 @@
+"""Vectors: sums in the native core's order, and the flat vector of all parameters."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+#: A sample, or the outputs of a layer for it.
+Row: TypeAlias = list[float]
+#: A list of rows: a mini-batch, or W with a row for each neuron.
+Matrix: TypeAlias = list[Row]
+#: (W, b) of a layer.
+Layer: TypeAlias = tuple[Matrix, Row]
+
+LANES = 8  # partial sums of the native core in float64
+
+
+def lane_sum(values: Iterable[float]) -> float:
+    """A sum as the native core adds up a row: LANES partial sums, which are then halved until one
+    is left."""
+    partial = [0.0] * LANES
+    for j, value in enumerate(values):
+        partial[j % LANES] += value
+    while len(partial) > 1:
+        half = len(partial) // 2
+        partial = [partial[i] + partial[i + half] for i in range(half)]
+    return partial[0]
+
+
+def layers_of(parameters: Row, widths: Sequence[int]) -> list[Layer]:
+    """(W, b) of each layer, from the flat vector W^1 row by row, b^1, W^2, ..."""
+    layers, at = [], 0
+    for n_in, n_out in pairwise(widths):
+        W = [parameters[at + j * n_in : at + (j + 1) * n_in] for j in range(n_out)]
+        at += n_out * n_in
+        layers.append((W, parameters[at : at + n_out]))
+        at += n_out
+    return layers
+
+
+def flat(layers: Iterable[Layer]) -> Row:
+    """The flat vector of `layers_of`."""
+    return [number for W, b in layers for part in (*W, b) for number in part]
+
+
+class ListVectors:
+    """Vectors for L-BFGS: flat lists."""
+
+    @staticmethod
+    def copy(x: Row) -> Row:
+        """A new vector with the values of x."""
+        return list(x)
+
+    @staticmethod
+    def assign(x: Row, y: Row) -> None:
+        """y <- x"""
+        y[:] = x
+
+    @staticmethod
+    def dot(x: Row, y: Row) -> float:
+        """sum_i x_i y_i"""
+        total = 0.0
+        for x_i, y_i in zip(x, y):
+            total += x_i * y_i
+        return total
+
+    @staticmethod
+    def add_scaled(factor: float, x: Row, y: Row) -> None:
+        """y <- y + factor x"""
+        for i, x_i in enumerate(x):
+            y[i] += factor * x_i
+
+    @staticmethod
+    def scale(factor: float, x: Row) -> None:
+        """x <- factor x"""
+        for i in range(len(x)):
+            x[i] *= factor
+
+    @staticmethod
+    def largest(x: Row) -> float:
+        """max_i |x_i|"""
+        return max(abs(x_i) for x_i in x)
+
+    @staticmethod
+    def sum_of_sizes(x: Row) -> float:
+        """sum_i |x_i|, rounded once"""
+        return math.fsum(abs(x_i) for x_i in x)
