@@ -16,6 +16,7 @@ import cnn_core.sklearn as ours
 import sklearn.neural_network as theirs
 from scipy import sparse
 from sklearn import datasets
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import scale
 
@@ -327,15 +328,13 @@ def test_rows_of_any_kind_agree(convert, solver):
 
 
 def test_sparse_rows_are_made_dense_some_mini_batches_at_a_time(monkeypatch):
-    from cnn_core import _sklearn_network
+    from cnn_core.sklearn import _weights
 
     rows = sparse.csr_matrix(np.where(np.abs(X) > 0.7, X, 0))
-    monkeypatch.setattr(
-        _sklearn_network, "DENSE_BYTES", 4 * 8 * 50
-    )  # 50 rows: one mini-batch of 32
+    monkeypatch.setattr(_weights, "DENSE_BYTES", 4 * 8 * 50)  # 50 rows: one mini-batch of 32
     seen = []
     monkeypatch.setattr(
-        "cnn_core._sklearn_solvers.dense_rows",
+        "cnn_core.sklearn._rows.dense_rows",
         lambda *args: seen.append(args[0].shape[0]) or args[0].toarray(),
     )
     for options in ({}, dict(early_stopping=True, compatible=True)):
@@ -478,9 +477,11 @@ def test_fitted_attributes_are_those_of_scikit_learn():
     ):
         a, b = pair(kind, **options)
         a.fit(X, y), b.fit(X, y)
-        assert {name for name in vars(b) if name.endswith("_")} == {
-            name for name in vars(a) if name.endswith("_")
+        public = [name for name in dir(a) if name.endswith("_") and not name.startswith("_")]
+        assert {name for name in public if hasattr(a, name)} == {
+            name for name in vars(b) if name.endswith("_")
         }
+        assert not any(hasattr(clone(a), name) for name in public)
         assert all(array.flags.c_contiguous and array.flags.writeable for array in arrays(a))
         assert [array.shape for array in arrays(a)] == [array.shape for array in arrays(b)]
 

@@ -1,7 +1,14 @@
 """The native network behind `coefs_` and `intercepts_`: scikit-learn's lists of arrays, (fan_in,
 fan_out) and (fan_out,), and the panels in which the kernels read them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor
@@ -14,15 +21,7 @@ NAMES = {"logistic": "sigmoid"}
 DENSE_BYTES = 1 << 26
 
 
-def native_activation(activation):
-    """(name, number or None) in the native core of an activation that scikit-learn or this package
-    names."""
-    return get_activation(
-        NAMES.get(activation, activation) if isinstance(activation, str) else activation
-    )
-
-
-def make_network(widths, activations, dtype):
+def make_network(widths: Sequence[int], activations: Sequence[Any], dtype: DTypeLike) -> Network:
     """A network whose activations users have named.
 
     Parameters
@@ -37,11 +36,14 @@ def make_network(widths, activations, dtype):
     -------
     Network
     """
-    names, alphas = zip(*map(native_activation, activations))
-    return Network(widths, names, np.dtype(dtype).name, alphas)
+    native = [NAMES.get(one, one) if isinstance(one, str) else one for one in activations]
+    names, params = zip(*map(get_activation, native))
+    return Network(widths, names, np.dtype(dtype).name, params)  # type: ignore[arg-type]
 
 
-def check_shapes(coefs, intercepts, n_layers, n_in=None):
+def check_shapes(
+    coefs: Sequence[Any], intercepts: Sequence[Any], n_layers: int, n_in: int | None = None
+) -> list[int]:
     """The widths of all layers, the inputs first, of weights that users may have changed.
 
     Parameters
@@ -63,24 +65,26 @@ def check_shapes(coefs, intercepts, n_layers, n_in=None):
     """
     if not len(coefs) == len(intercepts) == n_layers:
         raise ValueError(
-            f"coefs_ and intercepts_ must hold {n_layers} arrays each, one for each layer of weights, got "
-            f"{len(coefs)} and {len(intercepts)}"
+            f"coefs_ and intercepts_ must hold {n_layers} arrays each, one for each layer of "
+            f"weights, got {len(coefs)} and {len(intercepts)}"
         )
-    widths = [
+    widths: list[Any] = [
         np.size(coefs[0], 0) if n_in is None and np.ndim(coefs[0]) else n_in,
         *map(np.size, intercepts),
     ]
     for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
-        n_in, n_out = widths[l : l + 2]
-        if coef.shape != (n_in, n_out) or intercept.shape != (n_out,):
+        fan_in, fan_out = widths[l : l + 2]
+        if coef.shape != (fan_in, fan_out) or intercept.shape != (fan_out,):
             raise ValueError(
-                f"coefs_[{l}] and intercepts_[{l}] must have shapes {(n_in, n_out)} and {(n_out,)}, got "
-                f"{coef.shape} and {intercept.shape}"
+                f"coefs_[{l}] and intercepts_[{l}] must have shapes {(fan_in, fan_out)} and "
+                f"{(fan_out,)}, got {coef.shape} and {intercept.shape}"
             )
     return widths
 
 
-def put(network, coefs, intercepts):
+def load_weights(
+    network: Network, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]
+) -> None:
     """Copy `coefs` and `intercepts` into a network."""
     lanes = network.lanes
     for l, (coef, intercept) in enumerate(zip(coefs, intercepts, strict=True)):
@@ -92,7 +96,12 @@ def put(network, coefs, intercepts):
         network.bias(l)[:] = intercept
 
 
-def take(network, coefs, intercepts, vector=None):
+def store_weights(
+    network: Network,
+    coefs: Sequence[np.ndarray],
+    intercepts: Sequence[np.ndarray],
+    vector: np.ndarray | None = None,
+) -> None:
     """Copy a network's weights and biases, or a `vector` laid out as its parameters, into arrays
     that are there."""
     lanes = network.lanes
@@ -106,7 +115,7 @@ def take(network, coefs, intercepts, vector=None):
         intercept[:] = network.bias(l, vector)
 
 
-def arrays_of(network, vector=None):
+def weights_of(network: Network) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The weights and biases of a network as new lists of arrays.
 
     Returns
@@ -114,16 +123,18 @@ def arrays_of(network, vector=None):
     coefs : list of ndarray, shape (fan_in, fan_out)
     intercepts : list of ndarray, shape (fan_out,)
     """
-    coefs = [np.empty(shape, network.dtype) for shape in zip(network.widths, network.widths[1:])]
+    coefs = [np.empty(shape, network.dtype) for shape in pairwise(network.widths)]
     intercepts = [np.empty(n_out, network.dtype) for n_out in network.widths[1:]]
-    take(network, coefs, intercepts, vector)
+    store_weights(network, coefs, intercepts)
     return coefs, intercepts
 
 
-def flat_views(vector, widths):
+def flat_views(
+    vector: np.ndarray, widths: Sequence[int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Views of a flat vector in scikit-learn's order: all coefs, then all intercepts."""
     coefs, intercepts, at = [], [], 0
-    for n_in, n_out in zip(widths, widths[1:]):
+    for n_in, n_out in pairwise(widths):
         coefs.append(vector[at : at + n_in * n_out].reshape(n_in, n_out))
         at += n_in * n_out
     for n_out in widths[1:]:
@@ -132,95 +143,115 @@ def flat_views(vector, widths):
     return coefs, intercepts
 
 
-def dense_rows(X, dtype, first=0, last=None):
+def dense_rows(X: Any, dtype: DTypeLike, first: int = 0, last: int | None = None) -> np.ndarray:
     """Some rows of a dense or sparse X as a C-contiguous array of `dtype`; not copied where they
     are one already."""
     part = X if first == 0 and last is None else X[first:last]
     return np.ascontiguousarray(part.toarray() if hasattr(part, "toarray") else part, dtype)
 
 
-def rows_at_once(X, itemsize):
+def rows_at_once(X: Any, itemsize: int) -> int:
     """How many rows of a sparse X are made dense at a time."""
     return max(1, DENSE_BYTES // max(1, X.shape[1] * itemsize))
 
 
-def forward(network, X, threads):
+def forward(network: Network, X: Any, threads: int) -> np.ndarray:
     """The outputs for all rows of a dense or sparse X.
 
     Returns
     -------
     ndarray, shape (rows, n_out)
     """
+
+    def outputs(rows: np.ndarray) -> np.ndarray:
+        a = BatchPredictor(network).forward(rows, threads)
+        assert a is not None
+        return a
+
     if not hasattr(X, "toarray"):
-        return BatchPredictor(network).forward(dense_rows(X, network.dtype), threads)
+        return outputs(dense_rows(X, network.dtype))
     step = rows_at_once(X, network.itemsize)
     return np.concatenate(
         [
-            BatchPredictor(network).forward(
-                dense_rows(X, network.dtype, first, first + step), threads
-            )
+            outputs(dense_rows(X, network.dtype, first, first + step))
             for first in range(0, X.shape[0], step)
         ]
     )
 
 
-class Served:
+class PackedWeights:
     """What predictions are computed with: a copy of `coefs_` and `intercepts_` in the kernels'
     layout.
 
-    The lists are the users', who may change them in place or put others there, so each prediction
-    first asks whether the copy `holds` what they say now. That reads every weight once, as
-    computing with it does.
-
     Parameters
     ----------
-    coefs, intercepts : list of array-like
+    network : Network
+        From now on never changed.
     activations : list
-        One for each layer of weights, the output's at last.
+        As users name them, one for each layer of weights, the output's at last.
     """
 
-    def __init__(self, coefs, intercepts, activations):
-        coefs, intercepts = (
-            [np.asarray(coef) for coef in coefs],
-            [np.asarray(one) for one in intercepts],
-        )
-        self.activations, widths = activations, check_shapes(coefs, intercepts, len(activations))
-        dtype = np.result_type(*coefs, *intercepts)
-        self.network = make_network(
-            widths, activations, dtype if dtype == np.float32 else np.float64
-        )
-        put(self.network, coefs, intercepts)
-        self.one_row = RowPredictor(self.network)
-        self.promoted = None
+    def __init__(self, network: Network, activations: list[Any]) -> None:
+        self.network, self.activations = network, activations
+        self.row = RowPredictor(network)
+        self._promoted: Network | None = None
 
     @classmethod
-    def of(cls, network, activations):
-        """What a training has left, without another copy."""
-        self = cls.__new__(cls)
-        self.activations, self.network, self.one_row, self.promoted = (
-            activations,
-            network,
-            RowPredictor(network),
-            None,
+    def pack(cls, coefs: Sequence[Any], intercepts: Sequence[Any], activations: list[Any]) -> Self:
+        """Weights that users may have changed; of any dtype."""
+        coefs, intercepts = list(map(np.asarray, coefs)), list(map(np.asarray, intercepts))
+        widths = check_shapes(coefs, intercepts, len(activations))
+        dtype = np.result_type(*coefs, *intercepts)
+        network = make_network(
+            widths, activations, dtype if dtype == np.float32 else np.dtype(np.float64)
         )
-        return self
+        load_weights(network, coefs, intercepts)
+        return cls(network, activations)
 
-    def holds(self, coefs, intercepts, activations):
+    def equals(
+        self, coefs: Sequence[Any], intercepts: Sequence[Any], activations: list[Any]
+    ) -> bool:
         """Whether these are the weights, to the bit, and the activations that it computes with."""
         network = self.network
         if not len(coefs) == len(intercepts) == network.n_layers or activations != self.activations:
             return False
-        for l in range(network.n_layers):
+        for l in range(network.n_layers):  # noqa: SIM110, a generator would take longer
             if not network.equals(l, coefs[l], intercepts[l]):
                 return False
         return True
 
-    def forward(self, X, threads):
+    def forward(self, X: Any, threads: int) -> np.ndarray:
         """The outputs for all rows of X, in float64 where NumPy would compute X @ coefs_[0] so."""
         network = self.network
         if network.dtype == np.float32 and np.result_type(X.dtype, np.float32) != np.float32:
-            if self.promoted is None:
-                self.promoted = make_network(network.widths, self.activations, np.float64)
-                put(self.promoted, *arrays_of(network))
-            network = self.promoted
+            if self._promoted is None:
+                promoted = make_network(network.widths, self.activations, np.float64)
+                load_weights(promoted, *weights_of(network))
+                self._promoted = promoted
+            network = self._promoted
         return forward(network, X, threads)
+
+
+class WeightCache:
+    """The packed weights of a model, packed anew where users have changed its lists.
+
+    Each prediction first asks whether they equal what the lists say now. That reads every weight
+    once, as computing with it does.
+
+    Parameters
+    ----------
+    packed : PackedWeights, optional
+        What a training has left, without another copy.
+    """
+
+    def __init__(self, packed: PackedWeights | None = None) -> None:
+        self._packed = packed
+
+    def get(
+        self, coefs: Sequence[Any], intercepts: Sequence[Any], activations: list[Any]
+    ) -> PackedWeights:
+        """The packed form of these weights; raises where they do not fit together."""
+        packed = self._packed
+        if packed is None or not packed.equals(coefs, intercepts, activations):
+            packed = self._packed = PackedWeights.pack(coefs, intercepts, activations)
+        return packed

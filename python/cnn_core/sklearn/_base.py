@@ -1,0 +1,311 @@
+"""What scikit-learn's two estimators share: one immutable model, fitting that computes the next one
+aside, and predictions with one snapshot."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from joblib.parallel import get_active_backend
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cnn_core.sklearn import _fit
+from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
+from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
+from cnn_core.sklearn._policies import Scorer
+from cnn_core.threads import check_threads, get_num_threads
+
+
+class BaseMLP(BaseEstimator):
+    """A multilayer perceptron with the parameters, attributes and random stream of
+    scikit-learn's.
+
+    All that is fitted is in `_model`, which is replaced in one step and never changed. `fit` works
+    on a copy of the estimator and publishes at its end (and, where there are callbacks, after each
+    epoch); an error publishes nothing. Predictions take `_model` once.
+    """
+
+    _parameter_constraints = CONSTRAINTS
+
+    #: Rows that `X_val` must have.
+    _fewest_judged = 1
+
+    #: Nothing is fitted.
+    _model = FittedModel()
+
+    coefs_ = FittedAttribute()
+    intercepts_ = FittedAttribute()
+    loss_ = FittedAttribute()
+    loss_curve_ = FittedAttribute()
+    best_loss_ = FittedAttribute()
+    validation_scores_ = FittedAttribute()
+    best_validation_score_ = FittedAttribute()
+    n_iter_ = FittedAttribute()
+    t_ = FittedAttribute()
+    n_layers_ = FittedAttribute()
+    n_outputs_ = FittedAttribute()
+    out_activation_ = FittedAttribute()
+    n_features_in_ = FittedAttribute()
+    feature_names_in_ = FittedAttribute()
+
+    #: Gives a warning in the name of the package; counts the iterations of L-BFGS-B, with a warning
+    #: where it has not converged. The package sets both.
+    _warn: Callable[..., None]
+    _count_iterations: Callable[[Any, int], int]
+
+    def _keep(self, parameters: dict[str, Any]) -> None:
+        """Take the constructor's arguments as they are."""
+        del parameters["self"]
+        vars(self).update(parameters)
+
+    def _copy(self, model: FittedModel) -> Self:
+        """Another estimator with these parameters and that model."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _model=model)
+        return other
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._model.coefs is not ABSENT
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # Training
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train, from new initial weights or, with `warm_start`, from the present ones.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+            A C-contiguous array of float64 or float32 is read where it stands; others are converted
+            once.
+        y : array-like, shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, or numbers to predict.
+        sample_weight : array-like, shape (n_samples,), optional
+            The cost of a mini-batch is the weighted mean of its rows' costs.
+        X_val, y_val : array-like, optional
+            Rows that are judged after every epoch and never trained on, in the place of those that
+            `early_stopping` would set apart. Without `early_stopping` they are judged alone. Not
+            with solver 'lbfgs'.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters and data that cannot be trained on, and where the weights become infinite
+            or NaN. The model is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where `max_iter` ends the training before another rule does.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be given together")
+        return self._fit(X, y, sample_weight, False, None if X_val is None else (X_val, y_val))
+
+    def _check_solver(self) -> bool:
+        if self._full_batch_by_scipy():
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not "
+                "stochastic."
+            )
+        return True
+
+    def _full_batch_by_scipy(self) -> bool:
+        return isinstance(self.solver, str) and self.solver == "lbfgs"
+
+    def _fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        incremental: bool,
+        validation: tuple[Any, Any] | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
+        """`fit` or `partial_fit`; an error leaves the model as it was."""
+        before = self._model
+        p = self._copy(before)
+        stream = _fit.own_stream(p, incremental)
+        drawn = None if stream is None else stream.get_state(legacy=False)
+
+        def publish(model: FittedModel) -> None:
+            self._model = model
+
+        try:
+            if incremental:
+                p._set_classes(y, classes)
+            callbacks = _fit.callbacks_of(p, validation)
+            job = _fit.begin(p, X, y, sample_weight, incremental)
+            _fit.train(job, self, publish, callbacks, validation)
+        except BaseException:
+            if self._model is not before:  # a callback has looked
+                publish(before)
+            if stream is not None and drawn is not None:
+                stream.set_state(drawn)
+            raise
+        return self
+
+    def _threads(self) -> int:
+        """How many threads: not more than one each where joblib runs several fits in the threads of
+        this process."""
+        if self.n_threads is not None:
+            return int(check_threads(self.n_threads))
+        if (
+            threading.current_thread() is not threading.main_thread()
+            and get_active_backend()[0].nesting_level
+        ):
+            return 1
+        return int(get_num_threads())
+
+    def _validate_training_rows(
+        self, X: Any, y: Any, incremental: bool, reset: bool
+    ) -> tuple[Any, np.ndarray]:
+        """X and y, checked as scikit-learn does; with `reset` the features are those of this X."""
+        check_no_dates("X", X)
+        checked: tuple[Any, np.ndarray] = self._validate_input(X, y, incremental, reset)
+        return checked
+
+    def _validation_scorer(self, X: Any, y: Any, dtype: Any) -> Scorer:
+        """Who scores on rows that the user gives."""
+        X, y = self._validate_training_rows(X, y, True, reset=False)
+        if self._count_outputs(y) != self.n_outputs_:
+            raise ValueError(
+                f"y_val must have {self.n_outputs_} outputs a row as y has, got "
+                f"{self._count_outputs(y)}"
+            )
+        if X.shape[0] < self._fewest_judged:
+            raise ValueError(
+                "The validation set is too small: X_val must have at least "
+                f"{self._fewest_judged} rows, got {X.shape[0]}."
+            )
+        return self._scorer(X, *self._targets(y, dtype), None)
+
+    def _scaled_weights(
+        self, weights: np.ndarray | None, y: np.ndarray, incremental: bool, dtype: Any
+    ) -> tuple[np.ndarray | None, float]:
+        """A weight for each row as the native core wants them, shape (rows, 1), and by what they
+        are scaled; None for none.
+
+        The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A
+        power of two changes no bit.
+        """
+        if weights is None:
+            return None, 1.0
+        if not np.isfinite(weights).all():
+            row = int(np.argmin(np.isfinite(weights)))
+            raise ValueError(
+                f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}"
+            )
+        if np.min(weights) < 0:
+            row = int(np.argmax(weights < 0))
+            raise ValueError(
+                "Negative weights cannot be trained with: they must be at least 0, got "
+                f"{weights[row]} for row {row}"
+            )
+        if not np.any(weights):  # before 1.9 scikit-learn does not say so
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        exponent = min(-int(np.frexp(np.max(weights))[1]), 1023)
+        scaled = np.ascontiguousarray(np.ldexp(weights, exponent), dtype)
+        return scaled[:, None], float(np.ldexp(1.0, exponent))
+
+    # What the two estimators do each in its way
+
+    def _set_classes(self, y: Any, classes: ArrayLike | None) -> None:
+        """What `partial_fit` says about the labels to come."""
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> Any:
+        raise NotImplementedError
+
+    def _count_outputs(self, y: np.ndarray) -> int:
+        raise NotImplementedError
+
+    def _targets(self, y: Any, dtype: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """(targets, None) or, for several classes, (None, labels)."""
+        raise NotImplementedError
+
+    def _stratify_labels(
+        self, targets: np.ndarray | None, labels: np.ndarray | None
+    ) -> np.ndarray | None:
+        """What the split keeps the shares of; None for a regression."""
+        return None
+
+    def _scorer(
+        self,
+        X: Any,
+        targets: np.ndarray | None,
+        labels: np.ndarray | None,
+        weights: np.ndarray | None,
+    ) -> Scorer:
+        raise NotImplementedError
+
+    def _native_loss(self) -> tuple[str, float | None]:
+        """Name and number of the loss in the native core."""
+        raise NotImplementedError
+
+    def _output_activation(self) -> str:
+        raise NotImplementedError
+
+    # Predicting
+
+    def _outputs(self, X: Any) -> tuple[FittedModel, np.ndarray]:
+        """The present model, and its output layer's activations for all rows of X, checked as
+        scikit-learn does."""
+        model = self._model
+        one = type(X) is np.ndarray and X.ndim == 2 and len(X) == 1
+        if one and model.coefs is not ABSENT and model.feature_names_in is ABSENT:
+            # One row in a moment: its checks are done natively, and what it does not take as it is
+            # goes the long way.
+            a = self._packed(model).row.forward_checked(X)
+            if a is not None:
+                return model, a
+        # scikit-learn's checks look at attributes: those of this model, whatever a fit in another
+        # thread publishes meanwhile.
+        snapshot = self._copy(model)
+        check_is_fitted(snapshot)
+        check_no_dates("X", X)
+        X = validate_data(snapshot, X, accept_sparse=["csr", "csc"], reset=False)
+        return model, self._packed(model).forward(X, self._threads())
+
+    def _packed(self, model: FittedModel) -> Any:
+        """What a model's predictions are computed with."""
+        activations = layer_activations(self, model.n_layers - 1, model.out_activation)  # type: ignore[arg-type]
+        return model.weights.get(model.coefs, model.intercepts, activations)
+
+
+def check_no_dates(name: str, values: Any) -> None:
+    """Raise for dates and durations, which NumPy would turn into numbers without a word.
+
+    Parameters
+    ----------
+    name : str
+    values : array-like
+        Also a data frame of pandas or polars.
+    """
+    dtypes = getattr(values, "dtypes", None)
+    if dtypes is None or not hasattr(dtypes, "__iter__"):
+        dtypes = [getattr(values, "dtype", None)]
+    for dtype in dtypes:
+        temporal = getattr(dtype, "is_temporal", None)  # of polars
+        if getattr(dtype, "kind", "") in ("m", "M") or (callable(temporal) and temporal()):
+            raise TypeError(f"{name} must hold numbers, got dates or durations ({dtype})")

@@ -1,0 +1,515 @@
+"""From an estimator's parameters and data to a training, and to the model that it leaves.
+
+Everything here is computed aside. `p` is a copy of the estimator, so that neither its parameters
+nor its model change while a training runs; nothing is seen outside until `publish` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight
+
+from cnn_core._network import Network
+from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.optimizers import SGD, Optimizer
+from cnn_core.schedules import Schedule
+from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
+from cnn_core.sklearn._parameters import (
+    batch_rows,
+    dropout_rates,
+    hidden_sizes,
+    initial_rate,
+    layer_activations,
+    make_optimizer,
+)
+from cnn_core.sklearn._policies import (
+    InverseScaling,
+    LossAndScore,
+    Scorer,
+    Tolerance,
+    print_epoch,
+)
+from cnn_core.sklearn._rows import (
+    DenseSource,
+    PoissonLossOffset,
+    RandomOrder,
+    Source,
+    SparseSource,
+)
+from cnn_core.sklearn._weights import (
+    PackedWeights,
+    WeightCache,
+    check_shapes,
+    dense_rows,
+    flat_views,
+    load_weights,
+    make_network,
+    store_weights,
+    weights_of,
+)
+from cnn_core.spec import TrainingSpec
+from cnn_core.training.backends import native
+from cnn_core.training.loop import Hook, Start, TrainingLoop, TrainResult
+from cnn_core.training.rates import Rates, ScheduledRates
+
+if TYPE_CHECKING:
+    from cnn_core.sklearn._base import BaseMLP
+
+
+class Data(NamedTuple):
+    """Rows as the native core wants them."""
+
+    X: Any  #: ndarray, or sparse
+    targets: np.ndarray | None
+    labels: np.ndarray | None
+    weights: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """Targets, labels and weights of some rows."""
+        return tuple(None if part is None else part[rows] for part in self[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What a training begins with.
+
+    Parameters
+    ----------
+    p : BaseMLP
+        Parameters and hooks.
+    start : FittedModel
+        With new initial weights, or what an earlier training has left.
+    network : Network
+        To be trained.
+    activations : list
+        Of the layers, as users name them.
+    data : Data
+    scale : float
+        By what the weights of the rows have been multiplied.
+    stream : RandomState
+    warm, incremental : bool
+        Whether a `fit`, or a `partial_fit`, goes on from an earlier training.
+    """
+
+    p: BaseMLP
+    start: FittedModel
+    network: Network
+    activations: list[Any]
+    data: Data
+    scale: float
+    stream: np.random.RandomState
+    warm: bool
+    incremental: bool
+
+    def model(self, start: FittedModel, network: Network, **changes: Any) -> FittedModel:
+        """The model with a trained network, which from now on is never changed."""
+        coefs, intercepts = weights_of(network)
+        weights = WeightCache(PackedWeights(network, self.activations))
+        return replace(
+            start,
+            coefs=coefs,
+            intercepts=intercepts,
+            weights=weights,
+            stream=self.stream,
+            **changes,
+        )
+
+
+def own_stream(p: BaseMLP, incremental: bool) -> np.random.RandomState | None:
+    """The stream of an earlier training from which this one goes on drawing.
+
+    scikit-learn's seeds begin it anew in each `partial_fit`, which so visits its rows in one and
+    the same order; here it goes on.
+    """
+    goes_on = incremental and not p.compatible and isinstance(p.random_state, Integral)
+    return p._model.stream if goes_on else None
+
+
+def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Job:
+    """Check what a fit is given; initial weights are drawn where there are none to go on from."""
+    hidden = hidden_sizes(p)
+    first = p._model.coefs is ABSENT or not (p.warm_start or incremental)
+    if incremental and p.early_stopping:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    X, y = p._validate_training_rows(X, y, incremental, reset=first)
+    weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+    stream = own_stream(p, incremental) or check_random_state(p.random_state)
+    lbfgs, dtype = p._full_batch_by_scipy(), p.dtype
+    if dtype is None:
+        # scikit-learn's L-BFGS gives float64 for any X.
+        dtype = np.float64 if lbfgs else X.dtype
+        if not (lbfgs or first):
+            dtype = np.result_type(*p._model.coefs[:1], np.float32)
+    dtype = np.dtype(dtype)
+    targets, labels = p._targets(y, dtype)
+    n_outputs = p._count_outputs(y)
+    weights, scale = p._scaled_weights(weights, y, incremental, dtype)
+    start = p._model
+    if first:
+        start = _initial_model(p, (X.shape[1], *hidden, n_outputs), stream, dtype)
+    p._model = start = replace(start, n_outputs=n_outputs)
+    activations = layer_activations(p, start.n_layers - 1, start.out_activation)
+    coefs, intercepts = _arrays(start)
+    widths = check_shapes(coefs, intercepts, len(activations), X.shape[1])
+    if n_outputs != widths[-1]:
+        raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}")
+    network = make_network(widths, activations, dtype)
+    load_weights(network, coefs, intercepts)
+    X = X.tocsr() if hasattr(X, "tocsr") and not lbfgs else dense_rows(X, dtype)
+    data, warm = Data(X, targets, labels, weights), not (first or incremental)
+    return Job(p, start, network, activations, data, scale, stream, warm, incremental)
+
+
+def _arrays(model: FittedModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Weights and biases that users may have replaced by other array-likes."""
+    return list(map(np.asarray, model.coefs)), list(map(np.asarray, model.intercepts))
+
+
+def _initial_model(
+    p: BaseMLP, widths: tuple[int, ...], stream: np.random.RandomState, dtype: np.dtype[Any]
+) -> FittedModel:
+    """Initial weights and biases, uniform with Glorot & Bengio's bound (2010, eq. 16), and counts
+    at 0."""
+    known, output = p._model, p._output_activation()
+    activations = layer_activations(p, len(widths) - 1, output)[:-1]
+    # The output layer's bound is that of the hidden layer below, as where one activation serves
+    # all.
+    activations.append(activations[-1] if activations else p.activation)
+    coefs, intercepts = [], []
+    for n_in, n_out, activation in zip(widths, widths[1:], activations):
+        sigmoid = isinstance(activation, str) and activation in ("logistic", "sigmoid")
+        bound = np.sqrt((2.0 if sigmoid else 6.0) / (n_in + n_out))
+        coefs.append(stream.uniform(-bound, bound, (n_in, n_out)).astype(dtype, copy=False))
+        intercepts.append(stream.uniform(-bound, bound, n_out).astype(dtype, copy=False))
+    return FittedModel(
+        coefs=coefs,
+        intercepts=intercepts,
+        n_layers=len(widths),
+        out_activation=output,
+        n_iter=0,
+        t=0,
+        n_features_in=known.n_features_in,
+        feature_names_in=known.feature_names_in,
+        classes=known.classes,
+        label_binarizer=known.label_binarizer,
+    )
+
+
+def callbacks_of(p: BaseMLP, validation: object) -> list[Callback]:
+    """The callbacks; raises where something is asked for that L-BFGS has not."""
+    callbacks = check_callbacks(() if p.callbacks is None else p.callbacks)
+    for what, wanted in (
+        ("X_val and y_val do", validation is not None),
+        ("dropout does", np.any(p.dropout)),
+        ("a schedule does", isinstance(p.learning_rate, Schedule)),
+        ("callbacks do", callbacks),
+        ("restore_best_weights=True does", p.restore_best_weights),
+    ):
+        if p._full_batch_by_scipy() and wanted:
+            raise ValueError(f"{what} not go with solver='lbfgs', which has no epochs")
+    return callbacks
+
+
+def train(
+    job: Job,
+    estimator: Any,
+    publish: Callable[[FittedModel], None],
+    callbacks: list[Callback],
+    validation: tuple[Any, Any] | None,
+) -> None:
+    """Train, and publish the model that comes of it.
+
+    Parameters
+    ----------
+    job : Job
+    estimator : BaseMLP
+        What callbacks are shown.
+    publish : callable
+        Takes the model after each epoch that a callback looks at, and the last one.
+    callbacks : list of Callback
+    validation : (X, y) or None
+        Rows to score on.
+    """
+    if job.p._full_batch_by_scipy():
+        publish(_minimize_loss(job))
+        return
+    epochs = _Epochs(job, validation)
+
+    def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
+        publish(epochs.model_of(loop.result()))
+        logs = {name: value for name, value in entry.items() if name != "seconds"}
+        found = [one.after_epoch(estimator, loop.epochs, dict(logs)) for one in callbacks]
+        return any(found)
+
+    for callback in callbacks:
+        callback.before_fit(estimator)
+    publish(epochs.run([show] if callbacks else []))
+    for callback in callbacks:
+        callback.after_fit(estimator)
+
+
+def _forget_scores(start: FittedModel) -> FittedModel:
+    """Without the scores of an earlier fit, which are not those of these weights."""
+    if start.validation_scores is ABSENT:
+        return start
+    return replace(start, validation_scores=None, best_validation_score=None)
+
+
+def _make_trainer(job: Job, batch: int, optimizer: Optimizer | None, state: OptimizerState) -> Any:
+    """The native trainer."""
+    p, network = job.p, job.network
+    loss, loss_param = p._native_loss()
+    spec = TrainingSpec(
+        loss,
+        loss_param,
+        None if optimizer is None else optimizer.name,
+        {} if optimizer is None else optimizer.settings(state.learning_rate),
+        batch,
+        state.seed,
+        # The penalty is divided by the weight of a mini-batch, so it is scaled as the weights are.
+        l2=min(float(p.alpha) * job.scale, float(np.finfo(np.float64).max)),
+        dropout=dropout_rates(p, network.n_layers),
+        penalty_per_row=True,
+        average_by_rows=True,
+        # Where scikit-learn's value of a squared error is asked for, which its gradient does not go
+        # with.
+        cost_scale=1 / network.widths[-1] if p.compatible and loss == "mse" else 1.0,
+    )
+    return native.trainer(spec, network, threads=p._threads(), adaptive=p.n_threads is None)
+
+
+def _check_finite(network: Network) -> None:
+    """Raise for weights that no training comes back from."""
+    if not network.is_finite():
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large values "
+            "and need to be preprocessed."
+        )
+
+
+def _offset(job: Job, data: Data, batch: int) -> PoissonLossOffset | None:
+    if job.p._native_loss()[0] != "poisson":
+        return None
+    assert data.targets is not None
+    return PoissonLossOffset(data.targets, data.weights, batch)
+
+
+class _Epochs:
+    """A training in epochs of mini-batches: the loop with scikit-learn's policies.
+
+    What is drawn from the stream is drawn in scikit-learn's order: initial weights, rows to set
+    apart, a seed for dropout, and the order of the rows in each epoch.
+    """
+
+    def __init__(self, job: Job, validation: tuple[Any, Any] | None) -> None:
+        self.job, p = job, job.p
+        scorer, chosen, data = self._set_apart(validation)
+        self.count = data.X.shape[0] if chosen is None else len(chosen)
+        optimizer = make_optimizer(p)
+        batch = batch_rows(p, self.count, optimizer.full_batch)
+        self.state = self._optimizer_state(optimizer)
+        self.trainer = self._make_trainer(optimizer, batch)
+        self.start = self._start(scorer is not None)
+        source: Source
+        if hasattr(data.X, "tocsr"):
+            source = SparseSource(data.X, chosen, data[1:], job.network.dtype, batch)
+        else:
+            source = DenseSource(data.X, chosen, *data[1:])
+        offset = _offset(job, data, batch)
+        self.rows = RandomOrder(source, job.stream, p.shuffle, batch, offset)
+        self.monitor = LossAndScore(scorer, job.network, p._threads())
+        sgd = isinstance(optimizer, SGD)  # it alone follows a rule that is named
+        self.rates = self._rates(sgd, -(-self.count // batch))
+        self.stopping = self._stopping(sgd and p.learning_rate == "adaptive")
+
+    def run(self, hooks: list[Hook]) -> FittedModel:
+        """Train; the model that it leaves."""
+        p, job = self.job.p, self.job
+        # A schedule may look at the losses of earlier trainings; without one they need no copy.
+        scheduled = isinstance(self.rates, ScheduledRates)
+        losses = {"loss": self.start.loss_curve} if scheduled else {}
+        # The weights to begin with are the best so far: after an early stop, warm_start goes on
+        # from the best ones.
+        best_epoch = 0 if self.stopping.restore else None
+        start = Start(job.network.copy(), losses, self.state.epochs, best_epoch)
+        hooks = [print_epoch, *hooks] if p.verbose else hooks
+        loop = TrainingLoop(
+            self.trainer,
+            job.network,
+            self.rows,
+            self.monitor,
+            start,
+            self.rates,
+            self.stopping,
+            hooks,
+        )
+        try:
+            loop.run(1 if job.incremental else p.max_iter)
+        except KeyboardInterrupt:
+            p._warn("Training interrupted by user.")
+        if loop.reason == "epochs" and not job.incremental:
+            p._warn(
+                f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+        result = loop.result(final=True)
+        _check_finite(result.network)
+        return self.model_of(result)
+
+    def model_of(self, result: TrainResult) -> FittedModel:
+        """The model after some epochs."""
+        start, state, stopping, epochs = self.start, self.state, self.stopping, result.epochs
+        new = {name: values[-epochs:] if epochs else [] for name, values in result.history.items()}
+        losses = list(map(np.float64, new["loss"]))  # as scikit-learn's, with dtype and the like
+        scores = start.validation_scores
+        if "validation_score" in new:
+            scores = [*(scores or ()), *new["validation_score"]]
+        return self.job.model(
+            start,
+            result.network,
+            loss=losses[-1] if losses else start.loss,
+            loss_curve=[*start.loss_curve, *losses],
+            best_loss=stopping.best_loss,
+            validation_scores=scores,
+            best_validation_score=stopping.best_score,
+            no_improvement_count=stopping.waited,
+            n_iter=epochs,
+            t=start.t + epochs * self.count,
+            optimizer=replace(
+                state,
+                learning_rate=self.trainer.learning_rate,
+                epochs=state.epochs + epochs,
+                state=result.state,
+            ),
+        )
+
+    def _set_apart(
+        self, validation: tuple[Any, Any] | None
+    ) -> tuple[Scorer | None, np.ndarray | None, Data]:
+        """Who scores, which rows of X are trained on (None: all), and their targets and
+        weights."""
+        p, data = self.job.p, self.job.data
+        if validation is not None:
+            return p._validation_scorer(*validation, self.job.network.dtype), None, data
+        if not p.early_stopping:
+            return None, None, data
+        # Drawn as `train_test_split` of all arrays would be.
+        chosen, kept = train_test_split(
+            np.arange(data.X.shape[0]),
+            random_state=self.job.stream,
+            test_size=p.validation_fraction,
+            stratify=p._stratify_labels(data.targets, data.labels),
+        )
+        if len(kept) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        targets, labels, weights = data.take(kept)
+        weights = None if weights is None else weights[:, 0]
+        scorer = p._scorer(data.X[kept], targets, labels, weights)
+        return scorer, chosen, Data(data.X, *data.take(chosen))
+
+    def _start(self, scored: bool) -> FittedModel:
+        """The model to start from, with curves that go on or begin."""
+        start, p = self.job.start, self.job.p
+        if not scored:
+            start = _forget_scores(start)
+        if start.loss_curve is ABSENT:  # of new weights, or after 'lbfgs'
+            start = replace(
+                start,
+                loss_curve=[],
+                best_loss=None if p.early_stopping else np.inf,
+                validation_scores=None,
+                best_validation_score=None,
+                no_improvement_count=0,
+            )
+        if scored and (start.validation_scores is ABSENT or start.validation_scores is None):
+            start = replace(start, validation_scores=[], best_validation_score=-np.inf)
+        return start
+
+    def _optimizer_state(self, optimizer: Optimizer) -> OptimizerState:
+        """How far the optimizer is."""
+        job, p = self.job, self.job.p
+        state = job.start.optimizer if job.incremental else None
+        if state is not None and state.name == optimizer.name:
+            return state
+        seed = int(job.stream.randint(np.iinfo(np.int32).max)) if np.any(p.dropout) else 0
+        return OptimizerState(optimizer.name, initial_rate(p), seed=seed)
+
+    def _make_trainer(self, optimizer: Optimizer, batch: int) -> Any:
+        """The trainer, which goes on from that state."""
+        trainer, state = _make_trainer(self.job, batch, optimizer, self.state), self.state.state
+        if state is not None:
+            shapes = [slot.shape for slot in trainer.slots]
+            if [slot.shape for slot in state["slots"]] == shapes:
+                trainer.restore(state)
+        return trainer
+
+    def _rates(self, sgd: bool, per_epoch: int) -> Rates | None:
+        """Who sets the learning rate."""
+        p, schedule = self.job.p, self.job.p.learning_rate
+        if isinstance(schedule, Schedule):
+            initial = initial_rate(p) if schedule.initial is None else schedule.initial
+            return ScheduledRates(schedule, initial, per_epoch, self.state.epochs + p.max_iter)
+        if sgd and schedule == "invscaling":
+            return InverseScaling(initial_rate(p), p.power_t, self.start.t, self.count)
+        return None
+
+    def _stopping(self, adaptive: bool) -> Tolerance:
+        """The rule that ends the training, with the best loss and score so far."""
+        p, job, start = self.job.p, self.job, self.start
+        restore = p.early_stopping if p.restore_best_weights is None else p.restore_best_weights
+        rule = Tolerance(p, self.trainer, job.network, adaptive=adaptive, restore=restore)
+        rule.waited, rule.best_loss = start.no_improvement_count, start.best_loss
+        rule.best_score = start.best_validation_score
+        scorer = self.monitor.scorer
+        if job.warm and scorer is not None:
+            # An earlier fit's score is of other rows and may be out of reach on these: what is to
+            # be surpassed is scored anew.
+            score = scorer.score(job.network, self.monitor.threads)
+            rule.best_score = score if score == score else -np.inf
+            if p.early_stopping:
+                rule.waited = 0
+        return rule
+
+
+def _minimize_loss(job: Job) -> FittedModel:
+    """L-BFGS-B of SciPy (Byrd et al. 1995, "A limited memory algorithm for bound constrained
+    optimization") on the flat vector of all weights, then all biases."""
+    p, network, data = job.p, job.network, job.data
+    widths, batch = network.widths, data.X.shape[0]
+    trainer = _make_trainer(job, batch, None, OptimizerState("lbfgs", 0.0))
+    source, offset = DenseSource(data.X, None, *data[1:]), _offset(job, data, batch)
+    shift = 0.0 if offset is None else offset.of(None)
+
+    def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        load_weights(network, *flat_views(x, widths))
+        loss, _ = trainer.loss_and_gradient(source.X, source.y, source.labels, source.weights)
+        gradient = np.empty(len(x))
+        store_weights(network, *flat_views(gradient, widths), vector=trainer.gradient)
+        return loss + shift, gradient
+
+    coefs, intercepts = _arrays(job.start)
+    weights = np.concatenate([part.ravel() for part in (*coefs, *intercepts)])
+    result = minimize(
+        loss_and_gradient,
+        weights.astype(np.float64),
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxfun": p.max_fun, "maxiter": p.max_iter, "gtol": p.tol},
+    )
+    load_weights(network, *flat_views(result.x, widths))
+    start, n_iter = _forget_scores(job.start), p._count_iterations(result, p.max_iter)
+    _check_finite(network)
+    return job.model(start, network, n_iter=n_iter, loss=np.float64(result.fun))

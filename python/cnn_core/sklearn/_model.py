@@ -1,0 +1,119 @@
+"""What a fit leaves behind, and the attributes that users read of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from cnn_core.sklearn._weights import WeightCache
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+#: Stands in a model for an attribute that its estimator does not have, as nothing is fitted or the
+#: solver knows no such thing.
+ABSENT: Any = _Absent.ABSENT
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """The optimizer of a model and how far it is, for a `partial_fit` to go on from.
+
+    Parameters
+    ----------
+    name : str
+        In the native core.
+    learning_rate : float
+    epochs : int
+        Epochs done, for schedules.
+    seed : int
+        Of dropout.
+    state : dict or None
+        The trainer's: moments and the number of steps.
+    """
+
+    name: str
+    learning_rate: float
+    epochs: int = 0
+    seed: int = 0
+    state: dict[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FittedModel:
+    """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
+    has taken one predicts with the old model or the new one, and never with anything between.
+
+    A field is the attribute of its name and an underscore; `docs/scikit-learn.md` and the
+    estimators' docstrings describe them. The lists `coefs` and `intercepts` are the users', who may
+    change them.
+
+    Parameters
+    ----------
+    label_binarizer : LabelBinarizer
+        Of a classifier.
+    no_improvement_count : int
+        Epochs since the last improvement.
+    optimizer : OptimizerState
+    stream : RandomState
+        From which a `partial_fit` goes on drawing.
+    weights : WeightCache
+        What predictions are computed with; not in pickles.
+    """
+
+    coefs: list[np.ndarray] = ABSENT
+    intercepts: list[np.ndarray] = ABSENT
+    loss: np.float64 = ABSENT
+    loss_curve: list[np.float64] = ABSENT
+    best_loss: float | None = ABSENT
+    validation_scores: list[float] | None = ABSENT
+    best_validation_score: float | None = ABSENT
+    n_iter: int = ABSENT
+    t: int = ABSENT
+    n_layers: int = ABSENT
+    n_outputs: int = ABSENT
+    out_activation: str = ABSENT
+    n_features_in: int = ABSENT
+    feature_names_in: np.ndarray = ABSENT
+    classes: np.ndarray = ABSENT
+    label_binarizer: Any = ABSENT
+    no_improvement_count: int = 0
+    optimizer: OptimizerState | None = None
+    stream: np.random.RandomState | None = None
+    weights: WeightCache = field(default_factory=WeightCache)
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = vars(self).items()
+        return {name: value for name, value in fields if value is not ABSENT and name != "weights"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, weights=WeightCache())
+
+
+class FittedAttribute:
+    """An attribute that an estimator has from its model. Setting it publishes another model."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.field = name, name.removesuffix("_")
+
+    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+        if estimator is None:
+            return self
+        value = getattr(estimator._model, self.field)
+        if value is ABSENT:
+            raise AttributeError(
+                f"{type(estimator).__name__!r} object has no attribute {self.name!r}"
+            )
+        return value
+
+    def __set__(self, estimator: Any, value: Any) -> None:
+        estimator._model = replace(estimator._model, **{self.field: value})
+
+    def __delete__(self, estimator: Any) -> None:
+        self.__get__(estimator)
+        self.__set__(estimator, ABSENT)
