@@ -34,7 +34,10 @@ def test_the_bits_are_those_that_are_recorded(isa, name, n_threads):
     found = hashes_of(RUNS[name], n_threads)
     if found != RECORDED[name]:
         differ = record.differing(RECORDED[name], found)
-        pytest.fail(f"golden run {name!r}, {isa}, n_threads {n_threads}: other bits in {differ}")
+        pytest.fail(
+            f"golden run {name!r}, {isa}, n_threads {n_threads}: other bits in {differ}",
+            pytrace=False,
+        )
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("sklearn"), reason="needs scikit-learn")

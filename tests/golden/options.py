@@ -372,6 +372,16 @@ add("early_stopping, min_delta", rows, early_stopping=True, min_delta=0.1, **wai
 same = {**waiting, "learning_rate": 2.0**-90}
 add("early_stopping, losses that are equal", rows, early_stopping=True, **same)
 add(
+    "early_stopping, with weights, smoothing, scaling, dropout and a schedule",
+    (rows, {"fit": {"sample_weight": weights}}),
+    (rows, {"class_weight": "balanced", "fit": of_classes}),
+    early_stopping=True,
+    label_smoothing=0.1,
+    scale_inputs="standard",
+    dropout=(0.1, 0.2),
+    **{**waiting, "epochs": 6, "learning_rate": StepDecay(2, initial=0.05)},
+)
+add(
     "validation_data", rows, fit=of_classes, early_stopping=True, scale_inputs="standard", **waiting
 )
 add("validation_data, no early end", data.numbers(7), fit=held, **waiting)

@@ -99,6 +99,9 @@ add(
     **work,
 )
 add("shared by outputs, clip_norm", rows, threads=(1, 3), clip_norm=0.1, **work)
+narrower = {**work, "hidden": (256, 20, 130)}
+add("shared by outputs, a narrow layer between", rows, threads=ALL, dtypes=BOTH, **narrower)
+add("shared by outputs, long rows", data.classes(256, 5, 40), threads=ALL, dtypes=BOTH, **work)
 add(
     "shared by outputs, sixty outputs",
     data.numbers(40, 60, 48),
@@ -145,6 +148,24 @@ def rows_in_a_file(n_threads, dtype):
                 fit(folder, 31, early_stopping=True, batch_size=7),
             ]
         )
+
+
+@golden("rows of other kinds", dtypes=BOTH)
+def rows_of_other_kinds(n_threads, dtype):
+    """Lists, whole numbers, another dtype, other layouts to train on; with and without scaling."""
+    rows, looks = data.classes(6, 3), []
+    for scale_inputs in (None, "minmax"):
+        for X in (
+            rows.X.tolist(),
+            np.floor(8 * rows.X).astype(np.int16),
+            rows.X.astype("float32" if dtype == "float64" else "float64"),
+            np.asfortranarray(rows.X.astype(dtype)),
+            np.repeat(rows.X, 2, axis=1).astype(dtype)[:, ::2],
+        ):
+            settings = {"epochs": 2, "dtype": dtype, "random_state": 5, "n_threads": n_threads}
+            model = MLP((9,), scale_inputs=scale_inputs, **settings).fit(X, rows.y)
+            looks.append(seen(model, rows, dtype))
+    return joined(looks)
 
 
 @golden("digits", dtypes=BOTH)
