@@ -123,6 +123,7 @@ cdef class Backprop:
     cdef char *g
     cdef Py_ssize_t scaled_for
     cdef double threshold, y_threshold
+    cdef bint busy              # whether some thread works with the buffers
     cdef bint activates_output  # whether a^L is wanted although the loss works on z^L
     cdef double l1, l2
     cdef bint penalty_per_row
@@ -141,7 +142,9 @@ cdef class Backprop:
     cdef use_weights(self, bint wanted)
     cdef set_inlet(self, Py_ssize_t l, Inlet *inlet)
     cdef cut(self)
-    cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL
+    cdef char *room(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL
+    cdef acquire(self)
+    cdef loss_of(self, X, y)
     cdef bint worth_turning(self)
     cdef char *output(self) noexcept nogil
     cdef Py_ssize_t offset(self, Py_ssize_t l, Py_ssize_t row) noexcept nogil

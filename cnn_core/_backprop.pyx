@@ -24,7 +24,7 @@ from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leadin
 from cnn_core._linalg cimport scale_row
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
-from cnn_core._cpu import choose
+from cnn_core._cpu import choose, most_threads
 from cnn_core._linalg import matmul, pack, unpack
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
@@ -424,13 +424,14 @@ def _forward(Network network not None, const real[:, ::1] X not None, real[:, ::
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
     shared.block = BLOCK_TURNED if network.turned else min(network.block, count)
     n_blocks = blocks(count, shared.block)
-    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_A_THREAD, n_blocks))
+    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_A_THREAD, n_blocks,
+                              most_threads))
     for l in range(network.n_layers):
         widest = max(widest, network.layers[l].ld)
     if network.turned:
         widest = max(widest, (network.layers[0].n_in + network.lanes - 1) // network.lanes * network.lanes)
     shared.room = shared.block * widest * sizeof(real)
-    scratch = aligned_zeros(threads * 2 * shared.room, np.uint8)
+    scratch = aligned_zeros((threads, 2, shared.room), np.uint8)
     shared.network, shared.count, shared.threshold = <void *>network, count, threshold
     shared.only_finite, shared.refused, shared.unknown = only_finite, False, False
     shared.X, shared.scratch = <const char *>&X[0, 0], address(scratch)
@@ -723,7 +724,7 @@ cdef class Backprop:
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t capacity, alpha=None, double l1=0,
                   double l2=0, dropout=None, bint penalty_per_row=False):
-        cdef Py_ssize_t l, size, inputs, itemsize = network.itemsize, lanes = network.lanes
+        cdef Py_ssize_t l, rows, size, inputs, itemsize = network.itemsize, lanes = network.lanes
         cdef Layer *layer
         cdef const activation_t *f
         self.loss_row = choose("loss", loss, _losses.names())
@@ -747,36 +748,36 @@ cdef class Backprop:
         self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
         self.g = address(self.gradient)
-        self.flows = <Flow *>self.room(network.n_layers * sizeof(Flow), 1)
+        self.flows = <Flow *>self.room(network.n_layers, 1, sizeof(Flow))
         self.ld_x = leading_dimension(network.widths[0], itemsize)
         self.turned = self.worth_turning()
-        self.scale = self.room(capacity + lanes, itemsize)  # a capacity beyond all memory fails here, before any product overflows
-        self.x = self.room(capacity * self.ld_x, itemsize)
-        self.row_loss = self.room(capacity + lanes, itemsize)
-        self.label = <int32_t *>self.room(capacity + lanes, sizeof(int32_t))
+        self.scale = self.room(capacity + lanes, 1, itemsize)
+        self.x = self.room(capacity, self.ld_x, itemsize)
+        self.row_loss = self.room(capacity + lanes, 1, itemsize)
+        self.label = <int32_t *>self.room(capacity + lanes, 1, sizeof(int32_t))
         for l in range(network.n_layers):
             layer = &network.layers[l]
             f = &kernels_for(itemsize).activations[layer.f]
-            size = capacity * layer.ld
+            rows, size = capacity, layer.ld
             if self.turned and l == network.n_layers - 1:
                 self.ld_turned = leading_dimension(capacity, itemsize)
-                size = layer.n_out * self.ld_turned
-            self.flows[l].a = self.room(size, itemsize)
-            self.flows[l].z = self.room(size, itemsize) if f.needs_z else self.flows[l].a
-            self.flows[l].delta = self.room(size, itemsize)
+                rows, size = layer.n_out, self.ld_turned
+            self.flows[l].a = self.room(rows, size, itemsize)
+            self.flows[l].z = self.room(rows, size, itemsize) if f.needs_z else self.flows[l].a
+            self.flows[l].delta = self.room(rows, size, itemsize)
             if l > 0:
-                self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
-        self.y = NULL if self.sparse else self.room(capacity * layer.ld, itemsize)
+                self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes, layer.n_out, itemsize)
+        self.y = NULL if self.sparse else self.room(capacity, layer.ld, itemsize)
         if self.turned:
             inputs = blocks(layer.n_in, lanes) * lanes
-            self.side = self.room((capacity + lanes) * inputs, itemsize)
-            self.side_gradient = self.room((inputs + lanes) * layer.n_out, itemsize)
+            self.side = self.room(capacity + lanes, inputs, itemsize)
+            self.side_gradient = self.room(inputs + lanes, layer.n_out, itemsize)
             ones = np.ones(lanes, network.dtype)
             self.ones = address(ones)
             self.memory.append(ones)
-            self.y_turned = NULL if self.sparse else self.room(size, itemsize)
-        self.seconds = <double *>self.room(network.n_layers * PHASES, sizeof(double))
-        self.inlets = <Inlet *>self.room(network.n_layers * sizeof(Inlet), 1)
+            self.y_turned = NULL if self.sparse else self.room(rows, size, itemsize)
+        self.seconds = <double *>self.room(network.n_layers, PHASES, sizeof(double))
+        self.inlets = <Inlet *>self.room(network.n_layers, 1, sizeof(Inlet))
         for l in range(network.n_layers):
             self.set_inlet(l, &self.inlets[l])
         self.cut()
@@ -800,9 +801,9 @@ cdef class Backprop:
         cdef Py_ssize_t l, panel, input, i, at
         self.n_pieces = sum(blocks(-(-n_out // network.lanes), PIECE_PANELS) * blocks(n_in, PIECE_INPUTS)
                             for n_in, n_out in zip(network.widths, network.widths[1:]))
-        self.pieces = piece = <Piece *>self.room(self.n_pieces * sizeof(Piece), 1)
-        self.schedule = <Py_ssize_t *>self.room(self.n_pieces, sizeof(Py_ssize_t))
-        self.costs = <Py_ssize_t *>self.room(self.n_pieces + 1, sizeof(Py_ssize_t))
+        self.pieces = piece = <Piece *>self.room(self.n_pieces, 1, sizeof(Piece))
+        self.schedule = <Py_ssize_t *>self.room(self.n_pieces, 1, sizeof(Py_ssize_t))
+        self.costs = <Py_ssize_t *>self.room(self.n_pieces + 1, 1, sizeof(Py_ssize_t))
         for l in range(network.n_layers):
             layer = &network.layers[l]
             for panel in range(0, layer.panels, PIECE_PANELS):
@@ -827,9 +828,9 @@ cdef class Backprop:
         inlet.drop = dropout_at(self.dropout[l], l > 0 and network.activations[l - 1] == "selu")
         inlet.drops = inlet.drop.threshold > 0
         if inlet.drops:
-            inlet.kept = self.room(self.capacity * inlet.ld, network.itemsize)
+            inlet.kept = self.room(self.capacity, inlet.ld, network.itemsize)
             if l > 0:
-                inlet.slope = self.room(self.capacity * inlet.ld, network.itemsize)
+                inlet.slope = self.room(self.capacity, inlet.ld, network.itemsize)
 
     cdef void draw_with(self, uint64_t seed, uint64_t step) noexcept nogil:
         """Which inputs the coming training step leaves out."""
@@ -839,14 +840,21 @@ cdef class Backprop:
             drop = &self.inlets[l].drop
             drop.key, drop.purpose, drop.step = seed, dropout_purpose(<uint32_t>l, step), <uint32_t>step
 
+    cdef acquire(self):
+        """Refuse a second user of the buffers; whoever has them sets `busy` back at the end."""
+        if self.busy:
+            raise RuntimeError("this training is in use by another thread; give each thread its own")
+        self.busy = True
+
     cdef use_weights(self, bint wanted):
         """Have room for a weight of each row, or weigh them all alike."""
         if wanted and self.weight_memory is None:
             self.weight_memory = aligned_zeros(self.capacity, self.network.dtype)
         self.weight = address(self.weight_memory) if wanted else NULL
 
-    cdef char *room(self, Py_ssize_t count, Py_ssize_t itemsize) except NULL:
-        memory = aligned_zeros((count, itemsize), np.uint8)
+    cdef char *room(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL:
+        # As Python's numbers, the product cannot overflow: what is too much is refused.
+        memory = aligned_zeros((rows, columns, itemsize), np.uint8)
         self.memory.append(memory)
         return address(memory)
 
@@ -1196,15 +1204,25 @@ cdef class Backprop:
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows = len(X)
-        cdef uint64_t mode
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.capacity or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.capacity} rows of {network.widths[0]} features, got {X.shape}")
-        self.use_weights(False)
-        self.activates_output = False
         y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
+        self.acquire()
+        try:
+            return self.loss_of(X, y)
+        finally:
+            self.busy = False
+
+    cdef loss_of(self, X, y):
+        cdef Network network = self.network
+        cdef Layer *last = &network.layers[network.n_layers - 1]
+        cdef Py_ssize_t rows = X.shape[0]
+        cdef uint64_t mode
+        self.use_weights(False)
+        self.activates_output = False
         self.inlets[0].a, self.inlets[0].ld, self.inlets[0].rows = self.x, self.ld_x, NULL
         _fill(self.x, self.ld_x, X)
         if self.sparse:

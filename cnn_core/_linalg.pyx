@@ -2,6 +2,7 @@
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport uint64_t
 
 from cnn_core._cpu cimport address, kernels_for, product_t
@@ -36,7 +37,7 @@ def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
         out = aligned_zeros((panels, n_in, lanes), dtype_of(<real *>NULL))
     elif out.shape[0] != panels or out.shape[1] != n_in or out.shape[2] != lanes:
         raise ValueError(f"out must have shape {(panels, n_in, lanes)}, got {np.shape(out)}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         for o in range(panels * lanes):
             for i in range(n_in):
                 out[o // lanes, i, o % lanes] = W[o, i] if o < n_out else 0
@@ -65,7 +66,7 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
         out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
     elif out.shape[0] != n_out or out.shape[1] != n_in:
         raise ValueError(f"out must have shape {(n_out, n_in)}, got {np.shape(out)}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         for o in range(n_out):
             for i in range(n_in):
                 out[o, i] = panels[o // lanes, i, o % lanes]
@@ -285,7 +286,7 @@ def column_sums(const real[:, ::1] X not None, const double[::1] shift not None,
     cdef uint64_t mode
     if shift.shape[0] != n or power not in (1, 2):
         raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} and {power}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):
             for j in range(n):
@@ -316,7 +317,7 @@ def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None
     if shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0] or out.shape[1] != n:
         raise ValueError(f"shift and factor must have {n} entries and out the shape of X, got "
                          f"{shift.shape[0]}, {factor.shape[0]} and {np.shape(out)}")
-    with nogil:
+    with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):
             for j in range(n):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
@@ -68,7 +69,7 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     cdef double[::1] out = np.empty(n)
     cdef uint32_t bits[4]
     cdef Py_ssize_t i
-    with nogil:
+    with nogil, cython.boundscheck(False):
         for i in range(n):
             if i % 2 == 0:
                 philox(seed, FOR_WEIGHTS, stream, i // 2, bits)

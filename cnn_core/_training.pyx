@@ -5,6 +5,7 @@ import mmap
 
 import numpy as np
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -17,7 +18,8 @@ from cnn_core._platform cimport (clock_seconds, flush_subnormals, pages_read, pr
                                  read_anywhere, read_soon, restore_subnormals)
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
-from cnn_core._cpu import choose
+from cnn_core._checks import is_whole
+from cnn_core._cpu import choose, most_threads
 from cnn_core._memory import aligned_zeros
 
 # A waiting Ctrl-C is looked for this often, and no more often: taking the GIL can cost milliseconds
@@ -97,6 +99,7 @@ def optimizer_settings(name):
     return tuple(f.settings.decode().split())
 
 
+@cython.boundscheck(False)
 cdef bint all_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil:
     """Whether all row numbers lie in 0 .. bound - 1."""
     cdef Py_ssize_t i
@@ -158,6 +161,7 @@ cdef class Rows:
         self.in_file = in_a_file(array)
         if chosen is not None:
             self.chosen = np.array(chosen, np.intp)
+            self.chosen.setflags(write=False)
             if self.chosen.ndim != 1 or (len(chosen) and not 0 <= self.chosen.min() <= self.chosen.max() < len(array)):
                 raise ValueError(f"chosen must hold row numbers from 0 to {len(array) - 1}")
             self.count = len(chosen)
@@ -172,12 +176,15 @@ cdef class Rows:
         """
         return self.array if self.chosen is None else self.array[self.chosen]
 
+    cdef tuple shape(self):
+        return self.count, self.array.shape[1]
+
     cdef bint within(self, int32_t bound) noexcept nogil:
         """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
         cdef Py_ssize_t i
         cdef uint32_t outside = 0
         for i in range(self.count):
-            outside |= (<const uint32_t *>self.data)[i] >= <uint32_t>bound
+            outside |= (<const uint32_t *>self.data)[placed(self.places, i)] >= <uint32_t>bound
         return not outside
 
     cdef void ask_for(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
@@ -321,9 +328,9 @@ cdef class Training:
         self.clip_norm, self.max_norm, self.multilabel = clip_norm, max_norm, multilabel
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
-        self.threads = 1 if timing else threads  # phases of several threads overlap
+        self.threads = 1 if timing else min(threads, most_threads)  # phases of several threads overlap
         listed = aligned_zeros(backprop.capacity, np.intp)
-        gradient_room = aligned_zeros(self.threads * (PIECE_INPUTS + 1) * PIECE_PANELS * backprop.network.lanes,
+        gradient_room = aligned_zeros((self.threads, PIECE_INPUTS + 1, PIECE_PANELS, backprop.network.lanes),
                                       backprop.network.dtype)
         self.memory = [listed, gradient_room]
         self.listed, self.gradient_room = <Py_ssize_t *>address(listed), address(gradient_room)
@@ -403,15 +410,40 @@ cdef class Training:
             From the `state` of a run with the same optimizer and the same shape of network. The
             settings stay those of this run.
         """
-        if state["optimizer"] != self.optimizer or [slot.shape for slot in state["slots"]] != [
+        self.check_state(state)
+        self.backprop.acquire()
+        try:
+            self.epochs, self.steps = state["epochs"], state["steps"]
+            for i in range(len(optimizer_settings(self.optimizer)), OPTIMIZER_NUMBERS):
+                self.h[i] = state["numbers"][i]
+            for slot, values in zip(self.slots, state["slots"]):
+                slot[:] = values
+        finally:
+            self.backprop.busy = False
+
+    cdef check_state(self, state):
+        """Raise unless `restore` can take all of it."""
+        parts = ("optimizer", "epochs", "steps", "numbers", "slots")
+        if not isinstance(state, dict) or not set(parts) <= set(state):
+            raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
+        numbers, slots = state["numbers"], state["slots"]
+        if not isinstance(slots, (list, tuple)):
+            raise ValueError(f"the slots of a state must be a list of arrays, got {slots!r}")
+        shapes = [getattr(slot, "shape", None) for slot in slots]
+        if self.optimizer is None or state["optimizer"] != self.optimizer or shapes != [
                 slot.shape for slot in self.slots]:
             raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like this with "
                              f"{self.optimizer}")
-        self.epochs, self.steps = state["epochs"], state["steps"]
-        for i in range(len(optimizer_settings(self.optimizer)), OPTIMIZER_NUMBERS):
-            self.h[i] = state["numbers"][i]
-        for slot, values in zip(self.slots, state["slots"]):
-            slot[:] = values
+        for slot in slots:
+            if slot.dtype != self.backprop.network.dtype:
+                raise ValueError(f"the slots of a state must be of {self.backprop.network.dtype}, got {slot.dtype}")
+        for part in ("epochs", "steps"):
+            if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
+                raise ValueError(f"the {part} of a state must be a whole number from 0 to 2**63 - 1, got "
+                                 f"{state[part]!r}")
+        if not isinstance(numbers, (list, tuple)) or len(numbers) != OPTIMIZER_NUMBERS or not all(
+                isinstance(number, (int, float)) for number in numbers):
+            raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} numbers, got {numbers!r}")
 
     cdef check(self, Rows X, Rows y, Rows labels, Rows weights):
         network = self.backprop.network
@@ -421,25 +453,24 @@ cdef class Training:
                              f"{X.array.dtype}")
         if (labels if self.backprop.sparse else y) is None:
             raise ValueError(f"the loss {self.backprop.loss!r} needs {'labels' if self.backprop.sparse else 'y'}")
-        if y is not None and (y.array.dtype != network.dtype or y.array.shape != (X.count, n_out)):
-            raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, got {y.array.shape} and "
+        if y is not None and (y.array.dtype != network.dtype or y.shape() != (X.count, n_out)):
+            raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, got {y.shape()} and "
                              f"{y.array.dtype}")
-        if weights is not None and (weights.array.dtype != network.dtype or weights.array.shape != (X.count, 1)):
+        if weights is not None and (weights.array.dtype != network.dtype or weights.shape() != (X.count, 1)):
             raise ValueError(f"weights must have shape {(X.count, 1)} and dtype {network.dtype}, got "
-                             f"{weights.array.shape} and {weights.array.dtype}")
+                             f"{weights.shape()} and {weights.array.dtype}")
         if labels is not None:
-            if labels.array.dtype != np.int32 or labels.array.shape != (X.count, 1):
-                raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.array.shape} and "
+            if labels.array.dtype != np.int32 or labels.shape() != (X.count, 1):
+                raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, got {labels.shape()} and "
                                  f"{labels.array.dtype}")
             if not labels.within(max(2, n_out)):
                 raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, got {labels.array.min()} to "
                                  f"{labels.array.max()}")
 
     cdef use(self, Rows X, Rows y, Rows labels, Rows weights):
-        """Check where the rows of the coming mini-batches are from, unless it is where they were
-        from before, and remember it."""
-        if not (X is self.X and y is self.y and labels is self.labels and weights is self.weights):
-            self.check(X, y, labels, weights)
+        """Check where the rows of the coming mini-batches are from, and remember it. The arrays
+        may have been written to since they were checked last."""
+        self.check(X, y, labels, weights)
         self.backprop.use_weights(weights is not None)
         # Squared residuals are those of a, where the loss works on z.
         self.backprop.activates_output = self.backprop.from_z and labels is None and not self.multilabel
@@ -637,7 +668,7 @@ cdef class Training:
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes, itemsize = self.backprop.network.itemsize, outputs
         cdef Place place = self.backprop.in_gradient(piece)
         if self.jobs == COMPUTE | STEP:
-            place.b = self.gradient_room + worker * (PIECE_INPUTS + 1) * PIECE_PANELS * lanes * itemsize
+            place.b = self.gradient_room + <Py_ssize_t>worker * (PIECE_INPUTS + 1) * PIECE_PANELS * lanes * itemsize
             place.W, place.step = place.b + PIECE_PANELS * lanes * itemsize, piece.inputs * lanes
         if self.jobs & COMPUTE:
             self.backprop.gradients(piece, self.rows, True, place, True, True)
@@ -755,6 +786,14 @@ cdef class Training:
             On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch,
             whichever is longer; the parameters are those after the last whole mini-batch.
         """
+        self.backprop.acquire()
+        try:
+            return self.run_epoch(X, y, labels, shuffled, order, weights, rates)
+        finally:
+            self.backprop.busy = False
+
+    cdef run_epoch(self, Rows X, Rows y, Rows labels, bint shuffled, const Py_ssize_t[::1] order, Rows weights,
+                   const double[::1] rates):
         cdef Backprop b = self.backprop
         cdef Py_ssize_t block, count, first, rows, hits = 0, batch = b.capacity
         cdef double total = 0, weight = 0, batch_weight, looked
@@ -854,6 +893,13 @@ cdef class Training:
         loss, metric
             As in `epoch`.
         """
+        self.backprop.acquire()
+        try:
+            return self.run_pass(X, y, labels, weights)
+        finally:
+            self.backprop.busy = False
+
+    cdef run_pass(self, Rows X, Rows y, Rows labels, Rows weights):
         cdef Backprop b = self.backprop
         cdef Py_ssize_t rows = X.count, hits
         cdef double weight, total
@@ -896,6 +942,13 @@ cdef class Training:
         loss, metric
             As in `epoch`.
         """
+        self.backprop.acquire()
+        try:
+            return self.run_evaluation(X, y, labels)
+        finally:
+            self.backprop.busy = False
+
+    cdef run_evaluation(self, Rows X, Rows y, Rows labels):
         cdef Backprop b = self.backprop
         cdef Py_ssize_t block, rows, hits = 0
         cdef double total = 0

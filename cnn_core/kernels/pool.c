@@ -155,10 +155,12 @@ static void start_workers(int wanted)
 }
 
 /* Where the stretch of thread t, which begins at a task, ends: before the task up to which the
- * costs are nearest to t + 1 of `threads` shares. */
+ * costs are nearest to t + 1 of `threads` shares; the last one ends with the tasks, whose last ones
+ * may cost nothing. */
 static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost,
                                 int threads)
 {
+    if (t + 1 == threads) return tasks;
     if (!cost) return (t + 1) * tasks / threads;
     const ptrdiff_t share = cost[tasks] * (t + 1) / threads;
     ptrdiff_t end = begin;

@@ -53,7 +53,7 @@ def takes_reals(**dimensions):
         def named(*args, **kwargs):
             try:
                 return function(*args, **kwargs)
-            except (AttributeError, TypeError, ValueError):
+            except (AttributeError, IndexError, TypeError, ValueError):
                 signature = inspect.signature(function)
                 _check_reals(
                     signature.bind_partial(*args, **kwargs).arguments,

@@ -1,0 +1,179 @@
+"""The compiled modules used wrongly: an error that says what is wrong, never a crash or a read
+beyond an array, and nothing is changed."""
+
+import ctypes
+import pickle
+import threading
+
+import numpy as np
+import pytest
+from cnn_core._backprop import Backprop, Network, gradients
+from cnn_core._training import Rows, Training
+
+from cnn_core import MLP, _cpu
+
+SGD = {"learning_rate": 0.01, "momentum": 0, "nesterov": 0}
+ADAM = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+
+def ones(rows, columns, dtype="float32"):
+    return np.ones((rows, columns), dtype)
+
+
+def make_run(optimizer="sgd", settings=SGD, widths=(4, 2), capacity=8, loss="mse", **options):
+    activations = ("relu",) * (len(widths) - 2) + ("identity",)
+    backprop = Backprop(Network(widths, activations), loss, capacity)
+    return Training(backprop, optimizer, settings, **options)
+
+
+@pytest.mark.parametrize("part, value", [
+    ("numbers", []), ("numbers", None), ("numbers", [0.0] * 15), ("numbers", ["a"] * 16),
+    ("numbers", {}), ("slots", [np.zeros(3, "float32")] * 2), ("slots", [None, None]),
+    ("slots", []), ("steps", -1),
+    ("steps", 2**63), ("steps", "3"), ("epochs", 1.5), ("epochs", None), ("optimizer", "sgd"),
+    ("slots", [np.zeros(16 * 5, "int32")] * 2), ("slots", None), ("slots", 5),
+])  # fmt: skip
+def test_a_damaged_state_is_refused_and_nothing_changes(part, value):
+    run = make_run("adam", ADAM)
+    run.epoch(Rows(ones(8, 4)), Rows(ones(8, 2)), None)
+    before = run.state()
+    with pytest.raises(ValueError, match="state"):
+        run.restore(before | {"epochs": 7, part: value})
+    with pytest.raises(ValueError, match="state"):
+        run.restore({name: before[name] for name in before if name != part})
+    after = run.state()
+    assert all(np.array_equal(a, b) for a, b in zip(before["slots"], after["slots"]))
+    assert {**before, "slots": 0} == {**after, "slots": 0}
+
+
+def test_a_model_from_a_damaged_pickle_says_so():
+    X = np.random.default_rng(0).normal(size=(90, 6))
+    model = MLP(8, epochs=1).fit(X, X[:, 0] > 0)
+    model._fitted.state["numbers"].clear()
+    with pytest.raises(ValueError, match="the numbers of a state"):
+        pickle.loads(pickle.dumps(model)).partial_fit(X, X[:, 0] > 0)
+
+
+def test_gradients_want_matrices():
+    with pytest.raises(ValueError, match=r"delta must have 2 dimensions, got .* shape \(\)"):
+        gradients(np.zeros(()), np.zeros((2, 2)))
+
+
+def test_rows_are_counted_as_they_are_handed_out():
+    run, X = make_run(), Rows(ones(64, 4))
+    classes = np.zeros((64, 1), np.int32)
+    for use in (run.epoch, run.evaluate, run.cost_and_gradient):
+        with pytest.raises(ValueError, match=r"y must have shape \(64, 2\).* got \(2, 2\)"):
+            use(X, Rows(ones(64, 2), [0, 1]), None)
+    with pytest.raises(ValueError, match=r"labels must have shape \(64, 1\).* got \(2, 1\)"):
+        run.epoch(X, Rows(ones(64, 2)), Rows(classes, [0, 1]))
+    with pytest.raises(ValueError, match=r"weights must have shape \(64, 1\).* got \(2, 1\)"):
+        run.epoch(X, Rows(ones(64, 2)), None, weights=Rows(ones(64, 1), [0, 1]))
+
+
+def test_chosen_targets_of_a_larger_array_train_as_a_copy_of_them():
+    rng = np.random.default_rng(0)
+    y, chosen = rng.normal(size=(100, 2)).astype("float32"), rng.permutation(100)[:64]
+    X = rng.normal(size=(64, 4)).astype("float32")
+    runs = [make_run(), make_run()]
+    results = [
+        run.epoch(Rows(X), rows, None)[0]
+        for run, rows in zip(runs, (Rows(y, chosen), Rows(y[chosen])))
+    ]
+    assert results[0] == results[1]
+    assert np.array_equal(runs[0].parameters, runs[1].parameters)
+
+
+def test_chosen_cannot_be_written_to():
+    rows = Rows(ones(8, 4), [0, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        rows.chosen[:] = 10**9
+
+
+def test_labels_are_checked_in_each_epoch():
+    network = Network((4, 3), ("softmax",))
+    run = Training(Backprop(network, "sparse_categorical_crossentropy", 8), "sgd", SGD)
+    classes = np.zeros((64, 1), np.int32)
+    X, labels = Rows(ones(64, 4)), Rows(classes)
+    run.epoch(X, None, labels)
+    before = run.parameters.copy()
+    for value in (10**7, -1):
+        classes[:] = value
+        for use in (run.epoch, run.evaluate):
+            with pytest.raises(ValueError, match="labels must lie in 0 to 2"):
+                use(X, None, labels)
+    assert np.array_equal(run.parameters, before)
+    chosen = np.where(np.arange(64) == 5, 7, 0).astype(np.int32)[:, None]
+    with pytest.raises(ValueError, match="labels must lie"):
+        run.epoch(Rows(ones(1, 4)), None, Rows(chosen, [5]))
+    run.epoch(Rows(ones(1, 4)), None, Rows(chosen, [4]))
+
+
+@pytest.mark.parametrize("threads", [65, 2**20, 2**30, 2**31 - 1])
+def test_more_threads_than_there_can_be_are_as_many_as_there_can_be(threads):
+    runs = [make_run(widths=(100, 50, 50), capacity=4096, threads=n) for n in (1, threads)]
+    rng = np.random.default_rng(0)
+    X = Rows(rng.normal(size=(4096, 100)).astype("float32"))
+    y = Rows(rng.normal(size=(4096, 50)).astype("float32"))
+    assert runs[0].epoch(X, y, None)[0] == runs[1].epoch(X, y, None)[0]
+    assert runs[1].threads == _cpu.most_threads
+    network = runs[0].backprop.network
+    assert np.array_equal(network.forward(X.array, threads), network.forward(X.array))
+
+
+@pytest.mark.parametrize("capacity", [2**40, 2**57, 2**61])
+def test_a_workspace_beyond_all_memory_is_refused(capacity):
+    with pytest.raises(MemoryError, match="cannot allocate"):
+        Backprop(Network((2**20, 2), ("identity",)), "mse", capacity)
+
+
+def test_a_training_in_use_is_not_for_another_thread():
+    run = make_run(widths=(512, 1024, 1024, 2), capacity=256)
+    X, y = Rows(np.zeros((20_000, 512), "float32")), Rows(ones(20_000, 2))
+    small, small_y = Rows(np.zeros((8, 512), "float32")), Rows(ones(8, 2))
+    state, started, errors = run.state(), threading.Event(), []
+
+    def train():
+        started.set()
+        run.epoch(X, y, None)
+
+    worker = threading.Thread(target=train)
+    worker.start()
+    started.wait()
+    while worker.is_alive() and len(errors) < 5:
+        for use in (
+            lambda: run.epoch(small, small_y, None),
+            lambda: run.evaluate(small, small_y, None),
+            lambda: run.cost_and_gradient(small, small_y, None),
+            lambda: run.backprop.loss_and_gradient(small.array, small_y.array),
+            lambda: run.restore(state),
+        ):
+            try:
+                use()
+            except RuntimeError as error:
+                errors.append(str(error))
+    worker.join()
+    assert len(errors) >= 5 and set(errors) == {
+        "this training is in use by another thread; give each thread its own"
+    }
+    run.evaluate(small, small_y, None)  # and now it is free
+
+
+def test_an_error_leaves_a_training_free():
+    run = make_run()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="X must have 4 columns"):
+            run.epoch(Rows(ones(8, 3)), Rows(ones(8, 2)), None)
+    run.epoch(Rows(ones(8, 4)), Rows(ones(8, 2)), None)
+
+
+def test_tasks_that_cost_nothing_are_run_too():
+    task_type = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+    run = ctypes.CDLL(_cpu.__file__).cnn_core_pool_run
+    for costs in ([0, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 5, 5], [0, 2, 4, 6, 6, 6]):
+        for threads in (1, 2, 3, 8):
+            seen, tasks = [], len(costs) - 1
+            task = task_type(lambda context, i, worker: seen.append(i))
+            prefix = (ctypes.c_ssize_t * len(costs))(*costs)
+            run(task, None, ctypes.c_ssize_t(tasks), prefix, threads)
+            assert sorted(seen) == list(range(tasks))
