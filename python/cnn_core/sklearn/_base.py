@@ -60,12 +60,12 @@ class BaseMLP(BaseEstimator):
     def _keep(self, parameters: dict[str, Any]) -> None:
         """Take the constructor's arguments as they are."""
         del parameters["self"]
-        vars(self).update(parameters)
+        self.__dict__.update(parameters)
 
     def _copy(self, model: FittedModel) -> Self:
         """Another estimator with these parameters and that model."""
         other = object.__new__(type(self))
-        vars(other).update(vars(self), _model=model)
+        other.__dict__.update(vars(self), _model=model)
         return other
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -289,7 +289,7 @@ class BaseMLP(BaseEstimator):
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""
-        activations = layer_activations(self, model.n_layers - 1, model.out_activation)  # type: ignore[arg-type]
+        activations = layer_activations(self, model.n_layers - 1, model.out_activation)
         return model.weights.get(model.coefs, model.intercepts, activations)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
@@ -16,7 +17,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
+from cnn_core.optimizers import Optimizer
+from cnn_core.schedules import Schedule
 from cnn_core.sklearn._base import BaseMLP, check_no_dates
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
@@ -71,38 +75,38 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=0.0,
-        callbacks=(),
-        restore_best_weights=None,
-        dtype=None,
-        n_threads=None,
-        compatible=False,
-        class_weight=None,
-    ):
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str | Schedule = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] | np.ndarray | None = 0.0,
+        callbacks: Any = (),
+        restore_best_weights: bool | None = None,
+        dtype: DTypeLike = None,
+        n_threads: int | None = None,
+        compatible: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
         self._keep(locals())
 
     def __sklearn_tags__(self) -> Any:
@@ -346,38 +350,38 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: str | Huber = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        dropout=0.0,
-        callbacks=(),
-        restore_best_weights=None,
-        dtype=None,
-        n_threads=None,
-        compatible=False,
-    ):
+        solver: str | Optimizer = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str | Schedule = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] | np.ndarray | None = 0.0,
+        callbacks: Any = (),
+        restore_best_weights: bool | None = None,
+        dtype: DTypeLike = None,
+        n_threads: int | None = None,
+        compatible: bool = False,
+    ) -> None:
         self._keep(locals())
 
     @available_if(lambda self: self._check_solver())
@@ -436,7 +440,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return Scorer(X, targets, weights, True)
 
     def _native_loss(self) -> tuple[str, float | None]:
-        return get_loss(self._LOSSES.get(self.loss, self.loss))
+        loss = self.loss
+        return get_loss(self._LOSSES[loss] if isinstance(loss, str) else loss)
 
     def _output_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"

@@ -82,7 +82,9 @@ class LossAndScore:
     watched = "loss"
 
     def __init__(self, scorer: Scorer | None, network: Network, threads: int) -> None:
-        self.names = ("loss",) if scorer is None else ("loss", "validation_score")
+        self.names: tuple[str, ...] = ("loss",)
+        if scorer is not None:
+            self.names = ("loss", "validation_score")
         self.scorer, self.network, self.threads = scorer, network, threads
 
     def entry(self, trainer: Any, epoch: int, loss: float, measured: Any) -> dict[str, float]:

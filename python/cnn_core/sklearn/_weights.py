@@ -152,7 +152,8 @@ def dense_rows(X: Any, dtype: DTypeLike, first: int = 0, last: int | None = None
 
 def rows_at_once(X: Any, itemsize: int) -> int:
     """How many rows of a sparse X are made dense at a time."""
-    return max(1, DENSE_BYTES // max(1, X.shape[1] * itemsize))
+    row_bytes: int = X.shape[1] * itemsize
+    return max(1, DENSE_BYTES // max(1, row_bytes))
 
 
 def forward(network: Network, X: Any, threads: int) -> np.ndarray:
