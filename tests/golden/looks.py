@@ -84,10 +84,10 @@ def optimizer_of(model):
     The golden runs' only look at the inside of the package: everything else is public.
     """
     if hasattr(model, "coefs_"):
-        steps = vars(model).get("_optimizer")
+        steps = model._model.optimizer
         if steps is None:
             return None
-        network, state = model._served.network, dict(steps.state)
+        network, state = model._model.weights._packed.network, dict(steps.state)
         state |= {"learning_rate": steps.learning_rate, "fits": steps.epochs, "seed": steps.seed}
     else:
         network, state = model._fitted.network, model._fitted.state
