@@ -157,6 +157,7 @@ setup(
             extension("_backprop"),
             extension("_dataset"),
             extension("_optimizer"),
+            extension("_batches"),
             extension("_trainer"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",

@@ -53,7 +53,8 @@ cdef padded(const real[:, ::1] x):
     minimum or maximum hands them on in one instruction set and not in another."""
     cdef real[:, ::1] copy
     cdef uint64_t mode
-    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
+    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))),
+                          np.asarray(x).dtype)
     array[:, :x.shape[1]] = x
     if array.size:
         copy = array
@@ -80,7 +81,8 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
+                                                                               names())]
     cdef real[:, ::1] a = padded(z)
     cdef uint64_t mode
     cdef double number = f.standard if alpha is None else alpha
@@ -93,7 +95,8 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
 
 
 @takes_reals(z=2, gradient=2)
-def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None, alpha=None):
+def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
+                        alpha=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -108,7 +111,8 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
+                                                                               names())]
     cdef Py_ssize_t width = z.shape[1]
     cdef double number = f.standard if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta

@@ -41,20 +41,25 @@ cdef class Backprop:
     cdef double set_weight(self, Py_ssize_t rows, double weight) noexcept nogil
     cdef void seed_dropouts(self, uint64_t seed, uint64_t step) noexcept nogil
     cdef TileView gradient_view(self, WeightTile *tile) noexcept nogil
-    cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                             Py_ssize_t first,
                              Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                              Py_ssize_t first,
                               Py_ssize_t rows) noexcept nogil
-    cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                              Py_ssize_t first,
                               Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void activate_last(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void evaluate_loss(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
-    cdef void forward_backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void forward_backward(self, Py_ssize_t first, Py_ssize_t rows,
+                               bint dropping) noexcept nogil
     cdef void evaluate_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping, const TileView *view,
+    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
+                              const TileView *view,
                               bint accumulate) noexcept nogil
     cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
                                          bint accumulate) noexcept nogil

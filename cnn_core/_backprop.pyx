@@ -68,17 +68,20 @@ cdef class Backprop:
         cross-entropy).
     """
 
-    def __cinit__(self, Network network not None, str loss not None, Py_ssize_t max_batch_size, loss_param=None,
+    def __cinit__(self, Network network not None, str loss not None, Py_ssize_t max_batch_size,
+                  loss_param=None,
                   double l1=0, double l2=0, dropout=None, bint penalty_per_row=False):
         self.loss_row = choose("loss", loss, _losses.names())
         row = _losses.table()[loss]
         if row.outputs and network.activations[-1] not in row.outputs:
-            raise ValueError(f"the loss {loss!r} needs the output activation {' or '.join(map(repr, row.outputs))}, "
+            raise ValueError(f"the loss {loss!r} needs the output activation "
+                             f"{' or '.join(map(repr, row.outputs))}, "
                              f"got {network.activations[-1]!r}")
         self.network, self.loss = network, loss
         self.sparse, self.from_logits = row.sparse, bool(row.outputs)
         self.loss_param = row.standard if loss_param is None else loss_param
-        self.y_threshold = (row.low + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
+        self.y_threshold = (row.low
+                            + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
         self.threshold = 0 if self.from_logits else self.y_threshold
         self.l1, self.l2, self.penalty_per_row, self.penalty_scale = l1, l2, penalty_per_row, 1
         self.workspace = Workspace(network, max_batch_size, dropout, self.sparse, self.from_logits)
@@ -141,7 +144,8 @@ cdef class Backprop:
         view.b = self.g + layer.b + tile.panel * PANEL_BYTES
         return view
 
-    cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                             Py_ssize_t first,
                              Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l of a hidden layer, for some panels of its outputs and some
         rows."""
@@ -152,7 +156,8 @@ cdef class Backprop:
         self.network.forward(l, panel, panels, rows, &x, indices + first if indices else NULL, &z)
         self.record_phase(FORWARD, l)
 
-    cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                              Py_ssize_t first,
                               Py_ssize_t rows) noexcept nogil:
         """a^l = f(z^l) of the same."""
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
@@ -160,7 +165,8 @@ cdef class Backprop:
         self.network.activate(l, panel, panels, rows, &z, &a)
         self.record_phase(ACTIVATION, l)
 
-    cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+    cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                              Py_ssize_t first,
                               Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its
         outputs and some rows."""
@@ -168,11 +174,15 @@ cdef class Backprop:
         cdef Py_ssize_t r, itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef Layer *layer = &self.network.layers[l]
         cdef Py_ssize_t depth = self.network.layers[l + 1].n_out, first_column = panel * lanes
-        cdef Matrix above = from_row(&self.workspace.layers[l + 1].delta, first), delta = from_row(&self.workspace.layers[l].delta, first)
-        cdef Matrix z = from_row(&self.workspace.layers[l].z, first), a = from_row(&self.workspace.layers[l].a, first), mask
-        cdef product_t p = matmul_args(
-            rows, panels, depth, above,
-            panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES, PANEL_BYTES, depth * PANEL_BYTES),
+        cdef Matrix above = from_row(&self.workspace.layers[l + 1].delta,
+                                     first), delta = from_row(&self.workspace.layers[l].delta,
+                                                              first)
+        cdef Matrix z = from_row(&self.workspace.layers[l].z,
+                                 first), a = from_row(&self.workspace.layers[l].a, first), mask
+        cdef product_t p
+        matmul_args(&p, rows, panels, depth, above,
+            panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES, PANEL_BYTES,
+                      depth * PANEL_BYTES),
             row_panels(&delta, panel), itemsize)
         k.product(&p)
         self.record_phase(BACKWARD, l + 1)
@@ -182,22 +192,27 @@ cdef class Backprop:
                 k.multiply(rows * layer.ld, mask.data, delta.data)
             else:
                 for r in range(rows):
-                    k.multiply(panels * lanes, at(&mask, r, first_column), at(&delta, r, first_column))
+                    k.multiply(panels * lanes, at(&mask, r, first_column),
+                               at(&delta, r, first_column))
         self.network.activate_backward(l, panel, panels, rows, &z, &a, &delta)
         self.record_phase(ACTIVATION, l)
 
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^L of all outputs, and a^L where the loss asks for it."""
-        cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes, itemsize = self.network.itemsize
+        cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes
+        cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Layer *layer = &self.network.layers[l]
         cdef const Py_ssize_t *indices = self.workspace.inputs[l].row_indices
         cdef Matrix x = self.workspace.layer_input(l, first, rows, dropping,
                                                     self.dropout_offset + self.batch_offset)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first), x_transposed
-        cdef Py_ssize_t inputs = blocks(layer.n_in, lanes) * lanes, padded_rows = blocks(rows, lanes) * lanes
+        cdef Py_ssize_t inputs = blocks(layer.n_in, lanes) * lanes
+        cdef Py_ssize_t padded_rows = blocks(rows, lanes) * lanes
         if self.workspace.transposed:
-            x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize, itemsize, padded_rows * itemsize)
-            kernels_for(itemsize).turn(rows, layer.n_in, elements(x.row, itemsize), x.data, inputs, padded_rows,
+            x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
+                                  itemsize, padded_rows * itemsize)
+            kernels_for(itemsize).turn(rows, layer.n_in, elements(x.row, itemsize), x.data, inputs,
+                                       padded_rows,
                                        x_transposed.data)
             x = x_transposed
         self.network.forward(l, 0, layer.panels, rows, &x, indices + first if indices else NULL, &z)
@@ -222,23 +237,31 @@ cdef class Backprop:
                 self.activate_panels(l, 0, self.network.layers[l].panels, first, rows)
         self.forward_last(first, rows, dropping)
 
-    cdef void evaluate_loss(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
+    cdef void evaluate_loss(self, Py_ssize_t first, Py_ssize_t rows,
+                            bint with_delta) noexcept nogil:
         """The loss of some rows, and delta^L = dC/da^L * f'(z^L)."""
-        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, l = self.network.n_layers - 1
-        cdef Py_ssize_t n_out = self.network.layers[l].n_out, place = (self.batch_offset + first) * itemsize
+        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef Py_ssize_t l = self.network.n_layers - 1
+        cdef Py_ssize_t n_out = self.network.layers[l].n_out, place = (self.batch_offset
+                                                                       + first) * itemsize
         cdef const loss_t *f = &kernels_for(itemsize).losses[self.loss_row]
-        cdef Matrix z = from_row(&self.workspace.layers[l].z, first), a = from_row(&self.workspace.layers[l].a, first)
-        cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first), y = from_row(&self.workspace.targets, first)
+        cdef Matrix z = from_row(&self.workspace.layers[l].z,
+                                 first), a = from_row(&self.workspace.layers[l].a, first)
+        cdef Matrix delta = from_row(&self.workspace.layers[l].delta,
+                                     first), y = from_row(&self.workspace.targets, first)
         cdef char *out = z.data if self.from_logits else a.data
         cdef char *delta_data = delta.data if with_delta else NULL
         if is_transposed(&z, itemsize):
-            f.across(blocks(rows, lanes) * lanes, n_out, elements(z.column, itemsize), self.loss_param, out, y.data,
-                     self.workspace.label + first, self.workspace.row_scale + place, delta_data, self.workspace.row_loss + place)
+            f.across(blocks(rows, lanes) * lanes, n_out, elements(z.column, itemsize),
+                     self.loss_param, out, y.data, self.workspace.label + first,
+                     self.workspace.row_scale + place, delta_data, self.workspace.row_loss + place)
         else:
-            f.evaluate(rows, n_out, elements(z.row, itemsize), self.loss_param, out, y.data, self.workspace.label + first,
-                       self.workspace.row_scale + place, delta_data, self.workspace.row_loss + place)
+            f.evaluate(rows, n_out, elements(z.row, itemsize), self.loss_param, out, y.data,
+                       self.workspace.label + first, self.workspace.row_scale + place, delta_data,
+                       self.workspace.row_loss + place)
         if with_delta and not self.from_logits:
-            self.network.activate_backward(l, 0, self.network.layers[l].panels, rows, &z, &a, &delta)
+            self.network.activate_backward(l, 0, self.network.layers[l].panels, rows, &z, &a,
+                                           &delta)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l from the last hidden layer down to the highest that is shared by outputs, for
@@ -247,7 +270,8 @@ cdef class Backprop:
         for l in range(self.network.n_layers - 2, max(0, self.layers_by_output - 1) - 1, -1):
             self.backward_panels(l, 0, self.network.layers[l].panels, first, rows, dropping)
 
-    cdef void forward_backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
+    cdef void forward_backward(self, Py_ssize_t first, Py_ssize_t rows,
+                               bint dropping) noexcept nogil:
         """Outputs, losses and deltas of some rows of the mini-batch."""
         self.forward(first, rows, dropping)
         self.evaluate_loss(first, rows, True)
@@ -263,7 +287,8 @@ cdef class Backprop:
         if self.from_logits:  # the loss has worked on z; what is evaluated is a, as in a prediction
             self.activate_last(first, rows)
 
-    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping, const TileView *view,
+    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
+                              const TileView *view,
                               bint accumulate) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows; with
         `accumulate` the chains of the rows before go on. That of a transposed layer waits for
@@ -276,26 +301,32 @@ cdef class Backprop:
         if is_transposed(&delta, itemsize):
             self.weight_gradient_transposed(tile, rows, &a, accumulate)
         else:
-            p = matmul_args(tile.inputs, tile.panels, rows, matrix(at(&a, 0, tile.input), a.column, a.row),
-                            row_panels(&delta, tile.panel), panels_of(view.W, PANEL_BYTES, view.panel), itemsize)
+            matmul_args(&p, tile.inputs, tile.panels, rows,
+                        matrix(at(&a, 0, tile.input), a.column, a.row),
+                            row_panels(&delta, tile.panel), panels_of(view.W, PANEL_BYTES,
+                                                                      view.panel), itemsize)
             p.a_columns, p.add = layer_input.row_indices, accumulate
-            p.sums = view.b if tile.input == 0 else NULL  # the bias is the weight of an input that is always 1
+            # The bias is the weight of an input that is always 1.
+            p.sums = view.b if tile.input == 0 else NULL
             kernels_for(itemsize).product(&p)
         self.record_phase(GRADIENT, tile.layer)
 
     cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
                                          bint accumulate) noexcept nogil:
         """(dW)^T = a delta^T, with the inputs in the lanes, all of them full."""
-        cdef Py_ssize_t n_out = self.network.layers[tile.layer].n_out, itemsize = self.network.itemsize
-        cdef Matrix delta = matrix(self.workspace.layers[tile.layer].delta.data, self.workspace.layers[tile.layer].delta.column, itemsize)
-        cdef product_t p = matmul_args(
-            n_out, blocks(tile.inputs, self.network.lanes), rows, delta,
+        cdef Py_ssize_t n_out = self.network.layers[tile.layer].n_out
+        cdef Py_ssize_t itemsize = self.network.itemsize
+        cdef Matrix delta = matrix(self.workspace.layers[tile.layer].delta.data,
+                                   self.workspace.layers[tile.layer].delta.column, itemsize)
+        cdef product_t p
+        matmul_args(&p, n_out, blocks(tile.inputs, self.network.lanes), rows, delta,
             panels_of(at(a, 0, tile.input), a.row, PANEL_BYTES),
-            panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize, PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
+            panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize,
+                      PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
         p.add = accumulate
         kernels_for(itemsize).product(&p)
         if tile.input == 0:
-            p = matmul_args(n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
+            matmul_args(&p, n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
                             panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
             p.add = accumulate
             kernels_for(itemsize).product(&p)
@@ -303,10 +334,12 @@ cdef class Backprop:
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil:
         """The gradient of a transposed layer's tile into the layout of the parameters."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t n_out = self.network.layers[tile.layer].n_out, itemsize = self.network.itemsize
+        cdef Py_ssize_t n_out = self.network.layers[tile.layer].n_out
+        cdef Py_ssize_t itemsize = self.network.itemsize
         if not is_transposed(&self.workspace.layers[tile.layer].delta, itemsize):
             return
-        k.transpose(n_out, tile.inputs, 0, n_out, 0, tile.inputs, self.workspace.gradient_transposed + tile.input * n_out * itemsize,
+        k.transpose(n_out, tile.inputs, 0, n_out, 0, tile.inputs,
+                    self.workspace.gradient_transposed + tile.input * n_out * itemsize,
                     view.W)
         if tile.input == 0:
             k.transpose(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
@@ -323,7 +356,8 @@ cdef class Backprop:
         for panel in range(tile.panels):
             tile.penalty += kernels_for(self.network.itemsize).penalize(
                 tile.inputs * self.network.lanes, l1, l2,
-                self.network.w + weight_offset(layer, tile.panel + panel, tile.input), view.W + panel * view.panel)
+                self.network.w + weight_offset(layer, tile.panel + panel,
+                                               tile.input), view.W + panel * view.panel)
         self.record_phase(GRADIENT, tile.layer)
 
     def loss_and_gradient(self, X, y):
@@ -347,10 +381,15 @@ cdef class Backprop:
         cdef Py_ssize_t rows = len(X)
         X = np.asarray(X, network.dtype)
         if not 0 < rows <= self.workspace.max_batch_size or X.shape != (rows, network.widths[0]):
-            raise ValueError(f"X must have 1 to {self.workspace.max_batch_size} rows of {network.widths[0]} features, got {X.shape}")
-        y = _losses.class_indices(self.loss, y, rows, last.n_out) if self.sparse else np.asarray(y, network.dtype)
+            raise ValueError(f"X must have 1 to {self.workspace.max_batch_size} rows of "
+                             f"{network.widths[0]} features, got {X.shape}")
+        if self.sparse:
+            y = _losses.class_indices(self.loss, y, rows, last.n_out)
+        else:
+            y = np.asarray(y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
-            raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, got {y.shape}")
+            raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, "
+                             f"got {y.shape}")
         self.workspace.acquire()
         try:
             return self.loss_of(X, y)

@@ -8,11 +8,12 @@ cdef class RowSource:
     cdef readonly Py_ssize_t count
     cdef const char *data
     cdef const Py_ssize_t *row_indices
-    cdef Py_ssize_t row_bytes, total    # bytes of a row, and rows of the array
+    cdef Py_ssize_t row_bytes, columns, total   # of a row, and rows of the array
     cdef bint mapped                    # the array is a view of a file
     cdef long pages                     # that the process has had to wait for
     cdef int ahead                      # mini-batches for which rows are asked for in advance
     cdef tuple shape(self)
+    cdef bint has_shape(self, Py_ssize_t rows, Py_ssize_t columns, object dtype) except -1
     cdef bint all_below(self, int32_t bound) noexcept nogil
     cdef void prefetch_pages(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil
     cdef void advise_random(self, bint random) noexcept nogil

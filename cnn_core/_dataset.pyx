@@ -55,16 +55,18 @@ cdef class RowSource:
 
     def __cinit__(self, array, indices=None):
         if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
-            raise ValueError("a row source needs a C-contiguous array of two dimensions and items of 4 or 8 bytes")
+            raise ValueError("a row source needs a C-contiguous array of two dimensions and items "
+                             "of 4 or 8 bytes")
         self.array, self.count = array, array.shape[0]
-        self.total = self.count
+        self.total, self.columns = self.count, array.shape[1]
         self.row_bytes = array.shape[1] * array.itemsize
         self.data = address(array)
         self.mapped = is_mapped(array)
         if indices is not None:
             self.indices = np.array(indices, np.intp)
             self.indices.setflags(write=False)
-            if self.indices.ndim != 1 or (len(indices) and not 0 <= self.indices.min() <= self.indices.max() < len(array)):
+            if self.indices.ndim != 1 or len(indices) and not (
+                    0 <= self.indices.min() <= self.indices.max() < len(array)):
                 raise ValueError(f"indices must hold row numbers from 0 to {len(array) - 1}")
             self.count = len(indices)
             self.row_indices = <const Py_ssize_t *>address(self.indices)
@@ -79,21 +81,27 @@ cdef class RowSource:
         return self.array if self.indices is None else self.array[self.indices]
 
     cdef tuple shape(self):
-        return self.count, self.array.shape[1]
+        return self.count, self.columns
+
+    cdef bint has_shape(self, Py_ssize_t rows, Py_ssize_t columns, object dtype) except -1:
+        own = self.array.dtype
+        return self.count == rows and self.columns == columns and (own is dtype or own == dtype)
 
     cdef bint all_below(self, int32_t bound) noexcept nogil:
         """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
         cdef Py_ssize_t i
         cdef uint32_t outside = 0
         for i in range(self.count):
-            outside |= (<const uint32_t *>self.data)[source_row(self.row_indices, i)] >= <uint32_t>bound
+            outside |= (<const uint32_t *>self.data)[source_row(self.row_indices,
+                                                                i)] >= <uint32_t>bound
         return not outside
 
     cdef void prefetch_pages(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
         """Have rows order[0 .. rows) read from their file, without waiting for them."""
         cdef Py_ssize_t r
         for r in range(rows):
-            read_soon(self.data + source_row(self.row_indices, order[r]) * self.row_bytes, self.row_bytes)
+            read_soon(self.data + source_row(self.row_indices, order[r]) * self.row_bytes,
+                      self.row_bytes)
 
     cdef void advise_random(self, bint random) noexcept nogil:
         """Whether the rows in the file are going to be read in any order: read as usual, each of
@@ -120,12 +128,14 @@ cdef class RowSource:
             # Rows in any order are far from each other: the way to memory is shortened by starting
             # early.
             if order and r + PREFETCH_ROWS < rows:
-                row = self.data + source_row(self.row_indices, order[r + PREFETCH_ROWS]) * self.row_bytes
+                row = self.data + source_row(self.row_indices,
+                                             order[r + PREFETCH_ROWS]) * self.row_bytes
                 prefetch(row)
                 if self.row_bytes > 32:  # shorter ones rarely reach into a second line
                     prefetch(row + 64)
                     prefetch(row + self.row_bytes - 1)
-            row = self.data + source_row(self.row_indices, order[r] if order else first + r) * self.row_bytes
+            row = self.data + source_row(self.row_indices,
+                                         order[r] if order else first + r) * self.row_bytes
             if self.row_bytes > 128:
                 memcpy(out, row, self.row_bytes)
             else:

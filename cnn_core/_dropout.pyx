@@ -20,9 +20,9 @@ ctypedef fused real:
 
 
 cdef dropout_t dropout_of(double rate, bint alpha_dropout) noexcept nogil:
-    """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha_dropout`, so that
-    mean 0 and variance 1 of selu's outputs stay: what is dropped takes selu's lower limit -lambda alpha
-    (Klambauer et al. 2017)."""
+    """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha_dropout`, so
+    that mean 0 and variance 1 of selu's outputs stay: what is dropped takes selu's lower limit
+    -lambda alpha (Klambauer et al. 2017)."""
     cdef dropout_t d
     cdef double keep = 1 - rate, fill_value = -1.7580993408473768 if alpha_dropout else 0
     memset(&d, 0, sizeof(d))
@@ -39,7 +39,8 @@ cdef void seed_dropout(dropout_t *d, Py_ssize_t layer, uint64_t seed, uint64_t s
 
 
 @takes_reals(a=2)
-def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer, bint alpha_dropout=False):
+def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer,
+         bint alpha_dropout=False):
     """What dropout makes of the inputs of a layer in a training step.
 
     Parameters
@@ -75,6 +76,9 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
     if rows and n:
         with nogil:
             mode = flush_subnormals()
-            kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &dropped[0, 0], &mask[0, 0])
+            kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &dropped[0, 0],
+                                           &mask[0, 0])
             restore_subnormals(mode)
-    return np.ascontiguousarray(np.asarray(dropped)[:, :n]), np.ascontiguousarray(np.asarray(mask)[:, :n])
+    return np.ascontiguousarray(np.asarray(dropped)[:,
+                                                    :n]), np.ascontiguousarray(np.asarray(mask)[:,
+                                                                                                :n])

@@ -23,13 +23,17 @@ cdef class Network:
     cdef set_activation(self, Py_ssize_t l, dict numbers)
     cdef bint is_faster_transposed(self)
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
-                      const Matrix *x, const Py_ssize_t *row_indices, const Matrix *z) noexcept nogil
+                      const Matrix *x, const Py_ssize_t *row_indices,
+                      const Matrix *z) noexcept nogil
     cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                        const Matrix *z, const Matrix *a) noexcept nogil
-    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
-                                const Matrix *z, const Matrix *a, const Matrix *delta) noexcept nogil
+    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                                Py_ssize_t rows,
+                                const Matrix *z, const Matrix *a,
+                                const Matrix *delta) noexcept nogil
 
 
-cdef inline Py_ssize_t weight_offset(const Layer *layer, Py_ssize_t panel, Py_ssize_t input) noexcept nogil:
+cdef inline Py_ssize_t weight_offset(const Layer *layer, Py_ssize_t panel,
+                                     Py_ssize_t input) noexcept nogil:
     """Where a panel of W begins in a vector of parameters, at one of its inputs; in bytes."""
     return layer.W + (panel * layer.n_in + input) * PANEL_BYTES

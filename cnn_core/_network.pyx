@@ -63,16 +63,19 @@ cdef class Network:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
         if len(self.widths) < 2 or min(self.widths) < 1:
-            raise ValueError(f"a network needs at least two layers of one neuron or more, got widths {self.widths}")
+            raise ValueError(f"a network needs at least two layers of one neuron or more, got "
+                             f"widths {self.widths}")
         if len(self.activations) != len(self.widths) - 1:
-            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got {len(self.activations)}")
+            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got "
+                             f"{len(self.activations)}")
         self.n_layers = len(self.activations)
         numbers = _activations.parameters()
         default = tuple(numbers.get(name, ("", 0.0))[1] for name in self.activations)
         alphas = (None,) * self.n_layers if alphas is None else tuple(alphas)
         if len(alphas) != self.n_layers:
             raise ValueError(f"{self.n_layers} layers need as many alphas, got {len(alphas)}")
-        self.alphas = tuple(usual if alpha is None else float(alpha) for alpha, usual in zip(alphas, default))
+        self.alphas = tuple(usual if alpha is None else float(alpha) for alpha,
+                            usual in zip(alphas, default))
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
@@ -98,7 +101,8 @@ cdef class Network:
         if self.activations[l] in numbers:
             check_number(f"alphas[{l}]", self.alphas[l], 0)
         elif self.alphas[l] != 0:
-            raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, got "
+            raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, "
+                             f"got "
                              f"{self.alphas[l]}")
         layer.alpha = self.alphas[l]
 
@@ -123,7 +127,8 @@ cdef class Network:
         """
         cdef Layer *layer = self.layer(l)
         vector = self.parameters if vector is None else vector
-        return vector[layer.W // self.itemsize:layer.b // self.itemsize].reshape(layer.panels, layer.n_in, self.lanes)
+        part = vector[layer.W // self.itemsize:layer.b // self.itemsize]
+        return part.reshape(layer.panels, layer.n_in, self.lanes)
 
     def bias(self, Py_ssize_t l, vector=None):
         """Layer l's biases b as a view of the flat buffer.
@@ -170,7 +175,8 @@ cdef class Network:
         cdef Layer *layer = self.layer(l)
         W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
         if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
-            raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and biases of shape "
+            raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and "
+                             f"biases of shape "
                              f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
         pack(W, self.panels(l))
         self.bias(l)[:] = b
@@ -196,7 +202,8 @@ cdef class Network:
         cdef const uint32_t *given
         cdef uint32_t other
         for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
-            if not (isinstance(array, np.ndarray) and array.dtype == self.dtype and array.shape == shape
+            if not (isinstance(array, np.ndarray) and array.dtype == self.dtype
+                    and array.shape == shape
                     and array.flags.c_contiguous):
                 return False
         given = <const uint32_t *>address(b)
@@ -204,11 +211,13 @@ cdef class Network:
         given = <const uint32_t *>address(Wt)
         for at in range(0, words, PANEL_WORDS):
             if at + PANEL_WORDS <= words:
-                for i in range(layer.n_in):  # with a number that the compiler knows it does not need a loop
-                    other |= bits_differ(PANEL_WORDS, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+                for i in range(layer.n_in):  # a number that the compiler knows saves it a loop
+                    other |= bits_differ(PANEL_WORDS, w + at * layer.n_in + i * PANEL_WORDS,
+                                         given + i * words + at)
             else:
                 for i in range(layer.n_in):
-                    other |= bits_differ(words - at, w + at * layer.n_in + i * PANEL_WORDS, given + i * words + at)
+                    other |= bits_differ(words - at, w + at * layer.n_in + i * PANEL_WORDS,
+                                         given + i * words + at)
         return other == 0
 
     def flat(self, vector=None):
@@ -237,7 +246,8 @@ cdef class Network:
         values = np.ascontiguousarray(values, self.dtype)
         sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
         if values.shape != (sum(sizes),):
-            raise ValueError(f"this network has {sum(sizes)} parameters, got an array of shape {values.shape}")
+            raise ValueError(f"this network has {sum(sizes)} parameters, got an array of shape "
+                             f"{values.shape}")
         for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
             n_in, n_out = self.widths[l], self.widths[l + 1]
             self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
@@ -264,7 +274,8 @@ cdef class Network:
     def copy_to(self, Network other not None):
         """Give another network of the same shape these parameters."""
         if other.widths != self.widths or other.dtype != self.dtype:
-            raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take the parameters of one of "
+            raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
+                             f"the parameters of one of "
                              f"{self.widths} and {self.dtype}")
         memcpy(other.w, self.w, self.parameters.nbytes)
 
@@ -272,7 +283,8 @@ cdef class Network:
         return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())
 
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
-                      const Matrix *x, const Py_ssize_t *row_indices, const Matrix *z) noexcept nogil:
+                      const Matrix *x, const Py_ssize_t *row_indices,
+                      const Matrix *z) noexcept nogil:
         """Some panels of z = x W^T + b, for the first rows of x or those of the indices. Where z is
         transposed, x is too: z^T = W x^T + b, a panel of W after the other, with the rows in the
         lanes."""
@@ -283,16 +295,19 @@ cdef class Network:
         cdef Py_ssize_t lanes = self.lanes, output
         cdef product_t p
         if not is_transposed(z, self.itemsize):
-            p = matmul_args(rows, panels, layer.n_in, x[0], panels_of(W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
+            matmul_args(&p, rows, panels, layer.n_in, x[0],
+                        panels_of(W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
                             row_panels(z, panel), self.itemsize)
             p.a_rows, p.start = row_indices, b
             k.product(&p)
             return
         for panel in range(panel, panel + panels):
             output = panel * lanes
-            p = matmul_args(min(lanes, layer.n_out - output), blocks(rows, lanes), layer.n_in,
-                            matrix(W, self.itemsize, PANEL_BYTES), panels_of(x.data, x.column, PANEL_BYTES),
-                            panels_of(z.data + output * z.column, z.column, PANEL_BYTES), self.itemsize)
+            matmul_args(&p, min(lanes, layer.n_out - output), blocks(rows, lanes), layer.n_in,
+                            matrix(W, self.itemsize, PANEL_BYTES), panels_of(x.data, x.column,
+                                                                             PANEL_BYTES),
+                            panels_of(z.data + output * z.column, z.column,
+                                      PANEL_BYTES), self.itemsize)
             p.row_start = b
             k.product(&p)
             W, b = W + layer.n_in * PANEL_BYTES, b + PANEL_BYTES
@@ -305,25 +320,32 @@ cdef class Network:
         cdef const activation_t *f = &k.activations[layer.activation]
         cdef Py_ssize_t lanes = self.lanes, first = panel * PANEL_BYTES
         if not is_transposed(z, self.itemsize):
-            f.forward(rows, min(panels * lanes, layer.n_out - panel * lanes), elements(z.row, self.itemsize),
+            f.forward(rows, min(panels * lanes, layer.n_out - panel * lanes),
+                      elements(z.row, self.itemsize),
                       layer.alpha, z.data + first, a.data + first)
         elif f.rowwise:
-            k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out, elements(z.column, self.itemsize), z.data)
+            k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out,
+                             elements(z.column, self.itemsize), z.data)
         else:
-            f.forward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize), layer.alpha,
+            f.forward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize),
+                      layer.alpha,
                       z.data, a.data)
 
-    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
-                                const Matrix *z, const Matrix *a, const Matrix *delta) noexcept nogil:
+    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                                Py_ssize_t rows,
+                                const Matrix *z, const Matrix *a,
+                                const Matrix *delta) noexcept nogil:
         """delta *= f'(z) of the same."""
         cdef Layer *layer = &self.layers[l]
         cdef const activation_t *f = &kernels_for(self.itemsize).activations[layer.activation]
         cdef Py_ssize_t lanes = self.lanes, first = panel * PANEL_BYTES
         if is_transposed(z, self.itemsize):
-            f.backward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize), layer.alpha,
+            f.backward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize),
+                       layer.alpha,
                        z.data, a.data, delta.data)
         else:
-            f.backward(rows, min(panels * lanes, layer.n_out - panel * lanes), elements(z.row, self.itemsize),
+            f.backward(rows, min(panels * lanes, layer.n_out - panel * lanes),
+                       elements(z.row, self.itemsize),
                        layer.alpha, z.data + first, a.data + first, delta.data + first)
 
     cdef bint is_faster_transposed(self):

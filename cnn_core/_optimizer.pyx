@@ -40,7 +40,8 @@ def optimizer_settings(name):
     tuple of str
         The first is ``'learning_rate'``.
     """
-    cdef const optimizer_t *f = &kernels_for(4).optimizers[choose("optimizer", name, optimizer_names())]
+    cdef const optimizer_t *f = &kernels_for(4).optimizers[choose("optimizer", name,
+                                                                  optimizer_names())]
     return tuple(f.settings.decode().split())
 
 
@@ -70,7 +71,8 @@ cdef class Optimizer:
         The optimizer's memory, laid out as the parameters.
     """
 
-    def __cinit__(self, Network network not None, str name, dict settings not None, double clip_norm=0,
+    def __cinit__(self, Network network not None, str name, dict settings not None,
+                  double clip_norm=0,
                   double max_norm=0):
         cdef const optimizer_t *f
         self.network, self.name, self.slots = network, name, ()
@@ -84,7 +86,8 @@ cdef class Optimizer:
         for i, setting in enumerate(names):
             self.h[i] = settings[setting]
         f = &kernels_for(network.itemsize).optimizers[self.row]
-        self.slots = tuple(aligned_zeros(network.parameters.size, network.dtype) for _ in range(f.slots))
+        self.slots = tuple(aligned_zeros(network.parameters.size,
+                                         network.dtype) for _ in range(f.slots))
         for i in range(f.slots):
             self.slot[i] = address(self.slots[i])
 
@@ -115,16 +118,16 @@ cdef class Optimizer:
 
     def restore(self, state):
         """Go on from `state`, of an optimizer of the same name and shape; settings stay these."""
-        self.check_state(state)
+        self.check_state(state, ("steps",))
         self.steps = state["steps"]
         for i in range(len(optimizer_settings(self.name)), OPTIMIZER_NUMBERS):
             self.h[i] = state["numbers"][i]
         for slot, values in zip(self.slots, state["slots"]):
             slot[:] = values
 
-    cdef check_state(self, state):
-        """Raise unless `restore` can take all of it."""
-        parts = ("optimizer", "epochs", "steps", "numbers", "slots")
+    cdef check_state(self, state, tuple counts):
+        """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
+        parts = ("optimizer", *counts, "numbers", "slots")
         if not isinstance(state, dict) or not set(parts) <= set(state):
             raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
         numbers, slots = state["numbers"], state["slots"]
@@ -133,18 +136,22 @@ cdef class Optimizer:
         shapes = [getattr(slot, "shape", None) for slot in slots]
         if self.name is None or state["optimizer"] != self.name or shapes != [
                 slot.shape for slot in self.slots]:
-            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like this with "
+            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like "
+                             f"this with "
                              f"{self.name}")
         for slot in slots:
             if slot.dtype != self.network.dtype:
-                raise ValueError(f"the slots of a state must be of {self.network.dtype}, got {slot.dtype}")
-        for part in ("epochs", "steps"):
+                raise ValueError(f"the slots of a state must be of {self.network.dtype}, got "
+                                 f"{slot.dtype}")
+        for part in counts:
             if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
-                raise ValueError(f"the {part} of a state must be a whole number from 0 to 2**63 - 1, got "
+                raise ValueError(f"the {part} of a state must be a whole number from 0 to 2**63 - "
+                                 f"1, got "
                                  f"{state[part]!r}")
         if not isinstance(numbers, (list, tuple)) or len(numbers) != OPTIMIZER_NUMBERS or not all(
                 isinstance(number, (int, float)) for number in numbers):
-            raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} numbers, got {numbers!r}")
+            raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "
+                             f"numbers, got {numbers!r}")
 
     cdef void begin_step(self) noexcept nogil:
         """Count a step, and work out what depends on its number alone."""

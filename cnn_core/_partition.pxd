@@ -42,7 +42,8 @@ cdef struct StepPlan:
     Py_ssize_t layers_by_output # how many, from the lowest on
 
 
-cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads, bint dropping) noexcept nogil
+cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
+                        bint dropping) noexcept nogil
 
 
 # Whether further threads pay, measured now and then.

@@ -7,7 +7,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from cnn_core._cpu cimport kernels_for
-from cnn_core._memory cimport Arena, blocks
+from cnn_core._memory cimport PANEL_BYTES, Arena, blocks, elements
 from cnn_core._network cimport Layer, Network
 from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCKWISE_PARAMETERS, CACHE_PER_THREAD, PERIOD, SAMPLES,
@@ -44,10 +44,12 @@ cdef class Partition:
                     tile += 1
         # A thread has the same part of the outputs of every layer: those whose z it computes in
         # the forward pass, so that the weights stay in its cache.
-        heights = [self.tiles[i].panel / network.layers[self.tiles[i].layer].panels for i in range(self.count)]
+        heights = [self.tiles[i].panel / network.layers[self.tiles[i].layer].panels
+                   for i in range(self.count)]
         for i, number in enumerate(sorted(range(self.count), key=heights.__getitem__)):
             self.order[i] = number
-            self.costs[i + 1] = self.costs[i] + self.tiles[number].panels * self.tiles[number].inputs
+            self.costs[i
+                       + 1] = self.costs[i] + self.tiles[number].panels * self.tiles[number].inputs
 
     cdef double penalty(self) noexcept nogil:
         """The sum of the tiles' penalties, one after the other."""
@@ -58,15 +60,19 @@ cdef class Partition:
         return total
 
 
-cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads, bint dropping) noexcept nogil:
+cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
+                        bint dropping) noexcept nogil:
     """The plan of a mini-batch of `rows` rows on at most `threads` threads."""
     cdef StepPlan plan
     cdef Py_ssize_t n_blocks, parameters = n_parameters(workspace.network)
     cdef bint is_small = parameters <= BLOCKWISE_PARAMETERS
-    threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))
-    if is_small and threads <= STREAMING_THREADS and rows * workspace.row_bytes() > threads * CACHE_PER_THREAD:
-        threads = 1
-    plan.strategy, plan.threads, plan.block, plan.layers_by_output = TWO_PHASE, threads, workspace.network.block, 0
+    if threads > 1:
+        threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))
+    if 1 < threads <= STREAMING_THREADS and is_small:
+        if rows * workspace.row_bytes() > threads * CACHE_PER_THREAD:
+            threads = 1
+    plan.strategy, plan.threads = TWO_PHASE, threads
+    plan.block, plan.layers_by_output = workspace.network.block, 0
     if threads > 1:
         # As evenly for the threads as lanes allow.
         n_blocks = threads * blocks(rows, threads * workspace.network.block)
@@ -82,7 +88,7 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads, bint 
 cdef Py_ssize_t n_parameters(Network network) noexcept nogil:
     """Padding included."""
     cdef Layer *last = &network.layers[network.n_layers - 1]
-    return last.b // network.itemsize + last.panels * network.lanes
+    return elements(last.b + last.panels * PANEL_BYTES, network.itemsize)
 
 
 cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping) noexcept nogil:

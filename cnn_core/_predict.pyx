@@ -10,9 +10,11 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from cnn_core._cpu cimport kernels_for, kernels_t, pool_run
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, product_t
 from cnn_core._linalg cimport scale_row
-from cnn_core._memory cimport Matrix, address, at, blocks, elements, is_transposed, matrix
+from cnn_core._matmul cimport matmul_args, panels_of, row_panels
+from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
+                               matrix)
 from cnn_core._network cimport Layer, Network
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._tuning cimport BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, STACK_BYTES, WORK_PER_THREAD
@@ -80,7 +82,8 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
-        return out if X.shape[0] == 0 or _predict(self.network, X, out, None, 0, threads, check_finite) else None
+        return out if X.shape[0] == 0 or _predict(self.network, X, out, None, 0, threads,
+                                                  check_finite) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -99,24 +102,28 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         index = np.empty(X.shape[0], np.intp)
-        return index if X.shape[0] == 0 or _predict(self.network, X, None, index, threshold, threads,
+        return index if X.shape[0] == 0 or _predict(self.network, X, None, index, threshold,
+                                                    threads,
                                                     check_finite) else None
 
     cdef check_rows(self, X):
         network = self.network
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
-            raise ValueError(f"X must have shape (rows, {network.widths[0]}) and dtype {network.dtype}, "
+            raise ValueError(f"X must have shape (rows, {network.widths[0]}) and dtype "
+                             f"{network.dtype}, "
                              f"got {X.shape} and {X.dtype}")
 
 
-def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::1] out, Py_ssize_t[::1] index,
+def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::1] out,
+             Py_ssize_t[::1] index,
              double threshold, int threads, bint check_finite):
     cdef Prediction p
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
     cdef bint transposed = network.prefers_transposed
     p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
     n_blocks = blocks(count, p.block)
-    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD, n_blocks, most_threads))
+    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD, n_blocks,
+                              most_threads))
     for l in range(network.n_layers):
         widest = max(widest, network.layers[l].ld)
     if transposed:
@@ -152,9 +159,11 @@ cdef Matrix layer_output(Network network, Py_ssize_t l, char *data) noexcept nog
     return matrix(data, network.layers[l].ld * network.itemsize, network.itemsize)
 
 
-cdef void predict_block(Prediction *p, Network network, Py_ssize_t block, int worker) noexcept nogil:
+cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
+                        int worker) noexcept nogil:
     """A block of rows through all layers, on two buffers in turn."""
-    cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block, n_in = network.layers[0].n_in, l
+    cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block
+    cdef Py_ssize_t n_in = network.layers[0].n_in, l
     cdef Py_ssize_t rows = min(p.block, p.count - first)
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *spare = p.scratch + 2 * worker * p.buffer_bytes
@@ -163,7 +172,8 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block, int wo
     cdef Matrix x = matrix(<char *>source, n_in * itemsize, itemsize), a
     if network.prefers_transposed:
         x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
-        k.turn(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes, BLOCK_ROWS_TRANSPOSED, filled)
+        k.turn(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
+               BLOCK_ROWS_TRANSPOSED, filled)
     for l in range(network.n_layers):
         a = layer_output(network, l, spare)
         network.forward(l, 0, network.layers[l].panels, rows, &x, NULL, &a)
@@ -177,16 +187,20 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block, int wo
     store_outputs(p, network, &x, first, rows)
 
 
-cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssize_t first,
+                        Py_ssize_t rows) noexcept nogil:
     """The outputs of a block to where the prediction wants them, or the index of the largest."""
-    cdef Py_ssize_t r, itemsize = network.itemsize, n_out = network.layers[network.n_layers - 1].n_out
+    cdef Py_ssize_t r, itemsize = network.itemsize
+    cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
     cdef const kernels_t *k = kernels_for(itemsize)
     if p.index:
-        if k.winners(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data, p.threshold,
+        if k.winners(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
+                     p.threshold,
                      p.index + first):
             p.has_nan = True
     elif is_transposed(a, itemsize):
-        k.turn(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out, p.out + first * n_out * itemsize)
+        k.turn(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
+               p.out + first * n_out * itemsize)
     else:
         for r in range(rows):
             memcpy(p.out + (first + r) * n_out * itemsize, at(a, r, 0), n_out * itemsize)
@@ -199,7 +213,8 @@ cdef object ndarray = np.ndarray
 cdef object empty = np.empty
 
 
-cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags, Py_buffer *view) noexcept:
+cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags,
+                         Py_buffer *view) noexcept:
     """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row;
     `view` then lends it."""
     # One look at the dtype takes half the time that the buffer's format would add.
@@ -216,8 +231,8 @@ cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t column
 
 @cython.final
 cdef class RowPredictor:
-    """The forward pass of single rows, with the bits of `BatchPredictor.forward`. Any threads may use one
-    object at once.
+    """The forward pass of single rows, with the bits of `BatchPredictor.forward`. Any threads may
+    use one object at once.
 
     Parameters
     ----------
@@ -247,9 +262,11 @@ cdef class RowPredictor:
         if shift is None and factor is None:
             return
         for array in (shift, factor):
-            if not (isinstance(array, np.ndarray) and array.dtype == np.float64 and array.shape == (self.n_in,)
+            if not (isinstance(array, np.ndarray) and array.dtype == np.float64
+                    and array.shape == (self.n_in,)
                     and array.flags.c_contiguous):
-                raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, shape ({self.n_in},)")
+                raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, "
+                                 f"shape ({self.n_in},)")
         self.buffer_bytes = max(self.buffer_bytes, (self.n_in * network.itemsize + 63) // 64 * 64)
         self.shift_array, self.factor_array = shift, factor
         self.shift, self.factor = <double *>address(shift), <double *>address(factor)
@@ -332,15 +349,25 @@ cdef class RowPredictor:
 
     cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
         """False, and nothing done, where what the network reads is to be checked and not finite."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l, itemsize = self.network.itemsize
-        cdef Matrix x_row = matrix(<char *>x, 0, itemsize), a_row
-        if check and not kernels_for(itemsize).finite(self.n_in, x):
+        cdef Matrix source = matrix(<char *>x, 0, itemsize), z
+        cdef Layer *layer
+        cdef product_t p
+        if check and not k.finite(self.n_in, x):
             return False
-        a_row = matrix(here, self.buffer_bytes, itemsize)
+        z = matrix(here, self.buffer_bytes, itemsize)
         for l in range(self.network.n_layers):
-            self.network.forward(l, 0, self.network.layers[l].panels, 1, &x_row, NULL, &a_row)
-            self.network.activate(l, 0, self.network.layers[l].panels, 1, &a_row, &a_row)
-            x_row = a_row
-            a_row.data = here + self.buffer_bytes if a_row.data == here else here
-        memcpy(a, x_row.data, self.n_out * self.network.itemsize)
+            # As `Network.forward` and `Network.activate`, without a call across modules.
+            layer = &self.network.layers[l]
+            matmul_args(&p, 1, layer.panels, layer.n_in, source,
+                        panels_of(self.network.w + layer.W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
+                        row_panels(&z, 0), itemsize)
+            p.start = self.network.w + layer.b
+            k.product(&p)
+            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, layer.alpha, z.data,
+                                                    z.data)
+            source = z
+            z.data = here + self.buffer_bytes if z.data == here else here
+        memcpy(a, source.data, self.n_out * self.network.itemsize)
         return True

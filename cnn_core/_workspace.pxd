@@ -32,7 +32,8 @@ cdef class Workspace:
     cdef LayerBuffers *layers
     cdef LayerInput *inputs
     cdef Matrix x                   # gathered rows
-    cdef Matrix y, targets          # as gathered, and as the loss takes them; NULL for a sparse loss
+    cdef Matrix y                   # as gathered; NULL for a sparse loss
+    cdef Matrix targets             # as the loss takes them
     cdef int32_t *label
     cdef char *row_scale            # of each row's delta
     cdef char *row_weight           # of each row's loss; NULL: all 1

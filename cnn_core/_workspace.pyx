@@ -29,27 +29,32 @@ cdef class Workspace:
         Whether the loss works on z of the last layer.
     """
 
-    def __cinit__(self, Network network not None, Py_ssize_t max_batch_size, dropout, bint sparse, bint from_logits):
+    def __cinit__(self, Network network not None, Py_ssize_t max_batch_size, dropout, bint sparse,
+                  bint from_logits):
         cdef Py_ssize_t l, itemsize = network.itemsize, lanes = network.lanes
         if max_batch_size < 1:
             raise ValueError(f"a mini-batch must hold at least one row, got {max_batch_size}")
         self.network, self.max_batch_size = network, max_batch_size
-        self.dropout = (0.0,) * network.n_layers if dropout is None else tuple(float(rate) for rate in dropout)
+        dropout = (0.0,) * network.n_layers if dropout is None else dropout
+        self.dropout = tuple(float(rate) for rate in dropout)
         if len(self.dropout) != network.n_layers or not all(0 <= rate < 1 for rate in self.dropout):
-            raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of at least 0 and below 1, "
+            raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of "
+                             f"at least 0 and below 1, "
                              f"got {self.dropout}")
         self.transposed = self.prefers_transposed(from_logits)
         self.arena = Arena()
         self.layers = <LayerBuffers *>self.arena.alloc(network.n_layers, 1, sizeof(LayerBuffers))
         self.inputs = <LayerInput *>self.arena.alloc(network.n_layers, 1, sizeof(LayerInput))
         self.row_scale = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
-        self.x = self.arena.rows(max_batch_size, leading_dimension(network.widths[0], itemsize), itemsize)
+        self.x = self.arena.rows(max_batch_size, leading_dimension(network.widths[0], itemsize),
+                                 itemsize)
         self.row_loss = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
         self.label = <int32_t *>self.arena.alloc(max_batch_size + lanes, 1, sizeof(int32_t))
         for l in range(network.n_layers):
             self.alloc_layer(l)
         if not sparse:
-            self.y = self.targets = self.arena.rows(max_batch_size, network.layers[network.n_layers - 1].ld, itemsize)
+            l = network.n_layers - 1
+            self.y = self.targets = self.arena.rows(max_batch_size, network.layers[l].ld, itemsize)
         if self.transposed:
             self.alloc_transposed(sparse)
         for l in range(network.n_layers):
@@ -62,10 +67,12 @@ cdef class Workspace:
         network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t lanes = network.lanes
-        if network.n_layers == 1 or last.panels > 1 or (
-                not from_logits and kernels_for(network.itemsize).activations[last.activation].rowwise):
+        if network.n_layers == 1 or last.panels > 1:
             return False
-        return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16 + 16) * lanes
+        if not from_logits and kernels_for(network.itemsize).activations[last.activation].rowwise:
+            return False
+        return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16
+                                                                          + 16) * lanes
 
     cdef alloc_layer(self, Py_ssize_t l):
         network = self.network
@@ -85,7 +92,8 @@ cdef class Workspace:
             buffers.a = matrix(buffers.a.data, itemsize, ld * itemsize)
             buffers.delta = matrix(buffers.delta.data, itemsize, ld * itemsize)
         if l > 0:
-            buffers.Wt = self.arena.alloc(blocks(layer.n_in, network.lanes) * PANEL_BYTES, layer.n_out, 1)
+            buffers.Wt = self.arena.alloc(blocks(layer.n_in, network.lanes) * PANEL_BYTES,
+                                          layer.n_out, 1)
 
     cdef alloc_transposed(self, bint sparse):
         """What a transposed last layer has beside its own buffers."""
@@ -109,7 +117,8 @@ cdef class Workspace:
         cdef Py_ssize_t itemsize = network.itemsize, ld
         layer_input.width = network.widths[l]
         layer_input.a = self.layers[l - 1].a if l > 0 else self.x
-        layer_input.dropout = dropout_of(self.dropout[l], l > 0 and network.activations[l - 1] == "selu")
+        layer_input.dropout = dropout_of(self.dropout[l],
+                                         l > 0 and network.activations[l - 1] == "selu")
         layer_input.drops = layer_input.dropout.threshold > 0
         if layer_input.drops:
             ld = elements(layer_input.a.row, itemsize)
@@ -120,7 +129,8 @@ cdef class Workspace:
     cdef acquire(self):
         """Refuse a second user of the buffers; whoever has them sets `busy` back at the end."""
         if self.busy:
-            raise RuntimeError("this training is in use by another thread; give each thread its own")
+            raise RuntimeError("this training is in use by another thread; give each thread its "
+                               "own")
         self.busy = True
 
     cdef use_weights(self, bint wanted):
@@ -145,8 +155,10 @@ cdef class Workspace:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Py_ssize_t n_out = self.network.layers[self.network.n_layers - 1].n_out
         if self.targets.data != self.y.data:
-            kernels_for(itemsize).turn(rows, n_out, elements(self.y.row, itemsize), at(&self.y, first, 0), n_out,
-                                       elements(self.targets.column, itemsize), at(&self.targets, first, 0))
+            kernels_for(itemsize).turn(rows, n_out, elements(self.y.row, itemsize),
+                                       at(&self.y, first, 0), n_out,
+                                       elements(self.targets.column, itemsize), at(&self.targets,
+                                                                                   first, 0))
 
     cdef double weight_of(self, Py_ssize_t rows) noexcept nogil:
         """The weight of the first rows, one after the other."""
@@ -179,14 +191,19 @@ cdef class Workspace:
     cdef double weight_of_row(self, Py_ssize_t r) noexcept nogil:
         if self.row_weight == NULL:
             return 1
-        return (<double *>self.row_weight)[r] if self.network.itemsize == 8 else (<float *>self.row_weight)[r]
+        if self.network.itemsize == 8:
+            return (<double *>self.row_weight)[r]
+        return (<float *>self.row_weight)[r]
 
     cdef double add_losses(self, Py_ssize_t rows, double total) noexcept nogil:
         """`total` plus the rows' weighted losses, one after the other in double."""
         cdef Py_ssize_t r
         cdef double loss
         for r in range(rows):
-            loss = (<double *>self.row_loss)[r] if self.network.itemsize == 8 else (<float *>self.row_loss)[r]
+            if self.network.itemsize == 8:
+                loss = (<double *>self.row_loss)[r]
+            else:
+                loss = (<float *>self.row_loss)[r]
             total += loss if self.row_weight == NULL else self.weight_of_row(r) * loss
         return total
 
@@ -197,7 +214,8 @@ cdef class Workspace:
         cdef Py_ssize_t l
         for l in range(1, self.network.n_layers):
             layer = &self.network.layers[l]
-            k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out, self.network.w + layer.W,
+            k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
+                        self.network.w + layer.W,
                         self.layers[l].Wt)
 
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
@@ -211,7 +229,7 @@ cdef class Workspace:
         if not (dropping and layer_input.drops):
             return a
         dropped, mask = from_row(&layer_input.dropped, first), from_row(&layer_input.mask, first)
-        kernels_for(self.network.itemsize).drop(batch_offset + first, rows, layer_input.width,
-                                                elements(a.row, self.network.itemsize), &layer_input.dropout, a.data,
-                                                dropped.data, mask.data)
+        kernels_for(self.network.itemsize).drop(
+            batch_offset + first, rows, layer_input.width, elements(a.row, self.network.itemsize),
+            &layer_input.dropout, a.data, dropped.data, mask.data)
         return dropped
