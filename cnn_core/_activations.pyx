@@ -4,7 +4,7 @@ import numpy as np
 
 from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:

@@ -23,7 +23,7 @@ from cnn_core._random cimport dropout_purpose
 from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._linalg import matmul, pack, unpack
 from cnn_core._memory import aligned_zeros
 

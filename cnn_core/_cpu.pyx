@@ -2,7 +2,8 @@
 
 import os
 
-from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
+from cnn_core._cpu cimport cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t
+from cnn_core._names import choose
 
 cdef extern from "environment.h" nogil:
     double clock_seconds()
@@ -66,31 +67,6 @@ def use_instruction_set(str name not None):
             return before
     raise ValueError(f"instruction set {name!r} is not available here; this machine has "
                      f"{', '.join(instruction_sets())}")
-
-
-def choose(str kind not None, name, tuple names not None):
-    """Position of `name` in `names`, or a ValueError that says what there is.
-
-    Parameters
-    ----------
-    kind : str
-        What is being chosen, for the message: ``'activation'``, ``'loss'``, ...
-    name : str
-    names : tuple of str
-
-    Returns
-    -------
-    int
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"{kind} must be a name, got {name!r}; choose from {', '.join(names)}")
-    if name in names:
-        return names.index(name)
-    import difflib  # a millisecond that no working program needs to pay at import
-
-    close = difflib.get_close_matches(name, names, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    raise ValueError(f"unknown {kind} {name!r}{hint} choose from {', '.join(names)}")
 
 
 cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:

@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t
 
 from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:

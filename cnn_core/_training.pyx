@@ -15,7 +15,7 @@ from cnn_core._backprop cimport (GATHER, LOSS, PHASES, PIECE_INPUTS, PIECE_PANEL
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, address, kernels_for, kernels_t, optimizer_t, pool_run, pool_task
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 cdef extern from "environment.h" nogil:

@@ -5,7 +5,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._plan import STEPS
 from cnn_core._scaling import SCALINGS
 from cnn_core.activations import Activation, get_activation

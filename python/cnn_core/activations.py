@@ -3,7 +3,7 @@ kernels/activations.inc.h."""
 
 from cnn_core._activations import names, parameters
 from cnn_core._checks import check_number
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._settings import Settings
 
 

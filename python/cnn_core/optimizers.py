@@ -4,7 +4,7 @@ kernels/optimizers.inc.h."""
 import functools
 
 from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._settings import Settings
 from cnn_core._training import optimizer_settings
 
