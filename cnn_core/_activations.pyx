@@ -38,8 +38,8 @@ def parameters():
     cdef const activation_t *f = kernels_for(4).activations
     found = {}
     while f.name:
-        if f.parameter:
-            found[f.name.decode()] = f.parameter.decode(), f.standard
+        if f.param_name:
+            found[f.name.decode()] = f.param_name.decode(), f.default_param
         f += 1
     return found
 
@@ -70,10 +70,10 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     """
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
     cdef real[:, ::1] a = padded(z)
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     if a.shape[0] and a.shape[1]:
         with nogil:
-            f.forward(a.shape[0], z.shape[1], a.shape[1], number, &a[0, 0], &a[0, 0])
+            f.forward(a.shape[0], z.shape[1], a.shape[1], 1, number, &a[0, 0], &a[0, 0])
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
@@ -95,7 +95,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     """
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
     cdef Py_ssize_t width = z.shape[1]
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
         raise ValueError(f"z and gradient must have the same shape, got {np.shape(z)} and "
@@ -103,8 +103,8 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     zs, a, delta = padded(z), padded(z), padded(gradient)
     if a.shape[0] and a.shape[1]:
         with nogil:
-            f.forward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0], &delta[0, 0])
+            f.forward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0], &delta[0, 0])
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
@@ -126,7 +126,7 @@ def activation_derivative(name, z, alpha=None):
         (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
-    if not f.rowwise:
+    if not f.per_row:
         return activation_backward(name, z, np.ones_like(z), alpha)
     rows, width = z.shape
     repeated = np.repeat(z, width, axis=0)

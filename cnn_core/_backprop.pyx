@@ -20,7 +20,8 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 from cnn_core._random cimport dropout_purpose
-from cnn_core._cpu cimport activation_t, address, kernels_for, kernels_t, leading_dimension, loss_t, pool_run, product_t
+from cnn_core._cpu cimport (activation_t, address, kernels_for, kernels_t, leading_dimension, loss_args_t, loss_t,
+                            matmul_args_t, pool_run)
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, takes_reals
 from cnn_core._names import choose
@@ -270,7 +271,7 @@ cdef class Network:
         cdef Py_ssize_t n = self.parameters.size
         cdef bint finite
         with nogil:
-            finite = kernels_for(self.itemsize).finite(n, self.w)
+            finite = kernels_for(self.itemsize).is_finite(n, self.w)
         return bool(finite)
 
     def copy(self):
@@ -298,40 +299,36 @@ cdef class Network:
         # Some panels of z = x W^T + b, for the first rows of x or the listed ones.
         cdef Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.lanes, itemsize = self.itemsize
-        cdef product_t p
+        cdef matmul_args_t p
         p.rows, p.panels, p.depth = rows, panels, layer.n_in
-        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = x, ld_x, 1, listed, NULL
-        p.b, p.b_depth, p.b_panel = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize, lanes, layer.n_in * lanes
-        p.start, p.row_start = self.w + (layer.b + panel * lanes) * itemsize, NULL
-        p.add, p.sums = 0, NULL
-        p.c, p.c_row, p.c_panel = z + panel * lanes * itemsize, layer.ld, lanes
-        k.product(&p)
+        p.a, p.a_row_stride, p.a_depth_stride, p.row_index, p.depth_index = x, ld_x, 1, listed, NULL
+        p.b, p.b_depth_stride, p.b_panel_stride = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize, lanes, layer.n_in * lanes
+        p.bias, p.row_bias = self.w + (layer.b + panel * lanes) * itemsize, NULL
+        p.accumulate, p.bias_grad = 0, NULL
+        p.c, p.c_row_stride, p.c_panel_stride = z + panel * lanes * itemsize, layer.ld, lanes
+        k.matmul(&p)
 
     cdef void layer_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, const char *x, Py_ssize_t ld_x, char *z,
                            Py_ssize_t ld_z) noexcept nogil:
         # z^T = W x^T + b for a multiple of the lanes of rows, a panel of W after the other.
         cdef Layer *layer = &self.layers[l]
         cdef Py_ssize_t lanes = self.lanes, itemsize = self.itemsize, panel
-        cdef product_t p
-        p.panels, p.depth, p.a_row, p.a_depth, p.a_rows, p.a_columns = across // lanes, layer.n_in, 1, lanes, NULL, NULL
-        p.b, p.b_depth, p.b_panel, p.c_row, p.c_panel = x, ld_x, lanes, ld_z, lanes
-        p.start, p.add, p.sums = NULL, 0, NULL
+        cdef matmul_args_t p
+        p.panels, p.depth, p.a_row_stride, p.a_depth_stride, p.row_index, p.depth_index = across // lanes, layer.n_in, 1, lanes, NULL, NULL
+        p.b, p.b_depth_stride, p.b_panel_stride, p.c_row_stride, p.c_panel_stride = x, ld_x, lanes, ld_z, lanes
+        p.bias, p.accumulate, p.bias_grad = NULL, 0, NULL
         for panel in range(layer.panels):
             p.rows = min(lanes, layer.n_out - panel * lanes)
             p.a = self.w + (layer.W + panel * layer.n_in * lanes) * itemsize
-            p.row_start = self.w + (layer.b + panel * lanes) * itemsize
+            p.row_bias = self.w + (layer.b + panel * lanes) * itemsize
             p.c = z + panel * lanes * ld_z * itemsize
-            k.product(&p)
+            k.matmul(&p)
 
     cdef void activation_turned(self, const kernels_t *k, Py_ssize_t l, Py_ssize_t across, Py_ssize_t ld, char *z,
                                 char *a) noexcept nogil:
-        # a^T = f(z^T) of the same; softmax, whose rows are then columns, in place.
+        # a^T = f(z^T) of the same.
         cdef Layer *layer = &self.layers[l]
-        cdef const activation_t *f = &k.activations[layer.f]
-        if f.rowwise:
-            k.softmax_across(across, layer.n_out, ld, z)
-        else:
-            f.forward(layer.n_out, across, ld, layer.alpha, z, a)
+        k.activations[layer.f].forward(across, layer.n_out, 1, ld, layer.alpha, z, a)
 
     cdef bint worth_turning(self):
         """Whether many rows pass through the layers faster on their side: each output of 16 rows
@@ -342,7 +339,7 @@ cdef class Network:
         for l in range(self.n_layers):
             as_they_stand += (self.layers[l].n_in + 16) * self.layers[l].panels * self.lanes
             turned += (self.layers[l].n_in + 16) * self.layers[l].n_out
-            if kernels_for(self.itemsize).activations[self.layers[l].f].rowwise and not self.softmax_across(l):
+            if kernels_for(self.itemsize).activations[self.layers[l].f].per_row and not self.softmax_across(l):
                 return False
         return turned < 0.9 * as_they_stand
 
@@ -411,7 +408,7 @@ cdef struct Forward:
 cdef bint refuses(Forward *shared, const kernels_t *k, Py_ssize_t n, const char *x) noexcept nogil:
     """Whether n numbers of X are not all finite, but have to be. To be asked after the first use of
     x, which fetches it from memory while it computes."""
-    if shared.only_finite and not k.finite(n, x):
+    if shared.only_finite and not k.is_finite(n, x):
         shared.refused = True
     return shared.refused
 
@@ -470,11 +467,11 @@ cdef void forward_block(Forward *shared, Network network, Py_ssize_t block, int 
         network.layer_forward(k, l, rows, x, ld, NULL, here)
         if l == 0 and refuses(shared, k, rows * ld, x):
             return
-        k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, here, here)
+        k.activations[layer.f].forward(rows, layer.n_out, layer.ld, 1, layer.alpha, here, here)
         x, ld = here, layer.ld
         here, there = there, here
     if shared.index:
-        if k.winners(rows, layer.n_out, ld, 1, x, shared.threshold, shared.index + first):
+        if k.argmax(rows, layer.n_out, ld, 1, x, shared.threshold, shared.index + first):
             shared.unknown = True
         return
     for r in range(rows):
@@ -491,7 +488,7 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
     cdef char *there = here + shared.room
     cdef Layer *last = &network.layers[network.n_layers - 1]
     cdef const char *x = shared.X + first * n_in * itemsize
-    k.turn(rows, n_in, n_in, x, blocks(n_in, lanes) * lanes, BLOCK_TURNED, there)
+    k.transpose(rows, n_in, n_in, x, blocks(n_in, lanes) * lanes, BLOCK_TURNED, there)
     if refuses(shared, k, rows * n_in, x):
         return
     for l in range(network.n_layers):
@@ -499,10 +496,10 @@ cdef void forward_turned(Forward *shared, Network network, Py_ssize_t block, int
         network.activation_turned(k, l, across, BLOCK_TURNED, here, here)
         here, there = there, here
     if shared.index:
-        if k.winners(rows, last.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first):
+        if k.argmax(rows, last.n_out, 1, BLOCK_TURNED, there, shared.threshold, shared.index + first):
             shared.unknown = True
     else:
-        k.turn(last.n_out, rows, BLOCK_TURNED, there, rows, last.n_out, shared.out + first * last.n_out * itemsize)
+        k.transpose(last.n_out, rows, BLOCK_TURNED, there, rows, last.n_out, shared.out + first * last.n_out * itemsize)
 
 
 # One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and
@@ -649,12 +646,12 @@ cdef class OneRow:
             else:
                 scale(self.n_in, self.shift, self.factor, <const float *>x, <float *>there)
             x = there
-        if check and not k.finite(self.n_in, x):
+        if check and not k.is_finite(self.n_in, x):
             return False
         for l in range(self.network.n_layers):
             layer = &self.network.layers[l]
             self.network.layer_forward(k, l, 1, x, 0, NULL, here)
-            k.activations[layer.f].forward(1, layer.n_out, layer.panels * lanes, layer.alpha, here, here)
+            k.activations[layer.f].forward(1, layer.n_out, layer.panels * lanes, 1, layer.alpha, here, here)
             x = here
             here, there = there, here
         memcpy(a, x, self.n_out * self.network.itemsize)
@@ -677,7 +674,7 @@ cdef dropout_t dropout_at(double rate, bint alpha) noexcept nogil:
     d.threshold = <uint32_t>(rate * 4294967296.0)
     d.factor = 1 / sqrt(keep + gone * gone * keep * rate) if alpha else 1 / keep
     d.shift = -d.factor * rate * gone
-    d.gone = d.factor * gone + d.shift
+    d.fill_value = d.factor * gone + d.shift
     return d
 
 
@@ -757,7 +754,7 @@ cdef class Backprop:
                 self.ld_turned = leading_dimension(capacity, itemsize)
                 size = layer.n_out * self.ld_turned
             self.flows[l].a = self.room(size, itemsize)
-            self.flows[l].z = self.room(size, itemsize) if f.needs_z else self.flows[l].a
+            self.flows[l].z = self.room(size, itemsize) if f.needs_preactivation else self.flows[l].a
             self.flows[l].delta = self.room(size, itemsize)
             if l > 0:
                 self.flows[l].Wt = self.room((layer.n_in + lanes - 1) // lanes * lanes * layer.n_out, itemsize)
@@ -783,7 +780,7 @@ cdef class Backprop:
         network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t lanes = network.lanes
-        if network.n_layers == 1 or last.panels > 1 or not self.from_z and kernels_for(network.itemsize).activations[last.f].rowwise:
+        if network.n_layers == 1 or last.panels > 1 or not self.from_z and kernels_for(network.itemsize).activations[last.f].per_row:
             return False
         return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16 + 16) * lanes
 
@@ -860,7 +857,7 @@ cdef class Backprop:
         """Bring the targets of some rows, which stand in y, into the form that the loss wants."""
         cdef Layer *last = &self.network.layers[self.network.n_layers - 1]
         if self.turned and self.y != NULL:
-            kernels_for(self.network.itemsize).turn(rows, last.n_out, last.ld, self.y + first * last.ld * self.network.itemsize,
+            kernels_for(self.network.itemsize).transpose(rows, last.n_out, last.ld, self.y + first * last.ld * self.network.itemsize,
                                                     last.n_out, self.ld_turned, self.y_turned + first * self.network.itemsize)
 
     cdef void mark(self, int phase, Py_ssize_t layer) noexcept nogil:
@@ -924,7 +921,7 @@ cdef class Backprop:
             return
         for panel in range(piece.panels):
             at = (layer.W + ((piece.panel + panel) * layer.n_in + piece.input) * lanes) * itemsize
-            piece.penalty += k.penalize(piece.inputs * lanes, l1, l2, self.network.w + at,
+            piece.penalty += k.add_penalty(piece.inputs * lanes, l1, l2, self.network.w + at,
                                         place.W + panel * place.step * itemsize)
 
     cdef double penalties(self) noexcept nogil:
@@ -942,7 +939,7 @@ cdef class Backprop:
         cdef Py_ssize_t l
         for l in range(1, self.network.n_layers):
             layer = &self.network.layers[l]
-            k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
+            k.transpose_panels(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
                         self.network.w + layer.W * self.network.itemsize, self.flows[l].Wt)
 
     cdef const char *inputs(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -973,7 +970,7 @@ cdef class Backprop:
         cdef Layer *layer = &self.network.layers[l]
         cdef Py_ssize_t lanes = self.network.lanes, width = min(panels * lanes, layer.n_out - panel * lanes)
         cdef Py_ssize_t at = self.offset(l, first) + panel * lanes * self.network.itemsize
-        kernels_for(self.network.itemsize).activations[layer.f].forward(rows, width, layer.ld, layer.alpha,
+        kernels_for(self.network.itemsize).activations[layer.f].forward(rows, width, layer.ld, 1, layer.alpha,
                                                                         self.flows[l].z + at, self.flows[l].a + at)
         self.mark(ACTIVATION, l)
 
@@ -989,7 +986,7 @@ cdef class Backprop:
         if self.turned:
             across, width = blocks(rows, lanes) * lanes, blocks(layer.n_in, lanes) * lanes
             side = self.side + first * width * self.network.itemsize
-            k.turn(rows, layer.n_in, inlet.ld, x, width, across, side)
+            k.transpose(rows, layer.n_in, inlet.ld, x, width, across, side)
             self.network.layer_turned(k, l, across, side, across, z, self.ld_turned)
         else:
             self.network.layer_forward(k, l, rows, x, inlet.ld, inlet.rows + first if inlet.rows else NULL, z)
@@ -1020,31 +1017,27 @@ cdef class Backprop:
         if self.turned:
             self.network.activation_turned(k, l, blocks(rows, lanes) * lanes, self.ld_turned, z, a)
         else:
-            k.activations[layer.f].forward(rows, layer.n_out, layer.ld, layer.alpha, z, a)
+            k.activations[layer.f].forward(rows, layer.n_out, layer.ld, 1, layer.alpha, z, a)
 
     cdef void cost(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil:
         """C of some rows, and delta^L = dC/da^L * f'(z^L)."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, l = self.network.n_layers - 1
+        cdef Py_ssize_t itemsize = self.network.itemsize, l = self.network.n_layers - 1
         cdef Layer *layer = &self.network.layers[l]
         cdef Flow *flow = &self.flows[l]
-        cdef Py_ssize_t offset = self.offset(l, first), across
-        cdef const loss_t *loss = &k.losses[self.loss_row]
-        cdef const activation_t *f = &k.activations[layer.f]
-        cdef char *delta = flow.delta + offset if with_delta else NULL
-        cdef const char *scale = self.scale + (self.origin + first) * itemsize
-        cdef char *row_loss = self.row_loss + (self.origin + first) * itemsize
-        if not self.turned:
-            loss.evaluate(rows, layer.n_out, layer.ld, self.alpha, self.output() + offset,
-                          NULL if self.sparse else self.y + offset, self.label + first, scale, delta, row_loss)
-            if with_delta and not self.from_z:
-                f.backward(rows, layer.n_out, layer.ld, layer.alpha, flow.z + offset, flow.a + offset, delta)
-            return
-        across = blocks(rows, lanes) * lanes
-        loss.across(across, layer.n_out, self.ld_turned, self.alpha, self.output() + offset,
-                    NULL if self.sparse else self.y_turned + offset, self.label + first, scale, delta, row_loss)
+        cdef Py_ssize_t offset = self.offset(l, first)
+        cdef loss_args_t p
+        p.rows, p.width = rows, layer.n_out
+        p.row_stride, p.col_stride = 1 if self.turned else layer.ld, self.ld_turned if self.turned else 1
+        p.loss_param, p.out = self.alpha, self.output() + offset
+        p.y, p.label = NULL if self.sparse else (self.y_turned if self.turned else self.y) + offset, self.label + first
+        p.row_scale = self.scale + (self.origin + first) * itemsize
+        p.row_losses = self.row_loss + (self.origin + first) * itemsize
+        p.delta = flow.delta + offset if with_delta else NULL
+        k.losses[self.loss_row].evaluate(&p)
         if with_delta and not self.from_z:
-            f.backward(layer.n_out, across, self.ld_turned, layer.alpha, flow.z + offset, flow.a + offset, delta)
+            k.activations[layer.f].backward(rows, layer.n_out, p.row_stride, p.col_stride, layer.alpha, flow.z + offset,
+                                            flow.a + offset, p.delta)
 
     cdef void hidden_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first, Py_ssize_t rows,
                               bint dropping) noexcept nogil:
@@ -1057,17 +1050,17 @@ cdef class Backprop:
         cdef Layer *above = &self.network.layers[l + 1]
         cdef Flow *flow = &self.flows[l]
         cdef const char *slope = self.inlets[l + 1].slope if dropping and self.inlets[l + 1].drops else NULL
-        cdef product_t p
+        cdef matmul_args_t p
         p.rows, p.panels, p.depth = rows, panels, above.n_out
-        p.a, p.a_row, p.a_depth = self.flows[l + 1].delta + self.offset(l + 1, first), above.ld, 1
+        p.a, p.a_row_stride, p.a_depth_stride = self.flows[l + 1].delta + self.offset(l + 1, first), above.ld, 1
         if self.turned and l == self.network.n_layers - 2:
-            p.a_row, p.a_depth = 1, self.ld_turned
-        p.a_rows = p.a_columns = NULL
-        p.b, p.b_depth, p.b_panel = self.flows[l + 1].Wt + panel * above.n_out * lanes * itemsize, lanes, above.n_out * lanes
-        p.start = p.row_start = p.sums = NULL
-        p.add = 0
-        p.c, p.c_row, p.c_panel = flow.delta + self.offset(l, first) + panel * lanes * itemsize, layer.ld, lanes
-        k.product(&p)
+            p.a_row_stride, p.a_depth_stride = 1, self.ld_turned
+        p.row_index = p.depth_index = NULL
+        p.b, p.b_depth_stride, p.b_panel_stride = self.flows[l + 1].Wt + panel * above.n_out * lanes * itemsize, lanes, above.n_out * lanes
+        p.bias = p.row_bias = p.bias_grad = NULL
+        p.accumulate = 0
+        p.c, p.c_row_stride, p.c_panel_stride = flow.delta + self.offset(l, first) + panel * lanes * itemsize, layer.ld, lanes
+        k.matmul(&p)
         self.mark(BACKWARD, l + 1)
         at = self.offset(l, first) + panel * lanes * itemsize
         if slope != NULL and panels == layer.panels:
@@ -1075,7 +1068,7 @@ cdef class Backprop:
         elif slope != NULL:
             for r in range(rows):
                 k.multiply(panels * lanes, slope + at + r * layer.ld * itemsize, flow.delta + at + r * layer.ld * itemsize)
-        k.activations[layer.f].backward(rows, width, layer.ld, layer.alpha, flow.z + at, flow.a + at, flow.delta + at)
+        k.activations[layer.f].backward(rows, width, layer.ld, 1, layer.alpha, flow.z + at, flow.a + at, flow.delta + at)
         self.mark(ACTIVATION, l)
 
     cdef void backward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
@@ -1094,18 +1087,18 @@ cdef class Backprop:
         cdef Inlet *inlet = &self.inlets[piece.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef const char *a = inlet.kept if dropping and inlet.drops else inlet.a
-        cdef product_t p
+        cdef matmul_args_t p
         if self.turned and piece.layer == self.network.n_layers - 1:
             self.gradients_turned(piece, rows, a, place, first, last)
         else:
             p.rows, p.panels, p.depth = piece.inputs, piece.panels, rows
-            p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
-            p.b, p.b_depth, p.b_panel = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
-            p.start = p.row_start = NULL
-            p.add = not first
-            p.c, p.c_row, p.c_panel = place.W, lanes, place.step
-            p.sums = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
-            k.product(&p)
+            p.a, p.a_row_stride, p.a_depth_stride, p.row_index, p.depth_index = a + piece.input * itemsize, 1, inlet.ld, NULL, inlet.rows
+            p.b, p.b_depth_stride, p.b_panel_stride = self.flows[piece.layer].delta + piece.panel * lanes * itemsize, layer.ld, lanes
+            p.bias = p.row_bias = NULL
+            p.accumulate = not first
+            p.c, p.c_row_stride, p.c_panel_stride = place.W, lanes, place.step
+            p.bias_grad = place.b if piece.input == 0 else NULL  # the bias is the weight of a unit that is always 1
+            k.matmul(&p)
         if last:
             self.penalize(piece, place)
         self.mark(GRADIENT, piece.layer)
@@ -1118,21 +1111,21 @@ cdef class Backprop:
         cdef Layer *layer = &self.network.layers[piece.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes, n_out = layer.n_out
         cdef char *biases = self.side_gradient + blocks(layer.n_in, lanes) * lanes * n_out * itemsize
-        cdef product_t p
+        cdef matmul_args_t p
         p.rows, p.panels, p.depth = n_out, blocks(piece.inputs, lanes), rows
-        p.a, p.a_row, p.a_depth, p.a_rows, p.a_columns = self.flows[piece.layer].delta, self.ld_turned, 1, NULL, NULL
-        p.b, p.b_depth, p.b_panel = a + piece.input * itemsize, self.inlets[piece.layer].ld, lanes
-        p.start = p.row_start = p.sums = NULL
-        p.add = not first
-        p.c, p.c_row, p.c_panel = self.side_gradient + piece.input * n_out * itemsize, lanes, n_out * lanes
-        k.product(&p)
+        p.a, p.a_row_stride, p.a_depth_stride, p.row_index, p.depth_index = self.flows[piece.layer].delta, self.ld_turned, 1, NULL, NULL
+        p.b, p.b_depth_stride, p.b_panel_stride = a + piece.input * itemsize, self.inlets[piece.layer].ld, lanes
+        p.bias = p.row_bias = p.bias_grad = NULL
+        p.accumulate = not first
+        p.c, p.c_row_stride, p.c_panel_stride = self.side_gradient + piece.input * n_out * itemsize, lanes, n_out * lanes
+        k.matmul(&p)
         if last:
-            k.transpose(n_out, piece.inputs, 0, n_out, 0, piece.inputs, p.c, place.W)
+            k.transpose_panels(n_out, piece.inputs, 0, n_out, 0, piece.inputs, p.c, place.W)
         if piece.input == 0:
-            p.panels, p.b, p.b_depth, p.c = 1, self.ones, 0, biases
-            k.product(&p)
+            p.panels, p.b, p.b_depth_stride, p.c = 1, self.ones, 0, biases
+            k.matmul(&p)
             if last:
-                k.transpose(n_out, 1, 0, n_out, 0, 1, biases, place.b)
+                k.transpose_panels(n_out, 1, 0, n_out, 0, 1, biases, place.b)
 
     cdef void learn_block(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Outputs, costs and deltas of some rows of the mini-batch."""

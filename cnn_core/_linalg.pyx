@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnn_core._cpu cimport address, kernels_for, product_t
+from cnn_core._cpu cimport address, kernels_for, matmul_args_t
 from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros
 
@@ -96,7 +96,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     out = result
     if n_in and n_out:
         with nogil:
-            kernels_for(sizeof(real)).transpose(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0], &out[0, 0, 0])
+            kernels_for(sizeof(real)).transpose_panels(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0], &out[0, 0, 0])
     return result
 
 
@@ -121,7 +121,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
         The columns past n_out are padding.
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), columns = panels.shape[0] * lanes
-    cdef product_t p
+    cdef matmul_args_t p
     if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
         raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape {np.shape(panels)}")
     if b is not None and b.shape[0] != columns:
@@ -134,14 +134,14 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
         return np.asarray(out)
     p.rows, p.panels, p.depth = X.shape[0], panels.shape[0], X.shape[1]
     p.a = &X[0, 0] if X.shape[1] else &out[0, 0]  # without inputs nothing is read
-    p.a_row, p.a_depth = X.shape[1], 1
-    p.a_rows = p.a_columns = NULL
+    p.a_row_stride, p.a_depth_stride = X.shape[1], 1
+    p.row_index = p.depth_index = NULL
     p.b = &panels[0, 0, 0] if X.shape[1] else &out[0, 0]
-    p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
-    p.start, p.row_start, p.add, p.sums = &b[0] if b is not None else NULL, NULL, 0, NULL
-    p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
+    p.b_depth_stride, p.b_panel_stride = lanes, X.shape[1] * lanes
+    p.bias, p.row_bias, p.accumulate, p.bias_grad = &b[0] if b is not None else NULL, NULL, 0, NULL
+    p.c, p.c_row_stride, p.c_panel_stride = &out[0, 0], columns, lanes
     with nogil:
-        kernels_for(sizeof(real)).product(&p)
+        kernels_for(sizeof(real)).matmul(&p)
     return np.asarray(out)
 
 
@@ -229,7 +229,7 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     """
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
     if x.shape[0]:
-        kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+        kernels_for(sizeof(real)).axpy(x.shape[0], factor, &x[0], &y[0])
 
 
 def is_finite(array):
@@ -250,7 +250,7 @@ def is_finite(array):
     cdef const char *x = address(array)
     cdef bint finite
     with nogil:
-        finite = kernels_for(itemsize).finite(n, x)
+        finite = kernels_for(itemsize).is_finite(n, x)
     return bool(finite)
 
 

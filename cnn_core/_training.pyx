@@ -560,7 +560,7 @@ cdef class Training:
         for l in range(self.backprop.network.n_layers - 1):
             layer = &self.backprop.network.layers[l]
             if (layer.panels < PIECE_PANELS * threads or self.dropping and self.backprop.inlets[l].drops
-                    or kernels_for(self.backprop.network.itemsize).activations[layer.f].rowwise):
+                    or kernels_for(self.backprop.network.itemsize).activations[layer.f].per_row):
                 return l
         return self.backprop.network.n_layers - 1
 
@@ -658,7 +658,7 @@ cdef class Training:
                 self.move(k, layer.b + piece.panel * lanes, piece.panels * lanes, place.b)
             if piece.layer > 0:
                 outputs = min(piece.panels * lanes, layer.n_out - piece.panel * lanes)
-                k.transpose(layer.n_in, layer.n_out, piece.input, piece.inputs, piece.panel * lanes, outputs,
+                k.transpose_panels(layer.n_in, layer.n_out, piece.input, piece.inputs, piece.panel * lanes, outputs,
                             self.backprop.network.w + layer.W * self.backprop.network.itemsize,
                             self.backprop.flows[piece.layer].Wt)
             self.backprop.mark(UPDATE, piece.layer)
@@ -684,9 +684,9 @@ cdef class Training:
         if b.turned:
             row, column, y = 1, b.ld_turned, b.y_turned
         if classes:
-            return k.hits(rows, last.n_out, row, column, out, threshold, b.label)
+            return k.count_correct(rows, last.n_out, row, column, out, threshold, b.label)
         if self.multilabel:
-            return k.matches(rows, last.n_out, row, column, out, threshold, y, b.y_threshold)
+            return k.count_exact_match(rows, last.n_out, row, column, out, threshold, y, b.y_threshold)
         k.squared_residuals(rows, last.n_out, row, column, out, y, &self.sums[0])
         return 0
 
@@ -722,7 +722,7 @@ cdef class Training:
         if self.max_norm > 0:
             for l in range(self.backprop.network.n_layers):
                 layer = &self.backprop.network.layers[l]
-                k.limit_rows(layer.n_in, layer.panels, self.max_norm, self.backprop.network.w + layer.W * self.backprop.network.itemsize)
+                k.clip_row_norms(layer.n_in, layer.panels, self.max_norm, self.backprop.network.w + layer.W * self.backprop.network.itemsize)
             self.backprop.transpose_weights()
         self.backprop.mark(UPDATE, 0)
         return self.backprop.penalties()

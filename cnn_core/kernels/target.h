@@ -25,8 +25,8 @@
 #define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define OPAQUE(x) __asm__("" : "+r"(x)) /* the compiler knows no more of x than that it is there   \
-                                         */
+/* The compiler knows of x only that it is there. */
+#define OPAQUE(x) __asm__("" : "+r"(x))
 #if defined(__clang__)
 #define UNROLL PRAGMA(clang loop unroll(full))
 #else
