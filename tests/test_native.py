@@ -55,7 +55,11 @@ def run(*command):
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, env=environment
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
 
 
@@ -102,7 +106,8 @@ def need_working(build, directory):
     compiled = run(*build.compiler, *build.flags, source, "-o", probe)
     if compiled.returncode or run(*build.emulator, probe).returncode:
         pytest.skip(
-            f"{build.compiler[0]} builds nothing that runs here with {' '.join(map(str, build.flags))}"
+            f"{build.compiler[0]} builds nothing that runs here with "
+            f"{' '.join(map(str, build.flags))}"
         )
 
 

@@ -21,10 +21,12 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ALWAYS_INLINE __forceinline
+#define NOINLINE __declspec(noinline)
 #define UNROLL
 #define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 /* The compiler knows of x only that it is there. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 #if defined(__clang__)
