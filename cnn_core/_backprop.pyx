@@ -16,7 +16,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._cpu cimport kernels_for, kernels_t, loss_t, product_t
+from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
 from cnn_core._dropout cimport seed_dropout
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
@@ -27,7 +27,7 @@ from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnorm
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
 from cnn_core import _activations, _losses
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._linalg import matmul
 from cnn_core._memory import aligned_zeros
 
@@ -179,12 +179,12 @@ cdef class Backprop:
                                                               first)
         cdef Matrix z = from_row(&self.workspace.layers[l].z,
                                  first), a = from_row(&self.workspace.layers[l].a, first), mask
-        cdef product_t p
+        cdef matmul_args_t p
         matmul_args(&p, rows, panels, depth, above,
             panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES, PANEL_BYTES,
                       depth * PANEL_BYTES),
             row_panels(&delta, panel), itemsize)
-        k.product(&p)
+        k.matmul(&p)
         self.record_phase(BACKWARD, l + 1)
         if dropping and self.workspace.inputs[l + 1].drops:
             mask = from_row(&self.workspace.inputs[l + 1].mask, first)
@@ -211,7 +211,7 @@ cdef class Backprop:
         if self.workspace.transposed:
             x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
                                   itemsize, padded_rows * itemsize)
-            kernels_for(itemsize).turn(rows, layer.n_in, elements(x.row, itemsize), x.data, inputs,
+            kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data, inputs,
                                        padded_rows,
                                        x_transposed.data)
             x = x_transposed
@@ -240,25 +240,21 @@ cdef class Backprop:
     cdef void evaluate_loss(self, Py_ssize_t first, Py_ssize_t rows,
                             bint with_delta) noexcept nogil:
         """The loss of some rows, and delta^L = dC/da^L * f'(z^L)."""
-        cdef Py_ssize_t itemsize = self.network.itemsize, lanes = self.network.lanes
-        cdef Py_ssize_t l = self.network.n_layers - 1
-        cdef Py_ssize_t n_out = self.network.layers[l].n_out, place = (self.batch_offset
-                                                                       + first) * itemsize
-        cdef const loss_t *f = &kernels_for(itemsize).losses[self.loss_row]
-        cdef Matrix z = from_row(&self.workspace.layers[l].z,
-                                 first), a = from_row(&self.workspace.layers[l].a, first)
-        cdef Matrix delta = from_row(&self.workspace.layers[l].delta,
-                                     first), y = from_row(&self.workspace.targets, first)
-        cdef char *out = z.data if self.from_logits else a.data
-        cdef char *delta_data = delta.data if with_delta else NULL
-        if is_transposed(&z, itemsize):
-            f.across(blocks(rows, lanes) * lanes, n_out, elements(z.column, itemsize),
-                     self.loss_param, out, y.data, self.workspace.label + first,
-                     self.workspace.row_scale + place, delta_data, self.workspace.row_loss + place)
-        else:
-            f.evaluate(rows, n_out, elements(z.row, itemsize), self.loss_param, out, y.data,
-                       self.workspace.label + first, self.workspace.row_scale + place, delta_data,
-                       self.workspace.row_loss + place)
+        cdef Py_ssize_t itemsize = self.network.itemsize, l = self.network.n_layers - 1
+        cdef Py_ssize_t offset = (self.batch_offset + first) * itemsize
+        cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
+        cdef Matrix a = from_row(&self.workspace.layers[l].a, first)
+        cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first)
+        cdef Matrix y = from_row(&self.workspace.targets, first)
+        cdef loss_args_t p
+        p.rows, p.width = rows, self.network.layers[l].n_out
+        p.row_stride, p.col_stride = elements(z.row, itemsize), elements(z.column, itemsize)
+        p.loss_param, p.out = self.loss_param, z.data if self.from_logits else a.data
+        p.y, p.label = y.data, self.workspace.label + first
+        p.row_scale = self.workspace.row_scale + offset
+        p.row_losses = self.workspace.row_loss + offset
+        p.delta = delta.data if with_delta else NULL
+        kernels_for(itemsize).losses[self.loss_row].evaluate(&p)
         if with_delta and not self.from_logits:
             self.network.activate_backward(l, 0, self.network.layers[l].panels, rows, &z, &a,
                                            &delta)
@@ -297,7 +293,7 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Matrix a = layer_input.dropped if dropping and layer_input.drops else layer_input.a
         cdef Matrix delta = self.workspace.layers[tile.layer].delta
-        cdef product_t p
+        cdef matmul_args_t p
         if is_transposed(&delta, itemsize):
             self.weight_gradient_transposed(tile, rows, &a, accumulate)
         else:
@@ -305,10 +301,10 @@ cdef class Backprop:
                         matrix(at(&a, 0, tile.input), a.column, a.row),
                             row_panels(&delta, tile.panel), panels_of(view.W, PANEL_BYTES,
                                                                       view.panel), itemsize)
-            p.a_columns, p.add = layer_input.row_indices, accumulate
+            p.depth_index, p.accumulate = layer_input.row_indices, accumulate
             # The bias is the weight of an input that is always 1.
-            p.sums = view.b if tile.input == 0 else NULL
-            kernels_for(itemsize).product(&p)
+            p.bias_grad = view.b if tile.input == 0 else NULL
+            kernels_for(itemsize).matmul(&p)
         self.record_phase(GRADIENT, tile.layer)
 
     cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
@@ -318,18 +314,18 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Matrix delta = matrix(self.workspace.layers[tile.layer].delta.data,
                                    self.workspace.layers[tile.layer].delta.column, itemsize)
-        cdef product_t p
+        cdef matmul_args_t p
         matmul_args(&p, n_out, blocks(tile.inputs, self.network.lanes), rows, delta,
             panels_of(at(a, 0, tile.input), a.row, PANEL_BYTES),
             panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize,
                       PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
-        p.add = accumulate
-        kernels_for(itemsize).product(&p)
+        p.accumulate = accumulate
+        kernels_for(itemsize).matmul(&p)
         if tile.input == 0:
             matmul_args(&p, n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
                             panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
-            p.add = accumulate
-            kernels_for(itemsize).product(&p)
+            p.accumulate = accumulate
+            kernels_for(itemsize).matmul(&p)
 
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil:
         """The gradient of a transposed layer's tile into the layout of the parameters."""
@@ -338,11 +334,11 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize
         if not is_transposed(&self.workspace.layers[tile.layer].delta, itemsize):
             return
-        k.transpose(n_out, tile.inputs, 0, n_out, 0, tile.inputs,
+        k.transpose_panels(n_out, tile.inputs, 0, n_out, 0, tile.inputs,
                     self.workspace.gradient_transposed + tile.input * n_out * itemsize,
                     view.W)
         if tile.input == 0:
-            k.transpose(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
+            k.transpose_panels(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
 
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil:
         """l1 |W|_1 + l2/2 |W|^2 over the weights of a tile, and its gradient added to that of the
@@ -354,7 +350,7 @@ cdef class Backprop:
         if l1 == 0 and l2 == 0:
             return
         for panel in range(tile.panels):
-            tile.penalty += kernels_for(self.network.itemsize).penalize(
+            tile.penalty += kernels_for(self.network.itemsize).add_penalty(
                 tile.inputs * self.network.lanes, l1, l2,
                 self.network.w + weight_offset(layer, tile.panel + panel,
                                                tile.input), view.W + panel * view.panel)

@@ -298,7 +298,7 @@ cdef class Batches:
         if tile.input == 0:
             self.stepper.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes, view.b)
         if tile.layer > 0:
-            kernels_for(self.backprop.network.itemsize).transpose(
+            kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
                 min(tile.panels * lanes, layer.n_out - tile.panel
                     * lanes), self.backprop.network.w + layer.W,
@@ -348,10 +348,10 @@ cdef class Batches:
         cdef Py_ssize_t row = elements(out.row, itemsize), column = elements(out.column, itemsize)
         cdef const char *y = self.backprop.workspace.targets.data
         if self.classes:
-            return k.hits(rows, n_out, row, column, out.data, threshold,
+            return k.count_correct(rows, n_out, row, column, out.data, threshold,
                           self.backprop.workspace.label)
         if self.multilabel:
-            return k.matches(rows, n_out, row, column, out.data, threshold, y,
+            return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
                              self.backprop.y_threshold)
         with cython.boundscheck(False):
             k.squared_residuals(rows, n_out, row, column, out.data, y, &self.residuals[0])

@@ -29,7 +29,7 @@ cdef dropout_t dropout_of(double rate, bint alpha_dropout) noexcept nogil:
     d.threshold = <uint32_t>(rate * 4294967296.0)
     d.factor = 1 / sqrt(keep + fill_value * fill_value * keep * rate) if alpha_dropout else 1 / keep
     d.shift = -d.factor * rate * fill_value
-    d.gone = d.factor * fill_value + d.shift
+    d.fill_value = d.factor * fill_value + d.shift
     return d
 
 

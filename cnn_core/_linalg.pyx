@@ -5,7 +5,7 @@ import numpy as np
 cimport cython
 from libc.stdint cimport uint64_t
 
-from cnn_core._cpu cimport kernels_for, product_t
+from cnn_core._cpu cimport kernels_for, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of
 from cnn_core._memory cimport PANEL_BYTES, address, matrix
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
@@ -99,7 +99,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     out = result
     if n_in and n_out:
         with nogil:
-            kernels_for(sizeof(real)).transpose(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0],
+            kernels_for(sizeof(real)).transpose_panels(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0],
                                                 &out[0, 0, 0])
     return result
 
@@ -126,7 +126,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
         The columns past n_out are padding.
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), columns = panels.shape[0] * lanes
-    cdef product_t p
+    cdef matmul_args_t p
     cdef uint64_t mode
     if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
         raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape "
@@ -146,10 +146,10 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
                 panels_of(<char *>(&panels[0, 0, 0] if X.shape[1] else &out[0, 0]), PANEL_BYTES,
                           X.shape[1] * PANEL_BYTES),
                 panels_of(<char *>&out[0, 0], columns * sizeof(real), PANEL_BYTES), sizeof(real))
-    p.start = &b[0] if b is not None else NULL
+    p.bias = &b[0] if b is not None else NULL
     with nogil:
         mode = flush_subnormals()
-        kernels_for(sizeof(real)).product(&p)
+        kernels_for(sizeof(real)).matmul(&p)
         restore_subnormals(mode)
     return np.asarray(out)
 
@@ -250,7 +250,7 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
     if x.shape[0]:
         mode = flush_subnormals()
-        kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+        kernels_for(sizeof(real)).axpy(x.shape[0], factor, &x[0], &y[0])
         restore_subnormals(mode)
 
 
@@ -272,7 +272,7 @@ def is_finite(array):
     cdef const char *x = address(array)
     cdef bint finite
     with nogil:
-        finite = kernels_for(itemsize).finite(n, x)
+        finite = kernels_for(itemsize).is_finite(n, x)
     return bool(finite)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_for, loss_t
+from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:
@@ -52,10 +52,10 @@ def table():
     cdef const loss_t *f = kernels_for(4).losses
     found = {}
     while f.name:
-        found[f.name.decode()] = Loss(tuple(f.outputs.decode().split()) if f.outputs else (),
-                                      bool(f.sparse), f.low,
-                                      f.high, f.parameter.decode() if f.parameter else None,
-                                      f.standard)
+        found[f.name.decode()] = Loss(
+            tuple(f.fused_activations.decode().split()) if f.fused_activations else (),
+            bool(f.sparse), f.low, f.high, f.param_name.decode() if f.param_name else None,
+            f.default_param)
         f += 1
     return found
 
@@ -122,10 +122,11 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width,
                                                                                       sizeof(real))
     cdef Py_ssize_t lanes = 64 // sizeof(real)
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] o, t, delta
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
+    cdef loss_args_t p
     cdef uint64_t mode
     dtype = np.asarray(out).dtype
     if f.sparse:
@@ -144,10 +145,11 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     if not f.sparse:
         np.asarray(t)[:, :width] = y
     if rows and width:
+        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, number
+        p.out, p.y, p.label = &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL
+        p.row_scale, p.delta, p.row_losses = &weight[0], &delta[0, 0], &cost[0]
         with nogil:
             mode = flush_subnormals()
-            f.evaluate(rows, width, ld, number, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL,
-                       &weight[0],
-                       &delta[0, 0], &cost[0])
+            f.evaluate(&p)
             restore_subnormals(mode)
     return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])

@@ -6,14 +6,14 @@ cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cnn_core._cpu cimport activation_t, kernels_for, kernels_t, product_t
+from cnn_core._cpu cimport kernels_for, kernels_t, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, blocks, elements, is_transposed,
                                leading_dimension, matrix)
 from cnn_core._tuning cimport BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS
 from cnn_core import _activations
 from cnn_core._checks import check_number
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._linalg import pack, unpack
 from cnn_core._memory import aligned_zeros
 
@@ -262,7 +262,7 @@ cdef class Network:
         cdef Py_ssize_t n = self.parameters.size
         cdef bint finite
         with nogil:
-            finite = kernels_for(self.itemsize).finite(n, self.w)
+            finite = kernels_for(self.itemsize).is_finite(n, self.w)
         return bool(finite)
 
     def copy(self):
@@ -293,13 +293,13 @@ cdef class Network:
         cdef char *W = self.w + layer.W + panel * layer.n_in * PANEL_BYTES
         cdef char *b = self.w + layer.b + panel * PANEL_BYTES
         cdef Py_ssize_t lanes = self.lanes, output
-        cdef product_t p
+        cdef matmul_args_t p
         if not is_transposed(z, self.itemsize):
             matmul_args(&p, rows, panels, layer.n_in, x[0],
                         panels_of(W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
                             row_panels(z, panel), self.itemsize)
-            p.a_rows, p.start = row_indices, b
-            k.product(&p)
+            p.row_index, p.bias = row_indices, b
+            k.matmul(&p)
             return
         for panel in range(panel, panel + panels):
             output = panel * lanes
@@ -308,45 +308,30 @@ cdef class Network:
                                                                              PANEL_BYTES),
                             panels_of(z.data + output * z.column, z.column,
                                       PANEL_BYTES), self.itemsize)
-            p.row_start = b
-            k.product(&p)
+            p.row_bias = b
+            k.matmul(&p)
             W, b = W + layer.n_in * PANEL_BYTES, b + PANEL_BYTES
 
     cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                        const Matrix *z, const Matrix *a) noexcept nogil:
         """a = f(z) of some panels, in place where a is z; all of them where z is transposed."""
         cdef Layer *layer = &self.layers[l]
-        cdef const kernels_t *k = kernels_for(self.itemsize)
-        cdef const activation_t *f = &k.activations[layer.activation]
-        cdef Py_ssize_t lanes = self.lanes, first = panel * PANEL_BYTES
-        if not is_transposed(z, self.itemsize):
-            f.forward(rows, min(panels * lanes, layer.n_out - panel * lanes),
-                      elements(z.row, self.itemsize),
-                      layer.alpha, z.data + first, a.data + first)
-        elif f.rowwise:
-            k.softmax_across(blocks(rows, lanes) * lanes, layer.n_out,
-                             elements(z.column, self.itemsize), z.data)
-        else:
-            f.forward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize),
-                      layer.alpha,
-                      z.data, a.data)
+        cdef Py_ssize_t width = min(panels * self.lanes, layer.n_out - panel * self.lanes)
+        cdef Py_ssize_t first = panel * self.lanes * z.column
+        kernels_for(self.itemsize).activations[layer.activation].forward(
+            rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
+            layer.alpha, z.data + first, a.data + first)
 
     cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                                Py_ssize_t rows,
-                                const Matrix *z, const Matrix *a,
+                                Py_ssize_t rows, const Matrix *z, const Matrix *a,
                                 const Matrix *delta) noexcept nogil:
         """delta *= f'(z) of the same."""
         cdef Layer *layer = &self.layers[l]
-        cdef const activation_t *f = &kernels_for(self.itemsize).activations[layer.activation]
-        cdef Py_ssize_t lanes = self.lanes, first = panel * PANEL_BYTES
-        if is_transposed(z, self.itemsize):
-            f.backward(layer.n_out, blocks(rows, lanes) * lanes, elements(z.column, self.itemsize),
-                       layer.alpha,
-                       z.data, a.data, delta.data)
-        else:
-            f.backward(rows, min(panels * lanes, layer.n_out - panel * lanes),
-                       elements(z.row, self.itemsize),
-                       layer.alpha, z.data + first, a.data + first, delta.data + first)
+        cdef Py_ssize_t width = min(panels * self.lanes, layer.n_out - panel * self.lanes)
+        cdef Py_ssize_t first = panel * self.lanes * z.column
+        kernels_for(self.itemsize).activations[layer.activation].backward(
+            rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
+            layer.alpha, z.data + first, a.data + first, delta.data + first)
 
     cdef bint is_faster_transposed(self):
         """Whether many rows pass through the layers faster transposed: each output of 16 rows
@@ -359,7 +344,7 @@ cdef class Network:
             layer = &self.layers[l]
             row_major += (layer.n_in + 16) * layer.panels * self.lanes
             transposed += (layer.n_in + 16) * layer.n_out
-            if kernels_for(self.itemsize).activations[layer.activation].rowwise and not (
+            if kernels_for(self.itemsize).activations[layer.activation].per_row and not (
                     self.activations[l] == "softmax" and layer.panels == 1):
                 return False
         return transposed < 0.9 * row_major

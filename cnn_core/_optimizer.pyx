@@ -8,7 +8,7 @@ from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_
 from cnn_core._memory cimport address
 from cnn_core._network cimport Layer, Network
 from cnn_core._checks import is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 
@@ -184,5 +184,5 @@ cdef class Optimizer:
         cdef Py_ssize_t l
         for l in range(self.network.n_layers):
             layer = &self.network.layers[l]
-            kernels_for(self.network.itemsize).limit_rows(layer.n_in, layer.panels, self.max_norm,
+            kernels_for(self.network.itemsize).clip_row_norms(layer.n_in, layer.panels, self.max_norm,
                                                           self.network.w + layer.W)

@@ -100,7 +100,7 @@ cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping
     for l in range(workspace.network.n_layers - 1):
         layer = &workspace.network.layers[l]
         if (layer.panels < TILE_PANELS * threads or dropping and workspace.inputs[l].drops
-                or kernels_for(workspace.network.itemsize).activations[layer.activation].rowwise):
+                or kernels_for(workspace.network.itemsize).activations[layer.activation].per_row):
             return l
     return workspace.network.n_layers - 1
 

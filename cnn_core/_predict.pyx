@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, product_t
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, matmul_args_t
 from cnn_core._linalg cimport scale_row
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
@@ -172,13 +172,13 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
     cdef Matrix x = matrix(<char *>source, n_in * itemsize, itemsize), a
     if network.prefers_transposed:
         x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
-        k.turn(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
+        k.transpose(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
                BLOCK_ROWS_TRANSPOSED, filled)
     for l in range(network.n_layers):
         a = layer_output(network, l, spare)
         network.forward(l, 0, network.layers[l].panels, rows, &x, NULL, &a)
         # Looked at here, the rows are in the cache: before, they would be fetched once more.
-        if l == 0 and p.check_finite and not k.finite(rows * n_in, source):
+        if l == 0 and p.check_finite and not k.is_finite(rows * n_in, source):
             p.refused = True
         if p.refused:
             return
@@ -194,12 +194,12 @@ cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssiz
     cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
     cdef const kernels_t *k = kernels_for(itemsize)
     if p.index:
-        if k.winners(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
+        if k.argmax(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
                      p.threshold,
                      p.index + first):
             p.has_nan = True
     elif is_transposed(a, itemsize):
-        k.turn(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
+        k.transpose(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
                p.out + first * n_out * itemsize)
     else:
         for r in range(rows):
@@ -353,8 +353,8 @@ cdef class RowPredictor:
         cdef Py_ssize_t l, itemsize = self.network.itemsize
         cdef Matrix source = matrix(<char *>x, 0, itemsize), z
         cdef Layer *layer
-        cdef product_t p
-        if check and not k.finite(self.n_in, x):
+        cdef matmul_args_t p
+        if check and not k.is_finite(self.n_in, x):
             return False
         z = matrix(here, self.buffer_bytes, itemsize)
         for l in range(self.network.n_layers):
@@ -363,9 +363,9 @@ cdef class RowPredictor:
             matmul_args(&p, 1, layer.panels, layer.n_in, source,
                         panels_of(self.network.w + layer.W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
                         row_panels(&z, 0), itemsize)
-            p.start = self.network.w + layer.b
-            k.product(&p)
-            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, layer.alpha, z.data,
+            p.bias = self.network.w + layer.b
+            k.matmul(&p)
+            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1, layer.alpha, z.data,
                                                     z.data)
             source = z
             z.data = here + self.buffer_bytes if z.data == here else here

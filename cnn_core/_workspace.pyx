@@ -69,7 +69,7 @@ cdef class Workspace:
         cdef Py_ssize_t lanes = network.lanes
         if network.n_layers == 1 or last.panels > 1:
             return False
-        if not from_logits and kernels_for(network.itemsize).activations[last.activation].rowwise:
+        if not from_logits and kernels_for(network.itemsize).activations[last.activation].per_row:
             return False
         return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16
                                                                           + 16) * lanes
@@ -84,7 +84,7 @@ cdef class Workspace:
             rows, ld = layer.n_out, leading_dimension(rows, itemsize)
         buffers.a = self.arena.rows(rows, ld, itemsize)
         buffers.z = buffers.a
-        if kernels_for(itemsize).activations[layer.activation].needs_z:
+        if kernels_for(itemsize).activations[layer.activation].needs_preactivation:
             buffers.z = self.arena.rows(rows, ld, itemsize)
         buffers.delta = self.arena.rows(rows, ld, itemsize)
         if transposed:
@@ -155,7 +155,7 @@ cdef class Workspace:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Py_ssize_t n_out = self.network.layers[self.network.n_layers - 1].n_out
         if self.targets.data != self.y.data:
-            kernels_for(itemsize).turn(rows, n_out, elements(self.y.row, itemsize),
+            kernels_for(itemsize).transpose(rows, n_out, elements(self.y.row, itemsize),
                                        at(&self.y, first, 0), n_out,
                                        elements(self.targets.column, itemsize), at(&self.targets,
                                                                                    first, 0))
@@ -214,7 +214,7 @@ cdef class Workspace:
         cdef Py_ssize_t l
         for l in range(1, self.network.n_layers):
             layer = &self.network.layers[l]
-            k.transpose(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
+            k.transpose_panels(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
                         self.network.w + layer.W,
                         self.layers[l].Wt)
 

@@ -1,4 +1,4 @@
-"""The kernels by themselves: native/compare_paths.c, built and run by every compiler and for every
+"""The kernels by themselves: native/compare*.c, built and run by every compiler and for every
 processor at hand.
 
 Each build must come without a warning, find every instruction set equal to the scalar path bit by
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
-program = root / "tests" / "native" / "compare_paths.c"
+program = sorted((root / "tests" / "native").glob("*.c"))
 # The flags of the library itself: they decide about the bits.
 flags = ["-O3", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
@@ -135,7 +135,7 @@ def objects(tmp_path_factory):
             assert result.returncode == 0, result.stderr
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(compile_one, [program, *sorted(kernels.glob("*.c"))]))
+            list(pool.map(compile_one, [*program, *sorted(kernels.glob("*.c"))]))
         return directory
 
     return compiled

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
 VERSION = 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnn_core import _trainer
 from cnn_core._backprop import Backprop
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_nan
 from cnn_core.data.validation import check_finite
