@@ -102,7 +102,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         dropout: float | Sequence[float] | np.ndarray | None = 0.0,
         callbacks: Any = (),
         restore_best_weights: bool | None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         n_threads: int | None = None,
         compatible: bool = False,
         class_weight: dict[Any, float] | str | None = None,
@@ -178,9 +178,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return X, y
 
     def _count_outputs(self, y: np.ndarray) -> int:
-        return {"multiclass": len(self.classes_), "multilabel": y.shape[-1]}.get(
-            _kind(self._model), 1
-        )
+        kind = _kind(self._model)
+        if kind == "multilabel":
+            return int(y.shape[-1])
+        return len(self.classes_) if kind == "multiclass" else 1
 
     def _targets(self, y: Any, dtype: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
         if _kind(self._model) == "multilabel":
@@ -301,7 +302,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray, shape (n_samples, n_classes)
         """
         p = self.predict_proba(X)
-        return np.log(p, out=p)
+        np.log(p, out=p)
+        return p
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -378,7 +380,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         dropout: float | Sequence[float] | np.ndarray | None = 0.0,
         callbacks: Any = (),
         restore_best_weights: bool | None = None,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         n_threads: int | None = None,
         compatible: bool = False,
     ) -> None:

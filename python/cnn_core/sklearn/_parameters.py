@@ -245,7 +245,8 @@ def make_optimizer(p: BaseMLP) -> Optimizer:
 
 def initial_rate(p: BaseMLP) -> float:
     """The learning rate to begin with."""
-    return float(getattr(p.solver, "learning_rate", p.learning_rate_init))
+    rate: Any = getattr(p.solver, "learning_rate", p.learning_rate_init)
+    return float(rate)
 
 
 def batch_rows(p: BaseMLP, count: int, whole: bool) -> int:
