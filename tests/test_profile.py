@@ -410,6 +410,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it_before_anything_is_meas
         MLP().profile(*rows(), plot=tmp_path / "a.png")
 
 
+@pytest.mark.slow
 def test_the_chart_is_written(profile, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert main([*SMALL, "--plot", str(tmp_path / "a.png")]) == 0
