@@ -71,8 +71,10 @@ REFEREE = """
 import sys
 import sklearn.neural_network
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
-sklearn.neural_network.MLPClassifier, sklearn.neural_network.MLPRegressor = MLPClassifier,
-MLPRegressor import pytest sys.exit(pytest.main(sys.argv[1:]))
+sklearn.neural_network.MLPClassifier = MLPClassifier
+sklearn.neural_network.MLPRegressor = MLPRegressor
+import pytest
+sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
@@ -293,14 +295,14 @@ if __name__ == "__main__":
     X, y = load_iris(return_X_y=True)
     model, grid = MLPClassifier((9,), max_iter=20, random_state=0), {"alpha": [1e-4, 1.0]}
     alone = GridSearchCV(model, grid, cv=3).fit(X, y)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-    Client(cluster) as client:
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster) as client:
         with joblib.parallel_config("dask"):
             search = GridSearchCV(model, grid, cv=3).fit(X, y)
-            threads = joblib.Parallel()(joblib.delayed(lambda: model._threads())() for _ in
-            range(4))
-    print(np.array_equal(search.cv_results_["mean_test_score"],
-    alone.cv_results_["mean_test_score"]), max(threads))
+            count = joblib.delayed(lambda: model._threads())
+            threads = joblib.Parallel()(count() for _ in range(4))
+    scores = "mean_test_score"
+    print(np.array_equal(search.cv_results_[scores], alone.cv_results_[scores]), max(threads))
 """
 
 

@@ -297,8 +297,9 @@ from cnn_core import threads
 cnn_core.set_num_threads(3)
 threads.join_threadpoolctl()
 ours = [info for info in threadpoolctl.threadpool_info() if info["user_api"] == "cnn_core"]
-assert len(ours) == 1 and ours[0]["num_threads"] == 3 and ours[0]["version"] ==
-cnn_core.__version__, ours for limits in (1, {{"cnn_core": 1}}):
+assert len(ours) == 1 and ours[0]["num_threads"] == 3, ours
+assert ours[0]["version"] == cnn_core.__version__, ours
+for limits in (1, {{"cnn_core": 1}}):
     with threadpoolctl.threadpool_limits(limits):
         assert cnn_core.get_num_threads() == 1
     assert cnn_core.get_num_threads() == 3
