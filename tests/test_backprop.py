@@ -221,6 +221,7 @@ def assert_gradients_agree_with_finite_differences(network, loss):
     assert above.any() or cut_off == network.n_layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", _activations.names())
 @pytest.mark.parametrize("output, loss", list(pairs()))
 def test_gradients_agree_with_finite_differences(hidden, output, loss):
@@ -516,6 +517,7 @@ def test_winners_are_where_the_output_is_largest(widths, activations, turned, is
         BatchPredictor(network).argmax(X[:, 1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("widths, activations, turned", NETS)
 def test_rows_that_are_not_finite_are_refused_wherever_they_are(

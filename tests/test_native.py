@@ -20,9 +20,12 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC"
+    ),
+]
 
 root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"

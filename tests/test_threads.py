@@ -54,6 +54,7 @@ VARIANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
     seen = set()
@@ -334,6 +335,7 @@ def test_importing_cnn_core_does_not_import_threadpoolctl():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, dtype):
     # Long rows, or rows in their order, are read where they stand: then threads share the outputs
