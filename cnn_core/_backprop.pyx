@@ -211,7 +211,8 @@ cdef class Backprop:
         if self.workspace.transposed:
             x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
                                   itemsize, padded_rows * itemsize)
-            kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data, inputs,
+            kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data,
+                                            inputs,
                                        padded_rows,
                                        x_transposed.data)
             x = x_transposed

@@ -76,12 +76,14 @@ cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
 
 cdef extern from "pool.h" nogil:
     enum: POOL_MOST_THREADS
-    void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost, int threads)
+    void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
+                           int threads)
 
 most_threads = POOL_MOST_THREADS
 
 
-cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost, int threads) noexcept nogil:
+cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
+                   int threads) noexcept nogil:
     cnn_core_pool_run(task, context, tasks, cost, threads)
 
 
@@ -115,10 +117,12 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
     x, out : ndarray of float32 or float64, shape (n,)
         C-contiguous, of the same dtype; n a multiple of 16. They may be the same array.
     """
-    cdef const function_t *f = &kernels_for(sizeof(real)).functions[choose("function", name, tuple(functions()))]
+    cdef Py_ssize_t row = choose("function", name, tuple(functions()))
+    cdef const function_t *f = &kernels_for(sizeof(real)).functions[row]
     cdef uint64_t mode
     if x.shape[0] != out.shape[0] or x.shape[0] % 16:
-        raise ValueError(f"x and out must have the same length, a multiple of 16; got {x.shape[0]} and {out.shape[0]}")
+        raise ValueError(f"x and out must have the same length, a multiple of 16; got "
+                         f"{x.shape[0]} and {out.shape[0]}")
     if x.shape[0]:
         with nogil:
             mode = keep_subnormals()  # the error limits hold for them too
@@ -144,7 +148,8 @@ def fma_peak(dtype="float32", double seconds=0.05):
     float
         In operations a second; a fused multiply-add counts two.
     """
-    cdef const kernels_t *k = kernels_for(8 if choose("dtype", dtype, ("float32", "float64")) else 4)
+    cdef Py_ssize_t itemsize = (4, 8)[choose("dtype", dtype, ("float32", "float64"))]
+    cdef const kernels_t *k = kernels_for(itemsize)
     cdef Py_ssize_t rounds = 1000
     cdef double start, spent, operations, best = 0, end = clock_seconds() + seconds, sink
     with nogil:

@@ -99,8 +99,8 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     out = result
     if n_in and n_out:
         with nogil:
-            kernels_for(sizeof(real)).transpose_panels(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0],
-                                                &out[0, 0, 0])
+            kernels_for(sizeof(real)).transpose_panels(n_in, n_out, 0, n_in, 0, n_out,
+                                                       &panels[0, 0, 0], &out[0, 0, 0])
     return result
 
 

@@ -1,4 +1,4 @@
-"""The one way to a product: C = start + A B, with all strides from matrices (kernels.h)."""
+"""The one way to a product: C = bias + A B, with all strides from matrices (kernels.h)."""
 
 from cnn_core._cpu cimport matmul_args_t
 from cnn_core._memory cimport PANEL_BYTES, Matrix, elements
@@ -24,12 +24,13 @@ cdef inline void matmul_args(matmul_args_t *p, Py_ssize_t rows, Py_ssize_t panel
                              Matrix a,
                              Panels b, Panels c, Py_ssize_t itemsize) noexcept nogil:
     """C = A B for `rows` rows of A and `panels` panels of B. The caller sets what else the product
-    has: a start, rows that are looked up, `add`, `sums`."""
+    has: a bias, rows that are looked up, `accumulate`, `bias_grad`."""
     # Field by field: GCC's memset and copies of a struct of this size cost 20 ns each.
     p.rows, p.panels, p.depth = rows, panels, depth
-    p.a, p.a_row_stride, p.a_depth_stride = a.data, elements(a.row, itemsize), elements(a.column, itemsize)
-    p.b, p.b_depth_stride, p.b_panel_stride = b.data, elements(b.row, itemsize), elements(b.panel, itemsize)
-    p.c, p.c_row_stride, p.c_panel_stride = c.data, elements(c.row, itemsize), elements(c.panel, itemsize)
+    p.a, p.b, p.c = a.data, b.data, c.data
+    p.a_row_stride, p.a_depth_stride = elements(a.row, itemsize), elements(a.column, itemsize)
+    p.b_depth_stride, p.b_panel_stride = elements(b.row, itemsize), elements(b.panel, itemsize)
+    p.c_row_stride, p.c_panel_stride = elements(c.row, itemsize), elements(c.panel, itemsize)
     p.row_index = p.depth_index = NULL
     p.bias = p.row_bias = p.bias_grad = NULL
     p.accumulate = 0

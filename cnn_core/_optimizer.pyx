@@ -184,5 +184,5 @@ cdef class Optimizer:
         cdef Py_ssize_t l
         for l in range(self.network.n_layers):
             layer = &self.network.layers[l]
-            kernels_for(self.network.itemsize).clip_row_norms(layer.n_in, layer.panels, self.max_norm,
-                                                          self.network.w + layer.W)
+            kernels_for(self.network.itemsize).clip_row_norms(
+                layer.n_in, layer.panels, self.max_norm, self.network.w + layer.W)

@@ -144,8 +144,8 @@ def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::
 
 def warn_of_nan(dtype):
     """Say that classes were predicted from outputs that are NaN."""
-    warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the classes "
-         "predicted for them mean nothing", RuntimeWarning)
+    warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the "
+         "classes predicted for them mean nothing", RuntimeWarning)
 
 
 cdef void predict_task(void *context, Py_ssize_t block, int worker) noexcept nogil:
@@ -365,8 +365,8 @@ cdef class RowPredictor:
                         row_panels(&z, 0), itemsize)
             p.bias = self.network.w + layer.b
             k.matmul(&p)
-            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1, layer.alpha, z.data,
-                                                    z.data)
+            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1, layer.alpha,
+                                                    z.data, z.data)
             source = z
             z.data = here + self.buffer_bytes if z.data == here else here
         memcpy(a, source.data, self.n_out * self.network.itemsize)

@@ -104,7 +104,7 @@ def test_no_module_imports_itself_by_way_of_others(request):
         "_dataset",
         "_optimizer",
         "_trainer",
-    ],  # fmt: skip
+    ],
 )
 def test_stubs_name_what_the_compiled_modules_have(name):
     module = importlib.import_module(f"cnn_core.{name}")

@@ -158,7 +158,8 @@ def numpy_step(name, h, t, w, g, slots):
 
 VARIANTS = [(name, {}) for name in optimizer_names()] + [
     ("sgd", dict(nesterov=0)), ("sgd", dict(momentum=0)), ("rmsprop", dict(momentum=0)),
-    ("adam", dict(beta1=0.5, beta2=0.9)), ("nadam", dict(momentum_decay=0.5)), ("rprop", dict(step_max=0.011)),
+    ("adam", dict(beta1=0.5, beta2=0.9)), ("nadam", dict(momentum_decay=0.5)),
+    ("rprop", dict(step_max=0.011)),
 ]  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def test_seeds_change_the_order_and_nothing_else():
 
 @pytest.mark.parametrize("batch", [1, 3, 32, 100, 640])
 def test_batches_of_every_size_learn(batch, isa):
-    X, _, labels = make_rows("float32", 100)
+    X, _, _ = make_rows("float32", 100)
     easy = RowSource((X.array[:, :1] > 0).astype(np.int32))
     run = make_run("float32", batch=batch)
     losses = [run.epoch(X, None, easy)[0] for _ in range(20)]
