@@ -49,9 +49,9 @@ class FittedModel:
     """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
     has taken one predicts with the old model or the new one, and never with anything between.
 
-    A field is the attribute of its name and an underscore at its end, or at its front; `docs/scikit-learn.md` and the
-    estimators' docstrings describe them. The lists `coefs` and `intercepts` are the users', who may
-    change them.
+    A field is the attribute of its name and an underscore at its end, or at its front;
+    `docs/scikit-learn.md` and the estimators' docstrings describe them. The lists `coefs` and
+    `intercepts` are the users', who may change them.
 
     Parameters
     ----------
