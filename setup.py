@@ -1,6 +1,9 @@
 """Build of the native core; everything else about the package stands in pyproject.toml."""
 
+import hashlib
+import itertools
 import os
+import shlex
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,31 +17,44 @@ kernels = sorted(str(path) for path in (core / "kernels").glob("*.c"))
 headers = sorted(str(path) for path in (core / "kernels").glob("*.h"))
 
 if sys.platform == "win32":
-    arguments = {"extra_compile_args": ["/O2", "/fp:precise", "/GL-", "/std:c11"]}
+    flags = kernel_flags = ["/O2", "/fp:precise", "/GL-", "/std:c11"]
+    arguments = {}
 else:
     # The bits are part of the contract: no contraction, no fast-math even where CFLAGS ask for it.
     # -g0: debug information would be four fifths of the wheel. -MMD: see `is_stale`.
-    flags = (
-        "-O3 -std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math"
-        " -fno-lto -g0 -MMD"
-    )
-    arguments = {
-        "extra_compile_args": flags.split(),
-        "extra_link_args": ["-fno-lto"],
-        "libraries": ["m"],
-    }
+    bits = "-std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-lto"
+    flags = [*bits.split(), "-g0", "-MMD"]
+    # What else -O3 does beside unrolling short loops makes the kernels larger and not faster.
+    kernel_flags = [*flags, "-O2", "-fpeel-loops", "-DNDEBUG", "-fPIC", "-fwrapv"]
+    flags.append("-O2")  # a fifth smaller than by -O3, and as fast: the loops are in the kernels
+    strip = ["-Wl,-s"] if sys.platform == "linux" else []
+    arguments = {"extra_link_args": ["-fno-lto", *strip], "libraries": ["m"]}
+arguments["extra_compile_args"] = flags
 
 
-def is_stale(object_file):
-    """Whether an object file is older than a file it was compiled from, as -MMD lists them."""
+def is_stale(object_file, *others):
+    """Whether an object file is older than a file it was compiled from, as -MMD lists them, or than
+    one of `others`."""
     listing = Path(object_file).with_suffix(".d")
     if not (listing.exists() and Path(object_file).exists()):
         return True
     inputs = listing.read_text().split(":", 1)[1].replace("\\\n", " ").split()
     built = os.path.getmtime(object_file)
     return any(
-        not os.path.exists(name) or os.path.getmtime(name) > built for name in [*inputs, __file__]
+        not os.path.exists(name) or os.path.getmtime(name) > built for name in [*inputs, *others]
     )
+
+
+def kernel_command(command):
+    """The compiler, and of the flags that Python was built with those that say for which processor
+    and system; then those of the user."""
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), command))
+    for flag, value in itertools.pairwise([*command[len(words) :], ""]):
+        if flag in ("-arch", "-isysroot", "-target"):
+            words += [flag, value]
+        elif flag.startswith(("-m", "--sysroot=", "--target=")):
+            words.append(flag)
+    return [*words, *shlex.split(os.environ.get("CFLAGS", ""))]
 
 
 class build_native(build_ext):
@@ -47,8 +63,32 @@ class build_native(build_ext):
     def build_extensions(self):
         if self.compiler.compiler_type == "unix":
             self.compiler.compile = self.compile_stale
+            objects = self.compile_kernels()
+        else:
+            objects = self.compiler.compile(
+                kernels, output_dir=self.build_temp, extra_postargs=kernel_flags
+            )
+        for module in self.extensions:
+            if module.name == "cnn_core._cpu":
+                module.extra_objects = objects
         self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
+
+    def compile_kernels(self):
+        """The kernels' objects, which depend on no Python: every Python's build shares them."""
+        command = [*kernel_command(self.compiler.compiler_so), *kernel_flags]
+        name = hashlib.sha256(" ".join(command).encode()).hexdigest()[:12]
+        folder = Path("build", f"kernels-{name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        objects = {str(folder / Path(source).with_suffix(".o").name): source for source in kernels}
+
+        def compile_one(item):
+            target, source = item
+            self.spawn([*command, "-c", source, "-o", target])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(compile_one, (item for item in objects.items() if is_stale(item[0]))))
+        return list(objects)
 
     def compile_stale(
         self,
@@ -73,39 +113,55 @@ class build_native(build_ext):
             compiler._compile(name, source, suffix, cc_args, postargs, pp_opts)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(compile_one, (item for item in build.items() if is_stale(item[0]))))
+            stale = (item for item in build.items() if is_stale(item[0], __file__))
+            list(pool.map(compile_one, stale))
         return objects
 
 
-def extension(name, sources=()):
+def extension(name, small=False):
+    """A compiled module; `small` for one that is on no fast path: -Os, two fifths less."""
+    options = arguments
+    if small and sys.platform != "win32":
+        options = {**arguments, "extra_compile_args": [*flags, "-Os"]}
     return Extension(
         f"cnn_core.{name}",
-        [f"cnn_core/{name}.pyx", *sources],
+        [f"cnn_core/{name}.pyx"],
         include_dirs=["cnn_core/kernels"],
-        depends=headers,
-        **arguments,
+        depends=[*headers, *kernels, "setup.py"],
+        **options,
     )
 
 
 # The memoryview code that all modules need, once instead of once a module.
-shared = Extension("cnn_core._cyutility", ["cnn_core/_cyutility.c"], **arguments)
+shared = extension("_cyutility", small=True)
+shared.sources = ["cnn_core/_cyutility.c"]
 
 setup(
     cmdclass={"build_ext": build_native},
     ext_modules=cythonize(
         [
             shared,
-            extension("_cpu", kernels),
-            extension("_linalg"),
-            extension("_activations"),
-            extension("_losses"),
-            extension("_random"),
+            extension("_cpu", small=True),
+            extension("_memory", small=True),
+            extension("_linalg", small=True),
+            extension("_activations", small=True),
+            extension("_losses", small=True),
+            extension("_random", small=True),
+            extension("_network"),
+            extension("_predict"),
+            extension("_dropout", small=True),
+            extension("_workspace"),
+            extension("_partition", small=True),
             extension("_backprop"),
-            extension("_training"),
+            extension("_dataset"),
+            extension("_optimizer", small=True),
+            extension("_batches"),
+            extension("_trainer"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",
         compiler_directives={
             "language_level": 3,
+            "boundscheck": False,
             "initializedcheck": False,
             "cdivision": True,
             "embedsignature": True,

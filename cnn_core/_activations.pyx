@@ -4,10 +4,11 @@ import numpy as np
 
 from libc.stdint cimport uint64_t
 
-from cnn_core._cpu cimport activation_t, kernels_for, leading_dimension
+from cnn_core._cpu cimport activation_t, kernels_for
+from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:
@@ -41,8 +42,8 @@ def parameters():
     cdef const activation_t *f = kernels_for(4).activations
     found = {}
     while f.name:
-        if f.parameter:
-            found[f.name.decode()] = f.parameter.decode(), f.standard
+        if f.param_name:
+            found[f.name.decode()] = f.param_name.decode(), f.default_param
         f += 1
     return found
 
@@ -52,7 +53,8 @@ cdef padded(const real[:, ::1] x):
     minimum or maximum hands them on in one instruction set and not in another."""
     cdef real[:, ::1] copy
     cdef uint64_t mode
-    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))), np.asarray(x).dtype)
+    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))),
+                          np.asarray(x).dtype)
     array[:, :x.shape[1]] = x
     if array.size:
         copy = array
@@ -79,20 +81,22 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
+                                                                               names())]
     cdef real[:, ::1] a = padded(z)
     cdef uint64_t mode
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     if a.shape[0] and a.shape[1]:
         with nogil:
             mode = flush_subnormals()
-            f.forward(a.shape[0], z.shape[1], a.shape[1], number, &a[0, 0], &a[0, 0])
+            f.forward(a.shape[0], z.shape[1], a.shape[1], 1, number, &a[0, 0], &a[0, 0])
             restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
 @takes_reals(z=2, gradient=2)
-def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None, alpha=None):
+def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
+                        alpha=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -107,9 +111,10 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name, names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
+                                                                               names())]
     cdef Py_ssize_t width = z.shape[1]
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta
     cdef uint64_t mode
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
@@ -119,8 +124,8 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     if a.shape[0] and a.shape[1]:
         with nogil:
             mode = flush_subnormals()
-            f.forward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], number, &zs[0, 0], &a[0, 0], &delta[0, 0])
+            f.forward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0], &delta[0, 0])
             restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
@@ -143,7 +148,7 @@ def activation_derivative(name, z, alpha=None):
         (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
-    if not f.rowwise:
+    if not f.per_row:
         return activation_backward(name, z, np.ones_like(z), alpha)
     rows, width = z.shape
     repeated = np.repeat(z, width, axis=0)

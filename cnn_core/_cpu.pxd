@@ -5,42 +5,51 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cdef extern from "kernels.h" nogil:
     enum: OPTIMIZER_NUMBERS
 
-    ctypedef struct product_t "product":
+    ctypedef struct matmul_args_t "matmul_args":
         Py_ssize_t rows, panels, depth
         const void *a
-        Py_ssize_t a_row, a_depth
-        const Py_ssize_t *a_rows
-        const Py_ssize_t *a_columns
+        Py_ssize_t a_row_stride, a_depth_stride
+        const Py_ssize_t *row_index
+        const Py_ssize_t *depth_index
         const void *b
-        Py_ssize_t b_depth, b_panel
-        const void *start
-        const void *row_start
-        int add
+        Py_ssize_t b_depth_stride, b_panel_stride
+        const void *bias
+        const void *row_bias
+        int accumulate
         void *c
-        Py_ssize_t c_row, c_panel
-        void *sums
+        Py_ssize_t c_row_stride, c_panel_stride
+        void *bias_grad
 
     ctypedef struct activation_t "activation":
         const char *name
-        bint rowwise, needs_z
-        void (*forward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *z,
+        bint per_row, needs_preactivation
+        void (*forward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                        Py_ssize_t col_stride, double activation_param, const void *z,
                         void *a) noexcept nogil
-        void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *z, const void *a,
-                         void *delta) noexcept nogil
-        const char *parameter
-        double standard
+        void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                         Py_ssize_t col_stride, double activation_param, const void *z,
+                         const void *a, void *delta) noexcept nogil
+        const char *param_name
+        double default_param
+
+    ctypedef struct loss_args_t "loss_args":
+        Py_ssize_t rows, width, row_stride, col_stride
+        double loss_param
+        const void *out
+        const void *y
+        const int32_t *label
+        const void *row_scale
+        void *delta
+        void *row_losses
 
     ctypedef struct loss_t "loss":
         const char *name
-        const char *outputs
+        const char *fused_activations
         bint sparse
-        void (*evaluate)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *out, const void *y,
-                         const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
-        void (*across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double alpha, const void *out, const void *y,
-                       const int32_t *label, const void *scale, void *delta, void *row_loss) noexcept nogil
+        void (*evaluate)(const loss_args_t *p) noexcept nogil
         double low, high
-        const char *parameter
-        double standard
+        const char *param_name
+        double default_param
 
     ctypedef struct optimizer_t "optimizer":
         const char *name
@@ -53,7 +62,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct dropout_t "dropout":
         uint64_t key
         uint32_t purpose, step, threshold
-        double factor, shift, gone
+        double factor, shift, fill_value
 
     ctypedef struct function_t "function":
         const char *name
@@ -64,29 +73,36 @@ cdef extern from "kernels.h" nogil:
         const char *isa
         const char *dtype
         Py_ssize_t itemsize, lanes
-        void (*product)(const product_t *p) noexcept nogil
-        void (*transpose)(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t input, Py_ssize_t inputs, Py_ssize_t output,
-                          Py_ssize_t outputs, const void *w, void *wt) noexcept nogil
-        void (*turn)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *x, Py_ssize_t room, Py_ssize_t ld_y,
-                     void *y) noexcept nogil
-        void (*softmax_across)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, void *z) noexcept nogil
-        Py_ssize_t (*winners)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out,
-                        double threshold, Py_ssize_t *index) noexcept nogil
-        Py_ssize_t (*hits)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, double threshold,
-                           const int32_t *label) noexcept nogil
-        void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, const void *y,
+        void (*matmul)(const matmul_args_t *p) noexcept nogil
+        void (*transpose_panels)(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t input,
+                                 Py_ssize_t inputs, Py_ssize_t output, Py_ssize_t outputs,
+                                 const void *w, void *wt) noexcept nogil
+        void (*transpose)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *x,
+                          Py_ssize_t room, Py_ssize_t ld_y, void *y) noexcept nogil
+        Py_ssize_t (*argmax)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                             Py_ssize_t col_stride, const void *out, double threshold,
+                             Py_ssize_t *index) noexcept nogil
+        Py_ssize_t (*count_correct)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                                    Py_ssize_t col_stride, const void *out, double threshold,
+                                    const int32_t *label) noexcept nogil
+        Py_ssize_t (*count_exact_match)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                                        Py_ssize_t col_stride, const void *out, double threshold,
+                                        const void *y, double y_threshold) noexcept nogil
+        void (*squared_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
+                                  Py_ssize_t col_stride, const void *out, const void *y,
                                   double *sums) noexcept nogil
-        Py_ssize_t (*matches)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row, Py_ssize_t column, const void *out, double threshold,
-                              const void *y, double y_threshold) noexcept nogil
-        double (*penalize)(Py_ssize_t n, double l1, double l2, const void *w, void *g) noexcept nogil
-        int (*finite)(Py_ssize_t n, const void *x) noexcept nogil
+        double (*add_penalty)(Py_ssize_t n, double l1, double l2, const void *w,
+                              void *g) noexcept nogil
+        void (*clip_row_norms)(Py_ssize_t n_in, Py_ssize_t panels, double max_norm,
+                               void *w) noexcept nogil
+        void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index,
+                     uint32_t *out) noexcept nogil
+        void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld,
+                     const dropout_t *d, const void *a, void *out, void *mask) noexcept nogil
+        int (*is_finite)(Py_ssize_t n, const void *x) noexcept nogil
         double (*dot)(Py_ssize_t n, const void *x, const void *y) noexcept nogil
         void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
-        void (*add_scaled)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil
-        void (*limit_rows)(Py_ssize_t n_in, Py_ssize_t panels, double longest, void *w) noexcept nogil
-        void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out) noexcept nogil
-        void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const dropout_t *d,
-                     const void *a, void *out, void *slope) noexcept nogil
+        void (*axpy)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil
         void (*multiply)(Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
         const activation_t *activations
@@ -106,14 +122,9 @@ cdef extern from "kernels.h" nogil:
 # The table of the active instruction set for elements of this size (4: float32, 8: float64).
 cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil
 
-# Columns from one row of z, a, delta or y to the next, for rows of this width.
-cdef Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil
-
-# Where a contiguous array's data begin; NULL for an empty one.
-cdef char *address(object array) except? NULL
-
 ctypedef void (*pool_task)(void *context, Py_ssize_t task, int worker) noexcept nogil
 
 # Calls task(context, 0 .. tasks - 1, worker) on up to `threads` threads; returns when all are done
 # (pool.h).
-cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost, int threads) noexcept nogil
+cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
+                   int threads) noexcept nogil

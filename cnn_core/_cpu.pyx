@@ -6,6 +6,7 @@ from libc.stdint cimport uint64_t
 
 from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
 
+from cnn_core._names import choose
 from cnn_core._platform cimport clock_seconds, keep_subnormals, restore_subnormals
 
 cdef int count
@@ -69,45 +70,8 @@ def use_instruction_set(str name not None):
                      f"{', '.join(instruction_sets())}")
 
 
-def choose(str kind not None, name, tuple names not None):
-    """Position of `name` in `names`, or a ValueError that says what there is.
-
-    Parameters
-    ----------
-    kind : str
-        What is being chosen, for the message: ``'activation'``, ``'loss'``, ...
-    name : str
-    names : tuple of str
-
-    Returns
-    -------
-    int
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"{kind} must be a name, got {name!r}; choose from {', '.join(names)}")
-    if name in names:
-        return names.index(name)
-    import difflib  # a millisecond that no working program needs to pay at import
-
-    close = difflib.get_close_matches(name, names, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    raise ValueError(f"unknown {kind} {name!r}{hint} choose from {', '.join(names)}")
-
-
 cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
     return active.f64 if itemsize == 8 else active.f32
-
-
-cdef Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) noexcept nogil:
-    cdef Py_ssize_t lanes = 64 // itemsize
-    cdef Py_ssize_t ld = (width + lanes - 1) // lanes * lanes
-    # Rows a multiple of 1 KiB apart share a few cache sets; one more line spreads them.
-    return ld + lanes if ld * itemsize % 1024 == 0 else ld
-
-
-cdef char *address(object array) except? NULL:
-    cdef const unsigned char[::1] data = array.reshape(-1).view("uint8")
-    return <char *>&data[0] if data.shape[0] else NULL
 
 
 cdef extern from "pool.h" nogil:

@@ -5,7 +5,9 @@ import numpy as np
 cimport cython
 from libc.stdint cimport uint64_t
 
-from cnn_core._cpu cimport address, kernels_for, product_t
+from cnn_core._cpu cimport kernels_for, matmul_args_t
+from cnn_core._matmul cimport matmul_args, panels_of
+from cnn_core._memory cimport PANEL_BYTES, address, matrix
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
 from cnn_core._memory import aligned_zeros
@@ -61,7 +63,8 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1], o, i
     if panels.shape[2] != lanes or not 0 <= n_out <= panels.shape[0] * lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes of {lanes}")
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes "
+                         f"of {lanes}")
     if out is None:
         out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
     elif out.shape[0] != n_out or out.shape[1] != n_in:
@@ -90,17 +93,20 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1]
     cdef real[:, :, ::1] out
     if panels.shape[2] != lanes or panels.shape[0] != (n_out + lanes - 1) // lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes of {lanes}")
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes "
+                         f"of {lanes}")
     result = aligned_zeros(((n_in + lanes - 1) // lanes, n_out, lanes), dtype_of(<real *>NULL))
     out = result
     if n_in and n_out:
         with nogil:
-            kernels_for(sizeof(real)).transpose(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0], &out[0, 0, 0])
+            kernels_for(sizeof(real)).transpose_panels(n_in, n_out, 0, n_in, 0, n_out, &panels[0, 0, 0],
+                                                &out[0, 0, 0])
     return result
 
 
 @takes_reals(X=2, panels=3, b=1, out=2)
-def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None, const real[::1] b=None,
+def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
+           const real[::1] b=None,
            real[:, ::1] out=None):
     """z = X W^T + b for weights in panels: one layer's forward pass, before its activation.
 
@@ -120,10 +126,11 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
         The columns past n_out are padding.
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), columns = panels.shape[0] * lanes
-    cdef product_t p
+    cdef matmul_args_t p
     cdef uint64_t mode
     if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
-        raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape {np.shape(panels)}")
+        raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape "
+                         f"{np.shape(panels)}")
     if b is not None and b.shape[0] != columns:
         raise ValueError(f"b must have shape {(columns,)}, got {np.shape(b)}")
     if out is None:
@@ -132,17 +139,17 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
         raise ValueError(f"out must have shape {(X.shape[0], columns)}, got {np.shape(out)}")
     if X.shape[0] == 0 or columns == 0:
         return np.asarray(out)
-    p.rows, p.panels, p.depth = X.shape[0], panels.shape[0], X.shape[1]
-    p.a = &X[0, 0] if X.shape[1] else &out[0, 0]  # without inputs nothing is read
-    p.a_row, p.a_depth = X.shape[1], 1
-    p.a_rows = p.a_columns = NULL
-    p.b = &panels[0, 0, 0] if X.shape[1] else &out[0, 0]
-    p.b_depth, p.b_panel = lanes, X.shape[1] * lanes
-    p.start, p.row_start, p.add, p.sums = &b[0] if b is not None else NULL, NULL, 0, NULL
-    p.c, p.c_row, p.c_panel = &out[0, 0], columns, lanes
+    # Without inputs nothing is read.
+    matmul_args(&p, X.shape[0], panels.shape[0], X.shape[1],
+                matrix(<char *>(&X[0, 0] if X.shape[1] else &out[0, 0]), X.shape[1] * sizeof(real),
+                       sizeof(real)),
+                panels_of(<char *>(&panels[0, 0, 0] if X.shape[1] else &out[0, 0]), PANEL_BYTES,
+                          X.shape[1] * PANEL_BYTES),
+                panels_of(<char *>&out[0, 0], columns * sizeof(real), PANEL_BYTES), sizeof(real))
+    p.bias = &b[0] if b is not None else NULL
     with nogil:
         mode = flush_subnormals()
-        kernels_for(sizeof(real)).product(&p)
+        kernels_for(sizeof(real)).matmul(&p)
         restore_subnormals(mode)
     return np.asarray(out)
 
@@ -163,7 +170,8 @@ def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
         The same bits on every instruction set, and for every row whatever the other rows are.
     """
     if A.shape[1] != B.shape[0]:
-        raise ValueError(f"A of shape {np.shape(A)} and B of shape {np.shape(B)} cannot be multiplied: "
+        raise ValueError(f"A of shape {np.shape(A)} and B of shape {np.shape(B)} cannot be "
+                         f"multiplied: "
                          f"{A.shape[1]} columns against {B.shape[0]} rows")
     # A row of B is a row of a panel already, but its last panel may reach past the end of B: hence
     # the copy.
@@ -187,7 +195,8 @@ def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real
     ndarray, shape (n_out,)
     """
     if W.shape[1] != x.shape[0]:
-        raise ValueError(f"W of shape {np.shape(W)} needs x of shape ({W.shape[1]},), got ({x.shape[0]},)")
+        raise ValueError(f"W of shape {np.shape(W)} needs x of shape ({W.shape[1]},), got "
+                         f"({x.shape[0]},)")
     if b is not None and b.shape[0] != W.shape[0]:
         raise ValueError(f"b must have shape ({W.shape[0]},), got ({b.shape[0]},)")
     panels = pack(np.asarray(W))
@@ -199,7 +208,8 @@ def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real
 
 cdef check_vectors(Py_ssize_t n, Py_ssize_t other, Py_ssize_t lanes):
     if n != other or n % lanes:
-        raise ValueError(f"x and y must have the same length, a multiple of {lanes}; got {n} and {other}")
+        raise ValueError(f"x and y must have the same length, a multiple of {lanes}; got {n} and "
+                         f"{other}")
 
 
 @takes_reals(x=1, y=1)
@@ -240,7 +250,7 @@ def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
     check_vectors(x.shape[0], y.shape[0], 64 // sizeof(real))
     if x.shape[0]:
         mode = flush_subnormals()
-        kernels_for(sizeof(real)).add_scaled(x.shape[0], factor, &x[0], &y[0])
+        kernels_for(sizeof(real)).axpy(x.shape[0], factor, &x[0], &y[0])
         restore_subnormals(mode)
 
 
@@ -262,7 +272,7 @@ def is_finite(array):
     cdef const char *x = address(array)
     cdef bint finite
     with nogil:
-        finite = kernels_for(itemsize).finite(n, x)
+        finite = kernels_for(itemsize).is_finite(n, x)
     return bool(finite)
 
 
@@ -285,7 +295,8 @@ def column_sums(const real[:, ::1] X not None, const double[::1] shift not None,
     cdef double difference
     cdef uint64_t mode
     if shift.shape[0] != n or power not in (1, 2):
-        raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} and {power}")
+        raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} "
+                         f"and {power}")
     with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):
@@ -314,7 +325,8 @@ def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None
     """
     cdef Py_ssize_t i, j, n = X.shape[1]
     cdef uint64_t mode
-    if shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0] or out.shape[1] != n:
+    if (shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0]
+            or out.shape[1] != n):
         raise ValueError(f"shift and factor must have {n} entries and out the shape of X, got "
                          f"{shift.shape[0]}, {factor.shape[0]} and {np.shape(out)}")
     with nogil, cython.boundscheck(False):

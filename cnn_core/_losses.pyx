@@ -6,10 +6,11 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_for, leading_dimension, loss_t
+from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
+from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import takes_reals
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:
@@ -51,8 +52,10 @@ def table():
     cdef const loss_t *f = kernels_for(4).losses
     found = {}
     while f.name:
-        found[f.name.decode()] = Loss(tuple(f.outputs.decode().split()) if f.outputs else (), bool(f.sparse), f.low,
-                                      f.high, f.parameter.decode() if f.parameter else None, f.standard)
+        found[f.name.decode()] = Loss(
+            tuple(f.fused_activations.decode().split()) if f.fused_activations else (),
+            bool(f.sparse), f.low, f.high, f.param_name.decode() if f.param_name else None,
+            f.default_param)
         f += 1
     return found
 
@@ -80,11 +83,13 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     """
     y = np.asarray(y)
     if y.size and y.dtype.kind not in "iub":
-        raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; got y of {y.dtype}")
+        raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; got y of "
+                        f"{y.dtype}")
     if y.shape != (rows,):
         raise ValueError(f"y must have shape {(rows,)} for the loss {name!r}, got {y.shape}")
     if rows and not 0 <= y.min() <= y.max() < n_classes:
-        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to {n_classes - 1}")
+        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to "
+                         f"{n_classes - 1}")
     return np.ascontiguousarray(y, np.int32)
 
 
@@ -114,12 +119,14 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
         The derivative with respect to `out`, scaled.
     """
     cdef const loss_t *f = &kernels_for(sizeof(real)).losses[choose("loss", name, names())]
-    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width, sizeof(real))
+    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width,
+                                                                                      sizeof(real))
     cdef Py_ssize_t lanes = 64 // sizeof(real)
-    cdef double number = f.standard if alpha is None else alpha
+    cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] o, t, delta
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
+    cdef loss_args_t p
     cdef uint64_t mode
     dtype = np.asarray(out).dtype
     if f.sparse:
@@ -127,7 +134,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     else:
         y = np.ascontiguousarray(y, dtype)
         if y.shape != (rows, width):
-            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, got {y.shape}")
+            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, got "
+                             f"{y.shape}")
     if scale is not None and np.shape(scale) != (rows,):
         raise ValueError(f"scale must have shape {(rows,)}, got {np.shape(scale)}")
     o, t, delta = (aligned_zeros((rows, ld), dtype) for _ in range(3))
@@ -137,9 +145,11 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     if not f.sparse:
         np.asarray(t)[:, :width] = y
     if rows and width:
+        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, number
+        p.out, p.y, p.label = &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL
+        p.row_scale, p.delta, p.row_losses = &weight[0], &delta[0, 0], &cost[0]
         with nogil:
             mode = flush_subnormals()
-            f.evaluate(rows, width, ld, number, &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL, &weight[0],
-                       &delta[0, 0], &cost[0])
+            f.evaluate(&p)
             restore_subnormals(mode)
     return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])

@@ -11,4 +11,5 @@ cdef extern from "philox.h" nogil:
     uint64_t below(uint32_t hi, uint32_t lo, uint64_t bound)
 
 # order becomes a permutation of 0 .. n - 1 that depends on seed, purpose and epoch alone.
-cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil
+cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order,
+                  Py_ssize_t n) noexcept nogil

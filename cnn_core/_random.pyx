@@ -8,7 +8,8 @@ from libc.stdint cimport uint32_t, uint64_t
 from cnn_core._cpu cimport kernels_for
 
 
-cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
+cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order,
+                  Py_ssize_t n) noexcept nogil:
     # Fisher & Yates, from the end; each swap takes two words of random bits.
     cdef uint32_t bits[32]
     cdef Py_ssize_t i, j, drawn = 0
@@ -68,10 +69,12 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     """
     cdef double[::1] out = np.empty(n)
     cdef uint32_t bits[4]
+    cdef uint64_t word
     cdef Py_ssize_t i
     with nogil, cython.boundscheck(False):
         for i in range(n):
             if i % 2 == 0:
                 philox(seed, FOR_WEIGHTS, stream, i // 2, bits)
-            out[i] = ((<uint64_t>bits[2 * (i % 2)] << 21) ^ (bits[2 * (i % 2) + 1] >> 11)) * (1.0 / 9007199254740992.0)
+            word = (<uint64_t>bits[2 * (i % 2)] << 21) ^ (bits[2 * (i % 2) + 1] >> 11)
+            out[i] = word * (1.0 / 9007199254740992.0)
     return np.asarray(out)

@@ -5,13 +5,16 @@ import pickle
 
 import numpy as np
 import pytest
-from cnn_core._backprop import Backprop, Network
+from cnn_core._backprop import Backprop
 from cnn_core._cpu import use_instruction_set
+from cnn_core._dataset import RowSource
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor
 from cnn_core._random import uniform
-from cnn_core._training import Rows, Training
+from cnn_core._trainer import Trainer
 from reference_numpy import same_bits
 
-from cnn_core import _activations, _backprop, _linalg, _losses
+from cnn_core import _activations, _backprop, _linalg, _losses, _predict
 
 STEPS = ("step", "sign")  # derivative 0
 #: For the activations with a number to choose: another one than the literature's.
@@ -67,7 +70,10 @@ def test_forward_agrees_with_numpy(widths, isa, dtype):
         1e-13 if dtype == "float64" else 2e-5
     )  # sums of up to 130 terms, activations of 3 ulp
     np.testing.assert_allclose(
-        network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance
+        BatchPredictor(network).forward(X),
+        numpy_forward(network, X),
+        rtol=tolerance,
+        atol=tolerance,
     )
 
 
@@ -80,7 +86,11 @@ def test_every_path_gives_the_bits_of_the_oracle(widths, isa, dtype):
 
     def everything():
         cost, gradient = Backprop(network, loss, 61).loss_and_gradient(X, y)
-        return network.forward(X).tobytes() + gradient.tobytes() + np.float64(cost).tobytes()
+        return (
+            BatchPredictor(network).forward(X).tobytes()
+            + gradient.tobytes()
+            + np.float64(cost).tobytes()
+        )
 
     here = everything()
     use_instruction_set("generic")  # the isa fixture restores
@@ -97,7 +107,11 @@ def test_every_activation_and_loss_gives_the_bits_of_the_oracle(
 
     def everything():
         cost, gradient = Backprop(network, loss, 61).loss_and_gradient(X, y)
-        return network.forward(X).tobytes() + gradient.tobytes() + np.float64(cost).tobytes()
+        return (
+            BatchPredictor(network).forward(X).tobytes()
+            + gradient.tobytes()
+            + np.float64(cost).tobytes()
+        )
 
     assert everything() == on_generic(everything)
 
@@ -156,12 +170,16 @@ def test_a_last_layer_on_its_side_gives_the_bits_of_the_equations_one_after_the_
     for rows in (1, 16, 61, 150):  # of 150 a run on one thread takes 64 at a time
         backprop = Backprop(network, loss, rows)
         if dtype == "float32":
-            assert backprop.turned == (n_out < 16 and (output != "softmax" or backprop.from_z))
+            assert backprop.transposed == (
+                n_out < 16 and (output != "softmax" or backprop.from_logits)
+            )
         expected = step_by_step(network, loss, X[:rows], y[:rows])
         assert same_bits(backprop.loss_and_gradient(X[:rows], y[:rows])[1], expected)
-        run = Training(backprop, None, {})
-        labels = Rows(y[:rows, None].astype(np.int32)) if backprop.sparse else None
-        run.cost_and_gradient(Rows(X[:rows]), None if backprop.sparse else Rows(y[:rows]), labels)
+        run = Trainer(backprop, None, {})
+        labels = RowSource(y[:rows, None].astype(np.int32)) if backprop.sparse else None
+        run.loss_and_gradient(
+            RowSource(X[:rows]), None if backprop.sparse else RowSource(y[:rows]), labels
+        )
         assert same_bits(run.flat_gradient(), expected)
 
 
@@ -195,7 +213,7 @@ def assert_gradients_agree_with_finite_differences(network, loss):
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=2e-9 * (1 + abs(cost)))
 
     # The loss takes in the output activation when it works on z.
-    names = network.activations[: network.n_layers - backprop.from_z]
+    names = network.activations[: network.n_layers - backprop.from_logits]
     cut_off = max((l + 1 for l, name in enumerate(names) if name in STEPS), default=0)
     sizes = [n_out * (n_in + 1) for n_in, n_out in zip(network.widths, network.widths[1:])]
     below, above = np.split(gradient, [sum(sizes[:cut_off])])
@@ -203,6 +221,7 @@ def assert_gradients_agree_with_finite_differences(network, loss):
     assert above.any() or cut_off == network.n_layers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", _activations.names())
 @pytest.mark.parametrize("output, loss", list(pairs()))
 def test_gradients_agree_with_finite_differences(hidden, output, loss):
@@ -229,10 +248,13 @@ def test_each_layer_has_its_own_number(name, alpha, isa, dtype):
     X = numbers(2, 50, 5, dtype=dtype)
     tolerance = 1e-13 if dtype == "float64" else 2e-5
     np.testing.assert_allclose(
-        network.forward(X), numpy_forward(network, X), rtol=tolerance, atol=tolerance
+        BatchPredictor(network).forward(X),
+        numpy_forward(network, X),
+        rtol=tolerance,
+        atol=tolerance,
     )
     other = make_network((5, 7, 6, 3), (name, "relu", name), dtype)
-    assert not np.array_equal(network.forward(X), other.forward(X))
+    assert not np.array_equal(BatchPredictor(network).forward(X), BatchPredictor(other).forward(X))
 
 
 def test_gradient_is_the_mean_of_the_rows_gradients(isa, dtype):
@@ -278,9 +300,9 @@ def test_padding_of_the_gradient_stays_zero(isa, dtype):
 def test_non_finite_input_reaches_its_own_row_and_no_other(bad, isa, dtype):
     network = make_network((9, 33, 17, 5), ("relu", "tanh", "softmax"), dtype)
     X = numbers(3, 60, 9, dtype=dtype)
-    clean = network.forward(X)
+    clean = BatchPredictor(network).forward(X)
     X[50, 4] = bad
-    dirty = network.forward(X)
+    dirty = BatchPredictor(network).forward(X)
     others = np.arange(60) != 50
     assert dirty[others].tobytes() == clean[others].tobytes()
     assert not np.array_equal(dirty[50], clean[50])
@@ -333,8 +355,8 @@ def test_copies_and_pickles_are_equal_and_independent():
         )
         assert other.alphas == network.alphas
         assert np.array_equal(
-            other.forward(numbers(2, 9, 5, dtype="float32")),
-            network.forward(numbers(2, 9, 5, dtype="float32")),
+            BatchPredictor(other).forward(numbers(2, 9, 5, dtype="float32")),
+            BatchPredictor(network).forward(numbers(2, 9, 5, dtype="float32")),
         )
         before = network.flat()
         other.parameters[:] = 0
@@ -353,7 +375,7 @@ def test_setting_up_again_changes_nothing():
     network.__init__((5, 7), ("tanh",))
     backprop.__init__(Network((300, 200), ("tanh",)), "mae", 400)
     assert network.widths == (3, 2) and np.array_equal(network.flat(), before)
-    assert (backprop.network, backprop.loss, backprop.capacity) == (network, "mse", 4)
+    assert (backprop.network, backprop.loss, backprop.max_batch_size) == (network, "mse", 4)
 
 
 def test_two_linear_layers_are_one_linear_map(isa):
@@ -361,7 +383,9 @@ def test_two_linear_layers_are_one_linear_map(isa):
     one = Network((6, 4), ("identity",), "float64")
     one.set_layer(0, two.weights(1) @ two.weights(0), two.weights(1) @ two.bias(0) + two.bias(1))
     X = numbers(9, 30, 6)
-    np.testing.assert_allclose(one.forward(X), two.forward(X), atol=1e-13)
+    np.testing.assert_allclose(
+        BatchPredictor(one).forward(X), BatchPredictor(two).forward(X), atol=1e-13
+    )
 
 
 @pytest.mark.parametrize(
@@ -394,8 +418,11 @@ def test_two_linear_layers_are_one_linear_map(isa):
             lambda: Network((3, 2), ("relu",)).set_layer(0, np.zeros((3, 2)), np.zeros(2)),
             r"\(2, 3\)",
         ),
-        (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 2), "f")), r"\(rows, 3\)"),
-        (lambda: Network((3, 2), ("relu",)).forward(np.zeros((4, 3))), "float32"),
+        (
+            lambda: BatchPredictor(Network((3, 2), ("relu",))).forward(np.zeros((4, 2), "f")),
+            r"\(rows, 3\)",
+        ),
+        (lambda: BatchPredictor(Network((3, 2), ("relu",))).forward(np.zeros((4, 3))), "float32"),
         (lambda: Backprop(Network((3, 2), ("relu",)), "mes", 4), "did you mean 'mse'"),
         (
             lambda: Backprop(Network((3, 2), ("relu",)), "categorical_crossentropy", 4),
@@ -430,15 +457,15 @@ def test_a_network_knows_whether_it_holds_given_weights(widths, dtype):
     network.set_flat(np.arange(1, network.flat().size + 1) / 7)
     for l in range(2):
         Wt, b = np.ascontiguousarray(network.weights(l).T), network.bias(l).copy()
-        assert network.holds(l, Wt, b)
+        assert network.equals(l, Wt, b)
         for array in (Wt, b):
             for i in range(array.size):
                 before = array.flat[i]
                 array.flat[i] = np.nextafter(before, np.inf, dtype=before.dtype)
-                assert not network.holds(l, Wt, b)
+                assert not network.equals(l, Wt, b)
                 array.flat[i] = before
         Wt.flags.writeable = False
-        assert network.holds(l, Wt, b)
+        assert network.equals(l, Wt, b)
         for other in (
             Wt.astype("float32" if dtype == "float64" else "float64"),
             Wt[:, :-1],
@@ -446,9 +473,9 @@ def test_a_network_knows_whether_it_holds_given_weights(widths, dtype):
             None,
             Wt[None],
         ):
-            assert not network.holds(l, other, b)
+            assert not network.equals(l, other, b)
         if min(Wt.shape) > 1:
-            assert not network.holds(l, np.asfortranarray(Wt), b)
+            assert not network.equals(l, np.asfortranarray(Wt), b)
 
 
 # Many rows at once
@@ -468,28 +495,29 @@ def test_rows_on_their_side_have_the_bits_of_each_row_alone(
     network = make_network(widths, activations, dtype)
     if dtype == "float32":
         assert (
-            network.turned == turned
+            network.prefers_transposed == turned
         )  # where neither is expected to be turned, the test shows nothing new
     X = numbers(3, 300, widths[0], dtype=dtype)
-    one = _backprop.OneRow(network)
+    one = _predict.RowPredictor(network)
     alone = np.array([one.forward(x) for x in X])
     for rows in (1, 2, 15, 16, 17, 127, 128, 129, 300):
-        assert same_bits(network.forward(X[-rows:]), alone[-rows:])
-        assert same_bits(network.forward(X[-rows:], 3), alone[-rows:])
+        assert same_bits(BatchPredictor(network).forward(X[-rows:]), alone[-rows:])
+        assert same_bits(BatchPredictor(network).forward(X[-rows:], 3), alone[-rows:])
 
 
 @pytest.mark.parametrize("widths, activations, turned", NETS)
 def test_winners_are_where_the_output_is_largest(widths, activations, turned, isa, dtype):
     network = make_network(widths, activations, dtype)
     X = numbers(3, 300, widths[0], dtype=dtype)
-    a = network.forward(X)
+    a = BatchPredictor(network).forward(X)
     wanted = a[:, 0] > 0.4 if widths[-1] == 1 else a.argmax(axis=1)
     for rows in (1, 16, 129, 300):
-        assert np.array_equal(network.winners(X[:rows], 0.4), wanted[:rows])
+        assert np.array_equal(BatchPredictor(network).argmax(X[:rows], 0.4), wanted[:rows])
     with pytest.raises(ValueError, match="X must have shape"):
-        network.winners(X[:, 1:])
+        BatchPredictor(network).argmax(X[:, 1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("widths, activations, turned", NETS)
 def test_rows_that_are_not_finite_are_refused_wherever_they_are(
@@ -497,19 +525,22 @@ def test_rows_that_are_not_finite_are_refused_wherever_they_are(
 ):
     network = make_network(widths, activations, "float32")
     X = numbers(3, 300, widths[0], dtype="float32")
-    outputs = network.forward(X)
-    assert same_bits(network.forward(X, threads, only_finite=True), outputs)
-    assert np.array_equal(network.winners(X, 0.5, threads, only_finite=True), network.winners(X))
+    outputs = BatchPredictor(network).forward(X)
+    assert same_bits(BatchPredictor(network).forward(X, threads, check_finite=True), outputs)
+    assert np.array_equal(
+        BatchPredictor(network).argmax(X, 0.5, threads, check_finite=True),
+        BatchPredictor(network).argmax(X),
+    )
     for row, column in ((0, 0), (127, -1), (128, 0), (299, -1)):
         for value in (np.nan, np.inf, -np.inf):
             bad = X.copy()
             bad[row, column] = value
-            assert network.forward(bad, threads, only_finite=True) is None
-            assert network.winners(bad, 0.5, threads, only_finite=True) is None
-            assert network.forward(bad, threads).shape == outputs.shape
+            assert BatchPredictor(network).forward(bad, threads, check_finite=True) is None
+            assert BatchPredictor(network).argmax(bad, 0.5, threads, check_finite=True) is None
+            assert BatchPredictor(network).forward(bad, threads).shape == outputs.shape
 
 
 def test_of_equal_outputs_the_first_wins(isa, dtype):
     network = Network((3, 4), ("identity",), dtype)
     network.set_flat(np.concatenate([np.zeros(12), [1, 2, 2, 0]]))
-    assert network.winners(np.zeros((20, 3), dtype)).tolist() == [1] * 20
+    assert BatchPredictor(network).argmax(np.zeros((20, 3), dtype)).tolist() == [1] * 20

@@ -85,7 +85,7 @@ def test_subnormals_stay_subnormals_after_import():
     # mode that ran.
     code = (
         "import numpy as np; from cnn_core import _cpu, _linalg, _activations, _losses, _random, "
-        "_backprop, _training;"
+        "_backprop, _trainer, _predict, _dropout;"
         "print(float(np.float32('1e-20') * np.float32('1e-19')), float('1e-200') * float('1e-110'))"
     )
     run = run_python(code)

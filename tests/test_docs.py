@@ -55,6 +55,7 @@ def examples(text):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
 def test_examples_run_and_print_what_the_page_says(page, tmp_path):
     shown = examples(page.read_text())

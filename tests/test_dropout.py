@@ -5,9 +5,12 @@ import hashlib
 
 import numpy as np
 import pytest
-from cnn_core._backprop import Backprop, Network, drop
+from cnn_core._backprop import Backprop
+from cnn_core._dataset import RowSource
+from cnn_core._dropout import drop
+from cnn_core._network import Network
 from cnn_core._random import uniform
-from cnn_core._training import Rows, Training
+from cnn_core._trainer import Trainer
 
 from cnn_core import MLP
 
@@ -34,12 +37,12 @@ def make_run(
         if optimizer == "adam"
         else dict(learning_rate=rate, momentum=0, nesterov=0)
     )
-    return Training(Backprop(network, LOSS, batch, dropout=dropout), optimizer, settings, 7)
+    return Trainer(Backprop(network, LOSS, batch, dropout=dropout), optimizer, settings, 7)
 
 
 def make_rows(dtype, rows=640):
     labels = (uniform(3, 0, rows) * 3).astype(np.int32)[:, None]
-    return Rows(numbers(2, rows, 30, dtype=dtype)), None, Rows(labels)
+    return RowSource(numbers(2, rows, 30, dtype=dtype)), None, RowSource(labels)
 
 
 # 20 steps with dropout 0.2, 0.5, 0.3 on every machine: a change of these numbers is a change of the
@@ -58,8 +61,8 @@ def test_every_path_drops_what_the_oracle_drops(rows, n, vector_isa, dtype, on_g
     a = numbers(5, rows, n, dtype=dtype)
     for rate, alpha in ((0.3, False), (0.3, True), (0.0, False)):
         ours, oracle = (
-            drop(a, rate, 9, 3, 1, alpha=alpha),
-            on_generic(lambda: drop(a, rate, 9, 3, 1, alpha=alpha)),
+            drop(a, rate, 9, 3, 1, alpha_dropout=alpha),
+            on_generic(lambda: drop(a, rate, 9, 3, 1, alpha_dropout=alpha)),
         )
         assert digest(*ours) == digest(*oracle)
 
@@ -99,7 +102,7 @@ def test_alpha_dropout_keeps_mean_0_and_variance_1():
     # Klambauer et al. 2017: for inputs of mean 0 and variance 1.
     a = np.random.default_rng(0).normal(size=(1000, 400))
     for rate in (0.05, 0.2, 0.5):
-        kept, _ = drop(a, rate, 4, 0, 1, alpha=True)
+        kept, _ = drop(a, rate, 4, 0, 1, alpha_dropout=True)
         assert kept.mean() == pytest.approx(0, abs=0.01) and kept.var() == pytest.approx(
             1, abs=0.01
         )
@@ -110,13 +113,13 @@ def test_the_gradient_is_that_of_the_thinned_network(isa):
     # of the weights.
     X, _, labels = make_rows("float64", 20)
 
-    def cost_and_gradient(w):
+    def loss_and_gradient(w):
         run = make_run("float64", (0.2, 0.5, 0.3), ("tanh", "selu", "softmax"), 20, 1e-300, "sgd")
         run.set_flat(w)
         return run.epoch(X, None, labels, shuffled=False)[0], run.flat_gradient()
 
     w = numbers(1, 30 * 64 + 64 + 64 * 33 + 33 + 33 * 3 + 3) * 0.3
-    _, gradient = cost_and_gradient(w)
+    _, gradient = loss_and_gradient(w)
     other = make_run("float64", (0.2, 0.4, 0.3), ("tanh", "selu", "softmax"), 20, 1e-300, "sgd")
     other.set_flat(w)
     other.epoch(X, None, labels, shuffled=False)
@@ -126,7 +129,7 @@ def test_the_gradient_is_that_of_the_thinned_network(isa):
     for i in [*range(0, len(w), 97), 30 * 64 + 1, len(w) - 1]:
         step = np.zeros_like(w)
         step[i] = 1e-6
-        numeric = (cost_and_gradient(w + step)[0] - cost_and_gradient(w - step)[0]) / 2e-6
+        numeric = (loss_and_gradient(w + step)[0] - loss_and_gradient(w - step)[0]) / 2e-6
         assert gradient[i] == pytest.approx(numeric, abs=1e-8)
 
 

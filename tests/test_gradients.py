@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from cnn_core import ELU, MLP, Huber, LeakyReLU, _activations
 
+pytestmark = pytest.mark.slow
+
 # step and sign have derivative 0 by decree; the others' derivatives are those of f wherever f has
 # one.
 SMOOTH = [name for name in _activations.names() if name not in ("step", "sign")]

@@ -159,6 +159,7 @@ def sample_points(name, dtype):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32_error_stays_within_the_published_limit(name, isa):
     # Every 211th of all 2^32 bit patterns; the scalar path is 50 times slower, so it takes every

@@ -7,8 +7,11 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core._backprop import Backprop, Network, gradients
-from cnn_core._training import Rows, Training
+from cnn_core._backprop import Backprop, gradients
+from cnn_core._dataset import RowSource
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor
+from cnn_core._trainer import Trainer
 
 from cnn_core import MLP, _cpu
 
@@ -23,7 +26,7 @@ def ones(rows, columns, dtype="float32"):
 def make_run(optimizer="sgd", settings=SGD, widths=(4, 2), capacity=8, loss="mse", **options):
     activations = ("relu",) * (len(widths) - 2) + ("identity",)
     backprop = Backprop(Network(widths, activations), loss, capacity)
-    return Training(backprop, optimizer, settings, **options)
+    return Trainer(backprop, optimizer, settings, **options)
 
 
 @pytest.mark.parametrize("part, value", [
@@ -35,7 +38,7 @@ def make_run(optimizer="sgd", settings=SGD, widths=(4, 2), capacity=8, loss="mse
 ])  # fmt: skip
 def test_a_damaged_state_is_refused_and_nothing_changes(part, value):
     run = make_run("adam", ADAM)
-    run.epoch(Rows(ones(8, 4)), Rows(ones(8, 2)), None)
+    run.epoch(RowSource(ones(8, 4)), RowSource(ones(8, 2)), None)
     before = run.state()
     with pytest.raises(ValueError, match="state"):
         run.restore(before | {"epochs": 7, part: value})
@@ -60,15 +63,15 @@ def test_gradients_want_matrices():
 
 
 def test_rows_are_counted_as_they_are_handed_out():
-    run, X = make_run(), Rows(ones(64, 4))
+    run, X = make_run(), RowSource(ones(64, 4))
     classes = np.zeros((64, 1), np.int32)
-    for use in (run.epoch, run.evaluate, run.cost_and_gradient):
+    for use in (run.epoch, run.evaluate, run.loss_and_gradient):
         with pytest.raises(ValueError, match=r"y must have shape \(64, 2\).* got \(2, 2\)"):
-            use(X, Rows(ones(64, 2), [0, 1]), None)
+            use(X, RowSource(ones(64, 2), [0, 1]), None)
     with pytest.raises(ValueError, match=r"labels must have shape \(64, 1\).* got \(2, 1\)"):
-        run.epoch(X, Rows(ones(64, 2)), Rows(classes, [0, 1]))
+        run.epoch(X, RowSource(ones(64, 2)), RowSource(classes, [0, 1]))
     with pytest.raises(ValueError, match=r"weights must have shape \(64, 1\).* got \(2, 1\)"):
-        run.epoch(X, Rows(ones(64, 2)), None, weights=Rows(ones(64, 1), [0, 1]))
+        run.epoch(X, RowSource(ones(64, 2)), None, weights=RowSource(ones(64, 1), [0, 1]))
 
 
 def test_chosen_targets_of_a_larger_array_train_as_a_copy_of_them():
@@ -77,24 +80,24 @@ def test_chosen_targets_of_a_larger_array_train_as_a_copy_of_them():
     X = rng.normal(size=(64, 4)).astype("float32")
     runs = [make_run(), make_run()]
     results = [
-        run.epoch(Rows(X), rows, None)[0]
-        for run, rows in zip(runs, (Rows(y, chosen), Rows(y[chosen])))
+        run.epoch(RowSource(X), rows, None)[0]
+        for run, rows in zip(runs, (RowSource(y, chosen), RowSource(y[chosen])))
     ]
     assert results[0] == results[1]
     assert np.array_equal(runs[0].parameters, runs[1].parameters)
 
 
-def test_chosen_cannot_be_written_to():
-    rows = Rows(ones(8, 4), [0, 1])
+def test_indices_cannot_be_written_to():
+    rows = RowSource(ones(8, 4), [0, 1])
     with pytest.raises(ValueError, match="read-only"):
-        rows.chosen[:] = 10**9
+        rows.indices[:] = 10**9
 
 
 def test_labels_are_checked_in_each_epoch():
     network = Network((4, 3), ("softmax",))
-    run = Training(Backprop(network, "sparse_categorical_crossentropy", 8), "sgd", SGD)
+    run = Trainer(Backprop(network, "sparse_categorical_crossentropy", 8), "sgd", SGD)
     classes = np.zeros((64, 1), np.int32)
-    X, labels = Rows(ones(64, 4)), Rows(classes)
+    X, labels = RowSource(ones(64, 4)), RowSource(classes)
     run.epoch(X, None, labels)
     before = run.parameters.copy()
     for value in (10**7, -1):
@@ -105,20 +108,22 @@ def test_labels_are_checked_in_each_epoch():
     assert np.array_equal(run.parameters, before)
     chosen = np.where(np.arange(64) == 5, 7, 0).astype(np.int32)[:, None]
     with pytest.raises(ValueError, match="labels must lie"):
-        run.epoch(Rows(ones(1, 4)), None, Rows(chosen, [5]))
-    run.epoch(Rows(ones(1, 4)), None, Rows(chosen, [4]))
+        run.epoch(RowSource(ones(1, 4)), None, RowSource(chosen, [5]))
+    run.epoch(RowSource(ones(1, 4)), None, RowSource(chosen, [4]))
 
 
 @pytest.mark.parametrize("threads", [65, 2**20, 2**30, 2**31 - 1])
 def test_more_threads_than_there_can_be_are_as_many_as_there_can_be(threads):
     runs = [make_run(widths=(100, 50, 50), capacity=4096, threads=n) for n in (1, threads)]
     rng = np.random.default_rng(0)
-    X = Rows(rng.normal(size=(4096, 100)).astype("float32"))
-    y = Rows(rng.normal(size=(4096, 50)).astype("float32"))
+    X = RowSource(rng.normal(size=(4096, 100)).astype("float32"))
+    y = RowSource(rng.normal(size=(4096, 50)).astype("float32"))
     assert runs[0].epoch(X, y, None)[0] == runs[1].epoch(X, y, None)[0]
     assert runs[1].threads == _cpu.most_threads
     network = runs[0].backprop.network
-    assert np.array_equal(network.forward(X.array, threads), network.forward(X.array))
+    assert np.array_equal(
+        BatchPredictor(network).forward(X.array, threads), BatchPredictor(network).forward(X.array)
+    )
 
 
 @pytest.mark.parametrize("capacity", [2**40, 2**57, 2**61])
@@ -129,8 +134,8 @@ def test_a_workspace_beyond_all_memory_is_refused(capacity):
 
 def test_a_training_in_use_is_not_for_another_thread():
     run = make_run(widths=(512, 1024, 1024, 2), capacity=256)
-    X, y = Rows(np.zeros((20_000, 512), "float32")), Rows(ones(20_000, 2))
-    small, small_y = Rows(np.zeros((8, 512), "float32")), Rows(ones(8, 2))
+    X, y = RowSource(np.zeros((20_000, 512), "float32")), RowSource(ones(20_000, 2))
+    small, small_y = RowSource(np.zeros((8, 512), "float32")), RowSource(ones(8, 2))
     state, started, errors = run.state(), threading.Event(), []
 
     def train():
@@ -144,7 +149,7 @@ def test_a_training_in_use_is_not_for_another_thread():
         for use in (
             lambda: run.epoch(small, small_y, None),
             lambda: run.evaluate(small, small_y, None),
-            lambda: run.cost_and_gradient(small, small_y, None),
+            lambda: run.loss_and_gradient(small, small_y, None),
             lambda: run.backprop.loss_and_gradient(small.array, small_y.array),
             lambda: run.restore(state),
         ):
@@ -163,8 +168,8 @@ def test_an_error_leaves_a_training_free():
     run = make_run()
     for _ in range(2):
         with pytest.raises(ValueError, match="X must have 4 columns"):
-            run.epoch(Rows(ones(8, 3)), Rows(ones(8, 2)), None)
-    run.epoch(Rows(ones(8, 4)), Rows(ones(8, 2)), None)
+            run.epoch(RowSource(ones(8, 3)), RowSource(ones(8, 2)), None)
+    run.epoch(RowSource(ones(8, 4)), RowSource(ones(8, 2)), None)
 
 
 def test_tasks_that_cost_nothing_are_run_too():

@@ -1,4 +1,4 @@
-"""The kernels by themselves: native/compare_paths.c, built and run by every compiler and for every
+"""The kernels by themselves: native/compare*.c, built and run by every compiler and for every
 processor at hand.
 
 Each build must come without a warning, find every instruction set equal to the scalar path bit by
@@ -20,16 +20,18 @@ from typing import NamedTuple
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="needs a C compiler that takes the flags of GCC"
+    ),
+]
 
 root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
-program = root / "tests" / "native" / "compare_paths.c"
+program = sorted((root / "tests" / "native").glob("*.c"))
 # The flags of the library itself: they decide about the bits.
-setup = (root / "setup.py").read_text()
-flags = "".join(re.findall('"(.+)"', re.search(r"flags = \((.+?)\)", setup, re.S).group(1))).split()
+flags = ["-O3", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 sanitizers = [
     "-fsanitize=address,undefined",
@@ -136,7 +138,7 @@ def objects(tmp_path_factory):
             assert result.returncode == 0, result.stderr
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(compile_one, [program, *sorted(kernels.glob("*.c"))]))
+            list(pool.map(compile_one, [*program, *sorted(kernels.glob("*.c"))]))
         return directory
 
     return compiled

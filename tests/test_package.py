@@ -36,7 +36,7 @@ def test_version_is_that_of_the_distribution():
 
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
-        python("import cnn_core; cnn_core.MLP; from cnn_core import _training", cwd=folder)
+        python("import cnn_core; cnn_core.MLP; from cnn_core import _trainer", cwd=folder)
 
 
 def test_the_installed_package_has_every_file_of_the_source(request):
@@ -89,7 +89,22 @@ def test_no_module_imports_itself_by_way_of_others(request):
 
 
 @pytest.mark.parametrize(
-    "name", ["_cpu", "_linalg", "_activations", "_losses", "_random", "_backprop", "_training"]
+    "name",
+    [
+        "_cpu",
+        "_memory",
+        "_linalg",
+        "_activations",
+        "_losses",
+        "_random",
+        "_network",
+        "_predict",
+        "_dropout",
+        "_backprop",
+        "_dataset",
+        "_optimizer",
+        "_trainer",
+    ],  # fmt: skip
 )
 def test_stubs_name_what_the_compiled_modules_have(name):
     module = importlib.import_module(f"cnn_core.{name}")

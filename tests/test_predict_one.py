@@ -9,11 +9,12 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core._backprop import Network, OneRow
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor, RowPredictor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_core import MLP, NotFittedError, _activations, _backprop, _cpu, _memory
+from cnn_core import MLP, NotFittedError, _activations, _cpu, _memory, _predict
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
@@ -44,7 +45,7 @@ def test_one_row_has_the_bits_it_has_among_others(width, isa, dtype):
     for widths in ((width, 71 - width, 3), (3, width, width), (width, 1)):
         network = random_network(widths, ("tanh", "identity")[-len(widths) + 1 :], dtype)
         rows = RNG.normal(size=(7, widths[0])).astype(dtype)
-        one, many = OneRow(network), network.forward(rows)
+        one, many = RowPredictor(network), BatchPredictor(network).forward(rows)
         for row, a in zip(rows, many):
             same(one.forward(row), a)
             same(one.forward_checked(row[None]), a[None])
@@ -55,8 +56,8 @@ def test_every_activation_hidden_and_last(name, isa, dtype):
     for width in (1, 10, 16, 33):
         network = random_network((9, width, width), (name, name), dtype)
         rows = 3 * RNG.normal(size=(4, 9)).astype(dtype)
-        for row, a in zip(rows, network.forward(rows)):
-            same(OneRow(network).forward(row), a)
+        for row, a in zip(rows, BatchPredictor(network).forward(rows)):
+            same(RowPredictor(network).forward(row), a)
 
 
 @settings(max_examples=60, deadline=None)
@@ -74,8 +75,8 @@ def test_any_net(widths, dtype, seed, scaled):
     shift, factor = rng.normal(size=(2, widths[0]))
     x = rng.normal(size=widths[0]).astype(dtype)
     read = ((x.astype(float) - shift) * factor).astype(dtype) if scaled else x
-    one = OneRow(network, shift, factor) if scaled else OneRow(network)
-    a = network.forward(read[None])
+    one = RowPredictor(network, shift, factor) if scaled else RowPredictor(network)
+    a = BatchPredictor(network).forward(read[None])
     if not np.isnan(a).any():  # whose payloads are no part of the promise
         same(one.forward(x), a[0])
         same(one.forward_checked(x[None]), a)
@@ -86,13 +87,16 @@ def test_wide_layers_find_room(widths, dtype):
     network = random_network(widths, ("relu",) * (len(widths) - 1), dtype)
     x = RNG.normal(size=widths[0]).astype(dtype)
     shift, factor = RNG.normal(size=(2, widths[0]))
-    same(OneRow(network).forward(x), network.forward(x[None])[0])
+    same(RowPredictor(network).forward(x), BatchPredictor(network).forward(x[None])[0])
     read = ((x - shift) * factor).astype(dtype)
-    same(OneRow(network, shift, factor).forward(x), network.forward(read[None])[0])
+    same(
+        RowPredictor(network, shift, factor).forward(x),
+        BatchPredictor(network).forward(read[None])[0],
+    )
 
 
 def test_room_that_cannot_be_had_is_a_memory_error():
-    one = OneRow(random_network((3, 5000, 2), ("relu", "relu"), "float32"))
+    one = RowPredictor(random_network((3, 5000, 2), ("relu", "relu"), "float32"))
     try:
         _memory.fail_after = 1
         with pytest.raises(MemoryError):
@@ -250,7 +254,7 @@ def test_nan_in_gives_nan_out(name, isa, dtype):
     x = np.array([0, np.nan, 0, 1], dtype)
     for widths in ((4, 20, 20), (4, 2), (4, 1)):
         network = random_network(widths, (name,) * (len(widths) - 1), dtype)
-        assert np.isnan(OneRow(network).forward(x)).all()
+        assert np.isnan(RowPredictor(network).forward(x)).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -349,7 +353,7 @@ def test_buffers_are_given_back(model):
 def test_threads_share_a_model(widths, scaled):
     network = random_network(widths, ("relu",) * (len(widths) - 1), "float32")
     shift, factor = RNG.normal(size=(2, widths[0]))
-    one = OneRow(network, shift, factor) if scaled else OneRow(network)
+    one = RowPredictor(network, shift, factor) if scaled else RowPredictor(network)
     rows = RNG.normal(size=(8, widths[0])).astype("float32")
     wanted = [one.forward(row) for row in rows]
     wrong, ready = [], threading.Barrier(len(rows))
@@ -433,7 +437,7 @@ def test_predict_of_one_row_is_not_the_threads_or_the_callers_memory():
 
 
 def test_what_needs_a_closer_look_is_none():
-    one = OneRow(random_network((5, 3), ("relu",), "float32"))
+    one = RowPredictor(random_network((5, 3), ("relu",), "float32"))
     x, out = np.zeros(5, "f4"), np.zeros(3, "f4")
     for bad in (
         x.astype("f8"),
@@ -477,12 +481,12 @@ def test_forward_checked_finds_every_entry_that_is_not_finite(bad, dtype):
     network = random_network((37, 1), ("relu",), dtype)
     x = np.full((1, 37), np.finfo(dtype).max, dtype)
     x[:, ::2] *= -1
-    assert OneRow(network).forward_checked(x) is not None
+    assert RowPredictor(network).forward_checked(x) is not None
     for i in range(37):
         y = x.copy()
         y[0, i] = bad
-        assert OneRow(network).forward_checked(y) is None
-        assert OneRow(network, np.zeros(37), np.ones(37)).forward_checked(y) is None
+        assert RowPredictor(network).forward_checked(y) is None
+        assert RowPredictor(network, np.zeros(37), np.ones(37)).forward_checked(y) is None
 
 
 def test_scaling_of_another_width_or_dtype_is_refused():
@@ -496,12 +500,12 @@ def test_scaling_of_another_width_or_dtype_is_refused():
         (np.zeros(10)[::2], np.zeros(5)),
     ):
         with pytest.raises((TypeError, ValueError), match="shift and factor must be"):
-            OneRow(network, *pair)
+            RowPredictor(network, *pair)
 
 
 def test_the_instruction_set_may_change_between_calls():
     network = random_network((5, 20, 3), ("gelu", "softmax"), "float64")
-    one, x = OneRow(network), X[0].copy()
+    one, x = RowPredictor(network), X[0].copy()
     before = _cpu.instruction_set()
     found = set()
     for name in _cpu.instruction_sets():
@@ -513,7 +517,7 @@ def test_the_instruction_set_may_change_between_calls():
 
 def test_no_object_without_its_network():
     with pytest.raises(TypeError):
-        OneRow(None)
+        RowPredictor(None)
     with pytest.raises(TypeError):
-        OneRow.__new__(OneRow)
-    assert _backprop.OneRow is OneRow
+        RowPredictor.__new__(RowPredictor)
+    assert _predict.RowPredictor is RowPredictor

@@ -98,6 +98,7 @@ def agree(a, b, X, limit=1e-9, loss=True):
 # The same weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DATA)
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

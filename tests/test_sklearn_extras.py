@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn", minversion="1.9")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-from cnn_core._training import optimizer_names
+from cnn_core._optimizer import optimizer_names
 from cnn_core.activations import LeakyReLU
 from cnn_core.schedules import Constant, Cosine, StepDecay
 from cnn_core.sklearn import MLPClassifier
@@ -281,8 +281,8 @@ def test_rows_are_read_where_they_stand(tmp_path, monkeypatch):
     from cnn_core.sklearn import _rows
 
     seen = []
-    monkeypatch.setattr(_rows, "Rows", lambda *args: seen.append(args[0]) or Rows(*args))
-    from cnn_core._training import Rows
+    monkeypatch.setattr(_rows, "RowSource", lambda *args: seen.append(args[0]) or RowSource(*args))
+    from cnn_core._dataset import RowSource
 
     rows = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", "float64", (150, 4))
     rows[:] = X

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", minversion="1.9")
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 import cnn_core.sklearn
 import joblib

@@ -10,11 +10,15 @@ import time
 import numpy as np
 import pytest
 from cnn_core._activations import activation, activation_backward
-from cnn_core._backprop import Backprop, Network, OneRow, backward_delta, drop, gradients
+from cnn_core._backprop import Backprop, backward_delta, gradients
+from cnn_core._dataset import RowSource
+from cnn_core._dropout import drop
 from cnn_core._linalg import add_scaled, affine, dot, matmul, matvec, pack
 from cnn_core._losses import loss
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core._scaling import Scaling, learn_scaling
-from cnn_core._training import Rows, Training
+from cnn_core._trainer import Trainer
 
 from cnn_core import MLP, _cpu
 
@@ -104,20 +108,20 @@ def everything(X, y, labels):
     """What each entry computes from rows, weights and gradients of all sizes, as bytes."""
     dtype, network = X.dtype, small_network(X.dtype)
     backprop = Backprop(network, "categorical_crossentropy", 64)
-    run = Training(backprop, "sgd", {"learning_rate": 0.01, "momentum": 0, "nesterov": 0})
+    run = Trainer(backprop, "sgd", {"learning_rate": 0.01, "momentum": 0, "nesterov": 0})
     shift, factor = np.zeros(8), np.full(8, 1e3)
     added = X.ravel().copy()
     add_scaled(0.1, added[::-1].copy(), added)
     results = {
-        "forward": network.forward(X),
-        "winners": network.winners(X),
-        "one row": OneRow(network).forward_checked(X[:1]),
-        "one scaled row": OneRow(network, shift, factor).forward_checked(X[:1]),
+        "forward": BatchPredictor(network).forward(X),
+        "winners": BatchPredictor(network).argmax(X),
+        "one row": RowPredictor(network).forward_checked(X[:1]),
+        "one scaled row": RowPredictor(network, shift, factor).forward_checked(X[:1]),
         "loss_and_gradient": backprop.loss_and_gradient(X, y),
-        "evaluate": run.evaluate(Rows(X), Rows(y), Rows(labels)),
-        "cost_and_gradient": run.cost_and_gradient(Rows(X), Rows(y), Rows(labels)),
+        "evaluate": run.evaluate(RowSource(X), RowSource(y), RowSource(labels)),
+        "a pass": run.loss_and_gradient(RowSource(X), RowSource(y), RowSource(labels)),
         "flat_gradient": run.flat_gradient(),
-        "epoch": run.epoch(Rows(X), Rows(y), Rows(labels)),
+        "epoch": run.epoch(RowSource(X), RowSource(y), RowSource(labels)),
         "parameters": run.parameters,
         "affine": affine(X, pack(np.full((16, 8), 0.3, dtype))),
         "matmul": matmul(X, np.ascontiguousarray(X.T)),
@@ -202,15 +206,15 @@ def test_subnormal_rows_take_no_more_time_than_others(isa):
     network.set_flat(np.random.default_rng(1).normal(size=network.flat().size) / 8)
     for l in range(3):
         network.bias(l)[:] = 0
-    run = Training(Backprop(network, "sparse_categorical_crossentropy", 500), None, {})
-    labels, row = Rows(np.zeros((2000, 1), np.int32)), OneRow(network)
+    run = Trainer(Backprop(network, "sparse_categorical_crossentropy", 500), None, {})
+    labels, row = RowSource(np.zeros((2000, 1), np.int32)), RowPredictor(network)
 
     def seconds(X):
         best = np.inf
         for _ in range(5):
             began = time.perf_counter()
-            network.forward(X)
-            run.evaluate(Rows(X), None, labels)
+            BatchPredictor(network).forward(X)
+            run.evaluate(RowSource(X), None, labels)
             for x in X[:100]:
                 row.forward(x)
             best = min(best, time.perf_counter() - began)

@@ -8,9 +8,12 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core._backprop import Backprop, Network
+from cnn_core._backprop import Backprop
+from cnn_core._dataset import RowSource
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor
 from cnn_core._random import uniform
-from cnn_core._training import Rows, Training
+from cnn_core._trainer import Trainer
 
 import cnn_core
 from cnn_core import MLP, threads
@@ -33,12 +36,14 @@ def make_run(dtype="float32", batch=150, n=1, options=None, clip=0.0, longest=0.
     network = Network((130, 200, 90, 7), ("relu", "selu", "softmax"), dtype)
     network.set_flat(numbers(1, network.flat().size, dtype=dtype) * 0.2)
     backprop = Backprop(network, LOSS, batch, **options or {})
-    return Training(backprop, "adam", ADAM, 7, False, clip, longest, False, n, adaptive)
+    return Trainer(
+        backprop, "adam", ADAM, 7, clip_norm=clip, max_norm=longest, threads=n, adaptive=adaptive
+    )
 
 
 def make_rows(dtype="float32", rows=450):
     labels = (uniform(3, 0, rows) * 7).astype(np.int32)[:, None]
-    return Rows(numbers(2, rows, 130, dtype=dtype)), None, Rows(labels)
+    return RowSource(numbers(2, rows, 130, dtype=dtype)), None, RowSource(labels)
 
 
 VARIANTS = {
@@ -49,6 +54,7 @@ VARIANTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
     seen = set()
@@ -56,7 +62,7 @@ def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
         run = make_run(dtype, n=n, **VARIANTS[variant])
         X, _, labels = make_rows(dtype)
         losses = [
-            run.epoch(X, None, labels, weights=Rows(numbers(9, 450, 1, dtype=dtype) + 1.5))
+            run.epoch(X, None, labels, weights=RowSource(numbers(9, 450, 1, dtype=dtype) + 1.5))
             for _ in range(2)
         ]
         judged = run.evaluate(X, None, labels)
@@ -67,11 +73,11 @@ def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
 def test_predictions_and_gradients_do_not_depend_on_threads(isa, dtype):
     X, _, labels = make_rows(dtype, 1000)
     network = make_run(dtype).backprop.network
-    assert len({digest(network.forward(X.array, n)) for n in range(1, 9)}) == 1
+    assert len({digest(BatchPredictor(network).forward(X.array, n)) for n in range(1, 9)}) == 1
     gradients = set()
     for n in range(1, 9):
         run = make_run(dtype, 1000, n)
-        gradients.add((run.cost_and_gradient(X, None, labels), digest(run.flat_gradient())))
+        gradients.add((run.loss_and_gradient(X, None, labels), digest(run.flat_gradient())))
     assert len(gradients) == 1
 
 
@@ -115,10 +121,12 @@ def test_trainings_at_the_same_time_get_their_own_results():
 def test_one_model_predicts_for_many_threads_at_once():
     X = numbers(2, 2000, 130)
     network = make_run().backprop.network
-    expected, seen = digest(network.forward(X)), []
+    expected, seen = digest(BatchPredictor(network).forward(X)), []
     workers = [
         threading.Thread(
-            target=lambda: seen.extend(digest(network.forward(X, 4)) for _ in range(5))
+            target=lambda: seen.extend(
+                digest(BatchPredictor(network).forward(X, 4)) for _ in range(5)
+            )
         )
         for _ in range(6)
     ]
@@ -327,6 +335,7 @@ def test_importing_cnn_core_does_not_import_threadpoolctl():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffled", [True, False])
 def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, dtype):
     # Long rows, or rows in their order, are read where they stand: then threads share the outputs
@@ -339,8 +348,10 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
     for n in (1, 2, 3, 5):
         network = Network((300, 200, 90, 7), ("relu", "tanh", "softmax"), dtype)
         network.set_flat(numbers(1, network.flat().size, dtype=dtype) * 0.2)
-        run = Training(Backprop(network, LOSS, 149), "adam", ADAM, 7, threads=n)
-        results = [run.epoch(Rows(X), None, Rows(labels), shuffled=shuffled) for _ in range(2)]
+        run = Trainer(Backprop(network, LOSS, 149), "adam", ADAM, 7, threads=n)
+        results = [
+            run.epoch(RowSource(X), None, RowSource(labels), shuffled=shuffled) for _ in range(2)
+        ]
         digests.add((digest(network.parameters, *run.slots), *results))
     assert len(digests) == 1
 
@@ -349,21 +360,21 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
 @pytest.mark.parametrize("dropout", [(0.0, 0.0, 0.0, 0.3), (0.0, 0.0, 0.3, 0.0)])
 def test_layers_shared_by_outputs_give_the_same_bits(activations, dropout, isa, dtype):
     X, labels = (
-        Rows(numbers(2, 300, 20, dtype=dtype)),
-        Rows((uniform(3, 0, 300) * 5).astype(np.int32)[:, None]),
+        RowSource(numbers(2, 300, 20, dtype=dtype)),
+        RowSource((uniform(3, 0, 300) * 5).astype(np.int32)[:, None]),
     )
     seen = set()
     for n in (1, 2, 3):  # 3 do not divide the panels evenly
         network = Network((20, 160, 210, 192, 5), (*activations, "softmax"), dtype)
         network.set_flat(numbers(1, network.flat().size, dtype=dtype) * 0.2)
-        run = Training(Backprop(network, LOSS, 110, dropout=dropout), "adam", ADAM, 7, threads=n)
+        run = Trainer(Backprop(network, LOSS, 110, dropout=dropout), "adam", ADAM, 7, threads=n)
         losses = [run.epoch(X, None, labels) for _ in range(2)]
-        passed = Training(Backprop(network, LOSS, 300), None, {}, threads=n)
+        passed = Trainer(Backprop(network, LOSS, 300), None, {}, threads=n)
         seen.add(
             (
                 digest(run.parameters),
                 *losses,
-                passed.cost_and_gradient(X, None, labels),
+                passed.loss_and_gradient(X, None, labels),
                 digest(passed.flat_gradient()),
             )
         )

@@ -63,7 +63,8 @@ def row_predictors(net, layers):
 
 
 def batch_predictors(net, layers):
-    from cnn_core._backprop import Network  # here: builds.py needs the public interface alone
+    # Here, as builds.py compares builds that may not have these names.
+    from cnn_core.functional import BatchPredictor, Network
 
     activations = (net.activation,) * (len(layers) - 1) + (
         "softmax" if net.classes else "identity",
@@ -72,9 +73,11 @@ def batch_predictors(net, layers):
     for l, (W, b) in enumerate(layers):
         network.set_layer(l, W, b)
 
+    predictor = BatchPredictor(network)
+
     def native(X):
         if net.classes:
-            return network.winners(X, 0.5, cnn_core.get_num_threads())
-        return network.forward(X, cnn_core.get_num_threads())[:, 0]
+            return predictor.argmax(X, 0.5, cnn_core.get_num_threads())
+        return predictor.forward(X, cnn_core.get_num_threads())[:, 0]
 
-    return {"predict": fitted(net, layers).predict, "Network": native}
+    return {"predict": fitted(net, layers).predict, "BatchPredictor": native}

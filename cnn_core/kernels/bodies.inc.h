@@ -1,17 +1,26 @@
 /* Every kernel, once, in terms of the vector vocabulary that the including file chose, and the
  * table that offers them as TABLE. All functions are static: no two instruction sets can share a
- * symbol. */
+ * symbol. The table is the only way to a kernel; files use each other's ALWAYS_INLINE helpers. */
 
 BEGIN_TARGET
 
-#include "tile.inc.h"
+    enum { PANEL_VECTORS = PANEL_BYTES / sizeof(real) / LANES };
+#define PANEL_LANES (PANEL_VECTORS * LANES)
+
+    /* Whether a matrix is in the transposed layout (kernels.h): a row-major one has a row stride of
+     * at least one panel. */
+    static ALWAYS_INLINE int is_transposed(ptrdiff_t row_stride) { return row_stride == 1; }
+
 #include "math.inc.h"
+#include "reduce.inc.h"
+#include "transpose.inc.h"
+#include "vector.inc.h"
+#include "matmul.inc.h"
 #include "activations.inc.h"
 #include "losses.inc.h"
 #include "metrics.inc.h"
-#include "turn.inc.h"
 #include "optimizers.inc.h"
-#include "regularization.inc.h"
+#include "penalties.inc.h"
 #include "random.inc.h"
 #include "dropout.inc.h"
 #include "peak.inc.h"
@@ -23,24 +32,23 @@ const kernels TABLE = {
     .dtype = F64 ? "float64" : "float32",
     .itemsize = sizeof(real),
     .lanes = PANEL_LANES,
-    .product = product_run,
-    .transpose = transpose_run,
-    .turn = turn_run,
-    .softmax_across = softmax_across,
-    .winners = winners_find,
-    .hits = hits_count,
-    .matches = matches_count,
-    .squared_residuals = squared_residuals_add,
-    .penalize = penalize_run,
-    .finite = finite_run,
-    .dot = dot_run,
-    .scale = scale_run,
-    .add_scaled = add_scaled_run,
-    .limit_rows = limit_rows_run,
-    .draw = draw_run,
-    .drop = drop_run,
-    .multiply = multiply_run,
-    .peak = peak_run,
+    .matmul = matmul_kernel,
+    .transpose_panels = transpose_panels_kernel,
+    .transpose = transpose_kernel,
+    .argmax = argmax_kernel,
+    .count_correct = count_correct_kernel,
+    .count_exact_match = count_exact_match_kernel,
+    .squared_residuals = squared_residuals_kernel,
+    .add_penalty = add_penalty_kernel,
+    .clip_row_norms = clip_row_norms_kernel,
+    .draw = draw_kernel,
+    .drop = drop_kernel,
+    .is_finite = is_finite_kernel,
+    .dot = dot_kernel,
+    .scale = scale_kernel,
+    .axpy = axpy_kernel,
+    .multiply = multiply_kernel,
+    .peak = peak_kernel,
     .activations = ACTIVATIONS,
     .losses = LOSSES,
     .optimizers = OPTIMIZERS,

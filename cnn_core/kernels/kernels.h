@@ -5,17 +5,26 @@
  * they are given: they never allocate, print, exit, touch errno or call libm (but fma and sqrt,
  * whose bits IEEE 754 fixes), and know no Python.
  *
- * Types     `void *` points to elements of the table's dtype; the pair (isa, dtype) says which. All
- * counts and strides are in elements, never in bytes. Panels    One panel is 64 bytes of
- * neighbouring outputs: `lanes` = 16 float32 or 8 float64, on every instruction set. Weights at
- * rest are W[panel][n_in][lanes] with zeros in the lanes past n_out. Rows of z, a, delta and y have
- * a leading dimension `ld`, a multiple of `lanes`; the lanes past the row's width are padding:
- * written freely, never read into a result. Pointers  None is NULL unless said so, even where
- * nothing is read. Buffers do not overlap, with the exceptions named below. Any alignment is
- * correct; 64 bytes is fast. Bits      Every output element is one chain of fused multiply-adds in
- * a fixed order, every reduction has a fixed tree, every function its own polynomial. So all tables
- * of one dtype give the same bits, for any way of splitting the rows. The only exception is a NaN's
- * sign and payload, and they reach no result that is not NaN.
+ * Types      `void *` points to elements of the table's dtype. All counts and strides are in
+ *            elements, never in bytes.
+ * Panels     One panel is 64 bytes of neighbouring outputs: `lanes` = 16 float32 or 8 float64, on
+ *            every instruction set. Weights at rest are W[panel][n_in][lanes] with zeros in the
+ *            lanes past n_out.
+ * Layouts    z, a, delta and y are rows x width matrices with two strides: output j of row r is at
+ *            r row_stride + j col_stride. They come in two layouts:
+ *            row-major: col_stride is 1, row_stride is a leading dimension `ld`, a multiple of
+ *            `lanes`. The lanes past the row's width are padding.
+ *            transposed (feature-major): row_stride is 1, col_stride a multiple of `lanes`. The
+ *            lanes past the last row, up to whole panels, are padding, there and in what belongs to
+ *            each row (label, row_scale, row_losses). Narrow layers then fill all lanes.
+ *            Each routine that takes both strides takes both layouts and picks its code itself.
+ *            Padding is written freely and never read into a result.
+ * Pointers   None is NULL unless said so, even where nothing is read. Buffers do not overlap, with
+ *            the exceptions named below. Any alignment is correct; 64 bytes is fast.
+ * Bits       Every output element is one chain of fused multiply-adds in a fixed order, every
+ *            reduction has a fixed tree, every function its own polynomial. So all tables of one
+ *            dtype give the same bits, in both layouts and for any way of splitting the rows. The
+ *            only exception is a NaN's sign and payload, and they reach no result that is not NaN.
  */
 #ifndef CNN_CORE_KERNELS_H
 #define CNN_CORE_KERNELS_H
@@ -25,79 +34,85 @@
 
 enum { PANEL_BYTES = 64 };
 
-/* C = start + A B over `depth`, for `rows` rows and `panels` panels of columns:
- *     c[i c_row + p c_panel + v] = start[p lanes + v] + sum_k a[i a_row + k a_depth] b[k b_depth +
- * p b_panel + v] summed over k = 0, 1, ... in one chain of FMAs that begins with start, or with
- * row_start[i] instead, or, where `add` is not 0, with what stands in C (none of them: with zero).
- * A is read element by element, so it may have any strides, and its rows or columns may be any of a
- * larger matrix: where `a_rows` is not NULL, a_rows[i] stands for i in a's index; where `a_columns`
- * is not, which asks for a_row == 1, a_columns[k] stands for k. Where `sums` is not NULL, which
- * asks for a_row == 1 and no start, A has one more row, which is 1 throughout and stands nowhere,
- * and its row of C goes to sums[p lanes + v]. So the same routine serves forward   z = a W^T + b A
- * = a,       B = panels of W backward  W^T delta          A = delta,   B = panels of W^T gradient
- * delta a^T          A = a^T,     B = delta  */
+/* The matrix product C = bias + A B over `depth`, for `rows` rows and `panels` panels of columns:
+ *     c[i c_row_stride + p c_panel_stride + v] = bias[p lanes + v]
+ *         + sum_k a[i a_row_stride + k a_depth_stride] b[k b_depth_stride + p b_panel_stride + v]
+ * summed over k = 0, 1, ... in one chain of FMAs. The chain begins with bias, or with row_bias[i],
+ * or, if `accumulate` is not 0, with what stands in C, or, without these, with zero.
+ * A is read element by element, so it may have any strides, and be a selection from a larger
+ * matrix: with `row_index`, row_index[i] stands for i in A's address; with `depth_index`, which
+ * needs a_row_stride == 1, depth_index[k] stands for k. With `bias_grad`, which needs a_row_stride
+ * == 1 and no bias, A has the bias input as one more row, which is 1 throughout and is not stored;
+ * its row of C goes to bias_grad[p lanes + v]. So one routine serves forward     z = a W^T + b A =
+ * a,      B = panels of W backward    W^T delta          A = delta,  B = panels of W^T gradient
+ * delta a^T          A = a^T,    B = delta  */
 typedef struct {
     ptrdiff_t rows, panels, depth;
     const void *a;
-    ptrdiff_t a_row, a_depth;
-    const ptrdiff_t *a_rows, *a_columns;
+    ptrdiff_t a_row_stride, a_depth_stride;
+    const ptrdiff_t *row_index, *depth_index; /* NULL: all, in order */
     const void *b;
-    ptrdiff_t b_depth, b_panel;
-    const void *start, *row_start;
-    int add;
+    ptrdiff_t b_depth_stride, b_panel_stride;
+    const void *bias, *row_bias; /* NULL: none */
+    int accumulate;
     void *c;
-    ptrdiff_t c_row, c_panel;
-    void *sums;
-} product;
+    ptrdiff_t c_row_stride, c_panel_stride;
+    void *bias_grad; /* NULL: not wanted */
+} matmul_args;
 
-/* f and f', for rows of `width` outputs; what is not `rowwise` may be given some whole panels of a
- * row only, or its last ones. `forward` may work in place (a == z). `backward` multiplies f'(z)
- * into delta, which holds dC/da before and dC/dz after: element by element, or through the full
- * Jacobian where `rowwise` is set. With `needs_z` zero, `backward` reads a alone and z may be
- * overwritten by a. `parameter` names alpha, the number that some functions take (NULL: none), and
- * `standard` is its value in the literature. */
+/* An activation: f and f'. Those that are not `per_row` (softmax is) work element by element and
+ * may be given some whole panels of a row only, or its last ones. `forward` may work in place
+ * (a == z). `backward` multiplies f'(z) into delta, which holds dC/da before and dC/dz after;
+ * per_row functions multiply by their full Jacobian. Without `needs_preactivation`, `backward`
+ * reads a alone and z may be overwritten by a. per_row functions take one panel of outputs at most
+ * in the transposed layout. `param_name` names the number that some functions take (NULL: none),
+ * and `default_param` is its value in the literature. */
 typedef struct {
     const char *name;
-    int rowwise, needs_z;
-    void (*forward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z,
-                    void *a);
-    void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *z,
-                     const void *a, void *delta);
-    const char *parameter;
-    double standard;
+    int per_row, needs_preactivation;
+    void (*forward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                    double activation_param, const void *z, void *a);
+    void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                     double activation_param, const void *z, const void *a, void *delta);
+    const char *param_name;
+    double default_param;
 } activation;
 
-/* The cost of each row and the error it sends back, in one pass.
- * `outputs` names the activations whose derivative the loss takes in, separated by blanks: with one
- * of them `out` is z of the last layer, `delta` becomes dC/dz, and f is not called at all. With
- * others (NULL: with all) `out` is a and `delta` becomes dC/da; losses that have `outputs` go with
- * no others. Targets are class indices in `label` (sparse) or rows of y with leading dimension ld.
- * `scale` weighs each row's delta (1/N for a mean over N rows); row_loss is not scaled. Room in
- * row_loss: rows rounded up to lanes. delta may be NULL (only the cost is wanted). Its padding
- * becomes zero up to the end of the row's last panel. `across` does the same for one panel of
- * outputs at most, with out, y and delta on their side: output j of row r is at j ld + r. Its rows
- * are a multiple of the lanes. `parameter` and `standard` are as for activations; `low` and `high`
- * bound the targets. */
+/* The rows of a mini-batch for a loss; out, y and delta have the same strides. Targets are rows of
+ * y or, for sparse losses, class indices in `label`; the other of the two is NULL or not read.
+ * row_scale weighs each row's delta (1/N for a mean over N rows); row_losses is not scaled and has
+ * room for `rows` rounded up to whole panels. delta == NULL: the costs alone are wanted. In the
+ * row-major layout the padding of delta becomes zero up to the end of the row's last panel. */
 typedef struct {
-    const char *name, *outputs;
+    ptrdiff_t rows, width, row_stride, col_stride;
+    double loss_param;
+    const void *out, *y;
+    const int32_t *label;
+    const void *row_scale;
+    void *delta, *row_losses;
+} loss_args;
+
+/* A loss: the cost of each row and the error it sends back, in one pass. `fused_activations` names
+ * the activations whose derivative the loss takes in, separated by blanks: with one of them `out`
+ * is z of the last layer, `delta` becomes dC/dz, and f is not called at all; it goes with no
+ * others. NULL: the loss goes with all, `out` is a and `delta` becomes dC/da. In the transposed
+ * layout the width is one panel at most. `low` and `high` bound the targets; `param_name` and
+ * `default_param` are as for activations. */
+typedef struct {
+    const char *name, *fused_activations;
     int sparse;
-    void (*evaluate)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out,
-                     const void *y, const int32_t *label, const void *scale, void *delta,
-                     void *row_loss);
-    void (*across)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out,
-                   const void *y, const int32_t *label, const void *scale, void *delta,
-                   void *row_loss);
+    void (*evaluate)(const loss_args *p);
     double low, high;
-    const char *parameter;
-    double standard;
+    const char *param_name;
+    double default_param;
 } loss;
 
-/* One step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple of lanes.
- * `settings` lists the names of the numbers in h, separated by blanks; the first is the learning
- * rate. `prepare` (NULL: nothing to do) is called once before each step and works out what depends
- * on t alone, in the room behind the settings; what it leaves there is kept from step to step, and
- * zero before the first. `slots` buffers of n elements each, zero before the first step, belong to
- * the optimizer. */
+/* An optimizer: one step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple
+ * of lanes. `settings` lists the names of the numbers in h, separated by blanks; the first is the
+ * learning rate. `prepare` (NULL: nothing to do) is called once before each step and works out what
+ * depends on t alone, in the room behind the settings; what it leaves there is kept from step to
+ * step, and zero before the first. `slots` buffers of n elements each, zero before the first step,
+ * belong to the optimizer. */
 enum { OPTIMIZER_NUMBERS = 16 };
 typedef struct {
     const char *name, *settings;
@@ -107,13 +122,14 @@ typedef struct {
                  void *const *slots);
 } optimizer;
 
-/* What a training step leaves out: output j of row r of the mini-batch stays where word j % 4 of
- * philox(key, purpose, step, r << 32 | j / 4) is at least `threshold`, which is 2^32 times the
- * rate. One that stays becomes factor a + shift, one that goes becomes `gone`. */
+/* Dropout of one layer's inputs in one training step: input j of row r of the mini-batch stays
+ * where word j % 4 of philox(key, purpose, step, r << 32 | j / 4) is at least `threshold`, which is
+ * 2^32 times the rate. One that stays becomes factor a + shift, one that is dropped `fill_value`.
+ */
 typedef struct {
     uint64_t key;
     uint32_t purpose, step, threshold;
-    double factor, shift, gone;
+    double factor, shift, fill_value;
 } dropout;
 
 /* A mathematical function over n elements (a multiple of lanes), with its published error limit. */
@@ -126,57 +142,54 @@ typedef struct {
 typedef struct {
     const char *isa, *dtype;
     ptrdiff_t itemsize, lanes;
-    void (*product)(const product *p);
+    void (*matmul)(const matmul_args *p);
     /* wt[q][n_out][lanes] = panels of the transposed weights, from w[p][n_in][lanes], for `inputs`
      * inputs from `input` on and `outputs` outputs from `output` on: both begin at a whole panel
      * and end at one or at the edge. Padding lanes become zero. */
-    void (*transpose)(ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t input, ptrdiff_t inputs,
-                      ptrdiff_t output, ptrdiff_t outputs, const void *w, void *wt);
-    /* y[j ld_y + r] = x[r ld + j] for `width` columns j of x. Nothing before x or after its last
-     * row is read; the lanes past `rows` and the rows of y past `width`, up to `room` whole panels'
-     * worth of rows, are written freely. */
-    void (*turn)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *x, ptrdiff_t room,
-                 ptrdiff_t ld_y, void *y);
-    /* The activation softmax in place, for z[width][ld] whose columns are the rows: `rows` of them,
-     * a multiple of lanes, and one panel of outputs at most. */
-    void (*softmax_across)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, void *z);
+    void (*transpose_panels)(ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t input, ptrdiff_t inputs,
+                             ptrdiff_t output, ptrdiff_t outputs, const void *w, void *wt);
+    /* y[j ld_y + r] = x[r ld + j] for `width` columns j of x: row-major to transposed, or back.
+     * Nothing before x or after its last row is read; the lanes past `rows` and the rows of y past
+     * `width`, up to `room` whole panels' worth of rows, are written freely. */
+    void (*transpose)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *x, ptrdiff_t room,
+                      ptrdiff_t ld_y, void *y);
     /* The index of each row's largest output, the first among equals, or of its first NaN (one
-     * output: whether it is above `threshold`); output j of row r is out[r row + j column]. Returns
-     * how many rows have a NaN there. */
-    ptrdiff_t (*winners)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                         const void *out, double threshold, ptrdiff_t *index);
-    /* Rows whose largest output (one output: the side of `threshold`) is the row's label. */
-    ptrdiff_t (*hits)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                      const void *out, double threshold, const int32_t *label);
-    /* Rows in which every output lies on the side of `threshold` on which its target in y, which
-     * lies like out, does. */
-    ptrdiff_t (*matches)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                         const void *out, double threshold, const void *y, double y_threshold);
+     * output: whether it is above `threshold`). Returns how many rows have a NaN there. */
+    ptrdiff_t (*argmax)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,
+                        const void *out, double threshold, ptrdiff_t *index);
+    /* The number of rows whose argmax, as above, is the row's label. */
+    ptrdiff_t (*count_correct)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                               ptrdiff_t col_stride, const void *out, double threshold,
+                               const int32_t *label);
+    /* The number of rows in which every output is on the same side of `threshold` as its target in
+     * y (same strides) is of `y_threshold`. */
+    ptrdiff_t (*count_exact_match)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                                   ptrdiff_t col_stride, const void *out, double threshold,
+                                   const void *y, double y_threshold);
     /* sums[j] += sum over rows of (out - y)^2 in output j, in double, row after row. */
-    void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                              const void *out, const void *y, double *sums);
-    /* Regularisation of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient
-     * g and returns l1 |w|_1 + l2/2 |w|^2. */
-    double (*penalize)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
+    void (*squared_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                              ptrdiff_t col_stride, const void *out, const void *y, double *sums);
+    /* Penalty of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and
+     * returns l1 |w|_1 + l2/2 |w|^2. */
+    double (*add_penalty)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
+    /* Scales the weights to each neuron, in panels, to Euclidean norm `max_norm` where it is
+     * larger. */
+    void (*clip_row_norms)(ptrdiff_t n_in, ptrdiff_t panels, double max_norm, void *w);
     /* The 32 words of philox(key, purpose, a, index), ..., philox(key, purpose, a, index + 7);
      * index is a multiple of 8. */
     void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out);
-    /* out = a with some elements dropped, for rows first, first + 1, ... of the mini-batch; slope
-     * (may be NULL) becomes d out / d a. */
+    /* out = a with some elements dropped, row-major, for rows first, first + 1, ... of the
+     * mini-batch; mask (may be NULL) becomes d out / d a. */
     void (*drop)(ptrdiff_t first, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const dropout *d,
-                 const void *a, void *out, void *slope);
-    /* y *= x, for n numbers (a multiple of lanes). */
-    void (*multiply)(ptrdiff_t n, const void *x, void *y);
+                 const void *a, void *out, void *mask);
     /* Whether n numbers, any n, are all neither NaN nor infinite. */
-    int (*finite)(ptrdiff_t n, const void *x);
-    /* Of n numbers (a multiple of lanes): the sum of x y, for which x may be y; x *= factor; y +=
-     * factor x. */
+    int (*is_finite)(ptrdiff_t n, const void *x);
+    /* Of n numbers (a multiple of lanes): the sum of x y, for which x may be y; x *= factor;
+     * y += factor x; y *= x. */
     double (*dot)(ptrdiff_t n, const void *x, const void *y);
     void (*scale)(ptrdiff_t n, double factor, void *x);
-    void (*add_scaled)(ptrdiff_t n, double factor, const void *x, void *y);
-    /* Shorten the row of weights W to each neuron, in panels, to Euclidean length `longest` where
-     * it is longer. */
-    void (*limit_rows)(ptrdiff_t n_in, ptrdiff_t panels, double longest, void *w);
+    void (*axpy)(ptrdiff_t n, double factor, const void *x, void *y);
+    void (*multiply)(ptrdiff_t n, const void *x, void *y);
     /* `rounds` of fused multiply-adds on registers alone, as many chains as the processor can
      * overlap; returns the number of floating-point operations and leaves a result in *sink. The
      * yardstick for all other kernels. */

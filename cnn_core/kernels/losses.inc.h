@@ -1,107 +1,151 @@
-/* Losses: the cost of each row and the error delta it sends back, and the table that names them. To
- * add one: a function and a row. delta is scaled per row and zero in the padding; delta == NULL
- * asks for the cost alone. */
+/* Losses: the cost of each row and the error delta it sends back, and the table that names them.
+ *
+ * To add one that is a sum over the outputs: COST(name), SLOPE(name), SUM_OVER_OUTPUTS(name), and a
+ * row of LOSSES at the end, which says which activations it takes in (fused_activations), whether
+ * its targets are class indices, their bounds, and which number it takes, if any. Then what
+ * tests/test_tables.py asks for.
+ *
+ * delta is scaled per row and zero in the padding of rows; delta == NULL asks for the cost alone.
+ */
 
-#define LOSS_ARGUMENTS                                                                             \
-    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double alpha, const void *out, const void *y,   \
-        const int32_t *label, const void *scale, void *delta, void *row_loss
+/* A loss in the transposed layout, one output of many rows in a vector. */
+typedef void transposed_loss(const loss_args *p);
 
-/* Rows of one panel of outputs at most by way of `across`, a panel of rows at a time: a row by
- * itself leaves most lanes empty and waits for each of its reductions. */
-typedef void across_fn(LOSS_ARGUMENTS);
-static ALWAYS_INLINE void turned(across_fn *across, LOSS_ARGUMENTS)
+/* Rows of one panel of outputs at most, transposed a panel of rows at a time: a row by itself
+ * leaves most lanes empty and waits for each of its reductions. */
+static ALWAYS_INLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_args *p)
 {
-    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
-        const ptrdiff_t count = rows - block < PANEL_LANES ? rows - block : PANEL_LANES;
-        real o[PANEL_LANES * PANEL_LANES] = {0}, t[PANEL_LANES * PANEL_LANES] = {0},
-                             d[PANEL_LANES * PANEL_LANES] = {0};
-        real weight[PANEL_LANES] = {0};
-        int32_t class[PANEL_LANES] = {0};
-        turn(count, width, ld, (const real *)out + block * ld, o);
-        if (y) turn(count, width, ld, (const real *)y + block * ld, t);
+    const ptrdiff_t ld = p->row_stride;
+    for (ptrdiff_t first = 0; first < p->rows; first += PANEL_LANES) {
+        const ptrdiff_t count = p->rows - first < PANEL_LANES ? p->rows - first : PANEL_LANES;
+        real out[PANEL_LANES * PANEL_LANES] = {0}, y[PANEL_LANES * PANEL_LANES] = {0},
+                               delta[PANEL_LANES * PANEL_LANES] = {0};
+        real row_scale[PANEL_LANES] = {0};
+        int32_t label[PANEL_LANES] = {0};
+        transpose_in(count, p->width, ld, (const real *)p->out + first * ld, out);
+        if (p->y) transpose_in(count, p->width, ld, (const real *)p->y + first * ld, y);
         for (ptrdiff_t r = 0; r < count; r++) {
-            if (delta) weight[r] = ((const real *)scale)[block + r];
-            if (label) class[r] = label[block + r];
+            if (p->delta) row_scale[r] = ((const real *)p->row_scale)[first + r];
+            if (p->label) label[r] = p->label[first + r];
         }
-        across(PANEL_LANES, width, PANEL_LANES, alpha, o, y ? t : 0, class, weight, delta ? d : 0,
-               (real *)row_loss + block);
-        if (delta) turn_back(count, ld, d, (real *)delta + block * ld);
+        const loss_args block = {
+            .rows = PANEL_LANES,
+            .width = p->width,
+            .row_stride = 1,
+            .col_stride = PANEL_LANES,
+            .loss_param = p->loss_param,
+            .out = out,
+            .y = p->y ? y : 0,
+            .label = label,
+            .row_scale = row_scale,
+            .delta = p->delta ? delta : 0,
+            .row_losses = (real *)p->row_losses + first,
+        };
+        evaluate(&block);
+        if (p->delta) transpose_out(count, ld, delta, (real *)p->delta + first * ld);
     }
 }
 
-/* A loss that is a sum over the outputs, from name_cost(out, y, alpha) and name_slope(out, y,
- * alpha) = dcost/dout on one vector. */
-#define SUM_OVER_OUTPUTS(name)                                                                     \
-    static ALWAYS_INLINE void name##_across(LOSS_ARGUMENTS)                                        \
+/* name_evaluate from name_transposed and name_row_major. Each is compiled by itself, which spares
+ * the transposed one a tenth of its time, and works on a copy of its arguments, which no store can
+ * change. */
+#define EVALUATE(name)                                                                             \
+    static NOINLINE void name##_evaluate_transposed(const loss_args *p)                            \
     {                                                                                              \
-        (void)label;                                                                               \
-        const V parameter = SET1(alpha);                                                           \
-        for (ptrdiff_t r = 0; r < rows; r += LANES) {                                              \
+        const loss_args copy = *p;                                                                 \
+        name##_transposed(&copy);                                                                  \
+    }                                                                                              \
+    static NOINLINE void name##_evaluate_row_major(const loss_args *p)                             \
+    {                                                                                              \
+        const loss_args copy = *p;                                                                 \
+        name##_row_major(&copy);                                                                   \
+    }                                                                                              \
+    static void name##_evaluate(const loss_args *p)                                                \
+    {                                                                                              \
+        if (is_transposed(p->row_stride))                                                          \
+            name##_evaluate_transposed(p);                                                         \
+        else                                                                                       \
+            name##_evaluate_row_major(p);                                                          \
+    }
+
+/* A loss that is a sum over the outputs, from name_cost(out, y, param) and name_slope(out, y,
+ * param) = dcost/dout on one vector. */
+#define SUM_OVER_OUTPUTS(name)                                                                     \
+    static ALWAYS_INLINE void name##_transposed(const loss_args *p)                                \
+    {                                                                                              \
+        const V param = SET1(p->loss_param);                                                       \
+        const ptrdiff_t width = p->width, ld = p->col_stride;                                      \
+        const real *out = p->out, *y = p->y, *row_scale = p->row_scale;                            \
+        real *delta = p->delta, *row_losses = p->row_losses;                                       \
+        for (ptrdiff_t r = 0; r < p->rows; r += LANES) {                                           \
             V cost[PANEL_LANES];                                                                   \
             cost[0] = ZERO;                                                                        \
             for (ptrdiff_t j = 0; j < width; j++) {                                                \
-                const V oj = LOAD((const real *)out + j * ld + r),                                 \
-                        tj = LOAD((const real *)y + j * ld + r);                                   \
-                cost[j] = ADD(ZERO, name##_cost(oj, tj, parameter));                               \
+                const ptrdiff_t at = j * ld + r;                                                   \
+                const V oj = LOAD(out + at), tj = LOAD(y + at);                                    \
+                cost[j] = ADD(ZERO, name##_cost(oj, tj, param));                                   \
                 if (delta)                                                                         \
-                    STORE((real *)delta + j * ld + r,                                              \
-                          MUL(name##_slope(oj, tj, parameter), LOAD((const real *)scale + r)));    \
+                    STORE(delta + at, MUL(name##_slope(oj, tj, param), LOAD(row_scale + r)));      \
             }                                                                                      \
-            STORE((real *)row_loss + r, tree_sum(width, cost));                                    \
+            STORE(row_losses + r, tree_sum(width, cost));                                          \
         }                                                                                          \
     }                                                                                              \
-    static void name##_evaluate(LOSS_ARGUMENTS)                                                    \
+    static ALWAYS_INLINE void name##_wide(const loss_args *p)                                      \
     {                                                                                              \
-        (void)label;                                                                               \
-        const V parameter = SET1(alpha);                                                           \
-        if (width == 1) {                                                                          \
-            turned(name##_across, rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);      \
-            return;                                                                                \
-        }                                                                                          \
-        for (ptrdiff_t r = 0; r < rows; r++) {                                                     \
-            const real *o = (const real *)out + r * ld, *t = (const real *)y + r * ld;             \
+        const V param = SET1(p->loss_param);                                                       \
+        const ptrdiff_t width = p->width, ld = p->row_stride;                                      \
+        for (ptrdiff_t r = 0; r < p->rows; r++) {                                                  \
+            const real *o = (const real *)p->out + r * ld, *t = (const real *)p->y + r * ld;       \
             V sum[PANEL_VECTORS];                                                                  \
-            FOR_PANEL_VECTORS sum[j] = ZERO;                                                       \
-            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) FOR_PANEL_VECTORS                   \
-                {                                                                                  \
+            FOR_PANEL_VECTORS(j) sum[j] = ZERO;                                                    \
+            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {                                   \
+                FOR_PANEL_VECTORS(j) {                                                             \
                     const ptrdiff_t first = i + j * LANES;                                         \
                     const V oj = LOAD(o + first), tj = LOAD(t + first);                            \
-                    sum[j] =                                                                       \
-                        ADD(sum[j], inside(first, width, name##_cost(oj, tj, parameter), ZERO));   \
-                    if (delta) {                                                                   \
-                        const V d =                                                                \
-                            MUL(name##_slope(oj, tj, parameter), SET1(((const real *)scale)[r]));  \
-                        STORE((real *)delta + r * ld + first, inside(first, width, d, ZERO));      \
+                    sum[j] = ADD(sum[j], inside(first, width, name##_cost(oj, tj, param), ZERO));  \
+                    if (p->delta) {                                                                \
+                        const V d = MUL(name##_slope(oj, tj, param),                               \
+                                        SET1(((const real *)p->row_scale)[r]));                    \
+                        STORE((real *)p->delta + r * ld + first, inside(first, width, d, ZERO));   \
                     }                                                                              \
                 }                                                                                  \
-            ((real *)row_loss)[r] = panel_sum(sum);                                                \
+            }                                                                                      \
+            ((real *)p->row_losses)[r] = panel_sum(sum);                                           \
         }                                                                                          \
-    }
+    }                                                                                              \
+    static ALWAYS_INLINE void name##_row_major(const loss_args *p)                                 \
+    {                                                                                              \
+        if (p->width == 1)                                                                         \
+            evaluate_in_blocks(name##_transposed, p);                                              \
+        else                                                                                       \
+            name##_wide(p);                                                                        \
+    }                                                                                              \
+    EVALUATE(name)
 
-#define COST(name) static ALWAYS_INLINE V name##_cost(V out, V y, V alpha)
-#define SLOPE(name) static ALWAYS_INLINE V name##_slope(V out, V y, V alpha)
+#define COST(name) static ALWAYS_INLINE V name##_cost(V out, V y, V param)
+#define SLOPE(name) static ALWAYS_INLINE V name##_slope(V out, V y, V param)
 
 /* C = 1/2 |a - y|^2: the half makes dC/da = a - y. */
 COST(mse)
 {
     const V e = SUB(out, y);
-    return UNUSED(alpha), MUL(MUL(e, e), SET1((real)0.5));
+    return UNUSED(param), MUL(MUL(e, e), SET1((real)0.5));
 }
-SLOPE(mse) { return UNUSED(alpha), SUB(out, y); }
+SLOPE(mse) { return UNUSED(param), SUB(out, y); }
 SUM_OVER_OUTPUTS(mse)
 
 /* C = |a - y|, with slope 0 where they meet. */
-COST(mae) { return UNUSED(alpha), absolute(SUB(out, y)); }
-SLOPE(mae) { return UNUSED(alpha), sign_of(SUB(out, y)); }
+COST(mae) { return UNUSED(param), absolute(SUB(out, y)); }
+SLOPE(mae) { return UNUSED(param), signum(SUB(out, y)); }
 SUM_OVER_OUTPUTS(mae)
 
-/* Huber 1964: e^2/2 for |e| up to alpha, alpha (|e| - alpha/2) beyond. */
+/* Huber 1964: e^2/2 for |e| up to delta, delta (|e| - delta/2) beyond; delta is the param. */
 COST(huber)
 {
     const V e = absolute(SUB(out, y)), half = SET1((real)0.5);
-    return SELECT(LT(alpha, e), MUL(alpha, SUB(e, MUL(half, alpha))), MUL(MUL(e, e), half));
+    return SELECT(LT(param, e), MUL(param, SUB(e, MUL(half, param))), MUL(MUL(e, e), half));
 }
-SLOPE(huber) { return MAX(negative(alpha), MIN(alpha, SUB(out, y))); }
+SLOPE(huber) { return MAX(negative(param), MIN(param, SUB(out, y))); }
 SUM_OVER_OUTPUTS(huber)
 
 /* C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z), from z: |z| times the share of y on the
@@ -111,27 +155,27 @@ COST(binary_crossentropy)
 {
     const V size = absolute(out), wrong = SELECT(LT(ZERO, out), SUB(ONE, y), y);
     const V misplaced = SELECT(EQ(wrong, ZERO), ZERO, MUL(size, wrong));
-    return UNUSED(alpha), ADD(misplaced, log1p_v(exp_v(negative(size))));
+    return UNUSED(param), ADD(misplaced, log1p_v(exp_v(negative(size))));
 }
-SLOPE(binary_crossentropy) { return UNUSED(alpha), SUB(sigmoid_v(out), y); }
+SLOPE(binary_crossentropy) { return UNUSED(param), SUB(sigmoid_v(out), y); }
 SUM_OVER_OUTPUTS(binary_crossentropy)
 
 /* The negative log-likelihood of counts y under the mean e^z, without its constant: C = e^z - y z.
  */
-COST(poisson) { return UNUSED(alpha), SUB(exp_v(out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out))); }
-SLOPE(poisson) { return UNUSED(alpha), SUB(exp_v(out), y); }
+COST(poisson) { return UNUSED(param), SUB(exp_v(out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out))); }
+SLOPE(poisson) { return UNUSED(param), SUB(exp_v(out), y); }
 SUM_OVER_OUTPUTS(poisson)
 
 /* C = max(0, 1 - y a) for y = -1 or 1 (Cortes & Vapnik 1995). */
 COST(hinge)
 {
     const V gap = SUB(ONE, MUL(y, out));
-    return UNUSED(alpha), SELECT(LE(gap, ZERO), ZERO, gap);
+    return UNUSED(param), SELECT(LE(gap, ZERO), ZERO, gap);
 }
 SLOPE(hinge)
 {
     const V margin = MUL(y, out);
-    return UNUSED(alpha),
+    return UNUSED(param),
            SELECT(LE(ONE, margin), ZERO, SELECT(LT(margin, ONE), negative(y), margin));
 }
 SUM_OVER_OUTPUTS(hinge)
@@ -140,129 +184,149 @@ SUM_OVER_OUTPUTS(hinge)
  * distance by which a sample lies on the wrong side. */
 COST(perceptron)
 {
-    return UNUSED(alpha),
+    return UNUSED(param),
            SUB(SELECT(LE(out, ZERO), ZERO, out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out)));
 }
-SLOPE(perceptron) { return SUB(step(out, alpha), y); }
+SLOPE(perceptron) { return SUB(heaviside(out, param), y); }
 SUM_OVER_OUTPUTS(perceptron)
 
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k -
- * max z). dC/dz_j = p_j sum_k y_k - y_j. Here for rows on their side. */
-static ALWAYS_INLINE void crossentropy_across(LOSS_ARGUMENTS)
+ * max z). dC/dz_j = p_j sum_k y_k - y_j. Transposed layout; y == NULL: class indices in `label`. */
+static ALWAYS_INLINE void crossentropy_transposed(const loss_args *p)
 {
-    UNUSED(alpha);
-    const real *z = out, *target = y;
-    for (ptrdiff_t r = 0; r < rows; r += LANES) {
-        V x[PANEL_LANES], t[PANEL_LANES], p[PANEL_LANES], top = LOAD(z + r), won = top, share = ONE;
+    const ptrdiff_t width = p->width, ld = p->col_stride;
+    const real *z = p->out, *y = p->y;
+    for (ptrdiff_t r = 0; r < p->rows; r += LANES) {
+        V x[PANEL_LANES], t[PANEL_LANES], e[PANEL_LANES], top = LOAD(z + r), gain = top,
+                                                          share = ONE;
         V label_r = ZERO;
         x[0] = t[0] = ZERO; /* no row is without outputs, but compilers do not know */
         for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(z + j * ld + r));
         if (y) {
             for (ptrdiff_t j = 0; j < width; j++) {
-                t[j] = LOAD(target + j * ld + r);
+                t[j] = LOAD(y + j * ld + r);
                 x[j] = SELECT(EQ(t[j], ZERO), ZERO, MUL(t[j], SUB(LOAD(z + j * ld + r), top)));
             }
-            won = tree_sum(width, x);
+            gain = tree_sum(width, x);
             share = tree_sum(width, t);
         } else {
             real class[LANES];
-            for (ptrdiff_t i = 0; i < LANES; i++) class[i] = (real)label[r + i];
+            for (ptrdiff_t i = 0; i < LANES; i++) class[i] = (real)p->label[r + i];
             label_r = LOAD(class);
             for (ptrdiff_t j = 1; j < width; j++)
-                won = SELECT(EQ(label_r, SET1(j)), LOAD(z + j * ld + r), won);
-            won = SUB(won, top);
+                gain = SELECT(EQ(label_r, SET1(j)), LOAD(z + j * ld + r), gain);
+            gain = SUB(gain, top);
         }
-        for (ptrdiff_t j = 0; j < width; j++) x[j] = p[j] = exp_v(SUB(LOAD(z + j * ld + r), top));
+        for (ptrdiff_t j = 0; j < width; j++) x[j] = e[j] = exp_v(SUB(LOAD(z + j * ld + r), top));
         const V total = tree_sum(width, x), logarithm = log_v(total);
-        STORE((real *)row_loss + r, SUB(y ? MUL(share, logarithm) : logarithm, won));
-        for (ptrdiff_t j = 0; delta && j < width; j++) {
-            const V pj = DIV(p[j], total);
-            const V error = y ? SUB(MUL(pj, share), LOAD(target + j * ld + r))
+        STORE((real *)p->row_losses + r, SUB(y ? MUL(share, logarithm) : logarithm, gain));
+        for (ptrdiff_t j = 0; p->delta && j < width; j++) {
+            const V pj = DIV(e[j], total);
+            const V error = y ? SUB(MUL(pj, share), LOAD(y + j * ld + r))
                               : SUB(pj, SELECT(EQ(label_r, SET1(j)), ONE, ZERO));
-            STORE((real *)delta + j * ld + r, MUL(error, LOAD((const real *)scale + r)));
+            STORE((real *)p->delta + j * ld + r, MUL(error, LOAD((const real *)p->row_scale + r)));
         }
     }
 }
 
-/* The same for rows of any width as they stand. The logarithms of a panel of rows are taken
- * together. */
-static ALWAYS_INLINE void crossentropy_wide(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
-                                            const real *z, const real *y, const int32_t *label,
-                                            const real *scale, real *delta, real *row_loss)
+/* The sums over the outputs of one row of z (y may be NULL), and exp(z_j - max z) in delta. */
+typedef struct {
+    real top, sum_exp, gain, weight;
+} row_sums;
+
+static ALWAYS_INLINE row_sums crossentropy_row_sums(ptrdiff_t width, const real *z, const real *y,
+                                                    real *delta)
 {
-    for (ptrdiff_t block = 0; block < rows; block += PANEL_LANES) {
-        const ptrdiff_t end = rows - block < PANEL_LANES ? rows : block + PANEL_LANES;
+    const real top = row_max(width, z);
+    V exps[PANEL_VECTORS], gains[PANEL_VECTORS], weights[PANEL_VECTORS];
+    FOR_PANEL_VECTORS(j) exps[j] = gains[j] = weights[j] = ZERO;
+    for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+        FOR_PANEL_VECTORS(j) {
+            const ptrdiff_t first = i + j * LANES;
+            const V shifted = SUB(LOAD(z + first), SET1(top));
+            const V e = inside(first, width, exp_v(shifted), ZERO);
+            exps[j] = ADD(exps[j], e);
+            if (delta) STORE(delta + first, e);
+            if (y) {
+                const V t = inside(first, width, LOAD(y + first), ZERO);
+                gains[j] = ADD(gains[j], SELECT(EQ(t, ZERO), ZERO, MUL(t, shifted)));
+                weights[j] = ADD(weights[j], t);
+            }
+        }
+    }
+    row_sums sums = {top, panel_sum(exps), 0, 1};
+    if (y) {
+        sums.gain = panel_sum(gains);
+        sums.weight = panel_sum(weights);
+    }
+    return sums;
+}
+
+/* Row-major, for rows of any width. The logarithms of a panel of rows are taken together. */
+static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
+{
+    const ptrdiff_t width = p->width, ld = p->row_stride;
+    for (ptrdiff_t block = 0; block < p->rows; block += PANEL_LANES) {
+        const ptrdiff_t end = p->rows - block < PANEL_LANES ? p->rows : block + PANEL_LANES;
         real sum_exp[PANEL_LANES], gain[PANEL_LANES], weight[PANEL_LANES];
         for (int i = 0; i < PANEL_LANES; i++) sum_exp[i] = 1, gain[i] = 0, weight[i] = 1;
         for (ptrdiff_t r = block; r < end; r++) {
-            const real *zr = z + r * ld, *yr = y ? y + r * ld : 0;
-            const real top = row_max(width, zr);
-            V exps[PANEL_VECTORS], gains[PANEL_VECTORS], weights[PANEL_VECTORS];
-            FOR_PANEL_VECTORS exps[j] = gains[j] = weights[j] = ZERO;
-            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) FOR_PANEL_VECTORS
-                {
-                    const ptrdiff_t first = i + j * LANES;
-                    const V shifted = SUB(LOAD(zr + first), SET1(top));
-                    const V e = inside(first, width, exp_v(shifted), ZERO);
-                    exps[j] = ADD(exps[j], e);
-                    if (delta) STORE(delta + r * ld + first, e);
-                    if (yr) {
-                        const V t = inside(first, width, LOAD(yr + first), ZERO);
-                        gains[j] = ADD(gains[j], SELECT(EQ(t, ZERO), ZERO, MUL(t, shifted)));
-                        weights[j] = ADD(weights[j], t);
-                    }
-                }
-            sum_exp[r - block] = panel_sum(exps);
-            gain[r - block] = yr ? panel_sum(gains) : zr[label[r]] - top;
-            if (yr) weight[r - block] = panel_sum(weights);
+            const real *z = (const real *)p->out + r * ld;
+            const real *y = p->y ? (const real *)p->y + r * ld : 0;
+            real *delta = p->delta ? (real *)p->delta + r * ld : 0;
+            const row_sums sums = crossentropy_row_sums(width, z, y, delta);
+            sum_exp[r - block] = sums.sum_exp;
+            gain[r - block] = y ? sums.gain : z[p->label[r]] - sums.top;
+            weight[r - block] = sums.weight;
             if (!delta) continue;
-            const V s = SET1(sum_exp[r - block]), w = SET1(weight[r - block]),
-                    factor = SET1(scale[r]);
-            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) FOR_PANEL_VECTORS
-                {
+            const V s = SET1(sums.sum_exp), w = SET1(sums.weight),
+                    factor = SET1(((const real *)p->row_scale)[r]);
+            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+                FOR_PANEL_VECTORS(j) {
                     const ptrdiff_t first = i + j * LANES;
-                    real *d = delta + r * ld + first;
-                    const V p = DIV(LOAD(d), s);
+                    const V pj = DIV(LOAD(delta + first), s);
                     const V t =
-                        yr ? LOAD(yr + first)
-                           : SELECT(EQ(LOAD(LANE_INDEX), SET1(label[r] - first)), ONE, ZERO);
-                    const V error = MUL(SUB(yr ? MUL(p, w) : p, t), factor);
-                    STORE(d, inside(first, width, error, ZERO));
+                        y ? LOAD(y + first)
+                          : SELECT(EQ(LOAD(LANE_INDEX), SET1(p->label[r] - first)), ONE, ZERO);
+                    const V error = MUL(SUB(y ? MUL(pj, w) : pj, t), factor);
+                    STORE(delta + first, inside(first, width, error, ZERO));
                 }
+            }
         }
         for (int i = 0; i < PANEL_LANES; i += LANES)
-            STORE(row_loss + block + i,
+            STORE((real *)p->row_losses + block + i,
                   SUB(MUL(LOAD(weight + i), log_v(LOAD(sum_exp + i))), LOAD(gain + i)));
     }
 }
 
-static ALWAYS_INLINE void crossentropy(LOSS_ARGUMENTS)
+static ALWAYS_INLINE void crossentropy_row_major(const loss_args *p)
 {
-    if (width <= PANEL_LANES)
-        turned(crossentropy_across, rows, width, ld, alpha, out, y, label, scale, delta, row_loss);
+    if (p->width <= PANEL_LANES)
+        evaluate_in_blocks(crossentropy_transposed, p);
     else
-        crossentropy_wide(rows, width, ld, out, y, label, scale, delta, row_loss);
+        crossentropy_wide(p);
 }
 
-static void categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
-{
-    UNUSED(label), crossentropy(rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);
-}
-static void categorical_crossentropy_across(LOSS_ARGUMENTS)
-{
-    UNUSED(label), crossentropy_across(rows, width, ld, alpha, out, y, 0, scale, delta, row_loss);
-}
-static void sparse_categorical_crossentropy_evaluate(LOSS_ARGUMENTS)
-{
-    UNUSED(y), crossentropy(rows, width, ld, alpha, out, 0, label, scale, delta, row_loss);
-}
-static void sparse_categorical_crossentropy_across(LOSS_ARGUMENTS)
-{
-    UNUSED(y), crossentropy_across(rows, width, ld, alpha, out, 0, label, scale, delta, row_loss);
-}
+/* The two that differ in their targets alone: rows of y, or class indices in `label`. */
+#define CROSSENTROPY(name, unused_targets)                                                         \
+    static ALWAYS_INLINE void name##_transposed(const loss_args *p)                                \
+    {                                                                                              \
+        loss_args args = *p;                                                                       \
+        args.unused_targets = 0;                                                                   \
+        crossentropy_transposed(&args);                                                            \
+    }                                                                                              \
+    static ALWAYS_INLINE void name##_row_major(const loss_args *p)                                 \
+    {                                                                                              \
+        loss_args args = *p;                                                                       \
+        args.unused_targets = 0;                                                                   \
+        crossentropy_row_major(&args);                                                             \
+    }                                                                                              \
+    EVALUATE(name)
+CROSSENTROPY(categorical_crossentropy, label)
+CROSSENTROPY(sparse_categorical_crossentropy, y)
 
-#define LOSS(name, outputs, sparse, ...)                                                           \
-    {#name, outputs, sparse, name##_evaluate, name##_across, __VA_ARGS__}
+#define LOSS(name, fused_activations, sparse, ...)                                                 \
+    {#name, fused_activations, sparse, name##_evaluate, __VA_ARGS__}
 static const loss LOSSES[] = {
     LOSS(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
     LOSS(mae, 0, 0, -INFINITY, INFINITY, 0, 0),

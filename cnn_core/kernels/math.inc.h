@@ -43,7 +43,7 @@ static ALWAYS_INLINE V copy_sign(V magnitude, V sign)
 }
 
 /* 1, 0 or -1, as x is above, at or below 0. NaN stays NaN. */
-static ALWAYS_INLINE V sign_of(V x)
+static ALWAYS_INLINE V signum(V x)
 {
     return SELECT(EQ(x, ZERO), ZERO, SELECT(LT(x, ZERO), SET1(-1), SELECT(LT(ZERO, x), ONE, x)));
 }

@@ -1,62 +1,67 @@
-/* What training reports beside the loss, and which class a row is of. Scalar, because the
- * comparisons are few. */
+/* What is reported beside the loss, and which class a row is of; row-major and transposed alike, by
+ * strides. Scalar where the comparisons are few. */
 
-/* The first NaN wins, as in NumPy. */
-static ALWAYS_INLINE ptrdiff_t winner(ptrdiff_t width, const real *out, ptrdiff_t step,
+/* The first NaN is the largest, as in NumPy. */
+static ALWAYS_INLINE ptrdiff_t argmax(ptrdiff_t width, const real *out, ptrdiff_t stride,
                                       real threshold)
 {
     if (width == 1) return out[0] > threshold;
     ptrdiff_t best = 0;
     for (ptrdiff_t j = 1; j < width; j++) {
-        const real top = out[best * step];
-        best = top == top && !(out[j * step] <= top) ? j : best;
+        const real top = out[best * stride];
+        best = top == top && !(out[j * stride] <= top) ? j : best;
     }
     return best;
 }
 
-static ptrdiff_t winners_find(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                              const void *out_, double threshold, ptrdiff_t *index)
+static ptrdiff_t argmax_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                               ptrdiff_t col_stride, const void *out_, double threshold,
+                               ptrdiff_t *index)
 {
     const real *out = out_;
     ptrdiff_t unknown = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
-        index[r] = winner(width, out + r * row, column, (real)threshold);
-        const real top = out[r * row + (width == 1 ? 0 : index[r] * column)];
+        index[r] = argmax(width, out + r * row_stride, col_stride, (real)threshold);
+        const real top = out[r * row_stride + (width == 1 ? 0 : index[r] * col_stride)];
         unknown += !(top == top);
     }
     return unknown;
 }
 
-static ptrdiff_t hits_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                            const void *out_, double threshold, const int32_t *label)
+/* Transposed layout: the argmax of as many rows as there are lanes at once. */
+static ptrdiff_t count_correct_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                                      ptrdiff_t col_stride, const void *out_, double threshold,
+                                      const int32_t *label)
 {
     const real *out = out_;
-    ptrdiff_t hits = 0, r = 0;
-    if (row == 1 && width > 1)
-        for (; r + LANES <= rows; r += LANES) { /* `winner` of as many rows as there are lanes */
+    ptrdiff_t correct = 0, r = 0;
+    if (is_transposed(row_stride) && width > 1)
+        for (; r + LANES <= rows; r += LANES) {
             V best = ZERO, top = LOAD(out + r);
             real class[LANES];
             for (ptrdiff_t j = 1; j < width; j++) {
-                const V x = LOAD(out + j * column + r);
+                const V x = LOAD(out + j * col_stride + r);
                 const M stays = LE(x, top), known = EQ(top, top);
                 best = SELECT(known, SELECT(stays, best, SET1(j)), best);
                 top = SELECT(known, SELECT(stays, top, x), top);
             }
             STORE(class, best);
-            for (ptrdiff_t i = 0; i < LANES; i++) hits += (int32_t)class[i] == label[r + i];
+            for (ptrdiff_t i = 0; i < LANES; i++) correct += (int32_t)class[i] == label[r + i];
         }
-    for (; r < rows; r++) hits += winner(width, out + r * row, column, (real)threshold) == label[r];
-    return hits;
+    for (; r < rows; r++)
+        correct += argmax(width, out + r * row_stride, col_stride, (real)threshold) == label[r];
+    return correct;
 }
 
-static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                               const void *out, double threshold, const void *y, double y_threshold)
+static ptrdiff_t count_exact_match_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                                          ptrdiff_t col_stride, const void *out, double threshold,
+                                          const void *y, double y_threshold)
 {
     ptrdiff_t matches = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         int same = 1;
         for (ptrdiff_t j = 0; j < width; j++) {
-            const ptrdiff_t at = r * row + j * column;
+            const ptrdiff_t at = r * row_stride + j * col_stride;
             same &= (((const real *)out)[at] > (real)threshold) ==
                     (((const real *)y)[at] > (real)y_threshold);
         }
@@ -65,12 +70,13 @@ static ptrdiff_t matches_count(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, p
     return matches;
 }
 
-static void squared_residuals_add(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column,
-                                  const void *out, const void *y, double *sums)
+static void squared_residuals_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                                     ptrdiff_t col_stride, const void *out, const void *y,
+                                     double *sums)
 {
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t j = 0; j < width; j++) {
-            const ptrdiff_t at = r * row + j * column;
+            const ptrdiff_t at = r * row_stride + j * col_stride;
             const double e = (double)((const real *)out)[at] - (double)((const real *)y)[at];
             sums[j] += e * e;
         }

@@ -1,21 +1,24 @@
-/* Optimizers: one step on a stretch of the flat parameter vector, and the table that names them. To
- * add one: a function and a row. */
+/* Optimizers: one step on a slice of the flat parameter vector, and the table that names them.
+ *
+ * To add one: OPTIMIZER_STEP(name) and a row of OPTIMIZERS at the end, which names its settings in
+ * the order of h and says how many slots it keeps; a function that works out what depends on t
+ * alone goes into the row as `prepare`. Then what tests/test_tables.py asks for. */
 
-/* What a product that is kept from step to step becomes at step t. Multiplications alone: the same
- * bits on every platform. */
-static double one_more(int64_t t, double *kept, double factor)
+/* A running product over the steps, at step t. Multiplications alone: the same bits everywhere. */
+static double next_product(int64_t t, double *product, double factor)
 {
-    return *kept = (t == 1 ? 1 : *kept) * factor;
+    return *product = (t == 1 ? 1 : *product) * factor;
 }
 
-#define STEP(name)                                                                                 \
+#define OPTIMIZER_STEP(name)                                                                       \
     static void name##_step(ptrdiff_t n, int64_t t, const double *h, void *w_, const void *g_,     \
                             void *const *slots)
 
 /* Momentum (Polyak 1964) and Nesterov's form (Sutskever et al. 2013, eq. 3-4, in the shifted
- * variables of Bengio et al. 2013): v <- momentum v - learning_rate g w <- w + v or, with nesterov,
- * w <- w + momentum v - learning_rate g */
-STEP(sgd)
+ * variables of Bengio et al. 2013):
+ *     v <- momentum v - learning_rate g
+ *     w <- w + v    or, with nesterov,    w <- w + momentum v - learning_rate g */
+OPTIMIZER_STEP(sgd)
 {
     UNUSED(t);
     real *w = w_, *v = slots[0];
@@ -32,7 +35,7 @@ STEP(sgd)
 
 /* Duchi et al. 2011, "Adaptive subgradient methods", diagonal form:
  *     v <- v + g^2,    w <- w - learning_rate g / (sqrt v + epsilon) */
-STEP(adagrad)
+OPTIMIZER_STEP(adagrad)
 {
     UNUSED(t);
     real *w = w_, *v = slots[0];
@@ -46,9 +49,9 @@ STEP(adagrad)
 }
 
 /* Zeiler 2012, Algorithm 1, with a factor learning_rate (1 in the paper) on the step:
- *     v <- rho v + (1 - rho) g^2,    step = g sqrt(u + epsilon) / sqrt(v + epsilon),    u <- rho u
- * + (1 - rho) step^2 */
-STEP(adadelta)
+ *     v <- rho v + (1 - rho) g^2,    step = g sqrt(u + epsilon) / sqrt(v + epsilon)
+ *     u <- rho u + (1 - rho) step^2,    w <- w - learning_rate step */
+OPTIMIZER_STEP(adadelta)
 {
     UNUSED(t);
     real *w = w_, *v = slots[0], *u = slots[1];
@@ -65,9 +68,9 @@ STEP(adadelta)
 }
 
 /* Tieleman & Hinton 2012, lecture 6e, with momentum on the scaled gradient (Graves 2013):
- *     v <- rho v + (1 - rho) g^2,    m <- momentum m + g / (sqrt v + epsilon),    w <- w -
- * learning_rate m */
-STEP(rmsprop)
+ *     v <- rho v + (1 - rho) g^2,    m <- momentum m + g / (sqrt v + epsilon)
+ *     w <- w - learning_rate m */
+OPTIMIZER_STEP(rmsprop)
 {
     UNUSED(t);
     real *w = w_, *v = slots[0], *m = slots[1];
@@ -85,19 +88,21 @@ STEP(rmsprop)
 
 /* Adam (Kingma & Ba 2015, Algorithm 1):
  *     m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2
- *     w <- w - learning_rate m^ / (sqrt v^ + epsilon)    with m^ = m / (1 - beta1^t), v^ = v / (1 -
- * beta2^t) and its relatives, which differ in four places: amsgrad (Reddi et al. 2018, Algorithm 2)
- * sqrt of the largest v so far adamw (Loshchilov & Hutter 2019, Algorithm 2)    before: w <- w -
- * learning_rate weight_decay w nadam (Dozat 2016, Algorithm 2)    m^ = mu_(t+1) m / (1 - mu_1 ...
- * mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t) with mu_t = beta1 (1 - 0.96^(t momentum_decay) /
- * 2) adam_hat (Kingma & Ba 2015, end of section 2)    sqrt v + epsilon is corrected as a whole: its
- * epsilon is theirs with a hat, and counts for more in the first steps */
+ *     w <- w - learning_rate m^ / (sqrt v^ + epsilon)
+ *     with m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t)
+ * and its relatives, which differ in one place each:
+ *     amsgrad (Reddi et al. 2018, Algorithm 2): sqrt of the largest v so far
+ *     adamw (Loshchilov & Hutter 2019, Algorithm 2): w <- w - learning_rate weight_decay w before
+ *     nadam (Dozat 2016, Algorithm 2): with mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2),
+ *         m^ = mu_(t+1) m / (1 - mu_1 ... mu_(t+1)) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
+ *     adam_hat (Kingma & Ba 2015, end of section 2): sqrt v + epsilon is corrected as a whole; its
+ *         epsilon is theirs with a hat, and counts for more in the first steps */
 enum {
     LEARNING_RATE,
     BETA1,
     BETA2,
     EPSILON,
-    EXTRA,
+    EXTRA, /* weight_decay or momentum_decay */
     MOMENT_RATE = 8,
     GRADIENT_RATE,
     UNBIAS,
@@ -109,8 +114,8 @@ enum {
 
 static void adam_prepare(int64_t t, double *h)
 {
-    h[MOMENT_RATE] = h[LEARNING_RATE] / (1 - one_more(t, &h[BETA1_POWER], h[BETA1]));
-    h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
+    h[MOMENT_RATE] = h[LEARNING_RATE] / (1 - next_product(t, &h[BETA1_POWER], h[BETA1]));
+    h[UNBIAS] = 1 / sqrt(1 - next_product(t, &h[BETA2_POWER], h[BETA2]));
     h[FLOOR] = h[EPSILON];
 }
 
@@ -135,10 +140,10 @@ static void nadam_prepare(int64_t t, double *h)
 {
     const double mu = nadam_mu(h[BETA1], (double)t * h[EXTRA]),
                  next = nadam_mu(h[BETA1], (double)(t + 1) * h[EXTRA]);
-    one_more(t, &h[MU_PRODUCT], mu);
+    next_product(t, &h[MU_PRODUCT], mu);
     h[MOMENT_RATE] = h[LEARNING_RATE] * next / (1 - h[MU_PRODUCT] * next);
     h[GRADIENT_RATE] = h[LEARNING_RATE] * (1 - mu) / (1 - h[MU_PRODUCT]);
-    h[UNBIAS] = 1 / sqrt(1 - one_more(t, &h[BETA2_POWER], h[BETA2]));
+    h[UNBIAS] = 1 / sqrt(1 - next_product(t, &h[BETA2_POWER], h[BETA2]));
     h[FLOOR] = h[EPSILON];
 }
 
@@ -171,15 +176,15 @@ static ALWAYS_INLINE void adam_family(ptrdiff_t n, const double *h, real *w, con
     }
 }
 
-STEP(adam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 0); }
-STEP(amsgrad) { UNUSED(t), adam_family(n, h, w_, g_, slots, 1, 0, 0); }
-STEP(adamw) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 1, 0); }
-STEP(nadam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 1); }
+OPTIMIZER_STEP(adam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 0); }
+OPTIMIZER_STEP(amsgrad) { UNUSED(t), adam_family(n, h, w_, g_, slots, 1, 0, 0); }
+OPTIMIZER_STEP(adamw) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 1, 0); }
+OPTIMIZER_STEP(nadam) { UNUSED(t), adam_family(n, h, w_, g_, slots, 0, 0, 1); }
 
 /* Rprop (Riedmiller & Braun 1993) in the form without backtracking (Igel & Huesken 2000, iRprop-):
  * a step size for each parameter, times eta_plus while its gradient keeps its sign, times eta_minus
  * and no step when it changes. A gradient that is NaN makes w NaN, as in the other optimizers. */
-STEP(rprop)
+OPTIMIZER_STEP(rprop)
 {
     real *w = w_, *before = slots[0], *size = slots[1];
     const real *g = g_;
@@ -187,14 +192,14 @@ STEP(rprop)
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const V old = LOAD(before + i);
         V gi = LOAD(g + i), si = t == 1 ? SET1(h[0]) : LOAD(size + i);
-        const V agreement = MUL(sign_of(gi), old); /* g g_before underflows below about 1e-19 */
-        const M turned = LT(agreement, ZERO), kept = LT(ZERO, agreement);
-        si = SELECT(kept, MIN(largest, MUL(si, plus)),
-                    SELECT(turned, MAX(smallest, MUL(si, minus)), si));
-        gi = SELECT(turned, ZERO, gi);
+        const V agreement = MUL(signum(gi), old); /* g g_before underflows below about 1e-19 */
+        const M opposite = LT(agreement, ZERO), equal = LT(ZERO, agreement);
+        si = SELECT(equal, MIN(largest, MUL(si, plus)),
+                    SELECT(opposite, MAX(smallest, MUL(si, minus)), si));
+        gi = SELECT(opposite, ZERO, gi);
         STORE(before + i, gi);
         STORE(size + i, si);
-        STORE(w + i, SUB(LOAD(w + i), SELECT(EQ(gi, ZERO), ZERO, MUL(sign_of(gi), si))));
+        STORE(w + i, SUB(LOAD(w + i), SELECT(EQ(gi, ZERO), ZERO, MUL(signum(gi), si))));
     }
 }
 

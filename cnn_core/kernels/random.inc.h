@@ -1,16 +1,16 @@
 /* Philox (philox.h) in vectors of 64-bit words whose low halves are the generator's 32-bit words:
  * the multiplication ignores what the other operations leave in the high halves. */
 
-enum { DRAWN_BLOCKS = 8, DRAWN = 4 * DRAWN_BLOCKS };
+enum { BLOCKS_DRAWN = 8, WORDS_DRAWN = 4 * BLOCKS_DRAWN };
 
-/* The words of blocks index .. index + DRAWN_BLOCKS - 1; index is a multiple of DRAWN_BLOCKS, so
+/* The words of blocks index .. index + BLOCKS_DRAWN - 1; index is a multiple of BLOCKS_DRAWN, so
  * its upper half stays. */
 static ALWAYS_INLINE void draw(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index,
                                uint32_t *out)
 {
-    static const uint64_t counting[DRAWN_BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static const uint64_t counting[BLOCKS_DRAWN] = {0, 1, 2, 3, 4, 5, 6, 7};
     const W m0 = WSET1(PHILOX_M0), m1 = WSET1(PHILOX_M1), low = WSET1(index & UINT32_C(0xFFFFFFFF));
-    for (int b = 0; b < DRAWN_BLOCKS; b += WORDS) {
+    for (int b = 0; b < BLOCKS_DRAWN; b += WORDS) {
         W c0 = WADD(low, WLOAD(counting + b)), c1 = WSET1(index >> 32), c2 = WSET1(a),
           c3 = WSET1(purpose);
         uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
@@ -33,7 +33,7 @@ static ALWAYS_INLINE void draw(uint64_t key, uint32_t purpose, uint32_t a, uint6
     }
 }
 
-static void draw_run(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out)
+static void draw_kernel(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out)
 {
     draw(key, purpose, a, index, out);
 }

@@ -36,10 +36,12 @@ typedef double real;
             t[i + 1] = OP(unpackhi)(r[i], r[i + 1]);                                               \
         }                                                                                          \
         UNROLL                                                                                     \
-        for (int i = 0; i < 8; i += 4) UNROLL                                                      \
-        for (int j = 0; j < 2; j++) {                                                              \
-            r[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);                         \
-            r[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xDD);                     \
+        for (int i = 0; i < 8; i += 4) {                                                           \
+            UNROLL                                                                                 \
+            for (int j = 0; j < 2; j++) {                                                          \
+                r[i + j] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0x88);                     \
+                r[i + j + 2] = _mm512_shuffle_f64x2(t[i + j], t[i + j + 2], 0xDD);                 \
+            }                                                                                      \
         }                                                                                          \
         UNROLL                                                                                     \
         for (int i = 0; i < 4; i++) {                                                              \
@@ -80,10 +82,12 @@ typedef float real;
             r[i + 3] = OP(shuffle)(t[i + 1], t[i + 3], 0xEE);                                      \
         }                                                                                          \
         UNROLL                                                                                     \
-        for (int i = 0; i < 16; i += 8) UNROLL                                                     \
-        for (int j = 0; j < 4; j++) {                                                              \
-            t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);                         \
-            t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xDD);                     \
+        for (int i = 0; i < 16; i += 8) {                                                          \
+            UNROLL                                                                                 \
+            for (int j = 0; j < 4; j++) {                                                          \
+                t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);                     \
+                t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xDD);                 \
+            }                                                                                      \
         }                                                                                          \
         UNROLL                                                                                     \
         for (int i = 0; i < 8; i++) {                                                              \

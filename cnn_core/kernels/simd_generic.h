@@ -1,18 +1,24 @@
 /* The vector vocabulary, one lane wide: plain C. The oracle, and the path of last resort.
  *
  * Every instruction set spells these words for float32 and float64 (F64 says which):
- *   LANES                       lanes of one vector V; M a mask; I the same bits as unsigned
- * integers LOAD STORE SET1 LANE0       memory of any alignment; one value in all lanes; the first
- * lane ADD SUB MUL DIV SQRT FMA    correctly rounded; FMA(a, b, c) = a b + c with one rounding MAX
- * MIN                     a > b ? a : b and a < b ? a : b: a NaN in either gives b; either zero of
- * +0 and -0 LT LE EQ SELECT             ordered comparisons; SELECT(m, a, b) = m ? a : b BITS REAL
- * ISET1 ISUB AND OR SHL SHR    reinterpret, and integer work on the bits FOLD(OP, x) lane 0 becomes
- * OP over all lanes: halves, then quarters, ... (x is an lvalue) TRANSPOSE(src, src_ld, dst,
- * dst_ld)    one LANES x LANES block W WORDS WLOAD WSTORE WSET1 WADD WXOR WHIGH WMUL    a vector of
- * 64-bit words, whatever F64 says, and how many they are; WHIGH(a) = a >> 32, WMUL(a, b) = the
- * product of the low halves TILE_VECTORS                accumulators of the product tile, in
- * vectors, that fit the register file BEGIN_TARGET END_TARGET     the region in which the
- * instruction set may be used  */
+ *   V M I LANES             a vector, a mask, the same bits as unsigned integers; lanes of a vector
+ *   LOAD STORE              memory of any alignment
+ *   SET1 LANE0              one value in all lanes; the first lane
+ *   ADD SUB MUL DIV SQRT    correctly rounded
+ *   FMA(a, b, c)            a b + c with one rounding
+ *   MAX MIN                 a > b ? a : b and a < b ? a : b: a NaN in either gives b, and of +0 and
+ *                           -0 either may come
+ *   LT LE EQ SELECT         ordered comparisons; SELECT(m, a, b) = m ? a : b
+ *   BITS REAL               reinterpret
+ *   ISET1 ISUB AND OR SHL SHR    integer work on the bits
+ *   FOLD(OP, x)             lane 0 becomes OP over all lanes: halves, then quarters, ... (x is an
+ *                           lvalue)
+ *   TRANSPOSE(src, src_ld, dst, dst_ld)    one block of LANES x LANES
+ *   W WORDS                 a vector of 64-bit words, whatever F64 says, and how many they are
+ *   WLOAD WSTORE WSET1 WADD WXOR    the same for words
+ *   WHIGH WMUL              a >> 32; the product of the low halves
+ *   TILE_VECTORS            accumulators of the matmul tile, in vectors, that fit the registers
+ *   BEGIN_TARGET END_TARGET the region in which the instruction set may be used  */
 #include <string.h>
 
 #include "kernels.h"

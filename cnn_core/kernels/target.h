@@ -21,11 +21,13 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ALWAYS_INLINE __forceinline
+#define NOINLINE __declspec(noinline)
 #define UNROLL
 #define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-/* The compiler knows no more of x than that it is there. */
+#define NOINLINE __attribute__((noinline))
+/* The compiler knows of x only that it is there. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 #if defined(__clang__)
 #define UNROLL PRAGMA(clang loop unroll(full))

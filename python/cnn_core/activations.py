@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from cnn_core._activations import names, parameters
 from cnn_core._checks import check_number
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core._settings import Settings
 
 

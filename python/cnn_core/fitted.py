@@ -19,10 +19,29 @@ from cnn_core.training.backends import Network
 class Fitted:
     """The attributes of `MLP` that come from fitting: all are read from one `Model`."""
 
+    task: str
     _fitted: Model | None = None
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._fitted is not None
+
+    def __sklearn_tags__(self) -> Any:
+        # Asked for by scikit-learn alone, so it is there to be imported.
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
+
+        task = self.task if self._fitted is None else self._fitted.task.name
+        kind = {
+            "classification": "classifier",
+            "multilabel": "classifier",
+            "regression": "regressor",
+        }.get(task)
+        return Tags(
+            estimator_type=kind,
+            target_tags=TargetTags(required=True, multi_output=True),
+            classifier_tags=ClassifierTags() if kind == "classifier" else None,
+            regressor_tags=RegressorTags() if kind == "regressor" else None,
+            input_tags=InputTags(),
+        )
 
     def _model(self) -> Model:
         model = self._fitted

@@ -10,7 +10,8 @@ activations               `activation`, `activation_derivative`, `activation_bac
 losses                    `loss`, `loss_names`, `loss_table`
 backpropagation           `backward_delta`, `gradients`, `dropout`
 random numbers            `permutation`, `uniform`
-training by hand          `Network`, `Backprop`, `Trainer`, `RowSource`,
+predicting by hand        `Network`, `BatchPredictor`, `RowPredictor`
+training by hand          `Backprop`, `Trainer`, `RowSource`,
                           `optimizer_names`, `optimizer_settings`
 mathematical functions    `math_functions`, `apply_math_function`
 the machine               `instruction_set`, `instruction_sets`, `use_instruction_set`,
@@ -30,23 +31,27 @@ array([[1., 0., 0.]])
 from cnn_core._activations import activation, activation_backward, activation_derivative
 from cnn_core._activations import names as activation_names
 from cnn_core._activations import parameters as activation_parameters
-from cnn_core._backprop import Backprop, Network, backward_delta, gradients
-from cnn_core._backprop import drop as dropout
+from cnn_core._backprop import Backprop, backward_delta, gradients
 from cnn_core._cpu import apply as apply_math_function
 from cnn_core._cpu import fma_peak, instruction_set, instruction_sets, use_instruction_set
 from cnn_core._cpu import functions as math_functions
+from cnn_core._dataset import RowSource
+from cnn_core._dropout import drop as dropout
 from cnn_core._linalg import affine, matmul, matvec, pack, unpack
 from cnn_core._losses import loss
 from cnn_core._losses import names as loss_names
 from cnn_core._losses import table as loss_table
+from cnn_core._network import Network
+from cnn_core._optimizer import optimizer_names, optimizer_settings
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core._random import permutation, uniform
-from cnn_core._training import Rows as RowSource
-from cnn_core._training import Training as Trainer
-from cnn_core._training import optimizer_names, optimizer_settings
+from cnn_core._trainer import Trainer
 
 __all__ = [
     "Backprop",
+    "BatchPredictor",
     "Network",
+    "RowPredictor",
     "RowSource",
     "Trainer",
     "activation",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core._checks import check_number
-from cnn_core._cpu import apply, choose
+from cnn_core._cpu import apply
 from cnn_core._linalg import matvec
+from cnn_core._names import choose
 from cnn_core._random import uniform
 from cnn_core._settings import Settings
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cnn_core._backprop import Network
+    from cnn_core._network import Network
 
     Weights: TypeAlias = NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 kernels/losses.inc.h."""
 
 from cnn_core._checks import check_number
-from cnn_core._cpu import choose
 from cnn_core._losses import names
+from cnn_core._names import choose
 from cnn_core._settings import Settings
 
 

@@ -219,24 +219,6 @@ class MLP(Fitted, Parameters):
         self._phase_seconds: dict[str, float] = {}
         check_parameters(self.get_params())
 
-    def __sklearn_tags__(self) -> Any:
-        # Asked for by scikit-learn alone, so it is there to be imported.
-        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
-
-        task = self.task if self._fitted is None else self._fitted.task.name
-        kind = {
-            "classification": "classifier",
-            "multilabel": "classifier",
-            "regression": "regressor",
-        }.get(task)
-        return Tags(
-            estimator_type=kind,
-            target_tags=TargetTags(required=True, multi_output=True),
-            classifier_tags=ClassifierTags() if kind == "classifier" else None,
-            regressor_tags=RegressorTags() if kind == "regressor" else None,
-            input_tags=InputTags(),
-        )
-
     # Training
 
     def fit(
@@ -553,7 +535,7 @@ class MLP(Fitted, Parameters):
         trainer = backend.trainer(spec, model.network.copy(), **self._threads())
         if parameters is not None:
             trainer.set_flat(numbers_for(model, "parameters", parameters))
-        loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
+        loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
         return loss, trainer.flat_gradient()
 
     def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnn_core._backprop import Network
+from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.validation import (
@@ -24,8 +24,8 @@ from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
     ByBackend,
-    OneRow,
     Predictor,
+    RowPredictor,
     native,
     reference,
     warn_of_nan,
@@ -69,7 +69,7 @@ class Model:
     best_epoch: int | None = None
     predictors: ByBackend[Predictor] = field(init=False)
     #: What predicts single rows for `FAST_BACKEND`.
-    one_row: OneRow = field(init=False)
+    one_row: RowPredictor = field(init=False)
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling)

@@ -5,9 +5,9 @@ import functools
 from collections.abc import Callable
 
 from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
+from cnn_core._optimizer import optimizer_settings
 from cnn_core._settings import Settings
-from cnn_core._training import optimizer_settings
 
 
 class Optimizer(Settings):

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
@@ -276,10 +276,9 @@ class Parameters:
     @classmethod
     def _defaults(cls) -> dict[str, Any]:
         init: Any = cls.__init__
-        names = init.__code__.co_varnames[
-            1 : init.__code__.co_argcount + init.__code__.co_kwonlyargcount
-        ]
-        return dict(zip(names, init.__defaults__)) | init.__kwdefaults__
+        code, defaults = init.__code__, init.__defaults__
+        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        return {**dict(zip(names, defaults)), **init.__kwdefaults__}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters.

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole
-from cnn_core._cpu import choose
+from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
 VERSION = 1
@@ -247,9 +247,9 @@ def _sequence(what: str, values: object) -> list[Any]:
 
 
 def _dtype_name(what: str, dtype: object) -> str:
-    if dtype not in ("float32", "float64"):
+    if not (isinstance(dtype, str) and dtype in ("float32", "float64")):
         raise ValueError(f"{what} must be 'float32' or 'float64', got {dtype!r}")
-    return str(np.dtype(dtype))  # type: ignore[call-overload]
+    return dtype
 
 
 def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:

@@ -77,7 +77,7 @@ class WrongBackend:
 
     def trainer(self, spec, network):
         trainer = backends.native.trainer(spec, network)
-        self.set_flat, self.cost_and_gradient = trainer.set_flat, trainer.cost_and_gradient
+        self.set_flat, self.loss_and_gradient = trainer.set_flat, trainer.loss_and_gradient
         self.right = trainer.flat_gradient
         return self
 

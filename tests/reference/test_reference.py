@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cnn_core._backprop import drop
-from cnn_core._training import optimizer_names
+from cnn_core._dropout import drop
+from cnn_core._optimizer import optimizer_names
 from cnn_core.spec import TrainingSpec
 
 from cnn_core import MLP, _activations, _losses, _random, functional, optimizers, reference

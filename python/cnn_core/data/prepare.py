@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from cnn_core._training import Rows
+from cnn_core._dataset import RowSource
 from cnn_core.data.scaling import Scaling, learn_scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.validation import (
@@ -34,25 +34,25 @@ ClassWeight = Mapping[Any, float] | str | None
 class Dataset:
     """Rows to train or to validate on, checked and in the model's dtype."""
 
-    X: Rows
-    y: Rows | None  # None for a sparse loss
-    labels: Rows | None  # class indices; None for regression and multilabel
-    weights: Rows | None = None
+    X: RowSource
+    y: RowSource | None  # None for a sparse loss
+    labels: RowSource | None  # class indices; None for regression and multilabel
+    weights: RowSource | None = None
 
     def take(self, chosen: np.ndarray) -> Dataset:
         """The rows for which `chosen` is True; those of X, which may be large, stay where they
         are."""
         y, labels, weights = (
-            None if part is None else Rows(part.array[chosen])
+            None if part is None else RowSource(part.array[chosen])
             for part in (self.y, self.labels, self.weights)
         )
-        return Dataset(Rows(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
+        return Dataset(RowSource(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
 
     def scaled(self, scaling: Scaling | None, dtype: DTypeLike) -> Dataset:
         """The same rows as the network reads them."""
         if scaling is None:
             return self
-        return replace(self, X=Rows(scaling.apply(self.X.rows(), dtype)))
+        return replace(self, X=RowSource(scaling.apply(self.X.rows(), dtype)))
 
     def total_sum_of_squares(self) -> np.ndarray:
         """Sum of (y - mean y)^2 of each output, for R^2."""
@@ -205,10 +205,10 @@ def make_dataset(
     check_rows(len(X), len(found), names[1], names[0])
     weights = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
     return Dataset(
-        Rows(X),
-        None if targets is None else Rows(targets),
-        None if labels is None else Rows(labels[:, None]),
-        None if weights is None else Rows(weights),
+        RowSource(X),
+        None if targets is None else RowSource(targets),
+        None if labels is None else RowSource(labels[:, None]),
+        None if weights is None else RowSource(weights),
     )
 
 
@@ -330,7 +330,8 @@ def make_weights(
 
 def _halved(weights: np.ndarray) -> np.ndarray:
     """Weights divided by the power of two that brings the largest into [1/2, 1)."""
-    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    halved: np.ndarray = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    return halved
 
 
 def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:

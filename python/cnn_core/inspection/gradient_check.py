@@ -51,7 +51,7 @@ def check_gradient(
 
     def cost_at(parameters: NDArray[np.float64]) -> float:
         trainer.set_flat(parameters)
-        return float(trainer.cost_and_gradient(X, y, data.labels)[0])
+        return float(trainer.loss_and_gradient(X, y, data.labels)[0])
 
     w = network.flat().astype(np.float64)
     cost_at(w)

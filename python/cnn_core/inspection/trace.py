@@ -113,7 +113,7 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
 
     spec = model.training_spec.without_steps(data.X.count)
     trainer = Trainer(spec, model.network.copy())
-    loss, _ = trainer.cost_and_gradient(data.X, data.y, data.labels)
+    loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
     layers = []
     for name, one in zip(layer_names(model.network), trainer.passes):
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)

@@ -31,7 +31,7 @@ def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
         # is made anew.
         numbers = (2 + 2 * len(trainer.slots) + 1) * n_out * (n_in + 1)
         numbers += 2 * n_out * n_in if l else 0
-        return -(-rows // trainer.backprop.capacity) * numbers * network.itemsize
+        return -(-rows // trainer.backprop.max_batch_size) * numbers * network.itemsize
     return 0
 
 

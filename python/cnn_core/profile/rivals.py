@@ -77,7 +77,7 @@ class NumpyTurn:
         self.limit: Callable[[int], Any]
         self.threads: int | None
         try:  # scikit-learn brings it
-            from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+            from threadpoolctl import threadpool_limits
 
             self.limit, self.threads = threadpool_limits, 1
         except ImportError:

@@ -244,7 +244,7 @@ class Trainer:
         self.publish()
         return total / weight, self._result(metrics)
 
-    def cost_and_gradient(
+    def loss_and_gradient(
         self,
         X: RowSource,
         y: RowSource | None,

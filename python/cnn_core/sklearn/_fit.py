@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
-from cnn_core._backprop import Network
+from cnn_core._network import Network
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
@@ -495,7 +495,7 @@ def _minimize_loss(job: Job) -> FittedModel:
 
     def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
         load_weights(network, *flat_views(x, widths))
-        loss, _ = trainer.cost_and_gradient(source.X, source.y, source.labels, source.weights)
+        loss, _ = trainer.loss_and_gradient(source.X, source.y, source.labels, source.weights)
         gradient = np.empty(len(x))
         store_weights(network, *flat_views(gradient, widths), vector=trainer.gradient)
         return loss + shift, gradient

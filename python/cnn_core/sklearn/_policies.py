@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core._backprop import Network
+from cnn_core._network import Network
 from cnn_core.sklearn._weights import forward
 from cnn_core.training.loop import TrainingLoop
 from cnn_core.training.stopping import Finite, Stopping

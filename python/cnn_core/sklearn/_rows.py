@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import xlogy
 
-from cnn_core._training import Rows
+from cnn_core._dataset import RowSource
 from cnn_core.sklearn._weights import dense_rows, rows_at_once
 
 
@@ -42,9 +42,9 @@ class DenseSource:
         labels: np.ndarray | None,
         weights: np.ndarray | None,
     ) -> None:
-        self.X = Rows(X, chosen)
+        self.X = RowSource(X, chosen)
         self.y, self.labels, self.weights = (
-            None if part is None else Rows(part) for part in (y, labels, weights)
+            None if part is None else RowSource(part) for part in (y, labels, weights)
         )
         self.count = self.X.count
 
@@ -83,10 +83,12 @@ class SparseSource:
         total = 0.0
         for first in range(0, self.count, self.block):
             rows = order[first : first + self.block]
-            X = Rows(
+            X = RowSource(
                 dense_rows(self.X[rows if self.chosen is None else self.chosen[rows]], self.dtype)
             )
-            y, labels, weights = (None if part is None else Rows(part[rows]) for part in self.parts)
+            y, labels, weights = (
+                None if part is None else RowSource(part[rows]) for part in self.parts
+            )
             some = None
             if rates is not None:
                 some = rates[first // self.batch : -(-(first + len(rows)) // self.batch)]

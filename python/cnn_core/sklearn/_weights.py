@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnn_core._backprop import Network, OneRow
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core.activations import get_activation
 
 #: scikit-learn's names for activations of the native core; all others are the same.
@@ -164,7 +165,7 @@ def forward(network: Network, X: Any, threads: int) -> np.ndarray:
     """
 
     def outputs(rows: np.ndarray) -> np.ndarray:
-        a = network.forward(rows, threads)
+        a = BatchPredictor(network).forward(rows, threads)
         assert a is not None
         return a
 
@@ -193,7 +194,7 @@ class PackedWeights:
 
     def __init__(self, network: Network, activations: list[Any]) -> None:
         self.network, self.activations = network, activations
-        self.row = OneRow(network)
+        self.row = RowPredictor(network)
         self._promoted: Network | None = None
 
     @classmethod
@@ -216,7 +217,7 @@ class PackedWeights:
         if not len(coefs) == len(intercepts) == network.n_layers or activations != self.activations:
             return False
         for l in range(network.n_layers):  # noqa: SIM110, a generator would take longer
-            if not network.holds(l, coefs[l], intercepts[l]):
+            if not network.equals(l, coefs[l], intercepts[l]):
                 return False
         return True
 

@@ -11,13 +11,30 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from cnn_core._backprop import Backprop, Network, OneRow, warn_of_nan
-from cnn_core._cpu import choose
-from cnn_core._training import Training
+from cnn_core import _trainer
+from cnn_core._backprop import Backprop
+from cnn_core._names import choose
+from cnn_core._network import Network
+from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_nan
 from cnn_core.data.validation import check_finite
 
+__all__ = [
+    "BACKENDS",
+    "FAST_BACKEND",
+    "ByBackend",
+    "GradientTrainer",
+    "Network",
+    "Predictor",
+    "RowPredictor",
+    "Trainer",
+    "make_network",
+    "native",
+    "reference",
+    "warn_of_nan",
+]
+
 if TYPE_CHECKING:
-    from cnn_core._training import Rows
+    from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.inspection import Trace
@@ -39,17 +56,19 @@ class Trainer(Protocol):
 
     def epoch(
         self,
-        X: Rows,
-        y: Rows | None,
-        labels: Rows | None,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
         shuffled: bool = True,
         *,
-        weights: Rows | None = None,
+        weights: RowSource | None = None,
         rates: np.ndarray | None = None,
     ) -> tuple[float, Any]:
         """Visit every row once; the loss and what the metric is made of."""
 
-    def evaluate(self, X: Rows, y: Rows | None, labels: Rows | None) -> tuple[float, Any]:
+    def evaluate(
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
+    ) -> tuple[float, Any]:
         """The same of rows that are not trained on."""
 
     def state(self, copy: bool = True) -> dict[str, Any]:
@@ -67,8 +86,12 @@ class GradientTrainer(Trainer, Protocol):
     @property
     def gradient(self) -> Any: ...
 
-    def cost_and_gradient(
-        self, X: Rows, y: Rows | None, labels: Rows | None, weights: Rows | None = None
+    def loss_and_gradient(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None = None,
     ) -> tuple[float, Any]: ...
     def set_flat(self, values: Any) -> None: ...
     def flat_gradient(self) -> np.ndarray: ...
@@ -93,34 +116,36 @@ class Predictor(Protocol):
 
 def make_network(spec: NetworkSpec) -> Network:
     """A network of that shape; its parameters are 0."""
-    return Network(spec.widths, spec.activations, spec.dtype, spec.activation_params)
+    dtype: Any = spec.dtype
+    return Network(spec.widths, spec.activations, dtype, spec.activation_params)
 
 
 class _NativePredictor:
     """See `Predictor`."""
 
     def __init__(self, network: Network, scaling: Scaling | None) -> None:
-        self.network, self.one_row = network, OneRow(network, *(scaling or ()))
+        self.network, self.rows = network, BatchPredictor(network)
+        self.one_row = RowPredictor(network, *(scaling or ()))
         self.checked_row = self.one_row.forward_checked
 
     def unchecked(self, X: np.ndarray) -> np.ndarray:
-        a = self.network.forward(X)
+        a = self.rows.forward(X)
         assert a is not None
         return a
 
     def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
-        a = self.network.forward(X, threads, only_finite=True)
+        a = self.rows.forward(X, threads, check_finite=True)
         if a is None:
             check_finite("X", X, self.network.dtype)
-            a = self.network.forward(X, threads)  # only if X has changed since
+            a = self.rows.forward(X, threads)  # only if X has changed since
             assert a is not None
         return a
 
     def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
-        found = self.network.winners(X, threshold, threads, only_finite=True)
+        found = self.rows.argmax(X, threshold, threads, check_finite=True)
         if found is None:
             check_finite("X", X, self.network.dtype)
-            found = self.network.winners(X, threshold, threads)  # only if X has changed since
+            found = self.rows.argmax(X, threshold, threads)  # only if X has changed since
             assert found is not None
         return found
 
@@ -153,7 +178,8 @@ def argmax_of(a: np.ndarray, threshold: float) -> np.ndarray:
         warn_of_nan(a.dtype)
     if a.shape[1] == 1:
         return (a[:, 0] > threshold).astype(np.intp)
-    return a.argmax(axis=1)
+    index: np.ndarray = a.argmax(axis=1)
+    return index
 
 
 class _Native:
@@ -196,19 +222,19 @@ class _Native:
             spec.dropout or None,
             spec.penalty_per_row,
         )
-        trainer = Training(
+        trainer = _trainer.Trainer(
             backprop,
             None if lbfgs else spec.optimizer,
             {} if lbfgs else dict(spec.settings),
             spec.seed,
-            timing,
-            spec.clip_norm,
-            spec.max_norm,
-            spec.multilabel,
-            threads,
-            adaptive,
-            spec.average_by_rows,
-            spec.cost_scale,
+            timing=timing,
+            clip_norm=spec.clip_norm,
+            max_norm=spec.max_norm,
+            multilabel=spec.multilabel,
+            threads=threads,
+            adaptive=adaptive,
+            by_rows=spec.average_by_rows,
+            cost_scale=spec.cost_scale,
         )
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 

@@ -218,7 +218,7 @@ def train(
     Returns
     -------
     dict of str to float
-        Seconds of each phase.
+        Seconds of each phase, if they were measured.
     """
     model, spec = job.model, job.spec
     network = model.network.copy()
@@ -240,17 +240,7 @@ def train(
         )
 
     def publish_result(result: TrainResult) -> None:
-        state = None if result.state is None else result.state | {"backend": p.backend}
-        publish(
-            replace(
-                model,
-                training_spec=spec,
-                network=result.network,
-                history=result.history,
-                state=state,
-                best_epoch=result.best_epoch,
-            )
-        )
+        publish(_model_after(model, result, spec, p.backend))
 
     if watch is not None:
 
@@ -266,7 +256,20 @@ def train(
         # An error or Ctrl-C in the first epoch leaves the model as it was before.
         if loop.epochs or loop.reason == "divergence":
             publish_result(loop.result(final=True))
-    return trainer.seconds  # type: ignore[no-any-return]
+    return dict(trainer.seconds) if timing else {}
+
+
+def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:
+    """The model that a training has come to."""
+    state = None if result.state is None else result.state | {"backend": backend}
+    return replace(
+        model,
+        training_spec=spec,
+        network=result.network,
+        history=result.history,
+        state=state,
+        best_epoch=result.best_epoch,
+    )
 
 
 def _go_on(trainer: Any, model: Model, spec: TrainingSpec, backend: str) -> None:

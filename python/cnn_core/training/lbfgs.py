@@ -2,18 +2,41 @@
 conditions.
 
 Only numbers and whole vectors appear here. What a vector is, and how a cost and a gradient are
-computed, is the business of the run it drives: arrays and the native core, or lists and the twin.
+computed, is the business of the trainer it drives: arrays and the native core, or lists and the
+reference implementation.
 """
 
+from __future__ import annotations
+
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from cnn_core._linalg import add_scaled, dot
 
+if TYPE_CHECKING:
+    from cnn_core._dataset import RowSource
+    from cnn_core.training.backends import GradientTrainer
+
+    #: X, y, labels and weights.
+    Sources = tuple[RowSource, RowSource | None, RowSource | None, RowSource | None]
+
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal & Wright 2006, section 3.1
 SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
+
+
+class Vectors(Protocol):
+    """Arithmetic on whole vectors, whatever they are; the last argument is what changes."""
+
+    def copy(self, x: Any) -> Any: ...
+    def dot(self, x: Any, y: Any) -> float: ...
+    def add_scaled(self, factor: float, x: Any, y: Any) -> None: ...
+    def scale(self, factor: float, x: Any) -> None: ...
+    def assign(self, x: Any, y: Any) -> None: ...
+    def largest(self, x: Any) -> float: ...
+    def sum_of_sizes(self, x: Any) -> float: ...
 
 
 class ArrayVectors:
@@ -22,20 +45,23 @@ class ArrayVectors:
     copy, dot, add_scaled = staticmethod(np.copy), staticmethod(dot), staticmethod(add_scaled)
 
     @staticmethod
-    def scale(factor, x):
+    def scale(factor: float, x: np.ndarray) -> None:
+        """x is multiplied."""
         x *= factor
 
     @staticmethod
-    def assign(x, y):
+    def assign(x: np.ndarray, y: np.ndarray) -> None:
         """y takes the values of x."""
         y[:] = x
 
     @staticmethod
-    def largest(x):
+    def largest(x: np.ndarray) -> float:
+        """The largest entry, signs aside."""
         return float(np.abs(x).max())
 
     @staticmethod
-    def sum_of_sizes(x):
+    def sum_of_sizes(x: np.ndarray) -> float:
+        """The sum of the entries, signs aside, rounded once."""
         return math.fsum(np.abs(x).tolist())
 
 
@@ -49,7 +75,7 @@ class Point(NamedTuple):
     metric: Any
 
 
-def cubic_minimum(a, b, low, high):
+def cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
     """Where the cubic through two points with their slopes is least, within [low, high]: Nocedal &
     Wright 2006, eq. 3.59; the middle of the interval where there is no such place."""
     if b.t < a.t:
@@ -66,7 +92,9 @@ def cubic_minimum(a, b, low, high):
     return min(max(t, low), high)
 
 
-def line_search(at, start, t, scale, most):
+def line_search(
+    at: Callable[[float], Point], start: Point, t: float, scale: float, most: int
+) -> Point:
     """A step that fulfils the strong Wolfe conditions: Nocedal & Wright 2006, algorithms 3.5 and
     3.6.
 
@@ -92,10 +120,10 @@ def line_search(at, start, t, scale, most):
         `start` where nothing lower was found.
     """
 
-    def too_high(point):
+    def too_high(point: Point) -> bool:
         return not point.cost <= start.cost + SUFFICIENT_DECREASE * point.t * start.slope
 
-    def flat_enough(point):
+    def flat_enough(point: Point) -> bool:
         return abs(point.slope) <= -CURVATURE * start.slope
 
     before, point, used = start, at(t), 0
@@ -147,29 +175,35 @@ class LBFGSTrainer:
 
     Parameters
     ----------
-    run : Training
+    inner : GradientTrainer
         Computes costs and gradients; its parameters are what is trained.
-    vectors : ArrayVectors or the like
+    vectors : Vectors
     settings : dict of str to float
         learning_rate (the first trial of each line search), memory (pairs that are kept), tolerance
         (of the gradient's largest entry), max_evaluations.
     """
 
-    def __init__(self, run, vectors, settings):
-        self.run, self.vectors = run, vectors
+    def __init__(
+        self, inner: GradientTrainer, vectors: Vectors, settings: dict[str, float]
+    ) -> None:
+        self.inner, self.vectors = inner, vectors
         self.learning_rate = settings["learning_rate"]
         self.memory, self.most = int(settings["memory"]), int(settings["max_evaluations"])
         self.tolerance = settings["tolerance"]
-        self.pairs = []  # (s, y, 1 / s y), the oldest first: steps and the changes of the gradient
+        #: (s, y, 1 / s y), the oldest first: steps and the changes of the gradient.
+        self.pairs: list[tuple[Any, Any, float]] = []
         self.steps = self.epochs = 0
         self.converged = False
-        self._rows = self._here = None
+        self._rows: Sources | None = None
+        self._here: Point | None = None
 
     @property
-    def seconds(self):
-        return self.run.seconds
+    def seconds(self) -> dict[str, float]:
+        """Time spent in each phase."""
+        return self.inner.seconds
 
-    def state(self, copy=True):
+    def state(self, copy: bool = True) -> dict[str, Any]:
+        """What another trainer needs to go on, beside the parameters."""
         # A pair is never changed once it stands, so it need not be copied.
         return {
             "optimizer": "lbfgs",
@@ -178,13 +212,26 @@ class LBFGSTrainer:
             "pairs": list(self.pairs),
         }
 
-    def restore(self, state):
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from another trainer's state."""
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
-    def evaluate(self, X, y, labels):
-        return self.run.evaluate(X, y, labels)
+    def evaluate(
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
+    ) -> tuple[float, Any]:
+        """Loss and metric of rows that are not trained on."""
+        return self.inner.evaluate(X, y, labels)
 
-    def epoch(self, X, y, labels, shuffled=True, weights=None, rates=None):
+    def epoch(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        shuffled: bool = True,
+        *,
+        weights: RowSource | None = None,
+        rates: np.ndarray | None = None,
+    ) -> tuple[float, Any]:
         """One step; `converged` says afterwards that there is none left to make.
 
         Returns
@@ -195,9 +242,10 @@ class LBFGSTrainer:
         if rates is not None:
             self.learning_rate = float(rates[0])
         rows = (X, y, labels, weights)
-        if self._rows is None or any(a is not b for a, b in zip(rows, self._rows)):
-            self._rows, self._here = rows, self._point(rows, 0.0, None)
         here = self._here
+        if self._rows is None or here is None or any(a is not b for a, b in zip(rows, self._rows)):
+            self._rows, self._here = rows, self._point(rows, 0.0, None)
+            here = self._here
         self.epochs += 1
         if math.isfinite(here.cost):
             self.converged = self.vectors.largest(here.gradient) <= self.tolerance or not (
@@ -205,13 +253,13 @@ class LBFGSTrainer:
             )
         return here.cost, here.metric
 
-    def _point(self, rows, t, direction):
-        loss, metric = self.run.cost_and_gradient(*rows)
-        gradient = self.vectors.copy(self.run.gradient)
+    def _point(self, rows: Sources, t: float, direction: Any) -> Point:
+        loss, metric = self.inner.loss_and_gradient(*rows)
+        gradient = self.vectors.copy(self.inner.gradient)
         slope = 0.0 if direction is None else self.vectors.dot(gradient, direction)
         return Point(t, loss, slope, gradient, metric)
 
-    def _without_memory(self, rows, here):
+    def _without_memory(self, rows: Sources, here: Point) -> bool:
         """Try once more, straight downhill: after rounding has spoilt the memory that still may
         help."""
         if not self.pairs:
@@ -219,16 +267,16 @@ class LBFGSTrainer:
         self.pairs = []
         return self._step(rows, here)
 
-    def _step(self, rows, here):
+    def _step(self, rows: Sources, here: Point) -> bool:
         """Move the parameters; False where no lower cost was found."""
-        v, parameters = self.vectors, self.run.parameters
+        v, parameters = self.vectors, self.inner.parameters
         direction = self._direction(here.gradient)
         start = here._replace(t=0.0, slope=v.dot(here.gradient, direction))
         if not start.slope < 0:
             return False
         origin = v.copy(parameters)
 
-        def at(t):
+        def at(t: float) -> Point:
             v.assign(origin, parameters)
             v.add_scaled(t, direction, parameters)
             return self._point(rows, t, direction)
@@ -249,7 +297,7 @@ class LBFGSTrainer:
             self.pairs = [*self.pairs, (direction, change, 1 / curvature)][-self.memory :]
         return True
 
-    def _direction(self, gradient):
+    def _direction(self, gradient: Any) -> Any:
         """-H g by the two loops of algorithm 7.4."""
         v = self.vectors
         q = v.copy(gradient)

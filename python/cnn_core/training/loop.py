@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from cnn_core._backprop import Network
+from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.backends import Trainer
 from cnn_core.training.history import History

@@ -4,22 +4,11 @@ from numpy import float64, floating, intp
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._backprop import Backprop
-from cnn_core._backprop import phases as phases
+from cnn_core._dataset import RowSource
 
-def optimizer_names() -> tuple[str, ...]: ...
-def optimizer_settings(name: str) -> tuple[str, ...]: ...
+OPTIONS: dict[str, Any]
 
-class Rows:
-    def __init__(self, array: NDArray[Any], chosen: NDArray[intp] | None = None) -> None: ...
-    @property
-    def array(self) -> NDArray[Any]: ...
-    @property
-    def chosen(self) -> NDArray[intp] | None: ...
-    def rows(self) -> NDArray[Any]: ...
-    @property
-    def count(self) -> int: ...
-
-class Training:
+class Trainer:
     learning_rate: float
     def __init__(
         self,
@@ -27,14 +16,7 @@ class Training:
         optimizer: str | None,
         settings: dict[str, float],
         seed: int = 0,
-        timing: bool = False,
-        clip_norm: float = 0.0,
-        max_norm: float = 0.0,
-        multilabel: bool = False,
-        threads: int = 1,
-        adaptive: bool = False,
-        by_rows: bool = False,
-        cost_scale: float = 1.0,
+        **options: Any,
     ) -> None: ...
     @property
     def backprop(self) -> Backprop: ...
@@ -60,21 +42,36 @@ class Training:
     def layer_seconds(self) -> list[dict[str, float]]: ...
     def epoch(
         self,
-        X: Rows,
-        y: Rows | None,
-        labels: Rows | None,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
         shuffled: bool = True,
         order: NDArray[intp] | None = None,
-        weights: Rows | None = None,
+        weights: RowSource | None = None,
         rates: NDArray[float64] | None = None,
     ) -> tuple[float, float | NDArray[float64]]: ...
-    def cost_and_gradient(
-        self, X: Rows, y: Rows | None, labels: Rows | None, weights: Rows | None = None
+    def loss_and_gradient(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None = None,
     ) -> tuple[float, float | NDArray[float64]]: ...
     def evaluate(
-        self, X: Rows, y: Rows | None, labels: Rows | None
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
     ) -> tuple[float, float | NDArray[float64]]: ...
     def state(self, copy: bool = True) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
     def set_flat(self, values: ArrayLike) -> None: ...
     def flat_gradient(self) -> NDArray[floating]: ...
+    def accumulate(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None = None,
+        *,
+        weight: float | None = None,
+        first: int = 0,
+    ) -> float: ...
+    def apply(self) -> float: ...

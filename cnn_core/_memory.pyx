@@ -1,21 +1,16 @@
 """The one allocator of the native core."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+cimport cython
 
 ALIGNMENT = 64
 
 #: Tests set this to n >= 1 to make the n-th allocation from now on fail; None in normal use.
-fail_after: int | None = None
+fail_after = None
 
 
-def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+def aligned_zeros(shape, dtype):
     """Zero-filled C-contiguous array whose data begin on a cache line.
 
     Parameters
@@ -37,7 +32,7 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any
     shape = (shape,) if isinstance(shape, int) else shape
     size = dtype.itemsize
     for n in shape:
-        size *= n
+        size = size * n
     if fail_after is not None:
         fail_after -= 1
         if fail_after == 0:
@@ -50,4 +45,28 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any
             f"cannot allocate {size:,} bytes for an array of shape {shape} and {dtype}"
         ) from None
     offset = -raw.__array_interface__["data"][0] % ALIGNMENT
-    return raw[offset : offset + size].view(dtype).reshape(shape)
+    return raw[offset:offset + size].view(dtype).reshape(shape)
+
+
+cdef char *address(object array) except? NULL:
+    cdef const unsigned char[::1] data = array.reshape(-1).view("uint8")
+    return <char *>&data[0] if data.shape[0] else NULL
+
+
+@cython.final
+cdef class Arena:
+    def __cinit__(self):
+        self.buffers = []
+
+    cdef char *alloc(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL:
+        # As Python's numbers, the product cannot overflow: what is too much is refused.
+        buffer = aligned_zeros((rows, columns, itemsize), np.uint8)
+        self.buffers.append(buffer)
+        return address(buffer)
+
+    cdef char *first(self) except NULL:
+        return address(self.buffers[0])
+
+    cdef Matrix rows(self, Py_ssize_t rows, Py_ssize_t ld, Py_ssize_t itemsize) except *:
+        """A matrix whose rows are `ld` elements apart."""
+        return matrix(self.alloc(rows, ld, itemsize), ld * itemsize, itemsize)

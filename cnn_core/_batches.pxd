@@ -1,0 +1,74 @@
+"""Mini-batches: rows into the workspace, forward and backward, gradient and step."""
+
+from cnn_core._backprop cimport Backprop
+from cnn_core._cpu cimport pool_task
+from cnn_core._dataset cimport RowSource
+from cnn_core._memory cimport Arena, Matrix
+from cnn_core._optimizer cimport Optimizer
+from cnn_core._partition cimport StepPlan, ThreadTuner, TileView, WeightTile
+
+# Parts of the work on a weight tile: its gradient, the penalty's, the optimizer's step.
+cdef enum:
+    COMPUTE = 1
+    PENALTY = 2
+    STEP = 4
+
+cdef struct TileJob:
+    int parts
+    bint accumulate             # whether the gradient goes on from rows before
+
+# The layer that threads share by its outputs, and in how many shares.
+cdef struct LayerShare:
+    Py_ssize_t layer, count
+
+# The mini-batch that is being worked on: rows first, first + 1, ... of the order; NULL: as they
+# stand.
+cdef struct Batch:
+    const Py_ssize_t *order
+    Py_ssize_t first, rows
+    bint dropping, in_place     # in_place: rows of X are read where they stand
+
+# Sums over an epoch.
+cdef struct Totals:
+    double loss, weight
+    Py_ssize_t correct
+
+
+cdef class Batches:
+    cdef Backprop backprop
+    cdef Optimizer stepper
+    cdef int threads
+    cdef bint adaptive, multilabel, classes
+    cdef RowSource X, y, labels, weights
+    cdef double[::1] residuals      # squared, of each output
+    cdef Batch batch
+    cdef StepPlan plan
+    cdef ThreadTuner tuner
+    cdef TileJob job
+    cdef LayerShare share
+    cdef Arena arena
+    cdef Py_ssize_t *row_indices    # of the mini-batch, in X
+    cdef char *tile_gradients       # of each thread, for the gradient of a tile
+    cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
+    cdef use(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
+    cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void gather(self, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t to) noexcept nogil
+    cdef void gather_block(self, Py_ssize_t i) noexcept nogil
+    cdef void make_plan(self, bint sampling) noexcept nogil
+    cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil
+    cdef Py_ssize_t n_blocks(self) noexcept nogil
+    cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil
+    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate) noexcept nogil
+    cdef void complete_gradient(self, bint with_penalty) noexcept nogil
+    cdef void run_layer_parallel(self) noexcept nogil
+    cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil
+    cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil
+    cdef void run_rows(self, Py_ssize_t i, bint back) noexcept nogil
+    cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil
+    cdef void step_tile(self, WeightTile *tile, const TileView *view) noexcept nogil
+    cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil
+    cdef double apply_gradient(self, bint is_complete) noexcept nogil
+    cdef Py_ssize_t update_metrics(self, Py_ssize_t rows, Matrix out,
+                                   double threshold) noexcept nogil
+    cdef result(self, Py_ssize_t count, Totals *totals)
+    cdef Py_ssize_t evaluate(self) noexcept nogil

@@ -1,0 +1,388 @@
+"""Mini-batches: rows into the workspace, forward and backward, gradient and step, by plan."""
+
+import numpy as np
+
+cimport cython
+from libc.stdint cimport int32_t
+
+from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_task
+from cnn_core._dataset cimport RowSource, source_row
+from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, at, blocks, elements, matrix
+from cnn_core._network cimport Layer, weight_offset
+from cnn_core._optimizer cimport Optimizer
+from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
+                                  threads_pay)
+from cnn_core._tuning cimport BLOCK_ROWS_BLOCKWISE, LONG_ROW, TILE_INPUTS, TILE_PANELS
+from cnn_core._workspace cimport LayerInput
+
+cdef object INT32 = np.dtype(np.int32)
+
+
+@cython.final
+cdef class Batches:
+    """What a trainer does with a mini-batch.
+
+    Parameters
+    ----------
+    backprop : Backprop
+    stepper : Optimizer
+    threads : int
+        The most to use.
+    adaptive : bool
+        Whether to use them only while that is faster than one.
+    multilabel : bool
+        Whether the metric without labels is the share of rows whose outputs are all right, instead
+        of residuals.
+    """
+
+    def __cinit__(self, Backprop backprop not None, Optimizer stepper not None, int threads,
+                  bint adaptive, bint multilabel):
+        self.backprop, self.stepper, self.threads = backprop, stepper, threads
+        self.adaptive, self.multilabel = adaptive, multilabel
+        self.residuals = np.zeros(backprop.network.widths[-1])
+        self.arena = Arena()
+        self.row_indices = <Py_ssize_t *>self.arena.alloc(backprop.max_batch_size, 1,
+                                                          sizeof(Py_ssize_t))
+        self.tile_gradients = self.arena.alloc(threads, (TILE_INPUTS + 1) * TILE_PANELS,
+                                               PANEL_BYTES)
+
+    cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights):
+        network = self.backprop.network
+        cdef Py_ssize_t n_in = network.layers[0].n_in
+        cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
+        if not X.has_shape(X.count, n_in, network.dtype):
+            raise ValueError(f"X must have {n_in} columns of {network.dtype}, got "
+                             f"{X.array.shape[1]} of "
+                             f"{X.array.dtype}")
+        if (labels if self.backprop.sparse else y) is None:
+            raise ValueError(f"the loss {self.backprop.loss!r} needs "
+                             f"{'labels' if self.backprop.sparse else 'y'}")
+        if y is not None and not y.has_shape(X.count, n_out, network.dtype):
+            raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, "
+                             f"got {y.shape()} and {y.array.dtype}")
+        if weights is not None and not weights.has_shape(X.count, 1, network.dtype):
+            raise ValueError(f"weights must have shape {(X.count, 1)} and dtype {network.dtype}, "
+                             f"got {weights.shape()} and {weights.array.dtype}")
+        if labels is not None:
+            if not labels.has_shape(X.count, 1, INT32):
+                raise ValueError(f"labels must have shape {(X.count, 1)} and dtype int32, "
+                                 f"got {labels.shape()} and {labels.array.dtype}")
+            if not labels.all_below(max(2, n_out)):
+                raise ValueError(f"labels must lie in 0 to {max(2, n_out) - 1}, "
+                                 f"got {labels.array.min()} to {labels.array.max()}")
+
+    cdef use(self, RowSource X, RowSource y, RowSource labels, RowSource weights):
+        """Check where the rows of the coming mini-batches are from, and remember it. The arrays
+        may have been written to since they were checked last."""
+        self.check(X, y, labels, weights)
+        self.backprop.workspace.use_weights(weights is not None)
+        self.X, self.y, self.labels, self.weights = X, y, labels, weights
+        self.classes = labels is not None
+        # Squared residuals are those of a, where the loss works on z.
+        self.backprop.activates_output = self.backprop.from_logits and not (
+            self.classes or self.multilabel)
+        self.batch.order = NULL
+        self.residuals[:] = 0
+
+    cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
+        """Begin the mini-batch of rows first, first + 1, ... of the order."""
+        cdef LayerInput *x = &self.backprop.workspace.inputs[0]
+        cdef Py_ssize_t r, number, itemsize = self.backprop.network.itemsize
+        # Rows that stand one after the other, or are long enough for looking them up, are read
+        # where they are: as scalars, so padding is not needed. Dropout reads vectors.
+        cdef bint in_a_row = self.batch.order == NULL and self.X.row_indices == NULL
+        self.batch.first, self.batch.rows, self.batch.dropping = first, rows, dropping
+        x.row_indices = NULL
+        self.batch.in_place = not (dropping and x.drops) and (
+            in_a_row or self.X.row_bytes >= LONG_ROW
+            and self.backprop.network.layers[0].panels >= TILE_PANELS)
+        if not self.batch.in_place:
+            x.a = self.backprop.workspace.x
+        else:
+            x.a = matrix(<char *>self.X.data, self.X.row_bytes, itemsize)
+            if in_a_row:
+                x.a.data += first * self.X.row_bytes
+            else:
+                for r in range(rows):
+                    number = self.batch.order[first + r] if self.batch.order else first + r
+                    self.row_indices[r] = source_row(self.X.row_indices, number)
+                x.row_indices = self.row_indices
+        if self.weights is not None:
+            self.weights.gather(self.batch.order + first if self.batch.order else NULL, first, rows,
+                                self.backprop.workspace.row_weight, itemsize)
+
+    cdef void gather(self, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t to) noexcept nogil:
+        """Rows offset, offset + 1, ... of the mini-batch into the workspace, from its row `to` on;
+        weights are there already."""
+        cdef Py_ssize_t first = self.batch.first + offset
+        cdef const Py_ssize_t *order = self.batch.order + first if self.batch.order else NULL
+        cdef Matrix *y = &self.backprop.workspace.y
+        if not self.batch.in_place:
+            self.X.gather(order, first, rows, at(&self.backprop.workspace.x, to, 0),
+                          self.backprop.workspace.x.row)
+        if y.data != NULL:
+            self.y.gather(order, first, rows, at(y, to, 0), y.row)
+            self.backprop.workspace.layout_targets(to, rows)
+        if self.classes:
+            self.labels.gather(order, first, rows, <char *>(self.backprop.workspace.label + to),
+                               sizeof(int32_t))
+
+    cdef void gather_block(self, Py_ssize_t i) noexcept nogil:
+        """The i-th block of the mini-batch into the workspace."""
+        cdef Py_ssize_t first = i * self.plan.block
+        self.gather(first, min(self.plan.block, self.batch.rows - first), first)
+
+    # Forward and backward
+
+    cdef void make_plan(self, bint sampling) noexcept nogil:
+        """How the mini-batch is worked off; a trial step of the thread tuner on one thread."""
+        self.plan = plan_step(self.backprop.workspace, self.batch.rows, self.threads,
+                              self.batch.dropping)
+        if self.adaptive and self.plan.threads > 1 and not threads_pay(
+                &self.tuner, self.stepper.steps, sampling):
+            self.plan = plan_step(self.backprop.workspace, self.batch.rows, 1, self.batch.dropping)
+
+    cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil:
+        """Outputs, losses and deltas of the mini-batch, and with BLOCKWISE its gradient; returns
+        what `update_metrics` does."""
+        cdef Py_ssize_t correct
+        if self.plan.strategy == BLOCKWISE:
+            return self.run_blockwise(accumulate, with_penalty)
+        if self.plan.strategy == LAYER_PARALLEL:
+            self.run_layer_parallel()
+        else:
+            pool_run(forward_backward_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        correct = self.update_metrics(self.batch.rows, self.backprop.metric_output(),
+                                      self.backprop.threshold)
+        self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
+        return correct
+
+    cdef Py_ssize_t evaluate(self) noexcept nogil:
+        """Losses and outputs of the mini-batch; returns what `update_metrics` does."""
+        cdef Py_ssize_t last = self.backprop.network.n_layers - 1
+        pool_run(evaluate_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        return self.update_metrics(self.batch.rows, self.backprop.workspace.layers[last].a,
+                                   self.backprop.y_threshold)
+
+    cdef Py_ssize_t n_blocks(self) noexcept nogil:
+        return blocks(self.batch.rows, self.plan.block)
+
+    cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil:
+        """A block of rows after the other, each with its part of the gradient while it is in the
+        cache; the workspace is that of one block."""
+        cdef Py_ssize_t i, tile, first, rows, correct = 0
+        cdef LayerInput *x = &self.backprop.workspace.inputs[0]
+        cdef const char *data = x.a.data
+        for i in range(blocks(self.batch.rows, BLOCK_ROWS_BLOCKWISE)):
+            first = i * BLOCK_ROWS_BLOCKWISE
+            rows = min(BLOCK_ROWS_BLOCKWISE, self.batch.rows - first)
+            self.backprop.batch_offset = first
+            if x.row_indices:
+                x.row_indices = self.row_indices + first
+            elif self.batch.in_place:
+                x.a.data = <char *>data + first * self.X.row_bytes
+            self.gather(first, rows, 0)
+            self.backprop.record_phase(GATHER, 0)
+            self.backprop.forward_backward(0, rows, self.batch.dropping)
+            for tile in range(self.backprop.partition.count):
+                self.tile_gradient(&self.backprop.partition.tiles[tile], rows,
+                                   accumulate or first > 0)
+            correct += self.update_metrics(rows, self.backprop.metric_output(),
+                                           self.backprop.threshold)
+            self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
+        self.backprop.batch_offset = 0
+        self.complete_gradient(with_penalty)
+        return correct
+
+    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows,
+                            bint accumulate) noexcept nogil:
+        cdef TileView view = self.backprop.gradient_view(tile)
+        self.backprop.weight_gradient(tile, rows, self.batch.dropping, &view, accumulate)
+
+    cdef void complete_gradient(self, bint with_penalty) noexcept nogil:
+        """Every tile into the layout of the parameters, and the penalty's gradient added."""
+        cdef Py_ssize_t i
+        cdef WeightTile *tile
+        cdef TileView view
+        for i in range(self.backprop.partition.count):
+            tile = &self.backprop.partition.tiles[i]
+            view = self.backprop.gradient_view(tile)
+            self.backprop.store_gradient(tile, &view)
+            if with_penalty:
+                self.backprop.add_penalty(tile, &view)
+
+    cdef void run_layer_parallel(self) noexcept nogil:
+        """The lowest layers forward by shares of their outputs, the rest by blocks of rows there
+        and back, the lowest layers backward."""
+        cdef Py_ssize_t l, layers = self.plan.layers_by_output
+        if not self.batch.in_place:
+            pool_run(gather_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        self.backprop.layers_by_output = layers
+        for l in range(layers):
+            self.share_layer(l, forward_share_task)
+        pool_run(forward_backward_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        for l in range(layers - 2, -1, -1):
+            self.share_layer(l, backward_share_task)
+        self.backprop.layers_by_output = 0
+
+    cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil:
+        """A layer by shares of its outputs: as many of at least a tile's panels as all threads have
+        alike."""
+        cdef int threads = self.plan.threads
+        self.share.layer = l
+        self.share.count = threads * (self.backprop.network.layers[l].panels // (TILE_PANELS
+                                                                                 * threads))
+        pool_run(task, <void *>self, self.share.count, NULL, threads)
+
+    cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil:
+        """The layer forward or backward for a share of its outputs and all rows."""
+        cdef Py_ssize_t first, rows, block = self.backprop.network.block
+        cdef Py_ssize_t panels = self.backprop.network.layers[self.share.layer].panels
+        cdef Py_ssize_t panel = i * panels // self.share.count
+        panels = (i + 1) * panels // self.share.count - panel
+        for i in range(blocks(self.batch.rows, block)):
+            first = i * block
+            rows = min(block, self.batch.rows - first)
+            if back:
+                self.backprop.backward_panels(self.share.layer, panel, panels, first, rows,
+                                              self.batch.dropping)
+            else:
+                self.backprop.forward_panels(self.share.layer, panel, panels, first, rows,
+                                             self.batch.dropping)
+                if self.share.layer < self.backprop.layers_by_output - 1:
+                    self.backprop.activate_panels(self.share.layer, panel, panels, first, rows)
+
+    cdef void run_rows(self, Py_ssize_t i, bint back) noexcept nogil:
+        """Outputs and losses of the i-th block of the mini-batch, and deltas with `back`."""
+        cdef Py_ssize_t first = i * self.plan.block, block = self.backprop.network.block
+        cdef Py_ssize_t end = min(self.batch.rows, first + self.plan.block)
+        # Layers that are shared by outputs have read X, gathered or in place, before.
+        if self.backprop.layers_by_output == 0 or self.batch.in_place:
+            self.gather_block(i)
+        self.backprop.record_phase(GATHER, 0)
+        while first < end:
+            if back:
+                self.backprop.forward_backward(first, min(block, end - first), self.batch.dropping)
+            else:
+                self.backprop.evaluate_block(first, min(block, end - first))
+            first += block
+
+    # The step
+
+    cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil:
+        """The gradient of a tile, a step along it, or one after the other; then the gradient goes
+        no farther than the worker's own memory, which stays in its cache."""
+        cdef TileView view = self.backprop.gradient_view(tile)
+        if self.job.parts == COMPUTE | PENALTY | STEP:
+            view.b = self.tile_gradients + <Py_ssize_t>worker * (TILE_INPUTS
+                                                                 + 1) * TILE_PANELS * PANEL_BYTES
+            view.W, view.panel = view.b + TILE_PANELS * PANEL_BYTES, tile.inputs * PANEL_BYTES
+        if self.job.parts & COMPUTE:
+            self.backprop.weight_gradient(tile, self.batch.rows, self.batch.dropping, &view,
+                                          self.job.accumulate)
+            self.backprop.store_gradient(tile, &view)
+        if self.job.parts & PENALTY:
+            self.backprop.add_penalty(tile, &view)
+        if self.job.parts & STEP:
+            self.step_tile(tile, &view)
+
+    cdef void step_tile(self, WeightTile *tile, const TileView *view) noexcept nogil:
+        """The optimizer's step on a tile, and W^T of it."""
+        cdef Layer *layer = &self.backprop.network.layers[tile.layer]
+        cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
+        for panel in range(tile.panels):
+            self.stepper.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
+                                    tile.inputs * lanes,
+                                     view.W + panel * view.panel)
+        if tile.input == 0:
+            self.stepper.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes, view.b)
+        if tile.layer > 0:
+            kernels_for(self.backprop.network.itemsize).transpose_panels(
+                layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
+                min(tile.panels * lanes, layer.n_out - tile.panel
+                    * lanes), self.backprop.network.w + layer.W,
+                self.backprop.workspace.layers[tile.layer].Wt)
+        self.backprop.record_phase(UPDATE, tile.layer)
+
+    cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
+        """Some parts of the work on all tiles."""
+        self.job.parts, self.job.accumulate = parts, accumulate
+        pool_run(tile_task, <void *>self, self.backprop.partition.count,
+                 self.backprop.partition.costs,
+                 self.plan.threads)
+
+    cdef double apply_gradient(self, bint is_complete) noexcept nogil:
+        """The gradient, where it is not complete yet, and one step on all parameters, which begins
+        once all deltas are complete; returns the penalties."""
+        cdef Py_ssize_t n = self.backprop.n_parameters
+        cdef bint by_tiles = self.plan.strategy != BLOCKWISE or self.backprop.timing
+        cdef bint clips = self.stepper.clip_norm > 0
+        self.stepper.begin_step()
+        if by_tiles and not clips and not is_complete:
+            self.run_tiles(COMPUTE | PENALTY | STEP, False)
+        else:
+            if not is_complete:
+                self.run_tiles(COMPUTE | PENALTY, False)
+            self.stepper.clip(n, self.backprop.g)
+            if by_tiles:
+                self.run_tiles(STEP, False)
+            else:
+                self.stepper.step_slice(0, n, self.backprop.g)
+                self.backprop.workspace.transpose_weights()
+        if self.stepper.max_norm > 0:
+            self.stepper.clip_row_norms()
+            self.backprop.workspace.transpose_weights()
+        self.backprop.record_phase(UPDATE, 0)
+        return self.backprop.partition.penalty()
+
+    # Metrics
+
+    cdef Py_ssize_t update_metrics(self, Py_ssize_t rows, Matrix out,
+                                   double threshold) noexcept nogil:
+        """How many of the rows are right, or their squared residuals into `residuals`."""
+        cdef Py_ssize_t itemsize = self.backprop.network.itemsize
+        cdef const kernels_t *k = kernels_for(itemsize)
+        cdef Py_ssize_t last = self.backprop.network.n_layers - 1
+        cdef Py_ssize_t n_out = self.backprop.network.layers[last].n_out
+        cdef Py_ssize_t row = elements(out.row, itemsize), column = elements(out.column, itemsize)
+        cdef const char *y = self.backprop.workspace.targets.data
+        if self.classes:
+            return k.count_correct(rows, n_out, row, column, out.data, threshold,
+                          self.backprop.workspace.label)
+        if self.multilabel:
+            return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
+                             self.backprop.y_threshold)
+        with cython.boundscheck(False):
+            k.squared_residuals(rows, n_out, row, column, out.data, y, &self.residuals[0])
+        return 0
+
+    cdef result(self, Py_ssize_t count, Totals *totals):
+        if self.classes or self.multilabel:
+            return totals.loss / totals.weight, <double>totals.correct / count
+        return totals.loss / totals.weight, np.array(self.residuals)
+
+
+# What the threads of the pool call. They belong to one caller at a time, so the mini-batch is
+# theirs to share.
+
+cdef void forward_backward_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).run_rows(i, True)
+
+cdef void evaluate_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).run_rows(i, False)
+
+cdef void gather_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).gather_block(i)
+
+cdef void forward_share_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).run_share(i, False)
+
+cdef void backward_share_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).run_share(i, True)
+
+cdef void tile_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    run_tile_number(<Batches>batches, i, worker)
+
+cdef void run_tile_number(Batches batches, Py_ssize_t i, int worker) noexcept nogil:
+    batches.run_tile(&batches.backprop.partition.tiles[batches.backprop.partition.order[i]], worker)

@@ -1,0 +1,149 @@
+"""Where the rows of a mini-batch come from."""
+
+import mmap
+
+import numpy as np
+
+cimport cython
+from libc.stdint cimport int32_t, uint32_t
+from libc.string cimport memcpy
+
+from cnn_core._memory cimport address
+from cnn_core._platform cimport pages_read, prefetch, read_anywhere, read_soon
+from cnn_core._tuning cimport PREFETCH_ROWS, READ_AHEAD_BATCHES
+
+
+@cython.boundscheck(False)
+cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil:
+    """Whether all row numbers lie in 0 .. bound - 1."""
+    cdef Py_ssize_t i
+    cdef bint outside = False
+    for i in range(order.shape[0]):
+        outside |= <size_t>order[i] >= <size_t>bound
+    return not outside
+
+
+cdef bint is_mapped(array):
+    """Whether an array is a view of a memory map."""
+    while array is not None:
+        if isinstance(array, mmap.mmap):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
+@cython.final
+cdef class RowSource:
+    """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows
+    no more of it.
+
+    It yields the rows of a C-contiguous array, which it keeps alive and never copies as a
+    whole.
+
+    Parameters
+    ----------
+    array : ndarray, shape (rows, width)
+        May be read-only, and a memory map. Its items are 4 or 8 bytes wide.
+    indices : ndarray of intp, optional
+        The rows of the array that the source yields; default all.
+
+    Attributes
+    ----------
+    count : int
+        Rows that it yields.
+    """
+
+    def __cinit__(self, array, indices=None):
+        if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
+            raise ValueError("a row source needs a C-contiguous array of two dimensions and items "
+                             "of 4 or 8 bytes")
+        self.array, self.count = array, array.shape[0]
+        self.total, self.columns = self.count, array.shape[1]
+        self.row_bytes = array.shape[1] * array.itemsize
+        self.data = address(array)
+        self.mapped = is_mapped(array)
+        if indices is not None:
+            self.indices = np.array(indices, np.intp)
+            self.indices.setflags(write=False)
+            if self.indices.ndim != 1 or len(indices) and not (
+                    0 <= self.indices.min() <= self.indices.max() < len(array)):
+                raise ValueError(f"indices must hold row numbers from 0 to {len(array) - 1}")
+            self.count = len(indices)
+            self.row_indices = <const Py_ssize_t *>address(self.indices)
+
+    def rows(self):
+        """The rows that it yields, as one array; a copy where they are given by indices.
+
+        Returns
+        -------
+        ndarray, shape (count, width)
+        """
+        return self.array if self.indices is None else self.array[self.indices]
+
+    cdef tuple shape(self):
+        return self.count, self.columns
+
+    cdef bint has_shape(self, Py_ssize_t rows, Py_ssize_t columns, object dtype) except -1:
+        own = self.array.dtype
+        return self.count == rows and self.columns == columns and (own is dtype or own == dtype)
+
+    cdef bint all_below(self, int32_t bound) noexcept nogil:
+        """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
+        cdef Py_ssize_t i
+        cdef uint32_t outside = 0
+        for i in range(self.count):
+            outside |= (<const uint32_t *>self.data)[source_row(self.row_indices,
+                                                                i)] >= <uint32_t>bound
+        return not outside
+
+    cdef void prefetch_pages(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
+        """Have rows order[0 .. rows) read from their file, without waiting for them."""
+        cdef Py_ssize_t r
+        for r in range(rows):
+            read_soon(self.data + source_row(self.row_indices, order[r]) * self.row_bytes,
+                      self.row_bytes)
+
+    cdef void advise_random(self, bint random) noexcept nogil:
+        """Whether the rows in the file are going to be read in any order: read as usual, each of
+        the first rows would bring megabytes of its neighbours."""
+        read_anywhere(self.data, self.total * self.row_bytes, random)
+        self.pages, self.ahead = pages_read(), 0
+
+    cdef void read_ahead(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
+        """Once a file's rows had to be waited for, ask for those of the next mini-batch."""
+        cdef long pages = pages_read()
+        if pages != self.pages:
+            self.ahead = READ_AHEAD_BATCHES
+        self.pages = pages
+        if self.ahead > 0:
+            self.ahead -= 1
+            self.prefetch_pages(order, rows)
+
+    cdef void gather(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows, char *out,
+                     Py_ssize_t step) noexcept nogil:
+        """Rows order[0 .. rows) (NULL: first, first + 1, ...) into `out`, `step` bytes apart."""
+        cdef Py_ssize_t r, at
+        cdef const char *row
+        for r in range(rows):
+            # Rows in any order are far from each other: the way to memory is shortened by starting
+            # early.
+            if order and r + PREFETCH_ROWS < rows:
+                row = self.data + source_row(self.row_indices,
+                                             order[r + PREFETCH_ROWS]) * self.row_bytes
+                prefetch(row)
+                if self.row_bytes > 32:  # shorter ones rarely reach into a second line
+                    prefetch(row + 64)
+                    prefetch(row + self.row_bytes - 1)
+            row = self.data + source_row(self.row_indices,
+                                         order[r] if order else first + r) * self.row_bytes
+            if self.row_bytes > 128:
+                memcpy(out, row, self.row_bytes)
+            else:
+                at = 0
+                while at + 16 <= self.row_bytes:
+                    memcpy(out + at, row + at, 16)
+                    at += 16
+                while at < self.row_bytes:
+                    memcpy(out + at, row + at, 4)
+                    at += 4
+            out += step

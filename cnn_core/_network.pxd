@@ -1,0 +1,39 @@
+"""The network: its layers and its packed parameters."""
+
+from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix
+
+cdef struct Layer:
+    Py_ssize_t n_in, n_out
+    Py_ssize_t panels           # of W: ceil(n_out / lanes)
+    Py_ssize_t ld               # leading dimension of z, a, delta
+    Py_ssize_t W, b             # where they begin in the parameters, in bytes
+    int activation              # row in the table
+    double alpha                # and the activation's number
+
+
+cdef class Network:
+    cdef readonly object dtype, parameters
+    cdef readonly tuple widths, activations, alphas
+    cdef readonly Py_ssize_t n_layers, itemsize, lanes, block
+    cdef readonly bint prefers_transposed
+    cdef Arena arena
+    cdef Layer *layers
+    cdef char *w
+    cdef Layer *layer(self, Py_ssize_t l) except NULL
+    cdef set_activation(self, Py_ssize_t l, dict numbers)
+    cdef bint is_faster_transposed(self)
+    cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                      const Matrix *x, const Py_ssize_t *row_indices,
+                      const Matrix *z) noexcept nogil
+    cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                       const Matrix *z, const Matrix *a) noexcept nogil
+    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                                Py_ssize_t rows,
+                                const Matrix *z, const Matrix *a,
+                                const Matrix *delta) noexcept nogil
+
+
+cdef inline Py_ssize_t weight_offset(const Layer *layer, Py_ssize_t panel,
+                                     Py_ssize_t input) noexcept nogil:
+    """Where a panel of W begins in a vector of parameters, at one of its inputs; in bytes."""
+    return layer.W + (panel * layer.n_in + input) * PANEL_BYTES

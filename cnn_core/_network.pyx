@@ -1,0 +1,356 @@
+"""The network: its shape, and its parameters as the kernels read them."""
+
+import numpy as np
+
+cimport cython
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from cnn_core._cpu cimport kernels_for, kernels_t, matmul_args_t
+from cnn_core._matmul cimport matmul_args, panels_of, row_panels
+from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, blocks, elements, is_transposed,
+                               leading_dimension, matrix)
+from cnn_core._tuning cimport BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS
+from cnn_core import _activations
+from cnn_core._checks import check_number
+from cnn_core._names import choose
+from cnn_core._linalg import pack, unpack
+from cnn_core._memory import aligned_zeros
+
+# Words of 4 bytes in a panel.
+cdef enum:
+    PANEL_WORDS = 16
+
+
+cdef inline uint32_t bits_differ(Py_ssize_t n, const uint32_t *x, const uint32_t *y) noexcept nogil:
+    """0 if n words are the same."""
+    cdef Py_ssize_t i
+    cdef uint32_t bits = 0
+    for i in range(n):
+        bits |= x[i] ^ y[i]
+    return bits
+
+
+@cython.final
+cdef class Network:
+    """A multilayer perceptron: its shape and its parameters.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Neurons of every layer, the inputs first: ``(64, 32, 10)`` has two layers of weights.
+    activations : sequence of str
+        One name for each layer of weights.
+    dtype : {'float32', 'float64'}
+    alphas : sequence of float or None, optional
+        For each layer the number its activation takes (`_activations.parameters`), at least 0; None
+        for that of the literature. An activation that takes none has None or 0.
+
+    Attributes
+    ----------
+    parameters : ndarray
+        All weights and biases in one flat buffer, as the kernels read them: for each layer the
+        panels of W (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
+    """
+
+    # Here and below not __init__, which can be left out or called again: no object exists without
+    # its buffers.
+    def __cinit__(self, widths, activations, dtype="float32", alphas=None):
+        cdef Py_ssize_t size = 0, l
+        cdef Layer *layer
+        self.widths, self.activations = tuple(int(n) for n in widths), tuple(activations)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise ValueError(f"a network needs at least two layers of one neuron or more, got "
+                             f"widths {self.widths}")
+        if len(self.activations) != len(self.widths) - 1:
+            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got "
+                             f"{len(self.activations)}")
+        self.n_layers = len(self.activations)
+        numbers = _activations.parameters()
+        default = tuple(numbers.get(name, ("", 0.0))[1] for name in self.activations)
+        alphas = (None,) * self.n_layers if alphas is None else tuple(alphas)
+        if len(alphas) != self.n_layers:
+            raise ValueError(f"{self.n_layers} layers need as many alphas, got {len(alphas)}")
+        self.alphas = tuple(usual if alpha is None else float(alpha) for alpha,
+                            usual in zip(alphas, default))
+        self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
+        self.arena = Arena()
+        self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
+        total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + 1)
+                    for n_in, n_out in zip(self.widths, self.widths[1:]))
+        self.parameters = aligned_zeros(total, self.dtype)
+        self.w = address(self.parameters)
+        self.block = BLOCK_ROWS_LARGE if self.parameters.nbytes > LARGE_WEIGHTS else BLOCK_ROWS
+        for l in range(self.n_layers):
+            layer = &self.layers[l]
+            layer.n_in, layer.n_out = self.widths[l], self.widths[l + 1]
+            layer.panels = blocks(layer.n_out, self.lanes)
+            layer.ld = leading_dimension(layer.n_out, self.itemsize)
+            self.set_activation(l, numbers)
+            layer.W = size
+            layer.b = size + layer.panels * layer.n_in * PANEL_BYTES
+            size = layer.b + layer.panels * PANEL_BYTES
+        self.prefers_transposed = self.is_faster_transposed()
+
+    cdef set_activation(self, Py_ssize_t l, dict numbers):
+        cdef Layer *layer = &self.layers[l]
+        layer.activation = choose("activation", self.activations[l], _activations.names())
+        if self.activations[l] in numbers:
+            check_number(f"alphas[{l}]", self.alphas[l], 0)
+        elif self.alphas[l] != 0:
+            raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, "
+                             f"got "
+                             f"{self.alphas[l]}")
+        layer.alpha = self.alphas[l]
+
+    cdef Layer *layer(self, Py_ssize_t l) except NULL:
+        if not 0 <= l < self.n_layers:
+            raise IndexError(f"layer {l} does not exist; this network has {self.n_layers}")
+        return &self.layers[l]
+
+    def panels(self, Py_ssize_t l, vector=None):
+        """Layer l's weights as a view of the flat buffer.
+
+        Parameters
+        ----------
+        l : int
+            0 is the first layer of weights.
+        vector : ndarray, optional
+            A buffer laid out as `parameters`, such as a gradient; default `parameters` itself.
+
+        Returns
+        -------
+        ndarray, shape (panels, n_in, lanes)
+        """
+        cdef Layer *layer = self.layer(l)
+        vector = self.parameters if vector is None else vector
+        part = vector[layer.W // self.itemsize:layer.b // self.itemsize]
+        return part.reshape(layer.panels, layer.n_in, self.lanes)
+
+    def bias(self, Py_ssize_t l, vector=None):
+        """Layer l's biases b as a view of the flat buffer.
+
+        Parameters
+        ----------
+        l : int
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_out,)
+        """
+        cdef Layer *layer = self.layer(l)
+        vector = self.parameters if vector is None else vector
+        b = layer.b // self.itemsize
+        return vector[b:b + layer.n_out]
+
+    def weights(self, Py_ssize_t l, vector=None):
+        """A copy of layer l's weights W.
+
+        Parameters
+        ----------
+        l : int
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_out, n_in)
+        """
+        return unpack(self.panels(l, vector), self.widths[l + 1])
+
+    def set_layer(self, Py_ssize_t l, W, b):
+        """Give layer l new weights and biases.
+
+        Parameters
+        ----------
+        l : int
+        W : array-like, shape (n_out, n_in)
+        b : array-like, shape (n_out,)
+        """
+        cdef Layer *layer = self.layer(l)
+        W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
+        if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
+            raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and "
+                             f"biases of shape "
+                             f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
+        pack(W, self.panels(l))
+        self.bias(l)[:] = b
+
+    def equals(self, Py_ssize_t l, Wt, b):
+        """Whether layer l's weights and biases are these, to the bit.
+
+        Parameters
+        ----------
+        l : int
+        Wt : ndarray, shape (n_in, n_out)
+            Transposed weights; anything that is no C-contiguous array of the network's dtype is not
+            equal.
+        b : ndarray, shape (n_out,)
+
+        Returns
+        -------
+        bool
+        """
+        cdef Layer *layer = self.layer(l)
+        cdef Py_ssize_t i, at, words = layer.n_out * self.itemsize // 4
+        cdef const uint32_t *w = <const uint32_t *>(self.w + layer.W)
+        cdef const uint32_t *given
+        cdef uint32_t other
+        for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
+            if not (isinstance(array, np.ndarray) and array.dtype == self.dtype
+                    and array.shape == shape
+                    and array.flags.c_contiguous):
+                return False
+        given = <const uint32_t *>address(b)
+        other = bits_differ(words, <const uint32_t *>(self.w + layer.b), given)
+        given = <const uint32_t *>address(Wt)
+        for at in range(0, words, PANEL_WORDS):
+            if at + PANEL_WORDS <= words:
+                for i in range(layer.n_in):  # a number that the compiler knows saves it a loop
+                    other |= bits_differ(PANEL_WORDS, w + at * layer.n_in + i * PANEL_WORDS,
+                                         given + i * words + at)
+            else:
+                for i in range(layer.n_in):
+                    other |= bits_differ(words - at, w + at * layer.n_in + i * PANEL_WORDS,
+                                         given + i * words + at)
+        return other == 0
+
+    def flat(self, vector=None):
+        """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
+
+        Parameters
+        ----------
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters,)
+            A copy without padding.
+        """
+        return np.concatenate([part.ravel() for l in range(self.n_layers)
+                               for part in (self.weights(l, vector), self.bias(l, vector))])
+
+    def set_flat(self, values):
+        """Set all parameters from a vector in the order of `flat`.
+
+        Parameters
+        ----------
+        values : array-like, shape (n_parameters,)
+        """
+        values = np.ascontiguousarray(values, self.dtype)
+        sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
+        if values.shape != (sum(sizes),):
+            raise ValueError(f"this network has {sum(sizes)} parameters, got an array of shape "
+                             f"{values.shape}")
+        for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
+            n_in, n_out = self.widths[l], self.widths[l + 1]
+            self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
+
+    def is_finite(self):
+        """Whether no parameter is NaN or infinite.
+
+        Returns
+        -------
+        bool
+        """
+        cdef Py_ssize_t n = self.parameters.size
+        cdef bint finite
+        with nogil:
+            finite = kernels_for(self.itemsize).is_finite(n, self.w)
+        return bool(finite)
+
+    def copy(self):
+        """A network of the same shape with its own copy of the parameters."""
+        other = Network(self.widths, self.activations, self.dtype, self.alphas)
+        self.copy_to(other)
+        return other
+
+    def copy_to(self, Network other not None):
+        """Give another network of the same shape these parameters."""
+        if other.widths != self.widths or other.dtype != self.dtype:
+            raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
+                             f"the parameters of one of "
+                             f"{self.widths} and {self.dtype}")
+        memcpy(other.w, self.w, self.parameters.nbytes)
+
+    def __reduce__(self):
+        return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())
+
+    cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                      const Matrix *x, const Py_ssize_t *row_indices,
+                      const Matrix *z) noexcept nogil:
+        """Some panels of z = x W^T + b, for the first rows of x or those of the indices. Where z is
+        transposed, x is too: z^T = W x^T + b, a panel of W after the other, with the rows in the
+        lanes."""
+        cdef Layer *layer = &self.layers[l]
+        cdef const kernels_t *k = kernels_for(self.itemsize)
+        cdef char *W = self.w + layer.W + panel * layer.n_in * PANEL_BYTES
+        cdef char *b = self.w + layer.b + panel * PANEL_BYTES
+        cdef Py_ssize_t lanes = self.lanes, output
+        cdef matmul_args_t p
+        if not is_transposed(z, self.itemsize):
+            matmul_args(&p, rows, panels, layer.n_in, x[0],
+                        panels_of(W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
+                            row_panels(z, panel), self.itemsize)
+            p.row_index, p.bias = row_indices, b
+            k.matmul(&p)
+            return
+        for panel in range(panel, panel + panels):
+            output = panel * lanes
+            matmul_args(&p, min(lanes, layer.n_out - output), blocks(rows, lanes), layer.n_in,
+                            matrix(W, self.itemsize, PANEL_BYTES), panels_of(x.data, x.column,
+                                                                             PANEL_BYTES),
+                            panels_of(z.data + output * z.column, z.column,
+                                      PANEL_BYTES), self.itemsize)
+            p.row_bias = b
+            k.matmul(&p)
+            W, b = W + layer.n_in * PANEL_BYTES, b + PANEL_BYTES
+
+    cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
+                       const Matrix *z, const Matrix *a) noexcept nogil:
+        """a = f(z) of some panels, in place where a is z; all of them where z is transposed."""
+        cdef Layer *layer = &self.layers[l]
+        cdef Py_ssize_t width = min(panels * self.lanes, layer.n_out - panel * self.lanes)
+        cdef Py_ssize_t first = panel * self.lanes * z.column
+        kernels_for(self.itemsize).activations[layer.activation].forward(
+            rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
+            layer.alpha, z.data + first, a.data + first)
+
+    cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
+                                Py_ssize_t rows, const Matrix *z, const Matrix *a,
+                                const Matrix *delta) noexcept nogil:
+        """delta *= f'(z) of the same."""
+        cdef Layer *layer = &self.layers[l]
+        cdef Py_ssize_t width = min(panels * self.lanes, layer.n_out - panel * self.lanes)
+        cdef Py_ssize_t first = panel * self.lanes * z.column
+        kernels_for(self.itemsize).activations[layer.activation].backward(
+            rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
+            layer.alpha, z.data + first, a.data + first, delta.data + first)
+
+    cdef bint is_faster_transposed(self):
+        """Whether many rows pass through the layers faster transposed: each output of 16 rows
+        (float32) in a vector, so that narrow layers leave no lanes empty. Counted in
+        multiplications; transposing a number costs about as much as 8."""
+        cdef Layer *last = &self.layers[self.n_layers - 1]
+        cdef Layer *layer
+        cdef Py_ssize_t l, row_major = 0, transposed = 8 * (self.layers[0].n_in + last.n_out)
+        for l in range(self.n_layers):
+            layer = &self.layers[l]
+            row_major += (layer.n_in + 16) * layer.panels * self.lanes
+            transposed += (layer.n_in + 16) * layer.n_out
+            if kernels_for(self.itemsize).activations[layer.activation].per_row and not (
+                    self.activations[l] == "softmax" and layer.panels == 1):
+                return False
+        return transposed < 0.9 * row_major
+
+
+def _restore(widths, activations, dtype, alphas, values):
+    network = Network(widths, activations, dtype, alphas)
+    network.set_flat(values)
+    return network

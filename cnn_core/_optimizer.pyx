@@ -1,0 +1,188 @@
+"""Optimizers: names, settings, slots, and one step on some of the parameters."""
+
+cimport cython
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t
+
+from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_t
+from cnn_core._memory cimport address
+from cnn_core._network cimport Layer, Network
+from cnn_core._checks import is_whole
+from cnn_core._names import choose
+from cnn_core._memory import aligned_zeros
+
+
+def optimizer_names():
+    """Names of all optimizers.
+
+    Returns
+    -------
+    tuple of str
+    """
+    cdef const optimizer_t *f = kernels_for(4).optimizers
+    found = []
+    while f.name:
+        found.append(f.name.decode())
+        f += 1
+    return tuple(found)
+
+
+def optimizer_settings(name):
+    """Names of the numbers that an optimizer works with, in the order in which its kernel takes
+    them.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str
+        The first is ``'learning_rate'``.
+    """
+    cdef const optimizer_t *f = &kernels_for(4).optimizers[choose("optimizer", name,
+                                                                  optimizer_names())]
+    return tuple(f.settings.decode().split())
+
+
+@cython.final
+cdef class Optimizer:
+    """An optimizer of a network's parameters.
+
+    Parameters
+    ----------
+    network : Network
+    name : str or None
+        None: no steps are taken.
+    settings : dict of str to float
+        A value for each of `optimizer_settings`.
+    clip_norm : float
+        Shorten the gradient of a mini-batch, as one vector, to this Euclidean length where it is
+        longer (Pascanu et al. 2013, Algorithm 1); 0: never.
+    max_norm : float
+        After each step shorten the weights to each neuron to this Euclidean length where they are
+        longer (Srivastava et al. 2014, section 5.1); 0: never.
+
+    Attributes
+    ----------
+    steps : int
+        Done so far.
+    slots : tuple of ndarray
+        The optimizer's memory, laid out as the parameters.
+    """
+
+    def __cinit__(self, Network network not None, str name, dict settings not None,
+                  double clip_norm=0,
+                  double max_norm=0):
+        cdef const optimizer_t *f
+        self.network, self.name, self.slots = network, name, ()
+        self.clip_norm, self.max_norm = clip_norm, max_norm
+        if name is None:
+            return
+        self.row = choose("optimizer", name, optimizer_names())
+        names = optimizer_settings(name)
+        if set(settings) != set(names):
+            raise ValueError(f"{name} works with {', '.join(names)}; got {', '.join(settings)}")
+        for i, setting in enumerate(names):
+            self.h[i] = settings[setting]
+        f = &kernels_for(network.itemsize).optimizers[self.row]
+        self.slots = tuple(aligned_zeros(network.parameters.size,
+                                         network.dtype) for _ in range(f.slots))
+        for i in range(f.slots):
+            self.slot[i] = address(self.slots[i])
+
+    @property
+    def learning_rate(self):
+        """Step size of the coming steps."""
+        return self.h[0]
+
+    @learning_rate.setter
+    def learning_rate(self, double value):
+        self.h[0] = value
+
+    def state(self, copy=True):
+        """What a later run needs to go on: the number of steps, slots and numbers.
+
+        Parameters
+        ----------
+        copy : bool
+            Whether the slots are copied; without, this optimizer must not go on.
+
+        Returns
+        -------
+        dict
+        """
+        return {"optimizer": self.name, "steps": self.steps,
+                "numbers": [h for h in self.h[:OPTIMIZER_NUMBERS]],
+                "slots": [slot.copy() if copy else slot for slot in self.slots]}
+
+    def restore(self, state):
+        """Go on from `state`, of an optimizer of the same name and shape; settings stay these."""
+        self.check_state(state, ("steps",))
+        self.steps = state["steps"]
+        for i in range(len(optimizer_settings(self.name)), OPTIMIZER_NUMBERS):
+            self.h[i] = state["numbers"][i]
+        for slot, values in zip(self.slots, state["slots"]):
+            slot[:] = values
+
+    cdef check_state(self, state, tuple counts):
+        """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
+        parts = ("optimizer", *counts, "numbers", "slots")
+        if not isinstance(state, dict) or not set(parts) <= set(state):
+            raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
+        numbers, slots = state["numbers"], state["slots"]
+        if not isinstance(slots, (list, tuple)):
+            raise ValueError(f"the slots of a state must be a list of arrays, got {slots!r}")
+        shapes = [getattr(slot, "shape", None) for slot in slots]
+        if self.name is None or state["optimizer"] != self.name or shapes != [
+                slot.shape for slot in self.slots]:
+            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like "
+                             f"this with "
+                             f"{self.name}")
+        for slot in slots:
+            if slot.dtype != self.network.dtype:
+                raise ValueError(f"the slots of a state must be of {self.network.dtype}, got "
+                                 f"{slot.dtype}")
+        for part in counts:
+            if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
+                raise ValueError(f"the {part} of a state must be a whole number from 0 to 2**63 - "
+                                 f"1, got "
+                                 f"{state[part]!r}")
+        if not isinstance(numbers, (list, tuple)) or len(numbers) != OPTIMIZER_NUMBERS or not all(
+                isinstance(number, (int, float)) for number in numbers):
+            raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "
+                             f"numbers, got {numbers!r}")
+
+    cdef void begin_step(self) noexcept nogil:
+        """Count a step, and work out what depends on its number alone."""
+        cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[self.row]
+        self.steps += 1
+        if f.prepare:
+            f.prepare(self.steps, self.h)
+
+    cdef void step_slice(self, Py_ssize_t offset, Py_ssize_t n, const char *g) noexcept nogil:
+        """The step of n parameters, `offset` bytes from the first, whose gradient is g."""
+        cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[self.row]
+        cdef (void *)[8] slot
+        cdef int i
+        for i in range(f.slots):
+            slot[i] = <char *>self.slot[i] + offset
+        f.step(n, self.steps, self.h, self.network.w + offset, g, slot)
+
+    cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
+        """Shorten the gradient to `clip_norm`."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef double norm
+        if self.clip_norm > 0:
+            norm = sqrt(k.dot(n, g, g))
+            if norm > self.clip_norm:
+                k.scale(n, self.clip_norm / norm, g)
+
+    cdef void clip_row_norms(self) noexcept nogil:
+        """Shorten the weights to each neuron to `max_norm`."""
+        cdef Layer *layer
+        cdef Py_ssize_t l
+        for l in range(self.network.n_layers):
+            layer = &self.network.layers[l]
+            kernels_for(self.network.itemsize).clip_row_norms(layer.n_in, layer.panels, self.max_norm,
+                                                          self.network.w + layer.W)

@@ -1,0 +1,119 @@
+"""Who computes what: weight tiles, the plan of a step, and how many threads pay.
+
+No result depends on it: each output is one chain of additions, each sum has a fixed order.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t
+
+from cnn_core._cpu cimport kernels_for
+from cnn_core._memory cimport PANEL_BYTES, Arena, blocks, elements
+from cnn_core._network cimport Layer, Network
+from cnn_core._platform cimport clock_seconds
+from cnn_core._tuning cimport (BLOCKWISE_PARAMETERS, CACHE_PER_THREAD, PERIOD, SAMPLES,
+                               STREAMING_THREADS, TILE_INPUTS, TILE_PANELS, WORK_PER_THREAD)
+from cnn_core._workspace cimport Workspace
+
+
+@cython.final
+cdef class Partition:
+    """The weight tiles of a network.
+
+    Parameters
+    ----------
+    network : Network
+    """
+
+    def __cinit__(self, Network network not None):
+        cdef Layer *layer
+        cdef WeightTile *tile
+        cdef Py_ssize_t l, panel, input, i, number
+        self.count = sum(blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
+                         for n_in, n_out in zip(network.widths, network.widths[1:]))
+        self.arena = Arena()
+        self.tiles = tile = <WeightTile *>self.arena.alloc(self.count, 1, sizeof(WeightTile))
+        self.order = <Py_ssize_t *>self.arena.alloc(self.count, 1, sizeof(Py_ssize_t))
+        self.costs = <Py_ssize_t *>self.arena.alloc(self.count + 1, 1, sizeof(Py_ssize_t))
+        for l in range(network.n_layers):
+            layer = &network.layers[l]
+            for panel in range(0, layer.panels, TILE_PANELS):
+                for input in range(0, layer.n_in, TILE_INPUTS):
+                    tile.layer, tile.panel, tile.input = l, panel, input
+                    tile.panels = min(TILE_PANELS, layer.panels - panel)
+                    tile.inputs = min(TILE_INPUTS, layer.n_in - input)
+                    tile += 1
+        # A thread has the same part of the outputs of every layer: those whose z it computes in
+        # the forward pass, so that the weights stay in its cache.
+        heights = [self.tiles[i].panel / network.layers[self.tiles[i].layer].panels
+                   for i in range(self.count)]
+        for i, number in enumerate(sorted(range(self.count), key=heights.__getitem__)):
+            self.order[i] = number
+            self.costs[i
+                       + 1] = self.costs[i] + self.tiles[number].panels * self.tiles[number].inputs
+
+    cdef double penalty(self) noexcept nogil:
+        """The sum of the tiles' penalties, one after the other."""
+        cdef Py_ssize_t i
+        cdef double total = 0
+        for i in range(self.count):
+            total += self.tiles[i].penalty
+        return total
+
+
+cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
+                        bint dropping) noexcept nogil:
+    """The plan of a mini-batch of `rows` rows on at most `threads` threads."""
+    cdef StepPlan plan
+    cdef Py_ssize_t n_blocks, parameters = n_parameters(workspace.network)
+    cdef bint is_small = parameters <= BLOCKWISE_PARAMETERS
+    if threads > 1:
+        threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))
+    if 1 < threads <= STREAMING_THREADS and is_small:
+        if rows * workspace.row_bytes() > threads * CACHE_PER_THREAD:
+            threads = 1
+    plan.strategy, plan.threads = TWO_PHASE, threads
+    plan.block, plan.layers_by_output = workspace.network.block, 0
+    if threads > 1:
+        # As evenly for the threads as lanes allow.
+        n_blocks = threads * blocks(rows, threads * workspace.network.block)
+        plan.block = blocks(blocks(rows, n_blocks), 16) * 16
+        plan.layers_by_output = layers_by_output(workspace, threads, dropping)
+        if plan.layers_by_output > 0:
+            plan.strategy = LAYER_PARALLEL
+    elif is_small:
+        plan.strategy = BLOCKWISE
+    return plan
+
+
+cdef Py_ssize_t n_parameters(Network network) noexcept nogil:
+    """Padding included."""
+    cdef Layer *last = &network.layers[network.n_layers - 1]
+    return elements(last.b + last.panels * PANEL_BYTES, network.itemsize)
+
+
+cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping) noexcept nogil:
+    """How many layers, from the lowest on, threads share by outputs: those wide enough. By rows
+    each thread would fetch all weights from the cache of whoever has updated them, and then the
+    others' deltas for the gradient."""
+    cdef Py_ssize_t l
+    cdef Layer *layer
+    for l in range(workspace.network.n_layers - 1):
+        layer = &workspace.network.layers[l]
+        if (layer.panels < TILE_PANELS * threads or dropping and workspace.inputs[l].drops
+                or kernels_for(workspace.network.itemsize).activations[layer.activation].per_row):
+            return l
+    return workspace.network.n_layers - 1
+
+
+cdef bint threads_pay(ThreadTuner *tuner, int64_t step, bint sampling) noexcept nogil:
+    """Whether further threads pay at this step; those that are samples are timed."""
+    cdef int64_t number = step % PERIOD
+    cdef double now
+    if sampling and number <= 2 * SAMPLES and number % SAMPLES == 0:
+        now = clock_seconds()
+        if number > 0:
+            tuner.seconds[number // SAMPLES - 1] = now - tuner.began
+        tuner.began = now
+    if sampling and number < 2 * SAMPLES:
+        return number >= SAMPLES
+    return tuner.seconds[1] <= tuner.seconds[0]

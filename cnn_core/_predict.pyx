@@ -1,0 +1,373 @@
+"""Predictions: many rows on several threads, or one row at the least cost.
+
+Every row's bits depend on that row alone.
+"""
+
+import numpy as np
+
+cimport cython
+from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
+from libc.stdint cimport uint64_t, uintptr_t
+from libc.string cimport memcpy
+
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, matmul_args_t
+from cnn_core._linalg cimport scale_row
+from cnn_core._matmul cimport matmul_args, panels_of, row_panels
+from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
+                               matrix)
+from cnn_core._network cimport Layer, Network
+from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
+from cnn_core._tuning cimport BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, STACK_BYTES, WORK_PER_THREAD
+from cnn_core._cpu import most_threads
+from cnn_core._memory import aligned_zeros
+from cnn_core._warn import warn
+
+ctypedef fused real:
+    float
+    double
+
+cdef extern from "Python.h":
+    # Declared without its exception, which is cleared: an array that cannot be lent goes the long
+    # way.
+    int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
+    void PyErr_Clear()
+
+
+# What the threads of a prediction share.
+cdef struct Prediction:
+    void *network
+    const char *X
+    char *out                   # one of the two is NULL
+    Py_ssize_t *index
+    double threshold
+    char *scratch               # two buffers of a block for each thread
+    Py_ssize_t count, block, buffer_bytes
+    bint check_finite, refused, has_nan
+
+
+@cython.final
+cdef class BatchPredictor:
+    """The forward pass of many rows, a block at a time through all layers.
+
+    Parameters
+    ----------
+    network : Network
+    """
+
+    cdef readonly Network network
+
+    def __cinit__(self, Network network not None):
+        self.network = network
+
+    def __reduce__(self):
+        return BatchPredictor, (self.network,)
+
+    def forward(self, X, int threads=1, bint check_finite=False):
+        """The output a^L for every row of X.
+
+        Parameters
+        ----------
+        X : ndarray, shape (rows, n_in)
+            C-contiguous and of the network's dtype; may be read-only.
+        threads : int
+            The most to use.
+        check_finite : bool
+            Whether rows with an entry that is NaN or infinite are refused. They are looked at while
+            they are in the cache: a look of its own would fetch them from memory once more.
+
+        Returns
+        -------
+        ndarray, shape (rows, n_out), or None
+            Each row's bits depend on that row alone. None where rows are refused.
+        """
+        self.check_rows(X)
+        out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
+        return out if X.shape[0] == 0 or _predict(self.network, X, out, None, 0, threads,
+                                                  check_finite) else None
+
+    def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
+        """The index of the largest output for every row of X, the first among equals, or of the
+        first NaN, with a warning.
+
+        Parameters
+        ----------
+        X, threads, check_finite
+            As in `forward`.
+        threshold : float
+            Of a single output the index is 1 where it is larger than this, else 0.
+
+        Returns
+        -------
+        ndarray of intp, shape (rows,), or None
+        """
+        self.check_rows(X)
+        index = np.empty(X.shape[0], np.intp)
+        return index if X.shape[0] == 0 or _predict(self.network, X, None, index, threshold,
+                                                    threads,
+                                                    check_finite) else None
+
+    cdef check_rows(self, X):
+        network = self.network
+        if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
+            raise ValueError(f"X must have shape (rows, {network.widths[0]}) and dtype "
+                             f"{network.dtype}, "
+                             f"got {X.shape} and {X.dtype}")
+
+
+def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::1] out,
+             Py_ssize_t[::1] index,
+             double threshold, int threads, bint check_finite):
+    cdef Prediction p
+    cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
+    cdef bint transposed = network.prefers_transposed
+    p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
+    n_blocks = blocks(count, p.block)
+    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD, n_blocks,
+                              most_threads))
+    for l in range(network.n_layers):
+        widest = max(widest, network.layers[l].ld)
+    if transposed:
+        widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
+    p.buffer_bytes = p.block * widest * sizeof(real)
+    scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
+    p.network, p.count, p.threshold = <void *>network, count, threshold
+    p.check_finite, p.refused, p.has_nan = check_finite, False, False
+    p.X, p.scratch = <const char *>&X[0, 0], address(scratch)
+    p.out = <char *>&out[0, 0] if out is not None else NULL
+    p.index = &index[0] if index is not None else NULL
+    with nogil:
+        pool_run(predict_task, &p, n_blocks, NULL, threads)
+    if p.has_nan:
+        warn_of_nan(network.dtype)
+    return not p.refused
+
+
+def warn_of_nan(dtype):
+    """Say that classes were predicted from outputs that are NaN."""
+    warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the classes "
+         "predicted for them mean nothing", RuntimeWarning)
+
+
+cdef void predict_task(void *context, Py_ssize_t block, int worker) noexcept nogil:
+    predict_block(<Prediction *>context, <Network>(<Prediction *>context).network, block, worker)
+
+
+cdef Matrix layer_output(Network network, Py_ssize_t l, char *data) noexcept nogil:
+    """A buffer as the z and a of a layer: row-major, or transposed with a whole block a feature."""
+    if network.prefers_transposed:
+        return matrix(data, network.itemsize, BLOCK_ROWS_TRANSPOSED * network.itemsize)
+    return matrix(data, network.layers[l].ld * network.itemsize, network.itemsize)
+
+
+cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
+                        int worker) noexcept nogil:
+    """A block of rows through all layers, on two buffers in turn."""
+    cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block
+    cdef Py_ssize_t n_in = network.layers[0].n_in, l
+    cdef Py_ssize_t rows = min(p.block, p.count - first)
+    cdef const kernels_t *k = kernels_for(itemsize)
+    cdef char *spare = p.scratch + 2 * worker * p.buffer_bytes
+    cdef char *filled = spare + p.buffer_bytes
+    cdef const char *source = p.X + first * n_in * itemsize
+    cdef Matrix x = matrix(<char *>source, n_in * itemsize, itemsize), a
+    if network.prefers_transposed:
+        x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
+        k.transpose(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
+               BLOCK_ROWS_TRANSPOSED, filled)
+    for l in range(network.n_layers):
+        a = layer_output(network, l, spare)
+        network.forward(l, 0, network.layers[l].panels, rows, &x, NULL, &a)
+        # Looked at here, the rows are in the cache: before, they would be fetched once more.
+        if l == 0 and p.check_finite and not k.is_finite(rows * n_in, source):
+            p.refused = True
+        if p.refused:
+            return
+        network.activate(l, 0, network.layers[l].panels, rows, &a, &a)
+        x, spare, filled = a, filled, spare
+    store_outputs(p, network, &x, first, rows)
+
+
+cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssize_t first,
+                        Py_ssize_t rows) noexcept nogil:
+    """The outputs of a block to where the prediction wants them, or the index of the largest."""
+    cdef Py_ssize_t r, itemsize = network.itemsize
+    cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
+    cdef const kernels_t *k = kernels_for(itemsize)
+    if p.index:
+        if k.argmax(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
+                     p.threshold,
+                     p.index + first):
+            p.has_nan = True
+    elif is_transposed(a, itemsize):
+        k.transpose(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
+               p.out + first * n_out * itemsize)
+    else:
+        for r in range(rows):
+            memcpy(p.out + (first + r) * n_out * itemsize, at(a, r, 0), n_out * itemsize)
+
+
+# One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and
+# filled back, no allocation but the result.
+
+cdef object ndarray = np.ndarray
+cdef object empty = np.empty
+
+
+cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags,
+                         Py_buffer *view) noexcept:
+    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row;
+    `view` then lends it."""
+    # One look at the dtype takes half the time that the buffer's format would add.
+    if type(array) is not ndarray or array.dtype is not dtype:
+        return False
+    if get_buffer(array, view, PyBUF_ND | flags):
+        PyErr_Clear()
+        return False
+    if view.ndim == ndim and view.shape[ndim - 1] == columns and (ndim == 1 or view.shape[0] == 1):
+        return True
+    PyBuffer_Release(view)
+    return False
+
+
+@cython.final
+cdef class RowPredictor:
+    """The forward pass of single rows, with the bits of `BatchPredictor.forward`. Any threads may
+    use one object at once.
+
+    Parameters
+    ----------
+    network : Network
+    shift, factor : ndarray of float64, shape (n_in,), optional
+        The network reads (x - shift) * factor, computed in float64 and rounded once; default x
+        itself.
+    """
+
+    cdef Network network
+    cdef object dtype, shift_array, factor_array
+    cdef tuple shape, shape_of_matrix
+    cdef const double *shift
+    cdef const double *factor
+    cdef Py_ssize_t n_in, n_out
+    cdef Py_ssize_t buffer_bytes
+    cdef bint takes_long
+
+    def __cinit__(self, Network network not None, shift=None, factor=None):
+        cdef Py_ssize_t l
+        self.network, self.dtype = network, network.dtype
+        self.n_in, self.n_out = network.widths[0], network.widths[-1]
+        self.shape, self.shape_of_matrix = (self.n_out,), (1, self.n_out)
+        self.takes_long = network.parameters.nbytes >= LONG_PREDICTION
+        for l in range(network.n_layers):
+            self.buffer_bytes = max(self.buffer_bytes, 64 * network.layers[l].panels)
+        if shift is None and factor is None:
+            return
+        for array in (shift, factor):
+            if not (isinstance(array, np.ndarray) and array.dtype == np.float64
+                    and array.shape == (self.n_in,)
+                    and array.flags.c_contiguous):
+                raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, "
+                                 f"shape ({self.n_in},)")
+        self.buffer_bytes = max(self.buffer_bytes, (self.n_in * network.itemsize + 63) // 64 * 64)
+        self.shift_array, self.factor_array = shift, factor
+        self.shift, self.factor = <double *>address(shift), <double *>address(factor)
+
+    def __reduce__(self):
+        return RowPredictor, (self.network, self.shift_array, self.factor_array)
+
+    def forward(self, x, out=None):
+        """The output a^L for one row; its entries are not looked at, and NaN goes its way.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_in,)
+        out : ndarray, shape (n_out,), optional
+            Where the result goes; it may overlap x.
+
+        Returns
+        -------
+        ndarray, shape (n_out,), or None
+            `out` or a new array; None if x or `out` is no C-contiguous ndarray of its shape and the
+            network's dtype, or `out` is read-only.
+        """
+        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out)
+
+    def forward_checked(self, X):
+        """As `forward`, for a row of a matrix, and None for entries that are not finite or do not
+        stay so when scaled.
+
+        Parameters
+        ----------
+        X : ndarray, shape (1, n_in)
+
+        Returns
+        -------
+        ndarray, shape (1, n_out), or None
+        """
+        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype))
+
+    cdef run(self, x, int ndim, out):
+        cdef Py_buffer source, target
+        cdef bint good
+        cdef char *memory = NULL
+        if self.buffer_bytes > STACK_BYTES:  # before the buffers are lent, as it may raise
+            buffers = aligned_zeros(2 * self.buffer_bytes, np.uint8)
+            memory = address(buffers)
+        if not acquire_buffer(x, self.dtype, ndim, self.n_in, 0, &source):
+            return None
+        if not acquire_buffer(out, self.dtype, ndim, self.n_out, PyBUF_WRITABLE, &target):
+            PyBuffer_Release(&source)
+            return None
+        good = self.compute(<const char *>source.buf, <char *>target.buf, memory, ndim == 2)
+        PyBuffer_Release(&target)
+        PyBuffer_Release(&source)
+        return out if good else None
+
+    cdef bint compute(self, const char *x, char *a, char *memory, bint check) noexcept:
+        cdef char[2 * STACK_BYTES + 64] stack
+        cdef uint64_t mode
+        cdef bint good
+        if memory == NULL:
+            memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
+        mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
+        if self.shift != NULL:
+            x = self.scaled(x, memory + self.buffer_bytes)
+        flush_subnormals()
+        if self.takes_long:
+            with nogil:
+                good = self.all_layers(x, a, memory, check)
+        else:
+            good = self.all_layers(x, a, memory, check)
+        restore_subnormals(mode)
+        return good
+
+    cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
+        if self.network.itemsize == 8:
+            scale_row(self.n_in, self.shift, self.factor, <const double *>x, <double *>out)
+        else:
+            scale_row(self.n_in, self.shift, self.factor, <const float *>x, <float *>out)
+        return out
+
+    cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
+        """False, and nothing done, where what the network reads is to be checked and not finite."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t l, itemsize = self.network.itemsize
+        cdef Matrix source = matrix(<char *>x, 0, itemsize), z
+        cdef Layer *layer
+        cdef matmul_args_t p
+        if check and not k.is_finite(self.n_in, x):
+            return False
+        z = matrix(here, self.buffer_bytes, itemsize)
+        for l in range(self.network.n_layers):
+            # As `Network.forward` and `Network.activate`, without a call across modules.
+            layer = &self.network.layers[l]
+            matmul_args(&p, 1, layer.panels, layer.n_in, source,
+                        panels_of(self.network.w + layer.W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
+                        row_panels(&z, 0), itemsize)
+            p.bias = self.network.w + layer.b
+            k.matmul(&p)
+            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1, layer.alpha, z.data,
+                                                    z.data)
+            source = z
+            z.data = here + self.buffer_bytes if z.data == here else here
+        memcpy(a, source.data, self.n_out * self.network.itemsize)
+        return True

@@ -1,0 +1,25 @@
+"""The trainer: epochs of mini-batches."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from cnn_core._backprop cimport Backprop
+from cnn_core._batches cimport Batches, Totals
+from cnn_core._optimizer cimport Optimizer
+
+
+cdef class Trainer:
+    cdef readonly Backprop backprop
+    cdef Optimizer stepper
+    cdef Batches batches
+    cdef readonly int64_t epochs
+    cdef uint64_t seed
+    cdef bint by_rows
+    cdef double cost_scale
+    cdef Py_ssize_t[::1] order
+    cdef bint has_gradient          # of `accumulate`, which waits for `apply`
+    cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1
+    cdef run_epoch(self, Py_ssize_t count, const double[::1] rates)
+    cdef void run_batch(self, Totals *totals) noexcept nogil
+    cdef run_pass(self, Py_ssize_t rows)
+    cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *
+    cdef run_evaluation(self, Py_ssize_t count)

@@ -1,0 +1,503 @@
+"""The trainer: epochs of shuffled mini-batches, each forward, backward and one optimizer step,
+without the GIL."""
+
+import numpy as np
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport uint64_t
+
+from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
+from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
+from cnn_core._dataset cimport RowSource, all_rows_below
+from cnn_core._memory cimport blocks
+from cnn_core._optimizer cimport Optimizer
+from cnn_core._partition cimport BLOCKWISE
+from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
+from cnn_core._random cimport FOR_SHUFFLE, shuffle
+from cnn_core._tuning cimport WORK_PER_LOOK, seconds_per_signal_check
+from cnn_core._backprop import phases
+from cnn_core._checks import check_number, is_whole
+from cnn_core._cpu import most_threads
+from cnn_core._memory import aligned_zeros
+
+#: Further options of a trainer, and what they are where they are not given.
+OPTIONS = {
+    "timing": False, "clip_norm": 0.0, "max_norm": 0.0, "multilabel": False, "threads": 1,
+    "adaptive": False, "by_rows": False, "cost_scale": 1.0,
+}
+
+
+@cython.final
+cdef class Trainer:
+    """A training run: parameters, optimizer, seed, and how many epochs and steps are done.
+
+    Parameters
+    ----------
+    backprop : Backprop
+        Its network's parameters are what is trained; it knows the loss, the penalty, dropout and
+        the size of a mini-batch.
+    optimizer : str or None
+        None: a run without steps, that computes losses and gradients only.
+    settings : dict of str to float
+        A value for each of `_optimizer.optimizer_settings`.
+    seed : int
+        0 to 2**64 - 1; with the epoch it determines the order of the rows.
+    **options
+        timing : bool
+            Whether to measure the phases, see `seconds`.
+        clip_norm, max_norm : float
+            As for `Optimizer`.
+        multilabel : bool
+            Whether the metric without labels is the share of rows whose outputs are all right,
+            instead of residuals.
+        threads : int
+            The most to use; for small mini-batches fewer are. Results do not depend on it.
+        adaptive : bool
+            Whether to use them only while that is faster than one.
+        by_rows : bool
+            Whether the loss of an epoch counts each mini-batch's mean loss by its number of rows,
+            as scikit-learn does, instead of by their weight. Without weights there is no
+            difference.
+        cost_scale : float
+            Factor of the rows' losses in the results of `loss_and_gradient` and, with `by_rows`, of
+            `epoch`; gradients and penalties are without it.
+
+    Attributes
+    ----------
+    epochs : int
+        Done so far.
+    """
+
+    # Not __init__, which can be left out or called again: no object exists without its buffers.
+    def __cinit__(self, Backprop backprop not None, str optimizer, dict settings not None,
+                  uint64_t seed=0, **options):
+        unknown = set(options) - set(OPTIONS)
+        if unknown:
+            raise TypeError(f"unknown option {min(unknown)!r}; there are {', '.join(OPTIONS)}")
+        options = OPTIONS | options
+        if not is_whole(options["threads"]) or options["threads"] < 1:
+            raise ValueError(f"threads must be at least 1, got {options['threads']}")
+        self.backprop, self.seed = backprop, seed
+        self.stepper = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
+                                  options["max_norm"])
+        backprop.timing = options["timing"]
+        # One thread where phases are measured: those of several overlap.
+        threads = 1 if options["timing"] else min(options["threads"], most_threads)
+        self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
+        self.batches = Batches(backprop, self.stepper, threads, options["adaptive"],
+                               options["multilabel"])
+
+    @property
+    def threads(self):
+        """The most to use."""
+        return self.batches.threads
+
+    @property
+    def in_place(self):
+        """Whether the rows of the last mini-batch were read where they stand in X, instead of
+        gathered first."""
+        return bool(self.batches.batch.in_place)
+
+    @property
+    def optimizer(self):
+        """Name of the optimizer."""
+        return self.stepper.name
+
+    @property
+    def steps(self):
+        """Steps done so far."""
+        return self.stepper.steps
+
+    @property
+    def slots(self):
+        """The optimizer's memory, laid out as the parameters."""
+        return self.stepper.slots
+
+    @property
+    def learning_rate(self):
+        """Step size of the coming steps."""
+        return self.stepper.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, double value):
+        self.stepper.learning_rate = value
+
+    @property
+    def parameters(self):
+        """The network's parameters, as `Network.parameters` has them."""
+        return self.backprop.network.parameters
+
+    @property
+    def gradient(self):
+        """The gradient of the last mini-batch, laid out as the parameters."""
+        return self.backprop.gradient
+
+    def set_flat(self, values):
+        """Set all parameters from a vector in the order of `Network.flat`."""
+        self.backprop.network.set_flat(values)
+
+    def flat_gradient(self):
+        """The gradient of the last mini-batch in that order."""
+        return self.backprop.network.flat(self.backprop.gradient)
+
+    @property
+    def seconds(self):
+        """Time spent in each phase so far, in seconds; zeros unless `timing` was asked for.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        return {phase: sum(layer[phase] for layer in self.layer_seconds) for phase in phases}
+
+    @property
+    def layer_seconds(self):
+        """The same for each layer; shuffling and gathering count for the first, the loss for the
+        last.
+
+        Returns
+        -------
+        list of dict of str to float
+        """
+        return [{phase: self.backprop.phase_seconds[l * PHASES + i] for i,
+                 phase in enumerate(phases)}
+                for l in range(self.backprop.network.n_layers)]
+
+    def state(self, copy=True):
+        """What a later run needs to go on from here, beside the parameters.
+
+        Parameters
+        ----------
+        copy : bool
+            Whether the slots are copied; without, this run must not go on.
+
+        Returns
+        -------
+        dict
+            The numbers of epochs and steps, the optimizer's slots and its numbers.
+        """
+        return {"epochs": self.epochs, **self.stepper.state(copy)}
+
+    def restore(self, state):
+        """Go on from where another run was when it gave `state`.
+
+        Parameters
+        ----------
+        state : dict
+            From the `state` of a run with the same optimizer and the same shape of network. The
+            settings stay those of this run.
+        """
+        self.backprop.workspace.acquire()
+        try:
+            self.stepper.check_state(state, ("epochs", "steps"))
+            self.stepper.restore(state)
+            self.epochs = state["epochs"]
+        finally:
+            self.backprop.workspace.busy = False
+
+    # Epochs
+
+    def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
+              const Py_ssize_t[::1] order=None, RowSource weights=None,
+              const double[::1] rates=None):
+        """Train on every row once.
+
+        Parameters
+        ----------
+        X : RowSource
+            Inputs, shape (rows, n_in).
+        y : RowSource or None
+            Targets, shape (rows, n_out); None for a sparse loss.
+        labels : RowSource or None
+            Class indices of int32, shape (rows, 1); None for regression.
+        shuffled : bool
+            Whether to visit the rows in the order ``permutation(seed, epoch, rows)`` instead of as
+            they stand. Where one mini-batch holds them all, they are left as they stand.
+        order : ndarray of intp, optional
+            The rows to visit, in this order, instead.
+        weights : RowSource, optional
+            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and
+            gradients of a mini-batch are weighted means.
+        rates : ndarray of float64, optional
+            The learning rate of each mini-batch; default `learning_rate` for all.
+
+        Returns
+        -------
+        loss : float
+            Mean cost of the rows, each as it was when its mini-batch came by, with the penalty on
+            the weights.
+        metric : float or ndarray of float64, shape (n_out,)
+            Share of rows classified right, without regard to weights; for a regression the sum of
+            squared residuals of each output.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch,
+            whichever is longer; the parameters are those after the last whole mini-batch.
+        """
+        self.backprop.workspace.acquire()
+        try:
+            if self.stepper.name is None:
+                raise ValueError("this run has no optimizer, so it has no epochs")
+            self.batches.use(X, y, labels, weights)
+            self.has_gradient = False
+            return self.run_epoch(self.set_order(order, shuffled), rates)
+        finally:
+            self.backprop.workspace.busy = False
+
+    cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1:
+        """In which order the epoch visits the rows; returns how many."""
+        cdef Py_ssize_t count = self.batches.X.count
+        self.backprop.last_mark = clock_seconds()
+        if order is not None:
+            count = order.shape[0]
+            if not all_rows_below(self.batches.X.count, order):
+                raise ValueError(f"order must hold row numbers from 0 to "
+                                 f"{self.batches.X.count - 1}")
+            self.batches.batch.order = &order[0] if count else NULL
+        if count == 0:
+            raise ValueError("an epoch needs at least one row")
+        if order is None and shuffled and count > self.backprop.workspace.max_batch_size:
+            if self.order is None or self.order.shape[0] != count:
+                self.order = aligned_zeros(count, np.intp)
+            self.batches.batch.order = &self.order[0]
+            with nogil:
+                shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs,
+                        <Py_ssize_t *>self.batches.batch.order, count)
+            self.backprop.record_phase(SHUFFLE, 0)
+        return count
+
+    cdef run_epoch(self, Py_ssize_t count, const double[::1] rates):
+        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size, work = 0
+        cdef Totals totals
+        cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
+        cdef double looked = clock_seconds()
+        cdef uint64_t mode
+        if rates is not None and rates.shape[0] != blocks(count, batch):
+            raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} "
+                             f"mini-batches, got "
+                             f"{rates.shape[0]}")
+        caught = None
+        totals.loss, totals.weight, totals.correct = 0, 0, 0
+        with nogil, cython.boundscheck(False):
+            mode = flush_subnormals()
+            if random_access:
+                self.batches.X.advise_random(True)
+            self.backprop.workspace.transpose_weights()
+            for block in range(blocks(count, batch)):
+                self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
+                if random_access:
+                    self.batches.X.read_ahead(self.batches.batch.order + block * batch
+                                              + self.batches.batch.rows,
+                                      min(batch, count - block * batch - self.batches.batch.rows))
+                if rates is not None:
+                    self.stepper.h[0] = rates[block]
+                self.run_batch(&totals)
+                # Reading the clock is worth it only after about a millisecond's work.
+                work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
+                if work > WORK_PER_LOOK:
+                    work = 0
+                    if clock_seconds() - looked > seconds_per_signal_check():
+                        restore_subnormals(mode)
+                        with gil:
+                            try:
+                                PyErr_CheckSignals()
+                            except BaseException as error:
+                                caught = error
+                        if caught is not None:
+                            break
+                        looked = clock_seconds()
+                        flush_subnormals()
+            if random_access:
+                self.batches.X.advise_random(False)
+            restore_subnormals(mode)
+        if caught is not None:
+            raise caught
+        self.epochs += 1
+        return self.batches.result(count, &totals)
+
+    cdef void run_batch(self, Totals *totals) noexcept nogil:
+        """Losses, gradient and step of the mini-batch."""
+        cdef double mean, weight = self.backprop.set_weight(self.batches.batch.rows, -1)
+        cdef Py_ssize_t rows = self.batches.batch.rows
+        self.backprop.seed_dropouts(self.seed, self.stepper.steps)
+        self.batches.make_plan(True)
+        totals.correct += self.batches.forward_backward(False, True)
+        if self.by_rows:
+            if weight > 0:
+                mean = self.backprop.workspace.add_losses(rows, 0) / weight
+                totals.loss += rows * self.cost_scale * mean
+            weight = rows
+        else:
+            totals.loss = self.backprop.workspace.add_losses(rows, totals.loss)
+        totals.weight += weight
+        self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
+        totals.loss += weight * self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
+
+    def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
+                   RowSource weights=None, *,
+                   weight=None, Py_ssize_t first=0):
+        """Add the gradient of some rows of a mini-batch, as a training step has it, to `gradient`;
+        `apply` then takes the step. Rows that are handed over in several calls, in their order,
+        give the bits of all at once.
+
+        Parameters
+        ----------
+        X, y, labels, weights
+            As in `epoch`.
+        weight : float, optional
+            Of the whole mini-batch, the same in each call; default that of these rows.
+        first : int
+            How many rows of the mini-batch come before these: dropout depends on it.
+
+        Returns
+        -------
+        float
+            What these rows add to the mean loss of the mini-batch, without the penalty.
+        """
+        self.backprop.workspace.acquire()
+        try:
+            if self.stepper.name is None:
+                raise ValueError("this run has no optimizer, so it takes no steps")
+            self.batches.use(X, y, labels, weights)
+            if not 0 < X.count <= self.backprop.workspace.max_batch_size:
+                raise ValueError(f"accumulate takes 1 to {self.backprop.workspace.max_batch_size} "
+                                 f"rows, got {X.count}")
+            if first < 0:
+                raise ValueError(f"first must be at least 0, got {first}")
+            if weight is not None:
+                check_number("weight", weight, 0, above=True)
+            return self.run_accumulate(X.count, -1 if weight is None else weight, first)
+        finally:
+            self.backprop.workspace.busy = False
+
+    cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *:
+        cdef double loss
+        cdef uint64_t mode
+        with nogil:
+            mode = flush_subnormals()
+            if not self.has_gradient:
+                self.backprop.workspace.transpose_weights()
+            self.batches.begin_batch(0, rows, True)
+            weight = self.backprop.set_weight(rows, weight)
+            self.backprop.seed_dropouts(self.seed, self.stepper.steps)
+            self.backprop.dropout_offset = first
+            self.batches.make_plan(False)
+            self.batches.forward_backward(self.has_gradient, False)
+            if self.batches.plan.strategy != BLOCKWISE:
+                self.batches.run_tiles(COMPUTE, self.has_gradient)
+            self.backprop.dropout_offset = 0
+            loss = self.backprop.workspace.add_losses(rows, 0)
+            restore_subnormals(mode)
+        self.has_gradient = True
+        return loss / weight if weight > 0 else 0.0
+
+    def apply(self):
+        """One step along `gradient`, to which the penalty's is added first, as the mini-batch's
+        last part; `accumulate` then begins the next mini-batch.
+
+        Returns
+        -------
+        float
+            The penalty on the weights, before the step.
+        """
+        cdef double penalty
+        cdef uint64_t mode
+        if not self.has_gradient:
+            raise ValueError("there is no gradient to apply: accumulate gives it")
+        self.backprop.workspace.acquire()
+        try:
+            with nogil:
+                mode = flush_subnormals()
+                self.batches.run_tiles(PENALTY, False)
+                penalty = self.batches.apply_gradient(True)
+                restore_subnormals(mode)
+            self.has_gradient = False
+            return penalty
+        finally:
+            self.backprop.workspace.busy = False
+
+    def loss_and_gradient(self, RowSource X not None, RowSource y, RowSource labels,
+                          RowSource weights=None):
+        """One pass over all rows, forward and backward, without dropout and without a step.
+
+        Parameters
+        ----------
+        X, y, labels, weights
+            As in `epoch`; as many rows as a mini-batch has at most. The gradient stands in
+            `gradient` afterwards, with that of the penalties, and clipped by nothing.
+
+        Returns
+        -------
+        loss, metric
+            As in `epoch`.
+        """
+        self.backprop.workspace.acquire()
+        try:
+            self.batches.use(X, y, labels, weights)
+            return self.run_pass(X.count)
+        finally:
+            self.backprop.workspace.busy = False
+
+    cdef run_pass(self, Py_ssize_t rows):
+        cdef Totals totals
+        cdef uint64_t mode
+        if not 0 < rows <= self.backprop.workspace.max_batch_size:
+            raise ValueError(f"a single pass takes 1 to {self.backprop.workspace.max_batch_size} "
+                             f"rows, got {rows}")
+        self.backprop.last_mark = clock_seconds()
+        with nogil:
+            mode = flush_subnormals()
+            self.backprop.workspace.transpose_weights()
+            self.batches.begin_batch(0, rows, False)
+            totals.weight = self.backprop.set_weight(rows, -1)
+            self.batches.make_plan(False)
+            totals.correct = self.batches.forward_backward(False, True)
+            if self.batches.plan.strategy != BLOCKWISE:
+                self.batches.run_tiles(COMPUTE | PENALTY, False)
+            totals.loss = self.cost_scale * self.backprop.workspace.add_losses(rows, 0)
+            totals.loss += totals.weight * self.backprop.partition.penalty()
+            restore_subnormals(mode)
+        return self.batches.result(rows, &totals)
+
+    def evaluate(self, RowSource X not None, RowSource y, RowSource labels):
+        """Mean cost, without the penalty on the weights, and metric on rows that are not trained
+        on.
+
+        Parameters
+        ----------
+        X, y, labels
+            As in `epoch`.
+
+        Returns
+        -------
+        loss, metric
+            As in `epoch`.
+        """
+        self.backprop.workspace.acquire()
+        try:
+            self.batches.use(X, y, labels, None)
+            if X.count == 0:
+                raise ValueError("an evaluation needs at least one row")
+            return self.run_evaluation(X.count)
+        finally:
+            self.backprop.workspace.busy = False
+
+    cdef run_evaluation(self, Py_ssize_t count):
+        cdef Py_ssize_t block, first, batch = self.backprop.workspace.max_batch_size
+        cdef Totals totals
+        cdef uint64_t mode
+        totals.loss, totals.weight, totals.correct = 0, count, 0
+        with nogil:
+            mode = flush_subnormals()
+            for block in range(blocks(count, batch)):
+                first = block * batch
+                self.batches.begin_batch(first, min(batch, count - first), False)
+                self.batches.make_plan(False)
+                totals.correct += self.batches.evaluate()
+                totals.loss = self.backprop.workspace.add_losses(self.batches.batch.rows,
+                                                                 totals.loss)
+            restore_subnormals(mode)
+        return self.batches.result(count, &totals)

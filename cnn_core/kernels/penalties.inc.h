@@ -1,0 +1,39 @@
+/* Regularisation of the weights: penalties in the cost, and a limit on the norm of each neuron's
+ * weights. */
+
+/* g <- g + l1 sign(w) + l2 w, with sign(0) = 0; returns l1 |w|_1 + l2/2 |w|^2. */
+static double add_penalty_kernel(ptrdiff_t n, double l1, double l2, const void *w_, void *g_)
+{
+    const real *w = w_;
+    real *g = g_;
+    const V first = SET1(l1), second = SET1(l2), half = SET1(l2 / 2);
+    V sum[PANEL_VECTORS];
+    FOR_PANEL_VECTORS(j) sum[j] = ZERO;
+    for (ptrdiff_t i = 0; i < n; i += PANEL_LANES) {
+        FOR_PANEL_VECTORS(j) {
+            const ptrdiff_t at = i + j * LANES;
+            const V x = LOAD(w + at), direction = SELECT(EQ(x, ZERO), ZERO, copy_sign(first, x));
+            sum[j] = FMA(MUL(half, x), x, FMA(first, absolute(x), sum[j]));
+            STORE(g + at, FMA(second, x, ADD(LOAD(g + at), direction)));
+        }
+    }
+    return panel_sum(sum);
+}
+
+/* Srebro & Shraibman 2005; Srivastava et al. 2014, section 5.1. Each lane of a panel is one neuron,
+ * whose weights are scaled to `max_norm` where their Euclidean norm is larger. */
+static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t panels, double max_norm, void *w_)
+{
+    const V limit = SET1(max_norm);
+    for (ptrdiff_t column = 0; column < panels * PANEL_LANES; column += LANES) {
+        real *w = (real *)w_ + column / PANEL_LANES * n_in * PANEL_LANES + column % PANEL_LANES;
+        V squares = ZERO;
+        for (ptrdiff_t i = 0; i < n_in; i++) {
+            const V x = LOAD(w + i * PANEL_LANES);
+            squares = FMA(x, x, squares);
+        }
+        const V norm = SQRT(squares), factor = SELECT(LT(limit, norm), DIV(limit, norm), ONE);
+        for (ptrdiff_t i = 0; i < n_in; i++)
+            STORE(w + i * PANEL_LANES, MUL(LOAD(w + i * PANEL_LANES), factor));
+    }
+}

@@ -1,0 +1,10 @@
+from typing import Any
+
+from numpy.typing import DTypeLike, NDArray
+
+ALIGNMENT: int
+fail_after: int | None
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]: ...
+
+class Arena: ...

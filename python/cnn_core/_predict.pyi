@@ -1,0 +1,33 @@
+from numpy import float64, floating, intp
+from numpy.typing import NDArray
+
+from cnn_core._network import Network
+
+class BatchPredictor:
+    def __init__(self, network: Network) -> None: ...
+    @property
+    def network(self) -> Network: ...
+    def forward(
+        self, X: NDArray[floating], threads: int = 1, check_finite: bool = False
+    ) -> NDArray[floating] | None: ...
+    def argmax(
+        self,
+        X: NDArray[floating],
+        threshold: float = 0.5,
+        threads: int = 1,
+        check_finite: bool = False,
+    ) -> NDArray[intp] | None: ...
+
+class RowPredictor:
+    def __init__(
+        self,
+        network: Network,
+        shift: NDArray[float64] | None = None,
+        factor: NDArray[float64] | None = None,
+    ) -> None: ...
+    def forward(
+        self, x: object, out: NDArray[floating] | None = None
+    ) -> NDArray[floating] | None: ...
+    def forward_checked(self, X: object) -> NDArray[floating] | None: ...
+
+def warn_of_nan(dtype: object) -> None: ...

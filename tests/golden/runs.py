@@ -1,0 +1,11 @@
+"""All golden runs, by name."""
+
+from importlib.util import find_spec
+
+from golden import continuing, options, paths  # noqa: F401, importing them fills the table
+from golden.table import RUNS
+
+__all__ = ["RUNS"]
+
+if find_spec("sklearn"):
+    from golden import scikit_learn  # noqa: F401

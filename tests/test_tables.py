@@ -1,0 +1,86 @@
+"""What belongs to each row of the native tables: a new activation, loss or optimizer fails here,
+and the message lists what is missing, and where."""
+
+import inspect
+import runpy
+from pathlib import Path
+
+import pytest
+import reference_numpy
+from cnn_core._training import optimizer_names
+from test_training import GOLDEN
+
+from cnn_core import _activations, _losses, activations, losses, optimizers, reference
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MADE = runpy.run_path(str(DOCS / "make_tables.py"))
+
+
+def named_classes(module):
+    """Names in the native table that classes of a module stand for."""
+    return {getattr(item, "name", None) for _, item in inspect.getmembers(module, inspect.isclass)}
+
+
+def on_page(page):
+    text = (DOCS / page).read_text()
+    return lambda name: f"`{name}`" in text
+
+
+#: Of each kind: the names of the native table, and what each of them needs: a sentence that says
+#: what and where, and whether a name has it.
+PLACES = {
+    "activation": (
+        _activations.names(),
+        {
+            "f and f' in `ACTIVATIONS` of cnn_core.reference": (
+                {*reference.ACTIVATIONS, "softmax"}.__contains__
+            ),
+            "f and f' in `ACTIVATIONS` of tests/reference_numpy.py": (
+                reference_numpy.ACTIVATIONS.__contains__
+            ),
+            "its formula in `FORMULAS` of docs/make_tables.py": MADE["FORMULAS"].__contains__,
+            "a place on docs/activations.md": on_page("activations.md"),
+            "a class for its number in python/cnn_core/activations.py": lambda name: (
+                name not in _activations.parameters() or name in named_classes(activations)
+            ),
+        },
+    ),
+    "loss": (
+        _losses.names(),
+        {
+            "cost and delta in `LOSSES` of cnn_core.reference": reference.LOSSES.__contains__,
+            "cost and delta in `LOSSES` of tests/reference_numpy.py": (
+                reference_numpy.LOSSES.__contains__
+            ),
+            "its formula in `COSTS` of docs/make_tables.py": MADE["COSTS"].__contains__,
+            "a place on docs/losses.md": on_page("losses.md"),
+            "a class for its number in python/cnn_core/losses.py": lambda name: (
+                not _losses.table()[name].parameter or name in named_classes(losses)
+            ),
+        },
+    ),
+    "optimizer": (
+        optimizer_names(),
+        {
+            "its class in `OPTIMIZERS` of python/cnn_core/optimizers.py": (
+                optimizers.OPTIMIZERS.__contains__
+            ),
+            "its rule in `OPTIMIZERS` of cnn_core.reference": reference.OPTIMIZERS.__contains__,
+            "hashes of 20 steps in `GOLDEN` of tests/test_training.py (its test prints them)": (
+                lambda name: {(dtype, name) for dtype in ("float32", "float64")} <= set(GOLDEN)
+            ),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_each_row_of_the_native_tables_has_all_that_belongs_to_it(kind):
+    names, places = PLACES[kind]
+    missing = [
+        f"{kind} {name!r} needs {place}"
+        for name in names
+        for place, has in places.items()
+        if not has(name)
+    ]
+    assert not missing, "\n" + "\n".join(missing)
