@@ -51,6 +51,9 @@ class BaseMLP(BaseEstimator):
     out_activation_ = FittedAttribute()
     n_features_in_ = FittedAttribute()
     feature_names_in_ = FittedAttribute()
+    # Private in scikit-learn too, whose own tests look at these.
+    _no_improvement_count = FittedAttribute()
+    _optimizer = FittedAttribute()
 
     #: Gives a warning in the name of the package; counts the iterations of L-BFGS-B, with a warning
     #: where it has not converged. The package sets both.

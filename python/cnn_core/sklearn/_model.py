@@ -49,9 +49,9 @@ class FittedModel:
     """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
     has taken one predicts with the old model or the new one, and never with anything between.
 
-    A field is the attribute of its name and an underscore; `docs/scikit-learn.md` and the
-    estimators' docstrings describe them. The lists `coefs` and `intercepts` are the users', who may
-    change them.
+    A field is the attribute of its name and an underscore at its end, or at its front;
+    `docs/scikit-learn.md` and the estimators' docstrings describe them. The lists `coefs` and
+    `intercepts` are the users', who may change them.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class FittedAttribute:
     """An attribute that an estimator has from its model. Setting it publishes another model."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name, self.field = name, name.removesuffix("_")
+        self.name, self.field = name, name.strip("_")
 
     def __get__(self, estimator: Any, owner: type | None = None) -> Any:
         if estimator is None:
