@@ -2,7 +2,6 @@
 
 cimport cython
 from libc.math cimport sqrt
-from libc.stdint cimport int64_t
 
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_t
 from cnn_core._memory cimport address

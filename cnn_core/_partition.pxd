@@ -39,7 +39,7 @@ cdef struct StepPlan:
     Strategy strategy
     int threads
     Py_ssize_t block            # rows that pass through the layers together
-    Py_ssize_t layers_by_output # how many, from the lowest on
+    Py_ssize_t layers_by_output  # how many, from the lowest on
 
 
 cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,

@@ -1,7 +1,7 @@
 """Names that users type: which one is meant, or what there is to choose from."""
 
 
-def choose(kind, name, names):
+def choose(kind: str, name: object, names: tuple[str, ...]) -> int:
     """Position of `name` in `names`, or a ValueError that says what there is.
 
     Parameters

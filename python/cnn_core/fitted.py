@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.validation import as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
 from cnn_core.model import Model
 from cnn_core.training.backends import Network
+
+if TYPE_CHECKING:
+    from cnn_core._typing import Labels, Reals
 
 
 class Fitted:
@@ -53,7 +56,7 @@ class Fitted:
         self._fitted = model
 
     @property
-    def weights_(self) -> list[np.ndarray]:
+    def weights_(self) -> list[Reals]:
         network = self._model().network
         return [network.weights(l) for l in range(network.n_layers)]
 
@@ -62,7 +65,7 @@ class Fitted:
         self._set_layers(values, None)
 
     @property
-    def biases_(self) -> list[np.ndarray]:
+    def biases_(self) -> list[Reals]:
         network = self._model().network
         return [network.bias(l).copy() for l in range(network.n_layers)]
 
@@ -71,7 +74,7 @@ class Fitted:
         self._set_layers(None, values)
 
     @property
-    def parameters_(self) -> np.ndarray:
+    def parameters_(self) -> Reals:
         return self._model().network.flat()
 
     @parameters_.setter
@@ -85,18 +88,18 @@ class Fitted:
         return {name: list(values) for name, values in self._model().history.items()}
 
     @property
-    def classes_(self) -> np.ndarray:
+    def classes_(self) -> Labels:
         classes = self._model().task.classes
         if classes is None:
             raise AttributeError("a regression model has no classes_")
         return classes.copy()
 
     @property
-    def input_shift_(self) -> np.ndarray:
+    def input_shift_(self) -> NDArray[np.float64]:
         return self._scaling().shift.copy()
 
     @property
-    def input_factor_(self) -> np.ndarray:
+    def input_factor_(self) -> NDArray[np.float64]:
         return self._scaling().factor.copy()
 
     def _scaling(self) -> Scaling:
@@ -110,7 +113,7 @@ class Fitted:
         return self._model().n_features
 
     @property
-    def feature_names_in_(self) -> np.ndarray:
+    def feature_names_in_(self) -> NDArray[np.object_]:
         names = self._model().feature_names
         if names is None:
             raise AttributeError("the model was fitted without feature names")

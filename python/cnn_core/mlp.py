@@ -4,7 +4,7 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -19,6 +19,7 @@ from cnn_core.training import fit
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
 if TYPE_CHECKING:
+    from cnn_core._typing import Evaluation, Labels, Reals
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer
     from cnn_core.inspection import GradientCheck, Trace
@@ -377,7 +378,7 @@ class MLP(Fitted, Parameters):
 
     # Predicting
 
-    def forward(self, X: ArrayLike) -> np.ndarray:
+    def forward(self, X: ArrayLike) -> Reals:
         """The output layer's activations a^L.
 
         Parameters
@@ -391,7 +392,7 @@ class MLP(Fitted, Parameters):
         """
         return self._model().outputs(X, self.backend, self.n_threads)
 
-    def predict_one(self, x: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    def predict_one(self, x: ArrayLike, out: Reals | None = None) -> Reals:
         """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
 
         Several threads may call it at once.
@@ -416,7 +417,7 @@ class MLP(Fitted, Parameters):
                 return a
         return self._model().row(x, out, self.backend)
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> Labels:
         """Predicted classes or numbers.
 
         Parameters
@@ -437,7 +438,7 @@ class MLP(Fitted, Parameters):
         """
         return self._model().predict(X, self.backend, self.n_threads)
 
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> Reals:
         """Probabilities of the classes.
 
         Parameters
@@ -475,7 +476,7 @@ class MLP(Fitted, Parameters):
         """
         return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> dict[str, Any]:
+    def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Loss and metric on some rows, and what they suggest beside the training loss.
 
         Parameters
@@ -498,11 +499,12 @@ class MLP(Fitted, Parameters):
         loss, measured = trainer.evaluate(data.X, data.y, data.labels)
         regression = task.name == "regression"
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
-        return {
+        found = {
             "loss": loss,
             "r2" if regression else "accuracy": metric,
             "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
         }
+        return cast("Evaluation", found)
 
     def _threads(self) -> dict[str, Any]:
         """How many threads a trainer may use."""
@@ -513,7 +515,7 @@ class MLP(Fitted, Parameters):
 
     def loss_and_gradient(
         self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
-    ) -> tuple[float, np.ndarray]:
+    ) -> tuple[float, Reals]:
         """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
 
         Parameters
