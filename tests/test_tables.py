@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import reference_numpy
-from cnn_core._training import optimizer_names
+from test_activations import limits
 from test_training import GOLDEN
 
-from cnn_core import _activations, _losses, activations, losses, optimizers, reference
+from cnn_core import _activations, _losses, activations, functional, losses, optimizers, reference
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = runpy.run_path(str(DOCS / "make_tables.py"))
@@ -19,6 +19,13 @@ MADE = runpy.run_path(str(DOCS / "make_tables.py"))
 def named_classes(module):
     """Names in the native table that classes of a module stand for."""
     return {getattr(item, "name", None) for _, item in inspect.getmembers(module, inspect.isclass)}
+
+
+def has_limits(name):
+    try:
+        return len(limits(name, 1.0)) == 4
+    except KeyError:
+        return name == "softmax"
 
 
 def on_page(page):
@@ -38,6 +45,7 @@ PLACES = {
             "f and f' in `ACTIVATIONS` of tests/reference_numpy.py": (
                 reference_numpy.ACTIVATIONS.__contains__
             ),
+            "its values at -inf and inf in `limits` of tests/test_activations.py": has_limits,
             "its formula in `FORMULAS` of docs/make_tables.py": MADE["FORMULAS"].__contains__,
             "a place on docs/activations.md": on_page("activations.md"),
             "a class for its number in python/cnn_core/activations.py": lambda name: (
@@ -60,7 +68,7 @@ PLACES = {
         },
     ),
     "optimizer": (
-        optimizer_names(),
+        functional.optimizer_names(),
         {
             "its class in `OPTIMIZERS` of python/cnn_core/optimizers.py": (
                 optimizers.OPTIMIZERS.__contains__

@@ -18,26 +18,22 @@ TWO, THREE = (X[:, 0] > 0).astype(int), np.digitize(X[:, 0], [-0.5, 0.5])
 LINE = X @ [1.0, -2, 0, 0, 3] + 0.1 * RNG.normal(size=40)
 MANY = np.column_stack((TWO, X[:, 1] > 0, X[:, 2] > 0)).astype(int)
 ONE_HOT = np.eye(3)[THREE]
-TARGETS = {
-    "mse": LINE, "mae": LINE, "huber": LINE, "binary_crossentropy": TWO,
-    "categorical_crossentropy": ONE_HOT, "sparse_categorical_crossentropy": THREE,
-    "poisson": np.round(np.exp(X[:, 0])), "hinge": TWO, "perceptron": TWO,
+#: Targets for each loss, by the bounds in its row of the table.
+BOUNDED = {
+    (-np.inf, np.inf): LINE, (0, np.inf): np.round(np.exp(X[:, 0])), (0, 1): TWO, (-1, 1): TWO,
 }  # fmt: skip
-RULES = {
-    name: getattr(optimizers, cls)(**more)
-    for name, cls, more in (
-        ("sgd", "SGD", dict(momentum=0.9, nesterov=True)),
-        ("adagrad", "Adagrad", {}),
-        ("adadelta", "Adadelta", {}),
-        ("rmsprop", "RMSprop", dict(momentum=0.5)),
-        ("adam", "Adam", {}),
-        ("amsgrad", "Adam", dict(amsgrad=True, beta2=0.9)),
-        ("adam_hat", "Adam", dict(epsilon_hat=True, epsilon=1e-3)),
-        ("adamw", "AdamW", dict(weight_decay=0.1)),
-        ("nadam", "Nadam", {}),
-        ("rprop", "Rprop", {}),
-        ("lbfgs", "LBFGS", dict(tolerance=0)),
-    )
+TARGETS = {name: BOUNDED[row.low, row.high] for name, row in _losses.table().items()} | {
+    "categorical_crossentropy": ONE_HOT,
+    "sparse_categorical_crossentropy": THREE,
+}
+#: Each optimizer with its defaults or, where these test less, with others.
+RULES = {name: make() for name, make in optimizers.OPTIMIZERS.items()} | {
+    "sgd": optimizers.SGD(momentum=0.9, nesterov=True),
+    "rmsprop": optimizers.RMSprop(momentum=0.5),
+    "amsgrad": optimizers.Adam(amsgrad=True, beta2=0.9),
+    "adam_hat": optimizers.Adam(epsilon_hat=True, epsilon=1e-3),
+    "adamw": optimizers.AdamW(weight_decay=0.1),
+    "lbfgs": optimizers.LBFGS(tolerance=0),
 }
 
 
