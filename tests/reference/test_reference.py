@@ -162,7 +162,7 @@ def test_random_numbers_are_those_of_the_native_core():
         (0, 0, 0, 0.5, False),
         (2**64 - 1, 2**32 + 5, 3, 0.1, True),
     ):
-        kept, slope = drop(a, rate, seed, step, layer, alpha=alpha)
+        kept, slope = drop(a, rate, seed, step, layer, alpha_dropout=alpha)
         mine = [
             reference.drop(row, rate, alpha, seed, step, layer, r)
             for r, row in enumerate(a.tolist())
