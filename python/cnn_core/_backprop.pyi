@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, final
 
 from numpy import float32, float64, floating
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ _Real = TypeVar("_Real", float32, float64)
 
 phases: tuple[str, ...]
 
+@final
 class Backprop:
     def __init__(
         self,

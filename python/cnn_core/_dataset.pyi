@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, final
 
 from numpy import intp
 from numpy.typing import NDArray
 
+@final
 class RowSource:
     def __init__(self, array: NDArray[Any], indices: NDArray[intp] | None = None) -> None: ...
     @property

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 from numpy.typing import DTypeLike, NDArray
 
@@ -7,4 +7,5 @@ fail_after: int | None
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]: ...
 
+@final
 class Arena: ...

@@ -1,9 +1,10 @@
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 from numpy import dtype, floating
 from numpy.typing import ArrayLike, NDArray
 
+@final
 class Network:
     def __init__(
         self,

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 from numpy import floating
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from cnn_core._network import Network
 def optimizer_names() -> tuple[str, ...]: ...
 def optimizer_settings(name: str) -> tuple[str, ...]: ...
 
+@final
 class Optimizer:
     learning_rate: float
     def __init__(

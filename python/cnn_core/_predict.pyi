@@ -1,8 +1,12 @@
+from typing import final
+
 from numpy import float64, floating, intp
 from numpy.typing import NDArray
 
+from cnn_core._cpu import most_threads as most_threads
 from cnn_core._network import Network
 
+@final
 class BatchPredictor:
     def __init__(self, network: Network) -> None: ...
     @property
@@ -18,6 +22,7 @@ class BatchPredictor:
         check_finite: bool = False,
     ) -> NDArray[intp] | None: ...
 
+@final
 class RowPredictor:
     def __init__(
         self,

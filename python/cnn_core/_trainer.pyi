@@ -1,13 +1,16 @@
-from typing import Any
+from typing import Any, final
 
 from numpy import float64, floating, intp
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._backprop import Backprop
+from cnn_core._backprop import phases as phases
+from cnn_core._cpu import most_threads as most_threads
 from cnn_core._dataset import RowSource
 
 OPTIONS: dict[str, Any]
 
+@final
 class Trainer:
     learning_rate: float
     def __init__(
