@@ -163,7 +163,6 @@ setup(
         shared_utility_qualified_name="cnn_core._cyutility",
         compiler_directives={
             "language_level": 3,
-            "boundscheck": False,
             "initializedcheck": False,
             "cdivision": True,
             "embedsignature": True,
