@@ -17,8 +17,8 @@ from cnn_core._linalg import add_scaled, affine, dot, matmul, matvec, pack
 from cnn_core._losses import loss
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor
-from cnn_core.data.scaling import Scaling, learn_scaling
 from cnn_core._trainer import Trainer
+from cnn_core.data.scaling import Scaling, learn_scaling
 
 from cnn_core import MLP, _cpu
 
