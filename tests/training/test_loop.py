@@ -254,9 +254,11 @@ def on_outputs_of_nan(use):
 
 WARN = {
     "fit": lambda: MLP(4, optimizer=SGD(1e30), epochs=3, random_state=0).fit(X, LINE),
-    "partial_fit": lambda: MLP(4, optimizer=SGD(1e30)).partial_fit(X, LINE).partial_fit(X, LINE),
-    "classes": lambda: MLP(4, epochs=1).fit(X, np.arange(40)),
-    "validation": lambda: MLP(4, epochs=2).fit(
+    "partial_fit": lambda: (
+        MLP(4, optimizer=SGD(1e30), random_state=0).partial_fit(X, LINE).partial_fit(X, LINE)
+    ),
+    "classes": lambda: MLP(4, epochs=1, random_state=0).fit(X, np.arange(40)),
+    "validation": lambda: MLP(4, epochs=2, random_state=0).fit(
         X, LINE, validation_data=(np.full((2, 3), 3e38), [0.0, 1.0])
     ),
     "predict": lambda: on_outputs_of_nan(lambda model, rows: model.predict(rows)),
