@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,12 +24,14 @@ from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
     ByBackend,
-    Predictor,
     RowPredictor,
     native,
     reference,
     warn_of_nan,
 )
+
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Predictor
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -59,10 +59,11 @@ from cnn_core.sklearn._weights import (
 from cnn_core.spec import TrainingSpec
 from cnn_core.training.backends import native
 from cnn_core.training.loop import Hook, Start, TrainingLoop, TrainResult
-from cnn_core.training.rates import Rates, ScheduledRates
+from cnn_core.training.rates import ScheduledRates
 
 if TYPE_CHECKING:
     from cnn_core.sklearn._base import BaseMLP
+    from cnn_core.training.protocols import Rates
 
 
 class Data(NamedTuple):

@@ -8,14 +8,17 @@ scikit-learn 1.9's `sklearn.neural_network`.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core._network import Network
 from cnn_core.sklearn._weights import forward
 from cnn_core.training.loop import TrainingLoop
-from cnn_core.training.stopping import Finite, Stopping
+from cnn_core.training.stopping import Stopping
+
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Finite
 
 
 class Scorer:

@@ -7,7 +7,7 @@ what differs between them is nobody else's business.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -22,11 +22,8 @@ __all__ = [
     "BACKENDS",
     "FAST_BACKEND",
     "ByBackend",
-    "GradientTrainer",
     "Network",
-    "Predictor",
     "RowPredictor",
-    "Trainer",
     "make_network",
     "native",
     "reference",
@@ -34,84 +31,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.inspection import Trace
     from cnn_core.model import Model
     from cnn_core.spec import NetworkSpec, TrainingSpec
-
-
-class Trainer(Protocol):
-    """What the training loop drives: parameters, an optimizer's state, and epochs over rows."""
-
-    learning_rate: float
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def seconds(self) -> dict[str, float]: ...
-
-    def epoch(
-        self,
-        X: RowSource,
-        y: RowSource | None,
-        labels: RowSource | None,
-        shuffled: bool = True,
-        *,
-        weights: RowSource | None = None,
-        rates: np.ndarray | None = None,
-    ) -> tuple[float, Any]:
-        """Visit every row once; the loss and what the metric is made of."""
-
-    def evaluate(
-        self, X: RowSource, y: RowSource | None, labels: RowSource | None
-    ) -> tuple[float, Any]:
-        """The same of rows that are not trained on."""
-
-    def state(self, copy: bool = True) -> dict[str, Any]:
-        """What another trainer needs to go on, beside the parameters."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from another trainer's state."""
-
-
-class GradientTrainer(Trainer, Protocol):
-    """A trainer that also computes a loss and its gradient without taking a step."""
-
-    @property
-    def parameters(self) -> Any: ...
-    @property
-    def gradient(self) -> Any: ...
-
-    def loss_and_gradient(
-        self,
-        X: RowSource,
-        y: RowSource | None,
-        labels: RowSource | None,
-        weights: RowSource | None = None,
-    ) -> tuple[float, Any]: ...
-    def set_flat(self, values: Any) -> None: ...
-    def flat_gradient(self) -> np.ndarray: ...
-
-
-class Predictor(Protocol):
-    """What predicts with one network, which never changes."""
-
-    def checked_row(self, X: object) -> np.ndarray | None:
-        """The outputs for X of shape (1, features), checked; None for what is not taken as it
-        is."""
-
-    def unchecked(self, X: np.ndarray) -> np.ndarray:
-        """The outputs for rows of the network's dtype, whose entries may be anything."""
-
-    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
-        """The outputs for rows of the network's dtype; raises where an entry is not finite."""
-
-    def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
-        """The class of each row; warns where outputs are NaN."""
+    from cnn_core.training.protocols import Predictor, Trainer
 
 
 def make_network(spec: NetworkSpec) -> Network:

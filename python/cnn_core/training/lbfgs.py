@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,25 +18,13 @@ from cnn_core._linalg import add_scaled, dot
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
-    from cnn_core.training.backends import GradientTrainer
+    from cnn_core.training.protocols import GradientTrainer, Vectors
 
     #: X, y, labels and weights.
     Sources = tuple[RowSource, RowSource | None, RowSource | None, RowSource | None]
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # c1 and c2 of Nocedal & Wright 2006, section 3.1
 SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
-
-
-class Vectors(Protocol):
-    """Arithmetic on whole vectors, whatever they are; the last argument is what changes."""
-
-    def copy(self, x: Any) -> Any: ...
-    def dot(self, x: Any, y: Any) -> float: ...
-    def add_scaled(self, factor: float, x: Any, y: Any) -> None: ...
-    def scale(self, factor: float, x: Any) -> None: ...
-    def assign(self, x: Any, y: Any) -> None: ...
-    def largest(self, x: Any) -> float: ...
-    def sum_of_sizes(self, x: Any) -> float: ...
 
 
 class ArrayVectors:

@@ -30,24 +30,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset
-from cnn_core.training.backends import Trainer
 from cnn_core.training.history import History
-from cnn_core.training.monitor import Monitor
-from cnn_core.training.rates import Rates
 from cnn_core.training.stopping import Stopping, warn_of_divergence
 
-
-class TrainingRows(Protocol):
-    """The rows to train on and their order."""
-
-    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any]:
-        """Have every row visited once; the loss and what the metric is made of."""
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 
 class DatasetRows:

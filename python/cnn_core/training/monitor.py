@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset
 from cnn_core.task import Task
-from cnn_core.training.backends import Trainer
 
-
-class Monitor(Protocol):
-    """Makes the entries of an epoch."""
-
-    names: tuple[str, ...]
-    watched: str  #: the entry that says how good the weights are
-
-    def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
-        """The numbers of an epoch, counted from 1, of which the trainer has given loss and
-        metric."""
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Trainer
 
 
 class LossAndMetric:

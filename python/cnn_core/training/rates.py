@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core.schedules import Schedule
-from cnn_core.training.backends import Trainer
 
-
-class Rates(Protocol):
-    """Who sets the learning rate; a loop without one leaves it as the trainer has it."""
-
-    def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray | None:
-        """A rate for each step of the epoch, counted from 0; None for the trainer's own."""
-
-    def after_epoch(self, trainer: Trainer) -> None:
-        """Set the trainer's rate for the epochs to come."""
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Trainer
 
 
 class ScheduledRates:

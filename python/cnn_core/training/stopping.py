@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from cnn_core._warn import warn
 from cnn_core.exceptions import DivergenceWarning
 
-
-class Finite(Protocol):
-    """A network, as far as divergence is concerned."""
-
-    def is_finite(self) -> bool: ...
+if TYPE_CHECKING:
+    from cnn_core.training.protocols import Finite
 
 
 class Stopping:

@@ -1,0 +1,128 @@
+"""What the parts of training ask of each other, for readers and type checkers: nothing imports this
+at run time."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from cnn_core._dataset import RowSource
+
+
+class Trainer(Protocol):
+    """What the training loop drives: parameters, an optimizer's state, and epochs over rows."""
+
+    learning_rate: float
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def seconds(self) -> dict[str, float]: ...
+
+    def epoch(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        shuffled: bool = True,
+        *,
+        weights: RowSource | None = None,
+        rates: np.ndarray | None = None,
+    ) -> tuple[float, Any]:
+        """Visit every row once; the loss and what the metric is made of."""
+
+    def evaluate(
+        self, X: RowSource, y: RowSource | None, labels: RowSource | None
+    ) -> tuple[float, Any]:
+        """The same of rows that are not trained on."""
+
+    def state(self, copy: bool = True) -> dict[str, Any]:
+        """What another trainer needs to go on, beside the parameters."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from another trainer's state."""
+
+
+class GradientTrainer(Trainer, Protocol):
+    """A trainer that also computes a loss and its gradient without taking a step."""
+
+    @property
+    def parameters(self) -> Any: ...
+    @property
+    def gradient(self) -> Any: ...
+
+    def loss_and_gradient(
+        self,
+        X: RowSource,
+        y: RowSource | None,
+        labels: RowSource | None,
+        weights: RowSource | None = None,
+    ) -> tuple[float, Any]: ...
+    def set_flat(self, values: Any) -> None: ...
+    def flat_gradient(self) -> np.ndarray: ...
+
+
+class Predictor(Protocol):
+    """What predicts with one network, which never changes."""
+
+    def checked_row(self, X: object) -> np.ndarray | None:
+        """The outputs for X of shape (1, features), checked; None for what is not taken as it
+        is."""
+
+    def unchecked(self, X: np.ndarray) -> np.ndarray:
+        """The outputs for rows of the network's dtype, whose entries may be anything."""
+
+    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """The outputs for rows of the network's dtype; raises where an entry is not finite."""
+
+    def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
+        """The class of each row; warns where outputs are NaN."""
+
+
+class Vectors(Protocol):
+    """Arithmetic on whole vectors, whatever they are; the last argument is what changes."""
+
+    def copy(self, x: Any) -> Any: ...
+    def dot(self, x: Any, y: Any) -> float: ...
+    def add_scaled(self, factor: float, x: Any, y: Any) -> None: ...
+    def scale(self, factor: float, x: Any) -> None: ...
+    def assign(self, x: Any, y: Any) -> None: ...
+    def largest(self, x: Any) -> float: ...
+    def sum_of_sizes(self, x: Any) -> float: ...
+
+
+class TrainingRows(Protocol):
+    """The rows to train on and their order."""
+
+    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any]:
+        """Have every row visited once; the loss and what the metric is made of."""
+
+
+class Rates(Protocol):
+    """Who sets the learning rate; a loop without one leaves it as the trainer has it."""
+
+    def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray | None:
+        """A rate for each step of the epoch, counted from 0; None for the trainer's own."""
+
+    def after_epoch(self, trainer: Trainer) -> None:
+        """Set the trainer's rate for the epochs to come."""
+
+
+class Monitor(Protocol):
+    """Makes the entries of an epoch."""
+
+    names: tuple[str, ...]
+    watched: str  #: the entry that says how good the weights are
+
+    def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
+        """The numbers of an epoch, counted from 1, of which the trainer has given loss and
+        metric."""
+
+
+class Finite(Protocol):
+    """A network, as far as divergence is concerned."""
+
+    def is_finite(self) -> bool: ...
