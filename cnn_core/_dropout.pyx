@@ -70,7 +70,7 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
     cdef real[:, ::1] x, dropped, mask
     cdef uint64_t mode
     dtype = np.asarray(a).dtype
-    x, dropped, mask = (aligned_zeros((rows, ld), dtype) for _ in range(3))
+    x, dropped, mask = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
     np.asarray(x)[:, :n] = a
     d.key, d.purpose, d.step = seed, dropout_purpose(layer, step), <uint32_t>step
     if rows and n:

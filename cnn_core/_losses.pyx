@@ -138,7 +138,7 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
                              f"{y.shape}")
     if scale is not None and np.shape(scale) != (rows,):
         raise ValueError(f"scale must have shape {(rows,)}, got {np.shape(scale)}")
-    o, t, delta = (aligned_zeros((rows, ld), dtype) for _ in range(3))
+    o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
     weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
     np.asarray(o)[:, :width] = out
     np.asarray(weight)[:] = 1 if scale is None else scale

@@ -58,7 +58,7 @@ cdef class Network:
     def __cinit__(self, widths, activations, dtype="float32", alphas=None):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
-        self.widths, self.activations = tuple(int(n) for n in widths), tuple(activations)
+        self.widths, self.activations = tuple([int(n) for n in widths]), tuple(activations)
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
@@ -70,12 +70,12 @@ cdef class Network:
                              f"{len(self.activations)}")
         self.n_layers = len(self.activations)
         numbers = _activations.parameters()
-        default = tuple(numbers.get(name, ("", 0.0))[1] for name in self.activations)
+        default = [numbers.get(name, ("", 0.0))[1] for name in self.activations]
         alphas = (None,) * self.n_layers if alphas is None else tuple(alphas)
         if len(alphas) != self.n_layers:
             raise ValueError(f"{self.n_layers} layers need as many alphas, got {len(alphas)}")
-        self.alphas = tuple(usual if alpha is None else float(alpha) for alpha,
-                            usual in zip(alphas, default))
+        self.alphas = tuple([usual if alpha is None else float(alpha)
+                             for alpha, usual in zip(alphas, default)])
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))

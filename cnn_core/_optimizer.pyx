@@ -85,8 +85,8 @@ cdef class Optimizer:
         for i, setting in enumerate(names):
             self.h[i] = settings[setting]
         f = &kernels_for(network.itemsize).optimizers[self.row]
-        self.slots = tuple(aligned_zeros(network.parameters.size,
-                                         network.dtype) for _ in range(f.slots))
+        self.slots = tuple([aligned_zeros(network.parameters.size, network.dtype)
+                            for _ in range(f.slots)])
         for i in range(f.slots):
             self.slot[i] = address(self.slots[i])
 

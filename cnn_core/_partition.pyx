@@ -28,8 +28,8 @@ cdef class Partition:
         cdef Layer *layer
         cdef WeightTile *tile
         cdef Py_ssize_t l, panel, input, i, number
-        self.count = sum(blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
-                         for n_in, n_out in zip(network.widths, network.widths[1:]))
+        self.count = sum([blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
+                          for n_in, n_out in zip(network.widths, network.widths[1:])])
         self.arena = Arena()
         self.tiles = tile = <WeightTile *>self.arena.alloc(self.count, 1, sizeof(WeightTile))
         self.order = <Py_ssize_t *>self.arena.alloc(self.count, 1, sizeof(Py_ssize_t))

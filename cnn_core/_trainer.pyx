@@ -149,7 +149,7 @@ cdef class Trainer:
         -------
         dict of str to float
         """
-        return {phase: sum(layer[phase] for layer in self.layer_seconds) for phase in phases}
+        return {phase: sum([layer[phase] for layer in self.layer_seconds]) for phase in phases}
 
     @property
     def layer_seconds(self):

@@ -36,8 +36,8 @@ cdef class Workspace:
             raise ValueError(f"a mini-batch must hold at least one row, got {max_batch_size}")
         self.network, self.max_batch_size = network, max_batch_size
         dropout = (0.0,) * network.n_layers if dropout is None else dropout
-        self.dropout = tuple(float(rate) for rate in dropout)
-        if len(self.dropout) != network.n_layers or not all(0 <= rate < 1 for rate in self.dropout):
+        self.dropout = tuple([float(rate) for rate in dropout])
+        if len(self.dropout) != network.n_layers or not all([0 <= rate < 1 for rate in self.dropout]):
             raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of "
                              f"at least 0 and below 1, "
                              f"got {self.dropout}")
