@@ -114,6 +114,20 @@ def test_a_run_that_diverged_can_go_on():
     assert np.isfinite(model.parameters_).all() and model.n_epochs_ == 4
 
 
+@pytest.mark.parametrize("continues", ["partial_fit", "fit"])
+def test_a_continuation_that_diverges_at_once_leaves_weights_and_optimizer_as_before(continues):
+    options = dict(hidden=8, epochs=2, random_state=0, warm_start=True, dtype="float64")
+    model, undisturbed = (MLP(**options, optimizer=SGD(0.01, momentum=0.9)) for _ in range(2))
+    for one in (model, undisturbed):
+        one.fit(X, LINE)
+    with pytest.warns(DivergenceWarning, match="in epoch 3 .* after epoch 2"):
+        getattr(model.set_params(learning_rate=1e300), continues)(X, LINE)
+    assert model.n_epochs_ == 2 and np.array_equal(model.parameters_, undisturbed.parameters_)
+    for one in (model, undisturbed):
+        one.set_params(learning_rate=None).fit(X, LINE)
+    assert np.array_equal(model.parameters_, undisturbed.parameters_)
+
+
 def test_history_of_epochs_without_validation_is_nan_where_others_have_it():
     model = (
         MLP(8, epochs=2, random_state=0, warm_start=True)
