@@ -145,7 +145,8 @@ def assert_value_follows_its_equation(name, alpha, z):
         with np.errstate(over="ignore", invalid="ignore"):
             right = np.abs(a - exact) <= value_tolerance(name, z, exact)
             right |= np.isinf(a) & (a == exact.astype(z.dtype))
-        assert right.all(), list(zip(z[~right], a[~right], exact[~right]))[:5]
+        beyond = list(zip(z[~right], a[~right], exact[~right]))[:5]
+        assert right.all(), f"beyond `value_tolerance`: (z, a, exact) {beyond}"
 
 
 def assert_derivative_follows_its_equation(name, alpha, z):

@@ -10,7 +10,16 @@ import reference_numpy
 from test_activations import limits
 from test_training import GOLDEN
 
-from cnn_core import _activations, _losses, activations, functional, losses, optimizers, reference
+from cnn_core import (
+    MLP,
+    _activations,
+    _losses,
+    activations,
+    functional,
+    losses,
+    optimizers,
+    reference,
+)
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MADE = runpy.run_path(str(DOCS / "make_tables.py"))
@@ -33,6 +42,10 @@ def on_page(page):
     return lambda name: f"`{name}`" in text
 
 
+def in_docstring(name):
+    return f"'{name}'" in MLP.__doc__
+
+
 #: Of each kind: the names of the native table, and what each of them needs: a sentence that says
 #: what and where, and whether a name has it.
 PLACES = {
@@ -48,6 +61,7 @@ PLACES = {
             "its values at -inf and inf in `limits` of tests/test_activations.py": has_limits,
             "its formula in `FORMULAS` of docs/make_tables.py": MADE["FORMULAS"].__contains__,
             "a place on docs/activations.md": on_page("activations.md"),
+            "its name in the docstring of MLP": in_docstring,
             "a class for its number in python/cnn_core/activations.py": lambda name: (
                 name not in _activations.parameters() or name in named_classes(activations)
             ),
@@ -62,6 +76,7 @@ PLACES = {
             ),
             "its formula in `COSTS` of docs/make_tables.py": MADE["COSTS"].__contains__,
             "a place on docs/losses.md": on_page("losses.md"),
+            "its name in the docstring of MLP": in_docstring,
             "a class for its number in python/cnn_core/losses.py": lambda name: (
                 not _losses.table()[name].parameter or name in named_classes(losses)
             ),

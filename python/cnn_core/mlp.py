@@ -130,7 +130,7 @@ class MLP(Fitted, Parameters):
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
         `Cosine` and `OneCycle` do.
     backend : {'native', 'python'}
-        'python': the twin in plain Python (`cnn_core.reference`), hundreds to thousands of times
+        'python': the reference implementation, `cnn_core.reference`, hundreds to thousands of times
         slower, to be read and compared.
 
     Attributes
@@ -342,8 +342,9 @@ class MLP(Fitted, Parameters):
         X, y
             As for `fit`.
         seconds : float, default 1
-            About how long to measure the native core and NumPy in turn; the twin takes as much
-            again, or twice that. Where a few epochs take longer, so does this.
+            About how long to measure the native core and NumPy in turn; the reference
+            implementation takes as much again, or twice that. Where a few epochs take longer, so
+            does this.
         plot : path-like, optional
             A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install
             'cnn-core[plot]'``).

@@ -74,7 +74,6 @@ def join_threadpoolctl() -> None:
     imports threadpoolctl in between and limits threads before that calls it itself.
     """
     # Importing it for those who do not use it would take as long as cnn_core itself.
-    # Importing it for those who do not use it would take as long as cnn_core itself.
     if "threadpoolctl" in sys.modules:
         from cnn_core import _threadpoolctl
 

@@ -154,6 +154,19 @@ def test_activations_and_their_derivatives_agree(name):
     )
 
 
+@pytest.mark.parametrize("z", [-np.inf, -1.7e308, -1e155, 1e155, 1e300, np.inf, np.nan])
+@pytest.mark.parametrize("name", sorted(set(_activations.names()) - {"softmax"}))
+def test_activations_and_their_derivatives_have_the_same_limits(name, z):
+    alpha = _activations.parameters().get(name, ("", 0.0))[1]
+    a, delta = (part[0] for part in (
+        _activations.activation(name, np.array([[z]])),
+        _activations.activation_backward(name, np.array([[z]]), np.ones((1, 1))),
+    ))  # fmt: skip
+    mine = reference.activate(name, alpha, [z])
+    np.testing.assert_allclose(mine, a, rtol=1e-15)
+    np.testing.assert_allclose(reference.through_activation(name, alpha, [z], mine, [1.0]), delta)
+
+
 def test_random_numbers_are_those_of_the_native_core():
     for seed, epoch, n in ((0, 0, 1), (7, 3, 50), (2**64 - 1, 2**32 - 1, 33)):
         assert reference.permutation(seed, epoch, n) == _random.permutation(seed, epoch, n).tolist()

@@ -105,14 +105,15 @@ def swish_slope(z: float) -> float:
 
 
 def mish_gate(z: float) -> float:
-    """tanh(softplus(z)) = (w^2 - 1) / (w^2 + 1) with w = 1 + e^z; Misra 2019."""
+    """tanh(softplus(z)) = (w^2 - 1) / (w^2 + 1) with w = 1 + e^z; Misra 2020."""
     return math.tanh(softplus(z))
 
 
 def mish_slope(z: float) -> float:
-    """tanh(s) + z (1 - tanh(s)^2) sigmoid(z) with s = softplus(z); 1 - tanh^2 = 1 / cosh^2."""
-    s = softplus(z)
-    return mish_gate(z) + gated(z, sigmoid(z) / math.cosh(min(s, 350.0)) ** 2)
+    """tanh(s) + z (1 - tanh(s)^2) sigmoid(z) with s = softplus(z); 1 - tanh(s)^2 = 4 e^-2s / (1 +
+    e^-2s)^2."""
+    e = exp(-2 * softplus(z))
+    return mish_gate(z) + gated(z, sigmoid(z) * 4 * e / (1 + e) ** 2)
 
 
 def hard_sigmoid(z: float) -> float:
@@ -145,7 +146,7 @@ ACTIVATIONS: dict[str, tuple[Function, Derivative]] = {
     "swish": (lambda z, alpha: gated(z, sigmoid(z)), lambda z, a, alpha: swish_slope(z)),
     "mish": (lambda z, alpha: gated(z, mish_gate(z)), lambda z, a, alpha: mish_slope(z)),
     "hard_sigmoid": (lambda z, alpha: hard_sigmoid(z),
-                     lambda z, a, alpha: 1 / 6 if 0 < a < 1 else 0.0),
+                     lambda z, a, alpha: 0.0 if a <= 0 or a >= 1 else 1 / 6),
     "hard_swish": (lambda z, alpha: gated(z, hard_sigmoid(z)),
                    lambda z, a, alpha: hard_swish_slope(z)),
     "exp": (lambda z, alpha: exp(z), lambda z, a, alpha: a),

@@ -253,8 +253,8 @@ def train(
     try:
         loop.run(epochs)
     finally:
-        # An error, Ctrl-C or divergence in the first epoch leaves the model, its optimizer included,
-        # as it was before; a first fit that diverges leaves the initial weights.
+        # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
+        # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
             publish_result(loop.result(final=True))
     return dict(trainer.seconds) if timing else {}
