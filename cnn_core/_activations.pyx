@@ -81,8 +81,8 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
-                                                                               names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+        choose("activation", name, names())]
     cdef real[:, ::1] a = padded(z)
     cdef uint64_t mode
     cdef double number = f.default_param if alpha is None else alpha
@@ -111,15 +111,15 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[choose("activation", name,
-                                                                               names())]
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+        choose("activation", name, names())]
     cdef Py_ssize_t width = z.shape[1]
     cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] zs, a, delta
     cdef uint64_t mode
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
-        raise ValueError(f"z and gradient must have the same shape, got {np.shape(z)} and "
-                         f"{np.shape(gradient)}")
+        raise ValueError(f"z and gradient must have the same shape, "
+                         f"got {np.shape(z)} and {np.shape(gradient)}")
     zs, a, delta = padded(z), padded(z), padded(gradient)
     if a.shape[0] and a.shape[1]:
         with nogil:

@@ -42,14 +42,11 @@ cdef class Backprop:
     cdef void seed_dropouts(self, uint64_t seed, uint64_t step) noexcept nogil
     cdef TileView gradient_view(self, WeightTile *tile) noexcept nogil
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                             Py_ssize_t first,
-                             Py_ssize_t rows, bint dropping) noexcept nogil
+                             Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                              Py_ssize_t first,
-                              Py_ssize_t rows) noexcept nogil
+                              Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                              Py_ssize_t first,
-                              Py_ssize_t rows, bint dropping) noexcept nogil
+                              Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void activate_last(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
@@ -59,8 +56,7 @@ cdef class Backprop:
                                bint dropping) noexcept nogil
     cdef void evaluate_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
-                              const TileView *view,
-                              bint accumulate) noexcept nogil
+                              const TileView *view, bint accumulate) noexcept nogil
     cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
                                          bint accumulate) noexcept nogil
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil

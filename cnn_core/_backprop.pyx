@@ -69,8 +69,8 @@ cdef class Backprop:
     """
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t max_batch_size,
-                  loss_param=None,
-                  double l1=0, double l2=0, dropout=None, bint penalty_per_row=False):
+                  loss_param=None, double l1=0, double l2=0, dropout=None,
+                  bint penalty_per_row=False):
         self.loss_row = choose("loss", loss, _losses.names())
         row = _losses.table()[loss]
         if row.outputs and network.activations[-1] not in row.outputs:
@@ -80,8 +80,8 @@ cdef class Backprop:
         self.network, self.loss = network, loss
         self.sparse, self.from_logits = row.sparse, bool(row.outputs)
         self.loss_param = row.standard if loss_param is None else loss_param
-        self.y_threshold = (row.low
-                            + row.high) / 2 if np.isfinite(row.high) and not row.sparse else 0.5
+        self.y_threshold = ((row.low + row.high) / 2
+                            if np.isfinite(row.high) and not row.sparse else 0.5)
         self.threshold = 0 if self.from_logits else self.y_threshold
         self.l1, self.l2, self.penalty_per_row, self.penalty_scale = l1, l2, penalty_per_row, 1
         self.workspace = Workspace(network, max_batch_size, dropout, self.sparse, self.from_logits)
@@ -145,20 +145,18 @@ cdef class Backprop:
         return view
 
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                             Py_ssize_t first,
-                             Py_ssize_t rows, bint dropping) noexcept nogil:
+                             Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^l = W^l a^(l-1) + b^l of a hidden layer, for some panels of its outputs and some
         rows."""
         cdef const Py_ssize_t *indices = self.workspace.inputs[l].row_indices
         cdef Matrix x = self.workspace.layer_input(l, first, rows, dropping,
-                                                    self.dropout_offset + self.batch_offset)
+                                                   self.dropout_offset + self.batch_offset)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
         self.network.forward(l, panel, panels, rows, &x, indices + first if indices else NULL, &z)
         self.record_phase(FORWARD, l)
 
     cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                              Py_ssize_t first,
-                              Py_ssize_t rows) noexcept nogil:
+                              Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """a^l = f(z^l) of the same."""
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
         cdef Matrix a = from_row(&self.workspace.layers[l].a, first)
@@ -166,24 +164,22 @@ cdef class Backprop:
         self.record_phase(ACTIVATION, l)
 
     cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                              Py_ssize_t first,
-                              Py_ssize_t rows, bint dropping) noexcept nogil:
+                              Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its
         outputs and some rows."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t r, itemsize = self.network.itemsize, lanes = self.network.lanes
         cdef Layer *layer = &self.network.layers[l]
         cdef Py_ssize_t depth = self.network.layers[l + 1].n_out, first_column = panel * lanes
-        cdef Matrix above = from_row(&self.workspace.layers[l + 1].delta,
-                                     first), delta = from_row(&self.workspace.layers[l].delta,
-                                                              first)
-        cdef Matrix z = from_row(&self.workspace.layers[l].z,
-                                 first), a = from_row(&self.workspace.layers[l].a, first), mask
+        cdef Matrix above = from_row(&self.workspace.layers[l + 1].delta, first)
+        cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first)
+        cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
+        cdef Matrix a = from_row(&self.workspace.layers[l].a, first), mask
         cdef matmul_args_t p
         matmul_args(&p, rows, panels, depth, above,
-            panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES, PANEL_BYTES,
-                      depth * PANEL_BYTES),
-            row_panels(&delta, panel), itemsize)
+                    panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES,
+                              PANEL_BYTES, depth * PANEL_BYTES),
+                    row_panels(&delta, panel), itemsize)
         k.matmul(&p)
         self.record_phase(BACKWARD, l + 1)
         if dropping and self.workspace.inputs[l + 1].drops:
@@ -204,7 +200,7 @@ cdef class Backprop:
         cdef Layer *layer = &self.network.layers[l]
         cdef const Py_ssize_t *indices = self.workspace.inputs[l].row_indices
         cdef Matrix x = self.workspace.layer_input(l, first, rows, dropping,
-                                                    self.dropout_offset + self.batch_offset)
+                                                   self.dropout_offset + self.batch_offset)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first), x_transposed
         cdef Py_ssize_t inputs = blocks(layer.n_in, lanes) * lanes
         cdef Py_ssize_t padded_rows = blocks(rows, lanes) * lanes
@@ -212,9 +208,7 @@ cdef class Backprop:
             x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
                                   itemsize, padded_rows * itemsize)
             kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data,
-                                            inputs,
-                                       padded_rows,
-                                       x_transposed.data)
+                                            inputs, padded_rows, x_transposed.data)
             x = x_transposed
         self.network.forward(l, 0, layer.panels, rows, &x, indices + first if indices else NULL, &z)
         self.record_phase(FORWARD, l)
@@ -285,8 +279,7 @@ cdef class Backprop:
             self.activate_last(first, rows)
 
     cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
-                              const TileView *view,
-                              bint accumulate) noexcept nogil:
+                              const TileView *view, bint accumulate) noexcept nogil:
         """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows; with
         `accumulate` the chains of the rows before go on. That of a transposed layer waits for
         `store_gradient`."""
@@ -300,8 +293,8 @@ cdef class Backprop:
         else:
             matmul_args(&p, tile.inputs, tile.panels, rows,
                         matrix(at(&a, 0, tile.input), a.column, a.row),
-                            row_panels(&delta, tile.panel), panels_of(view.W, PANEL_BYTES,
-                                                                      view.panel), itemsize)
+                        row_panels(&delta, tile.panel),
+                        panels_of(view.W, PANEL_BYTES, view.panel), itemsize)
             p.depth_index, p.accumulate = layer_input.row_indices, accumulate
             # The bias is the weight of an input that is always 1.
             p.bias_grad = view.b if tile.input == 0 else NULL
@@ -317,14 +310,14 @@ cdef class Backprop:
                                    self.workspace.layers[tile.layer].delta.column, itemsize)
         cdef matmul_args_t p
         matmul_args(&p, n_out, blocks(tile.inputs, self.network.lanes), rows, delta,
-            panels_of(at(a, 0, tile.input), a.row, PANEL_BYTES),
-            panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize,
-                      PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
+                    panels_of(at(a, 0, tile.input), a.row, PANEL_BYTES),
+                    panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize,
+                              PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
         p.accumulate = accumulate
         kernels_for(itemsize).matmul(&p)
         if tile.input == 0:
             matmul_args(&p, n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
-                            panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
+                        panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
             p.accumulate = accumulate
             kernels_for(itemsize).matmul(&p)
 
@@ -335,9 +328,9 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize
         if not is_transposed(&self.workspace.layers[tile.layer].delta, itemsize):
             return
-        k.transpose_panels(n_out, tile.inputs, 0, n_out, 0, tile.inputs,
-                    self.workspace.gradient_transposed + tile.input * n_out * itemsize,
-                    view.W)
+        k.transpose_panels(
+            n_out, tile.inputs, 0, n_out, 0, tile.inputs,
+            self.workspace.gradient_transposed + tile.input * n_out * itemsize, view.W)
         if tile.input == 0:
             k.transpose_panels(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
 
@@ -353,8 +346,8 @@ cdef class Backprop:
         for panel in range(tile.panels):
             tile.penalty += kernels_for(self.network.itemsize).add_penalty(
                 tile.inputs * self.network.lanes, l1, l2,
-                self.network.w + weight_offset(layer, tile.panel + panel,
-                                               tile.input), view.W + panel * view.panel)
+                self.network.w + weight_offset(layer, tile.panel + panel, tile.input),
+                view.W + panel * view.panel)
         self.record_phase(GRADIENT, tile.layer)
 
     def loss_and_gradient(self, X, y):

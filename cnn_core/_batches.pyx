@@ -52,9 +52,8 @@ cdef class Batches:
         cdef Py_ssize_t n_in = network.layers[0].n_in
         cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
         if not X.has_shape(X.count, n_in, network.dtype):
-            raise ValueError(f"X must have {n_in} columns of {network.dtype}, got "
-                             f"{X.array.shape[1]} of "
-                             f"{X.array.dtype}")
+            raise ValueError(f"X must have {n_in} columns of {network.dtype}, "
+                             f"got {X.array.shape[1]} of {X.array.dtype}")
         if (labels if self.backprop.sparse else y) is None:
             raise ValueError(f"the loss {self.backprop.loss!r} needs "
                              f"{'labels' if self.backprop.sparse else 'y'}")
@@ -231,8 +230,8 @@ cdef class Batches:
         alike."""
         cdef int threads = self.plan.threads
         self.share.layer = l
-        self.share.count = threads * (self.backprop.network.layers[l].panels // (TILE_PANELS
-                                                                                 * threads))
+        self.share.count = threads * (
+            self.backprop.network.layers[l].panels // (TILE_PANELS * threads))
         pool_run(task, <void *>self, self.share.count, NULL, threads)
 
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil:
@@ -275,8 +274,8 @@ cdef class Batches:
         no farther than the worker's own memory, which stays in its cache."""
         cdef TileView view = self.backprop.gradient_view(tile)
         if self.job.parts == COMPUTE | PENALTY | STEP:
-            view.b = self.tile_gradients + <Py_ssize_t>worker * (TILE_INPUTS
-                                                                 + 1) * TILE_PANELS * PANEL_BYTES
+            view.b = (self.tile_gradients
+                      + <Py_ssize_t>worker * (TILE_INPUTS + 1) * TILE_PANELS * PANEL_BYTES)
             view.W, view.panel = view.b + TILE_PANELS * PANEL_BYTES, tile.inputs * PANEL_BYTES
         if self.job.parts & COMPUTE:
             self.backprop.weight_gradient(tile, self.batch.rows, self.batch.dropping, &view,
@@ -293,24 +292,21 @@ cdef class Batches:
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
         for panel in range(tile.panels):
             self.stepper.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
-                                    tile.inputs * lanes,
-                                     view.W + panel * view.panel)
+                                    tile.inputs * lanes, view.W + panel * view.panel)
         if tile.input == 0:
             self.stepper.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes, view.b)
         if tile.layer > 0:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
-                min(tile.panels * lanes, layer.n_out - tile.panel
-                    * lanes), self.backprop.network.w + layer.W,
-                self.backprop.workspace.layers[tile.layer].Wt)
+                min(tile.panels * lanes, layer.n_out - tile.panel * lanes),
+                self.backprop.network.w + layer.W, self.backprop.workspace.layers[tile.layer].Wt)
         self.backprop.record_phase(UPDATE, tile.layer)
 
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
         """Some parts of the work on all tiles."""
         self.job.parts, self.job.accumulate = parts, accumulate
         pool_run(tile_task, <void *>self, self.backprop.partition.count,
-                 self.backprop.partition.costs,
-                 self.plan.threads)
+                 self.backprop.partition.costs, self.plan.threads)
 
     cdef double apply_gradient(self, bint is_complete) noexcept nogil:
         """The gradient, where it is not complete yet, and one step on all parameters, which begins
@@ -349,10 +345,10 @@ cdef class Batches:
         cdef const char *y = self.backprop.workspace.targets.data
         if self.classes:
             return k.count_correct(rows, n_out, row, column, out.data, threshold,
-                          self.backprop.workspace.label)
+                                   self.backprop.workspace.label)
         if self.multilabel:
             return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
-                             self.backprop.y_threshold)
+                                       self.backprop.y_threshold)
         with cython.boundscheck(False):
             k.squared_residuals(rows, n_out, row, column, out.data, y, &self.residuals[0])
         return 0

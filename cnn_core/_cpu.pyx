@@ -66,8 +66,8 @@ def use_instruction_set(str name not None):
         if sets[i].name.decode() == name and sets[i].supported():
             active = &sets[i]
             return before
-    raise ValueError(f"instruction set {name!r} is not available here; this machine has "
-                     f"{', '.join(instruction_sets())}")
+    raise ValueError(f"instruction set {name!r} is not available here; "
+                     f"this machine has {', '.join(instruction_sets())}")
 
 
 cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
@@ -121,8 +121,8 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
     cdef const function_t *f = &kernels_for(sizeof(real)).functions[row]
     cdef uint64_t mode
     if x.shape[0] != out.shape[0] or x.shape[0] % 16:
-        raise ValueError(f"x and out must have the same length, a multiple of 16; got "
-                         f"{x.shape[0]} and {out.shape[0]}")
+        raise ValueError(f"x and out must have the same length, a multiple of 16; "
+                         f"got {x.shape[0]} and {out.shape[0]}")
     if x.shape[0]:
         with nogil:
             mode = keep_subnormals()  # the error limits hold for them too

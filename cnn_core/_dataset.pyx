@@ -37,8 +37,7 @@ cdef class RowSource:
     """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows
     no more of it.
 
-    It yields the rows of a C-contiguous array, which it keeps alive and never copies as a
-    whole.
+    It yields the rows of a C-contiguous array, which it keeps alive and never copies as a whole.
 
     Parameters
     ----------
@@ -92,8 +91,8 @@ cdef class RowSource:
         cdef Py_ssize_t i
         cdef uint32_t outside = 0
         for i in range(self.count):
-            outside |= (<const uint32_t *>self.data)[source_row(self.row_indices,
-                                                                i)] >= <uint32_t>bound
+            outside |= ((<const uint32_t *>self.data)[source_row(self.row_indices, i)]
+                        >= <uint32_t>bound)
         return not outside
 
     cdef void prefetch_pages(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:

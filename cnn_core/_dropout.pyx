@@ -79,6 +79,5 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
             kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &dropped[0, 0],
                                            &mask[0, 0])
             restore_subnormals(mode)
-    return np.ascontiguousarray(np.asarray(dropped)[:,
-                                                    :n]), np.ascontiguousarray(np.asarray(mask)[:,
-                                                                                                :n])
+    return (np.ascontiguousarray(np.asarray(dropped)[:, :n]),
+            np.ascontiguousarray(np.asarray(mask)[:, :n]))

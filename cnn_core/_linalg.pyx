@@ -63,8 +63,8 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1], o, i
     if panels.shape[2] != lanes or not 0 <= n_out <= panels.shape[0] * lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes "
-                         f"of {lanes}")
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs "
+                         f"in lanes of {lanes}")
     if out is None:
         out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
     elif out.shape[0] != n_out or out.shape[1] != n_in:
@@ -93,8 +93,8 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1]
     cdef real[:, :, ::1] out
     if panels.shape[2] != lanes or panels.shape[0] != (n_out + lanes - 1) // lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs in lanes "
-                         f"of {lanes}")
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs "
+                         f"in lanes of {lanes}")
     result = aligned_zeros(((n_in + lanes - 1) // lanes, n_out, lanes), dtype_of(<real *>NULL))
     out = result
     if n_in and n_out:
@@ -106,8 +106,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
 
 @takes_reals(X=2, panels=3, b=1, out=2)
 def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
-           const real[::1] b=None,
-           real[:, ::1] out=None):
+           const real[::1] b=None, real[:, ::1] out=None):
     """z = X W^T + b for weights in panels: one layer's forward pass, before its activation.
 
     Parameters
@@ -129,8 +128,8 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     cdef matmul_args_t p
     cdef uint64_t mode
     if X.shape[1] != panels.shape[1] or panels.shape[2] != lanes:
-        raise ValueError(f"X of shape {np.shape(X)} does not go with panels of shape "
-                         f"{np.shape(panels)}")
+        raise ValueError(f"X of shape {np.shape(X)} does not go with "
+                         f"panels of shape {np.shape(panels)}")
     if b is not None and b.shape[0] != columns:
         raise ValueError(f"b must have shape {(columns,)}, got {np.shape(b)}")
     if out is None:
@@ -171,8 +170,7 @@ def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     """
     if A.shape[1] != B.shape[0]:
         raise ValueError(f"A of shape {np.shape(A)} and B of shape {np.shape(B)} cannot be "
-                         f"multiplied: "
-                         f"{A.shape[1]} columns against {B.shape[0]} rows")
+                         f"multiplied: {A.shape[1]} columns against {B.shape[0]} rows")
     # A row of B is a row of a panel already, but its last panel may reach past the end of B: hence
     # the copy.
     panels = pack(np.ascontiguousarray(np.asarray(B).T))
@@ -195,8 +193,8 @@ def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real
     ndarray, shape (n_out,)
     """
     if W.shape[1] != x.shape[0]:
-        raise ValueError(f"W of shape {np.shape(W)} needs x of shape ({W.shape[1]},), got "
-                         f"({x.shape[0]},)")
+        raise ValueError(f"W of shape {np.shape(W)} needs x of shape ({W.shape[1]},), "
+                         f"got ({x.shape[0]},)")
     if b is not None and b.shape[0] != W.shape[0]:
         raise ValueError(f"b must have shape ({W.shape[0]},), got ({b.shape[0]},)")
     panels = pack(np.asarray(W))
@@ -208,8 +206,8 @@ def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real
 
 cdef check_vectors(Py_ssize_t n, Py_ssize_t other, Py_ssize_t lanes):
     if n != other or n % lanes:
-        raise ValueError(f"x and y must have the same length, a multiple of {lanes}; got {n} and "
-                         f"{other}")
+        raise ValueError(f"x and y must have the same length, a multiple of {lanes}; "
+                         f"got {n} and {other}")
 
 
 @takes_reals(x=1, y=1)
@@ -295,8 +293,8 @@ def column_sums(const real[:, ::1] X not None, const double[::1] shift not None,
     cdef double difference
     cdef uint64_t mode
     if shift.shape[0] != n or power not in (1, 2):
-        raise ValueError(f"shift must have {n} entries and power be 1 or 2, got {shift.shape[0]} "
-                         f"and {power}")
+        raise ValueError(f"shift must have {n} entries and power be 1 or 2, "
+                         f"got {shift.shape[0]} and {power}")
     with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):
@@ -327,8 +325,8 @@ def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None
     cdef uint64_t mode
     if (shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0]
             or out.shape[1] != n):
-        raise ValueError(f"shift and factor must have {n} entries and out the shape of X, got "
-                         f"{shift.shape[0]}, {factor.shape[0]} and {np.shape(out)}")
+        raise ValueError(f"shift and factor must have {n} entries and out the shape of X, "
+                         f"got {shift.shape[0]}, {factor.shape[0]} and {np.shape(out)}")
     with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):

@@ -83,13 +83,13 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     """
     y = np.asarray(y)
     if y.size and y.dtype.kind not in "iub":
-        raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; got y of "
-                        f"{y.dtype}")
+        raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; "
+                        f"got y of {y.dtype}")
     if y.shape != (rows,):
         raise ValueError(f"y must have shape {(rows,)} for the loss {name!r}, got {y.shape}")
     if rows and not 0 <= y.min() <= y.max() < n_classes:
-        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; allowed are 0 to "
-                         f"{n_classes - 1}")
+        raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; "
+                         f"allowed are 0 to {n_classes - 1}")
     return np.ascontiguousarray(y, np.int32)
 
 
@@ -119,8 +119,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
         The derivative with respect to `out`, scaled.
     """
     cdef const loss_t *f = &kernels_for(sizeof(real)).losses[choose("loss", name, names())]
-    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1], ld = leading_dimension(width,
-                                                                                      sizeof(real))
+    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
+    cdef Py_ssize_t ld = leading_dimension(width, sizeof(real))
     cdef Py_ssize_t lanes = 64 // sizeof(real)
     cdef double number = f.default_param if alpha is None else alpha
     cdef real[:, ::1] o, t, delta
@@ -134,8 +134,8 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     else:
         y = np.ascontiguousarray(y, dtype)
         if y.shape != (rows, width):
-            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, got "
-                             f"{y.shape}")
+            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, "
+                             f"got {y.shape}")
     if scale is not None and np.shape(scale) != (rows,):
         raise ValueError(f"scale must have shape {(rows,)}, got {np.shape(scale)}")
     o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]

@@ -21,8 +21,7 @@ cdef inline Panels row_panels(const Matrix *m, Py_ssize_t panel) noexcept nogil:
 
 
 cdef inline void matmul_args(matmul_args_t *p, Py_ssize_t rows, Py_ssize_t panels, Py_ssize_t depth,
-                             Matrix a,
-                             Panels b, Panels c, Py_ssize_t itemsize) noexcept nogil:
+                             Matrix a, Panels b, Panels c, Py_ssize_t itemsize) noexcept nogil:
     """C = A B for `rows` rows of A and `panels` panels of B. The caller sets what else the product
     has: a bias, rows that are looked up, `accumulate`, `bias_grad`."""
     # Field by field: GCC's memset and copies of a struct of this size cost 20 ns each.

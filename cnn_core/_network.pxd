@@ -28,8 +28,7 @@ cdef class Network:
     cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                        const Matrix *z, const Matrix *a) noexcept nogil
     cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
-                                Py_ssize_t rows,
-                                const Matrix *z, const Matrix *a,
+                                Py_ssize_t rows, const Matrix *z, const Matrix *a,
                                 const Matrix *delta) noexcept nogil
 
 

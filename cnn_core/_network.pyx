@@ -63,11 +63,11 @@ cdef class Network:
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
         if len(self.widths) < 2 or min(self.widths) < 1:
-            raise ValueError(f"a network needs at least two layers of one neuron or more, got "
-                             f"widths {self.widths}")
+            raise ValueError(f"a network needs at least two layers of one neuron or more, "
+                             f"got widths {self.widths}")
         if len(self.activations) != len(self.widths) - 1:
-            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, got "
-                             f"{len(self.activations)}")
+            raise ValueError(f"{len(self.widths) - 1} layers need as many activations, "
+                             f"got {len(self.activations)}")
         self.n_layers = len(self.activations)
         numbers = _activations.parameters()
         default = [numbers.get(name, ("", 0.0))[1] for name in self.activations]
@@ -102,8 +102,7 @@ cdef class Network:
             check_number(f"alphas[{l}]", self.alphas[l], 0)
         elif self.alphas[l] != 0:
             raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, "
-                             f"got "
-                             f"{self.alphas[l]}")
+                             f"got {self.alphas[l]}")
         layer.alpha = self.alphas[l]
 
     cdef Layer *layer(self, Py_ssize_t l) except NULL:
@@ -176,8 +175,7 @@ cdef class Network:
         W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
         if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
             raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and "
-                             f"biases of shape "
-                             f"{(layer.n_out,)}, got {W.shape} and {b.shape}")
+                             f"biases of shape {(layer.n_out,)}, got {W.shape} and {b.shape}")
         pack(W, self.panels(l))
         self.bias(l)[:] = b
 
@@ -203,8 +201,7 @@ cdef class Network:
         cdef uint32_t other
         for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
             if not (isinstance(array, np.ndarray) and array.dtype == self.dtype
-                    and array.shape == shape
-                    and array.flags.c_contiguous):
+                    and array.shape == shape and array.flags.c_contiguous):
                 return False
         given = <const uint32_t *>address(b)
         other = bits_differ(words, <const uint32_t *>(self.w + layer.b), given)
@@ -246,8 +243,8 @@ cdef class Network:
         values = np.ascontiguousarray(values, self.dtype)
         sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
         if values.shape != (sum(sizes),):
-            raise ValueError(f"this network has {sum(sizes)} parameters, got an array of shape "
-                             f"{values.shape}")
+            raise ValueError(f"this network has {sum(sizes)} parameters, "
+                             f"got an array of shape {values.shape}")
         for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
             n_in, n_out = self.widths[l], self.widths[l + 1]
             self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
@@ -275,8 +272,7 @@ cdef class Network:
         """Give another network of the same shape these parameters."""
         if other.widths != self.widths or other.dtype != self.dtype:
             raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
-                             f"the parameters of one of "
-                             f"{self.widths} and {self.dtype}")
+                             f"the parameters of one of {self.widths} and {self.dtype}")
         memcpy(other.w, self.w, self.parameters.nbytes)
 
     def __reduce__(self):
@@ -297,17 +293,16 @@ cdef class Network:
         if not is_transposed(z, self.itemsize):
             matmul_args(&p, rows, panels, layer.n_in, x[0],
                         panels_of(W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
-                            row_panels(z, panel), self.itemsize)
+                        row_panels(z, panel), self.itemsize)
             p.row_index, p.bias = row_indices, b
             k.matmul(&p)
             return
         for panel in range(panel, panel + panels):
             output = panel * lanes
             matmul_args(&p, min(lanes, layer.n_out - output), blocks(rows, lanes), layer.n_in,
-                            matrix(W, self.itemsize, PANEL_BYTES), panels_of(x.data, x.column,
-                                                                             PANEL_BYTES),
-                            panels_of(z.data + output * z.column, z.column,
-                                      PANEL_BYTES), self.itemsize)
+                        matrix(W, self.itemsize, PANEL_BYTES),
+                        panels_of(x.data, x.column, PANEL_BYTES),
+                        panels_of(z.data + output * z.column, z.column, PANEL_BYTES), self.itemsize)
             p.row_bias = b
             k.matmul(&p)
             W, b = W + layer.n_in * PANEL_BYTES, b + PANEL_BYTES

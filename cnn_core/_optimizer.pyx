@@ -39,8 +39,8 @@ def optimizer_settings(name):
     tuple of str
         The first is ``'learning_rate'``.
     """
-    cdef const optimizer_t *f = &kernels_for(4).optimizers[choose("optimizer", name,
-                                                                  optimizer_names())]
+    cdef const optimizer_t *f = &kernels_for(4).optimizers[
+        choose("optimizer", name, optimizer_names())]
     return tuple(f.settings.decode().split())
 
 
@@ -71,8 +71,7 @@ cdef class Optimizer:
     """
 
     def __cinit__(self, Network network not None, str name, dict settings not None,
-                  double clip_norm=0,
-                  double max_norm=0):
+                  double clip_norm=0, double max_norm=0):
         cdef const optimizer_t *f
         self.network, self.name, self.slots = network, name, ()
         self.clip_norm, self.max_norm = clip_norm, max_norm
@@ -135,18 +134,16 @@ cdef class Optimizer:
         shapes = [getattr(slot, "shape", None) for slot in slots]
         if self.name is None or state["optimizer"] != self.name or shapes != [
                 slot.shape for slot in self.slots]:
-            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one like "
-                             f"this with "
-                             f"{self.name}")
+            raise ValueError(f"this state is of a run with {state['optimizer']}, not of one "
+                             f"like this with {self.name}")
         for slot in slots:
             if slot.dtype != self.network.dtype:
-                raise ValueError(f"the slots of a state must be of {self.network.dtype}, got "
-                                 f"{slot.dtype}")
+                raise ValueError(f"the slots of a state must be of {self.network.dtype}, "
+                                 f"got {slot.dtype}")
         for part in counts:
             if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
-                raise ValueError(f"the {part} of a state must be a whole number from 0 to 2**63 - "
-                                 f"1, got "
-                                 f"{state[part]!r}")
+                raise ValueError(f"the {part} of a state must be a whole number "
+                                 f"from 0 to 2**63 - 1, got {state[part]!r}")
         if not isinstance(numbers, (list, tuple)) or len(numbers) != OPTIMIZER_NUMBERS or not all(
                 isinstance(number, (int, float)) for number in numbers):
             raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "

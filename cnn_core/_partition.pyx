@@ -28,8 +28,9 @@ cdef class Partition:
         cdef Layer *layer
         cdef WeightTile *tile
         cdef Py_ssize_t l, panel, input, i, number
-        self.count = sum([blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
-                          for n_in, n_out in zip(network.widths, network.widths[1:])])
+        self.count = sum([
+            blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
+            for n_in, n_out in zip(network.widths, network.widths[1:])])
         self.arena = Arena()
         self.tiles = tile = <WeightTile *>self.arena.alloc(self.count, 1, sizeof(WeightTile))
         self.order = <Py_ssize_t *>self.arena.alloc(self.count, 1, sizeof(Py_ssize_t))
@@ -48,8 +49,8 @@ cdef class Partition:
                    for i in range(self.count)]
         for i, number in enumerate(sorted(range(self.count), key=heights.__getitem__)):
             self.order[i] = number
-            self.costs[i
-                       + 1] = self.costs[i] + self.tiles[number].panels * self.tiles[number].inputs
+            self.costs[i + 1] = (self.costs[i]
+                                 + self.tiles[number].panels * self.tiles[number].inputs)
 
     cdef double penalty(self) noexcept nogil:
         """The sum of the tiles' penalties, one after the other."""

@@ -82,8 +82,8 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
-        return out if X.shape[0] == 0 or _predict(self.network, X, out, None, 0, threads,
-                                                  check_finite) else None
+        return out if X.shape[0] == 0 or _predict(
+            self.network, X, out, None, 0, threads, check_finite) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -102,21 +102,18 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         index = np.empty(X.shape[0], np.intp)
-        return index if X.shape[0] == 0 or _predict(self.network, X, None, index, threshold,
-                                                    threads,
-                                                    check_finite) else None
+        return index if X.shape[0] == 0 or _predict(
+            self.network, X, None, index, threshold, threads, check_finite) else None
 
     cdef check_rows(self, X):
         network = self.network
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
-            raise ValueError(f"X must have shape (rows, {network.widths[0]}) and dtype "
-                             f"{network.dtype}, "
-                             f"got {X.shape} and {X.dtype}")
+            raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
+                             f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
 
 
 def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::1] out,
-             Py_ssize_t[::1] index,
-             double threshold, int threads, bint check_finite):
+             Py_ssize_t[::1] index, double threshold, int threads, bint check_finite):
     cdef Prediction p
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
     cdef bint transposed = network.prefers_transposed
@@ -173,7 +170,7 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
     if network.prefers_transposed:
         x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
         k.transpose(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
-               BLOCK_ROWS_TRANSPOSED, filled)
+                    BLOCK_ROWS_TRANSPOSED, filled)
     for l in range(network.n_layers):
         a = layer_output(network, l, spare)
         network.forward(l, 0, network.layers[l].panels, rows, &x, NULL, &a)
@@ -195,12 +192,11 @@ cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssiz
     cdef const kernels_t *k = kernels_for(itemsize)
     if p.index:
         if k.argmax(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
-                     p.threshold,
-                     p.index + first):
+                    p.threshold, p.index + first):
             p.has_nan = True
     elif is_transposed(a, itemsize):
         k.transpose(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
-               p.out + first * n_out * itemsize)
+                    p.out + first * n_out * itemsize)
     else:
         for r in range(rows):
             memcpy(p.out + (first + r) * n_out * itemsize, at(a, r, 0), n_out * itemsize)
@@ -263,8 +259,7 @@ cdef class RowPredictor:
             return
         for array in (shift, factor):
             if not (isinstance(array, np.ndarray) and array.dtype == np.float64
-                    and array.shape == (self.n_in,)
-                    and array.flags.c_contiguous):
+                    and array.shape == (self.n_in,) and array.flags.c_contiguous):
                 raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, "
                                  f"shape ({self.n_in},)")
         self.buffer_bytes = max(self.buffer_bytes, (self.n_in * network.itemsize + 63) // 64 * 64)

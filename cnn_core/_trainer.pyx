@@ -80,7 +80,7 @@ cdef class Trainer:
             raise ValueError(f"threads must be at least 1, got {options['threads']}")
         self.backprop, self.seed = backprop, seed
         self.stepper = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
-                                  options["max_norm"])
+                                 options["max_norm"])
         backprop.timing = options["timing"]
         # One thread where phases are measured: those of several overlap.
         threads = 1 if options["timing"] else min(options["threads"], most_threads)
@@ -160,8 +160,8 @@ cdef class Trainer:
         -------
         list of dict of str to float
         """
-        return [{phase: self.backprop.phase_seconds[l * PHASES + i] for i,
-                 phase in enumerate(phases)}
+        return [{phase: self.backprop.phase_seconds[l * PHASES + i]
+                 for i, phase in enumerate(phases)}
                 for l in range(self.backprop.network.n_layers)]
 
     def state(self, copy=True):
@@ -254,8 +254,8 @@ cdef class Trainer:
         if order is not None:
             count = order.shape[0]
             if not all_rows_below(self.batches.X.count, order):
-                raise ValueError(f"order must hold row numbers from 0 to "
-                                 f"{self.batches.X.count - 1}")
+                raise ValueError(f"order must hold row numbers "
+                                 f"from 0 to {self.batches.X.count - 1}")
             self.batches.batch.order = &order[0] if count else NULL
         if count == 0:
             raise ValueError("an epoch needs at least one row")
@@ -277,8 +277,7 @@ cdef class Trainer:
         cdef uint64_t mode
         if rates is not None and rates.shape[0] != blocks(count, batch):
             raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} "
-                             f"mini-batches, got "
-                             f"{rates.shape[0]}")
+                             f"mini-batches, got {rates.shape[0]}")
         caught = None
         totals.loss, totals.weight, totals.correct = 0, 0, 0
         with nogil, cython.boundscheck(False):
@@ -289,9 +288,9 @@ cdef class Trainer:
             for block in range(blocks(count, batch)):
                 self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
                 if random_access:
-                    self.batches.X.read_ahead(self.batches.batch.order + block * batch
-                                              + self.batches.batch.rows,
-                                      min(batch, count - block * batch - self.batches.batch.rows))
+                    self.batches.X.read_ahead(
+                        self.batches.batch.order + block * batch + self.batches.batch.rows,
+                        min(batch, count - block * batch - self.batches.batch.rows))
                 if rates is not None:
                     self.stepper.h[0] = rates[block]
                 self.run_batch(&totals)
@@ -337,8 +336,7 @@ cdef class Trainer:
         totals.loss += weight * self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
 
     def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
-                   RowSource weights=None, *,
-                   weight=None, Py_ssize_t first=0):
+                   RowSource weights=None, *, weight=None, Py_ssize_t first=0):
         """Add the gradient of some rows of a mini-batch, as a training step has it, to `gradient`;
         `apply` then takes the step. Rows that are handed over in several calls, in their order,
         give the bits of all at once.

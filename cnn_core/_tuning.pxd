@@ -25,17 +25,15 @@ cdef enum:
 cdef enum:
     WORK_PER_THREAD = 400000
 
-# BLOCKWISE keeps one block and a gradient of up to so many parameters in the cache; above, the
-# step goes tile by tile while the gradient of the tile is in the cache (Xeon with 2 MB L2,
-# 2026-11-24).
+# BLOCKWISE keeps one block and a gradient of up to so many parameters in the cache; above, the step
+# goes tile by tile while the gradient of the tile is in the cache (Xeon with 2 MB L2, 2026-11-24).
 cdef enum:
     BLOCKWISE_PARAMETERS = 16384
 
 # Threads that stream through a workspace larger than this many bytes each are about half as fast as
 # one thread that works blockwise in its cache: two of them gain 7 % at most on 10,000 rows through
 # 4-32-16-4 (Xeon with 2 MB L2, 2026-11-25). So more than STREAMING_THREADS are wanted there, or
-# one.
-# The bytes are those of the 1,024 rows of that network from which on this was measured; other
+# one. The bytes are those of the 1,024 rows of that network from which on this was measured; other
 # networks and caches were not.
 cdef enum:
     CACHE_PER_THREAD = 393216

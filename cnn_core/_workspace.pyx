@@ -37,10 +37,10 @@ cdef class Workspace:
         self.network, self.max_batch_size = network, max_batch_size
         dropout = (0.0,) * network.n_layers if dropout is None else dropout
         self.dropout = tuple([float(rate) for rate in dropout])
-        if len(self.dropout) != network.n_layers or not all([0 <= rate < 1 for rate in self.dropout]):
+        if (len(self.dropout) != network.n_layers
+                or not all([0 <= rate < 1 for rate in self.dropout])):
             raise ValueError(f"dropout must give each of the {network.n_layers} layers a rate of "
-                             f"at least 0 and below 1, "
-                             f"got {self.dropout}")
+                             f"at least 0 and below 1, got {self.dropout}")
         self.transposed = self.prefers_transposed(from_logits)
         self.arena = Arena()
         self.layers = <LayerBuffers *>self.arena.alloc(network.n_layers, 1, sizeof(LayerBuffers))
@@ -71,8 +71,8 @@ cdef class Workspace:
             return False
         if not from_logits and kernels_for(network.itemsize).activations[last.activation].per_row:
             return False
-        return 8 * last.n_in + (2 * last.n_in + 16) * last.n_out < 0.9 * (2 * last.n_in + 16
-                                                                          + 16) * lanes
+        return (8 * last.n_in + (2 * last.n_in + 16) * last.n_out
+                < 0.9 * (2 * last.n_in + 16 + 16) * lanes)
 
     cdef alloc_layer(self, Py_ssize_t l):
         network = self.network
@@ -129,8 +129,8 @@ cdef class Workspace:
     cdef acquire(self):
         """Refuse a second user of the buffers; whoever has them sets `busy` back at the end."""
         if self.busy:
-            raise RuntimeError("this training is in use by another thread; give each thread its "
-                               "own")
+            raise RuntimeError("this training is in use by another thread; "
+                               "give each thread its own")
         self.busy = True
 
     cdef use_weights(self, bint wanted):
@@ -155,10 +155,9 @@ cdef class Workspace:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Py_ssize_t n_out = self.network.layers[self.network.n_layers - 1].n_out
         if self.targets.data != self.y.data:
-            kernels_for(itemsize).transpose(rows, n_out, elements(self.y.row, itemsize),
-                                       at(&self.y, first, 0), n_out,
-                                       elements(self.targets.column, itemsize), at(&self.targets,
-                                                                                   first, 0))
+            kernels_for(itemsize).transpose(
+                rows, n_out, elements(self.y.row, itemsize), at(&self.y, first, 0), n_out,
+                elements(self.targets.column, itemsize), at(&self.targets, first, 0))
 
     cdef double weight_of(self, Py_ssize_t rows) noexcept nogil:
         """The weight of the first rows, one after the other."""
@@ -215,8 +214,7 @@ cdef class Workspace:
         for l in range(1, self.network.n_layers):
             layer = &self.network.layers[l]
             k.transpose_panels(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
-                        self.network.w + layer.W,
-                        self.layers[l].Wt)
+                               self.network.w + layer.W, self.layers[l].Wt)
 
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil:
