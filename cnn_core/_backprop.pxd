@@ -34,6 +34,7 @@ cdef class Backprop:
     cdef Py_ssize_t dropout_offset  # rows of the mini-batch before those of the workspace
     cdef bint timing
     cdef double last_mark
+    cdef bint has_gradient          # of `Trainer.accumulate`, which waits for `apply`
     cdef double *phase_seconds      # PHASES of them for each layer
     cdef loss_of(self, X, y)
     cdef Matrix metric_output(self) noexcept nogil

@@ -394,7 +394,7 @@ cdef class Backprop:
         cdef TileView view
         cdef uint64_t mode
         ws.use_weights(False)
-        self.activates_output = False
+        self.activates_output = self.has_gradient = False
         ws.inputs[0].a, ws.inputs[0].row_indices = ws.x, NULL
         _fill(ws.x.data, ws.x.row, X)
         if self.sparse:

@@ -13,6 +13,7 @@ from cnn_core._network cimport Layer, weight_offset
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
                                   threads_pay)
+from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport BLOCK_ROWS_BLOCKWISE, LONG_ROW, TILE_INPUTS, TILE_PANELS
 from cnn_core._workspace cimport LayerInput
 
@@ -83,6 +84,7 @@ cdef class Batches:
             self.classes or self.multilabel)
         self.batch.order = NULL
         self.residuals[:] = 0
+        self.backprop.last_mark = clock_seconds()
 
     cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""

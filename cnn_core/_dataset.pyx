@@ -53,7 +53,7 @@ cdef class RowSource:
     """
 
     def __cinit__(self, array, indices=None):
-        if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize % 4:
+        if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize not in (4, 8):
             raise ValueError("a row source needs a C-contiguous array of two dimensions and items "
                              "of 4 or 8 bytes")
         self.array, self.count = array, array.shape[0]

@@ -16,7 +16,6 @@ cdef class Trainer:
     cdef bint by_rows
     cdef double cost_scale
     cdef Py_ssize_t[::1] order
-    cdef bint has_gradient          # of `accumulate`, which waits for `apply`
     cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, const double[::1] rates)
     cdef void run_batch(self, Totals *totals) noexcept nogil

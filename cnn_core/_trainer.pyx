@@ -242,7 +242,7 @@ cdef class Trainer:
             if self.stepper.name is None:
                 raise ValueError("this run has no optimizer, so it has no epochs")
             self.batches.use(X, y, labels, weights)
-            self.has_gradient = False
+            self.backprop.has_gradient = False
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
             self.backprop.workspace.busy = False
@@ -250,7 +250,6 @@ cdef class Trainer:
     cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1:
         """In which order the epoch visits the rows; returns how many."""
         cdef Py_ssize_t count = self.batches.X.count
-        self.backprop.last_mark = clock_seconds()
         if order is not None:
             count = order.shape[0]
             if not all_rows_below(self.batches.X.count, order):
@@ -376,20 +375,20 @@ cdef class Trainer:
         cdef uint64_t mode
         with nogil:
             mode = flush_subnormals()
-            if not self.has_gradient:
+            if not self.backprop.has_gradient:
                 self.backprop.workspace.transpose_weights()
             self.batches.begin_batch(0, rows, True)
             weight = self.backprop.set_weight(rows, weight)
             self.backprop.seed_dropouts(self.seed, self.stepper.steps)
             self.backprop.dropout_offset = first
             self.batches.make_plan(False)
-            self.batches.forward_backward(self.has_gradient, False)
+            self.batches.forward_backward(self.backprop.has_gradient, False)
             if self.batches.plan.strategy != BLOCKWISE:
-                self.batches.run_tiles(COMPUTE, self.has_gradient)
+                self.batches.run_tiles(COMPUTE, self.backprop.has_gradient)
             self.backprop.dropout_offset = 0
             loss = self.backprop.workspace.add_losses(rows, 0)
             restore_subnormals(mode)
-        self.has_gradient = True
+        self.backprop.has_gradient = True
         return loss / weight if weight > 0 else 0.0
 
     def apply(self):
@@ -403,16 +402,17 @@ cdef class Trainer:
         """
         cdef double penalty
         cdef uint64_t mode
-        if not self.has_gradient:
+        if not self.backprop.has_gradient:
             raise ValueError("there is no gradient to apply: accumulate gives it")
         self.backprop.workspace.acquire()
         try:
+            self.backprop.last_mark = clock_seconds()
             with nogil:
                 mode = flush_subnormals()
                 self.batches.run_tiles(PENALTY, False)
                 penalty = self.batches.apply_gradient(True)
                 restore_subnormals(mode)
-            self.has_gradient = False
+            self.backprop.has_gradient = False
             return penalty
         finally:
             self.backprop.workspace.busy = False
@@ -442,10 +442,10 @@ cdef class Trainer:
     cdef run_pass(self, Py_ssize_t rows):
         cdef Totals totals
         cdef uint64_t mode
+        self.backprop.has_gradient = False
         if not 0 < rows <= self.backprop.workspace.max_batch_size:
             raise ValueError(f"a single pass takes 1 to {self.backprop.workspace.max_batch_size} "
                              f"rows, got {rows}")
-        self.backprop.last_mark = clock_seconds()
         with nogil:
             mode = flush_subnormals()
             self.backprop.workspace.transpose_weights()

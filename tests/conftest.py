@@ -1,5 +1,6 @@
 """What all tests share: the fixtures, and a guard against testing a package that is not there."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,12 @@ except ModuleNotFoundError as error:
     pytest.exit(
         "cnn_core is not installed: run pip install", returncode=pytest.ExitCode.USAGE_ERROR
     )
+
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and the tests of Ctrl-C would
+# wait for it for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=_cpu.instruction_sets())

@@ -1,5 +1,7 @@
 """The seam of a training step: gradients of some rows of a mini-batch, added up, and one step."""
 
+import time
+
 import numpy as np
 import pytest
 from cnn_core._backprop import Backprop
@@ -81,10 +83,27 @@ def test_what_is_missing_or_wrong_is_said():
         trainer.accumulate(RowSource(np.tile(X, (2, 1))), None, RowSource(np.tile(labels, (2, 1))))
     with pytest.raises(ValueError, match="no optimizer"):
         Trainer(trainer.backprop, None, {}).accumulate(*rows)
-    trainer.accumulate(*rows)
-    trainer.epoch(*rows)  # begins anew
-    with pytest.raises(ValueError, match="no gradient to apply"):
-        trainer.apply()
+    for overwrite in (
+        lambda: trainer.epoch(*rows),
+        lambda: trainer.loss_and_gradient(*rows),
+        lambda: trainer.backprop.loss_and_gradient(X, labels[:, 0]),
+    ):
+        trainer.accumulate(*rows)
+        overwrite()
+        with pytest.raises(ValueError, match="no gradient to apply"):
+            trainer.apply()
+
+
+def test_time_between_the_calls_counts_for_no_phase():
+    X, labels, _ = make_rows("blockwise", "float32")
+    trainer, rows = make_trainer("blockwise", "float32", timing=True), (RowSource(X), None)
+    calls = (trainer.accumulate, trainer.evaluate, trainer.loss_and_gradient, trainer.accumulate)
+    for call in calls:
+        time.sleep(0.2)
+        call(*rows, RowSource(labels))
+    time.sleep(0.2)
+    trainer.apply()
+    assert 0 < sum(trainer.seconds.values()) < 0.2
 
 
 def test_an_unknown_option_is_named():

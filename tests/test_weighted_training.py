@@ -214,6 +214,21 @@ def test_a_long_gradient_is_shortened_and_a_short_one_is_left(isa, dtype):
         np.testing.assert_allclose(moved, gradient * (length / norm), atol=1e-6)
 
 
+def test_a_gradient_whose_squares_overflow_is_shortened_too(isa, dtype):
+    X, _, labels = make_rows(dtype)
+    start, h = make_run(dtype).backprop.network, dict(learning_rate=1.0, momentum=0.0, nesterov=0)
+    weight = RowSource(np.ones((640, 1), dtype))
+    moved = []
+    for size in (1.0, 1e30 if dtype == "float32" else 1e200):
+        network = start.copy()
+        trainer = Trainer(Backprop(network, LOSS, 640), "sgd", h, clip_norm=0.1)
+        trainer.accumulate(X, None, labels, weight, weight=640 / size)
+        trainer.apply()
+        moved.append(start.flat() - network.flat())
+    assert np.linalg.norm(moved[1].astype("float64")) == pytest.approx(0.1, rel=1e-5)
+    np.testing.assert_allclose(moved[1], moved[0], rtol=1e-3, atol=1e-6)
+
+
 def test_rows_of_weights_are_limited_in_length(isa, dtype):
     X, _, labels = make_rows(dtype)
     free, held = make_run(dtype), make_run(dtype, max_norm=0.5)

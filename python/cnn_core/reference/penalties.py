@@ -20,4 +20,6 @@ def add_penalty_gradient(W: Matrix, dW: Matrix, l1: float, l2: float) -> None:
 def shorten(vector: Row, longest: float) -> Row:
     """x <- x min(1, longest / |x|)"""
     length = math.sqrt(sum(x * x for x in vector))
+    if math.isinf(length):  # the squares overflow
+        length = math.hypot(*vector)
     return [x * (longest / length) for x in vector] if length > longest else vector
