@@ -25,7 +25,6 @@ else:
     bits = "-std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-lto"
     flags = [*bits.split(), "-g0", "-MMD"]
     kernel_flags = [*flags, "-O3", "-DNDEBUG", "-fPIC", "-fwrapv"]
-    flags.append("-O2")  # a fifth smaller than by -O3, and as fast: the loops are in the kernels
     strip = ["-Wl,-s"] if sys.platform == "linux" else []
     arguments = {"extra_link_args": ["-fno-lto", *strip], "libraries": ["m"]}
 arguments["extra_compile_args"] = flags
@@ -120,11 +119,11 @@ class build_native(build_ext):
         return objects
 
 
-def extension(name, small=False):
-    """A compiled module; `small` for one that is on no fast path: -Os, two fifths less."""
+def extension(name, optimize="-O2"):
+    """A compiled module; `optimize` may be -Os where it is on no fast path, for two fifths less."""
     options = arguments
-    if small and sys.platform != "win32":
-        options = {**arguments, "extra_compile_args": [*flags, "-Os"]}
+    if sys.platform != "win32":
+        options = {**arguments, "extra_compile_args": [*flags, optimize]}
     return Extension(
         f"cnn_core.{name}",
         [f"cnn_core/{name}.pyx"],
@@ -135,7 +134,7 @@ def extension(name, small=False):
 
 
 # The memoryview code that all modules need, once instead of once a module.
-shared = extension("_cyutility", small=True)
+shared = extension("_cyutility", "-Os")
 shared.sources = ["cnn_core/_cyutility.c"]
 
 setup(
@@ -143,22 +142,22 @@ setup(
     ext_modules=cythonize(
         [
             shared,
-            extension("_cpu", small=True),
-            extension("_memory", small=True),
-            extension("_linalg", small=True),
-            extension("_activations", small=True),
-            extension("_losses", small=True),
-            extension("_random", small=True),
-            extension("_network"),
+            extension("_cpu", "-Os"),
+            extension("_memory", "-Os"),
+            extension("_linalg", "-Os"),
+            extension("_activations", "-Os"),
+            extension("_losses", "-Os"),
+            extension("_random"),
+            extension("_network", "-O3"),
             extension("_predict"),
-            extension("_dropout", small=True),
-            extension("_workspace"),
-            extension("_partition", small=True),
-            extension("_backprop"),
-            extension("_dataset"),
-            extension("_optimizer", small=True),
-            extension("_batches"),
-            extension("_trainer"),
+            extension("_dropout", "-Os"),
+            extension("_workspace", "-O3"),
+            extension("_partition", "-Os"),
+            extension("_backprop", "-O3"),
+            extension("_dataset", "-O3"),
+            extension("_optimizer", "-Os"),
+            extension("_batches", "-O3"),
+            extension("_trainer", "-O3"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",
         compiler_directives={

@@ -58,8 +58,8 @@ cdef class Batches:
     cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil
     cdef Py_ssize_t n_blocks(self) noexcept nogil
     cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil
-    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate) noexcept nogil
-    cdef void complete_gradient(self, bint with_penalty) noexcept nogil
+    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate,
+                            bint complete, bint with_penalty) noexcept nogil
     cdef void run_layer_parallel(self) noexcept nogil
     cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil

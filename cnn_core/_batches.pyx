@@ -188,27 +188,21 @@ cdef class Batches:
             self.backprop.forward_backward(0, rows, self.batch.dropping)
             for tile in range(self.backprop.partition.count):
                 self.tile_gradient(&self.backprop.partition.tiles[tile], rows,
-                                   accumulate or first > 0)
+                                   accumulate or first > 0, first + rows == self.batch.rows,
+                                   with_penalty)
             correct += self.update_metrics(rows, self.backprop.metric_output(),
                                            self.backprop.threshold)
             self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
         self.backprop.batch_offset = 0
-        self.complete_gradient(with_penalty)
         return correct
 
-    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows,
-                            bint accumulate) noexcept nogil:
+    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate,
+                            bint complete, bint with_penalty) noexcept nogil:
+        """A tile's part of the gradient; when it is complete, into the layout of the parameters,
+        and the penalty's gradient added."""
         cdef TileView view = self.backprop.gradient_view(tile)
         self.backprop.weight_gradient(tile, rows, self.batch.dropping, &view, accumulate)
-
-    cdef void complete_gradient(self, bint with_penalty) noexcept nogil:
-        """Every tile into the layout of the parameters, and the penalty's gradient added."""
-        cdef Py_ssize_t i
-        cdef WeightTile *tile
-        cdef TileView view
-        for i in range(self.backprop.partition.count):
-            tile = &self.backprop.partition.tiles[i]
-            view = self.backprop.gradient_view(tile)
+        if complete:
             self.backprop.store_gradient(tile, &view)
             if with_penalty:
                 self.backprop.add_penalty(tile, &view)

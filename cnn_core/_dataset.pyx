@@ -23,6 +23,22 @@ cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept
     return not outside
 
 
+cdef inline void copy_row(char *out, const char *row, Py_ssize_t width) noexcept nogil:
+    """`width` bytes, a multiple of 4: short rows without a call."""
+    cdef Py_ssize_t at = 0
+    if width == 4:
+        memcpy(out, row, 4)
+    elif width > 128:
+        memcpy(out, row, width)
+    else:
+        while at + 16 <= width:
+            memcpy(out + at, row + at, 16)
+            at += 16
+        while at < width:
+            memcpy(out + at, row + at, 4)
+            at += 4
+
+
 cdef bint is_mapped(array):
     """Whether an array is a view of a memory map."""
     while array is not None:
@@ -88,11 +104,15 @@ cdef class RowSource:
 
     cdef bint all_below(self, int32_t bound) noexcept nogil:
         """Whether all of them, taken as int32, lie in 0 .. bound - 1."""
-        cdef Py_ssize_t i
-        cdef uint32_t outside = 0
-        for i in range(self.count):
-            outside |= ((<const uint32_t *>self.data)[source_row(self.row_indices, i)]
-                        >= <uint32_t>bound)
+        cdef Py_ssize_t i, n = self.count
+        cdef uint32_t outside = 0, limit = bound
+        cdef const uint32_t *values = <const uint32_t *>self.data
+        if self.row_indices == NULL:  # a loop that compilers vectorize
+            for i in range(n):
+                outside |= values[i] >= limit
+        else:
+            for i in range(n):
+                outside |= values[self.row_indices[i]] >= limit
         return not outside
 
     cdef void prefetch_pages(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
@@ -121,28 +141,19 @@ cdef class RowSource:
     cdef void gather(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows, char *out,
                      Py_ssize_t step) noexcept nogil:
         """Rows order[0 .. rows) (NULL: first, first + 1, ...) into `out`, `step` bytes apart."""
-        cdef Py_ssize_t r, at
-        cdef const char *row
+        # In locals, which no store into `out` can change.
+        cdef const char *row, *data = self.data
+        cdef const Py_ssize_t *indices = self.row_indices
+        cdef Py_ssize_t r, width = self.row_bytes
+        cdef Py_ssize_t prefetched = rows - PREFETCH_ROWS if order else 0
         for r in range(rows):
             # Rows in any order are far from each other: the way to memory is shortened by starting
             # early.
-            if order and r + PREFETCH_ROWS < rows:
-                row = self.data + source_row(self.row_indices,
-                                             order[r + PREFETCH_ROWS]) * self.row_bytes
+            if r < prefetched:
+                row = data + source_row(indices, order[r + PREFETCH_ROWS]) * width
                 prefetch(row)
-                if self.row_bytes > 32:  # shorter ones rarely reach into a second line
+                if width > 32:  # shorter ones rarely reach into a second line
                     prefetch(row + 64)
-                    prefetch(row + self.row_bytes - 1)
-            row = self.data + source_row(self.row_indices,
-                                         order[r] if order else first + r) * self.row_bytes
-            if self.row_bytes > 128:
-                memcpy(out, row, self.row_bytes)
-            else:
-                at = 0
-                while at + 16 <= self.row_bytes:
-                    memcpy(out + at, row + at, 16)
-                    at += 16
-                while at < self.row_bytes:
-                    memcpy(out + at, row + at, 4)
-                    at += 4
-            out += step
+                    prefetch(row + width - 1)
+            copy_row(out + r * step,
+                     data + source_row(indices, order[r] if order else first + r) * width, width)
