@@ -21,9 +21,10 @@ if sys.platform == "win32":
     arguments = {}
 else:
     # The bits are part of the contract: no contraction, no fast-math even where CFLAGS ask for it.
-    # -g0: debug information would be four fifths of the wheel. -MMD: see `is_stale`.
+    # -g0, no unwind tables: debug information would be four fifths of the wheel, tables that only
+    # debuggers and C++ read a twentieth. -MMD: see `is_stale`.
     bits = "-std=c11 -fno-fast-math -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-lto"
-    flags = [*bits.split(), "-g0", "-MMD"]
+    flags = [*bits.split(), "-g0", "-fno-asynchronous-unwind-tables", "-MMD"]
     kernel_flags = [*flags, "-O3", "-DNDEBUG", "-fPIC", "-fwrapv"]
     strip = ["-Wl,-s"] if sys.platform == "linux" else []
     arguments = {"extra_link_args": ["-fno-lto", *strip], "libraries": ["m"]}
@@ -148,7 +149,7 @@ setup(
             extension("_activations", "-Os"),
             extension("_losses", "-Os"),
             extension("_random"),
-            extension("_network", "-O3"),
+            extension("_network", "-Os"),
             extension("_predict"),
             extension("_dropout", "-Os"),
             extension("_workspace", "-O3"),
@@ -157,7 +158,7 @@ setup(
             extension("_dataset", "-O3"),
             extension("_optimizer", "-Os"),
             extension("_batches", "-O3"),
-            extension("_trainer", "-O3"),
+            extension("_trainer", "-Os"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",
         compiler_directives={

@@ -256,8 +256,8 @@ static ALWAYS_INLINE real row_exp(ptrdiff_t width, const real *z, real shift, re
 }
 
 /* Transposed layout: for one panel of outputs at most, rows rounded up to whole vectors. */
-static ALWAYS_INLINE void softmax_transposed(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
-                                             const void *z_, void *a_)
+static NOINLINE void softmax_transposed(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
+                                        const void *z_, void *a_)
 {
     const real *z = z_;
     real *a = a_;

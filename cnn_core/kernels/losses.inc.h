@@ -13,7 +13,7 @@ typedef void transposed_loss(const loss_args *p);
 
 /* Rows of one panel of outputs at most, transposed a panel of rows at a time: a row by itself
  * leaves most lanes empty and waits for each of its reductions. */
-static ALWAYS_INLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_args *p)
+static NOINLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_args *p)
 {
     const ptrdiff_t ld = p->row_stride;
     for (ptrdiff_t first = 0; first < p->rows; first += PANEL_LANES) {
@@ -46,26 +46,28 @@ static ALWAYS_INLINE void evaluate_in_blocks(transposed_loss *evaluate, const lo
     }
 }
 
-/* name_evaluate from name_transposed and name_row_major. Each is compiled by itself, which spares
- * the transposed one a tenth of its time, and works on a copy of its arguments, which no store can
- * change. */
-#define EVALUATE(name)                                                                             \
+/* name_evaluate from name_transposed and name_wide, which takes rows of any width; those of at most
+ * `in_blocks` are turned over. Each is compiled by itself, which spares the transposed one a tenth
+ * of its time, and works on a copy of its arguments, which no store can change. */
+#define EVALUATE(name, in_blocks)                                                                  \
     static NOINLINE void name##_evaluate_transposed(const loss_args *p)                            \
     {                                                                                              \
         const loss_args copy = *p;                                                                 \
         name##_transposed(&copy);                                                                  \
     }                                                                                              \
-    static NOINLINE void name##_evaluate_row_major(const loss_args *p)                             \
+    static NOINLINE void name##_evaluate_wide(const loss_args *p)                                  \
     {                                                                                              \
         const loss_args copy = *p;                                                                 \
-        name##_row_major(&copy);                                                                   \
+        name##_wide(&copy);                                                                        \
     }                                                                                              \
     static void name##_evaluate(const loss_args *p)                                                \
     {                                                                                              \
         if (is_transposed(p->row_stride))                                                          \
             name##_evaluate_transposed(p);                                                         \
+        else if (p->width <= in_blocks)                                                            \
+            evaluate_in_blocks(name##_evaluate_transposed, p);                                     \
         else                                                                                       \
-            name##_evaluate_row_major(p);                                                          \
+            name##_evaluate_wide(p);                                                               \
     }
 
 /* A loss that is a sum over the outputs, from name_cost(out, y, param) and name_slope(out, y,
@@ -113,14 +115,7 @@ static ALWAYS_INLINE void evaluate_in_blocks(transposed_loss *evaluate, const lo
             ((real *)p->row_losses)[r] = panel_sum(sum);                                           \
         }                                                                                          \
     }                                                                                              \
-    static ALWAYS_INLINE void name##_row_major(const loss_args *p)                                 \
-    {                                                                                              \
-        if (p->width == 1)                                                                         \
-            evaluate_in_blocks(name##_transposed, p);                                              \
-        else                                                                                       \
-            name##_wide(p);                                                                        \
-    }                                                                                              \
-    EVALUATE(name)
+    EVALUATE(name, 1)
 
 #define COST(name) static ALWAYS_INLINE V name##_cost(V out, V y, V param)
 #define SLOPE(name) static ALWAYS_INLINE V name##_slope(V out, V y, V param)
@@ -299,14 +294,6 @@ static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
     }
 }
 
-static ALWAYS_INLINE void crossentropy_row_major(const loss_args *p)
-{
-    if (p->width <= PANEL_LANES)
-        evaluate_in_blocks(crossentropy_transposed, p);
-    else
-        crossentropy_wide(p);
-}
-
 /* The two that differ in their targets alone: rows of y, or class indices in `label`. */
 #define CROSSENTROPY(name, unused_targets)                                                         \
     static ALWAYS_INLINE void name##_transposed(const loss_args *p)                                \
@@ -315,13 +302,13 @@ static ALWAYS_INLINE void crossentropy_row_major(const loss_args *p)
         args.unused_targets = 0;                                                                   \
         crossentropy_transposed(&args);                                                            \
     }                                                                                              \
-    static ALWAYS_INLINE void name##_row_major(const loss_args *p)                                 \
+    static ALWAYS_INLINE void name##_wide(const loss_args *p)                                      \
     {                                                                                              \
         loss_args args = *p;                                                                       \
         args.unused_targets = 0;                                                                   \
-        crossentropy_row_major(&args);                                                             \
+        crossentropy_wide(&args);                                                                  \
     }                                                                                              \
-    EVALUATE(name)
+    EVALUATE(name, PANEL_LANES)
 CROSSENTROPY(categorical_crossentropy, label)
 CROSSENTROPY(sparse_categorical_crossentropy, y)
 
