@@ -1,10 +1,10 @@
 """NetworkSpec and TrainingSpec: they travel as JSON and come back equal, or are refused."""
 
 import json
-from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+from cnn_core._frozen import replace
 from cnn_core.spec import VERSION, NetworkSpec, TrainingSpec
 from cnn_core.training import backends
 
@@ -54,8 +54,22 @@ def test_a_spec_does_not_change():
     settings["beta1"] = 0.5
     spec.to_dict()["settings"]["beta1"] = 0.5
     assert spec.settings == ADAM
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="do not change"):
         spec.seed = 3
+    with pytest.raises(AttributeError, match="do not change"):
+        del spec.seed
+    assert spec.seed == TRAINING.seed
+
+
+def test_fields_that_are_missing_doubled_or_unknown_are_named():
+    for values, named, message in (
+        ((), {}, "NetworkSpec needs widths"),
+        (((3, 2), ("relu",), (None,)), dict(widths=(3, 2)), "takes each of widths, .* once"),
+        (((3, 2), ("relu",), (None,), "float32", 1), {}, "takes each of widths, .* once"),
+        (((3, 2), ("relu",), (None,)), dict(depth=2), "NetworkSpec has no field depth"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            NetworkSpec(*values, **named)
 
 
 def test_numbers_of_numpy_are_taken_as_pythons():

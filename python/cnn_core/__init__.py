@@ -1,7 +1,11 @@
 """cnn_core: multilayer perceptrons on CPUs, with a native core that gives the same bits
 everywhere."""
 
-from cnn_core import datasets, functional, threads
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnn_core import threads
 from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
@@ -11,6 +15,9 @@ from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
 from cnn_core.optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from cnn_core.threads import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from cnn_core import datasets, functional
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,3 +48,16 @@ __all__ = [
 ]  # fmt: skip
 
 threads.join_threadpoolctl()
+
+
+def __getattr__(name: str) -> Any:
+    """The modules that are imported when somebody asks for them."""
+    if name in ("datasets", "functional"):
+        import importlib
+
+        return importlib.import_module(f"cnn_core.{name}")
+    raise AttributeError(f"module 'cnn_core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.validation import as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError

@@ -15,7 +15,6 @@ from cnn_core.data.prepare import ClassWeight
 from cnn_core.fitted import Fitted, numbers_for
 from cnn_core.parameters import Parameters, check_parameters
 from cnn_core.threads import threads_of
-from cnn_core.training import fit
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
 if TYPE_CHECKING:
@@ -266,6 +265,8 @@ class MLP(Fitted, Parameters):
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
+        from cnn_core.training import fit  # not needed by those who only predict
+
         p = self._checked_parameters()
         job = fit.begin(
             p,
@@ -322,6 +323,8 @@ class MLP(Fitted, Parameters):
         -------
         self
         """
+        from cnn_core.training import fit  # not needed by those who only predict
+
         p = self._checked_parameters()
         job = fit.begin(p, X, y, self._fitted, classes=classes, sample_weight=sample_weight)
         fit.train(p, job, 1, self._publish)
@@ -363,7 +366,9 @@ class MLP(Fitted, Parameters):
         ImportError
             For `plot` without matplotlib.
         """
-        from cnn_core import profile  # not needed by those who train and predict
+        # Not needed by those who train and predict.
+        from cnn_core import profile
+        from cnn_core.training import fit
 
         p = self._checked_parameters()
         profile.check(p, seconds, plot)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from cnn_core._frozen import Frozen
 from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
@@ -31,11 +32,20 @@ from cnn_core.training.backends import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from cnn_core.training.protocols import Predictor
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Model:
+class _Predicts:
+    """What a model predicts with, made from its fields."""
+
+    predictors: ByBackend[Predictor]
+    #: What predicts single rows for `FAST_BACKEND`.
+    one_row: RowPredictor
+
+
+class Model(_Predicts, Frozen):
     """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
     has taken one predicts with the old model or the new one, and never with anything between.
 
@@ -66,18 +76,18 @@ class Model:
     scaling: Scaling | None
     seed: int
     baseline: float
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: Mapping[str, list[float]] = MappingProxyType({})
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
-    predictors: ByBackend[Predictor] = field(init=False)
-    #: What predicts single rows for `FAST_BACKEND`.
-    one_row: RowPredictor = field(init=False)
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling)
         other = reference.predictor(self.network, self.scaling)
-        object.__setattr__(self, "predictors", ByBackend(native=fast, python=other))
-        object.__setattr__(self, "one_row", fast.one_row)
+        self._set(
+            history=dict(self.history),
+            predictors=ByBackend(native=fast, python=other),
+            one_row=fast.one_row,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))

@@ -3,23 +3,34 @@ of arguments, and `to_dict` makes them what files and other processes take."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole
+from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
 VERSION = 1
 
 
-class _Spec:
-    """What the specs share: each is a frozen dataclass that checks its fields when it is made."""
+class _Spec(Frozen):
+    """What the specs share: each checks its fields when it is made, and is compared by them."""
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({fields})"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields and the version, as JSON can hold them.
@@ -29,11 +40,10 @@ class _Spec:
         dict
         """
         values: dict[str, Any] = {"version": VERSION}
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
+        for name, value in vars(self).items():
             if isinstance(value, tuple):
                 value = list(value)
-            values[field.name] = dict(value) if isinstance(value, Mapping) else value
+            values[name] = dict(value) if isinstance(value, Mapping) else value
         return values
 
     @classmethod
@@ -60,7 +70,7 @@ class _Spec:
         version = given.pop("version")
         if type(version) is not int or version != VERSION:
             raise ValueError(f"{name}: version must be {VERSION}, got {version!r}")
-        known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        known = list(cls._fields)
         for what, keys in (
             ("is missing", [key for key in known if key not in given]),
             ("is unknown", [key for key in given if key not in known]),
@@ -70,7 +80,6 @@ class _Spec:
         return cls(**given)
 
 
-@dataclasses.dataclass(frozen=True)
 class NetworkSpec(_Spec):
     """The shape of a network.
 
@@ -108,8 +117,7 @@ class NetworkSpec(_Spec):
             default = standard[name][1] if name in standard else 0.0
             params[l] = default if params[l] is None else params[l]
             _check_real(f"NetworkSpec: activation_params[{l}]", params[l], 0)
-        _set_fields(
-            self,
+        self._set(
             widths=tuple(map(int, widths)),
             activations=tuple(activations),
             activation_params=tuple(map(float, params)),
@@ -122,7 +130,6 @@ class NetworkSpec(_Spec):
         return len(self.activations)
 
 
-@dataclasses.dataclass(frozen=True)
 class TrainingSpec(_Spec):
     """How a network is trained; with the rows, their order and the learning rates of a schedule it
     determines every bit.
@@ -160,7 +167,7 @@ class TrainingSpec(_Spec):
     loss: str
     loss_param: float | None = None
     optimizer: str | None = None
-    settings: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, float] = MappingProxyType({})
     batch_size: int = 32
     seed: int = 0
     l1: float = 0.0
@@ -190,8 +197,7 @@ class TrainingSpec(_Spec):
                 raise TypeError(
                     f"TrainingSpec: {name} must be True or False, got {getattr(self, name)!r}"
                 )
-        _set_fields(
-            self,
+        self._set(
             settings=settings,
             batch_size=int(self.batch_size),
             seed=int(self.seed),
@@ -232,12 +238,6 @@ class TrainingSpec(_Spec):
             l2=l2,
             multilabel=self.multilabel,
         )
-
-
-def _set_fields(spec: _Spec, **values: object) -> None:
-    """Set fields of a spec that is being made."""
-    for name, value in values.items():
-        object.__setattr__(spec, name, value)
 
 
 def _sequence(what: str, values: object) -> list[Any]:

@@ -4,17 +4,19 @@ and y."""
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnn_core import _losses
+from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.activations import Activation, get_activation
 from cnn_core.data.validation import encode_labels
 from cnn_core.losses import Huber, get_loss
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 #: Activations whose derivative is 0 everywhere.
 HARD_THRESHOLD = ("step", "sign")
@@ -51,8 +53,7 @@ USUAL_OUTPUT = {
 NEVER_SMOOTH = ("hinge", "perceptron")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Task:
+class Task(Frozen):
     """Fixed for the life of a fitted model."""
 
     name: str  # 'classification', 'multilabel' or 'regression'

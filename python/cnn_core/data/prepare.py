@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from cnn_core._dataset import RowSource
+from cnn_core._frozen import Frozen, replace
 from cnn_core.data.scaling import Scaling, learn_scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.validation import (
@@ -23,6 +22,8 @@ from cnn_core.data.validation import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
     from cnn_core.model import Model
     from cnn_core.task import Task
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 ClassWeight = Mapping[Any, float] | str | None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Frozen):
     """Rows to train or to validate on, checked and in the model's dtype."""
 
     X: RowSource
@@ -73,7 +73,7 @@ class Dataset:
         return float(np.unique(rows, axis=0, return_counts=True)[1].max() / len(rows))
 
 
-class Preparation(NamedTuple):
+class Preparation(Frozen):
     """What a model's parameters say about its data."""
 
     dtype: str
@@ -83,7 +83,7 @@ class Preparation(NamedTuple):
     validation_fraction: float | None = None  #: None: no rows are set apart
 
 
-class Prepared(NamedTuple):
+class Prepared(Frozen):
     """Rows that can be trained on."""
 
     train: Dataset
@@ -152,7 +152,7 @@ def prepare(
     prepared = Prepared(train, validation, scaling, n_features, names, drawn)
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
-        prepared = prepared._replace(validation=given)
+        prepared = replace(prepared, validation=given)
     return prepared
 
 

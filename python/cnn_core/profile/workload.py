@@ -1,16 +1,15 @@
 """What is profiled: a network, how it is trained, and the rows."""
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+from cnn_core._frozen import Frozen, replace
 from cnn_core.data.prepare import Dataset
 from cnn_core.functional import Network
 from cnn_core.spec import TrainingSpec
 from cnn_core.training.backends import BACKENDS
 
 
-@dataclass(frozen=True, eq=False)
-class Workload:
+class Workload(Frozen):
     """A training to profile.
 
     Parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from cnn_core._frozen import replace
 from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
 from cnn_core.optimizers import Optimizer

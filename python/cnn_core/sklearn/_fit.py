@@ -7,7 +7,6 @@ nor its model change while a training runs; nothing is seen outside until `publi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.optimizers import SGD, Optimizer
@@ -79,8 +79,7 @@ class Data(NamedTuple):
         return tuple(None if part is None else part[rows] for part in self[1:])
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
+class Job(Frozen):
     """What a training begins with.
 
     Parameters

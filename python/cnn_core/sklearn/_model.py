@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from cnn_core._frozen import Frozen, replace
 from cnn_core.sklearn._weights import WeightCache
 
 
@@ -20,8 +20,7 @@ class _Absent(Enum):
 ABSENT: Any = _Absent.ABSENT
 
 
-@dataclass(frozen=True)
-class OptimizerState:
+class OptimizerState(Frozen):
     """The optimizer of a model and how far it is, for a `partial_fit` to go on from.
 
     Parameters
@@ -41,11 +40,10 @@ class OptimizerState:
     learning_rate: float
     epochs: int = 0
     seed: int = 0
-    state: dict[str, Any] | None = field(default=None, repr=False)
+    state: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class FittedModel:
+class FittedModel(Frozen):
     """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
     has taken one predicts with the old model or the new one, and never with anything between.
 
@@ -85,7 +83,11 @@ class FittedModel:
     no_improvement_count: int = 0
     optimizer: OptimizerState | None = None
     stream: np.random.RandomState | None = None
-    weights: WeightCache = field(default_factory=WeightCache)
+    weights: WeightCache = ABSENT
+
+    def __post_init__(self) -> None:
+        if self.weights is ABSENT:
+            self._set(weights=WeightCache())
 
     def __getstate__(self) -> dict[str, Any]:
         fields = vars(self).items()

@@ -6,13 +6,11 @@ what differs between them is nobody else's business.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
-from cnn_core import _trainer
-from cnn_core._backprop import Backprop
+from cnn_core._frozen import replace
 from cnn_core._names import choose
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_nan
@@ -136,6 +134,10 @@ class _Native:
         -------
         GradientTrainer, or for L-BFGS a Trainer
         """
+        # Here, because those who only predict need neither.
+        from cnn_core._backprop import Backprop
+        from cnn_core._trainer import Trainer
+
         lbfgs = spec.optimizer == "lbfgs"
         backprop = Backprop(
             network,
@@ -147,7 +149,7 @@ class _Native:
             spec.dropout or None,
             spec.penalty_per_row,
         )
-        trainer = _trainer.Trainer(
+        trainer = Trainer(
             backprop,
             None if lbfgs else spec.optimizer,
             {} if lbfgs else dict(spec.settings),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cnn_core._frozen import replace
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
 from cnn_core.data.validation import (
     as_labels,
