@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
@@ -16,6 +15,8 @@ from cnn_core.model import Model
 from cnn_core.training.backends import Network
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
     from cnn_core._typing import Labels, Reals
 
 

@@ -6,9 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
-
 from cnn_core._checks import check_number
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.data.prepare import ClassWeight
@@ -18,6 +15,9 @@ from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike
+
     from cnn_core._typing import Evaluation, Labels, Reals
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer

@@ -3,12 +3,14 @@ machine."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from cnn_core._linalg import column_sums, scale_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _BLOCK = 1 << 20  # elements converted together
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from cnn_core import _losses
 from cnn_core._linalg import is_finite
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
     from cnn_core.data.scaling import Scaling
 
 _BLOCK = 1 << 20  # elements looked at together

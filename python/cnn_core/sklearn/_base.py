@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from joblib.parallel import get_active_backend
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,6 +17,9 @@ from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
 from cnn_core.sklearn._policies import Scorer
 from cnn_core.threads import check_threads, get_num_threads
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class BaseMLP(BaseEstimator):

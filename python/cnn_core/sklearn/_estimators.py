@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
@@ -25,6 +24,9 @@ from cnn_core.sklearn._base import BaseMLP, check_no_dates
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
 from cnn_core.sklearn._policies import Scorer
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 
 def _kind(model: FittedModel) -> str:

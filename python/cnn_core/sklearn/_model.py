@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from cnn_core._frozen import Frozen, replace
 from cnn_core.sklearn._weights import WeightCache
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class _Absent(Enum):

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core.activations import get_activation
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 #: scikit-learn's names for activations of the native core; all others are the same.
 NAMES = {"logistic": "sigmoid"}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cnn_core._frozen import replace
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
@@ -31,6 +30,9 @@ from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, Train
 from cnn_core.training.monitor import LossAndMetric, epoch_line
 from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.stopping import Patience, Stopping
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class Job(NamedTuple):

@@ -32,14 +32,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.history import History
 from cnn_core.training.stopping import Stopping, warn_of_divergence
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 

@@ -3,11 +3,12 @@ at run time."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cnn_core._dataset import RowSource
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Trainer(Protocol):
