@@ -70,6 +70,7 @@ def test_one_hash_over_threads_1_to_8(variant, isa, dtype):
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_predictions_and_gradients_do_not_depend_on_threads(isa, dtype):
     X, _, labels = make_rows(dtype, 1000)
     network = make_run(dtype).backprop.network
@@ -356,6 +357,7 @@ def test_a_first_layer_shared_out_by_panels_gives_the_same_bits(shuffled, isa, d
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activations", [("gelu", "relu", "tanh"), ("selu", "softmax", "relu")])
 @pytest.mark.parametrize("dropout", [(0.0, 0.0, 0.0, 0.3), (0.0, 0.0, 0.3, 0.0)])
 def test_layers_shared_by_outputs_give_the_same_bits(activations, dropout, isa, dtype):

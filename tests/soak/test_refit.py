@@ -10,6 +10,7 @@ refit = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(refit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", refit.THREADS)
 @pytest.mark.parametrize("subject", refit.SUBJECTS)
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
