@@ -12,6 +12,12 @@ cdef enum:
     SHUFFLE, GATHER, FORWARD, ACTIVATION, LOSS, BACKWARD, GRADIENT, UPDATE, PHASES
 
 
+# l1 |W|_1 + l2/2 |W|^2, times `scale` in the present mini-batch: 1, or with `per_row` 1 / weight.
+cdef struct Penalty:
+    double l1, l2, scale
+    bint per_row
+
+
 cdef class Backprop:
     cdef readonly Network network
     cdef Workspace workspace
@@ -26,9 +32,7 @@ cdef class Backprop:
     cdef double loss_param
     cdef double threshold, y_threshold
     cdef bint activates_output      # whether a^L is wanted although the loss works on z^L
-    cdef double l1, l2
-    cdef bint penalty_per_row
-    cdef double penalty_scale       # factor of the penalty on the present mini-batch
+    cdef Penalty penalty
     cdef Py_ssize_t layers_by_output    # the lowest, that threads share by outputs, not by rows
     cdef Py_ssize_t batch_offset    # the row of the mini-batch that stands first in the workspace
     cdef Py_ssize_t dropout_offset  # rows of the mini-batch before those of the workspace

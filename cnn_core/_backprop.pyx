@@ -83,7 +83,7 @@ cdef class Backprop:
         self.y_threshold = ((row.low + row.high) / 2
                             if np.isfinite(row.high) and not row.sparse else 0.5)
         self.threshold = 0 if self.from_logits else self.y_threshold
-        self.l1, self.l2, self.penalty_per_row, self.penalty_scale = l1, l2, penalty_per_row, 1
+        self.penalty = Penalty(l1, l2, 1, penalty_per_row)
         self.workspace = Workspace(network, max_batch_size, dropout, self.sparse, self.from_logits)
         self.partition, self.arena = Partition(network), Arena()
         self.n_parameters = network.parameters.size
@@ -124,8 +124,8 @@ cdef class Backprop:
         are all of it. Returns the weight."""
         if weight < 0:
             weight = self.workspace.weight_of(rows)
-        if self.penalty_per_row:
-            self.penalty_scale = 1 / weight if weight > 0 else 0
+        if self.penalty.per_row:
+            self.penalty.scale = 1 / weight if weight > 0 else 0
         self.workspace.set_row_scale(rows, weight)
         return weight
 
@@ -339,7 +339,8 @@ cdef class Backprop:
         loss."""
         cdef Layer *layer = &self.network.layers[tile.layer]
         cdef Py_ssize_t panel
-        cdef double l1 = self.l1 * self.penalty_scale, l2 = self.l2 * self.penalty_scale
+        cdef double l1 = self.penalty.l1 * self.penalty.scale
+        cdef double l2 = self.penalty.l2 * self.penalty.scale
         tile.penalty = 0
         if l1 == 0 and l2 == 0:
             return

@@ -366,7 +366,6 @@ class MLP(Fitted, Parameters):
         ImportError
             For `plot` without matplotlib.
         """
-        # Not needed by those who train and predict.
         from cnn_core import profile
         from cnn_core.training import fit
 
