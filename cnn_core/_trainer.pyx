@@ -200,7 +200,7 @@ cdef class Trainer:
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
               const Py_ssize_t[::1] order=None, RowSource weights=None,
-              const double[::1] rates=None):
+              const double[::1] rates=None, total_weight=None):
         """Train on every row once.
 
         Parameters
@@ -217,10 +217,14 @@ cdef class Trainer:
         order : ndarray of intp, optional
             The rows to visit, in this order, instead.
         weights : RowSource, optional
-            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. Costs and
-            gradients of a mini-batch are weighted means.
+            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. The gradient of
+            a mini-batch is the sum of the rows' weighted gradients, divided as `total_weight` says.
         rates : ndarray of float64, optional
             The learning rate of each mini-batch; default `learning_rate` for all.
+        total_weight : float, optional
+            The weight of all rows. A mini-batch's gradient is divided by its share of it, by number
+            of rows, so that a weight means the same in a mini-batch of any size. Default: it is
+            divided by the weight of its own rows.
 
         Returns
         -------
@@ -241,6 +245,9 @@ cdef class Trainer:
         try:
             if self.stepper.name is None:
                 raise ValueError("this run has no optimizer, so it has no epochs")
+            if total_weight is not None:
+                check_number("total_weight", total_weight, 0, above=True)
+            self.total_weight = -1 if total_weight is None else total_weight
             self.batches.use(X, y, labels, weights)
             self.backprop.has_gradient = False
             return self.run_epoch(self.set_order(order, shuffled), rates)
@@ -292,7 +299,7 @@ cdef class Trainer:
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rates is not None:
                     self.stepper.h[0] = rates[block]
-                self.run_batch(&totals)
+                self.run_batch(count, &totals)
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 if work > WORK_PER_LOOK:
@@ -316,10 +323,13 @@ cdef class Trainer:
         self.epochs += 1
         return self.batches.result(count, &totals)
 
-    cdef void run_batch(self, Totals *totals) noexcept nogil:
-        """Losses, gradient and step of the mini-batch."""
-        cdef double mean, weight = self.backprop.set_weight(self.batches.batch.rows, -1)
+    cdef void run_batch(self, Py_ssize_t count, Totals *totals) noexcept nogil:
+        """Losses, gradient and step of the mini-batch, in an epoch over `count` rows."""
         cdef Py_ssize_t rows = self.batches.batch.rows
+        cdef double mean, weight = self.total_weight
+        if weight > 0 and rows < count:
+            weight = weight * rows / count
+        weight = self.backprop.set_weight(rows, weight)
         self.backprop.seed_dropouts(self.seed, self.stepper.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)

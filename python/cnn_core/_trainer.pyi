@@ -52,6 +52,7 @@ class Trainer:
         order: NDArray[intp] | None = None,
         weights: RowSource | None = None,
         rates: NDArray[float64] | None = None,
+        total_weight: float | None = None,
     ) -> tuple[float, float | NDArray[float64]]: ...
     def loss_and_gradient(
         self,

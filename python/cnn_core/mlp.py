@@ -240,7 +240,7 @@ class MLP(Fitted, Parameters):
             Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is
             several yes-or-no labels a row.
         sample_weight : array-like, shape (rows,), optional
-            At least 0. The cost of a mini-batch is the weighted mean of its rows' costs.
+            At least 0. A weight of 2 is the row given twice.
         validation_data : (X, y), optional
             Judged after every epoch, never trained on.
 
@@ -275,7 +275,6 @@ class MLP(Fitted, Parameters):
             self._fitted if p.warm_start else None,
             sample_weight=sample_weight,
             validation_data=validation_data,
-            validates=True,
         )
         callbacks = check_callbacks(p.callbacks)
 
@@ -326,7 +325,8 @@ class MLP(Fitted, Parameters):
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
-        job = fit.begin(p, X, y, self._fitted, classes=classes, sample_weight=sample_weight)
+        before, w, method = self._fitted, sample_weight, "partial_fit"
+        job = fit.begin(p, X, y, before, classes=classes, sample_weight=w, method=method)
         fit.train(p, job, 1, self._publish)
         return self
 
@@ -372,7 +372,7 @@ class MLP(Fitted, Parameters):
         p = self._checked_parameters()
         profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
-        job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
+        job = fit.begin(p, X, y, self._fitted if p.warm_start else None, method="profile")
         work = profile.Workload(
             job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
         )

@@ -203,7 +203,7 @@ class Model(_Predicts, Frozen):
         wanted = labels if targets is None else targets
         assert wanted is not None
         check_rows(shape[0], len(wanted))
-        weights = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
+        weights, _ = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
         if task.name == "regression":
             assert targets is not None
             w = np.ones((len(targets), 1)) if weights is None else weights

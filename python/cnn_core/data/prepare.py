@@ -38,6 +38,8 @@ class Dataset(Frozen):
     y: RowSource | None  # None for a sparse loss
     labels: RowSource | None  # class indices; None for regression and multilabel
     weights: RowSource | None = None
+    unit: float = 1.0  # what a weight of 1 has become in `weights`
+    total_weight: float | None = None  # what all rows of an epoch share; None where none has one
 
     def take(self, chosen: np.ndarray) -> Dataset:
         """The rows for which `chosen` is True; those of X, which may be large, stay where they
@@ -46,7 +48,19 @@ class Dataset(Frozen):
             None if part is None else RowSource(part.array[chosen])
             for part in (self.y, self.labels, self.weights)
         )
-        return Dataset(RowSource(self.X.array, np.flatnonzero(chosen)), y, labels, weights)
+        rows = RowSource(self.X.array, np.flatnonzero(chosen))
+        return Dataset(rows, y, labels, weights, self.unit)
+
+    def shared(self, streams: bool) -> Dataset:
+        """The same rows, weighted so that a weight means the same in a mini-batch of any size: as
+        much as that of all rows on average, in a stream as much as 1."""
+        if self.weights is None:
+            return self
+        # One after the other, as the core adds them: NumPy's own sum depends on the processor.
+        total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
+        if streams and total > 0:
+            total = self.unit * self.X.count
+        return replace(self, total_weight=float(total) or None)
 
     def scaled(self, scaling: Scaling | None, dtype: DTypeLike) -> Dataset:
         """The same rows as the network reads them."""
@@ -81,6 +95,7 @@ class Preparation(Frozen):
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     validation_fraction: float | None = None  #: None: no rows are set apart
+    streams: bool = False  #: whether these rows are some of many that nobody knows yet
 
 
 class Prepared(Frozen):
@@ -143,7 +158,7 @@ def prepare(
     scaling = None if before is None else before.scaling
     if before is None and how.scale_inputs is not None:
         scaling = learn_scaling(how.scale_inputs, train.X.rows())
-    train = train.scaled(scaling, how.dtype)
+    train = train.scaled(scaling, how.dtype).shared(how.streams)
     if validation is not None:
         validation = validation.scaled(scaling, how.dtype)
     n_features = rows.shape[1]
@@ -203,12 +218,13 @@ def make_dataset(
     found = labels if targets is None else targets
     assert found is not None
     check_rows(len(X), len(found), names[1], names[0])
-    weights = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
+    weights, unit = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
     return Dataset(
         RowSource(X),
         None if targets is None else RowSource(targets),
         None if labels is None else RowSource(labels[:, None]),
         None if weights is None else RowSource(weights),
+        unit,
     )
 
 
@@ -302,36 +318,41 @@ def make_weights(
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight,
     dtype: DTypeLike,
-) -> np.ndarray | None:
+) -> tuple[np.ndarray | None, float]:
     """Weight of each row, from sample_weight and class_weight; None where both are None.
 
     Returns
     -------
-    ndarray of dtype, shape (rows, 1), or None
+    weights : ndarray of dtype, shape (rows, 1), or None
+    unit : float
+        What a weight of 1 has become in them.
     """
     if sample_weight is None and class_weight is None:
-        return None
+        return None, 1.0
+    unit = 1.0
     weights = np.ones(rows) if sample_weight is None else _sample_weights(sample_weight, rows)
     if class_weight is not None:
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
-        # Only ratios count. The largest of each lies in [1/2, 1), so that no product overflows.
-        of_classes = _class_weights(task, labels, class_weight)
-        weights = _halved(weights) * _halved(of_classes)[labels]
+        # The largest of each lies in [1/2, 1), so that no product overflows.
+        weights, unit = _halved(weights)
+        of_classes, unit_of_classes = _halved(_class_weights(task, labels, class_weight))
+        weights, unit = weights * of_classes[labels], unit * unit_of_classes
         if weights.max() == 0:
             raise ValueError(
                 "class_weight and sample_weight leave every row with the weight 0; at least one "
                 "must be above 0"
             )
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
-        weights = _halved(weights)
-    return np.ascontiguousarray(weights[:, None], dtype)
+        weights, factor = _halved(weights)
+        unit *= factor
+    return np.ascontiguousarray(weights[:, None], dtype), unit
 
 
-def _halved(weights: np.ndarray) -> np.ndarray:
-    """Weights divided by the power of two that brings the largest into [1/2, 1)."""
-    halved: np.ndarray = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
-    return halved
+def _halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights times the power of two that brings the largest into [1/2, 1), and that power."""
+    exponent = -int(np.frexp(weights.max())[1])
+    return np.ldexp(weights, exponent), float(np.ldexp(1.0, exponent))
 
 
 def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:

@@ -157,9 +157,15 @@ class Trainer:
         return [one._replace(delta=delta) for one, delta in zip(passes, deltas)]
 
     def forward_backward(
-        self, batch: Matrix, targets: Targets, weights: Row, dropping: bool
+        self,
+        batch: Matrix,
+        targets: Targets,
+        weights: Row,
+        dropping: bool,
+        weight: float | None = None,
     ) -> tuple[list[Pass], Row, float, float]:
-        """Forward, backward and the gradient of one mini-batch, averaged, with that of the penalty.
+        """Forward, backward and the gradient of one mini-batch, divided by `weight` (default: that
+        of its rows), with the gradient of the penalty.
 
         Returns
         -------
@@ -167,7 +173,7 @@ class Trainer:
         costs : list of float
         weight, penalties : float
         """
-        weight = sum(weights)
+        weight = sum(weights) if weight is None else weight
         row_scale = [w / weight if weight > 0 else 0.0 for w in weights]
         layers = self.layers()
         passes = self.forward(layers, batch, dropping)
@@ -213,6 +219,7 @@ class Trainer:
         shuffled: bool = True,
         weights: RowSource | None = None,
         rates: Rates | None = None,
+        total_weight: float | None = None,
     ) -> tuple[float, Metric]:
         """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
         does."""
@@ -227,8 +234,9 @@ class Trainer:
             chosen = order[first : first + batch_size]
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
+            share = None if total_weight is None else total_weight * len(batch) / len(rows)
             passes, costs, batch_weight, penalties = self.forward_backward(
-                batch, y_batch, w_batch, dropping=True
+                batch, y_batch, w_batch, dropping=True, weight=share
             )
             for cost, w in zip(costs, w_batch):
                 total += w * cost

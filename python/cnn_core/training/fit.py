@@ -53,7 +53,7 @@ def begin(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    validates: bool = False,
+    method: str = "fit",
 ) -> Job:
     """Check what a fit is given; nothing is changed.
 
@@ -68,8 +68,8 @@ def begin(
         All class labels that will ever come.
     sample_weight, validation_data
         As `MLP.fit` takes them.
-    validates : bool
-        Whether `early_stopping` sets rows apart.
+    method : {'fit', 'partial_fit', 'profile'}
+        Of MLP. `early_stopping` sets rows apart in fit alone; partial_fit's are some of many.
 
     Returns
     -------
@@ -81,7 +81,8 @@ def begin(
         p.scale_inputs,
         p.class_weight,
         float(p.label_smoothing),
-        p.validation_fraction if validates and p.early_stopping else None,
+        p.validation_fraction if method == "fit" and p.early_stopping else None,
+        method == "partial_fit",
     )
 
     def seed() -> int:

@@ -219,8 +219,10 @@ class LBFGSTrainer:
         *,
         weights: RowSource | None = None,
         rates: np.ndarray | None = None,
+        total_weight: float | None = None,
     ) -> tuple[float, Any]:
-        """One step; `converged` says afterwards that there is none left to make.
+        """One step; `converged` says afterwards that there is none left to make. All rows are one
+        mini-batch, whose weight is the total.
 
         Returns
         -------

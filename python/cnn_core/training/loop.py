@@ -53,7 +53,13 @@ class DatasetRows:
         """Have every row visited once."""
         data = self.data
         return trainer.epoch(
-            data.X, data.y, data.labels, self.shuffle, weights=data.weights, rates=rates
+            data.X,
+            data.y,
+            data.labels,
+            self.shuffle,
+            weights=data.weights,
+            rates=rates,
+            total_weight=data.total_weight,
         )
 
 

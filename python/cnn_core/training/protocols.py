@@ -32,6 +32,7 @@ class Trainer(Protocol):
         *,
         weights: RowSource | None = None,
         rates: np.ndarray | None = None,
+        total_weight: float | None = None,
     ) -> tuple[float, Any]:
         """Visit every row once; the loss and what the metric is made of."""
 
