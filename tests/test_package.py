@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import requires, version
@@ -50,6 +51,30 @@ def test_the_installed_package_has_every_file_of_the_source(request):
     assert len(folders) > 5 and all(
         (source / folder / "__init__.py").exists() for folder in folders
     )
+
+
+def test_sources_without_the_native_core_say_that_it_is_not_built(tmp_path, request):
+    source = request.config.rootpath / "python" / "cnn_core"
+    shutil.copytree(source, tmp_path / "cnn_core", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cnn_core"
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        python(code, cwd=tmp_path)
+    last = failed.value.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: the native core is not built for this Python: ")
+    assert str(tmp_path) in last and "pip install ." in last
+
+
+def test_modules_that_are_imported_late_are_there_when_asked_for():
+    code = """
+import sys, cnn_core
+print(*(f"cnn_core.{name}" in sys.modules for name in ("functional", "_trainer", "datasets")))
+print(cnn_core.functional.matvec, cnn_core.datasets.load_digits, "functional" in dir(cnn_core))
+cnn_core.nothing"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.stdout.startswith("False False False\n<") and found.stdout.endswith("True\n")
+    assert found.stderr.endswith("module 'cnn_core' has no attribute 'nothing'\n")
 
 
 def imports_of(path, modules):

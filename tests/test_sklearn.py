@@ -501,7 +501,7 @@ def test_without_scikit_learn_the_import_says_what_to_install():
     ).stdout
     assert (
         out
-        == "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'\n"
+        == "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'scikit-learn>=1.7'\n"
     )
 
 

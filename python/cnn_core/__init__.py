@@ -5,8 +5,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+try:
+    from cnn_core._cpu import instruction_set, instruction_sets
+except ModuleNotFoundError as error:
+    if error.name != "cnn_core._cpu":
+        raise
+    raise ModuleNotFoundError(
+        f"the native core is not built for this Python: {__path__[0]} has the sources alone; run "
+        "`pip install .` in the checkout, or `python setup.py build_ext --inplace`",
+        name="cnn_core._cpu",
+    ) from None
+
 from cnn_core import threads
-from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
 from cnn_core.exceptions import DivergenceWarning, NotFittedError

@@ -350,7 +350,7 @@ class MLP(Fitted, Parameters):
             does this.
         plot : path-like, optional
             A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install
-            'cnn-core[plot]'``).
+            matplotlib``).
 
         Returns
         -------

@@ -108,7 +108,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it_before_anything_is_meas
     assert main([*SMALL, "--seconds", "1000", "--plot", str(tmp_path / "a.png")]) == 1
     printed = capsys.readouterr()
     assert (
-        printed.err == "cnn-core: the chart needs matplotlib: pip install 'cnn-core[plot]'\n"
+        printed.err == "cnn-core: the chart needs matplotlib: pip install matplotlib\n"
         and printed.out == ""
     )
 

@@ -36,7 +36,7 @@ def check(file: str | os.PathLike[str]) -> "type[Figure]":
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("the chart needs matplotlib: pip install 'cnn-core[plot]'") from None
+        raise ImportError("the chart needs matplotlib: pip install matplotlib") from None
     ending = os.path.splitext(os.fspath(file))[1][1:].lower()
     known = Figure().canvas.get_supported_filetypes()
     if ending not in known:

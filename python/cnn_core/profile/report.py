@@ -63,7 +63,7 @@ class Profile(dict[str, Any]):
         Raises
         ------
         ImportError
-            Without matplotlib, which ``pip install 'cnn-core[plot]'`` brings.
+            Without matplotlib, which ``pip install matplotlib`` brings.
         ValueError
             For an ending that matplotlib does not know.
         """

@@ -1,7 +1,7 @@
 """MLPClassifier and MLPRegressor of scikit-learn on the native core: change the import, and the
 same model trains faster.
 
-scikit-learn is needed here and nowhere else in the package: ``pip install 'cnn-core[sklearn]'``.
+scikit-learn is needed here and nowhere else in the package: ``pip install 'scikit-learn>=1.7'``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ try:
     from sklearn.utils.validation import validate_data  # noqa: F401, the youngest of all used here
 except ImportError as error:
     raise ImportError(
-        "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'cnn-core[sklearn]'"
+        "cnn_core.sklearn needs scikit-learn, 1.7 or later: pip install 'scikit-learn>=1.7'"
     ) from error
 
 import warnings
