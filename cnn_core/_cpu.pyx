@@ -130,6 +130,16 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
             restore_subnormals(mode)
 
 
+def with_subnormals(function, *arguments):
+    """``function(*arguments)``, in which subnormal numbers count on this thread, whatever mode the
+    caller has set: for conversions by NumPy, whose result is not to depend on it."""
+    cdef uint64_t mode = keep_subnormals()
+    try:
+        return function(*arguments)
+    finally:
+        restore_subnormals(mode)
+
+
 def fma_peak(dtype="float32", double seconds=0.05):
     """The most floating-point operations a second that one thread reaches with the active
     instruction set.

@@ -9,6 +9,7 @@ from libc.stdint cimport uint64_t
 
 from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
+from cnn_core._cpu cimport kernels_for, kernels_t
 from cnn_core._dataset cimport RowSource, all_rows_below
 from cnn_core._memory cimport blocks
 from cnn_core._optimizer cimport Optimizer
@@ -121,7 +122,9 @@ cdef class Trainer:
 
     @learning_rate.setter
     def learning_rate(self, double value):
+        self.backprop.workspace.acquire()
         self.stepper.learning_rate = value
+        self.backprop.workspace.busy = False
 
     @property
     def parameters(self):
@@ -134,12 +137,38 @@ cdef class Trainer:
         return self.backprop.gradient
 
     def set_flat(self, values):
-        """Set all parameters from a vector in the order of `Network.flat`."""
-        self.backprop.network.set_flat(values)
+        """Set all parameters from a vector in the order of `Network.flat`. What `accumulate` has
+        added up is dropped, as it belongs to other parameters."""
+        self.backprop.workspace.acquire()
+        try:
+            self.backprop.network.set_flat(values)
+            self.backprop.has_gradient = False
+        finally:
+            self.backprop.workspace.busy = False
 
     def flat_gradient(self):
         """The gradient of the last mini-batch in that order."""
-        return self.backprop.network.flat(self.backprop.gradient)
+        self.backprop.workspace.acquire()
+        try:
+            return self.backprop.network.flat(self.backprop.gradient)
+        finally:
+            self.backprop.workspace.busy = False
+
+    def is_finite(self):
+        """Whether parameters and slots are finite. An optimizer whose sums have overflowed takes no
+        step any more.
+
+        Returns
+        -------
+        bool
+        """
+        cdef Py_ssize_t n = self.backprop.network.parameters.size
+        cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
+        cdef bint finite = k.is_finite(n, self.backprop.network.w)
+        cdef int i
+        for i in range(len(self.stepper.slots)):
+            finite = finite and k.is_finite(n, self.stepper.slot[i])
+        return bool(finite)
 
     @property
     def seconds(self):
@@ -177,7 +206,11 @@ cdef class Trainer:
         dict
             The numbers of epochs and steps, the optimizer's slots and its numbers.
         """
-        return {"epochs": self.epochs, **self.stepper.state(copy)}
+        self.backprop.workspace.acquire()
+        try:
+            return {"epochs": self.epochs, **self.stepper.state(copy)}
+        finally:
+            self.backprop.workspace.busy = False
 
     def restore(self, state):
         """Go on from where another run was when it gave `state`.

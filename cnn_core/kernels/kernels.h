@@ -43,9 +43,12 @@ enum { PANEL_BYTES = 64 };
  * matrix: with `row_index`, row_index[i] stands for i in A's address; with `depth_index`, which
  * needs a_row_stride == 1, depth_index[k] stands for k. With `bias_grad`, which needs a_row_stride
  * == 1 and no bias, A has the bias input as one more row, which is 1 throughout and is not stored;
- * its row of C goes to bias_grad[p lanes + v]. So one routine serves forward     z = a W^T + b A =
- * a,      B = panels of W backward    W^T delta          A = delta,  B = panels of W^T gradient
- * delta a^T          A = a^T,    B = delta  */
+ * its row of C goes to bias_grad[p lanes + v]. So one routine serves
+ *
+ *     forward   z = a W^T + b   A = a,      B = panels of W
+ *     backward  W^T delta       A = delta,  B = panels of W^T
+ *     gradient  delta a^T       A = a^T,    B = delta
+ */
 typedef struct {
     ptrdiff_t rows, panels, depth;
     const void *a;

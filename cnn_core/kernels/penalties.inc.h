@@ -20,6 +20,27 @@ static double add_penalty_kernel(ptrdiff_t n, double l1, double l2, const void *
     return panel_sum(sum);
 }
 
+/* min(1, limit / |w|) of each lane, with |w| computed in units of 1 / `unit`. */
+static ALWAYS_INLINE V norm_factor(ptrdiff_t n_in, const real *w, V limit, real unit)
+{
+    V squares = ZERO;
+    for (ptrdiff_t i = 0; i < n_in; i++) {
+        const V x = MUL(LOAD(w + i * PANEL_LANES), SET1(unit));
+        squares = FMA(x, x, squares);
+    }
+    const V norm = SQRT(squares), bound = MUL(limit, SET1(unit));
+    return SELECT(LT(bound, norm), DIV(bound, norm), ONE);
+}
+
+static ALWAYS_INLINE int all_above_zero(V x)
+{
+    real lanes[LANES];
+    STORE(lanes, x);
+    int all = 1;
+    for (int i = 0; i < LANES; i++) all &= lanes[i] > 0;
+    return all;
+}
+
 /* Srebro & Shraibman 2005; Srivastava et al. 2014, section 5.1. Each lane of a panel is one neuron,
  * whose weights are scaled to `max_norm` where their Euclidean norm is larger. */
 static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t panels, double max_norm, void *w_)
@@ -27,12 +48,10 @@ static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t panels, double max_n
     const V limit = SET1(max_norm);
     for (ptrdiff_t column = 0; column < panels * PANEL_LANES; column += LANES) {
         real *w = (real *)w_ + column / PANEL_LANES * n_in * PANEL_LANES + column % PANEL_LANES;
-        V squares = ZERO;
-        for (ptrdiff_t i = 0; i < n_in; i++) {
-            const V x = LOAD(w + i * PANEL_LANES);
-            squares = FMA(x, x, squares);
-        }
-        const V norm = SQRT(squares), factor = SELECT(LT(limit, norm), DIV(limit, norm), ONE);
+        V factor = norm_factor(n_in, w, limit, (real)1);
+        if (!all_above_zero(factor)) /* squares overflow: a power of two makes room for them */
+            factor =
+                norm_factor(n_in, w, limit, sizeof(real) == 4 ? (real)0x1p-80 : (real)0x1p-600);
         for (ptrdiff_t i = 0; i < n_in; i++)
             STORE(w + i * PANEL_LANES, MUL(LOAD(w + i * PANEL_LANES), factor));
     }

@@ -492,10 +492,10 @@ class MLP(Fitted, Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, a sentence about
-            over- or underfitting that takes these rows for ones that were not trained on.
+            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, what these suggest
+            about over- or underfitting, and where the model is poor the likely cause.
         """
-        from cnn_core.diagnosis import diagnose
+        from cnn_core.diagnosis import causes_in, diagnose
 
         model, backend = self._model(), BACKENDS[self.backend]
         data, task = model.dataset(X, y), model.task
@@ -504,11 +504,15 @@ class MLP(Fitted, Parameters):
         loss, measured = trainer.evaluate(data.X, data.y, data.labels)
         regression = task.name == "regression"
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
-        found = {
-            "loss": loss,
-            "r2" if regression else "accuracy": metric,
-            "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
-        }
+        words = diagnose(
+            model.history,
+            model.baseline,
+            model.best_epoch,
+            loss,
+            metric,
+            lambda: causes_in(model, data, backend),
+        )
+        found = {"loss": loss, "r2" if regression else "accuracy": metric, "diagnosis": words}
         return cast("Evaluation", found)
 
     def _threads(self) -> dict[str, Any]:

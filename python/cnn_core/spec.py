@@ -26,7 +26,15 @@ class _Spec(Frozen):
         return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(tuple(vars(self).values()))
+        return hash(
+            tuple(
+                tuple(value.items()) if isinstance(value, Mapping) else value
+                for value in vars(self).values()
+            )
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.to_dict(),)  # no proxy of a dict can be pickled
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
@@ -198,7 +206,7 @@ class TrainingSpec(_Spec):
                     f"TrainingSpec: {name} must be True or False, got {getattr(self, name)!r}"
                 )
         self._set(
-            settings=settings,
+            settings=MappingProxyType(settings),
             batch_size=int(self.batch_size),
             seed=int(self.seed),
             dropout=tuple(map(float, dropout)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.data.scaling import Scaling, learn_scaling
@@ -296,7 +297,7 @@ def _multilabel_targets(
     targets = check_targets(array, dtype, task.n_outputs, name) * (yes - no) + no
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / 2
-    return np.ascontiguousarray(targets, dtype)
+    return with_subnormals(np.ascontiguousarray, targets, dtype)
 
 
 def _probabilities(task: Task, y: ArrayLike | None, dtype: DTypeLike, name: str) -> np.ndarray:
@@ -346,12 +347,13 @@ def make_weights(
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
         weights, factor = _halved(weights)
         unit *= factor
-    return np.ascontiguousarray(weights[:, None], dtype), unit
+    return with_subnormals(np.ascontiguousarray, weights[:, None], dtype), unit
 
 
 def _halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights times the power of two that brings the largest into [1/2, 1), and that power."""
-    exponent = -int(np.frexp(weights.max())[1])
+    """Weights times the power of two that brings the largest into [1/2, 1), as far as there is one,
+    and that power."""
+    exponent = min(-int(np.frexp(weights.max())[1]), 1023)
     return np.ldexp(weights, exponent), float(np.ldexp(1.0, exponent))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import column_sums, scale_rows
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Scaling(NamedTuple):
         for first in range(0, len(X), rows):
             block = X[first : first + rows]
             if block.dtype not in (np.float32, np.float64):
-                block = block.astype(np.float64)
+                block = with_subnormals(block.astype, np.float64)
             block = np.ascontiguousarray(block)
             scale_rows(block, self.shift, self.factor, out[first : first + rows])
             beyond = check and ~np.isfinite(out[first : first + rows])
@@ -59,6 +60,13 @@ class Scaling(NamedTuple):
                     f"{column}, which scale_inputs takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
+
+
+def _shift_and_factor(kind: str, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shift, spread = SCALINGS[kind](X)
+    # A column of one number, whose computed spread may be the rounding error of its mean, is not
+    # stretched.
+    return shift, 1 / np.where((spread > 0) & (X.min(axis=0) < X.max(axis=0)), spread, 1.0)
 
 
 def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
@@ -77,10 +85,7 @@ def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        shift, spread = SCALINGS[kind](X)
-        # A column of one number, whose computed spread may be the rounding error of its mean, is
-        # not stretched.
-        factor = 1 / np.where((spread > 0) & (X.min(axis=0) < X.max(axis=0)), spread, 1.0)
+        shift, factor = with_subnormals(_shift_and_factor, kind, X)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from cnn_core import _losses
+from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def check_X(
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
         check_finite(name, array, dtype)
-    return np.ascontiguousarray(array, dtype)
+    return with_subnormals(np.ascontiguousarray, array, dtype)
 
 
 def check_x(
@@ -161,7 +162,7 @@ def check_x(
         raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
     with np.errstate(over="ignore"):
         row = (
-            np.ascontiguousarray(array[None], dtype)
+            with_subnormals(np.ascontiguousarray, array[None], dtype)
             if scaling is None
             else scaling.apply(array[None], dtype, False)
         )
@@ -349,7 +350,7 @@ def check_targets(
         )
     if loss is not None:
         _check_range(name, array, loss)
-    return np.ascontiguousarray(array, dtype)
+    return with_subnormals(np.ascontiguousarray, array, dtype)
 
 
 def _check_range(name: str, array: np.ndarray, loss: str) -> None:

@@ -74,6 +74,12 @@ class Trainer:
         """The gradient of the last mini-batch in that order."""
         return np.array(self.gradient)
 
+    def is_finite(self) -> bool:
+        """Whether parameters, as they are published, and slots are finite."""
+        return self.network.is_finite() and all(
+            math.isfinite(number) for slots in self.slots for number in slots
+        )
+
     def state(self, copy: bool = True) -> dict[str, Any]:
         """What a later run needs to go on from here."""
         return {

@@ -128,6 +128,33 @@ class BaseMLP(BaseEstimator):
             raise ValueError("X_val and y_val must be given together")
         return self._fit(X, y, sample_weight, False, None if X_val is None else (X_val, y_val))
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as scikit-learn's estimators do; a call that is refused changes none.
+
+        Parameters
+        ----------
+        **params
+            By their names.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown name, and for an `n_threads` that predictions could not use.
+        """
+        if params.get("n_threads") is not None:
+            check_threads(params["n_threads"])
+        before = self.__dict__.copy()
+        try:
+            super().set_params(**params)
+        except BaseException:
+            self.__dict__.update({name: before[name] for name in params if name in before})
+            raise
+        return self
+
     def _check_solver(self) -> bool:
         if self._full_batch_by_scipy():
             raise AttributeError(

@@ -63,7 +63,7 @@ from cnn_core.training.rates import ScheduledRates
 
 if TYPE_CHECKING:
     from cnn_core.sklearn._base import BaseMLP
-    from cnn_core.training.protocols import Rates
+    from cnn_core.training.protocols import Finite, Rates
 
 
 class Data(NamedTuple):
@@ -287,9 +287,9 @@ def _make_trainer(job: Job, batch: int, optimizer: Optimizer | None, state: Opti
     return native.trainer(spec, network, threads=p._threads(), adaptive=p.n_threads is None)
 
 
-def _check_finite(network: Network) -> None:
+def _check_finite(trained: Finite) -> None:
     """Raise for weights that no training comes back from."""
-    if not network.is_finite():
+    if not trained.is_finite():
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large values "
             "and need to be preprocessed."
@@ -363,7 +363,8 @@ class _Epochs:
                 ConvergenceWarning,
             )
         result = loop.result(final=True)
-        _check_finite(result.network)
+        # What another partial_fit goes on with must be finite too: the optimizer's slots.
+        _check_finite(self.trainer if job.incremental else result.network)
         return self.model_of(result)
 
     def model_of(self, result: TrainResult) -> FittedModel:

@@ -153,7 +153,7 @@ class Tolerance(Stopping):
         self._lowest = math.inf  # loss of this run
         self._loss = 0.0
 
-    def diverged(self, loss: float, network: Finite) -> bool:
+    def diverged(self, loss: float, trainer: Finite) -> bool:
         """Never: scikit-learn goes on; whoever runs the loop refuses weights that are not
         finite."""
         return False

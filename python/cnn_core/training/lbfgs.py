@@ -190,6 +190,10 @@ class LBFGSTrainer:
         """Time spent in each phase."""
         return self.inner.seconds
 
+    def is_finite(self) -> bool:
+        """Whether the parameters are finite."""
+        return bool(self.inner.is_finite())
+
     def state(self, copy: bool = True) -> dict[str, Any]:
         """What another trainer needs to go on, beside the parameters."""
         # A pair is never changed once it stands, so it need not be copied.

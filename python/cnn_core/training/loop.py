@@ -141,7 +141,7 @@ class TrainingLoop:
 
     def run(self, epochs: int) -> None:
         """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
-        trainer, network, history, rates = self.trainer, self.network, self.history, self.rates
+        trainer, history, rates = self.trainer, self.history, self.rates
         epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
@@ -150,7 +150,7 @@ class TrainingLoop:
             if rates is not None:
                 of_steps = rates.before_epoch(trainer, epoch, history.losses)
             loss, measured = epoch_of(trainer, of_steps)
-            if stopping.diverged(loss, network):
+            if stopping.diverged(loss, trainer):
                 self.reason = "divergence"
                 self._warn_of_divergence(loss)
                 return

@@ -41,6 +41,9 @@ class Trainer(Protocol):
     ) -> tuple[float, Any]:
         """The same of rows that are not trained on."""
 
+    def is_finite(self) -> bool:
+        """Whether parameters and slots are."""
+
     def state(self, copy: bool = True) -> dict[str, Any]:
         """What another trainer needs to go on, beside the parameters."""
 
@@ -125,6 +128,6 @@ class Monitor(Protocol):
 
 
 class Finite(Protocol):
-    """A network, as far as divergence is concerned."""
+    """A network or a trainer, as far as divergence is concerned."""
 
     def is_finite(self) -> bool: ...

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Stopping:
-    """Train to the last epoch, unless loss or weights are not finite.
+    """Train to the last epoch, unless loss, weights or the optimizer's slots are not finite.
 
     The base of all rules. The loop asks `diverged` before an epoch counts, `update` once its entry
     stands, and `should_stop` after the hooks.
     """
 
-    def diverged(self, loss: float, network: Finite) -> bool:
+    def diverged(self, loss: float, trainer: Finite) -> bool:
         """Whether this epoch must not count; training then ends with the one before."""
-        return not (math.isfinite(loss) and network.is_finite())
+        return not (math.isfinite(loss) and trainer.is_finite())
 
     def update(self, entry: dict[str, float]) -> bool:
         """Look at an epoch's entry; whether its weights are the best so far and to be kept."""
