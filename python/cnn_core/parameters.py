@@ -80,8 +80,12 @@ def check_class_weight(name: str, value: Any) -> None:
         return
     if not hasattr(value, "items"):
         raise TypeError(wanted)
+    seen = set()
     for label, weight in value.items():
         check_number(f"{name} of {label!r}", weight, 0)
+        if label in seen:  # as the index of a pandas Series may have it
+            raise ValueError(f"{name} names the class {label!r} twice")
+        seen.add(label)
 
 
 def check_dtype(name: str, value: Any) -> None:

@@ -12,7 +12,7 @@ from cnn_core import _losses
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.activations import Activation, get_activation
-from cnn_core.data.validation import encode_labels
+from cnn_core.data.validation import as_rows, encode_labels, refuse_types
 from cnn_core.losses import Huber, get_loss
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def infer_task(
     ValueError, TypeError
         If y, task, loss and output do not go together.
     """
-    array = np.asarray(y)
+    array = as_rows("y", y)
+    refuse_types("y", array)
     columns = array.shape[1] if array.ndim == 2 else 1
     output_name, output_param = ("auto", None) if output == "auto" else get_activation(output)
     loss_name, loss_param = ("auto", None) if loss == "auto" else get_loss(loss)

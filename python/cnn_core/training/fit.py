@@ -14,6 +14,8 @@ from cnn_core.data.validation import (
     as_labels,
     as_numbers,
     check_finite,
+    check_given,
+    check_lengths,
     check_names,
     encode_labels,
     plain,
@@ -75,6 +77,8 @@ def begin(
     -------
     Job
     """
+    check_given("y", y)
+    check_lengths(X, y)
     task, labels = _task(p, X, y, before, classes)
     how = Preparation(
         p.dtype_name,
