@@ -94,7 +94,7 @@ add(
 add(
     "loss sparse_categorical_crossentropy",
     data.classes(7, 3),
-    data.classes(7, 20),
+    (data.classes(7, 20), {"task": "classification"}),
     (data.classes(7, 2), {"output": "softmax"}),
     **small,
 )
@@ -102,7 +102,7 @@ add(
     "loss hinge",
     data.classes(7, 2),
     data.classes(7, 3),
-    data.classes(7, 20),
+    (data.classes(7, 20), {"task": "classification"}),
     data.labels(7, 4),
     (data.classes(7, 2), {"output": "tanh"}),
     loss="hinge",
@@ -144,7 +144,7 @@ add(
     one_of_three,
     data.labels(7, 3),
     (data.one_hot(7, 4), {"loss": "categorical_crossentropy"}),
-    (data.classes(7, 20), {"loss": "mse"}),
+    (data.classes(7, 20), {"loss": "mse", "task": "classification"}),
     label_smoothing=0.1,
     **small,
 )
@@ -335,7 +335,7 @@ for name, class_weight in (("balanced", "balanced"), ("given", {0: 3.0, 2: 0.25}
     add(
         f"class_weight {name}",
         rows,
-        data.classes(7, 20),
+        (data.classes(7, 20), {"task": "classification"}),
         (rows, {"fit": {"sample_weight": weights}}),
         (rows, {"loss": "hinge"}),
         class_weight=class_weight,
