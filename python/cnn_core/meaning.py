@@ -1,5 +1,5 @@
-"""What y holds where it can be read in more than one way: floats that are class labels, amounts,
-texts of numbers."""
+"""What y holds where it can be read in more than one way: floats that are class labels, one-hot
+rows, amounts, texts of numbers."""
 
 from __future__ import annotations
 
@@ -142,6 +142,15 @@ def doubts(y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool) ->
     str
     """
     array = np.asarray(y)
+    said = p.task == "regression" or (p.task != "auto" and p.loss != "auto")
+    if not (said or task.one_hot) and _is_one_hot(array):
+        meant = "regression" if task.name == "regression" else "classification"
+        taken = "numbers to predict" if meant == "regression" else "several labels a row"
+        yield (
+            f"each row of y holds a single 1, as one-hot classes do, but its {array.shape[1]} "
+            f"columns are taken for {taken}; loss='categorical_crossentropy' takes each row for "
+            f"one class, task={meant!r} with loss={task.loss!r} leaves it at that"
+        )
     if task.name == "regression":
         if p.task == "auto":
             (loss, _), (output, _) = named(p.loss, p.output_activation)
@@ -151,6 +160,17 @@ def doubts(y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool) ->
         assert task.classes is not None
         if not named_classes:
             yield from _many_classes(task.classes, len(array))
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    """Whether y has three columns or more and a single 1 in each row, else 0."""
+    if array.ndim != 2 or array.shape[1] < 3 or len(array) < 3 or array.dtype.kind not in "biufO":
+        return False
+    for part in (array[:_FIRST], array[_FIRST:]):
+        ones = part == 1
+        if not ((ones | (part == 0)).all() and (ones.sum(axis=1) == 1).all()):
+            return False
+    return True
 
 
 def _few_numbers(array: np.ndarray) -> Iterator[str]:

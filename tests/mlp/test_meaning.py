@@ -11,6 +11,7 @@ from mlp_cases import LINE, THREE, TWO, X, quick
 from cnn_core import MLP
 
 FLOATS = THREE.astype(float)
+ONE_HOT = np.eye(3)[THREE]
 
 
 def short(**options):
@@ -195,6 +196,43 @@ def test_a_fit_that_goes_on_keeps_the_task_without_a_warning():
 def test_errors_speak_of_what_y_holds(options, y, message):
     with pytest.raises(ValueError, match=message):
         short(**options).fit(X[: len(y)], y)
+
+
+# One-hot rows
+
+
+@pytest.mark.parametrize(
+    "y", [ONE_HOT, ONE_HOT.astype(int), ONE_HOT.astype("uint8"), ONE_HOT > 0, ONE_HOT.tolist()]
+)
+def test_one_hot_rows_taken_for_something_else_are_worth_a_warning(y):
+    for options in (dict(), dict(task="classification"), dict(loss="mse")):
+        if options.get("task") and np.asarray(y).dtype.kind == "f":
+            y = ONE_HOT.astype(int)
+        with pytest.warns(UserWarning, match="a single 1.*'categorical_crossentropy'"):
+            short(**options).fit(X, y)
+    short(loss="categorical_crossentropy").fit(X, y)
+    short(task="classification", loss="binary_crossentropy").fit(X, y)
+    short(task="regression").fit(X, y)
+
+
+def test_a_table_of_dummies_is_one_hot():
+    pandas = pytest.importorskip("pandas")
+    with pytest.warns(UserWarning, match="a single 1, .*3 columns are taken for several labels"):
+        short().fit(X, pandas.get_dummies(np.array(["a", "b", "c"])[THREE]))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.eye(2, dtype=int)[TWO],
+        np.where(np.arange(200)[:, None] == 9, 0, ONE_HOT).astype(int),
+        np.where(np.arange(200)[:, None] == 9, 1, ONE_HOT).astype(int),
+        ONE_HOT / 2,
+        np.column_stack((TWO, TWO, TWO)),
+    ],
+)
+def test_other_columns_are_not_one_hot(y):
+    short().fit(X, y)
 
 
 # Amounts taken for classes
