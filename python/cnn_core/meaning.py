@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnn_core import _activations
 from cnn_core.activations import get_activation
 from cnn_core.losses import get_loss
 
@@ -123,8 +124,10 @@ def _few(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return (found, counts) if len(found) <= FEW_VALUES else None
 
 
-def doubts(y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool) -> Iterator[str]:
-    """What else y may mean: a sentence each.
+def doubts(
+    y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool, targets: np.ndarray | None
+) -> Iterator[str]:
+    """What else y may mean, and what the output cannot reach: a sentence each.
 
     Parameters
     ----------
@@ -136,6 +139,8 @@ def doubts(y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool) ->
         What y is taken for.
     named_classes : bool
         Whether the user has listed the classes.
+    targets : ndarray or None
+        What is trained on.
 
     Yields
     ------
@@ -156,6 +161,8 @@ def doubts(y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool) ->
             (loss, _), (output, _) = named(p.loss, p.output_activation)
             if not Given(p.task, loss, output).for_numbers:
                 yield from _few_numbers(array)
+        if task.output != "identity" and targets is not None:
+            yield from _out_of_reach(task, targets)
     elif p.task == "auto" and task.name == "classification" and not task.one_hot:
         assert task.classes is not None
         if not named_classes:
@@ -219,3 +226,25 @@ def _is_number(text: str | bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def reach(output: str, number: float | None) -> tuple[float, float]:
+    """The lowest and the highest value of an activation, which may be infinite."""
+    if output == "softmax":  # which looks at all outputs of a row
+        return 0.0, 1.0
+    z = np.concatenate(([-np.inf], np.linspace(-8, 8, 1601), [np.inf]))
+    a = _activations.activation(output, z[None], number)
+    return float(a.min()), float(a.max())
+
+
+def _out_of_reach(task: Task, targets: np.ndarray) -> Iterator[str]:
+    """Targets that no weights can meet."""
+    low, high = reach(task.output, task.output_param)
+    least, most = float(targets.min()), float(targets.max())
+    slack = 1e-6 * max(1.0, abs(least), abs(most))
+    if least < low - slack or most > high + slack:
+        span = f"from {low:.3g} to {high:.3g}" if np.isfinite(high) else f"from {low:.3g} upwards"
+        yield (
+            f"y reaches from {least:.4g} to {most:.4g}, the output {task.output!r} {span}; "
+            "choose an output that reaches y, such as 'identity', or scale y"
+        )

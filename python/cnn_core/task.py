@@ -239,6 +239,11 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
         if wrong:
             check_finite("y", array, np.float64)  # a missing label makes floats of ints
             raise ValueError(f"{what} is for classification, but {why}")
+    if given.output == "softmax" and columns == 1:
+        raise ValueError(
+            f"output 'softmax' of a single number a row is always 1, but {why}"
+            + ("; choose another output, such as 'identity'" if given.task == "regression" else "")
+        )
     if given.loss == "binary_crossentropy" and given.task == "auto":
         numbers = as_numbers("y", array)
         check_finite("y", numbers, np.float64)

@@ -1,4 +1,4 @@
-"""MLP: what y means where it can be read in more than one way."""
+"""MLP: what y means where it can be read in more than one way, and outputs that do not reach it."""
 
 import warnings
 from decimal import Decimal
@@ -6,9 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cnn_core.meaning import reach
 from mlp_cases import LINE, THREE, TWO, X, quick
 
-from cnn_core import MLP
+from cnn_core import ELU, MLP, _activations
+from cnn_core import functional as F
 
 FLOATS = THREE.astype(float)
 ONE_HOT = np.eye(3)[THREE]
@@ -184,6 +186,7 @@ def test_a_fit_that_goes_on_keeps_the_task_without_a_warning():
         (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification, but y holds"),
         (dict(loss="sparse_categorical_crossentropy"), LINE, "task='classification' takes them"),
         (dict(loss="hinge"), np.column_stack((LINE, LINE)), "takes columns of 0 and 1"),
+        (dict(output="softmax"), LINE, "'softmax' of a single number .* but y holds floats"),
         (dict(loss="binary_crossentropy"), TWO + 1.0, "2.0 at row .* and y holds floats"),
         (dict(loss="binary_crossentropy"), FLOATS, "takes targets from 0 to 1, and y holds floats"),
         (dict(loss="hinge", task="regression"), LINE, "but this is a regression"),
@@ -274,3 +277,58 @@ def test_categories_are_counted_too():
 def test_classes_with_ten_rows_each_or_ten_classes_are_no_amounts(y):
     short().fit(X[: len(y)], y)
     short().partial_fit(X, COUNTS, classes=range(40))
+
+
+# Outputs that do not reach y
+
+
+@pytest.mark.parametrize(
+    "output, y, span",
+    [
+        ("sigmoid", LINE, "'sigmoid' from 0 to 1"),
+        ("tanh", LINE, "'tanh' from -1 to 1"),
+        ("hard_sigmoid", LINE, "'hard_sigmoid' from 0 to 1"),
+        ("relu", LINE, "'relu' from 0 upwards"),
+        ("softplus", LINE, "'softplus' from 0 upwards"),
+        ("exp", LINE, "'exp' from 0 upwards"),
+        ("gelu", LINE, "'gelu' from -0.17 upwards"),
+        (ELU(0.5), LINE, "'elu' from -0.5 upwards"),
+        ("softmax", np.column_stack((LINE, LINE)), "'softmax' from 0 to 1"),
+        ("sigmoid", TWO * 0.5 + 0.75, "'sigmoid' from 0 to 1"),
+    ],
+)
+def test_an_output_that_does_not_reach_y_is_worth_a_warning(output, y, span):
+    low, high = np.min(y), np.max(y)
+    with pytest.warns(UserWarning, match=f"y reaches from {low:.4g} to {high:.4g}, the .*{span}"):
+        short(output=output, loss="mse", task="regression").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "output, y",
+    [
+        ("sigmoid", (LINE - LINE.min()) / np.ptp(LINE)),
+        ("tanh", LINE / np.abs(LINE).max()),
+        ("relu", np.abs(LINE)),
+        ("leaky_relu", LINE),
+        (ELU(20.0), LINE),
+        ("identity", LINE),
+        ("exp", np.abs(LINE)),
+    ],
+)
+def test_an_output_that_reaches_y_is_fine(output, y):
+    short(output=output, loss="mse").fit(X, y)
+
+
+@pytest.mark.parametrize("output", [o for o in _activations.names() if o != "softmax"])
+def test_the_reach_of_an_activation_is_that_of_its_values(output):
+    low, high = reach(output, None)
+    a = F.activation(output, np.linspace(-300, 300, 60_001)[None])
+    assert low <= a.min() + 1e-9 and a.max() <= high + 1e-9
+    assert low == -np.inf or a.min() < low + 1e-4
+    assert high == np.inf or a.max() > high - 1e-4
+
+
+@pytest.mark.parametrize("y", [LINE, LINE[:, None], LINE.astype("float32"), LINE.tolist(), THREE])
+def test_softmax_of_a_single_number_is_refused(y):
+    with pytest.raises(ValueError, match="'softmax' of a single number a row is always 1"):
+        short(output="softmax", task="regression", loss="mse").fit(X, y)

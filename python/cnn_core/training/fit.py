@@ -97,7 +97,8 @@ def begin(
     spec = training_spec(p, task, data.train.X.count, data.seed)
     model = before or _initial(p, task, spec, data)
     if before is None:
-        for doubt in doubts(y, p, task, classes is not None):
+        targets = None if data.train.y is None else data.train.y.array
+        for doubt in doubts(y, p, task, classes is not None, targets):
             warn(doubt, UserWarning)
     return Job(model, spec, data.train, data.validation)
 
