@@ -9,6 +9,7 @@ from cnn_core import threads
 from cnn_core._cpu import instruction_set, instruction_sets
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
+from cnn_core.estimators import MLPClassifier, MLPRegressor
 from cnn_core.exceptions import DivergenceWarning, NotFittedError
 from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
@@ -33,6 +34,8 @@ __all__ = [
     "DivergenceWarning",
     "Huber",
     "LeakyReLU",
+    "MLPClassifier",
+    "MLPRegressor",
     "Nadam",
     "Normal",
     "NotFittedError",

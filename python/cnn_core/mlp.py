@@ -10,7 +10,7 @@ from cnn_core._checks import check_number
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.data.prepare import ClassWeight
 from cnn_core.fitted import Fitted, numbers_for
-from cnn_core.parameters import Parameters, check_parameters
+from cnn_core.parameters import Parameters
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
@@ -217,7 +217,7 @@ class MLP(Fitted, Parameters):
         self._fitted = None
         self._timing = False
         self._phase_seconds: dict[str, float] = {}
-        check_parameters(self.get_params())
+        self._checked_parameters()
 
     # Training
 

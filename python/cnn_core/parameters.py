@@ -313,7 +313,7 @@ class Parameters:
         values = self.get_params()
         for name in params:
             choose("parameter", name, tuple(values))
-        check_parameters(values | params)
+        check_parameters(self._all() | params)
         vars(self).update(params)  # all of them in one step
         return self
 
@@ -329,4 +329,8 @@ class Parameters:
     def _checked_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""
-        return check_parameters(self.get_params())
+        return check_parameters(self._all())
+
+    def _all(self) -> dict[str, Any]:
+        """What `MLP` takes, also where a class derived from it fixes some of it."""
+        return {name: getattr(self, name) for name in (*RULES, "dropout")}
