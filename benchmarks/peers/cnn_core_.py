@@ -40,6 +40,7 @@ def fitted(net, layers, n_threads=None):
     model = MLP(
         net.widths[1:-1],
         net.activation,
+        task="classification" if net.classes else "regression",
         output=output,
         init=layers,
         epochs=1,

@@ -19,6 +19,7 @@ except ModuleNotFoundError as error:
 from cnn_core import threads
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
+from cnn_core.estimators import MLPClassifier, MLPRegressor
 from cnn_core.exceptions import DivergenceWarning, NotFittedError
 from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
@@ -43,6 +44,8 @@ __all__ = [
     "DivergenceWarning",
     "Huber",
     "LeakyReLU",
+    "MLPClassifier",
+    "MLPRegressor",
     "Nadam",
     "Normal",
     "NotFittedError",

@@ -42,7 +42,7 @@ class Fitted:
         return Tags(
             estimator_type=kind,
             target_tags=TargetTags(required=True, multi_output=True),
-            classifier_tags=ClassifierTags() if kind == "classifier" else None,
+            classifier_tags=ClassifierTags(multi_label=True) if kind == "classifier" else None,
             regressor_tags=RegressorTags() if kind == "regressor" else None,
             input_tags=InputTags(),
         )
@@ -50,7 +50,7 @@ class Fitted:
     def _model(self) -> Model:
         model = self._fitted
         if model is None:
-            raise NotFittedError("this MLP is not fitted yet; call fit first")
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
 
     def _publish(self, model: Model) -> None:

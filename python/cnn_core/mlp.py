@@ -10,7 +10,7 @@ from cnn_core._checks import check_number
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.data.prepare import ClassWeight
 from cnn_core.fitted import Fitted, numbers_for
-from cnn_core.parameters import Parameters, check_parameters
+from cnn_core.parameters import Parameters
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
@@ -47,8 +47,8 @@ class MLP(Fitted, Parameters):
         'hard_sigmoid', 'hard_swish', 'exp', 'softmax', or `LeakyReLU(negative_slope)`,
         `ELU(alpha)`.
     task : {'auto', 'classification', 'regression'}
-        'auto': classification for integer, boolean and string y, regression for float y.
-        Classification of a 2-D y of 0 and 1 gives each row several labels.
+        'auto': classification, but of float y a regression (which floats are classes:
+        docs/losses.md). Classification of a 2-D y of 0 and 1 gives each row several labels.
     output : str or Activation, default 'auto'
         Output activation. 'auto': sigmoid for two classes (one output) and for several labels a
         row, softmax for more classes, identity for regression. 'step' or 'sign', for two classes
@@ -58,8 +58,8 @@ class MLP(Fitted, Parameters):
         'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber',
         'poisson' (counts; the output is their mean), 'binary_crossentropy',
         'categorical_crossentropy' (y one-hot or probabilities, shape (rows, classes); labels work
-        too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': the cross-entropy
-        that fits the classes, mse for regression.
+        too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': mse, for classes
+        the cross-entropy.
     optimizer : str or Optimizer, default 'adam'
         'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' and 'lbfgs' (both
         full batch), or an object such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
@@ -217,7 +217,7 @@ class MLP(Fitted, Parameters):
         self._fitted = None
         self._timing = False
         self._phase_seconds: dict[str, float] = {}
-        check_parameters(self.get_params())
+        self._checked_parameters()
 
     # Training
 

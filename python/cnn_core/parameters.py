@@ -80,8 +80,12 @@ def check_class_weight(name: str, value: Any) -> None:
         return
     if not hasattr(value, "items"):
         raise TypeError(wanted)
+    seen = set()
     for label, weight in value.items():
         check_number(f"{name} of {label!r}", weight, 0)
+        if label in seen:  # as the index of a pandas Series may have it
+            raise ValueError(f"{name} names the class {label!r} twice")
+        seen.add(label)
 
 
 def check_dtype(name: str, value: Any) -> None:
@@ -309,7 +313,7 @@ class Parameters:
         values = self.get_params()
         for name in params:
             choose("parameter", name, tuple(values))
-        check_parameters(values | params)
+        check_parameters(self._all() | params)
         vars(self).update(params)  # all of them in one step
         return self
 
@@ -325,4 +329,8 @@ class Parameters:
     def _checked_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""
-        return check_parameters(self.get_params())
+        return check_parameters(self._all())
+
+    def _all(self) -> dict[str, Any]:
+        """What `MLP` takes, also where a class derived from it fixes some of it."""
+        return {name: getattr(self, name) for name in (*RULES, "dropout")}

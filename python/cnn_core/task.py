@@ -3,17 +3,24 @@ and y."""
 
 from __future__ import annotations
 
-import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core import _losses
 from cnn_core._frozen import Frozen
-from cnn_core._warn import warn
-from cnn_core.activations import Activation, get_activation
-from cnn_core.data.validation import encode_labels
-from cnn_core.losses import Huber, get_loss
+from cnn_core.activations import Activation
+from cnn_core.data.validation import (
+    as_numbers,
+    as_rows,
+    check_finite,
+    check_range,
+    encode_labels,
+    plain,
+    refuse_types,
+)
+from cnn_core.losses import Huber
+from cnn_core.meaning import Given, floats_are_classes, holds_floats, named
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -117,6 +124,7 @@ def infer_task(
     hidden_layers: int,
     label_smoothing: float,
     known: np.ndarray | None = None,
+    class_weight: object = None,
 ) -> tuple[Task, np.ndarray | None]:
     """Decide.
 
@@ -129,6 +137,8 @@ def infer_task(
     label_smoothing : float
     known : ndarray, optional
         The class labels that may occur, sorted; default those of y.
+    class_weight
+        The parameter of MLP.
 
     Returns
     -------
@@ -141,23 +151,25 @@ def infer_task(
     ValueError, TypeError
         If y, task, loss and output do not go together.
     """
-    array = np.asarray(y)
+    array = as_rows("y", y)
+    refuse_types("y", array)
     columns = array.shape[1] if array.ndim == 2 else 1
-    output_name, output_param = ("auto", None) if output == "auto" else get_activation(output)
-    loss_name, loss_param = ("auto", None) if loss == "auto" else get_loss(loss)
-    kind = _kind(array, task, loss_name, columns)
+    (loss_name, loss_param), (output_name, output_param) = named(loss, output)
+    smooths, weighs = bool(label_smoothing), class_weight is not None
+    given = Given(task, loss_name, output_name, smooths, weighs, known is not None)
+    kind = _kind(array, given, columns)
     labels = classes = None
     if kind == "classes":
-        classes, labels = encode_labels(y, known)
         if task == "auto" and known is None:
-            _warn_of_many_classes(array, classes, labels)
+            _check_two_values(array)
+        classes, labels = encode_labels(y, known)
         kind = "two_classes" if len(classes) == 2 else "classes"
     elif kind in ("one_hot", "multilabel"):
         classes = np.arange(columns)
     n_classes = 0 if classes is None else len(classes)
 
-    if kind == "regression" and label_smoothing:
-        raise ValueError("label_smoothing is for classification, but this is a regression")
+    if kind == "regression":
+        _check_regression(array, given, columns)
     if loss_name == "auto":
         loss_name = USUAL_LOSS.get(kind) or _class_loss(kind, output_name)
     _check_fit(loss_name, kind, array.shape, n_classes)
@@ -186,32 +198,57 @@ def infer_task(
     return found, labels
 
 
-def _kind(array: np.ndarray, task: str, loss: str, columns: int) -> str:
+def _kind(array: np.ndarray, given: Given, columns: int) -> str:
     """What y is, two classes not yet told from more."""
-    one_hot = loss == "categorical_crossentropy" and columns > 1
-    if task == "regression" or (task == "auto" and not one_hot and _holds_fractions(array)):
+    if given.task == "regression":
         return "regression"
-    if one_hot:
+    if given.loss == "categorical_crossentropy" and columns > 1:
         return "one_hot"
+    if given.task == "auto" and holds_floats(array) and not floats_are_classes(array, given):
+        return "regression"
     return "multilabel" if columns > 1 else "classes"
 
 
-def _holds_fractions(array: np.ndarray) -> bool:
-    """Whether y holds floating-point numbers, also where they stand in an array of objects."""
-    if array.dtype.kind == "O" and array.size:
-        return all(isinstance(value, numbers.Number) for value in array.flat) and not all(
-            isinstance(value, numbers.Integral) for value in array.flat
+def _check_two_values(array: np.ndarray) -> None:
+    """Raise for floats that are taken for classes, all of them the same."""
+    if array.ndim > 2 or not array.size or not holds_floats(array):
+        return
+    if (array == array.flat[0]).all():
+        raise ValueError(
+            f"y holds one class only, {plain(array.flat[0])!r}; classification needs at least "
+            "two: partial_fit(classes=...) names those to come, and task='regression' takes y for "
+            "numbers to predict"
         )
-    return array.dtype.kind == "f"
 
 
-def _warn_of_many_classes(array: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> None:
-    if len(labels) >= 20 and len(classes) > len(labels) / 2 and array.dtype.kind in "iuO":
-        warn(
-            f"y holds {len(classes)} classes in {len(labels)} rows; if these are numbers to "
-            "predict, say task='regression'",
-            UserWarning,
+def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
+    """Raise where numbers to predict do not go with what is given."""
+    if given.task == "regression":
+        why = "this is a regression"
+    else:
+        labels = "them for classes" if columns == 1 else "columns of 0 and 1 for labels"
+        why = (
+            "y holds floats and is taken for numbers to predict; "
+            f"task='classification' takes {labels}"
         )
+    for what, wrong in (
+        ("label_smoothing", given.smooths),
+        ("class_weight", given.weighs),
+        (f"the loss {given.loss!r}", "regression" not in FITS.get(given.loss, _EVERY)),
+    ):
+        if wrong:
+            check_finite("y", array, np.float64)  # a missing label makes floats of ints
+            raise ValueError(f"{what} is for classification, but {why}")
+    if given.output == "softmax" and columns == 1:
+        raise ValueError(
+            f"output 'softmax' of a single number a row is always 1, but {why}"
+            + ("; choose another output, such as 'identity'" if given.task == "regression" else "")
+        )
+    if given.loss == "binary_crossentropy" and given.task == "auto":
+        numbers = as_numbers("y", array)
+        check_finite("y", numbers, np.float64)
+        if numbers.size:
+            check_range("y", numbers, given.loss, f", and {why}")
 
 
 def _class_loss(kind: str, output: str) -> str:
@@ -231,8 +268,6 @@ def _check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> 
     """Raise where a loss is not for a kind of y."""
     if kind in FITS.get(loss, _EVERY):
         return
-    if kind == "regression":
-        raise ValueError(f"the loss {loss!r} is for classification, but task is 'regression'")
     if kind == "multilabel":
         raise ValueError(
             f"y has shape {shape}, several yes-or-no labels a row; the loss {loss!r} does not go "

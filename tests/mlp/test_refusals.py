@@ -101,7 +101,7 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
         (
             dict(loss="sparse_categorical_crossentropy"),
             LINE,
-            "for classification, but task is 'regression'",
+            "for classification, but y holds floats .* task='classification' takes them",
         ),
         (dict(loss="categorical_crossentropy"), np.eye(3)[THREE] * 0.9, "must sum to 1"),
     ],

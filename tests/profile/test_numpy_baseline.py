@@ -113,7 +113,7 @@ def test_it_predicts_what_the_core_predicts():
     ],
 )  # fmt: skip
 def test_a_profile_says_in_one_sentence_what_it_does_not_know(options, unknown):
-    profile = MLP(**{"hidden": (8, 5)} | options).profile(X, THREE, seconds=0.01)
+    profile = MLP(**{"hidden": (8, 5)} | options).profile(X, THREE - 1, seconds=0.01)
     rival = profile["totals"]["numpy"]
     reason = f"it does not know {unknown}"
     assert rival == dict.fromkeys(rival) | {"unsupported_reason": reason}

@@ -14,6 +14,7 @@ from cnn_core.data.scaling import Scaling, learn_scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.validation import (
     as_numbers,
+    check_given,
     check_names,
     check_rows,
     check_targets,
@@ -259,6 +260,7 @@ def make_targets(
     labels : ndarray of int32, shape (rows,), or None
         Class indices; None for regression and multilabel.
     """
+    check_given(name, y)
     if task.name == "regression":
         return check_targets(y, dtype, task.n_outputs, name, task.loss), None
     if task.name == "multilabel":
@@ -379,10 +381,11 @@ def _class_weights(task: Task, labels: np.ndarray, class_weight: ClassWeight) ->
         counts = np.bincount(labels, minlength=len(known))
         balanced: np.ndarray = len(labels) / (len(known) * np.maximum(1, counts))
         return balanced
-    for label in class_weight:
+    weights = dict(class_weight.items())  # of a pandas Series too, which iterates over values
+    for label in weights:
         if label not in known:
             raise ValueError(
                 f"class_weight has the unknown class {label!r}; y holds "
                 f"{', '.join(map(repr, known[:10]))}"
             )
-    return np.array([float(class_weight.get(label, 1.0)) for label in known])
+    return np.array([float(weights.get(label, 1.0)) for label in known])

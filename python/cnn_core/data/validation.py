@@ -3,6 +3,9 @@ is allowed."""
 
 from __future__ import annotations
 
+import datetime
+import enum
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -114,9 +117,11 @@ def check_X(
     that the entries of one that is not copied are finite."""
     array = as_numbers(name, X)
     if array.ndim != 2:
-        hint = (
-            ": reshape(1, -1) makes one row, reshape(-1, 1) one feature" if array.ndim == 1 else ""
-        )
+        hint = ""
+        if array.ndim == 1:
+            hint = ": reshape(1, -1) makes one row, reshape(-1, 1) one feature"
+        elif array.ndim > 2:
+            hint = ": X.reshape(len(X), -1) makes a row of each entry of X"
         raise ValueError(
             f"{name} must have two dimensions (rows, features), got shape {array.shape}{hint}"
         )
@@ -125,8 +130,15 @@ def check_X(
             f"{name} must have at least one row and one feature, got shape {array.shape}"
         )
     if n_features is not None and array.shape[1] != n_features:
+        hint = ""
+        if array.size == n_features:  # such as one image
+            hint = (
+                "; X.reshape(1, -1) makes one row of all entries, as X.reshape(len(X), -1) makes a "
+                "row of each of several images"
+            )
         raise ValueError(
             f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}"
+            f"{hint}"
         )
     if scaling is not None:
         check_finite(name, array, np.float64)
@@ -223,10 +235,102 @@ def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> 
         )
 
 
-def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
-    """Class labels as a one-dimensional array without missing entries."""
+def check_lengths(X: object, y: object) -> None:
+    """Raise where X and y plainly have different numbers of rows, before anything is made of
+    them."""
+    rows_X, rows_y = _rows(X, 2), _rows(y, 1)
+    if rows_X and rows_y:
+        check_rows(rows_X, rows_y)
+
+
+def _rows(values: Any, ndim: int) -> int | None:
+    """Rows of an array or list of at least `ndim` dimensions; None where that takes a closer
+    look."""
+    shape = getattr(values, "shape", None)
+    if isinstance(shape, tuple):
+        return shape[0] if len(shape) >= ndim and isinstance(shape[0], int) else None
+    if not isinstance(values, (list, tuple)) or not values:
+        return None
+    return len(values) if ndim == 1 or isinstance(values[0], (list, tuple, np.ndarray)) else None
+
+
+def check_given(name: str, y: Any) -> None:
+    """Raise for what is no list or array with an entry for each row."""
     if y is None:
         raise TypeError(f"{name} is None; a label or number for each row is needed")
+    if isinstance(y, (np.ndarray, list, tuple)):
+        return
+    kind, needed = type(y).__name__, "a list or an array with an entry for each row is needed"
+    if hasattr(y, "toarray"):
+        raise TypeError(
+            f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()"
+        )
+    if isinstance(y, (str, bytes)):
+        raise TypeError(f"{name} is the single text {y[:50]!r}; {needed}")
+    if isinstance(y, Mapping):
+        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name}.values())")
+    if isinstance(y, Set):
+        raise TypeError(f"{name} is of type {kind}, which has no order; {needed}")
+    if hasattr(y, "__next__"):
+        raise TypeError(f"{name} is of type {kind}, which can be read once only; use list({name})")
+    if hasattr(y, "__iter__") and not (hasattr(y, "__getitem__") or hasattr(y, "__array__")):
+        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name})")
+
+
+def as_rows(name: str, y: Any) -> np.ndarray:
+    """y as an array of at least one dimension."""
+    check_given(name, y)
+    try:
+        array = np.asarray(y)
+    except ValueError:
+        if not isinstance(y, (list, tuple)):
+            raise
+        _refuse_ragged(name)
+    if array.ndim == 0:
+        value = plain(array[()])
+        what = f"the single number {value!r}" if array.dtype.kind in "biufc" else "a single object"
+        raise TypeError(
+            f"{name} is {what}, of type {type(value).__name__}; a list or an array with an entry "
+            "for each row is needed"
+        )
+    return array
+
+
+def _refuse_ragged(name: str) -> NoReturn:
+    raise ValueError(
+        f"{name} must be a rectangular array; its rows have different lengths"
+    ) from None
+
+
+#: What is neither a class label nor a number to predict.
+_NO_LABELS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("complex numbers", (complex, np.complexfloating)),
+    ("time spans", (datetime.timedelta, np.timedelta64)),
+    ("dates or times", (datetime.date, datetime.time, np.datetime64)),
+)
+
+
+def refuse_types(name: str, array: np.ndarray) -> None:
+    """Raise for complex numbers, dates and time spans."""
+    if array.dtype.kind == "O":
+        kinds = {type(value) for value in array.flat}
+    elif array.dtype.kind == "c" or (array.dtype.kind in "mM" and not np.isnat(array).any()):
+        kinds = {array.dtype.type}
+    else:
+        return
+    for kind in kinds:
+        for what, refused in _NO_LABELS:
+            if issubclass(kind, refused) and kind.__name__ != "NaTType":
+                shown = kind.__name__ if array.dtype.kind == "O" else array.dtype
+                raise TypeError(
+                    f"{name} holds {what} ({shown}), which are neither class labels nor numbers to "
+                    "predict; convert them to texts or to real numbers"
+                )
+
+
+def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
+    """Class labels as a one-dimensional array without missing entries."""
+    check_given(name, y)
     if np.ma.is_masked(y):
         raise TypeError(f"{name} has masked entries; every row needs a class label")
     # NumPy would turn a list of texts and numbers, or of texts and NaN, into texts.
@@ -245,19 +349,36 @@ def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
         raise ValueError(
             f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label"
         )
+    elif array.dtype.kind == "T":  # NumPy's StringDType, which may name what stands for a gap
+        _check_missing(name, array, getattr(array.dtype, "na_object", None))
     elif array.dtype.kind == "O":
-        for row, value in enumerate(array):
-            if _is_missing(value):
-                raise ValueError(
-                    f"{name} has {value!r} at row {row}; every row needs a class label"
-                )
-        if (
-            any(isinstance(value, (str, bytes)) for value in array)
-            and len({type(value) for value in array}) > 1
-        ):
-            _refuse_mixture(name, array)
-        array = np.asarray(array.tolist()) if isinstance(y, (list, tuple)) else array
+        array = _checked_objects(name, array, isinstance(y, (list, tuple)))
     return array
+
+
+def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
+    """Labels that are Python objects: none is missing, texts stand alone."""
+    kinds = _kinds(array)
+    nested = tuple(kind for kind in kinds if issubclass(kind, (list, dict, set, np.ndarray)))
+    if from_list and any(issubclass(kind, (list, np.ndarray)) for kind in nested):
+        _refuse_ragged(name)
+    if nested:
+        row = next(row for row, value in enumerate(array) if isinstance(value, nested))
+        raise TypeError(
+            f"{name} has an object of type {type(array[row]).__name__} at row {row}; every row "
+            "needs one class label"
+        )
+    _check_missing(name, array, None)
+    if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
+        _refuse_order(name, array)
+    return np.asarray(array.tolist()) if from_list else array
+
+
+def _check_missing(name: str, array: np.ndarray, gap: object) -> None:
+    """Raise for the first entry that is missing: None, NaN or the like, or the text `gap`."""
+    for row, value in enumerate(array):
+        if _is_missing(value) or (isinstance(gap, str) and value == gap):
+            raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
 
 
 def _is_missing(value: Any) -> bool:
@@ -268,9 +389,25 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
-def _refuse_mixture(name: str, array: np.ndarray) -> NoReturn:
-    kinds = sorted({type(value).__name__ for value in array})
-    raise TypeError(f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type")
+def _kinds(array: np.ndarray) -> set[type]:
+    """The types of labels; str and NumPy's str_ are one."""
+    kinds = {type(value) for value in array}
+    return {next((t for t in (str, bytes) if issubclass(kind, t)), kind) for kind in kinds}
+
+
+def _refuse_order(name: str, array: np.ndarray) -> NoReturn:
+    """Say why labels cannot be sorted."""
+    kinds = sorted({kind.__name__ for kind in _kinds(array)})
+    if len(kinds) > 1:
+        raise TypeError(
+            f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type"
+        ) from None
+    cure = "use texts or numbers in their place"
+    if isinstance(array[0], enum.Enum):
+        cure = f"use their names or values, such as [label.name for label in {name}]"
+    raise TypeError(
+        f"{name} holds labels of type {kinds[0]}, which cannot be sorted; {cure}"
+    ) from None
 
 
 def encode_labels(
@@ -303,7 +440,7 @@ def encode_labels(
         if known.all():
             return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
     except TypeError:
-        _refuse_mixture(name, array)
+        _refuse_order(name, array)
     row = int(np.argmin(known[labels]))
     raise ValueError(
         f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
@@ -349,17 +486,17 @@ def check_targets(
             f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
         )
     if loss is not None:
-        _check_range(name, array, loss)
+        check_range(name, array, loss)
     return with_subnormals(np.ascontiguousarray, array, dtype)
 
 
-def _check_range(name: str, array: np.ndarray, loss: str) -> None:
-    """Raise where a target is none that a loss takes."""
+def check_range(name: str, array: np.ndarray, loss: str, why: str = "") -> None:
+    """Raise where a target is none that a loss takes; `why` ends the sentence."""
     low, high = _losses.table()[loss].low, _losses.table()[loss].high
     if array.min() < low or array.max() > high:
         index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
         allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
         raise ValueError(
             f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
-            f"{allowed}"
+            f"{allowed}{why}"
         )

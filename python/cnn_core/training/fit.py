@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
 from cnn_core.data.validation import (
     as_labels,
     as_numbers,
     check_finite,
+    check_given,
+    check_lengths,
     check_names,
     encode_labels,
     plain,
 )
 from cnn_core.initializers import Initializer, initialize
+from cnn_core.meaning import doubts
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
@@ -75,6 +79,8 @@ def begin(
     -------
     Job
     """
+    check_given("y", y)
+    check_lengths(X, y)
     task, labels = _task(p, X, y, before, classes)
     how = Preparation(
         p.dtype_name,
@@ -91,6 +97,10 @@ def begin(
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     spec = training_spec(p, task, data.train.X.count, data.seed)
     model = before or _initial(p, task, spec, data)
+    if before is None:
+        targets = None if data.train.y is None else data.train.y.array
+        for doubt in doubts(y, p, task, classes is not None, targets):
+            warn(doubt, UserWarning)
     return Job(model, spec, data.train, data.validation)
 
 
@@ -106,7 +116,7 @@ def _task(
     output, n_hidden, smoothing = p.output_activation, len(p.widths), float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
-        return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known)
+        return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known, p.class_weight)
     old = before.task
     if classes is not None and old.classes is not None:
         unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
@@ -119,7 +129,8 @@ def _task(
     name = "regression" if old.name == "regression" else "classification"
     if p.task not in ("auto", name):
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
-    now, labels = infer_task(y, name, p.loss, output, n_hidden, smoothing, old.classes)
+    known, weights = old.classes, p.class_weight
+    now, labels = infer_task(y, name, p.loss, output, n_hidden, smoothing, known, weights)
     spec, asked = before.network_spec, network_spec(p, now, before.n_features)
     for what, had, wants in (
         ("layers of widths", spec.widths, asked.widths),

@@ -1,0 +1,119 @@
+"""MLPClassifier and MLPRegressor: MLP for one task alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from cnn_core.mlp import MLP
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from cnn_core.activations import Activation
+    from cnn_core.data.prepare import ClassWeight
+    from cnn_core.initializers import Initializer
+    from cnn_core.losses import Huber
+    from cnn_core.mlp import Watcher
+    from cnn_core.optimizers import Optimizer
+    from cnn_core.schedules import Schedule
+
+
+class MLPOfOneTask(MLP):
+    """MLP without the parameter `task`, which the class says.
+
+    The constructor is written out for editors and type checkers; a test compares it with MLP's.
+    """
+
+    _task: ClassVar[Literal["classification", "regression"]]
+
+    def __init__(
+        self,
+        hidden: int | Sequence[int] = (100,),
+        activation: str | Activation | Sequence[str | Activation] = "relu",
+        *,
+        output: str | Activation = "auto",
+        loss: str | Huber = "auto",
+        optimizer: str | Optimizer = "adam",
+        learning_rate: float | Schedule | None = None,
+        batch_size: int | Literal["full"] = 32,
+        epochs: int = 100,
+        shuffle: bool = True,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        max_norm: float | None = None,
+        clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        label_smoothing: float = 0.0,
+        init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        scale_inputs: Literal["minmax", "standard", "robust"] | None = None,
+        class_weight: ClassWeight = None,
+        early_stopping: bool = False,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        validation_fraction: float = 0.1,
+        restore_best: bool = True,
+        dtype: DTypeLike = "float32",
+        n_threads: int | None = None,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        verbose: int = 0,
+        callbacks: Watcher | Sequence[Watcher] = (),
+        warm_start: bool = False,
+        backend: Literal["native", "python"] = "native",
+    ) -> None:
+        given: dict[str, Any] = dict(locals())
+        del given["self"]
+        MLP.__init__(self, task=self._task, **given)
+
+
+class MLPClassifier(MLPOfOneTask):
+    """Multilayer perceptron for classification: `MLP` with ``task='classification'``.
+
+    Every y holds classes, floats too; scikit-learn's tools know before the first fit that this is a
+    classifier. For scikit-learn's own parameters see ``cnn_core.sklearn.MLPClassifier``.
+
+    Parameters
+    ----------
+    hidden, activation, output, loss, ...
+        All of `MLP` but `task`.
+
+    Attributes
+    ----------
+    weights_, biases_, classes_, history_, ...
+        Those of `MLP`.
+
+    Examples
+    --------
+    >>> from cnn_core import MLPClassifier
+    >>> MLPClassifier(8, epochs=5).fit([[0.0], [1.0]], [0.0, 1.0]).classes_
+    array([0., 1.])
+    """
+
+    _task = "classification"
+
+
+class MLPRegressor(MLPOfOneTask):
+    """Multilayer perceptron for regression: `MLP` with ``task='regression'``.
+
+    Every y holds numbers to predict, ints too. For scikit-learn's own parameters see
+    ``cnn_core.sklearn.MLPRegressor``.
+
+    Parameters
+    ----------
+    hidden, activation, output, loss, ...
+        All of `MLP` but `task`.
+
+    Attributes
+    ----------
+    weights_, biases_, history_, ...
+        Those of `MLP`, without `classes_`.
+
+    Examples
+    --------
+    >>> from cnn_core import MLPRegressor
+    >>> MLPRegressor(8, epochs=5).fit([[0.0], [1.0]], [3, 5]).predict([[0.5]]).shape
+    (1,)
+    """
+
+    _task = "regression"

@@ -1,0 +1,250 @@
+"""What y holds where it can be read in more than one way: floats that are class labels, one-hot
+rows, amounts, texts of numbers."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cnn_core import _activations
+from cnn_core.activations import get_activation
+from cnn_core.losses import get_loss
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core.task import Task
+
+#: What only classifiers take.
+CLASS_LOSSES = (
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "hinge",
+    "perceptron",
+)
+CLASS_OUTPUTS = ("softmax", "step", "sign")
+#: The only whole floats that are classes by themselves.
+TWO_CLASSES = ([0, 1], [-1, 1])
+#: Floats of so few different whole values, with so many rows each on average, may be classes.
+FEW_VALUES, ROWS_A_VALUE = 20, 5
+#: More classes than this, with fewer rows each on average, may be amounts or identifiers.
+MANY_CLASSES, ROWS_A_CLASS = 10, 10
+#: Rows that are looked at before all are.
+_FIRST = 1000
+
+
+class Given(NamedTuple):
+    """What the user has said of the task."""
+
+    task: str
+    loss: str
+    output: str
+    smooths: bool = False  #: label_smoothing
+    weighs: bool = False  #: class_weight
+    classes: bool = False  #: classes=, of partial_fit
+
+    @property
+    def for_classes(self) -> bool:
+        """Whether something is given that only classifiers take."""
+        return (
+            self.loss in CLASS_LOSSES
+            or self.output in CLASS_OUTPUTS
+            or self.smooths
+            or self.weighs
+            or self.classes
+        )
+
+    @property
+    def for_numbers(self) -> bool:
+        """Whether something is given that only regressions take."""
+        alone = self.loss == "auto" and self.output not in ("auto", "sigmoid", *CLASS_OUTPUTS)
+        return self.loss == "poisson" or alone
+
+
+def named(loss: Any, output: Any) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+    """Name and number of a loss and of an output activation, either of which may be 'auto'."""
+    return (
+        ("auto", None) if loss == "auto" else get_loss(loss),
+        ("auto", None) if output == "auto" else get_activation(output),
+    )
+
+
+def holds_floats(array: np.ndarray) -> bool:
+    """Whether y holds floating-point numbers, also where they stand in an array of objects."""
+    if array.dtype.kind == "O" and array.size:
+        return all(isinstance(value, numbers.Number) for value in array.flat) and not all(
+            isinstance(value, numbers.Integral) for value in array.flat
+        )
+    return array.dtype.kind == "f"
+
+
+def floats_are_classes(array: np.ndarray, given: Given) -> bool:
+    """Whether floats are class labels, or several labels a row, where the task is not said."""
+    columns = array.shape[1] if array.ndim == 2 else 1
+    if array.ndim not in (1, 2) or not array.size:
+        return False
+    if given.classes and columns == 1:
+        return True
+    values = _whole(array)
+    if values is None:
+        return False
+    yes_or_no = given.loss == "binary_crossentropy" or columns > 1
+    yes_or_no = yes_or_no and bool(((values == 0) | (values == 1)).all())
+    if columns > 1:
+        return yes_or_no and (given.loss in ("binary_crossentropy", "hinge") or given.smooths)
+    if given.for_classes or yes_or_no:
+        return True
+    few = None if given.for_numbers else _few(values)
+    return few is not None and few[0].tolist() in TWO_CLASSES
+
+
+def _whole(array: np.ndarray) -> np.ndarray | None:
+    """Floats in one dimension if all are whole numbers, else None."""
+    values = array.reshape(-1)
+    if values.dtype.kind == "O":
+        try:
+            values = values.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):  # such as complex numbers
+            return None
+    for part in (values[:_FIRST], values[_FIRST:]):
+        if not (part == np.floor(part)).all():
+            return None
+    return values
+
+
+def _few(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The different values, sorted, and how often each comes, if they are few, else None."""
+    if len(np.unique(values[:_FIRST])) > FEW_VALUES:
+        return None
+    found, counts = np.unique(values, return_counts=True)
+    return (found, counts) if len(found) <= FEW_VALUES else None
+
+
+def doubts(
+    y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool, targets: np.ndarray | None
+) -> Iterator[str]:
+    """What else y may mean, and what the output cannot reach: a sentence each.
+
+    Parameters
+    ----------
+    y : array-like
+        Good for the task.
+    p : namespace
+        The parameters of MLP, from `check_parameters`.
+    task : Task
+        What y is taken for.
+    named_classes : bool
+        Whether the user has listed the classes.
+    targets : ndarray or None
+        What is trained on.
+
+    Yields
+    ------
+    str
+    """
+    array = np.asarray(y)
+    said = p.task == "regression" or (p.task != "auto" and p.loss != "auto")
+    if not (said or task.one_hot) and _is_one_hot(array):
+        meant = "regression" if task.name == "regression" else "classification"
+        taken = "numbers to predict" if meant == "regression" else "several labels a row"
+        yield (
+            f"each row of y holds a single 1, as one-hot classes do, but its {array.shape[1]} "
+            f"columns are taken for {taken}; loss='categorical_crossentropy' takes each row for "
+            f"one class, task={meant!r} with loss={task.loss!r} leaves it at that"
+        )
+    if task.name == "regression":
+        if p.task == "auto":
+            (loss, _), (output, _) = named(p.loss, p.output_activation)
+            if not Given(p.task, loss, output).for_numbers:
+                yield from _few_numbers(array)
+        if task.output != "identity" and targets is not None:
+            yield from _out_of_reach(task, targets)
+    elif p.task == "auto" and task.name == "classification" and not task.one_hot:
+        assert task.classes is not None
+        if not named_classes:
+            yield from _many_classes(task.classes, len(array))
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    """Whether y has three columns or more and a single 1 in each row, else 0."""
+    if array.ndim != 2 or array.shape[1] < 3 or len(array) < 3 or array.dtype.kind not in "biufO":
+        return False
+    for part in (array[:_FIRST], array[_FIRST:]):
+        ones = part == 1
+        if not ((ones | (part == 0)).all() and (ones.sum(axis=1) == 1).all()):
+            return False
+    return True
+
+
+def _few_numbers(array: np.ndarray) -> Iterator[str]:
+    """Floats that may be class labels."""
+    if array.ndim != 1 and array.shape[1] != 1:
+        return
+    values = _whole(array) if holds_floats(array) else None
+    few = None if values is None else _few(values)
+    if values is None or few is None:
+        return
+    n = len(few[0])
+    if n > 1 and len(values) >= ROWS_A_VALUE * n and few[1].min() >= 2:
+        yield (
+            f"y holds floats of only {n} different whole values and is taken for numbers to "
+            "predict; if these are classes, say task='classification', if numbers, "
+            "task='regression'"
+        )
+
+
+def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
+    """Classes that may be amounts or identifiers."""
+    n, listed = len(classes), classes.tolist()
+    many = n > MANY_CLASSES and n_rows < ROWS_A_CLASS * n
+    if all(isinstance(label, (str, bytes)) for label in listed):
+        if all(map(_is_number, listed)):
+            yield (
+                f"y holds texts that are numbers, such as {listed[0]!r}, and {n} different ones "
+                "are taken for classes; y.astype(float) makes numbers to predict of them, "
+                "task='classification' says that they are classes"
+            )
+        elif many:
+            yield (
+                f"y holds {n} classes in {n_rows} rows, so few rows each that its texts look like "
+                "identifiers; if they are classes, say task='classification'"
+            )
+    elif many:
+        yield (
+            f"y holds {n} classes in {n_rows} rows; if these are numbers to predict, say "
+            "task='regression', if classes, task='classification'"
+        )
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def reach(output: str, number: float | None) -> tuple[float, float]:
+    """The lowest and the highest value of an activation, which may be infinite."""
+    if output == "softmax":  # which looks at all outputs of a row
+        return 0.0, 1.0
+    z = np.concatenate(([-np.inf], np.linspace(-8, 8, 1601), [np.inf]))
+    a = _activations.activation(output, z[None], number)
+    return float(a.min()), float(a.max())
+
+
+def _out_of_reach(task: Task, targets: np.ndarray) -> Iterator[str]:
+    """Targets that no weights can meet."""
+    low, high = reach(task.output, task.output_param)
+    least, most = float(targets.min()), float(targets.max())
+    slack = 1e-6 * max(1.0, abs(least), abs(most))
+    if least < low - slack or most > high + slack:
+        span = f"from {low:.3g} to {high:.3g}" if np.isfinite(high) else f"from {low:.3g} upwards"
+        yield (
+            f"y reaches from {least:.4g} to {most:.4g}, the output {task.output!r} {span}; "
+            "choose an output that reaches y, such as 'identity', or scale y"
+        )
