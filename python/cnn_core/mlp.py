@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from cnn_core._checks import check_number
-from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
 from cnn_core.fitted import Fitted, numbers_for
 from cnn_core.parameters import Parameters, check_parameters
@@ -123,7 +123,7 @@ class MLP(Fitted, Parameters):
         1: a line an epoch.
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
-        returning True; see `cnn_core.callbacks.Callback`.
+        returning True, and nothing but True; see `cnn_core.callbacks.Callback`.
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
@@ -280,8 +280,7 @@ class MLP(Fitted, Parameters):
         callbacks = check_callbacks(p.callbacks)
 
         def watch(epoch: int, entry: dict[str, float]) -> bool:
-            ends = [one.after_epoch(self, epoch, dict(entry)) for one in callbacks]
-            return any(ends)
+            return end_training(callbacks, self, epoch, entry)
 
         for callback in callbacks:
             callback.before_fit(self)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
-from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
@@ -247,8 +247,7 @@ def train(
     def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
         publish(epochs.model_of(loop.result()))
         logs = {name: value for name, value in entry.items() if name != "seconds"}
-        found = [one.after_epoch(estimator, loop.epochs, dict(logs)) for one in callbacks]
-        return any(found)
+        return end_training(callbacks, estimator, loop.epochs, logs)
 
     for callback in callbacks:
         callback.before_fit(estimator)

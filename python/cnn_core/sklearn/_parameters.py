@@ -137,7 +137,7 @@ PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         layers, or one for the inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
     callbacks : Callback, function, sequence of them or None, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
-        returning True; see `cnn_core.callbacks.Callback`. The model is as it is then; logs has
+        returning True alone; see `cnn_core.callbacks.Callback`. The model is as it is then; logs has
         loss, learning_rate and, where rows are judged, validation_score. The model's weights are a
         copy: changes to them do not reach the training, and are gone after it. An exception in a
         callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but
