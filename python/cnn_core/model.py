@@ -95,7 +95,15 @@ class Model(_Predicts, Frozen):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        # Fields that an older version did not have are those of the class; ones that only a newer
+        # version knows would not survive the next fit either.
+        vars(self).update({name: state[name] for name in self._fields if name in state})
+        for name in self._fields:
+            if not hasattr(self, name):
+                raise ValueError(
+                    f"the pickled model has no {name!r}: it is damaged, or of a version of "
+                    "cnn_core that this one cannot read"
+                )
         self.__post_init__()
 
     @property
