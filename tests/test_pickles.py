@@ -78,7 +78,7 @@ def test_a_state_without_a_version_is_that_of_an_older_one():
 def test_a_newer_format_warns_once_and_names_both_versions(make):
     model = make()
     newer = {"format": _state.FORMAT + 1, "version": "7.8.9", "attributes": []}
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="format 2") as caught:
         rebuilt(model, **{_state.KEY: newer})
     (message,) = [str(warning.message) for warning in caught]
     assert "7.8.9" in message and cnn_core.__version__ in message and message.count(". ") == 0

@@ -86,7 +86,7 @@ class Fitted:
 
     @property
     def history_(self) -> dict[str, list[float]]:
-        return {name: list(values) for name, values in self._model().history.items()}
+        return dict(self._model().history)
 
     @property
     def classes_(self) -> Labels:
@@ -127,14 +127,15 @@ class Fitted:
     @property
     def best_epoch_(self) -> int:
         model = self._model()
-        losses = model.history.get("val_loss", model.history["loss"])
+        history = model.history
+        losses = history["val_loss" if "val_loss" in history else "loss"] if history else []
         if not losses or np.isnan(losses).all():
             raise AttributeError(
                 "the model has not been trained for a whole epoch"
                 if not losses
                 else "no epoch is the best: the losses on the validation data are all NaN"
             )
-        return model.best_epoch or int(np.nanargmin(losses)) + 1
+        return model.best_epoch or history.epoch_at(int(np.nanargmin(losses)))
 
     def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
         """Publish a copy of a model on whose network `change` has changed parameters."""

@@ -141,9 +141,9 @@ class MLP(Fitted, Parameters):
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ...
     history_ : dict of str to list
-        One entry an epoch: 'loss', 'metric' (accuracy, or R^2 for regression, of the rows as they
-        passed by in training), 'val_loss', 'val_metric' (with validation_data), 'learning_rate',
-        'seconds'.
+        One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
+        regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
+        validation_data), 'learning_rate', 'seconds'.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
@@ -309,7 +309,8 @@ class MLP(Fitted, Parameters):
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
         Early stopping, callbacks and `epochs` do not apply; `scale_inputs` learns from the first
-        call's rows.
+        call's rows. Of all such epochs `history_` keeps the last 1,000, so that a call costs the
+        same however many there have been.
 
         Parameters
         ----------
@@ -326,7 +327,7 @@ class MLP(Fitted, Parameters):
 
         p = self._checked_parameters()
         job = fit.begin(p, X, y, self._fitted, classes=classes, sample_weight=sample_weight)
-        fit.train(p, job, 1, self._publish)
+        fit.train(p, job, 1, self._publish, streams=True)
         return self
 
     def profile(
@@ -506,7 +507,7 @@ class MLP(Fitted, Parameters):
         found = {
             "loss": loss,
             "r2" if regression else "accuracy": metric,
-            "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
+            "diagnosis": diagnose(dict(model.history), model.baseline, model.best_entry, loss),
         }
         return cast("Evaluation", found)
 

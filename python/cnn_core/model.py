@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from cnn_core.data.validation import (
     check_X,
     check_x,
 )
+from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
@@ -61,7 +60,7 @@ class Model(_Predicts, Frozen):
     seed : int
     baseline : float
         The metric of the best constant prediction.
-    history : dict of str to list of float
+    history : Past
     state : dict or None
         The trainer's, for training that goes on.
     best_epoch : int or None
@@ -76,7 +75,7 @@ class Model(_Predicts, Frozen):
     scaling: Scaling | None
     seed: int
     baseline: float
-    history: Mapping[str, list[float]] = MappingProxyType({})
+    history: Past = Past()
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
 
@@ -84,7 +83,7 @@ class Model(_Predicts, Frozen):
         fast = native.predictor(self.network, self.scaling)
         other = reference.predictor(self.network, self.scaling)
         self._set(
-            history=dict(self.history),
+            history=Past.of(self.history),  # older pickles have a dict
             predictors=ByBackend(native=fast, python=other),
             one_row=fast.one_row,
         )
@@ -114,7 +113,13 @@ class Model(_Predicts, Frozen):
     @property
     def n_epochs(self) -> int:
         """Epochs done."""
-        return len(self.history.get("loss", ()))
+        return self.history.n_epochs
+
+    @property
+    def best_entry(self) -> int | None:
+        """Where the entries of `best_epoch` stand in `history`, counted from 1; nothing is
+        forgotten since."""
+        return None if self.best_epoch is None else self.best_epoch - self.history.forgotten
 
     def check_X(self, X: ArrayLike, check_entries: bool = True) -> np.ndarray:
         """Rows that users give: checked, scaled, in the network's dtype."""

@@ -368,7 +368,7 @@ class _Epochs:
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""
         start, state, stopping, epochs = self.start, self.state, self.stopping, result.epochs
-        new = {name: values[-epochs:] if epochs else [] for name, values in result.history.items()}
+        new = result.history.last(epochs)
         losses = list(map(np.float64, new["loss"]))  # as scikit-learn's, with dtype and the like
         scores = start.validation_scores
         if "validation_score" in new:

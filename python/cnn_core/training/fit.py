@@ -196,7 +196,9 @@ def train(
     epochs: int,
     publish: Callable[[Model], None],
     watch: Callable[[int, dict[str, float]], bool] | None = None,
+    *,
     stops_early: bool = False,
+    streams: bool = False,
     timing: bool = False,
 ) -> dict[str, float]:
     """Run the epochs and publish what there is after the last good one.
@@ -214,6 +216,8 @@ def train(
         ends the training.
     stops_early : bool
         Whether `early_stopping` holds.
+    streams : bool
+        Whether the model keeps the entries of the last epochs only, those of a stream.
     timing : bool
         Whether to measure the phases of a step.
 
@@ -242,6 +246,8 @@ def train(
         )
 
     def publish_result(result: TrainResult) -> None:
+        if streams:
+            result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
         publish(_model_after(model, result, spec, p.backend))
 
     if watch is not None:

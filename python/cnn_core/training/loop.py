@@ -40,6 +40,7 @@ from cnn_core.training.stopping import Stopping, warn_of_divergence
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnn_core.history import Past
     from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 
@@ -71,7 +72,7 @@ class TrainResult(NamedTuple):
 
     network: Network  #: the weights after the last whole epoch, at the end perhaps the best ones
     epochs: int  #: whole epochs of this run
-    history: dict[str, list[float]]  #: with the epochs before
+    history: Past  #: with the epochs before
     state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
     best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
     reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
@@ -142,7 +143,8 @@ class TrainingLoop:
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
             if rates is not None:
-                of_steps = rates.before_epoch(trainer, epoch, history.losses)
+                losses = history.losses if rates.looks_back else []
+                of_steps = rates.before_epoch(trainer, epoch, losses)
             loss, measured = epoch_of(trainer, of_steps)
             if stopping.diverged(loss, network):
                 self.reason = "divergence"
