@@ -138,6 +138,31 @@ def test_an_old_history_that_is_a_dict_goes_on():
     assert streamed(2, model).n_epochs_ == 5 and len(model.history_["loss"]) == 5
 
 
+# Weights of classes
+
+
+@pytest.mark.parametrize("before", ["new", "after a fit", "after a partial_fit"])
+@pytest.mark.parametrize("labels", [TWO, TWO.astype(str), TWO.astype(bool), np.zeros(8, int)])
+def test_balanced_classes_are_refused_in_a_stream(before, labels):
+    model = MLP(2, epochs=2, class_weight="balanced", random_state=0)
+    if before == "after a fit":
+        model.fit(X, [0, 1] * 4)
+    elif before == "after a partial_fit":
+        model.set_params(class_weight=None).partial_fit(X, [0, 1] * 4)
+        model.set_params(class_weight="balanced")
+    fitted = model._fitted
+    with pytest.raises(ValueError, match="class_weight='balanced' .* give a dict") as caught:
+        model.partial_fit(X, labels)
+    assert model._fitted is fitted and str(caught.value).count(". ") == 0
+
+
+def test_a_dict_of_weights_takes_the_place_of_balanced():
+    weights = {label: 8 / (2 * count) for label, count in enumerate(np.bincount(TWO).tolist())}
+    one = MLP(2, epochs=1, class_weight="balanced", random_state=0).fit(X, TWO)
+    two = MLP(2, class_weight=weights, random_state=0).partial_fit(X, TWO)
+    assert np.array_equal(one.parameters_, two.parameters_)
+
+
 # Schedules
 
 PLATEAU = ReduceOnPlateau(patience=40, drop=0.9, min_delta=1e-3)

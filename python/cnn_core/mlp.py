@@ -97,8 +97,8 @@ class MLP(Fitted, Parameters):
         distance 1 between the quartiles. Learned from the training rows in fit and part of the
         model: every method takes unscaled X.
     class_weight : dict or 'balanced', optional
-        Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of
-        the class).
+        Weight of each class's rows, 1 for those not named; 'balanced', not for `partial_fit`: rows
+        / (classes * rows of the class).
     early_stopping : bool, default False
         Stop when the loss on validation rows has not improved for `patience` epochs. Without
         validation_data a share of the training rows, the same of each class, is set apart for it.
@@ -275,7 +275,7 @@ class MLP(Fitted, Parameters):
             self._fitted if p.warm_start else None,
             sample_weight=sample_weight,
             validation_data=validation_data,
-            validates=True,
+            purpose="fit",
         )
         callbacks = check_callbacks(p.callbacks)
 
@@ -326,7 +326,15 @@ class MLP(Fitted, Parameters):
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
-        job = fit.begin(p, X, y, self._fitted, classes=classes, sample_weight=sample_weight)
+        job = fit.begin(
+            p,
+            X,
+            y,
+            self._fitted,
+            classes=classes,
+            sample_weight=sample_weight,
+            purpose="partial_fit",
+        )
         fit.train(p, job, 1, self._publish, streams=True)
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def begin(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    validates: bool = False,
+    purpose: Literal["fit", "partial_fit", "profile"] = "profile",
 ) -> Job:
     """Check what a fit is given; nothing is changed.
 
@@ -68,20 +68,26 @@ def begin(
         All class labels that will ever come.
     sample_weight, validation_data
         As `MLP.fit` takes them.
-    validates : bool
-        Whether `early_stopping` sets rows apart.
+    purpose : {'fit', 'partial_fit', 'profile'}
+        Only for a fit `early_stopping` sets rows apart.
 
     Returns
     -------
     Job
     """
+    if purpose == "partial_fit" and isinstance(p.class_weight, str):
+        raise ValueError(
+            f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
+            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
+            "rows / (classes * rows of the class)"
+        )
     task, labels = _task(p, X, y, before, classes)
     how = Preparation(
         p.dtype_name,
         p.scale_inputs,
         p.class_weight,
         float(p.label_smoothing),
-        p.validation_fraction if validates and p.early_stopping else None,
+        p.validation_fraction if purpose == "fit" and p.early_stopping else None,
     )
 
     def seed() -> int:
