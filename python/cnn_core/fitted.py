@@ -57,18 +57,18 @@ class Fitted:
         self._fitted = model
 
     @property
-    def weights_(self) -> list[Reals]:
+    def weights_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return [network.weights(l) for l in range(network.n_layers)]
+        return tuple(_locked(network.weights(l)) for l in range(network.n_layers))
 
     @weights_.setter
     def weights_(self, values: Sequence[ArrayLike]) -> None:
         self._set_layers(values, None)
 
     @property
-    def biases_(self) -> list[Reals]:
+    def biases_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return [network.bias(l).copy() for l in range(network.n_layers)]
+        return tuple(_locked(network.bias(l).copy()) for l in range(network.n_layers))
 
     @biases_.setter
     def biases_(self, values: Sequence[ArrayLike]) -> None:
@@ -76,7 +76,7 @@ class Fitted:
 
     @property
     def parameters_(self) -> Reals:
-        return self._model().network.flat()
+        return _locked(self._model().network.flat())
 
     @parameters_.setter
     def parameters_(self, values: ArrayLike) -> None:
@@ -165,6 +165,12 @@ class Fitted:
                 network.set_layer(l, W, numbers_for(model, f"biases_[{l}]", b))
 
         self._with_parameters(model, change)
+
+
+def _locked(copy: Reals) -> Reals:
+    """A copy of what belongs to the model, read-only, so that no change of it goes unnoticed."""
+    copy.flags.writeable = False
+    return copy
 
 
 def numbers_for(model: Model, name: str, values: ArrayLike) -> np.ndarray:

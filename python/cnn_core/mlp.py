@@ -134,10 +134,10 @@ class MLP(Fitted, Parameters):
 
     Attributes
     ----------
-    weights_ : list of ndarray, shape (n_out, n_in)
-        Row j holds the weights to neuron j. Copies, as are the next two; all three can be assigned
-        to.
-    biases_ : list of ndarray, shape (n_out,)
+    weights_ : tuple of ndarray, shape (n_out, n_in)
+        Row j holds the weights to neuron j. Read-only copies, as are the next two; to change the
+        model, assign to the whole attribute.
+    biases_ : tuple of ndarray, shape (n_out,)
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ...
     history_ : dict of str to list
