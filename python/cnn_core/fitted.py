@@ -9,7 +9,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
-from cnn_core.data.validation import as_numbers, check_finite
+from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
 from cnn_core.model import Model
 from cnn_core.training.backends import Network
@@ -116,7 +116,7 @@ class Fitted:
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:
         names = self._model().feature_names
-        if names is None:
+        if names is None or not are_names(names):
             raise AttributeError("the model was fitted without feature names")
         return names.copy()
 

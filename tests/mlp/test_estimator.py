@@ -170,7 +170,7 @@ def test_data_frames_are_numbers_with_names():
     ) == plain.score(X, TWO)
     with pytest.raises(ValueError, match="their order differs"):
         model.predict(frame[list("bacde")])
-    with pytest.raises(TypeError, match="X must hold numbers, got <NA> at row 3, column 1"):
+    with pytest.raises(TypeError, match="X must hold numbers, got <NA> in column 'b' .row 3.;"):
         with_gap = frame.astype("Float64")
         with_gap.iloc[3, 1] = pandas.NA
         model.predict(with_gap)

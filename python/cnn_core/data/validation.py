@@ -3,6 +3,8 @@ is allowed."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -18,15 +20,39 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20  # elements looked at together
 
 
-def feature_names(X: object) -> np.ndarray | None:
-    """Column names of a data frame; None where there are none or not all are strings."""
-    return _names(getattr(X, "columns", None))
+class OneClassError(ValueError):
+    """y holds one class only, and nothing says which others there are."""
 
 
-def _names(columns: Any) -> np.ndarray | None:
-    if columns is None or len(columns) == 0 or not all(isinstance(name, str) for name in columns):
+def feature_names(X: object, name: str = "X") -> np.ndarray | None:
+    """Labels of the columns of a data frame, or names of those of a pyarrow table; None where there
+    are none."""
+    _refuse_lazy(X, name)
+    if type(X).__module__.startswith("pyarrow"):
+        return _labels(getattr(getattr(X, "schema", None), "names", None))
+    return _labels(getattr(X, "columns", None))
+
+
+def _refuse_lazy(X: object, name: str) -> None:
+    """Raise for a query of polars, whose columns may not even be asked for without a warning."""
+    if type(X).__name__ == "LazyFrame" and type(X).__module__.startswith("polars"):
+        what = name.rsplit(maxsplit=1)[-1]
+        raise TypeError(f"{name} is a LazyFrame, which holds no rows yet; give {what}.collect()")
+
+
+def _labels(columns: Any) -> np.ndarray | None:
+    """Labels as objects, tuples of a MultiIndex among them."""
+    if columns is None or callable(columns) or len(columns) == 0:
         return None
-    return np.asarray(columns, object)
+    labels = np.empty(len(columns), object)
+    for i, label in enumerate(columns):
+        labels[i] = label
+    return labels
+
+
+def are_names(labels: np.ndarray | None) -> bool:
+    """Whether all labels are strings: only those are `feature_names_in_`."""
+    return labels is not None and all(isinstance(label, str) for label in labels)
 
 
 def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
@@ -40,30 +66,96 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
         raise TypeError(f"{name} is None; an array of numbers is needed")
     if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries; every entry must be a number")
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a rectangular array; its rows have different lengths"
-        ) from None
+    array = _as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
+    if array.size and array.dtype.kind in "UST":
+        # NumPy makes texts of all where one entry of a list is a text.
+        listed = isinstance(values, (list, tuple))
+        array = np.array(values, object) if listed else array.astype(object)
     if array.dtype.kind == "O":  # such as the columns of mixed types that a data frame gives
         for index, value in np.ndenumerate(array):
-            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                raise TypeError(
-                    f"{name} must hold numbers, got {plain(value)!r} at {position(index)}"
-                )
+            if _kind(value) != "number":
+                _refuse_object(name, array, index, values)
         try:
             return array.astype(np.float64)
         except OverflowError:
             raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
-    if array.size and array.dtype.kind in "US":
-        first = position((0,) * array.ndim)
-        raise TypeError(
-            f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {first}"
-        )
+    if array.dtype.kind == "V" and array.dtype.names is None:
+        _refuse_type(name, array.dtype)
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    """What NumPy makes of `values`."""
+    _refuse_lazy(values, name)
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a rectangular array; its rows have different lengths"
+        ) from None
+    except TypeError:
+        dtype = getattr(values, "dtype", None)
+        if "bfloat16" in str(dtype) or "float8" in str(dtype):
+            _refuse_type(name, dtype)
+        raise
+
+
+def _refuse_type(name: str, dtype: object) -> NoReturn:
+    last = name.rsplit(maxsplit=1)[-1]
+    raise TypeError(
+        f"{name} must hold real numbers of a type that NumPy has, got {dtype}; convert it first, "
+        f"such as {last}.float() in PyTorch or {last}.astype('float32')"
+    ) from None
+
+
+def _kind(value: Any) -> str:
+    """What an object is where a number is wanted: 'number', 'text', 'gap', 'several' or
+    'other'."""
+    if isinstance(value, (str, bytes)):
+        return "text"
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0:
+        return "several"
+    if hasattr(value, "__float__"):
+        return "number"
+    return "gap" if _is_missing(value) else "other"
+
+
+#: What helps against objects that are no numbers.
+_CURES = {
+    "text": "; encode text as numbers, such as pandas.get_dummies does, or leave it out",
+    "gap": "; fill the gaps or drop the rows",
+    "several": "; give each of its numbers a column of its own",
+}
+
+
+def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values: Any) -> NoReturn:
+    """Show an object that is no number, the column's name, and how many rows have one there."""
+    value, kind = array[index], _kind(array[index])
+    column = array[:, index[1]] if array.ndim == 2 else array.ravel()
+    alike = [_kind(one) == kind or (kind == "gap" and _is_missing(one)) for one in column]
+    where = _where(index, sum(alike), feature_names(values))
+    text = " ".join(repr(plain(value)).split())
+    what = (
+        f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
+    )
+    cure = _CURES.get(kind, "") if _is_data(name) else ""
+    raise TypeError(f"{name} must hold numbers, got {what} {where}{cure}")
+
+
+def _where(index: tuple[int, ...], rows: int, labels: np.ndarray | None) -> str:
+    """Where an entry stands: by row and column, or by the column's name and how many rows have the
+    like there."""
+    if labels is None or len(index) != 2 or index[1] >= len(labels):
+        return f"at {position(index)}"
+    which = f"row {index[0]}" if rows == 1 else f"{rows} rows, the first is row {index[0]}"
+    return f"in column {plain(labels[index[1]])!r} ({which})"
+
+
+def _is_data(name: str) -> bool:
+    """Whether an argument holds rows of a user's data."""
+    return name.rsplit(maxsplit=1)[-1] in ("X", "x", "y")
 
 
 def plain(value: Any) -> Any:
@@ -76,28 +168,50 @@ def position(index: tuple[int, ...]) -> str:
     return ", ".join(f"{word} {i}" for word, i in zip(("row", "column"), index)) or "the only entry"
 
 
-def check_finite(name: str, array: np.ndarray, dtype: DTypeLike) -> None:
+def check_finite(name: str, array: np.ndarray, dtype: DTypeLike, source: object = None) -> None:
     """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of
-    rows at a time."""
+    rows at a time. `source` is what the array was made of: a data frame names its columns."""
     if array.dtype.kind != "f":
         return
-    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
     largest = np.finfo(dtype).max
-    for first in range(0, len(array), rows):
-        block = array[first : first + rows]
+    for first, block in _blocks(array):
         if array.dtype == dtype and block.flags.c_contiguous and is_finite(block):
             continue
         bad = ~(np.abs(block) <= largest)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
-            value = block[index]
-            where = position((first + index[0], *index[1:]))
-            what = (
-                "a finite number"
-                if not np.isfinite(value)
-                else f"within the range of {np.dtype(dtype)}"
-            )
-            raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
+            _refuse_entry(name, array, dtype, (first + index[0], *index[1:]), source)
+
+
+def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Some rows after the other, each with the number of the first."""
+    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
+    for first in range(0, len(array), rows):
+        yield first, array[first : first + rows]
+
+
+def _refuse_entry(
+    name: str, array: np.ndarray, dtype: DTypeLike, index: tuple[int, ...], source: object
+) -> NoReturn:
+    """Show the first number that cannot be, and how many rows have the like of it."""
+    value, labels = array[index], feature_names(source)
+    same = np.isnan if np.isnan(value) else np.isinf if np.isinf(value) else np.isfinite
+    largest, rows, counts = np.finfo(dtype).max, 0, np.zeros(array.shape[1:], np.int64)
+    for _, block in _blocks(array):
+        found = same(block) & ~(np.abs(block) <= largest)
+        rows += int(found.reshape(len(block), -1).any(axis=1).sum())
+        counts += found.sum(axis=0)
+    where = _where(index, int(counts[index[1:]]), labels)
+    others = int(np.count_nonzero(counts)) - 1
+    named = labels is not None and array.ndim == 2
+    if named and others:
+        where += f" and in {others} other column{'s' * (others > 1)}"
+    what = "a finite number" if not np.isfinite(value) else f"within the range of {np.dtype(dtype)}"
+    cure = ""
+    if np.isnan(value) and _is_data(name):
+        count = "" if named else f" ({rows} row{' has' if rows == 1 else 's have'} nan)"
+        cure = f"{count}: fill the gaps or drop the rows"
+    raise ValueError(f"{name} has {value} {where}; every entry must be {what}{cure}")
 
 
 def check_X(
@@ -128,10 +242,10 @@ def check_X(
             f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}"
         )
     if scaling is not None:
-        check_finite(name, array, np.float64)
+        check_finite(name, array, np.float64, X)
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
-        check_finite(name, array, dtype)
+        check_finite(name, array, dtype, X)
     return np.ascontiguousarray(array, dtype)
 
 
@@ -146,7 +260,7 @@ def check_x(
     infinity may pass."""
     labels = getattr(x, "index", None)  # as a row of a data frame has them
     if labels is not None and not callable(labels):
-        _check_names(_names(labels), names, "x")
+        _check_names(_labels(labels), names, "x")
     array = as_numbers("x", x)
     if array.ndim != 1:
         hint = ""
@@ -177,6 +291,22 @@ def check_x(
     return row
 
 
+def check_entries(name: str, x: ArrayLike) -> None:
+    """Raise if a row of inputs has an entry that is not finite."""
+    array = x if type(x) is np.ndarray and x.dtype.kind == "f" else as_numbers(name, x)
+    if array.dtype.kind != "f":
+        return
+    if array.dtype in (np.float32, np.float64) and array.flags.c_contiguous and is_finite(array):
+        return
+    bad = np.flatnonzero(~np.isfinite(array))
+    if len(bad):
+        i, labels = int(bad[0]), getattr(x, "index", None)
+        which = f"{i}" if labels is None or callable(labels) else repr(plain(labels[i]))
+        raise ValueError(
+            f"{name} has {array.ravel()[i]} at feature {which}; every entry must be a finite number"
+        )
+
+
 def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
     """Raise unless a row of outputs can be written to `out`."""
     wanted = f"out must be a C-contiguous, writable ndarray of {dtype}, shape {(n_outputs,)}"
@@ -192,12 +322,16 @@ def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
 
 
 def check_names(X: object, names: np.ndarray | None, name: str = "X") -> None:
-    """Raise if a data frame's columns are not those of the fit, in the same order."""
-    _check_names(feature_names(X), names, name)
+    """Raise if a data frame's columns are not those of the fit, in the same order; of labels that
+    are no strings, if they are the same in another order."""
+    _check_names(feature_names(X, name), names, name)
 
 
 def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) -> None:
-    if names is not None and given is not None and not np.array_equal(names, given):
+    if names is None or given is None or names.tolist() == given.tolist():
+        return
+    strict = are_names(names) and are_names(given)
+    if strict or Counter(names.tolist()) == Counter(given.tolist()):
         missing = [n for n in names if n not in set(given)]
         unknown = [n for n in given if n not in set(names)]
         detail = "; ".join(
@@ -265,6 +399,8 @@ def _is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except TypeError:
         return True
+    except ValueError:  # an array
+        return False
 
 
 def _refuse_mixture(name: str, array: np.ndarray) -> NoReturn:
@@ -293,7 +429,7 @@ def encode_labels(
         found, labels = _unique(array)
         if classes is None:
             if len(found) < 2:
-                raise ValueError(
+                raise OneClassError(
                     f"{name} holds one class only, {plain(found[0])!r}; classification needs at "
                     "least two"
                 )
@@ -341,7 +477,7 @@ def check_targets(
         raise ValueError(
             f"{name} must have at least one row and one column, got shape {array.shape}"
         )
-    check_finite(name, array, dtype)
+    check_finite(name, array, dtype, y)
     array = array.reshape(len(array), -1)
     if n_outputs is not None and array.shape[1] != n_outputs:
         raise ValueError(
