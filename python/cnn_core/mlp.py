@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from cnn_core._checks import check_number
 from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
-from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.fitted import numbers_for
+from cnn_core.model import warn_of_single_row
 from cnn_core.parameters import Parameters, check_parameters
+from cnn_core.predictions import Predictions
 from cnn_core.threads import threads_of
-from cnn_core.training.backends import BACKENDS, FAST_BACKEND
+from cnn_core.training.backends import BACKENDS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
-    from cnn_core._typing import Evaluation, Labels, Reals
+    from cnn_core._typing import Evaluation, Reals
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer
     from cnn_core.inspection import GradientCheck, Trace
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Fitted, Parameters):
+class MLP(Predictions, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -120,7 +122,7 @@ class MLP(Fitted, Parameters):
         machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
         different every time.
     verbose : int, default 0
-        1: a line an epoch.
+        1: a line an epoch, and at an early end why, and which epoch's weights the model has.
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
         returning True, and nothing but True; see `cnn_core.callbacks.Callback`.
@@ -150,7 +152,8 @@ class MLP(Fitted, Parameters):
         With `scale_inputs`: the network reads (x - input_shift_) * input_factor_.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        There when X was a data frame with string column names.
+        There when X was a data frame, or a pyarrow table, with string column names. Columns with
+        other labels, such as ints, may not be reordered either.
     n_epochs_ : int
         Epochs done.
     best_epoch_ : int
@@ -389,105 +392,7 @@ class MLP(Fitted, Parameters):
             found.plot(plot)
         return found
 
-    # Predicting
-
-    def forward(self, X: ArrayLike) -> Reals:
-        """The output layer's activations a^L.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows, n_outputs)
-            Each row's bits are the same however the rows are split over calls.
-        """
-        return self._model().outputs(X, self.backend, self.n_threads)
-
-    def predict_one(self, x: ArrayLike, out: Reals | None = None) -> Reals:
-        """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
-
-        Several threads may call it at once.
-
-        Parameters
-        ----------
-        x : array-like, shape (features,)
-            Fast where it is a C-contiguous array of the model's dtype. NaN and infinity are not
-            looked for, as `forward` does: NaN in x gives NaN in every output.
-        out : ndarray, shape (n_outputs,), optional
-            Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
-
-        Returns
-        -------
-        ndarray, shape (n_outputs,)
-            `out`, or a new array.
-        """
-        model = self._fitted
-        if model is not None and self.backend == FAST_BACKEND:
-            a = model.one_row.forward(x, out)
-            if a is not None:
-                return a
-        return self._model().row(x, out, self.backend)
-
-    def predict(self, X: ArrayLike) -> Labels:
-        """Predicted classes or numbers.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows,) or (rows, outputs)
-            Class labels: the class with the largest output, the first among equals. Several labels
-            a row: 0 and 1. Regression: numbers, in the shape of the y that was fitted.
-
-        Warns
-        -----
-        RuntimeWarning
-            Where classes come from outputs that are NaN, because numbers on the way overflow the
-            dtype: the first NaN wins.
-        """
-        return self._model().predict(X, self.backend, self.n_threads)
-
-    def predict_proba(self, X: ArrayLike) -> Reals:
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows, n_classes)
-            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then
-            each is the probability of a 1.
-
-        Raises
-        ------
-        ValueError
-            For regression, and where the outputs are no probabilities (an output other than
-            softmax, or one sigmoid).
-        """
-        return self._model().predict_proba(X, self.backend, self.n_threads)
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
-        regression (averaged over the outputs).
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-        sample_weight : array-like, shape (rows,), optional
-            How much each row counts, at least 0.
-
-        Returns
-        -------
-        float
-        """
-        return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
+    # Judging
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Loss and metric on some rows, and what they suggest beside the training loss.
@@ -511,6 +416,8 @@ class MLP(Fitted, Parameters):
         trainer = backend.trainer(spec, model.network, **self._threads())
         loss, measured = trainer.evaluate(data.X, data.y, data.labels)
         regression = task.name == "regression"
+        if regression:
+            warn_of_single_row(data.X.count)
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
         found = {
             "loss": loss,

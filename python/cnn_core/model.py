@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._frozen import Frozen
+from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
+from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.validation import (
@@ -23,8 +24,11 @@ from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
+    BACKENDS,
     ByBackend,
     RowPredictor,
+    logarithms,
+    make_network,
     native,
     reference,
     warn_of_nan,
@@ -124,6 +128,7 @@ class Model(_Predicts, Frozen):
     def check_X(self, X: ArrayLike, check_entries: bool = True) -> np.ndarray:
         """Rows that users give: checked, scaled, in the network's dtype."""
         check_names(X, self.feature_names)
+        check_entries = check_entries or hasattr(X, "columns")  # whose names messages are to have
         return check_X(
             X,
             self.network.dtype,
@@ -199,6 +204,35 @@ class Model(_Predicts, Frozen):
             f"model does {name} with {task.n_outputs} {output} output(s)"
         )
 
+    def predict_log_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """Their logarithms, as `MLP.predict_log_proba` describes."""
+        return logarithms(self.predict_proba(X, backend, n_threads))
+
+    def decision_function(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """z of the output layer, as `MLP.decision_function` describes."""
+        task, spec = self.task, self.network_spec
+        if task.name == "regression":
+            raise ValueError(
+                "decision_function is for classification, and this model does regression; forward "
+                "gives its outputs"
+            )
+        linear = make_network(
+            replace(
+                spec,
+                activations=(*spec.activations[:-1], "identity"),
+                activation_params=(*spec.activation_params[:-1], 0.0),
+            )
+        )
+        linear.set_flat(self.network.flat())
+        predictor = BACKENDS[backend].predictor(linear, self.scaling)
+        z = predictor.outputs(self.check_X(X), threads_of(n_threads))
+        if task.name == "multilabel":
+            return z
+        if task.n_outputs == 2:
+            difference: np.ndarray = z[:, 1] - z[:, 0]
+            return difference
+        return z.ravel() if task.n_outputs == 1 else z
+
     def score(
         self,
         X: ArrayLike,
@@ -219,6 +253,7 @@ class Model(_Predicts, Frozen):
         weights = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
         if task.name == "regression":
             assert targets is not None
+            warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
             w = np.ones((len(targets), 1)) if weights is None else weights
             mean = (w * targets).sum(axis=0) / w.sum()
             residual = (w * (targets - self.outputs(X, backend, n_threads)) ** 2).sum(axis=0)
@@ -231,3 +266,13 @@ class Model(_Predicts, Frozen):
             assert task.classes is not None and labels is not None
             right = predicted == task.classes[labels]
         return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+
+
+def warn_of_single_row(rows: int) -> None:
+    """Say that R^2 compares rows with their mean, where there is only one."""
+    if rows == 1:
+        warn(
+            "R^2 of a single row means nothing, as the row is its own mean: it is 0 unless the "
+            "prediction is exact; take two rows or more",
+            RuntimeWarning,
+        )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
 from cnn_core.data.validation import (
+    OneClassError,
     as_labels,
     as_numbers,
     check_finite,
@@ -27,7 +29,7 @@ from cnn_core.task import Task, infer_task
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, make_network
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
-from cnn_core.training.monitor import LossAndMetric, epoch_line
+from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.stopping import Patience, Stopping
 
@@ -81,7 +83,13 @@ def begin(
             "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
             "rows / (classes * rows of the class)"
         )
-    task, labels = _task(p, X, y, before, classes)
+    try:
+        task, labels = _task(p, X, y, before, classes)
+    except OneClassError as error:
+        if purpose == "partial_fit" and classes is None:
+            hint = "; name all that will ever come, such as partial_fit(X, y, classes=[0, 1])"
+            raise ValueError(f"{error}{hint}") from None
+        raise
     how = Preparation(
         p.dtype_name,
         p.scale_inputs,
@@ -242,6 +250,8 @@ def train(
         timing=timing,
     )
     _go_on(trainer, model, spec, p.backend)
+    if streams:
+        _warn_of_end_of_plan(p, model, trainer.epochs)
     hooks: list[Hook] = []
     if p.verbose:
         last = model.n_epochs + epochs
@@ -271,7 +281,22 @@ def train(
         # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
             publish_result(loop.result(final=True))
+        if p.verbose:
+            print_end(loop, p.patience)
     return dict(trainer.seconds) if timing else {}
+
+
+def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
+    """Say, before the first epoch of a stream beyond it, that a schedule's plan is over."""
+    if not p.schedule.plans_ahead or epochs < p.epochs:
+        return
+    if epochs == p.epochs or not model.history.streamed:
+        warn(
+            f"{type(p.schedule).__name__} has planned its rates for epochs={p.epochs}, and this "
+            f"partial_fit is epoch {epochs + 1}: the rates stay near the last one; set epochs to "
+            "the number of calls to come, or take a schedule without an end, such as InverseTime",
+            UserWarning,
+        )
 
 
 def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:

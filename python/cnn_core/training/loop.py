@@ -134,6 +134,11 @@ class TrainingLoop:
         """Whole epochs, those before this run included."""
         return self.history.epochs_before + self._kept[1]
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the best weights, if they are the ones that a run ends with."""
+        return None if self._best is None else self._best[1]
+
     def run(self, epochs: int) -> None:
         """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
         trainer, network, history, rates = self.trainer, self.network, self.history, self.rates
