@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from cnn_core.mlp import MLP
 
     Function: TypeAlias = Callable[[MLP, int, dict[str, float]], bool | None]
+
+#: Most characters of an object that a message shows.
+_SHOWN = 60
 
 
 class Callback:
@@ -46,7 +51,8 @@ class Callback:
         Returns
         -------
         bool or None
-            True ends the training after this epoch.
+            True ends the training after this epoch, None and False do not; anything else is a
+            TypeError, so that a value returned by accident ends nothing without a word.
         """
         return None
 
@@ -92,3 +98,48 @@ def check_callbacks(
                 f"{one!r}"
             )
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]
+
+
+def end_training(
+    callbacks: Sequence[Callback], model: Any, epoch: int, logs: Mapping[str, float]
+) -> bool:
+    """Call all callbacks after an epoch; whether one of them ends the training.
+
+    Parameters
+    ----------
+    callbacks : sequence of Callback
+    model : MLP or an estimator of `cnn_core.sklearn`
+    epoch : int
+        Counted from 1.
+    logs : mapping of str to float
+        Each callback gets a dict of its own.
+
+    Returns
+    -------
+    bool
+    """
+    ends = False
+    for callback in callbacks:
+        answer: object = callback.after_epoch(model, epoch, dict(logs))
+        if answer is True or (isinstance(answer, np.bool_) and answer):
+            ends = True
+        elif not (answer is None or answer is False or isinstance(answer, np.bool_)):
+            raise TypeError(
+                f"the callback {_name_of(callback)} returned {_shown(answer)} after epoch {epoch}; "
+                "it must return True to end the training, and None or False to go on"
+            )
+    return ends
+
+
+def _name_of(callback: Callback) -> str:
+    """What a user calls a callback: the function's name, or the class's."""
+    if not isinstance(callback, _Function):
+        return type(callback).__qualname__
+    function = callback.after_epoch
+    return getattr(function, "__qualname__", None) or _shown(function)
+
+
+def _shown(value: object) -> str:
+    """The beginning of an object's repr, in one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

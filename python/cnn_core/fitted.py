@@ -9,7 +9,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
-from cnn_core.data.validation import as_numbers, check_finite
+from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
 from cnn_core.model import Model
 from cnn_core.training.backends import Network
@@ -57,18 +57,18 @@ class Fitted:
         self._fitted = model
 
     @property
-    def weights_(self) -> list[Reals]:
+    def weights_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return [network.weights(l) for l in range(network.n_layers)]
+        return tuple(_locked(network.weights(l)) for l in range(network.n_layers))
 
     @weights_.setter
     def weights_(self, values: Sequence[ArrayLike]) -> None:
         self._set_layers(values, None)
 
     @property
-    def biases_(self) -> list[Reals]:
+    def biases_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return [network.bias(l).copy() for l in range(network.n_layers)]
+        return tuple(_locked(network.bias(l).copy()) for l in range(network.n_layers))
 
     @biases_.setter
     def biases_(self, values: Sequence[ArrayLike]) -> None:
@@ -76,7 +76,7 @@ class Fitted:
 
     @property
     def parameters_(self) -> Reals:
-        return self._model().network.flat()
+        return _locked(self._model().network.flat())
 
     @parameters_.setter
     def parameters_(self, values: ArrayLike) -> None:
@@ -86,7 +86,7 @@ class Fitted:
 
     @property
     def history_(self) -> dict[str, list[float]]:
-        return {name: list(values) for name, values in self._model().history.items()}
+        return dict(self._model().history)
 
     @property
     def classes_(self) -> Labels:
@@ -116,7 +116,7 @@ class Fitted:
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:
         names = self._model().feature_names
-        if names is None:
+        if names is None or not are_names(names):
             raise AttributeError("the model was fitted without feature names")
         return names.copy()
 
@@ -127,14 +127,15 @@ class Fitted:
     @property
     def best_epoch_(self) -> int:
         model = self._model()
-        losses = model.history.get("val_loss", model.history["loss"])
+        history = model.history
+        losses = history["val_loss" if "val_loss" in history else "loss"] if history else []
         if not losses or np.isnan(losses).all():
             raise AttributeError(
                 "the model has not been trained for a whole epoch"
                 if not losses
                 else "no epoch is the best: the losses on the validation data are all NaN"
             )
-        return model.best_epoch or int(np.nanargmin(losses)) + 1
+        return model.best_epoch or history.epoch_at(int(np.nanargmin(losses)))
 
     def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
         """Publish a copy of a model on whose network `change` has changed parameters."""
@@ -164,6 +165,12 @@ class Fitted:
                 network.set_layer(l, W, numbers_for(model, f"biases_[{l}]", b))
 
         self._with_parameters(model, change)
+
+
+def _locked(copy: Reals) -> Reals:
+    """A copy of what belongs to the model, read-only, so that no change of it goes unnoticed."""
+    copy.flags.writeable = False
+    return copy
 
 
 def numbers_for(model: Model, name: str, values: ArrayLike) -> np.ndarray:

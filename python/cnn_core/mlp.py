@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from cnn_core._checks import check_number
-from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
-from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.fitted import numbers_for
+from cnn_core.model import warn_of_single_row
 from cnn_core.parameters import Parameters
+from cnn_core.predictions import Predictions
 from cnn_core.threads import threads_of
-from cnn_core.training.backends import BACKENDS, FAST_BACKEND
+from cnn_core.training.backends import BACKENDS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
-    from cnn_core._typing import Evaluation, Labels, Reals
+    from cnn_core._typing import Evaluation, Reals
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer
     from cnn_core.inspection import GradientCheck, Trace
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Fitted, Parameters):
+class MLP(Predictions, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -97,8 +99,8 @@ class MLP(Fitted, Parameters):
         distance 1 between the quartiles. Learned from the training rows in fit and part of the
         model: every method takes unscaled X.
     class_weight : dict or 'balanced', optional
-        Weight of each class's rows, 1 for those not named; 'balanced': rows / (classes * rows of
-        the class).
+        Weight of each class's rows, 1 for those not named; 'balanced', not for `partial_fit`: rows
+        / (classes * rows of the class).
     early_stopping : bool, default False
         Stop when the loss on validation rows has not improved for `patience` epochs. Without
         validation_data a share of the training rows, the same of each class, is set apart for it.
@@ -120,10 +122,10 @@ class MLP(Fitted, Parameters):
         machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
         different every time.
     verbose : int, default 0
-        1: a line an epoch.
+        1: a line an epoch, and at an early end why, and which epoch's weights the model has.
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
-        returning True; see `cnn_core.callbacks.Callback`.
+        returning True, and nothing but True; see `cnn_core.callbacks.Callback`.
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
@@ -134,23 +136,24 @@ class MLP(Fitted, Parameters):
 
     Attributes
     ----------
-    weights_ : list of ndarray, shape (n_out, n_in)
-        Row j holds the weights to neuron j. Copies, as are the next two; all three can be assigned
-        to.
-    biases_ : list of ndarray, shape (n_out,)
+    weights_ : tuple of ndarray, shape (n_out, n_in)
+        Row j holds the weights to neuron j. Read-only copies, as are the next two; to change the
+        model, assign to the whole attribute.
+    biases_ : tuple of ndarray, shape (n_out,)
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ...
     history_ : dict of str to list
-        One entry an epoch: 'loss', 'metric' (accuracy, or R^2 for regression, of the rows as they
-        passed by in training), 'val_loss', 'val_metric' (with validation_data), 'learning_rate',
-        'seconds'.
+        One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
+        regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
+        validation_data), 'learning_rate', 'seconds'.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
         With `scale_inputs`: the network reads (x - input_shift_) * input_factor_.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        There when X was a data frame with string column names.
+        There when X was a data frame, or a pyarrow table, with string column names. Columns with
+        other labels, such as ints, may not be reordered either.
     n_epochs_ : int
         Epochs done.
     best_epoch_ : int
@@ -275,12 +278,12 @@ class MLP(Fitted, Parameters):
             self._fitted if p.warm_start else None,
             sample_weight=sample_weight,
             validation_data=validation_data,
+            purpose="fit",
         )
         callbacks = check_callbacks(p.callbacks)
 
         def watch(epoch: int, entry: dict[str, float]) -> bool:
-            ends = [one.after_epoch(self, epoch, dict(entry)) for one in callbacks]
-            return any(ends)
+            return end_training(callbacks, self, epoch, entry)
 
         for callback in callbacks:
             callback.before_fit(self)
@@ -309,7 +312,8 @@ class MLP(Fitted, Parameters):
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
         Early stopping, callbacks and `epochs` do not apply; `scale_inputs` learns from the first
-        call's rows.
+        call's rows. Of all such epochs `history_` keeps the last 1,000, so that a call costs the
+        same however many there have been.
 
         Parameters
         ----------
@@ -325,9 +329,16 @@ class MLP(Fitted, Parameters):
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
-        before, w, method = self._fitted, sample_weight, "partial_fit"
-        job = fit.begin(p, X, y, before, classes=classes, sample_weight=w, method=method)
-        fit.train(p, job, 1, self._publish)
+        job = fit.begin(
+            p,
+            X,
+            y,
+            self._fitted,
+            classes=classes,
+            sample_weight=sample_weight,
+            purpose="partial_fit",
+        )
+        fit.train(p, job, 1, self._publish, streams=True)
         return self
 
     def profile(
@@ -372,7 +383,7 @@ class MLP(Fitted, Parameters):
         p = self._checked_parameters()
         profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
-        job = fit.begin(p, X, y, self._fitted if p.warm_start else None, method="profile")
+        job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
         work = profile.Workload(
             job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
         )
@@ -381,105 +392,7 @@ class MLP(Fitted, Parameters):
             found.plot(plot)
         return found
 
-    # Predicting
-
-    def forward(self, X: ArrayLike) -> Reals:
-        """The output layer's activations a^L.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows, n_outputs)
-            Each row's bits are the same however the rows are split over calls.
-        """
-        return self._model().outputs(X, self.backend, self.n_threads)
-
-    def predict_one(self, x: ArrayLike, out: Reals | None = None) -> Reals:
-        """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
-
-        Several threads may call it at once.
-
-        Parameters
-        ----------
-        x : array-like, shape (features,)
-            Fast where it is a C-contiguous array of the model's dtype. NaN and infinity are not
-            looked for, as `forward` does: NaN in x gives NaN in every output.
-        out : ndarray, shape (n_outputs,), optional
-            Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
-
-        Returns
-        -------
-        ndarray, shape (n_outputs,)
-            `out`, or a new array.
-        """
-        model = self._fitted
-        if model is not None and self.backend == FAST_BACKEND:
-            a = model.one_row.forward(x, out)
-            if a is not None:
-                return a
-        return self._model().row(x, out, self.backend)
-
-    def predict(self, X: ArrayLike) -> Labels:
-        """Predicted classes or numbers.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows,) or (rows, outputs)
-            Class labels: the class with the largest output, the first among equals. Several labels
-            a row: 0 and 1. Regression: numbers, in the shape of the y that was fitted.
-
-        Warns
-        -----
-        RuntimeWarning
-            Where classes come from outputs that are NaN, because numbers on the way overflow the
-            dtype: the first NaN wins.
-        """
-        return self._model().predict(X, self.backend, self.n_threads)
-
-    def predict_proba(self, X: ArrayLike) -> Reals:
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows, n_classes)
-            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then
-            each is the probability of a 1.
-
-        Raises
-        ------
-        ValueError
-            For regression, and where the outputs are no probabilities (an output other than
-            softmax, or one sigmoid).
-        """
-        return self._model().predict_proba(X, self.backend, self.n_threads)
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
-        regression (averaged over the outputs).
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-        sample_weight : array-like, shape (rows,), optional
-            How much each row counts, at least 0.
-
-        Returns
-        -------
-        float
-        """
-        return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
+    # Judging
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Loss and metric on some rows, and what they suggest beside the training loss.
@@ -503,11 +416,13 @@ class MLP(Fitted, Parameters):
         trainer = backend.trainer(spec, model.network, **self._threads())
         loss, measured = trainer.evaluate(data.X, data.y, data.labels)
         regression = task.name == "regression"
+        if regression:
+            warn_of_single_row(data.X.count)
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
         words = diagnose(
-            model.history,
+            dict(model.history),
             model.baseline,
-            model.best_epoch,
+            model.best_entry,
             loss,
             metric,
             lambda: causes_in(model, data, backend),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._frozen import Frozen
+from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
+from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.validation import (
@@ -20,12 +19,16 @@ from cnn_core.data.validation import (
     check_X,
     check_x,
 )
+from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, r2
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
+    BACKENDS,
     ByBackend,
     RowPredictor,
+    logarithms,
+    make_network,
     native,
     reference,
     warn_of_nan,
@@ -61,7 +64,7 @@ class Model(_Predicts, Frozen):
     seed : int
     baseline : float
         The metric of the best constant prediction.
-    history : dict of str to list of float
+    history : Past
     state : dict or None
         The trainer's, for training that goes on.
     best_epoch : int or None
@@ -76,7 +79,7 @@ class Model(_Predicts, Frozen):
     scaling: Scaling | None
     seed: int
     baseline: float
-    history: Mapping[str, list[float]] = MappingProxyType({})
+    history: Past = Past()
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
 
@@ -84,7 +87,7 @@ class Model(_Predicts, Frozen):
         fast = native.predictor(self.network, self.scaling)
         other = reference.predictor(self.network, self.scaling)
         self._set(
-            history=dict(self.history),
+            history=Past.of(self.history),  # older pickles have a dict
             predictors=ByBackend(native=fast, python=other),
             one_row=fast.one_row,
         )
@@ -95,7 +98,15 @@ class Model(_Predicts, Frozen):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        # Fields that an older version did not have are those of the class; ones that only a newer
+        # version knows would not survive the next fit either.
+        vars(self).update({name: state[name] for name in self._fields if name in state})
+        for name in self._fields:
+            if not hasattr(self, name):
+                raise ValueError(
+                    f"the pickled model has no {name!r}: it is damaged, or of a version of "
+                    "cnn_core that this one cannot read"
+                )
         self.__post_init__()
 
     @property
@@ -106,11 +117,18 @@ class Model(_Predicts, Frozen):
     @property
     def n_epochs(self) -> int:
         """Epochs done."""
-        return len(self.history.get("loss", ()))
+        return self.history.n_epochs
+
+    @property
+    def best_entry(self) -> int | None:
+        """Where the entries of `best_epoch` stand in `history`, counted from 1; nothing is
+        forgotten since."""
+        return None if self.best_epoch is None else self.best_epoch - self.history.forgotten
 
     def check_X(self, X: ArrayLike, check_entries: bool = True) -> np.ndarray:
         """Rows that users give: checked, scaled, in the network's dtype."""
         check_names(X, self.feature_names)
+        check_entries = check_entries or hasattr(X, "columns")  # whose names messages are to have
         return check_X(
             X,
             self.network.dtype,
@@ -186,6 +204,35 @@ class Model(_Predicts, Frozen):
             f"model does {name} with {task.n_outputs} {output} output(s)"
         )
 
+    def predict_log_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """Their logarithms, as `MLP.predict_log_proba` describes."""
+        return logarithms(self.predict_proba(X, backend, n_threads))
+
+    def decision_function(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """z of the output layer, as `MLP.decision_function` describes."""
+        task, spec = self.task, self.network_spec
+        if task.name == "regression":
+            raise ValueError(
+                "decision_function is for classification, and this model does regression; forward "
+                "gives its outputs"
+            )
+        linear = make_network(
+            replace(
+                spec,
+                activations=(*spec.activations[:-1], "identity"),
+                activation_params=(*spec.activation_params[:-1], 0.0),
+            )
+        )
+        linear.set_flat(self.network.flat())
+        predictor = BACKENDS[backend].predictor(linear, self.scaling)
+        z = predictor.outputs(self.check_X(X), threads_of(n_threads))
+        if task.name == "multilabel":
+            return z
+        if task.n_outputs == 2:
+            difference: np.ndarray = z[:, 1] - z[:, 0]
+            return difference
+        return z.ravel() if task.n_outputs == 1 else z
+
     def score(
         self,
         X: ArrayLike,
@@ -206,6 +253,7 @@ class Model(_Predicts, Frozen):
         weights, _ = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
         if task.name == "regression":
             assert targets is not None
+            warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
             w = np.ones((len(targets), 1)) if weights is None else weights
             mean = (w * targets).sum(axis=0) / w.sum()
             residual = (w * (targets - self.outputs(X, backend, n_threads)) ** 2).sum(axis=0)
@@ -218,3 +266,13 @@ class Model(_Predicts, Frozen):
             assert task.classes is not None and labels is not None
             right = predicted == task.classes[labels]
         return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+
+
+def warn_of_single_row(rows: int) -> None:
+    """Say that R^2 compares rows with their mean, where there is only one."""
+    if rows == 1:
+        warn(
+            "R^2 of a single row means nothing, as the row is its own mean: it is 0 unless the "
+            "prediction is exact; take two rows or more",
+            RuntimeWarning,
+        )

@@ -12,6 +12,7 @@ import numpy as np
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole
 from cnn_core._names import choose
+from cnn_core._state import restored, with_versions
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
@@ -316,6 +317,13 @@ class Parameters:
         check_parameters(self._all() | params)
         vars(self).update(params)  # all of them in one step
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_versions(vars(self), self._defaults())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        inner: dict[str, Any] = {"_fitted": None, "_timing": False, "_phase_seconds": {}}
+        vars(self).update(restored(state, self._defaults() | inner, type(self).__name__))
 
     def __repr__(self) -> str:
         defaults = self._defaults()

@@ -15,9 +15,11 @@ from cnn_core._settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from numpy.typing import NDArray
+
+    from cnn_core.history import Losses
 
     Steps: TypeAlias = NDArray[np.int64]
     Rates: TypeAlias = NDArray[np.float64]
@@ -70,8 +72,24 @@ class Schedule(Settings):
 
     def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come, with the losses so far (validation losses where
-        there are any)."""
+        there are any). Of a stream of `MLP.partial_fit` they are those of the last epochs, as
+        ``history_`` has them."""
         return initial
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether `after` looks at losses."""
+        return type(self).after is not Schedule.after
+
+    @property
+    def plans_ahead(self) -> bool:
+        """Whether the rates depend on how many epochs there will be."""
+        return False
+
+    def remember(self, losses: Losses) -> Any:
+        """What `after` needs to know of losses that are about to be forgotten; it finds it in the
+        `memory` of those that are left. None: nothing."""
+        return None
 
     def _check(self, name: str, low: float, high: float | None = None, above: bool = False) -> None:
         check_number(f"{type(self).__name__}: {name}", getattr(self, name), low, high, above)
@@ -187,6 +205,11 @@ class Cosine(Schedule):
         super()._validate()
         self._check("final", 0)
 
+    @property
+    def plans_ahead(self) -> bool:
+        """True."""
+        return True
+
     def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch, see `Schedule.rates`."""
         return self.final + (initial - self.final) * _half_cosine(steps / (per_epoch * epochs))
@@ -245,7 +268,38 @@ class Warmup(Schedule):
 
     def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come."""
-        return self.then.after(losses[self.epochs :], initial)
+        return self.then.after(self._after_warmup(losses), initial)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the schedule after the warm-up does."""
+        return self.then.looks_back
+
+    @property
+    def plans_ahead(self) -> bool:
+        """Whether the schedule after the warm-up does."""
+        return self.then.plans_ahead
+
+    def remember(self, losses: Losses) -> Any:
+        """What the schedule after the warm-up needs to know, see `Schedule.remember`."""
+        return self.epochs, self.then.remember(self._after_warmup(losses))
+
+    def _after_warmup(self, losses: Sequence[float]) -> Losses:
+        """The losses that the schedule after the warm-up looks at."""
+        from cnn_core.history import Losses
+
+        if not isinstance(losses, Losses):
+            return Losses(losses[self.epochs :])
+        skipped, (epochs, memory) = losses.after(self.epochs), losses.memory or (0, None)
+        if epochs != self.epochs:
+            memory = None
+        gaps, left = [], self.epochs - skipped  # of the warm-up's, those that are forgotten
+        for position, count in losses.gaps:
+            gone = min(left, count)
+            left -= gone
+            if count > gone:
+                gaps.append((max(0, position - skipped), count - gone))
+        return Losses(losses[skipped:], gaps, memory, max(0, losses.covered - skipped))
 
 
 class OneCycle(Schedule):
@@ -290,6 +344,11 @@ class OneCycle(Schedule):
         if self.start > 1:
             raise ValueError(f"OneCycle: start must be above 0 and at most 1, got {self.start!r}")
         self._check("end", 0)
+
+    @property
+    def plans_ahead(self) -> bool:
+        """True."""
+        return True
 
     def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
         """The rates of one epoch, see `Schedule.rates`."""
@@ -346,7 +405,20 @@ class ReduceOnPlateau(Schedule):
 
     def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come."""
-        lowest, waited, drops = float("inf"), 0, 0
+        _, _, drops = self._progress(losses)[1]
+        return max(initial * _power(self.drop, drops), min(initial, self.smallest))
+
+    def remember(self, losses: Losses) -> Any:
+        """The lowest loss, the epochs since, and the drops so far, see `Schedule.remember`."""
+        return self._progress(losses)
+
+    def _progress(self, losses: Sequence[float]) -> tuple[Any, tuple[float, int, int]]:
+        """The rule, and where it has come to."""
+        rule, lowest, waited, drops = (self.patience, self.min_delta), float("inf"), 0, 0
+        memory = getattr(losses, "memory", None)
+        if memory is not None and memory[0] == rule:
+            lowest, waited, drops = memory[1]
+            losses = losses[getattr(losses, "covered", 0) :]
         for loss in losses:
             if loss < lowest - self.min_delta:
                 lowest, waited = loss, 0
@@ -354,7 +426,7 @@ class ReduceOnPlateau(Schedule):
                 waited += 1
                 if waited >= self.patience:
                     drops, waited = drops + 1, 0
-        return max(initial * _power(self.drop, drops), min(initial, self.smallest))
+        return rule, (lowest, waited, drops)
 
 
 def _power(base: float, exponent: int) -> float:

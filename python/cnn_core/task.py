@@ -10,15 +10,13 @@ import numpy as np
 from cnn_core import _losses
 from cnn_core._frozen import Frozen
 from cnn_core.activations import Activation
-from cnn_core.data.validation import (
-    as_numbers,
+from cnn_core.data.targets import (
     as_rows,
-    check_finite,
     check_range,
     encode_labels,
-    plain,
     refuse_types,
 )
+from cnn_core.data.validation import as_numbers, check_finite, plain
 from cnn_core.losses import Huber
 from cnn_core.meaning import Given, floats_are_classes, holds_floats, named
 

@@ -38,11 +38,49 @@ def test_changing_what_an_attribute_returned_does_not_change_the_model():
     model = quick(epochs=1).fit(X, TWO)
     before = model.forward(X)
     predicted = model.predict(X)
-    for array in (*model.weights_, *model.biases_, model.parameters_, model.classes_):
-        array[...] = 0
+    model.classes_[...] = 0
     model.history_["loss"].clear()
     assert np.array_equal(model.forward(X), before) and np.array_equal(model.predict(X), predicted)
     assert model.n_epochs_ == 1
+
+
+@pytest.mark.parametrize(
+    "change, error",
+    [
+        (lambda model: model.weights_[0].__setitem__(slice(None), 0), ValueError),
+        (lambda model: model.weights_[1].fill(0), ValueError),
+        (lambda model: model.biases_[0].__setitem__(0, 1), ValueError),
+        (lambda model: model.parameters_.__setitem__(..., 0), ValueError),
+        (lambda model: model.parameters_.sort(), ValueError),
+        (lambda model: np.negative(model.weights_[0], out=model.weights_[0]), ValueError),
+        (lambda model: model.weights_[0].T.__setitem__(0, 1), ValueError),
+        (lambda model: model.weights_.__setitem__(0, model.weights_[0]), AttributeError),
+        (lambda model: exec("model.weights_[0] = 1", {"model": model}), TypeError),
+        (lambda model: exec("model.biases_[1] = 1", {"model": model}), TypeError),
+        (lambda model: exec("model.weights_[0] *= 2", {"model": model}), ValueError),
+        (lambda model: exec("del model.weights_[0]", {"model": model}), TypeError),
+        (lambda model: model.biases_.append(1), AttributeError),
+    ],
+)
+def test_a_change_of_weights_in_place_is_an_error(change, error):
+    model = quick(epochs=1).fit(X, TWO)
+    before = model.forward(X)
+    with pytest.raises(error):
+        change(model)
+    assert np.array_equal(model.forward(X), before)
+
+
+def test_whole_attributes_of_weights_can_be_assigned_to():
+    model, other = quick(epochs=1).fit(X, TWO), quick(epochs=1, random_state=1).fit(X, TWO)
+    model.weights_ = list(other.weights_)
+    model.biases_ = other.biases_
+    assert np.array_equal(model.parameters_, other.parameters_)
+    model.parameters_ = 2 * model.parameters_
+    assert np.array_equal(model.weights_[0], 2 * other.weights_[0])
+    kept = model.weights_[0].copy()
+    kept[:] = 0  # a copy may be changed
+    model.weights_ = [kept, model.weights_[1]]
+    assert (model.weights_[0] == 0).all()
 
 
 def test_get_params_and_set_params_are_inverse():
@@ -132,7 +170,7 @@ def test_data_frames_are_numbers_with_names():
     ) == plain.score(X, TWO)
     with pytest.raises(ValueError, match="their order differs"):
         model.predict(frame[list("bacde")])
-    with pytest.raises(TypeError, match="X must hold numbers, got <NA> at row 3, column 1"):
+    with pytest.raises(TypeError, match="X must hold numbers, got <NA> in column 'b' .row 3.;"):
         with_gap = frame.astype("Float64")
         with_gap.iloc[3, 1] = pandas.NA
         model.predict(with_gap)

@@ -12,14 +12,12 @@ from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.data.scaling import Scaling, learn_scaling
 from cnn_core.data.split import stratified_split
+from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
     as_numbers,
-    check_given,
     check_names,
     check_rows,
-    check_targets,
     check_X,
-    encode_labels,
     feature_names,
 )
 

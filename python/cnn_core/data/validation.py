@@ -3,14 +3,12 @@ is allowed."""
 
 from __future__ import annotations
 
-import datetime
-import enum
-from collections.abc import Mapping, Set
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from cnn_core import _losses
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 
@@ -22,15 +20,35 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20  # elements looked at together
 
 
-def feature_names(X: object) -> np.ndarray | None:
-    """Column names of a data frame; None where there are none or not all are strings."""
-    return _names(getattr(X, "columns", None))
+def feature_names(X: object, name: str = "X") -> np.ndarray | None:
+    """Labels of the columns of a data frame, or names of those of a pyarrow table; None where there
+    are none."""
+    _refuse_lazy(X, name)
+    if type(X).__module__.startswith("pyarrow"):
+        return _labels(getattr(getattr(X, "schema", None), "names", None))
+    return _labels(getattr(X, "columns", None))
 
 
-def _names(columns: Any) -> np.ndarray | None:
-    if columns is None or len(columns) == 0 or not all(isinstance(name, str) for name in columns):
+def _refuse_lazy(X: object, name: str) -> None:
+    """Raise for a query of polars, whose columns may not even be asked for without a warning."""
+    if type(X).__name__ == "LazyFrame" and type(X).__module__.startswith("polars"):
+        what = name.rsplit(maxsplit=1)[-1]
+        raise TypeError(f"{name} is a LazyFrame, which holds no rows yet; give {what}.collect()")
+
+
+def _labels(columns: Any) -> np.ndarray | None:
+    """Labels as objects, tuples of a MultiIndex among them."""
+    if columns is None or callable(columns) or len(columns) == 0:
         return None
-    return np.asarray(columns, object)
+    labels = np.empty(len(columns), object)
+    for i, label in enumerate(columns):
+        labels[i] = label
+    return labels
+
+
+def are_names(labels: np.ndarray | None) -> bool:
+    """Whether all labels are strings: only those are `feature_names_in_`."""
+    return labels is not None and all(isinstance(label, str) for label in labels)
 
 
 def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
@@ -44,30 +62,96 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
         raise TypeError(f"{name} is None; an array of numbers is needed")
     if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries; every entry must be a number")
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a rectangular array; its rows have different lengths"
-        ) from None
+    array = _as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
+    if array.size and array.dtype.kind in "UST":
+        # NumPy makes texts of all where one entry of a list is a text.
+        listed = isinstance(values, (list, tuple))
+        array = np.array(values, object) if listed else array.astype(object)
     if array.dtype.kind == "O":  # such as the columns of mixed types that a data frame gives
         for index, value in np.ndenumerate(array):
-            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                raise TypeError(
-                    f"{name} must hold numbers, got {plain(value)!r} at {position(index)}"
-                )
+            if _kind(value) != "number":
+                _refuse_object(name, array, index, values)
         try:
             return array.astype(np.float64)
         except OverflowError:
             raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
-    if array.size and array.dtype.kind in "US":
-        first = position((0,) * array.ndim)
-        raise TypeError(
-            f"{name} must hold numbers, got the text {plain(array.flat[0])!r} at {first}"
-        )
+    if array.dtype.kind == "V" and array.dtype.names is None:
+        _refuse_type(name, array.dtype)
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    """What NumPy makes of `values`."""
+    _refuse_lazy(values, name)
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a rectangular array; its rows have different lengths"
+        ) from None
+    except TypeError:
+        dtype = getattr(values, "dtype", None)
+        if "bfloat16" in str(dtype) or "float8" in str(dtype):
+            _refuse_type(name, dtype)
+        raise
+
+
+def _refuse_type(name: str, dtype: object) -> NoReturn:
+    last = name.rsplit(maxsplit=1)[-1]
+    raise TypeError(
+        f"{name} must hold real numbers of a type that NumPy has, got {dtype}; convert it first, "
+        f"such as {last}.float() in PyTorch or {last}.astype('float32')"
+    ) from None
+
+
+def _kind(value: Any) -> str:
+    """What an object is where a number is wanted: 'number', 'text', 'gap', 'several' or
+    'other'."""
+    if isinstance(value, (str, bytes)):
+        return "text"
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0:
+        return "several"
+    if hasattr(value, "__float__"):
+        return "number"
+    return "gap" if is_missing(value) else "other"
+
+
+#: What helps against objects that are no numbers.
+_CURES = {
+    "text": "; encode text as numbers, such as pandas.get_dummies does, or leave it out",
+    "gap": "; fill the gaps or drop the rows",
+    "several": "; give each of its numbers a column of its own",
+}
+
+
+def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values: Any) -> NoReturn:
+    """Show an object that is no number, the column's name, and how many rows have one there."""
+    value, kind = array[index], _kind(array[index])
+    column = array[:, index[1]] if array.ndim == 2 else array.ravel()
+    alike = [_kind(one) == kind or (kind == "gap" and is_missing(one)) for one in column]
+    where = _where(index, sum(alike), feature_names(values))
+    text = " ".join(repr(plain(value)).split())
+    what = (
+        f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
+    )
+    cure = _CURES.get(kind, "") if _is_data(name) else ""
+    raise TypeError(f"{name} must hold numbers, got {what} {where}{cure}")
+
+
+def _where(index: tuple[int, ...], rows: int, labels: np.ndarray | None) -> str:
+    """Where an entry stands: by row and column, or by the column's name and how many rows have the
+    like there."""
+    if labels is None or len(index) != 2 or index[1] >= len(labels):
+        return f"at {position(index)}"
+    which = f"row {index[0]}" if rows == 1 else f"{rows} rows, the first is row {index[0]}"
+    return f"in column {plain(labels[index[1]])!r} ({which})"
+
+
+def _is_data(name: str) -> bool:
+    """Whether an argument holds rows of a user's data."""
+    return name.rsplit(maxsplit=1)[-1] in ("X", "x", "y")
 
 
 def plain(value: Any) -> Any:
@@ -80,28 +164,50 @@ def position(index: tuple[int, ...]) -> str:
     return ", ".join(f"{word} {i}" for word, i in zip(("row", "column"), index)) or "the only entry"
 
 
-def check_finite(name: str, array: np.ndarray, dtype: DTypeLike) -> None:
+def check_finite(name: str, array: np.ndarray, dtype: DTypeLike, source: object = None) -> None:
     """Raise if an entry of `array` is NaN, infinite, or too large for `dtype`. Looks at a block of
-    rows at a time."""
+    rows at a time. `source` is what the array was made of: a data frame names its columns."""
     if array.dtype.kind != "f":
         return
-    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
     largest = np.finfo(dtype).max
-    for first in range(0, len(array), rows):
-        block = array[first : first + rows]
+    for first, block in _blocks(array):
         if array.dtype == dtype and block.flags.c_contiguous and is_finite(block):
             continue
         bad = ~(np.abs(block) <= largest)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
-            value = block[index]
-            where = position((first + index[0], *index[1:]))
-            what = (
-                "a finite number"
-                if not np.isfinite(value)
-                else f"within the range of {np.dtype(dtype)}"
-            )
-            raise ValueError(f"{name} has {value} at {where}; every entry must be {what}")
+            _refuse_entry(name, array, dtype, (first + index[0], *index[1:]), source)
+
+
+def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Some rows after the other, each with the number of the first."""
+    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
+    for first in range(0, len(array), rows):
+        yield first, array[first : first + rows]
+
+
+def _refuse_entry(
+    name: str, array: np.ndarray, dtype: DTypeLike, index: tuple[int, ...], source: object
+) -> NoReturn:
+    """Show the first number that cannot be, and how many rows have the like of it."""
+    value, labels = array[index], feature_names(source)
+    same = np.isnan if np.isnan(value) else np.isinf if np.isinf(value) else np.isfinite
+    largest, rows, counts = np.finfo(dtype).max, 0, np.zeros(array.shape[1:], np.int64)
+    for _, block in _blocks(array):
+        found = same(block) & ~(np.abs(block) <= largest)
+        rows += int(found.reshape(len(block), -1).any(axis=1).sum())
+        counts += found.sum(axis=0)
+    where = _where(index, int(counts[index[1:]]), labels)
+    others = int(np.count_nonzero(counts)) - 1
+    named = labels is not None and array.ndim == 2
+    if named and others:
+        where += f" and in {others} other column{'s' * (others > 1)}"
+    what = "a finite number" if not np.isfinite(value) else f"within the range of {np.dtype(dtype)}"
+    cure = ""
+    if np.isnan(value) and _is_data(name):
+        count = "" if named else f" ({rows} row{' has' if rows == 1 else 's have'} nan)"
+        cure = f"{count}: fill the gaps or drop the rows"
+    raise ValueError(f"{name} has {value} {where}; every entry must be {what}{cure}")
 
 
 def check_X(
@@ -141,10 +247,10 @@ def check_X(
             f"{hint}"
         )
     if scaling is not None:
-        check_finite(name, array, np.float64)
+        check_finite(name, array, np.float64, X)
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
-        check_finite(name, array, dtype)
+        check_finite(name, array, dtype, X)
     return with_subnormals(np.ascontiguousarray, array, dtype)
 
 
@@ -159,7 +265,7 @@ def check_x(
     infinity may pass."""
     labels = getattr(x, "index", None)  # as a row of a data frame has them
     if labels is not None and not callable(labels):
-        _check_names(_names(labels), names, "x")
+        _check_names(_labels(labels), names, "x")
     array = as_numbers("x", x)
     if array.ndim != 1:
         hint = ""
@@ -190,6 +296,22 @@ def check_x(
     return row
 
 
+def check_entries(name: str, x: ArrayLike) -> None:
+    """Raise if a row of inputs has an entry that is not finite."""
+    array = x if type(x) is np.ndarray and x.dtype.kind == "f" else as_numbers(name, x)
+    if array.dtype.kind != "f":
+        return
+    if array.dtype in (np.float32, np.float64) and array.flags.c_contiguous and is_finite(array):
+        return
+    bad = np.flatnonzero(~np.isfinite(array))
+    if len(bad):
+        i, labels = int(bad[0]), getattr(x, "index", None)
+        which = f"{i}" if labels is None or callable(labels) else repr(plain(labels[i]))
+        raise ValueError(
+            f"{name} has {array.ravel()[i]} at feature {which}; every entry must be a finite number"
+        )
+
+
 def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
     """Raise unless a row of outputs can be written to `out`."""
     wanted = f"out must be a C-contiguous, writable ndarray of {dtype}, shape {(n_outputs,)}"
@@ -205,12 +327,16 @@ def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
 
 
 def check_names(X: object, names: np.ndarray | None, name: str = "X") -> None:
-    """Raise if a data frame's columns are not those of the fit, in the same order."""
-    _check_names(feature_names(X), names, name)
+    """Raise if a data frame's columns are not those of the fit, in the same order; of labels that
+    are no strings, if they are the same in another order."""
+    _check_names(feature_names(X, name), names, name)
 
 
 def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) -> None:
-    if names is not None and given is not None and not np.array_equal(names, given):
+    if names is None or given is None or names.tolist() == given.tolist():
+        return
+    strict = are_names(names) and are_names(given)
+    if strict or Counter(names.tolist()) == Counter(given.tolist()):
         missing = [n for n in names if n not in set(given)]
         unknown = [n for n in given if n not in set(names)]
         detail = "; ".join(
@@ -254,249 +380,11 @@ def _rows(values: Any, ndim: int) -> int | None:
     return len(values) if ndim == 1 or isinstance(values[0], (list, tuple, np.ndarray)) else None
 
 
-def check_given(name: str, y: Any) -> None:
-    """Raise for what is no list or array with an entry for each row."""
-    if y is None:
-        raise TypeError(f"{name} is None; a label or number for each row is needed")
-    if isinstance(y, (np.ndarray, list, tuple)):
-        return
-    kind, needed = type(y).__name__, "a list or an array with an entry for each row is needed"
-    if hasattr(y, "toarray"):
-        raise TypeError(
-            f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()"
-        )
-    if isinstance(y, (str, bytes)):
-        raise TypeError(f"{name} is the single text {y[:50]!r}; {needed}")
-    if isinstance(y, Mapping):
-        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name}.values())")
-    if isinstance(y, Set):
-        raise TypeError(f"{name} is of type {kind}, which has no order; {needed}")
-    if hasattr(y, "__next__"):
-        raise TypeError(f"{name} is of type {kind}, which can be read once only; use list({name})")
-    if hasattr(y, "__iter__") and not (hasattr(y, "__getitem__") or hasattr(y, "__array__")):
-        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name})")
-
-
-def as_rows(name: str, y: Any) -> np.ndarray:
-    """y as an array of at least one dimension."""
-    check_given(name, y)
-    try:
-        array = np.asarray(y)
-    except ValueError:
-        if not isinstance(y, (list, tuple)):
-            raise
-        _refuse_ragged(name)
-    if array.ndim == 0:
-        value = plain(array[()])
-        what = f"the single number {value!r}" if array.dtype.kind in "biufc" else "a single object"
-        raise TypeError(
-            f"{name} is {what}, of type {type(value).__name__}; a list or an array with an entry "
-            "for each row is needed"
-        )
-    return array
-
-
-def _refuse_ragged(name: str) -> NoReturn:
-    raise ValueError(
-        f"{name} must be a rectangular array; its rows have different lengths"
-    ) from None
-
-
-#: What is neither a class label nor a number to predict.
-_NO_LABELS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("complex numbers", (complex, np.complexfloating)),
-    ("time spans", (datetime.timedelta, np.timedelta64)),
-    ("dates or times", (datetime.date, datetime.time, np.datetime64)),
-)
-
-
-def refuse_types(name: str, array: np.ndarray) -> None:
-    """Raise for complex numbers, dates and time spans."""
-    if array.dtype.kind == "O":
-        kinds = {type(value) for value in array.flat}
-    elif array.dtype.kind == "c" or (array.dtype.kind in "mM" and not np.isnat(array).any()):
-        kinds = {array.dtype.type}
-    else:
-        return
-    for kind in kinds:
-        for what, refused in _NO_LABELS:
-            if issubclass(kind, refused) and kind.__name__ != "NaTType":
-                shown = kind.__name__ if array.dtype.kind == "O" else array.dtype
-                raise TypeError(
-                    f"{name} holds {what} ({shown}), which are neither class labels nor numbers to "
-                    "predict; convert them to texts or to real numbers"
-                )
-
-
-def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
-    """Class labels as a one-dimensional array without missing entries."""
-    check_given(name, y)
-    if np.ma.is_masked(y):
-        raise TypeError(f"{name} has masked entries; every row needs a class label")
-    # NumPy would turn a list of texts and numbers, or of texts and NaN, into texts.
-    array = np.array(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(
-            f"{name} must hold one class label a row, shape (rows,), got shape {array.shape}"
-        )
-    if len(array) == 0:
-        raise ValueError(f"{name} must have at least one row, got none")
-    if array.dtype.kind == "f":
-        check_finite(name, array, np.float64)
-    elif array.dtype.kind in "mM" and np.isnat(array).any():
-        raise ValueError(
-            f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label"
-        )
-    elif array.dtype.kind == "T":  # NumPy's StringDType, which may name what stands for a gap
-        _check_missing(name, array, getattr(array.dtype, "na_object", None))
-    elif array.dtype.kind == "O":
-        array = _checked_objects(name, array, isinstance(y, (list, tuple)))
-    return array
-
-
-def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
-    """Labels that are Python objects: none is missing, texts stand alone."""
-    kinds = _kinds(array)
-    nested = tuple(kind for kind in kinds if issubclass(kind, (list, dict, set, np.ndarray)))
-    if from_list and any(issubclass(kind, (list, np.ndarray)) for kind in nested):
-        _refuse_ragged(name)
-    if nested:
-        row = next(row for row, value in enumerate(array) if isinstance(value, nested))
-        raise TypeError(
-            f"{name} has an object of type {type(array[row]).__name__} at row {row}; every row "
-            "needs one class label"
-        )
-    _check_missing(name, array, None)
-    if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
-        _refuse_order(name, array)
-    return np.asarray(array.tolist()) if from_list else array
-
-
-def _check_missing(name: str, array: np.ndarray, gap: object) -> None:
-    """Raise for the first entry that is missing: None, NaN or the like, or the text `gap`."""
-    for row, value in enumerate(array):
-        if _is_missing(value) or (isinstance(gap, str) and value == gap):
-            raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
-
-
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """None, NaN, NaT, and pandas' NA, which refuses to say whether it equals itself."""
     try:
         return value is None or bool(value != value)
     except TypeError:
         return True
-
-
-def _kinds(array: np.ndarray) -> set[type]:
-    """The types of labels; str and NumPy's str_ are one."""
-    kinds = {type(value) for value in array}
-    return {next((t for t in (str, bytes) if issubclass(kind, t)), kind) for kind in kinds}
-
-
-def _refuse_order(name: str, array: np.ndarray) -> NoReturn:
-    """Say why labels cannot be sorted."""
-    kinds = sorted({kind.__name__ for kind in _kinds(array)})
-    if len(kinds) > 1:
-        raise TypeError(
-            f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type"
-        ) from None
-    cure = "use texts or numbers in their place"
-    if isinstance(array[0], enum.Enum):
-        cure = f"use their names or values, such as [label.name for label in {name}]"
-    raise TypeError(
-        f"{name} holds labels of type {kinds[0]}, which cannot be sorted; {cure}"
-    ) from None
-
-
-def encode_labels(
-    y: ArrayLike | None, classes: np.ndarray | None = None, name: str = "y"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Class labels as indices.
-
-    Parameters
-    ----------
-    y : array-like, shape (rows,)
-    classes : ndarray, optional
-        The classes that are allowed, sorted; default those found.
-
-    Returns
-    -------
-    classes : ndarray
-    labels : ndarray of int32, shape (rows,)
-    """
-    array = as_labels(y, name)
-    try:
-        found, labels = _unique(array)
-        if classes is None:
-            if len(found) < 2:
-                raise ValueError(
-                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at "
-                    "least two"
-                )
-            return found, labels.astype(np.int32)
-        known = np.isin(found, classes)
-        if known.all():
-            return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
-    except TypeError:
-        _refuse_order(name, array)
-    row = int(np.argmin(known[labels]))
-    raise ValueError(
-        f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
-        f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
-    )
-
-
-def _unique(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The entries of `array`, sorted, and the index of each of its entries among them."""
-    if np.can_cast(array.dtype, np.int64) and array.dtype.kind != "b" and len(array):
-        low, high = int(array.min()), int(array.max())
-        if high - low < max(1024, 2 * len(array)):  # counting takes a tenth of the time of sorting
-            offsets = array.astype(np.int64) - low  # in int8, 100 - -100 would not fit
-            there = np.bincount(offsets) > 0
-            return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[
-                offsets
-            ]
-    return np.unique(array, return_inverse=True)
-
-
-def check_targets(
-    y: ArrayLike | None,
-    dtype: DTypeLike,
-    n_outputs: int | None = None,
-    name: str = "y",
-    loss: str | None = None,
-) -> np.ndarray:
-    """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs), within what the
-    `loss` takes."""
-    array = as_numbers(name, y)
-    if array.ndim not in (1, 2):
-        raise ValueError(
-            f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}"
-        )
-    if 0 in array.shape:
-        raise ValueError(
-            f"{name} must have at least one row and one column, got shape {array.shape}"
-        )
-    check_finite(name, array, dtype)
-    array = array.reshape(len(array), -1)
-    if n_outputs is not None and array.shape[1] != n_outputs:
-        raise ValueError(
-            f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
-        )
-    if loss is not None:
-        check_range(name, array, loss)
-    return with_subnormals(np.ascontiguousarray, array, dtype)
-
-
-def check_range(name: str, array: np.ndarray, loss: str, why: str = "") -> None:
-    """Raise where a target is none that a loss takes; `why` ends the sentence."""
-    low, high = _losses.table()[loss].low, _losses.table()[loss].high
-    if array.min() < low or array.max() > high:
-        index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
-        allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
-        raise ValueError(
-            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
-            f"{allowed}{why}"
-        )
+    except ValueError:  # an array
+        return False

@@ -1,6 +1,6 @@
 """The layers of a model in words and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,10 @@ def summary(model: "Model", dropout: Sequence[float]) -> str:
             if rate
         )
         lines.append(f"dropout in training: {rates}")
-    if model.history.get("loss"):
-        lines.append(_last_epoch(model))
-        lines.append(diagnose(model.history, model.baseline, model.best_epoch))
+    if model.n_epochs:
+        history = dict(model.history)
+        lines.append(_last_epoch(model, history))
+        lines.append(diagnose(history, model.baseline, model.best_entry))
     return "\n".join(lines)
 
 
@@ -67,11 +68,10 @@ def _layers(network: Network) -> list[str]:
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
-def _last_epoch(model: "Model") -> str:
+def _last_epoch(model: "Model", history: Mapping[str, Sequence[float]]) -> str:
     """Loss and metric of the epoch whose weights the model has."""
-    history, metric = model.history, "R2" if model.task.name == "regression" else "accuracy"
-    epochs = len(history["loss"])
-    at = (model.best_epoch or epochs) - 1
+    metric = "R2" if model.task.name == "regression" else "accuracy"
+    epochs, at = model.n_epochs, (model.best_entry or len(history["loss"])) - 1
     values = [
         f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}"
         for prefix in ("", "val_")
@@ -79,7 +79,7 @@ def _last_epoch(model: "Model") -> str:
         if prefix + name in history
     ]
     which = (
-        f"epoch {at + 1} of {epochs}, the best"
+        f"epoch {model.best_epoch} of {epochs}, the best"
         if model.best_epoch
         else f"after {epochs} epoch{'s' * (epochs > 1)}"
     )

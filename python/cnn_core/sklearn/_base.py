@@ -3,6 +3,7 @@ aside, and predictions with one snapshot."""
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cnn_core._state import restored, with_versions
 from cnn_core.sklearn import _fit
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
@@ -72,6 +74,14 @@ class BaseMLP(BaseEstimator):
         other = object.__new__(type(self))
         other.__dict__.update(vars(self), _model=model)
         return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_versions(super().__getstate__(), self._get_param_names())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters = inspect.signature(type(self).__init__).parameters
+        defaults = {name: parameters[name].default for name in self._get_param_names()}
+        super().__setstate__(restored(state, defaults, type(self).__name__))
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model.coefs is not ABSENT

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
-from cnn_core.callbacks import Callback, check_callbacks
+from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
@@ -247,8 +247,7 @@ def train(
     def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
         publish(epochs.model_of(loop.result()))
         logs = {name: value for name, value in entry.items() if name != "seconds"}
-        found = [one.after_epoch(estimator, loop.epochs, dict(logs)) for one in callbacks]
-        return any(found)
+        return end_training(callbacks, estimator, loop.epochs, logs)
 
     for callback in callbacks:
         callback.before_fit(estimator)
@@ -370,7 +369,7 @@ class _Epochs:
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""
         start, state, stopping, epochs = self.start, self.state, self.stopping, result.epochs
-        new = {name: values[-epochs:] if epochs else [] for name, values in result.history.items()}
+        new = result.history.last(epochs)
         losses = list(map(np.float64, new["loss"]))  # as scikit-learn's, with dtype and the like
         scores = start.validation_scores
         if "validation_score" in new:

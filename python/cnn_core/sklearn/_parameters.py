@@ -137,11 +137,11 @@ PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
         layers, or one for the inputs and one for each hidden layer. None is 0. Not for 'lbfgs'.
     callbacks : Callback, function, sequence of them or None, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
-        returning True; see `cnn_core.callbacks.Callback`. The model is as it is then; logs has
-        loss, learning_rate and, where rows are judged, validation_score. The model's weights are a
-        copy: changes to them do not reach the training, and are gone after it. An exception in a
-        callback ends the fit and leaves the model as it was before. Not for 'lbfgs', where any but
-        none are an error.
+        returning True, nothing else; see `cnn_core.callbacks.Callback`. The model is as it is then;
+        logs has loss, learning_rate and, where rows are judged, validation_score. The model's
+        weights are a copy: changes to them do not reach the training, and are gone after it. An
+        exception in a callback ends the fit and leaves the model as it was before. Not for 'lbfgs',
+        where any but none are an error.
     restore_best_weights : bool, optional
         Whether to end with the weights of the best epoch instead of the last: by the score where
         rows are judged, else by the loss. None: with `early_stopping` only. True is not for

@@ -110,6 +110,8 @@ class InverseScaling:
         Rows of an epoch.
     """
 
+    looks_back = False
+
     def __init__(self, initial: float, power: float, t: int, count: int) -> None:
         self.initial, self.power, self.t, self.count = initial, power, t, count
 

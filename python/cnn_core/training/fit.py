@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
-from cnn_core.data.validation import (
+from cnn_core.data.targets import (
+    OneClassError,
     as_labels,
+    check_given,
+    encode_labels,
+)
+from cnn_core.data.validation import (
     as_numbers,
     check_finite,
-    check_given,
     check_lengths,
     check_names,
-    encode_labels,
     plain,
 )
 from cnn_core.initializers import Initializer, initialize
@@ -31,7 +34,7 @@ from cnn_core.task import Task, infer_task
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, make_network
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
-from cnn_core.training.monitor import LossAndMetric, epoch_line
+from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.stopping import Patience, Stopping
 
@@ -57,7 +60,7 @@ def begin(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    method: str = "fit",
+    purpose: Literal["fit", "partial_fit", "profile"] = "profile",
 ) -> Job:
     """Check what a fit is given; nothing is changed.
 
@@ -72,8 +75,8 @@ def begin(
         All class labels that will ever come.
     sample_weight, validation_data
         As `MLP.fit` takes them.
-    method : {'fit', 'partial_fit', 'profile'}
-        Of MLP. `early_stopping` sets rows apart in fit alone; partial_fit's are some of many.
+    purpose : {'fit', 'partial_fit', 'profile'}
+        Only for a fit `early_stopping` sets rows apart; those of partial_fit are some of many.
 
     Returns
     -------
@@ -81,14 +84,26 @@ def begin(
     """
     check_given("y", y)
     check_lengths(X, y)
-    task, labels = _task(p, X, y, before, classes)
+    if purpose == "partial_fit" and isinstance(p.class_weight, str):
+        raise ValueError(
+            f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
+            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
+            "rows / (classes * rows of the class)"
+        )
+    try:
+        task, labels = _task(p, X, y, before, classes)
+    except OneClassError as error:
+        if purpose == "partial_fit" and classes is None:
+            hint = "; name all that will ever come, such as partial_fit(X, y, classes=[0, 1])"
+            raise ValueError(f"{error}{hint}") from None
+        raise
     how = Preparation(
         p.dtype_name,
         p.scale_inputs,
         p.class_weight,
         float(p.label_smoothing),
-        p.validation_fraction if method == "fit" and p.early_stopping else None,
-        method == "partial_fit",
+        p.validation_fraction if purpose == "fit" and p.early_stopping else None,
+        purpose == "partial_fit",
     )
 
     def seed() -> int:
@@ -208,7 +223,9 @@ def train(
     epochs: int,
     publish: Callable[[Model], None],
     watch: Callable[[int, dict[str, float]], bool] | None = None,
+    *,
     stops_early: bool = False,
+    streams: bool = False,
     timing: bool = False,
 ) -> dict[str, float]:
     """Run the epochs and publish what there is after the last good one.
@@ -226,6 +243,8 @@ def train(
         ends the training.
     stops_early : bool
         Whether `early_stopping` holds.
+    streams : bool
+        Whether the model keeps the entries of the last epochs only, those of a stream.
     timing : bool
         Whether to measure the phases of a step.
 
@@ -244,6 +263,8 @@ def train(
         timing=timing,
     )
     _go_on(trainer, model, spec, p.backend)
+    if streams:
+        _warn_of_end_of_plan(p, model, trainer.epochs)
     hooks: list[Hook] = []
     if p.verbose:
         last = model.n_epochs + epochs
@@ -254,6 +275,8 @@ def train(
         )
 
     def publish_result(result: TrainResult) -> None:
+        if streams:
+            result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
         publish(_model_after(model, result, spec, p.backend))
 
     if watch is not None:
@@ -271,7 +294,22 @@ def train(
         # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
             publish_result(loop.result(final=True))
+        if p.verbose:
+            print_end(loop, p.patience)
     return dict(trainer.seconds) if timing else {}
+
+
+def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
+    """Say, before the first epoch of a stream beyond it, that a schedule's plan is over."""
+    if not p.schedule.plans_ahead or epochs < p.epochs:
+        return
+    if epochs == p.epochs or not model.history.streamed:
+        warn(
+            f"{type(p.schedule).__name__} has planned its rates for epochs={p.epochs}, and this "
+            f"partial_fit is epoch {epochs + 1}: the rates stay near the last one; set epochs to "
+            "the number of calls to come, or take a schedule without an end, such as InverseTime",
+            UserWarning,
+        )
 
 
 def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:

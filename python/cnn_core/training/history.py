@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+
+from cnn_core.history import Losses, Past
 
 #: Entries that the loop itself makes, after those of the monitor.
 OF_THE_LOOP = ("learning_rate", "seconds")
@@ -25,29 +26,30 @@ class History:
     def __init__(
         self, names: Sequence[str], watched: str, before: Mapping[str, Sequence[float]]
     ) -> None:
-        self.before = before
-        self.epochs_before = len(before.get("loss", ()))
+        self.before = Past.of(before).settled()
+        self.epochs_before = self.before.n_epochs
         self.columns: dict[str, list[float]] = {name: [] for name in (*names, *OF_THE_LOOP)}
         self.watched = watched
-        #: The watched column, earlier runs included.
-        self.losses = list(before.get(watched, ()))
+        self._losses: Losses | None = None
+
+    @property
+    def losses(self) -> Losses:
+        """The watched column, earlier runs included: copied for those who ask for it."""
+        if self._losses is None:
+            losses = self.before.losses(self.watched)
+            losses += self.columns[self.watched]
+            self._losses = losses
+        return self._losses
 
     def append(self, entry: dict[str, float]) -> None:
         """Take the numbers of an epoch."""
         columns = self.columns
         for name, value in entry.items():
             columns[name].append(value)
-        self.losses.append(entry[self.watched])
+        if self._losses is not None:
+            self._losses.append(entry[self.watched])
 
-    def first(self, epochs: int) -> dict[str, list[float]]:
+    def first(self, epochs: int) -> Past:
         """All columns up to this run's first `epochs` epochs; NaN where a run had no such
         entry."""
-        absent_before, absent = [math.nan] * self.epochs_before, [math.nan] * epochs
-        names = (*self.columns, *(name for name in self.before if name not in self.columns))
-        return {
-            name: [
-                *self.before.get(name, absent_before),
-                *(self.columns[name][:epochs] if name in self.columns else absent),
-            ]
-            for name in names
-        }
+        return self.before.extended(self.columns, epochs)

@@ -40,6 +40,7 @@ from cnn_core.training.stopping import Stopping, warn_of_divergence
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnn_core.history import Past
     from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 
@@ -77,7 +78,7 @@ class TrainResult(NamedTuple):
 
     network: Network  #: the weights after the last whole epoch, at the end perhaps the best ones
     epochs: int  #: whole epochs of this run
-    history: dict[str, list[float]]  #: with the epochs before
+    history: Past  #: with the epochs before
     state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
     best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
     reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
@@ -139,6 +140,11 @@ class TrainingLoop:
         """Whole epochs, those before this run included."""
         return self.history.epochs_before + self._kept[1]
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the best weights, if they are the ones that a run ends with."""
+        return None if self._best is None else self._best[1]
+
     def run(self, epochs: int) -> None:
         """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
         trainer, history, rates = self.trainer, self.history, self.rates
@@ -148,7 +154,8 @@ class TrainingLoop:
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
             if rates is not None:
-                of_steps = rates.before_epoch(trainer, epoch, history.losses)
+                losses = history.losses if rates.looks_back else []
+                of_steps = rates.before_epoch(trainer, epoch, losses)
             loss, measured = epoch_of(trainer, of_steps)
             if stopping.diverged(loss, trainer):
                 self.reason = "divergence"

@@ -10,6 +10,7 @@ from cnn_core.data.prepare import Dataset
 from cnn_core.task import Task
 
 if TYPE_CHECKING:
+    from cnn_core.training.loop import TrainingLoop
     from cnn_core.training.protocols import Trainer
 
 
@@ -65,3 +66,34 @@ def epoch_line(epoch: int, epochs: int, entry: dict[str, float], task: Task) -> 
     }
     values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
     return f"epoch {epoch:{len(str(epochs))}d}/{epochs}  {values}  {entry['seconds'] * 1e3:.1f} ms"
+
+
+def print_end(loop: TrainingLoop, patience: int) -> None:
+    """Print why a run has ended and which weights the model has; nothing where it has gone through
+    all its epochs and has the last weights, as the last line says so.
+
+    Parameters
+    ----------
+    loop : TrainingLoop
+    patience : int
+        Of early stopping.
+    """
+    last, best = loop.n_epochs, loop.best_epoch
+    kept = last if best is None else best
+    why = {
+        "epochs": "done" if kept != last else "",
+        "stopping": f"stopped: {loop.monitor.watched} has not improved for {patience} epochs",
+        "converged": f"stopped: converged in epoch {last}",
+        "hook": "stopped: a callback returned True",
+        "divergence": f"stopped: diverged in epoch {last + 1}",
+        "interrupted": f"interrupted after epoch {last}",
+    }[loop.reason]
+    if not why:
+        return
+    if not loop.epochs:
+        which = "the weights are those before it"
+    elif kept != last:
+        which = f"the weights of epoch {kept} are back"
+    else:
+        which = f"the weights are those of epoch {kept}"
+    print(f"{why}; {which}", flush=True)

@@ -109,6 +109,8 @@ class TrainingRows(Protocol):
 class Rates(Protocol):
     """Who sets the learning rate; a loop without one leaves it as the trainer has it."""
 
+    looks_back: bool  #: at the losses of the epochs before
+
     def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray | None:
         """A rate for each step of the epoch, counted from 0; None for the trainer's own."""
 

@@ -27,7 +27,7 @@ class ScheduledRates:
     def __init__(self, schedule: Schedule, initial: float, per_epoch: int, epochs: int) -> None:
         self.schedule, self.initial = schedule, initial
         self.per_epoch, self.epochs = per_epoch, epochs
-        self.trusted = _is_ours(schedule)
+        self.trusted, self.looks_back = _is_ours(schedule), schedule.looks_back
 
     def before_epoch(self, trainer: Trainer, epoch: int, losses: list[float]) -> np.ndarray:
         """A rate for each step of the epoch."""

@@ -1,0 +1,262 @@
+"""y as users give it: labels and targets, checked and encoded, and one clear error where it cannot
+be."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Mapping, Set
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from cnn_core import _losses
+from cnn_core._cpu import with_subnormals
+from cnn_core.data.validation import as_numbers, check_finite, is_missing, plain, position
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+
+class OneClassError(ValueError):
+    """y holds one class only, and nothing says which others there are."""
+
+
+def check_given(name: str, y: Any) -> None:
+    """Raise for what is no list or array with an entry for each row."""
+    if y is None:
+        raise TypeError(f"{name} is None; a label or number for each row is needed")
+    if isinstance(y, (np.ndarray, list, tuple)):
+        return
+    kind, needed = type(y).__name__, "a list or an array with an entry for each row is needed"
+    if hasattr(y, "toarray"):
+        raise TypeError(
+            f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()"
+        )
+    if isinstance(y, (str, bytes)):
+        raise TypeError(f"{name} is the single text {y[:50]!r}; {needed}")
+    if isinstance(y, Mapping):
+        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name}.values())")
+    if isinstance(y, Set):
+        raise TypeError(f"{name} is of type {kind}, which has no order; {needed}")
+    if hasattr(y, "__next__"):
+        raise TypeError(f"{name} is of type {kind}, which can be read once only; use list({name})")
+    if hasattr(y, "__iter__") and not (hasattr(y, "__getitem__") or hasattr(y, "__array__")):
+        raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name})")
+
+
+def as_rows(name: str, y: Any) -> np.ndarray:
+    """y as an array of at least one dimension."""
+    check_given(name, y)
+    try:
+        array = np.asarray(y)
+    except ValueError:
+        if not isinstance(y, (list, tuple)):
+            raise
+        _refuse_ragged(name)
+    if array.ndim == 0:
+        value = plain(array[()])
+        what = f"the single number {value!r}" if array.dtype.kind in "biufc" else "a single object"
+        raise TypeError(
+            f"{name} is {what}, of type {type(value).__name__}; a list or an array with an entry "
+            "for each row is needed"
+        )
+    return array
+
+
+def _refuse_ragged(name: str) -> NoReturn:
+    raise ValueError(
+        f"{name} must be a rectangular array; its rows have different lengths"
+    ) from None
+
+
+#: What is neither a class label nor a number to predict.
+_NO_LABELS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("complex numbers", (complex, np.complexfloating)),
+    ("time spans", (datetime.timedelta, np.timedelta64)),
+    ("dates or times", (datetime.date, datetime.time, np.datetime64)),
+)
+
+
+def refuse_types(name: str, array: np.ndarray) -> None:
+    """Raise for complex numbers, dates and time spans."""
+    if array.dtype.kind == "O":
+        kinds = {type(value) for value in array.flat}
+    elif array.dtype.kind == "c" or (array.dtype.kind in "mM" and not np.isnat(array).any()):
+        kinds = {array.dtype.type}
+    else:
+        return
+    for kind in kinds:
+        for what, refused in _NO_LABELS:
+            if issubclass(kind, refused) and kind.__name__ != "NaTType":
+                shown = kind.__name__ if array.dtype.kind == "O" else array.dtype
+                raise TypeError(
+                    f"{name} holds {what} ({shown}), which are neither class labels nor numbers to "
+                    "predict; convert them to texts or to real numbers"
+                )
+
+
+def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
+    """Class labels as a one-dimensional array without missing entries."""
+    check_given(name, y)
+    if np.ma.is_masked(y):
+        raise TypeError(f"{name} has masked entries; every row needs a class label")
+    # NumPy would turn a list of texts and numbers, or of texts and NaN, into texts.
+    array = np.array(y, object) if isinstance(y, (list, tuple)) else np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} must hold one class label a row, shape (rows,), got shape {array.shape}"
+        )
+    if len(array) == 0:
+        raise ValueError(f"{name} must have at least one row, got none")
+    if array.dtype.kind == "f":
+        check_finite(name, array, np.float64)
+    elif array.dtype.kind in "mM" and np.isnat(array).any():
+        raise ValueError(
+            f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label"
+        )
+    elif array.dtype.kind == "T":  # NumPy's StringDType, which may name what stands for a gap
+        _check_missing(name, array, getattr(array.dtype, "na_object", None))
+    elif array.dtype.kind == "O":
+        array = _checked_objects(name, array, isinstance(y, (list, tuple)))
+    return array
+
+
+def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
+    """Labels that are Python objects: none is missing, texts stand alone."""
+    kinds = _kinds(array)
+    nested = tuple(kind for kind in kinds if issubclass(kind, (list, dict, set, np.ndarray)))
+    if from_list and any(issubclass(kind, (list, np.ndarray)) for kind in nested):
+        _refuse_ragged(name)
+    if nested:
+        row = next(row for row, value in enumerate(array) if isinstance(value, nested))
+        raise TypeError(
+            f"{name} has an object of type {type(array[row]).__name__} at row {row}; every row "
+            "needs one class label"
+        )
+    _check_missing(name, array, None)
+    if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
+        _refuse_order(name, array)
+    return np.asarray(array.tolist()) if from_list else array
+
+
+def _check_missing(name: str, array: np.ndarray, gap: object) -> None:
+    """Raise for the first entry that is missing: None, NaN or the like, or the text `gap`."""
+    for row, value in enumerate(array):
+        if is_missing(value) or (isinstance(gap, str) and value == gap):
+            raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
+
+
+def _kinds(array: np.ndarray) -> set[type]:
+    """The types of labels; str and NumPy's str_ are one."""
+    kinds = {type(value) for value in array}
+    return {next((t for t in (str, bytes) if issubclass(kind, t)), kind) for kind in kinds}
+
+
+def _refuse_order(name: str, array: np.ndarray) -> NoReturn:
+    """Say why labels cannot be sorted."""
+    kinds = sorted({kind.__name__ for kind in _kinds(array)})
+    if len(kinds) > 1:
+        raise TypeError(
+            f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type"
+        ) from None
+    cure = "use texts or numbers in their place"
+    if isinstance(array[0], enum.Enum):
+        cure = f"use their names or values, such as [label.name for label in {name}]"
+    raise TypeError(
+        f"{name} holds labels of type {kinds[0]}, which cannot be sorted; {cure}"
+    ) from None
+
+
+def encode_labels(
+    y: ArrayLike | None, classes: np.ndarray | None = None, name: str = "y"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class labels as indices.
+
+    Parameters
+    ----------
+    y : array-like, shape (rows,)
+    classes : ndarray, optional
+        The classes that are allowed, sorted; default those found.
+
+    Returns
+    -------
+    classes : ndarray
+    labels : ndarray of int32, shape (rows,)
+    """
+    array = as_labels(y, name)
+    try:
+        found, labels = _unique(array)
+        if classes is None:
+            if len(found) < 2:
+                raise OneClassError(
+                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at "
+                    "least two"
+                )
+            return found, labels.astype(np.int32)
+        known = np.isin(found, classes)
+        if known.all():
+            return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
+    except TypeError:
+        _refuse_order(name, array)
+    row = int(np.argmin(known[labels]))
+    raise ValueError(
+        f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
+        f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
+    )
+
+
+def _unique(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The entries of `array`, sorted, and the index of each of its entries among them."""
+    if np.can_cast(array.dtype, np.int64) and array.dtype.kind != "b" and len(array):
+        low, high = int(array.min()), int(array.max())
+        if high - low < max(1024, 2 * len(array)):  # counting takes a tenth of the time of sorting
+            offsets = array.astype(np.int64) - low  # in int8, 100 - -100 would not fit
+            there = np.bincount(offsets) > 0
+            return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[
+                offsets
+            ]
+    return np.unique(array, return_inverse=True)
+
+
+def check_targets(
+    y: ArrayLike | None,
+    dtype: DTypeLike,
+    n_outputs: int | None = None,
+    name: str = "y",
+    loss: str | None = None,
+) -> np.ndarray:
+    """Numeric targets as a C-contiguous array of `dtype`, shape (rows, outputs), within what the
+    `loss` takes."""
+    array = as_numbers(name, y)
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} must have shape (rows,) or (rows, outputs), got shape {array.shape}"
+        )
+    if 0 in array.shape:
+        raise ValueError(
+            f"{name} must have at least one row and one column, got shape {array.shape}"
+        )
+    check_finite(name, array, dtype, y)
+    array = array.reshape(len(array), -1)
+    if n_outputs is not None and array.shape[1] != n_outputs:
+        raise ValueError(
+            f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
+        )
+    if loss is not None:
+        check_range(name, array, loss)
+    return with_subnormals(np.ascontiguousarray, array, dtype)
+
+
+def check_range(name: str, array: np.ndarray, loss: str, why: str = "") -> None:
+    """Raise where a target is none that a loss takes; `why` ends the sentence."""
+    low, high = _losses.table()[loss].low, _losses.table()[loss].high
+    if array.min() < low or array.max() > high:
+        index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
+        allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
+        raise ValueError(
+            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
+            f"{allowed}{why}"
+        )

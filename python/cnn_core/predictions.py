@@ -1,0 +1,163 @@
+"""What a fitted MLP predicts: each method takes its `Model` once and asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnn_core.data.validation import check_entries
+from cnn_core.fitted import Fitted
+from cnn_core.training.backends import FAST_BACKEND
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core._typing import Labels, Reals
+
+
+class Predictions(Fitted):
+    """The methods of `MLP` that predict, and `score`."""
+
+    backend: str
+    n_threads: int | None
+
+    def forward(self, X: ArrayLike) -> Reals:
+        """The output layer's activations a^L.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, n_outputs)
+            Each row's bits are the same however the rows are split over calls.
+        """
+        return self._model().outputs(X, self.backend, self.n_threads)
+
+    def predict_one(self, x: ArrayLike, out: Reals | None = None, *, check: bool = False) -> Reals:
+        """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
+
+        Several threads may call it at once.
+
+        Parameters
+        ----------
+        x : array-like, shape (features,)
+            Fast where it is a C-contiguous array of the model's dtype. Without `check`, NaN and
+            infinity are not looked for, as `forward` does: NaN in x gives NaN in every output.
+        out : ndarray, shape (n_outputs,), optional
+            Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
+        check : bool, default False
+            Whether to raise a ValueError where an entry of x is not finite.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs,)
+            `out`, or a new array.
+        """
+        if check:
+            check_entries("x", x)
+        model = self._fitted
+        if model is not None and self.backend == FAST_BACKEND:
+            a = model.one_row.forward(x, out)
+            if a is not None:
+                return a
+        return self._model().row(x, out, self.backend)
+
+    def predict(self, X: ArrayLike) -> Labels:
+        """Predicted classes or numbers.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows,) or (rows, outputs)
+            Class labels: the class with the largest output, the first among equals. Several labels
+            a row: 0 and 1. Regression: numbers, in the shape of the y that was fitted.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where classes come from outputs that are NaN, because numbers on the way overflow the
+            dtype: the first NaN wins.
+        """
+        return self._model().predict(X, self.backend, self.n_threads)
+
+    def predict_proba(self, X: ArrayLike) -> Reals:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, n_classes)
+            In the order of `classes_`; rows sum to 1, unless there are several labels a row: then
+            each is the probability of a 1.
+
+        Raises
+        ------
+        ValueError
+            For regression, and where the outputs are no probabilities (an output other than
+            softmax, or one sigmoid).
+        """
+        return self._model().predict_proba(X, self.backend, self.n_threads)
+
+    def predict_log_proba(self, X: ArrayLike) -> Reals:
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows, n_classes)
+            As `predict_proba` orders them; -inf for a probability of 0.
+
+        Raises
+        ------
+        ValueError
+            Where `predict_proba` does.
+        """
+        return self._model().predict_log_proba(X, self.backend, self.n_threads)
+
+    def decision_function(self, X: ArrayLike) -> Reals:
+        """The output layer's z, before its activation: what scikit-learn's scorers rank rows by,
+        also where outputs are no probabilities, as with the loss 'hinge'.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows,) or (rows, n_outputs)
+            For two classes a number a row, larger for the second of `classes_`: z of the only
+            output, or of two outputs the difference.
+
+        Raises
+        ------
+        ValueError
+            For regression.
+        """
+        return self._model().decision_function(X, self.backend, self.n_threads)
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
+        regression (averaged over the outputs).
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+        sample_weight : array-like, shape (rows,), optional
+            How much each row counts, at least 0.
+
+        Returns
+        -------
+        float
+        """
+        return self._model().score(X, y, sample_weight, self.backend, self.n_threads)

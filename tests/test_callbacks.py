@@ -1,0 +1,115 @@
+"""What a callback may answer: True ends the training, and nothing else does so by accident."""
+
+import functools
+
+import numpy as np
+import pytest
+from mlp_cases import LINE, THREE, X, quick
+
+from cnn_core import Callback
+
+END, GO_ON = (True, np.True_), (None, False, np.False_)
+REFUSED = [
+    0.25,
+    np.float64(0.25),
+    0.0,
+    1,
+    0,
+    "stop",
+    "",
+    [],
+    {"loss": 1.0},
+    np.array(True),
+    np.array([True]),
+    object(),
+]
+
+
+def estimators():
+    """A way to fit three epochs with a callback, for MLP and for scikit-learn's estimators."""
+    yield "MLP", lambda callback: quick(epochs=3, callbacks=callback).fit(X, LINE).n_epochs_
+    yield (
+        "reference",
+        lambda callback: (
+            quick(hidden=2, epochs=3, batch_size="full", backend="python", callbacks=callback)
+            .fit(X[:20], LINE[:20])
+            .n_epochs_
+        ),
+    )
+    for name, y in (("MLPClassifier", THREE), ("MLPRegressor", LINE)):
+        yield name, functools.partial(fit_of_sklearn, name, y)
+
+
+def fit_of_sklearn(name, y, callback):
+    from sklearn.exceptions import ConvergenceWarning
+
+    estimator = getattr(pytest.importorskip("cnn_core.sklearn"), name)
+    model = estimator(hidden_layer_sizes=(4,), max_iter=3, random_state=0, callbacks=callback)
+    try:
+        return model.fit(X, y).n_iter_
+    except ConvergenceWarning:
+        return 3
+
+
+FITS = dict(estimators())
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_true_alone_ends_the_training(fit):
+    assert [fit(lambda *given, answer=answer: answer) for answer in END] == [1, 1]
+    assert [fit(lambda *given, answer=answer: answer) for answer in GO_ON] == [3, 3, 3]
+
+
+@pytest.mark.parametrize("answer", REFUSED, ids=repr)
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_any_other_answer_is_an_error_that_names_the_callback(fit, answer):
+    def watcher(model, epoch, logs):
+        return answer
+
+    with pytest.raises(
+        TypeError, match=r"the callback .*watcher returned .* after epoch 1; it must"
+    ):
+        fit(watcher)
+
+
+class Answering(Callback):
+    def after_epoch(self, model, epoch, logs):
+        return epoch * 0.5
+
+
+def count(answer, model, epoch, logs):
+    return answer
+
+
+class Callable:
+    def __call__(self, model, epoch, logs):
+        return logs
+
+    def __repr__(self):
+        return "Callable(\n1)"
+
+
+@pytest.mark.parametrize("callback, name, returned", [
+    (Answering(), "Answering", "0.5"),
+    (lambda model, epoch, logs: logs["loss"], r"<lambda>", r"\d"),
+    (functools.partial(count, 3), r"functools.partial\(.*", "3"),
+    (Callable(), r"Callable\( 1\)", "{'loss'"),
+    (lambda model, epoch, logs: "x" * 10_000, "<lambda>", "'x{59}[.]{3} after"),
+])  # fmt: skip
+def test_the_error_names_functions_objects_and_classes(callback, name, returned):
+    with pytest.raises(TypeError, match=f"the callback .*{name} returned {returned}") as caught:
+        quick(epochs=2, callbacks=[lambda *given: None, callback]).fit(X, LINE)
+    assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
+
+
+def test_every_callback_is_called_although_the_first_ends_the_training():
+    seen = []
+    model = quick(callbacks=[lambda *given: True, lambda *given: seen.append(given[1])])
+    assert model.fit(X, LINE).n_epochs_ == 1 and seen == [1]
+
+
+def test_a_refused_answer_keeps_the_last_whole_epoch():
+    model = quick(epochs=5, callbacks=lambda model, epoch, logs: epoch if epoch == 3 else None)
+    with pytest.raises(TypeError, match="returned 3 after epoch 3"):
+        model.fit(X, LINE)
+    assert np.array_equal(model.parameters_, quick(epochs=3).fit(X, LINE).parameters_)
