@@ -60,7 +60,7 @@ def test_true_alone_ends_the_training(fit):
     assert [fit(lambda *given, answer=answer: answer) for answer in GO_ON] == [3, 3, 3]
 
 
-@pytest.mark.parametrize("answer", REFUSED, ids=repr)
+@pytest.mark.parametrize("answer", REFUSED, ids=lambda answer: type(answer).__name__)
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_any_other_answer_is_an_error_that_names_the_callback(fit, answer):
     def watcher(model, epoch, logs):
