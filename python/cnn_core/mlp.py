@@ -4,24 +4,35 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
-from cnn_core._checks import check_number
+from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, check_callbacks
 from cnn_core.data.prepare import ClassWeight
-from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.open_box import OpenBox
 from cnn_core.parameters import Parameters, check_parameters
-from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS, FAST_BACKEND
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
-    from cnn_core._typing import Evaluation, Labels, Reals
+    from cnn_core._typing import (
+        ActivationName,
+        BackendName,
+        DtypeName,
+        Evaluation,
+        InitName,
+        Labels,
+        LossName,
+        OptimizerName,
+        OutputName,
+        Reals,
+        ScalingName,
+        TaskName,
+    )
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer
-    from cnn_core.inspection import GradientCheck, Trace
     from cnn_core.losses import Huber
     from cnn_core.optimizers import Optimizer
     from cnn_core.profile import Profile
@@ -34,7 +45,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Fitted, Parameters):
+class MLP(OpenBox, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -171,14 +182,14 @@ class MLP(Fitted, Parameters):
     def __init__(
         self,
         hidden: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        task: Literal["auto", "classification", "regression"] = "auto",
-        output: str | Activation = "auto",
-        loss: str | Huber = "auto",
-        optimizer: str | Optimizer = "adam",
+        task: TaskName = "auto",
+        output: OutputName | Activation = "auto",
+        loss: LossName | Huber = "auto",
+        optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
-        batch_size: int | Literal["full"] = 32,
+        batch_size: int | Literal["full"] | str = 32,
         epochs: int = 100,
         shuffle: bool = True,
         l1: float = 0.0,
@@ -187,21 +198,21 @@ class MLP(Fitted, Parameters):
         clip_norm: float | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
-        init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-        scale_inputs: Literal["minmax", "standard", "robust"] | None = None,
+        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        scale_inputs: ScalingName | None = None,
         class_weight: ClassWeight = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
         restore_best: bool = True,
-        dtype: DTypeLike = "float32",
+        dtype: DtypeName | DTypeLike = "float32",
         n_threads: int | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
         warm_start: bool = False,
-        backend: Literal["native", "python"] = "native",
+        backend: BackendName = "native",
     ) -> None:
         self.hidden, self.activation, self.task, self.output = hidden, activation, task, output
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
@@ -221,6 +232,7 @@ class MLP(Fitted, Parameters):
 
     # Training
 
+    @without_unknown
     def fit(
         self,
         X: ArrayLike,
@@ -228,6 +240,7 @@ class MLP(Fitted, Parameters):
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        **unknown: Never,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
 
@@ -265,6 +278,8 @@ class MLP(Fitted, Parameters):
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
+        if unknown:
+            refuse(MLP.fit, self, unknown)
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
@@ -297,6 +312,7 @@ class MLP(Fitted, Parameters):
             callback.after_fit(self)
         return self
 
+    @without_unknown
     def partial_fit(
         self,
         X: ArrayLike,
@@ -304,6 +320,7 @@ class MLP(Fitted, Parameters):
         *,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        **unknown: Never,
     ) -> Self:
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
@@ -322,6 +339,8 @@ class MLP(Fitted, Parameters):
         -------
         self
         """
+        if unknown:
+            refuse(MLP.partial_fit, self, unknown)
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
@@ -383,7 +402,8 @@ class MLP(Fitted, Parameters):
 
     # Predicting
 
-    def forward(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def forward(self, X: ArrayLike, **unknown: Never) -> Reals:
         """The output layer's activations a^L.
 
         Parameters
@@ -395,6 +415,8 @@ class MLP(Fitted, Parameters):
         ndarray, shape (rows, n_outputs)
             Each row's bits are the same however the rows are split over calls.
         """
+        if unknown:
+            refuse(MLP.forward, self, unknown)
         return self._model().outputs(X, self.backend, self.n_threads)
 
     def predict_one(self, x: ArrayLike, out: Reals | None = None) -> Reals:
@@ -422,7 +444,8 @@ class MLP(Fitted, Parameters):
                 return a
         return self._model().row(x, out, self.backend)
 
-    def predict(self, X: ArrayLike) -> Labels:
+    @without_unknown
+    def predict(self, X: ArrayLike, **unknown: Never) -> Labels:
         """Predicted classes or numbers.
 
         Parameters
@@ -441,9 +464,12 @@ class MLP(Fitted, Parameters):
             Where classes come from outputs that are NaN, because numbers on the way overflow the
             dtype: the first NaN wins.
         """
+        if unknown:
+            refuse(MLP.predict, self, unknown)
         return self._model().predict(X, self.backend, self.n_threads)
 
-    def predict_proba(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def predict_proba(self, X: ArrayLike, **unknown: Never) -> Reals:
         """Probabilities of the classes.
 
         Parameters
@@ -462,9 +488,14 @@ class MLP(Fitted, Parameters):
             For regression, and where the outputs are no probabilities (an output other than
             softmax, or one sigmoid).
         """
+        if unknown:
+            refuse(MLP.predict_proba, self, unknown)
         return self._model().predict_proba(X, self.backend, self.n_threads)
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    @without_unknown
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **unknown: Never
+    ) -> float:
         """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
         regression (averaged over the outputs).
 
@@ -479,9 +510,12 @@ class MLP(Fitted, Parameters):
         -------
         float
         """
+        if unknown:
+            refuse(MLP.score, self, unknown)
         return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
+    @without_unknown
+    def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
         """Loss and metric on some rows, and what they suggest beside the training loss.
 
         Parameters
@@ -495,6 +529,8 @@ class MLP(Fitted, Parameters):
             ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, a sentence about
             over- or underfitting that takes these rows for ones that were not trained on.
         """
+        if unknown:
+            refuse(MLP.evaluate, self, unknown)
         from cnn_core.diagnosis import diagnose
 
         model, backend = self._model(), BACKENDS[self.backend]
@@ -510,91 +546,3 @@ class MLP(Fitted, Parameters):
             "diagnosis": diagnose(model.history, model.baseline, model.best_epoch, loss),
         }
         return cast("Evaluation", found)
-
-    def _threads(self) -> dict[str, Any]:
-        """How many threads a trainer may use."""
-        n_threads = self.n_threads
-        return {"threads": threads_of(n_threads), "adaptive": n_threads is None}
-
-    # The open box
-
-    def loss_and_gradient(
-        self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
-    ) -> tuple[float, Reals]:
-        """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-        parameters : array-like, shape (n_parameters,), optional
-            Where to compute them, in the order of `parameters_`; default there.
-
-        Returns
-        -------
-        loss : float
-        gradient : ndarray, shape (n_parameters,)
-            In the order of `parameters_`.
-        """
-        model, backend = self._model(), BACKENDS[self.backend]
-        data = model.dataset(X, y)
-        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
-        trainer = backend.trainer(spec, model.network.copy(), **self._threads())
-        if parameters is not None:
-            trainer.set_flat(numbers_for(model, "parameters", parameters))
-        loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
-        return loss, trainer.flat_gradient()
-
-    def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:
-        """Compare backpropagation with central differences, in float64, one parameter after the
-        other.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-            A few rows will do.
-        y : array-like, shape (rows,) or (rows, outputs)
-        h : float, default 1e-6
-            Step to either side.
-
-        Returns
-        -------
-        GradientCheck
-            The parameter where they differ most: error, relative above 1 and absolute below; layer;
-            'W' or 'b'; index; both values.
-        """
-        from cnn_core import inspection  # not needed by those who train and predict
-
-        check_number("h", h, 0, above=True)
-        model, backend = self._model(), BACKENDS[self.backend]
-        data = model.dataset(X, y)
-        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
-        return inspection.check_gradient(model.network, spec, data, h, backend)
-
-    def trace(self, X: ArrayLike, y: ArrayLike) -> Trace:
-        """Everything that one forward and one backward pass compute.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-
-        Returns
-        -------
-        Trace
-            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and
-            ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
-            over the rows, without penalties.
-        """
-        from cnn_core import inspection
-
-        model, backend = self._model(), BACKENDS[self.backend]
-        return inspection.trace(model, model.dataset(X, y), backend)
-
-    def summary(self) -> None:
-        """Print layers, shapes, parameters and memory of the fitted network, and what its learning
-        curves suggest."""
-        from cnn_core import inspection
-
-        model = self._model()
-        print(inspection.summary(model, model.training_spec.dropout))
