@@ -4,9 +4,13 @@ and the message lists what is missing, and where."""
 import inspect
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import reference_numpy
+from cnn_core.data.scaling import SCALINGS
+from cnn_core.initializers import INITIALIZERS
+from cnn_core.training.backends import BACKENDS
 from test_activations import limits
 from test_training import GOLDEN
 
@@ -14,6 +18,7 @@ from cnn_core import (
     MLP,
     _activations,
     _losses,
+    _typing,
     activations,
     functional,
     losses,
@@ -46,12 +51,17 @@ def in_docstring(name):
     return f"'{name}'" in MLP.__doc__
 
 
+def in_literal(kind):
+    return get_args(getattr(_typing, kind)).__contains__
+
+
 #: Of each kind: the names of the native table, and what each of them needs: a sentence that says
 #: what and where, and whether a name has it.
 PLACES = {
     "activation": (
         _activations.names(),
         {
+            "its name in `Activations` of python/cnn_core/_typing.py": in_literal("Activations"),
             "f and f' in `ACTIVATIONS` of cnn_core.reference": (
                 {*reference.ACTIVATIONS, "softmax"}.__contains__
             ),
@@ -70,6 +80,7 @@ PLACES = {
     "loss": (
         _losses.names(),
         {
+            "its name in `Losses` of python/cnn_core/_typing.py": in_literal("Losses"),
             "cost and delta in `LOSSES` of cnn_core.reference": reference.LOSSES.__contains__,
             "cost and delta in `LOSSES` of tests/reference_numpy.py": (
                 reference_numpy.LOSSES.__contains__
@@ -85,6 +96,7 @@ PLACES = {
     "optimizer": (
         functional.optimizer_names(),
         {
+            "its name in `Optimizers` of python/cnn_core/_typing.py": in_literal("Optimizers"),
             "its class in `OPTIMIZERS` of python/cnn_core/optimizers.py": (
                 optimizers.OPTIMIZERS.__contains__
             ),
@@ -107,3 +119,19 @@ def test_each_row_of_the_native_tables_has_all_that_belongs_to_it(kind):
         if not has(name)
     ]
     assert not missing, "\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize(
+    "literal, names",
+    [
+        ("Activations", _activations.names()),
+        ("Losses", _losses.names()),
+        ("Optimizers", optimizers.OPTIMIZERS),
+        ("Initializers", INITIALIZERS),
+        ("Scalings", SCALINGS),
+        ("Backends", BACKENDS),
+        ("Tasks", ("auto", "classification", "regression")),
+    ],
+)
+def test_editors_complete_the_names_that_there_are_and_no_others(literal, names):
+    assert set(get_args(getattr(_typing, literal))) == set(names)

@@ -3,6 +3,7 @@ everywhere."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -25,6 +26,16 @@ from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
 from cnn_core.optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
+from cnn_core.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    InverseTime,
+    OneCycle,
+    ReduceOnPlateau,
+    StepDecay,
+    Warmup,
+)
 from cnn_core.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
@@ -41,17 +52,25 @@ __all__ = [
     "Adam",
     "AdamW",
     "Callback",
+    "Constant",
+    "Cosine",
     "DivergenceWarning",
+    "Exponential",
     "Huber",
+    "InverseTime",
     "LeakyReLU",
     "MLPClassifier",
     "MLPRegressor",
     "Nadam",
     "Normal",
     "NotFittedError",
+    "OneCycle",
     "Orthogonal",
     "RMSprop",
+    "ReduceOnPlateau",
     "Rprop",
+    "StepDecay",
+    "Warmup",
     "datasets",
     "functional",
     "get_num_threads",
@@ -63,13 +82,28 @@ __all__ = [
 threads.join_threadpoolctl()
 
 
-def __getattr__(name: str) -> Any:
-    """The modules that are imported when somebody asks for them."""
-    if name in ("datasets", "functional"):
-        import importlib
+if not TYPE_CHECKING:  # a checker would take every name for one that there is
 
-        return importlib.import_module(f"cnn_core.{name}")
-    raise AttributeError(f"module 'cnn_core' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """The modules that are imported when somebody asks for them, and errors for what there is
+        not."""
+        if name in ("datasets", "functional"):
+            import importlib
+
+            return importlib.import_module(f"cnn_core.{name}")
+        if name.startswith("_"):  # what Python and its tools look for
+            raise AttributeError(f"module 'cnn_core' has no attribute {name!r}")
+        from cnn_core._foreign import NAMES
+
+        if name not in NAMES:  # Python itself says which name is near
+            raise AttributeError(
+                f"module 'cnn_core' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+            )
+        message = f"cnn_core has no {name}; {NAMES[name]}"
+        if sys._getframe(1).f_code.co_name == "_handle_fromlist":
+            # `from cnn_core import ...` would hide an AttributeError behind a message of its own.
+            raise ImportError(message)
+        raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

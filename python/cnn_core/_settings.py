@@ -5,8 +5,10 @@ Plain classes instead of dataclasses: two dozen of those would be a third of wha
 package costs.
 """
 
+from cnn_core._names import Keywords
 
-class Settings:
+
+class Settings(Keywords):
     """Compared by value, shown as the call that makes them, and never changed."""
 
     def _set(self, **values: object) -> None:

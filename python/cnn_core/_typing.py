@@ -1,12 +1,44 @@
-"""Names for the types of arrays; imported by type checkers only."""
+"""Names for the types of arrays, and the names that users choose from; imported by type checkers
+only.
 
-from typing import NotRequired, TypedDict
+Each is a union with ``str``: editors complete the literals, and a name that comes from a variable
+or a file is accepted too. A wrong one is refused when the object is made.
+"""
+
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.float32 | np.float64]  #: computed by the core, in the model's dtype
 Labels = NDArray[np.generic]  #: classes and predictions, in the dtype that y had
+
+Activations = Literal[
+    "identity", "step", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu",
+    "gelu_tanh", "softplus", "swish", "mish", "hard_sigmoid", "hard_swish", "exp", "softmax",
+]  # fmt: skip
+Losses = Literal[
+    "mse", "mae", "huber", "poisson", "binary_crossentropy", "categorical_crossentropy",
+    "sparse_categorical_crossentropy", "hinge", "perceptron",
+]  # fmt: skip
+Optimizers = Literal[
+    "sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop", "lbfgs", "amsgrad",
+    "adam_hat",
+]  # fmt: skip
+Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", "zeros"]
+Scalings = Literal["minmax", "standard", "robust"]
+Tasks = Literal["auto", "classification", "regression"]
+Backends = Literal["native", "python"]
+
+ActivationName: TypeAlias = Activations | str
+OutputName: TypeAlias = Literal["auto"] | Activations | str
+LossName: TypeAlias = Literal["auto"] | Losses | str
+OptimizerName: TypeAlias = Optimizers | str
+InitName: TypeAlias = Initializers | str
+ScalingName: TypeAlias = Scalings | str
+TaskName: TypeAlias = Tasks | str
+BackendName: TypeAlias = Backends | str
+DtypeName: TypeAlias = Literal["float32", "float64"]
 
 
 class Evaluation(TypedDict):

@@ -4,26 +4,35 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
-from cnn_core._checks import check_number
+from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
-from cnn_core.fitted import numbers_for
 from cnn_core.model import warn_of_single_row
+from cnn_core.open_box import OpenBox
 from cnn_core.parameters import Parameters
 from cnn_core.predictions import Predictions
-from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
-    from cnn_core._typing import Evaluation, Reals
+    from cnn_core._typing import (
+        ActivationName,
+        BackendName,
+        DtypeName,
+        Evaluation,
+        InitName,
+        LossName,
+        OptimizerName,
+        OutputName,
+        ScalingName,
+        TaskName,
+    )
     from cnn_core.activations import Activation
     from cnn_core.initializers import Initializer
-    from cnn_core.inspection import GradientCheck, Trace
     from cnn_core.losses import Huber
     from cnn_core.optimizers import Optimizer
     from cnn_core.profile import Profile
@@ -36,7 +45,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, Parameters):
+class MLP(Predictions, OpenBox, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -174,14 +183,14 @@ class MLP(Predictions, Parameters):
     def __init__(
         self,
         hidden: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        task: Literal["auto", "classification", "regression"] = "auto",
-        output: str | Activation = "auto",
-        loss: str | Huber = "auto",
-        optimizer: str | Optimizer = "adam",
+        task: TaskName = "auto",
+        output: OutputName | Activation = "auto",
+        loss: LossName | Huber = "auto",
+        optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
-        batch_size: int | Literal["full"] = 32,
+        batch_size: int | Literal["full"] | str = 32,
         epochs: int = 100,
         shuffle: bool = True,
         l1: float = 0.0,
@@ -190,21 +199,21 @@ class MLP(Predictions, Parameters):
         clip_norm: float | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
-        init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-        scale_inputs: Literal["minmax", "standard", "robust"] | None = None,
+        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        scale_inputs: ScalingName | None = None,
         class_weight: ClassWeight = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
         restore_best: bool = True,
-        dtype: DTypeLike = "float32",
+        dtype: DtypeName | DTypeLike = "float32",
         n_threads: int | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
         warm_start: bool = False,
-        backend: Literal["native", "python"] = "native",
+        backend: BackendName = "native",
     ) -> None:
         self.hidden, self.activation, self.task, self.output = hidden, activation, task, output
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
@@ -224,6 +233,7 @@ class MLP(Predictions, Parameters):
 
     # Training
 
+    @without_unknown
     def fit(
         self,
         X: ArrayLike,
@@ -231,6 +241,7 @@ class MLP(Predictions, Parameters):
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        **unknown: Never,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
 
@@ -268,6 +279,8 @@ class MLP(Predictions, Parameters):
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
+        if unknown:
+            refuse(MLP.fit, self, unknown)
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
@@ -300,6 +313,7 @@ class MLP(Predictions, Parameters):
             callback.after_fit(self)
         return self
 
+    @without_unknown
     def partial_fit(
         self,
         X: ArrayLike,
@@ -307,6 +321,7 @@ class MLP(Predictions, Parameters):
         *,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        **unknown: Never,
     ) -> Self:
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
@@ -326,6 +341,8 @@ class MLP(Predictions, Parameters):
         -------
         self
         """
+        if unknown:
+            refuse(MLP.partial_fit, self, unknown)
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
@@ -394,7 +411,8 @@ class MLP(Predictions, Parameters):
 
     # Judging
 
-    def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
+    @without_unknown
+    def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
         """Loss and metric on some rows, and what they suggest beside the training loss.
 
         Parameters
@@ -408,6 +426,8 @@ class MLP(Predictions, Parameters):
             ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, what these suggest
             about over- or underfitting, and where the model is poor the likely cause.
         """
+        if unknown:
+            refuse(MLP.evaluate, self, unknown)
         from cnn_core.diagnosis import causes_in, diagnose
 
         model, backend = self._model(), BACKENDS[self.backend]
@@ -429,91 +449,3 @@ class MLP(Predictions, Parameters):
         )
         found = {"loss": loss, "r2" if regression else "accuracy": metric, "diagnosis": words}
         return cast("Evaluation", found)
-
-    def _threads(self) -> dict[str, Any]:
-        """How many threads a trainer may use."""
-        n_threads = self.n_threads
-        return {"threads": threads_of(n_threads), "adaptive": n_threads is None}
-
-    # The open box
-
-    def loss_and_gradient(
-        self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
-    ) -> tuple[float, Reals]:
-        """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-        parameters : array-like, shape (n_parameters,), optional
-            Where to compute them, in the order of `parameters_`; default there.
-
-        Returns
-        -------
-        loss : float
-        gradient : ndarray, shape (n_parameters,)
-            In the order of `parameters_`.
-        """
-        model, backend = self._model(), BACKENDS[self.backend]
-        data = model.dataset(X, y)
-        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
-        trainer = backend.trainer(spec, model.network.copy(), **self._threads())
-        if parameters is not None:
-            trainer.set_flat(numbers_for(model, "parameters", parameters))
-        loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
-        return loss, trainer.flat_gradient()
-
-    def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:
-        """Compare backpropagation with central differences, in float64, one parameter after the
-        other.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-            A few rows will do.
-        y : array-like, shape (rows,) or (rows, outputs)
-        h : float, default 1e-6
-            Step to either side.
-
-        Returns
-        -------
-        GradientCheck
-            The parameter where they differ most: error, relative above 1 and absolute below; layer;
-            'W' or 'b'; index; both values.
-        """
-        from cnn_core import inspection  # not needed by those who train and predict
-
-        check_number("h", h, 0, above=True)
-        model, backend = self._model(), BACKENDS[self.backend]
-        data = model.dataset(X, y)
-        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
-        return inspection.check_gradient(model.network, spec, data, h, backend)
-
-    def trace(self, X: ArrayLike, y: ArrayLike) -> Trace:
-        """Everything that one forward and one backward pass compute.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-
-        Returns
-        -------
-        Trace
-            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and
-            ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
-            over the rows, without penalties.
-        """
-        from cnn_core import inspection
-
-        model, backend = self._model(), BACKENDS[self.backend]
-        return inspection.trace(model, model.dataset(X, y), backend)
-
-    def summary(self) -> None:
-        """Print layers, shapes, parameters and memory of the fitted network, and what its learning
-        curves suggest."""
-        from cnn_core import inspection
-
-        model = self._model()
-        print(inspection.summary(model, model.training_spec.dropout))

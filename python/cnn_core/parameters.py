@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole
-from cnn_core._names import choose
+from cnn_core._names import Keywords, choose, meaning
 from cnn_core._state import restored, with_versions
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
@@ -119,9 +119,22 @@ def check_verbose(name: str, value: Any) -> None:
 def check_activation(name: str, value: Any) -> None:
     """An activation, or a list of them."""
     if not isinstance(value, (str, Activation, tuple, list)):
-        raise TypeError(f"{name} must be a name or a list of names, got {value!r}")
+        hint = "; 'identity' is no activation" if value is None else ""
+        raise TypeError(f"{name} must be a name or a list of names, got {value!r}{hint}")
     for one in value if isinstance(value, (tuple, list)) else (value,):
         get_activation(one)
+
+
+def check_learning_rate(name: str, value: Any) -> None:
+    """A number above 0, a schedule, or None."""
+    if value is None or isinstance(value, Schedule):
+        return
+    if isinstance(value, type) and issubclass(value, Schedule):
+        raise TypeError(f"{name} must be an object, {value.__name__}(), got the class itself")
+    hint = meaning(name, value) if isinstance(value, str) else ""
+    if hint:
+        raise TypeError(f"{name} must be a number or a schedule, got {value!r}; {hint}")
+    check_number(name, value, 0, None, above=True)
 
 
 #: What each parameter of MLP may be by itself.
@@ -132,7 +145,7 @@ RULES: dict[str, Check] = {
     "output": instance_or(Activation, one_of("auto", *_activations.names())),
     "loss": instance_or(Huber, one_of("auto", *_losses.names())),
     "optimizer": lambda name, value: get_optimizer(value),
-    "learning_rate": optional(instance_or(Schedule, number(0, None, above=True))),
+    "learning_rate": check_learning_rate,
     "batch_size": count("full"),
     "epochs": count(),
     "shuffle": flag,
@@ -274,7 +287,7 @@ def draw_seed(random_state: Any) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
-class Parameters:
+class Parameters(Keywords):
     """What `MLP` knows of its parameters; scikit-learn's conventions hold (get_params, set_params,
     clone)."""
 

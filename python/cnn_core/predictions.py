@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
+from cnn_core._names import refuse, without_unknown
 from cnn_core.data.validation import check_entries
 from cnn_core.fitted import Fitted
 from cnn_core.training.backends import FAST_BACKEND
@@ -20,7 +21,8 @@ class Predictions(Fitted):
     backend: str
     n_threads: int | None
 
-    def forward(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def forward(self, X: ArrayLike, **unknown: Never) -> Reals:
         """The output layer's activations a^L.
 
         Parameters
@@ -32,6 +34,8 @@ class Predictions(Fitted):
         ndarray, shape (rows, n_outputs)
             Each row's bits are the same however the rows are split over calls.
         """
+        if unknown:
+            refuse(Predictions.forward, self, unknown)
         return self._model().outputs(X, self.backend, self.n_threads)
 
     def predict_one(self, x: ArrayLike, out: Reals | None = None, *, check: bool = False) -> Reals:
@@ -63,7 +67,8 @@ class Predictions(Fitted):
                 return a
         return self._model().row(x, out, self.backend)
 
-    def predict(self, X: ArrayLike) -> Labels:
+    @without_unknown
+    def predict(self, X: ArrayLike, **unknown: Never) -> Labels:
         """Predicted classes or numbers.
 
         Parameters
@@ -82,9 +87,12 @@ class Predictions(Fitted):
             Where classes come from outputs that are NaN, because numbers on the way overflow the
             dtype: the first NaN wins.
         """
+        if unknown:
+            refuse(Predictions.predict, self, unknown)
         return self._model().predict(X, self.backend, self.n_threads)
 
-    def predict_proba(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def predict_proba(self, X: ArrayLike, **unknown: Never) -> Reals:
         """Probabilities of the classes.
 
         Parameters
@@ -103,9 +111,12 @@ class Predictions(Fitted):
             For regression, and where the outputs are no probabilities (an output other than
             softmax, or one sigmoid).
         """
+        if unknown:
+            refuse(Predictions.predict_proba, self, unknown)
         return self._model().predict_proba(X, self.backend, self.n_threads)
 
-    def predict_log_proba(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def predict_log_proba(self, X: ArrayLike, **unknown: Never) -> Reals:
         """Logarithms of the probabilities of the classes.
 
         Parameters
@@ -122,9 +133,12 @@ class Predictions(Fitted):
         ValueError
             Where `predict_proba` does.
         """
+        if unknown:
+            refuse(Predictions.predict_log_proba, self, unknown)
         return self._model().predict_log_proba(X, self.backend, self.n_threads)
 
-    def decision_function(self, X: ArrayLike) -> Reals:
+    @without_unknown
+    def decision_function(self, X: ArrayLike, **unknown: Never) -> Reals:
         """The output layer's z, before its activation: what scikit-learn's scorers rank rows by,
         also where outputs are no probabilities, as with the loss 'hinge'.
 
@@ -143,9 +157,14 @@ class Predictions(Fitted):
         ValueError
             For regression.
         """
+        if unknown:
+            refuse(Predictions.decision_function, self, unknown)
         return self._model().decision_function(X, self.backend, self.n_threads)
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    @without_unknown
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **unknown: Never
+    ) -> float:
         """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
         regression (averaged over the outputs).
 
@@ -160,4 +179,6 @@ class Predictions(Fitted):
         -------
         float
         """
+        if unknown:
+            refuse(Predictions.score, self, unknown)
         return self._model().score(X, y, sample_weight, self.backend, self.n_threads)

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from cnn_core.cli.main import main
 
@@ -15,10 +16,13 @@ PHASES = (
 def test_demo_trains_tests_and_says_where_the_time_went(capsys):
     assert main(["demo", "--epochs", "20"]) == 0
     out = capsys.readouterr().out
-    assert "epoch 20/20" in out and "Test accuracy 9" in out
-    table = out.split("Where the time went:")[1].split("Other:")[0].strip("\n")
+    assert "1,437 to train on" in out and "Test accuracy 9" in out
+    told = re.findall(r"^epoch +(\d+)/20  loss", out, re.MULTILINE)
+    assert [int(epoch) for epoch in told] == list(range(2, 21, 2))
+    table = out.split("went:")[1].strip("\n")
     rows = [re.fullmatch(r"  (\w+) +([\d.]+) ms +(\d+)%(  #*)?", row) for row in table.splitlines()]
-    assert [row[1] for row in rows] == [*PHASES, "other"]
+    assert [row[1] for row in rows] == [*PHASES]
+    assert max(map(len, out.splitlines())) <= 80
     for column in (2, 3):  # numbers end below each other
         assert len({row.end(column) for row in rows}) == 1
 
@@ -29,11 +33,56 @@ def test_demo_runs_as_a_module():
     assert "Test accuracy" in done.stdout and done.stderr == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["demo", "--epochs", "0"], ["dmeo"]])
-def test_wrong_commands_exit_with_2_and_a_hint(arguments, capsys):
+@pytest.mark.parametrize("epochs, told", [(1, [1]), (7, range(1, 8)), (11, [2, 4, 6, 8, 10, 11])])
+def test_the_demo_prints_ten_lines_of_epochs_at_most(epochs, told, capsys):
+    assert main(["demo", "--epochs", str(epochs)]) == 0
+    lines = re.findall(r"^epoch +(\d+)/", capsys.readouterr().out, re.MULTILINE)
+    assert [int(line) for line in lines] == [*told]
+
+
+def test_without_arguments_the_help_is_printed(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr()
+    assert "usage: cnn-core" in printed.out and "demo" in printed.out and printed.err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments, usage, message",
+    [
+        (["demo", "--epochs", "0"], "cnn-core demo", "argument --epochs: must be a whole number"),
+        (["dmeo"], "cnn-core", "unknown command 'dmeo'; did you mean 'demo'?"),
+        (["xyz"], "cnn-core", "unknown command 'xyz'; the commands are demo and profile"),
+        (["train", "data.csv"], "cnn-core", "in Python: MLP().fit(X, y).predict(X)"),
+        (["--verison"], "cnn-core", "unknown option --verison; did you mean --version?"),
+        (["demo", "--epoch-s", "3"], "cnn-core demo", "did you mean --epochs?"),
+        (["demo", "--quiet"], "cnn-core demo", "unknown option --quiet; cnn-core demo --help"),
+        (["demo", "now"], "cnn-core demo", "unknown argument now; cnn-core demo --help lists"),
+        (["profile", "--width=8-2"], "cnn-core profile", ""),
+        (["profile", "--wdiths", "8-2"], "cnn-core profile", "did you mean --widths?"),
+    ],
+)
+def test_wrong_commands_exit_with_2_and_a_hint(arguments, usage, message, capsys):
+    if not message:  # the beginning of an option is enough
+        arguments += ["--rows", "0"]
     with pytest.raises(SystemExit) as stop:
         main(arguments)
-    assert stop.value.code == 2 and "usage:" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert stop.value.code == 2 and message in printed
+    assert printed.startswith(f"usage: {usage} [-h]")
+
+
+def test_ctrl_c_while_the_package_is_imported_gives_no_traceback():
+    code = (
+        "import builtins, sys; find = builtins.__import__\n"
+        "def stop(name, *rest):\n"
+        "    if name == 'numpy': raise KeyboardInterrupt\n"
+        "    return find(name, *rest)\n"
+        "from _cnn_core_command import main\n"
+        "builtins.__import__ = stop\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 # Profile
@@ -85,11 +134,15 @@ def test_the_command_prints_machine_table_and_totals(capsys):
         ),
         (["--widths", "8-0-2"], "got '8-0-2'"),
         (["--rows", "2"], "--rows must be at least the number of classes, 3, got 2"),
-        (["--batch", "0"], "batch_size must be a whole number of at least 1"),
+        (["--batch", "0"], "argument --batch: must be a whole number of at least 1, got '0'"),
         (["--activation", "rleu"], "did you mean 'relu'"),
-        (["--optimizer", "lbfgs"], "this model has optimizer='lbfgs'"),
-        (["--threads", "0"], "n_threads must be at least 1"),
-        (["--seconds", "-1"], "seconds must be a finite number above 0"),
+        (["--activation", "silu"], "--activation: unknown activation 'silu'; it is called 'swish'"),
+        (["--activation", "step"], "--activation: unknown activation 'step'; "),
+        (["--optimizer", "lbfgs"], "--optimizer: lbfgs has no mini-batches to measure; choose"),
+        (["--optimizer", "adm"], "argument --optimizer: unknown optimizer 'adm'; did you mean"),
+        (["--threads", "0"], "argument --threads: must be a whole number of at least 1"),
+        (["--seconds", "-1"], "argument --seconds: must be a finite number above 0"),
+        (["--rows", "0"], "argument --rows: must be a whole number of at least 1"),
         (["--dtype", "float16"], "invalid choice: 'float16'"),
     ],
 )
@@ -98,6 +151,31 @@ def test_wrong_arguments_exit_with_2_and_a_sentence(arguments, message, capsys):
         main([*SMALL, *arguments])
     err = capsys.readouterr().err
     assert stop.value.code == 2 and message in err and "usage:" in err
+
+
+def test_a_network_beyond_memory_is_refused_before_anything_is_allocated(capsys, monkeypatch):
+    monkeypatch.setattr(np.random, "default_rng", None)  # no rows are drawn
+    for size in (["--widths", "1000000-1000000-10"], ["--rows", str(10**13)]):
+        with pytest.raises(SystemExit):
+            main([*SMALL, *size])
+        err = capsys.readouterr().err
+        assert re.search(r"--widths [\d-]+ has [\d,]+ parameters, .* [\d,]+ GB of memory", err), err
+
+
+def test_a_rule_for_the_whole_training_set_is_profiled_in_full_batches(capsys):
+    assert main([*SMALL, "--optimizer", "rprop"]) == 0
+    assert "200 rows in 1 mini-batches of 200" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_help_of_each_option_says_its_default_and_its_choices(capsys):
+    for command in ("demo", "profile"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        out = capsys.readouterr().out.split("options:")[1]
+        options = re.split(r"\n  (?=-)", out)[2:]
+        assert len(options) >= 2 and all("(default" in option for option in options), options
+    for name in ("relu", "softmax", "rprop", "float64"):
+        assert name in out
 
 
 def test_without_matplotlib_the_error_says_how_to_get_it_before_anything_is_measured(

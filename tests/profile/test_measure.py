@@ -209,6 +209,38 @@ def test_numbers_of_a_large_network_fit_the_table(profile):
     assert max(map(len, str(large).splitlines())) <= 100
 
 
+@pytest.mark.parametrize(
+    "columns, kept, dropped",
+    [
+        (60, ["of the peak"], ["GFLOP/s  of the peak", "GB/s  of the copy"]),
+        (80, ["GFLOP/s  of the peak"], ["GB/s  of the copy"]),
+        (120, ["GFLOP/s  of the peak     GB/s  of the copy"], []),
+    ],
+)
+def test_a_narrow_terminal_gets_a_table_without_the_columns_that_do_not_fit(
+    columns, kept, dropped, profile, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = str(profile)
+    assert max(map(len, text.splitlines())) <= min(columns, 100)
+    assert all(part in text for part in kept) and not any(part in text for part in dropped)
+
+
+def test_what_comes_from_a_cache_and_what_is_slower_are_called_so(profile, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    other = copy.deepcopy(profile)
+    for row in other["phases"]:
+        row["copy_share"] = row["copy_share"] and 2.815
+    other["totals"]["threads_speedup"] = 0.87
+    other["totals"]["numpy"]["speedup"] = 0.5
+    text = str(other)
+    assert text.count("cache\n") == 4 and "281.5 %" not in text
+    assert "slower: 1.15 times as long as 1 thread" in text
+    assert "1 thread is slower: 2.00 times as long" in text
+    other["totals"]["threads_speedup"] = 1.0
+    assert "1.00 times as fast as 1 thread" in str(other)
+
+
 @pytest.mark.parametrize("fitted", [False, True])
 def test_the_model_stays_as_it_is(fitted):
     X, y = rows()

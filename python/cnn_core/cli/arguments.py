@@ -1,9 +1,34 @@
-"""Types of arguments that the commands share."""
+"""What the commands share: a parser that suggests what may be meant, and types of arguments."""
+
+from __future__ import annotations
 
 import argparse
-from typing import TypeAlias
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+from cnn_core._names import choose, nearest
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """Of the program and of each command. An option that it does not know is an error of the
+    command it was given to, and the nearest one is named."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """The options; there are never unknown ones."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            known = [one for action in self._actions for one in action.option_strings]
+            close = nearest(word, known) if word.startswith("-") else None
+            hint = f"did you mean {close}?" if close else f"{self.prog} --help lists all options"
+            kind = "option" if word.startswith("-") else "argument"
+            self.error(f"unknown {kind} {word}; {hint}")
+        return options, unknown
 
 
 def positive(text: str) -> int:
@@ -17,11 +42,34 @@ def not_negative(text: str) -> int:
 
 
 def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise argparse.ArgumentTypeError(
             f"must be a whole number of at least {least}, got {text!r}"
         )
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
+    return value
+
+
+def one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
+    """One of some names; the error says which may be meant."""
+
+    def name(text: str) -> str:
+        try:
+            return names[choose(kind, text, names)]
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return name
 
 
 def widths(text: str) -> tuple[int, ...]:

@@ -1,15 +1,19 @@
 """``cnn-core``: the commands, and what becomes of their errors."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 import cnn_core
+from cnn_core._names import nearest
 from cnn_core.cli import demo, profile
+from cnn_core.cli.arguments import Parser
+
+#: What somebody may look for on the command line: one trains and predicts in Python.
+IN_PYTHON = ("train", "fit", "predict", "test", "evaluate", "score", "run")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line; without arguments, print the help.
 
     Parameters
     ----------
@@ -21,12 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
-    parser = argparse.ArgumentParser(prog="cnn-core", description="Multilayer perceptrons on CPUs.")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = Parser(
+        prog="cnn-core",
+        description="Multilayer perceptrons on CPUs. 'cnn-core COMMAND --help' says more about a "
+        "command.",
+    )
     parser.add_argument("--version", action="version", version=f"cnn-core {cnn_core.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in (demo, profile):
         command.add_parser(commands)
+    if not arguments:
+        parser.print_help()
+        return 0
+    word = arguments[0]
+    if not word.startswith("-") and word not in commands.choices:
+        parser.error(f"unknown command {word!r}; {_hint(word, tuple(commands.choices))}")
     options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
     try:
         options.run(options)
     except KeyboardInterrupt:
@@ -38,3 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cnn-core: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _hint(word: str, commands: tuple[str, ...]) -> str:
+    """What may be meant by a command that there is not."""
+    close = nearest(word, commands)
+    if close:
+        return f"did you mean {close!r}?"
+    known = f"the commands are {' and '.join(commands)}"
+    return f"{known}; in Python: MLP().fit(X, y).predict(X)" if word in IN_PYTHON else known

@@ -16,9 +16,16 @@ def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
 
 
-def times(ratio: float) -> str:
-    """'1.73 times'"""
-    return f"{number(ratio)} times"
+def of_copy(share: float | None) -> str:
+    """As `percent`; more than a copy of memory can do came from a cache."""
+    return "cache" if share is not None and share > 1 else percent(share)
+
+
+def compared(ratio: float) -> str:
+    """'1.73 times as fast', or 'slower: 1.15 times as long'."""
+    if ratio >= 1:
+        return f"{number(ratio)} times as fast"
+    return f"slower: {number(1 / ratio)} times as long"
 
 
 def title(training: Mapping[str, Any]) -> str:

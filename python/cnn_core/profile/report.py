@@ -1,13 +1,16 @@
 """What `MLP.profile` returns."""
 
 import os
+import shutil
 import textwrap
 from typing import Any
 
-from cnn_core.profile.format import number, percent, times, title, total
+from cnn_core.profile.format import compared, number, of_copy, percent, title, total
 from cnn_core.profile.plot import draw
 
-LINE = 100  # columns of what is printed
+LINE = 100  # columns of what is printed, at most
+INDENT = 16 * " "
+WITH_BYTES, WITH_RATES = 90, 72  # columns that the table needs for GB/s, and for GFLOP/s
 
 
 class Profile(dict[str, Any]):
@@ -34,21 +37,23 @@ class Profile(dict[str, Any]):
     """
 
     def __str__(self) -> str:
+        # A terminal's columns; a file and a notebook have no limit.
+        width = min(LINE, shutil.get_terminal_size((LINE, 0)).columns)
         head, totals = (
             [
                 part
                 for line in lines
                 for part in textwrap.wrap(
                     line,
-                    LINE,
+                    width,
                     subsequent_indent="  ",
                     replace_whitespace=False,
                     drop_whitespace=True,
                 )
             ]
-            for lines in (self._head(), self._totals())
+            for lines in (self._head(), self._totals(width))
         )
-        return "\n".join([*head, "", *self._table(), "", *totals])
+        return "\n".join([*head, "", *self._table(width), "", *totals])
 
     __repr__ = __str__
 
@@ -82,49 +87,56 @@ class Profile(dict[str, Any]):
             f"mini-batches of {training['batch_size']:,}.",
         ]
 
-    def _table(self) -> list[str]:
+    def _table(self, width: int) -> list[str]:
+        """The phases; on a narrow terminal without the rates that do not fit."""
+        rates, in_bytes = width >= WITH_RATES, width >= WITH_BYTES
         lines = [
-            f"{'':21}{'ms an epoch':>12}{'share':>9}{'GFLOP/s':>11}{'of the peak':>13}{'GB/s':>9}"
-            f"{'of the copy':>13}"
+            f"{'':21}{'ms an epoch':>12}{'share':>9}"
+            + f"{'GFLOP/s':>11}" * rates
+            + f"{'of the peak':>13}"
+            + f"{'GB/s':>9}{'of the copy':>13}" * in_bytes
         ]
         before = None
         for row in self["phases"]:
             layer = row["layer"] if row["layer"] != before else ""
             before = row["layer"]
-            lines.append(
+            line = (
                 f"{layer:<10} {row['phase']:<10}{1e3 * row['seconds']:12,.3f}"
                 f"{percent(row['share']):>9}"
-                f"{number(row['gflop_per_s']):>11}{percent(row['peak_share']):>13}"
-                f"{number(row['gb_per_s']):>9}{percent(row['copy_share']):>13}".rstrip()
+                + f"{number(row['gflop_per_s']):>11}" * rates
+                + f"{percent(row['peak_share']):>13}"
+                + f"{number(row['gb_per_s']):>9}{of_copy(row['copy_share']):>13}" * in_bytes
             )
-        totals = self["totals"]
+            lines.append(line.rstrip())
+        seconds = self["totals"]["phase_seconds"]
         lines.append(
-            f"{'sum':<21}{1e3 * totals['phase_seconds']:12,.3f}{percent(1.0):>9}"
-            "   reading the clock included"
+            f"{'sum':<21}{1e3 * seconds:12,.3f}{percent(1.0):>9}"
+            + "   reading the clock included" * rates
         )
         return lines
 
-    def _totals(self) -> list[str]:
+    def _totals(self, width: int) -> list[str]:
         totals = self["totals"]
         rows = self["training"]["rows"]
-        lines = [
-            total("1 thread", totals["epoch_seconds"], rows)
-            + f"  {number(totals['gflop_per_s'])} GFLOP/s, "
-            f"{percent(totals['peak_share'])} of the peak"
-        ]
+        lines = _with_remark(
+            total("1 thread", totals["epoch_seconds"], rows),
+            f"{number(totals['gflop_per_s'])} GFLOP/s, {percent(totals['peak_share'])} of the peak",
+            width,
+        )
         if totals["threads"] > 1:
-            lines.append(
-                total(f"{totals['threads']} threads", totals["threads_epoch_seconds"], rows)
-                + f"  {times(totals['threads_speedup'])} as fast as 1 thread"
+            lines += _with_remark(
+                total(f"{totals['threads']} threads", totals["threads_epoch_seconds"], rows),
+                f"{compared(totals['threads_speedup'])} as 1 thread",
+                width,
             )
         for name, key in (("NumPy by hand", "numpy"), ("plain Python", "reference")):
-            lines += self._rival(name, totals[key])
+            lines += self._rival(name, totals[key], width)
         rounds = f"{self['rounds']} round{'s' * (self['rounds'] > 1)}"
         last = "plain Python came after them"
         lines.append(f"The fastest of {rounds} in which all took turns; {last}.")
         return lines
 
-    def _rival(self, name: str, entry: dict[str, Any]) -> list[str]:
+    def _rival(self, name: str, entry: dict[str, Any], width: int) -> list[str]:
         rows, batch_size = self["training"]["rows"], self["training"]["batch_size"]
         if entry["unsupported_reason"]:
             return [f"{name} is not measured: {entry['unsupported_reason']}."]
@@ -133,8 +145,14 @@ class Profile(dict[str, Any]):
         if entry["batch_size"] < batch_size:
             notes.append(f"both in mini-batches of {entry['batch_size']:,}")
         notes.append("1 thread" if entry["threads"] else "as many threads as its BLAS takes")
+        line, note = total(name, entry["epoch_seconds"], rows), f"({', '.join(notes)})"
         return [
-            total(name, entry["epoch_seconds"], rows)
-            + f"  1 thread is {times(entry['speedup'])} as fast",
-            f"{'':14}  ({', '.join(notes)})",
+            *_with_remark(line, f"1 thread is {compared(entry['speedup'])}", width),
+            (INDENT if len(INDENT + note) <= width else "  ") + note,
         ]
+
+
+def _with_remark(line: str, remark: str, width: int) -> list[str]:
+    """A line and what is said of it, beside it or, where that is too long, below."""
+    beside = f"{line}  {remark}"
+    return [beside] if len(beside) <= width else [line, INDENT + remark]

@@ -1,0 +1,111 @@
+"""The open box: methods of MLP that show what is inside of a fitted model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cnn_core._checks import check_number
+from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.threads import threads_of
+from cnn_core.training.backends import BACKENDS
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core._typing import Reals
+    from cnn_core.inspection import GradientCheck, Trace
+
+
+class OpenBox(Fitted):
+    """What `MLP` tells of costs, gradients and layers."""
+
+    backend: str
+    n_threads: int | None
+    l1: float
+    l2: float
+
+    def _threads(self) -> dict[str, Any]:
+        """How many threads a trainer may use."""
+        n_threads = self.n_threads
+        return {"threads": threads_of(n_threads), "adaptive": n_threads is None}
+
+    def loss_and_gradient(
+        self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
+    ) -> tuple[float, Reals]:
+        """The cost of some rows and its gradient, with the penalties l1 and l2, without dropout.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+        parameters : array-like, shape (n_parameters,), optional
+            Where to compute them, in the order of `parameters_`; default there.
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray, shape (n_parameters,)
+            In the order of `parameters_`.
+        """
+        model, backend = self._model(), BACKENDS[self.backend]
+        data = model.dataset(X, y)
+        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        trainer = backend.trainer(spec, model.network.copy(), **self._threads())
+        if parameters is not None:
+            trainer.set_flat(numbers_for(model, "parameters", parameters))
+        loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
+        return loss, trainer.flat_gradient()
+
+    def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:
+        """Compare backpropagation with central differences, in float64, one parameter after the
+        other.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+            A few rows will do.
+        y : array-like, shape (rows,) or (rows, outputs)
+        h : float, default 1e-6
+            Step to either side.
+
+        Returns
+        -------
+        GradientCheck
+            The parameter where they differ most: error, relative above 1 and absolute below; layer;
+            'W' or 'b'; index; both values.
+        """
+        from cnn_core import inspection  # not needed by those who train and predict
+
+        check_number("h", h, 0, above=True)
+        model, backend = self._model(), BACKENDS[self.backend]
+        data = model.dataset(X, y)
+        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        return inspection.check_gradient(model.network, spec, data, h, backend)
+
+    def trace(self, X: ArrayLike, y: ArrayLike) -> Trace:
+        """Everything that one forward and one backward pass compute.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        Trace
+            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and
+            ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
+            over the rows, without penalties.
+        """
+        from cnn_core import inspection
+
+        model, backend = self._model(), BACKENDS[self.backend]
+        return inspection.trace(model, model.dataset(X, y), backend)
+
+    def summary(self) -> None:
+        """Print layers, shapes, parameters and memory of the fitted network, and what its learning
+        curves suggest."""
+        from cnn_core import inspection
+
+        model = self._model()
+        print(inspection.summary(model, model.training_spec.dropout))

@@ -1,0 +1,309 @@
+"""Names of other libraries and slips of the pen: one sentence says what is meant here."""
+
+import copy
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+import traceback
+from typing import get_args
+
+import numpy as np
+import pytest
+from mlp_cases import TWO, X, quick
+
+import cnn_core
+from cnn_core import (
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    Cosine,
+    Exponential,
+    Huber,
+    LeakyReLU,
+    OneCycle,
+    ReduceOnPlateau,
+    RMSprop,
+    StepDecay,
+    _foreign,
+    _typing,
+    initializers,
+    optimizers,
+    schedules,
+)
+
+SCHEDULE = "must be a number or a schedule, got .*; the schedule is {0}: from cnn_core import {0}"
+
+
+def refused(call, message, error=TypeError):
+    """The call raises an error of one sentence that holds `message`."""
+    with pytest.raises(error, match=message) as found:
+        call()
+    text = str(found.value)
+    assert "\n" not in text and not re.search(r"\.\s|\.$", text.replace("...", "")), text
+
+
+@pytest.mark.parametrize("given, meant", [
+    ("hidden_layer_sizes", "it is called hidden here"), ("max_iter", "it is called epochs here"),
+    ("n_epochs", "epochs"), ("num_epochs", "epochs"), ("lr", "it is called learning_rate here"),
+    ("learning_rate_init", "learning_rate"), ("alpha", "is called l2 here"),
+    ("weight_decay", r"MLP\(l2=0.001\), .*AdamW\(weight_decay=0.01\)"),
+    ("solver", "it is called optimizer here"), ("tol", r"min_delta=1e-4"),
+    ("n_iter_no_change", r"early_stopping=True, patience=10"), ("seed", "random_state"),
+    ("random_seed", "random_state"), ("n_jobs", "n_threads"), ("num_threads", "n_threads"),
+    ("device", "on the CPU"), ("verbosity", "verbose"), ("momentum", r"SGD\(momentum=0.9\)"),
+    ("beta_1", r"Adam\(beta1=0.9"), ("beta_2", r"beta2=0.999"), ("epsilon", r"Adam\(epsilon"),
+    ("nesterovs_momentum", r"SGD\(momentum=0.9, nesterov=True\)"),
+    ("early_stopping_rounds", "patience"),
+    ("validation_split", r"early_stopping=True, validation_fraction=0.1"),
+    ("batch", "batch_size"), ("units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"),
+    ("dropout_rate", "it is called dropout here"), ("activation_fn", "activation"),
+    ("optimizer_kwargs", r"Adam\(beta1=0.8\)"), ("scaler", "scale_inputs='standard'"),
+    ("metric", "watches the loss"), ("metrics", "watches the loss"),
+    ("monitor", "watches the loss"), ("scoring", "watches the loss"),
+    ("hiden", r"did you mean 'hidden'\?"), ("learningrate", r"did you mean 'learning_rate'\?"),
+    ("EPOCHS", r"did you mean 'epochs'\?"), ("zyx", "it takes hidden, activation, task"),
+])  # fmt: skip
+def test_unknown_parameters_of_mlp(given, meant):
+    refused(lambda: MLP(**{given: 1}), f"^MLP has no parameter '{given}'; .*{meant}")
+    refused(
+        lambda: MLP().set_params(**{given: 1}),
+        f"^unknown parameter '{given}'; .*{meant.replace('it takes', 'choose from')}",
+        ValueError,
+    )
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: Adam(lr=0.01), "^Adam has no parameter 'lr'; it is called learning_rate here$"),
+    (lambda: Adam(betas=(0.9, 0.99)), r"Adam\(beta1=0.9, beta2=0.999\)"),
+    (lambda: Adam(eps=1e-8), "it is called epsilon here"),
+    (lambda: Adam(beta_1=0.8), "it is called beta1 here"),
+    (lambda: Adam(weight_decay=0.1), r"AdamW\(weight_decay=0.01\)"),
+    (lambda: AdamW(amsgrad=True), r"Adam\(amsgrad=True\)"),
+    (lambda: SGD(nesterovs_momentum=True), "it is called nesterov here"),
+    (lambda: SGD(momentm=0.9), r"did you mean 'momentum'\?"),
+    (lambda: SGD(eps=1e-8), "it takes learning_rate, momentum, nesterov"),
+    (lambda: RMSprop(alpha=0.99), "it is called rho here"),
+    (lambda: StepDecay(step_size=5), "it is called every here"),
+    (lambda: StepDecay(gamma=0.1), "it is called drop here"),
+    (lambda: Exponential(gamma=0.9), "it is called decay here"),
+    (lambda: Cosine(T_max=100), r"spans the epochs of the fit: MLP\(epochs=100\)"),
+    (lambda: Cosine(eta_min=0), "it is called final here"),
+    (lambda: OneCycle(max_lr=0.1), "it is called initial here"),
+    (lambda: ReduceOnPlateau(factor=0.5), "it is called drop here"),
+    (lambda: LeakyReLU(alpha=0.1), "it is called negative_slope here"),
+    (lambda: Huber(beta=2), "it is called delta here"),
+    (lambda: initializers.He(gain=2), "it takes no parameters"),
+])  # fmt: skip
+def test_unknown_parameters_of_optimizers_schedules_and_the_like(call, message):
+    refused(call, message)
+
+
+@pytest.mark.parametrize("options, message", [
+    *[(dict(loss=name), "'binary_crossentropy' .* 'sparse_categorical_crossentropy'")
+      for name in ("log_loss", "cross_entropy", "nll", "CrossEntropy", "cross-entropy")],
+    *[(dict(loss=name), "it is called 'mse' here")
+      for name in ("squared_error", "squared_loss", "mean_squared_error")],
+    *[(dict(loss=name), "it is called 'mae' here") for name in ("l1", "absolute_error")],
+    (dict(activation="logistic"), "^unknown activation 'logistic'; it is called 'sigmoid' here$"),
+    (dict(activation="linear"), "it is called 'identity' here"),
+    (dict(activation="none"), "it is called 'identity' here"),
+    (dict(activation="silu"), "it is called 'swish' here"),
+    (dict(activation="ReLU"), r"did you mean 'relu'\?"),
+    (dict(activation="LeakyReLU"), r"did you mean 'leaky_relu'\?"),
+    (dict(output="linear"), "^unknown output 'linear'; it is called 'identity' here$"),
+    (dict(optimizer="momentum"), r"import SGD, then optimizer=SGD\(momentum=0.9\)"),
+    (dict(optimizer="adamax"), "there is no Adamax"),
+    (dict(optimizer="rms_prop"), r"did you mean 'rmsprop'\?"),
+    (dict(optimizer="lbfgs-b"), "it is called 'lbfgs' here"),
+    (dict(init="xavier"), "it is called 'glorot' here"),
+    (dict(init="kaiming"), "it is called 'he' here"),
+    (dict(init="glorot_uniform"), "it is called 'glorot' here"),
+    (dict(init="he_normal"), "'he' draws from a uniform distribution of the same variance"),
+    (dict(scale_inputs="StandardScaler"), "it is called 'standard' here"),
+    (dict(task="multiclass"), "it is called 'classification' here"),
+    (dict(backend="numpy"), "it is called 'native' here"),
+    (dict(dtype="float16"), "dtype must be 'float32' or 'float64', got 'float16'"),
+])  # fmt: skip
+def test_unknown_values(options, message):
+    refused(lambda: MLP(**options), message, ValueError)
+
+
+@pytest.mark.parametrize("options, message", [
+    (dict(activation=None), "got None; 'identity' is no activation"),
+    (dict(output=None), "got None; 'identity' is no activation"),
+    (dict(learning_rate="cosine"), SCHEDULE.format("Cosine")),
+    (dict(learning_rate="constant"), "a number, or None .*, is a constant rate"),
+    (dict(learning_rate="adaptive"), SCHEDULE.format("ReduceOnPlateau")),
+    (dict(learning_rate="step"), SCHEDULE.format("StepDecay")),
+    (dict(learning_rate="plateau"), SCHEDULE.format("ReduceOnPlateau")),
+    (dict(learning_rate="invscaling"), SCHEDULE.format("InverseTime")),
+    (dict(learning_rate=Cosine), r"must be an object, Cosine\(\), got the class itself"),
+])  # fmt: skip
+def test_values_of_a_wrong_type(options, message):
+    refused(lambda: MLP(**options), message)
+
+
+@pytest.mark.parametrize("name", ["f4", "double", "float64", np.float32])
+def test_dtypes_that_numpy_knows_are_taken(name):
+    assert MLP(dtype=name).dtype == name
+
+
+OF_MLP = r"^fit has no parameter '{0}'; it is a parameter of MLP: MLP\({0}=\.\.\.\) or model"
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda m: m.fit(X, TWO, epochs=5), OF_MLP.format("epochs")),
+    (lambda m: m.fit(X, TWO, batch_size=5), OF_MLP.format("batch_size")),
+    (lambda m: m.fit(X, TWO, class_weight={}), OF_MLP.format("class_weight")),
+    (lambda m: m.fit(X, TWO, callbacks=[]), OF_MLP.format("callbacks")),
+    (lambda m: m.fit(X, TWO, verbose=1), OF_MLP.format("verbose")),
+    (lambda m: m.fit(X, TWO, n_epochs=5), r"it is epochs, a parameter of MLP: MLP\(epochs"),
+    (lambda m: m.fit(X, TWO, momentum=0.9), r"MLP\(optimizer=SGD\(momentum=0.9\)\)"),
+    (lambda m: m.fit(X, TWO, validation_split=0.2), r"validation_data=\(X_val, y_val\), or MLP"),
+    (lambda m: m.fit(X, TWO, eval_set=(X, TWO)), r"validation_data=\(X_val, y_val\)$"),
+    (lambda m: m.fit(X, TWO, X_val=X, y_val=TWO), r"validation_data=\(X_val, y_val\)$"),
+    (lambda m: m.fit(X, TWO, sample_weights=TWO), "it is called sample_weight here"),
+    (lambda m: m.fit(X, TWO, validation_date=(X, TWO)), r"did you mean 'validation_data'\?"),
+    (lambda m: m.fit(X, TWO, zyx=1), "it takes X, y, sample_weight, validation_data"),
+    (lambda m: m.partial_fit(X, TWO, epochs=2), "trains for one epoch: call it once for each"),
+    (lambda m: m.partial_fit(X, TWO, lr=0.1), "it is learning_rate, a parameter of MLP"),
+    (lambda m: m.predict(X, batch_size=5), "^predict has no parameter 'batch_size'; all rows"),
+    (lambda m: m.predict(X, n_jobs=5), "it is n_threads, a parameter of MLP"),
+    (lambda m: m.predict_proba(X, verbose=0), "it prints nothing"),
+    (lambda m: m.forward(X, batch_size=0), "all rows are computed together"),
+    (lambda m: m.score(X, TWO, scoring="f1"), "what predict or predict_proba returns"),
+    (lambda m: m.evaluate(X, TWO, batch_size=8), "all rows are computed together"),
+])  # fmt: skip
+def test_unknown_parameters_of_methods(call, message):
+    model = MLP()
+    refused(lambda: call(model), message)
+    assert model._fitted is None
+
+
+def snippets():
+    """(hint, call) of each piece of code that a hint shows, and of all aliases."""
+    tables = {**_foreign.KEYWORDS, **_foreign.VALUES, "names": _foreign.NAMES}
+    for table in tables.values():
+        for hint in set(table.values()):
+            for code in re.findall(r"\b[A-Z]\w+\((?:[^()]|\([^()]*\))*\)", hint):
+                yield hint, code
+
+
+def test_the_code_in_every_hint_runs():
+    known = {name: getattr(cnn_core, name) for name in cnn_core.__all__}
+    codes = {code for _, code in snippets()}
+    assert len(codes) > 20
+    for code in codes:
+        eval(code, dict(known))
+
+
+def test_every_alias_is_something_that_there_is():
+    parameters = {*MLP().get_params()}
+    for word, hint in _foreign.KEYWORDS["MLP"].items():
+        assert hint in parameters or not hint.isidentifier(), (word, hint)
+        assert hint != word
+    classes = {**vars(cnn_core), **vars(optimizers), **vars(schedules)}
+    for owner, table in _foreign.KEYWORDS.items():
+        if owner not in ("MLP", "Optimizer", "Schedule"):
+            function = classes[owner].__init__ if owner in classes else getattr(MLP, owner)
+            known = {*inspect.signature(function).parameters}
+            for word, hint in table.items():
+                assert hint in known or not hint.isidentifier(), (owner, word, hint)
+    literals = {
+        "loss": _typing.Losses,
+        "activation": _typing.Activations,
+        "output": _typing.Activations,
+        "optimizer": _typing.Optimizers,
+        "init": _typing.Initializers,
+        "scale_inputs": _typing.Scalings,
+        "task": _typing.Tasks,
+        "backend": _typing.Backends,
+    }
+    assert set(literals) == set(_foreign.VALUES) - {"parameter", "learning_rate"}
+    for kind, literal in literals.items():
+        for word, hint in _foreign.VALUES[kind].items():
+            assert word == word.lower().replace("-", "_") and word not in get_args(literal)
+            assert hint in get_args(literal) or not hint.isidentifier(), (kind, word, hint)
+
+
+def test_signatures_are_those_of_before_and_tracebacks_have_no_frame_more():
+    assert [*inspect.signature(MLP).parameters] == [*MLP().get_params()]
+    assert [*inspect.signature(Adam).parameters][:2] == ["learning_rate", "beta1"]
+    assert str(inspect.signature(MLP.predict)) == "(self, X: 'ArrayLike') -> 'Labels'"
+    assert [*inspect.signature(MLP().fit).parameters] == [
+        "X", "y", "sample_weight", "validation_data",
+    ]  # fmt: skip
+    with pytest.raises(ValueError) as found:
+        MLP().fit(X, TWO[:9])
+    frames = [frame.name for frame in traceback.extract_tb(found.value.__traceback__)]
+    assert frames[1] == "fit" and frames[2] != "fit"
+    with pytest.raises(TypeError) as found:
+        MLP(lr=1)
+    assert len(traceback.extract_tb(found.value.__traceback__)) == 3
+
+
+def test_subclasses_with_keywords_of_their_own_copies_and_pickles_work():
+    class Fixed(MLP):
+        def fit(self, X, y, epochs):
+            return super().fit(X, y, epochs=epochs)
+
+    class Mine(schedules.Schedule):
+        def __init__(self, gamma):
+            self.gamma, self.initial = gamma, None
+
+    class Any(schedules.Schedule):
+        def __init__(self, **options):
+            self.initial, self.options = None, options
+
+    assert Any(lr=3).options == {"lr": 3} and Mine(gamma=2).gamma == 2
+    refused(lambda: Fixed(3).fit(X, TWO, epochs=3), OF_MLP.format("epochs"))
+    model = quick(epochs=1, optimizer=Adam(beta1=0.5)).fit(X, TWO)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+        assert other.optimizer == model.optimizer and other.epochs == 1
+
+
+def test_positional_mistakes_are_pythons_own():
+    with pytest.raises(TypeError, match="positional"):
+        MLP(3, "relu", "adam")
+
+
+# The package
+
+
+def test_schedules_stand_beside_the_optimizers():
+    for name in ("Constant", "Cosine", "Exponential", "InverseTime", "OneCycle",
+                 "ReduceOnPlateau", "StepDecay", "Warmup"):  # fmt: skip
+        assert getattr(cnn_core, name) is getattr(schedules, name) and name in cnn_core.__all__
+
+
+@pytest.mark.parametrize("name, message", [
+    ("EarlyStopping", r"MLP\(early_stopping=True, patience=10\)"),
+    ("Dense", r"MLP\(hidden=\(64, 32\)\)"), ("Sequential", r"MLP\(hidden=\(64, 32\)\)"),
+    ("Dropout", r"MLP\(dropout=0.2\)"), ("Conv2d", "multilayer perceptrons only"),
+    ("ReLU", r"MLP\(activation='relu'\)"), ("CosineAnnealingLR", "the schedule is Cosine"),
+])  # fmt: skip
+def test_names_that_there_are_not_say_what_to_use(name, message):
+    refused(
+        lambda: getattr(cnn_core, name), f"^cnn_core has no {name}; .*{message}", AttributeError
+    )
+    refused(lambda: exec(f"from cnn_core import {name}"), message, ImportError)
+    assert not hasattr(cnn_core, name)
+
+
+def test_other_names_are_errors_of_pythons_own():
+    with pytest.raises(AttributeError, match="has no attribute 'Adm'") as found:
+        cnn_core.Adm
+    assert found.value.name == "Adm" and found.value.obj is cnn_core
+    with pytest.raises(ImportError, match="cannot import name 'Adm'"):
+        exec("from cnn_core import Adm")
+
+
+def test_the_tables_are_not_read_before_something_is_refused():
+    code = (
+        "import sys, numpy as np, cnn_core; cnn_core.MLP(4, optimizer=cnn_core.Adam(), epochs=1)"
+        ".fit(np.eye(4), [0, 1, 0, 1]); assert 'cnn_core._foreign' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
