@@ -130,7 +130,7 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
             restore_subnormals(mode)
 
 
-def with_subnormals(function, *arguments):
+def with_subnormals(function, tuple arguments):
     """``function(*arguments)``, in which subnormal numbers count on this thread, whatever mode the
     caller has set: for conversions by NumPy, whose result is not to depend on it."""
     cdef uint64_t mode = keep_subnormals()

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
+    from cnn_core._typing import (
+        ActivationName,
+        BackendName,
+        DtypeName,
+        InitName,
+        LossName,
+        OptimizerName,
+        OutputName,
+        ScalingName,
+    )
     from cnn_core.activations import Activation
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.initializers import Initializer
@@ -31,13 +41,13 @@ class MLPOfOneTask(MLP):
     def __init__(
         self,
         hidden: int | Sequence[int] = (100,),
-        activation: str | Activation | Sequence[str | Activation] = "relu",
+        activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
-        output: str | Activation = "auto",
-        loss: str | Huber = "auto",
-        optimizer: str | Optimizer = "adam",
+        output: OutputName | Activation = "auto",
+        loss: LossName | Huber = "auto",
+        optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
-        batch_size: int | Literal["full"] = 32,
+        batch_size: int | Literal["full"] | str = 32,
         epochs: int = 100,
         shuffle: bool = True,
         l1: float = 0.0,
@@ -46,21 +56,21 @@ class MLPOfOneTask(MLP):
         clip_norm: float | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
-        init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-        scale_inputs: Literal["minmax", "standard", "robust"] | None = None,
+        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        scale_inputs: ScalingName | None = None,
         class_weight: ClassWeight = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
         restore_best: bool = True,
-        dtype: DTypeLike = "float32",
+        dtype: DtypeName | DTypeLike = "float32",
         n_threads: int | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
         warm_start: bool = False,
-        backend: Literal["native", "python"] = "native",
+        backend: BackendName = "native",
     ) -> None:
         given: dict[str, Any] = dict(locals())
         del given["self"]

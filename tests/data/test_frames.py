@@ -210,8 +210,8 @@ def test_columns_of_y_have_names_too():
     (([1, 2], (b"b", 3)), "got the text b'b' at row 1, column 0"),
     ([[1.0, None], [2.0, "b"]], "got None at row 0, column 1; fill the gaps"),
     ([[True, "no"], [False, "yes"]], "got the text 'no' at row 0, column 1; encode text"),
-    ([["3", "a"]], "got the text '3' at row 0, column 0"),
-    (np.array([[1, "a"]]), "got the text '1' at row 0, column 0"),
+    ([["3", "a"], ["4", "b"]], "got the text '3' at row 0, column 0"),
+    (np.array([[1, "a"], [2, "b"]]), "got the text '1' at row 0, column 0"),
     ([np.array([1.0, 2.0]), np.array(["x", "y"])], "got the text 'x' at row 1, column 0"),
     ([[1, [2]], [3, [4]]], "rectangular"),
 ])  # fmt: skip

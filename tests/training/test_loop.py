@@ -108,6 +108,9 @@ class Counting:
     def state(self, copy=True):
         return {"copied": copy}
 
+    def is_finite(self):
+        return self.network.is_finite()
+
 
 class AllRows:
     """What `Counting` is trained on."""

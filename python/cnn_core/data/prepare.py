@@ -297,7 +297,8 @@ def _multilabel_targets(
     targets = check_targets(array, dtype, task.n_outputs, name) * (yes - no) + no
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / 2
-    return with_subnormals(np.ascontiguousarray, targets, dtype)
+    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (targets, dtype))
+    return converted
 
 
 def _probabilities(task: Task, y: ArrayLike | None, dtype: DTypeLike, name: str) -> np.ndarray:
@@ -347,7 +348,7 @@ def make_weights(
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
         weights, factor = _halved(weights)
         unit *= factor
-    return with_subnormals(np.ascontiguousarray, weights[:, None], dtype), unit
+    return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), unit
 
 
 def _halved(weights: np.ndarray) -> tuple[np.ndarray, float]:

@@ -49,7 +49,7 @@ class Scaling(NamedTuple):
         for first in range(0, len(X), rows):
             block = X[first : first + rows]
             if block.dtype not in (np.float32, np.float64):
-                block = with_subnormals(block.astype, np.float64)
+                block = with_subnormals(block.astype, (np.float64,))
             block = np.ascontiguousarray(block)
             scale_rows(block, self.shift, self.factor, out[first : first + rows])
             beyond = check and ~np.isfinite(out[first : first + rows])
@@ -85,7 +85,7 @@ def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        shift, factor = with_subnormals(_shift_and_factor, kind, X)
+        shift, factor = with_subnormals(_shift_and_factor, (kind, X))
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(

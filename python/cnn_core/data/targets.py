@@ -247,7 +247,8 @@ def check_targets(
         )
     if loss is not None:
         check_range(name, array, loss)
-    return with_subnormals(np.ascontiguousarray, array, dtype)
+    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    return converted
 
 
 def check_range(name: str, array: np.ndarray, loss: str, why: str = "") -> None:

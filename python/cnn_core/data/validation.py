@@ -251,7 +251,8 @@ def check_X(
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
         check_finite(name, array, dtype, X)
-    return with_subnormals(np.ascontiguousarray, array, dtype)
+    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    return converted
 
 
 def check_x(
@@ -280,7 +281,7 @@ def check_x(
         raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
     with np.errstate(over="ignore"):
         row = (
-            with_subnormals(np.ascontiguousarray, array[None], dtype)
+            with_subnormals(np.ascontiguousarray, (array[None], dtype))
             if scaling is None
             else scaling.apply(array[None], dtype, False)
         )
