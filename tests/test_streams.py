@@ -3,7 +3,6 @@
 import copy
 import math
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -251,18 +250,3 @@ def test_a_stream_between_fits_forgets_its_own_entries_alone(monkeypatch):
     assert [Losses(past["loss"], past.gaps).after(n) for n in (0, 3, 5, 8, 10, 11, 13)] == [
         sum(epoch <= n for epoch in wanted) for n in (0, 3, 5, 8, 10, 11, 13)
     ]
-
-
-@pytest.mark.slow
-def test_a_call_costs_the_same_after_ten_thousand():
-    def seconds(model, calls=300):
-        times = []
-        for _ in range(calls):
-            start = time.perf_counter()
-            model.partial_fit(X, LINE)
-            times.append(time.perf_counter() - start)
-        return float(np.median(times))
-
-    model = streamed(10)
-    early = seconds(model)
-    assert seconds(streamed(10_000, model)) < 1.3 * early
