@@ -94,6 +94,17 @@ def test_what_is_missing_or_wrong_is_said():
             trainer.apply()
 
 
+def test_new_parameters_begin_a_new_mini_batch():
+    X, labels, _ = make_rows("two-phase", "float32")
+    trainer, other = make_trainer("two-phase", "float32"), make_trainer("two-phase", "float32")
+    rows, values = (RowSource(X), None, RowSource(labels)), trainer.backprop.network.flat() * 0.5
+    trainer.accumulate(*rows)
+    for one in (trainer, other):
+        one.set_flat(values)
+        one.accumulate(*rows)
+    assert np.array_equal(trainer.gradient, other.gradient)
+
+
 def test_time_between_the_calls_counts_for_no_phase():
     X, labels, _ = make_rows("blockwise", "float32")
     trainer, rows = make_trainer("blockwise", "float32", timing=True), (RowSource(X), None)

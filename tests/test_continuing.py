@@ -128,6 +128,18 @@ def test_a_continuation_that_diverges_at_once_leaves_weights_and_optimizer_as_be
     assert np.array_equal(model.parameters_, undisturbed.parameters_)
 
 
+@pytest.mark.parametrize("optimizer", ["adadelta", "adagrad", "rmsprop", "adam", "nadam"])
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_an_optimizer_whose_sums_overflow_has_diverged(optimizer, backend):
+    # A gradient whose square is infinite leaves slots with which no step is taken any more.
+    options = dict(optimizer=optimizer, dtype="float64", random_state=0, backend=backend)
+    model, undisturbed = (MLP((), **options).partial_fit(X, LINE) for _ in range(2))
+    with np.errstate(all="ignore"), pytest.warns(DivergenceWarning):
+        model.partial_fit(X * 1e160, LINE)
+    assert same(model.partial_fit(X, LINE), undisturbed.partial_fit(X, LINE))
+    assert np.isfinite(model.parameters_).all()
+
+
 def test_history_of_epochs_without_validation_is_nan_where_others_have_it():
     model = (
         MLP(8, epochs=2, random_state=0, warm_start=True)

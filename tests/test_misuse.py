@@ -137,6 +137,7 @@ def test_a_training_in_use_is_not_for_another_thread():
     X, y = RowSource(np.zeros((20_000, 512), "float32")), RowSource(ones(20_000, 2))
     small, small_y = RowSource(np.zeros((8, 512), "float32")), RowSource(ones(8, 2))
     state, started, errors = run.state(), threading.Event(), []
+    flat = run.backprop.network.flat()
 
     def train():
         started.set()
@@ -145,20 +146,24 @@ def test_a_training_in_use_is_not_for_another_thread():
     worker = threading.Thread(target=train)
     worker.start()
     started.wait()
-    while worker.is_alive() and len(errors) < 5:
+    while worker.is_alive() and len(errors) < 9:
         for use in (
             lambda: run.epoch(small, small_y, None),
             lambda: run.evaluate(small, small_y, None),
             lambda: run.loss_and_gradient(small, small_y, None),
             lambda: run.backprop.loss_and_gradient(small.array, small_y.array),
             lambda: run.restore(state),
+            run.state,
+            run.flat_gradient,
+            lambda: run.set_flat(flat),
+            lambda: setattr(run, "learning_rate", 0.5),
         ):
             try:
                 use()
             except RuntimeError as error:
                 errors.append(str(error))
     worker.join()
-    assert len(errors) >= 5 and set(errors) == {
+    assert len(errors) >= 9 and set(errors) == {
         "this training is in use by another thread; give each thread its own"
     }
     run.evaluate(small, small_y, None)  # and now it is free

@@ -16,6 +16,17 @@ from sklearn_cases import LINE, LINES, THREE, TWO, X, classifier, flat, regresso
 
 from cnn_core import Callback
 
+
+@pytest.mark.parametrize("wrong", [{"bogus": 1}, {"n_threads": -1}, {"n_threads": "two"}])
+def test_parameters_that_are_refused_change_none(wrong):
+    model = classifier(max_iter=2).fit(X, THREE)
+    before, predicted = model.get_params(), model.predict_proba(X)
+    with pytest.raises((ValueError, TypeError)):
+        model.set_params(activation="tanh", alpha=3.0, **wrong)
+    assert model.get_params() == before
+    assert np.array_equal(model.predict_proba(X), predicted)
+
+
 FITTED = [
     "coefs_",
     "intercepts_",

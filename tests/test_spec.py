@@ -1,6 +1,7 @@
 """NetworkSpec and TrainingSpec: they travel as JSON and come back equal, or are refused."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -59,6 +60,14 @@ def test_a_spec_does_not_change():
     with pytest.raises(AttributeError, match="do not change"):
         del spec.seed
     assert spec.seed == TRAINING.seed
+
+
+def test_settings_are_read_only_and_a_spec_can_be_hashed_and_pickled():
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        TRAINING.settings["beta1"] = 0.5
+    for spec in (NETWORK, TRAINING):
+        again = pickle.loads(pickle.dumps(spec))
+        assert again == spec and hash(again) == hash(spec) and again.to_dict() == spec.to_dict()
 
 
 def test_fields_that_are_missing_doubled_or_unknown_are_named():

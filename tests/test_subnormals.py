@@ -221,3 +221,23 @@ def test_subnormal_rows_take_no_more_time_than_others(isa):
         return best
 
     assert seconds(Z * np.float32(1e-40)) < 5 * seconds(Z)
+
+
+@pytest.mark.parametrize("scale_inputs", [None, "minmax", "standard", "robust"])
+@pytest.mark.parametrize("types", [("float32", "float64"), ("float64", "float32")])
+def test_conversions_do_not_depend_on_the_callers_mode(scale_inputs, types):
+    given, dtype = types
+    rng = np.random.default_rng(3)
+    X = (rng.normal(size=(40, 3)) * [1e-41, 1, 1e-39]).astype(given)
+    y = rng.normal(size=40)
+
+    def outputs():
+        options = dict(scale_inputs=scale_inputs, dtype=dtype, optimizer="rprop", random_state=0)
+        model = MLP(3, epochs=5, **options).fit(X, y)
+        one = model.predict_one(X[0])
+        return model.forward(X).tobytes(), one.tobytes(), model.parameters_.tobytes()
+
+    expected = outputs()
+    with flushing_caller():
+        got = outputs()
+    assert got == expected

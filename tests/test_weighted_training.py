@@ -10,6 +10,8 @@ from cnn_core._random import uniform
 from cnn_core._trainer import Trainer
 from training_cases import LOSS, SETTINGS, digest, make_rows, make_run, numbers
 
+from cnn_core import MLP
+
 
 def test_row_weights_act_like_repeated_rows(isa, dtype):
     X, _, labels = make_rows(dtype, 60)
@@ -239,6 +241,19 @@ def test_rows_of_weights_are_limited_in_length(isa, dtype):
         lengths = np.linalg.norm(held.backprop.network.weights(l), axis=1)
         assert lengths.max() <= 0.5 * (1 + 1e-6)
     assert np.abs(held.backprop.network.bias(0)).max() > 0
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("size", [1e-3, 1e25])
+def test_weights_whose_squares_overflow_are_limited_in_length_too(size, backend, isa):
+    W = np.array([[3.0, 4.0], [0.3, -0.4], [0.0, 0.0]]) * size
+    options = {"max_norm": 2.0, "learning_rate": 1e-300, "epochs": 1, "backend": backend}
+    model = MLP((), init=[(W, np.zeros(3))], task="regression", optimizer="sgd", **options)
+    X = np.zeros((4, 2))
+    model.fit(X, np.zeros((4, 3)))
+    lengths = np.linalg.norm(W, axis=1, keepdims=True)
+    wanted = W * np.minimum(1, 2 / np.where(lengths == 0, 1, lengths))
+    np.testing.assert_allclose(model.weights_[0], wanted, rtol=1e-6)
 
 
 def test_regularised_training_gives_the_bits_of_the_oracle(vector_isa, dtype, on_generic):

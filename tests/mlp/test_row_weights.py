@@ -102,6 +102,16 @@ def test_class_weight_counts_in_a_stream_of_single_rows():
     assert weighted > plain + 0.05
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1e-310, 5e-324, 1e300])
+def test_weights_of_any_size_can_be_trained_with(size, dtype):
+    for continues in ("fit", "partial_fit"):
+        model = MLP(3, random_state=0, epochs=1, dtype=dtype, optimizer=SGD(1e-3))
+        weights = np.full(5, size if continues == "fit" else min(size, 1.0))
+        getattr(model, continues)(X[:5], LINE[:5], sample_weight=weights)
+        assert np.isfinite(model.parameters_).all()
+
+
 def test_rows_set_apart_take_their_weight_with_them():
     weights = np.where(np.arange(240) < 120, 1.0, 3.0)
     model = fitted(LINE, {"sample_weight": weights}, early_stopping=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Dataset(Frozen):
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.
         total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
         if streams and total > 0:
-            total = self.unit * self.X.count
+            total = min(self.unit * self.X.count, sys.float_info.max)
         return replace(self, total_weight=float(total) or None)
 
     def scaled(self, scaling: Scaling | None, dtype: DTypeLike) -> Dataset:
