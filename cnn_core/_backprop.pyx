@@ -221,9 +221,8 @@ cdef class Backprop:
         self.activate_panels(l, 0, self.network.layers[l].panels, first, rows)
 
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
-        """z^l and a^l of all layers, but those that are shared by outputs, for some rows of the
-        mini-batch. The highest of these leaves its activation, which its readers share out as they
-        do."""
+        """z^l and a^l of all layers for some rows of the mini-batch. Layers that threads share by
+        outputs have been computed before, but for the activation of the highest of them."""
         cdef Py_ssize_t l
         for l in range(self.network.n_layers - 1):
             if l >= self.layers_by_output:
@@ -280,9 +279,9 @@ cdef class Backprop:
 
     cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
                               const TileView *view, bint accumulate) noexcept nogil:
-        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows; with
-        `accumulate` the chains of the rows before go on. That of a transposed layer waits for
-        `store_gradient`."""
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows, with
+        `accumulate` in addition to earlier rows. For a transposed last layer the sum is kept
+        transposed until `store_gradient`."""
         cdef LayerInput *layer_input = &self.workspace.inputs[tile.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Matrix a = layer_input.dropped if dropping and layer_input.drops else layer_input.a

@@ -137,7 +137,7 @@ cdef class Batches:
     # Forward and backward
 
     cdef void make_plan(self, bint sampling) noexcept nogil:
-        """How the mini-batch is worked off; a trial step of the thread tuner on one thread."""
+        """Plan the mini-batch's step; a trial step of the thread tuner is for one thread."""
         self.plan = plan_step(self.backprop.workspace, self.batch.rows, self.threads,
                               self.batch.dropping)
         if self.adaptive and self.plan.threads > 1 and not threads_pay(
@@ -222,8 +222,8 @@ cdef class Batches:
         self.backprop.layers_by_output = 0
 
     cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil:
-        """A layer by shares of its outputs: as many of at least a tile's panels as all threads have
-        alike."""
+        """Run a task on shares of a layer's outputs: equally many for each thread, each of at least
+        a tile's panels."""
         cdef int threads = self.plan.threads
         self.share.layer = l
         self.share.count = threads * (
@@ -266,8 +266,8 @@ cdef class Batches:
     # The step
 
     cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil:
-        """The gradient of a tile, a step along it, or one after the other; then the gradient goes
-        no farther than the worker's own memory, which stays in its cache."""
+        """Compute a tile's gradient, take the step along it, or both, as `job.parts` says. With
+        both the gradient is kept in a buffer of the worker, small enough for its cache."""
         cdef TileView view = self.backprop.gradient_view(tile)
         if self.job.parts == COMPUTE | PENALTY | STEP:
             view.b = (self.tile_gradients
@@ -355,8 +355,8 @@ cdef class Batches:
         return totals.loss / totals.weight, np.array(self.residuals)
 
 
-# What the threads of the pool call. They belong to one caller at a time, so the mini-batch is
-# theirs to share.
+# What the threads of the pool call. A Batches object runs for one caller at a time, so its threads
+# may share its mini-batch.
 
 cdef void forward_backward_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
     (<Batches>batches).run_rows(i, True)

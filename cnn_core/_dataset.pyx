@@ -147,8 +147,7 @@ cdef class RowSource:
         cdef Py_ssize_t r, width = self.row_bytes
         cdef Py_ssize_t prefetched = rows - PREFETCH_ROWS if order else 0
         for r in range(rows):
-            # Rows in any order are far from each other: the way to memory is shortened by starting
-            # early.
+            # Rows in any order are far from each other in memory: ask for them early.
             if r < prefetched:
                 row = data + source_row(indices, order[r + PREFETCH_ROWS]) * width
                 prefetch(row)

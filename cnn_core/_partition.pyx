@@ -93,9 +93,9 @@ cdef Py_ssize_t n_parameters(Network network) noexcept nogil:
 
 
 cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping) noexcept nogil:
-    """How many layers, from the lowest on, threads share by outputs: those wide enough. By rows
-    each thread would fetch all weights from the cache of whoever has updated them, and then the
-    others' deltas for the gradient."""
+    """How many layers, from the lowest on, are wide enough to be shared by outputs. Shared by rows,
+    each thread would fetch all weights from the caches of the threads that have updated them, and
+    for the gradient the deltas that the others have computed."""
     cdef Py_ssize_t l
     cdef Layer *layer
     for l in range(workspace.network.n_layers - 1):

@@ -27,8 +27,8 @@ ctypedef fused real:
     double
 
 cdef extern from "Python.h":
-    # Declared without its exception, which is cleared: an array that cannot be lent goes the long
-    # way.
+    # Declared without its exception, which is cleared: an array without a buffer is left to the
+    # checks in Python.
     int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
     void PyErr_Clear()
 
@@ -202,8 +202,8 @@ cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssiz
             memcpy(p.out + (first + r) * n_out * itemsize, at(a, r, 0), n_out * itemsize)
 
 
-# One row, where the call costs more than the arithmetic: no memoryviews, no GIL given away and
-# filled back, no allocation but the result.
+# One row, where the call costs more than the arithmetic: no memoryviews, the GIL is kept, and
+# nothing is allocated but the result.
 
 cdef object ndarray = np.ndarray
 cdef object empty = np.empty

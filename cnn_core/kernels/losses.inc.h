@@ -47,7 +47,7 @@ static NOINLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_ar
 }
 
 /* name_evaluate from name_transposed and name_wide, which takes rows of any width; those of at most
- * `in_blocks` are turned over. Each is compiled by itself, which spares the transposed one a tenth
+ * `in_blocks` are transposed. Each is compiled by itself, which spares the transposed one a tenth
  * of its time, and works on a copy of its arguments, which no store can change. */
 #define EVALUATE(name, in_blocks)                                                                  \
     static NOINLINE void name##_evaluate_transposed(const loss_args *p)                            \

@@ -53,8 +53,8 @@ class Dataset(Frozen):
         return Dataset(rows, y, labels, weights, self.unit)
 
     def shared(self, streams: bool) -> Dataset:
-        """The same rows, weighted so that a weight means the same in a mini-batch of any size: as
-        much as that of all rows on average, in a stream as much as 1."""
+        """The same rows, with the total weight that mini-batches share by their number of rows: the
+        sum of the weights; in a stream, where nobody knows it, the number of rows."""
         if self.weights is None:
             return self
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.

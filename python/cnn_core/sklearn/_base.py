@@ -36,7 +36,7 @@ class BaseMLP(BaseEstimator):
     _parameter_constraints = CONSTRAINTS
 
     #: Rows that `X_val` must have.
-    _fewest_judged = 1
+    _fewest_validation_rows = 1
 
     #: Nothing is fitted.
     _model = FittedModel()
@@ -115,9 +115,9 @@ class BaseMLP(BaseEstimator):
         sample_weight : array-like, shape (n_samples,), optional
             The cost of a mini-batch is the weighted mean of its rows' costs.
         X_val, y_val : array-like, optional
-            Rows that are judged after every epoch and never trained on, in the place of those that
-            `early_stopping` would set apart. Without `early_stopping` they are judged alone. Not
-            with solver 'lbfgs'.
+            Rows that are evaluated after every epoch and never trained on, in the place of those
+            that `early_stopping` would set apart. Without `early_stopping` they are evaluated only.
+            Not with solver 'lbfgs'.
 
         Returns
         -------
@@ -236,10 +236,10 @@ class BaseMLP(BaseEstimator):
                 f"y_val must have {self.n_outputs_} outputs a row as y has, got "
                 f"{self._count_outputs(y)}"
             )
-        if X.shape[0] < self._fewest_judged:
+        if X.shape[0] < self._fewest_validation_rows:
             raise ValueError(
                 "The validation set is too small: X_val must have at least "
-                f"{self._fewest_judged} rows, got {X.shape[0]}."
+                f"{self._fewest_validation_rows} rows, got {X.shape[0]}."
             )
         return self._scorer(X, *self._targets(y, dtype), None)
 

@@ -345,7 +345,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         "huber": "huber",
     }
 
-    _fewest_judged = 2  # of one row there is no R^2
+    _fewest_validation_rows = 2  # of one row there is no R^2
 
     _parameter_constraints = {
         **BaseMLP._parameter_constraints,

@@ -109,8 +109,8 @@ PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     verbose : bool or int, default False
         Whether to print a line an epoch.
     warm_start : bool, default False
-        Whether fit goes on from the present weights, with a new optimizer. Where rows are judged,
-        the present weights are judged first, and their score on this fit's rows is what an epoch
+        Whether fit goes on from the present weights, with a new optimizer. With validation rows,
+        the present weights are evaluated first, and their score on this fit's rows is what an epoch
         has to surpass.
     momentum : float, default 0.9
         Of 'sgd', in [0, 1].
@@ -138,13 +138,13 @@ PARAMETERS = """hidden_layer_sizes : int or sequence of int, default (100,)
     callbacks : Callback, function, sequence of them or None, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
         returning True, nothing else; see `cnn_core.callbacks.Callback`. The model is as it is then;
-        logs has loss, learning_rate and, where rows are judged, validation_score. The model's
+        logs has loss, learning_rate and, with validation rows, validation_score. The model's
         weights are a copy: changes to them do not reach the training, and are gone after it. An
         exception in a callback ends the fit and leaves the model as it was before. Not for 'lbfgs',
         where any but none are an error.
     restore_best_weights : bool, optional
-        Whether to end with the weights of the best epoch instead of the last: by the score where
-        rows are judged, else by the loss. None: with `early_stopping` only. True is not for
+        Whether to end with the weights of the best epoch instead of the last: by the score with
+        validation rows, else by the loss. None: with `early_stopping` only. True is not for
         'lbfgs'.
     dtype : {'float32', 'float64'} or what ``numpy.dtype`` makes these of, optional
         In which to train. None: that of X (other types than these two become float64), and float64
@@ -172,7 +172,7 @@ ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     best_loss_ : float or None
         The lowest; None with `early_stopping`.
     validation_scores_ : list of float or None
-        Scores on rows that are judged; None where the last fit judged none.
+        Scores on the validation rows; None where the last fit had none.
     best_validation_score_ : float or None
         The highest of the last fit; with `warm_start` also that of the weights from which it went
         on, on the same rows.

@@ -249,6 +249,6 @@ class ByBackend(dict[str, _Value]):
 
 
 native, reference = _Native(), _Reference()
-#: The one that takes a single row as it is, with no step more on its way than this name.
+#: The one whose predictor of single rows MLP calls directly.
 FAST_BACKEND = "native"
 BACKENDS: ByBackend[_Native | _Reference] = ByBackend(native=native, python=reference)

@@ -21,9 +21,8 @@ hooks          called after each epoch; True ends   printing, callbacks | the sa
 
 An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
 should_stop. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
-`TrainingLoop.result`, in a hook or at the end, and makes its attributes of it. That holds after
-Ctrl-C and any other exception too: `run` lets them pass, and `result` then tells of the last whole
-epoch.
+`TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C and any other
+exception too: `run` does not catch them, and `result` is that of the last whole epoch.
 """
 
 from __future__ import annotations
