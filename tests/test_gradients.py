@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cnn_core import ELU, MLP, Huber, LeakyReLU, _activations
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:y reaches from")]
 
 # step and sign have derivative 0 by decree; the others' derivatives are those of f wherever f has
 # one.

@@ -49,9 +49,10 @@ static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t panels, double max_n
     for (ptrdiff_t column = 0; column < panels * PANEL_LANES; column += LANES) {
         real *w = (real *)w_ + column / PANEL_LANES * n_in * PANEL_LANES + column % PANEL_LANES;
         V factor = norm_factor(n_in, w, limit, (real)1);
-        if (!all_above_zero(factor)) /* squares overflow: a power of two makes room for them */
-            factor =
-                norm_factor(n_in, w, limit, sizeof(real) == 4 ? (real)0x1p-80 : (real)0x1p-600);
+        if (!all_above_zero(factor)) { /* squares overflow: a power of two makes room for them */
+            const real unit = sizeof(real) == 4 ? (real)0x1p-80 : (real)0x1p-600;
+            factor = SELECT(LT(ZERO, factor), factor, norm_factor(n_in, w, limit, unit));
+        }
         for (ptrdiff_t i = 0; i < n_in; i++)
             STORE(w + i * PANEL_LANES, MUL(LOAD(w + i * PANEL_LANES), factor));
     }

@@ -152,11 +152,9 @@ class BaseMLP(BaseEstimator):
 
         Raises
         ------
-        ValueError, TypeError
-            For an unknown name, and for an `n_threads` that predictions could not use.
+        ValueError
+            For an unknown name.
         """
-        if params.get("n_threads") is not None:
-            check_threads(params["n_threads"])
         before = self.__dict__.copy()
         try:
             super().set_params(**params)
