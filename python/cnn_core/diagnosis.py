@@ -128,8 +128,8 @@ def causes_in(model: Model, data: Dataset, backend: Any) -> list[str]:
 def find_causes(
     X: np.ndarray | None,
     y: np.ndarray | None,
-    layers: Sequence[np.ndarray] = (),
-    names: np.ndarray | None = None,
+    layers: Sequence[np.ndarray],
+    names: np.ndarray | None,
 ) -> list[str]:
     """What in data and network often keeps a net from learning, the likeliest first.
 
@@ -141,7 +141,7 @@ def find_causes(
         Targets of a regression.
     layers : sequence of ndarray
         Activations of each layer for some rows, the outputs last.
-    names : ndarray of str, optional
+    names : ndarray of str or None
         Of the features.
 
     Returns
@@ -154,9 +154,9 @@ def find_causes(
         found += _unequal_features(np.asarray(X, np.float64), names)
     if y is not None:
         found += _far_targets(np.asarray(y, np.float64))
-    *hidden, outputs = layers or [np.empty((0, 1))]
+    *hidden, outputs = layers
     for number, a in enumerate(hidden, start=1):
-        dead = float((a == 0).all(axis=0).mean()) if len(a) else 0.0
+        dead = float((a == 0).all(axis=0).mean())
         if dead > DEAD:
             found.append(
                 f"{dead:.0%} of the units of hidden layer {number} are 0 for every row and learn "
@@ -187,9 +187,7 @@ def _unequal_features(X: np.ndarray, names: np.ndarray | None) -> list[str]:
             f"{spread[largest]:.2g} ({called(largest)})"
         )
     elif far[furthest] > FAR:
-        what = (
-            f"{called(furthest).capitalize()} lies {far[furthest]:.2g} standard deviations from 0"
-        )
+        what = f"Feature {called(furthest)} lies {far[furthest]:.2g} standard deviations from 0"
     else:
         return []
     return [f"{what}: scale_inputs='standard' is likely to help."]

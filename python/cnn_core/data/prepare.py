@@ -338,8 +338,8 @@ def make_weights(
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
         # The largest of each lies in [1/2, 1), so that no product overflows.
-        weights, unit = _halved(weights)
-        of_classes, unit_of_classes = _halved(_class_weights(task, labels, class_weight))
+        weights, unit = halved(weights)
+        of_classes, unit_of_classes = halved(_class_weights(task, labels, class_weight))
         weights, unit = weights * of_classes[labels], unit * unit_of_classes
         if weights.max() == 0:
             raise ValueError(
@@ -347,12 +347,12 @@ def make_weights(
                 "must be above 0"
             )
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
-        weights, factor = _halved(weights)
+        weights, factor = halved(weights)
         unit *= factor
     return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), unit
 
 
-def _halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
+def halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights times the power of two that brings the largest into [1/2, 1), as far as there is one,
     and that power."""
     exponent = min(-int(np.frexp(weights.max())[1]), 1023)

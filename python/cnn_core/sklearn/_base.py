@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._state import restored, with_versions
+from cnn_core.data.prepare import halved
 from cnn_core.sklearn import _fit
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
@@ -265,9 +266,8 @@ class BaseMLP(BaseEstimator):
             )
         if not np.any(weights):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        exponent = min(-int(np.frexp(np.max(weights))[1]), 1023)
-        scaled = np.ascontiguousarray(np.ldexp(weights, exponent), dtype)
-        return scaled[:, None], float(np.ldexp(1.0, exponent))
+        scaled, factor = halved(weights)
+        return np.ascontiguousarray(scaled[:, None], dtype), factor
 
     # What the two estimators do each in its way
 
