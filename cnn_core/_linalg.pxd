@@ -1,13 +1,55 @@
 """Scaling of rows, for those that scale one at a time."""
 
+from libc.math cimport sqrt
+
 ctypedef fused real:
     float
     double
 
+# Beyond it t / sqrt(1 + (t / 3)^2) is 3 to the last bit, and (t / 3)^2 might overflow.
+cdef enum:
+    CLIPPED_TO_3 = 1000000000
 
-cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, const real *x,
-                           real *scaled) noexcept nogil:
-    """(x - shift) * factor in float64, rounded once."""
+
+cdef inline double smooth_clip(double t) noexcept nogil:
+    """t / sqrt(1 + (t / 3)^2), between -3 and 3."""
+    cdef double third
+    if t > CLIPPED_TO_3:
+        t = CLIPPED_TO_3
+    elif t < -CLIPPED_TO_3:
+        t = -CLIPPED_TO_3
+    third = t / 3
+    return t / sqrt(1 + third * third)
+
+
+cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, bint clips,
+                           const real *x, real *scaled) noexcept nogil:
+    """(x - shift) * factor, with `clips` clipped smoothly, in float64 and rounded once."""
     cdef Py_ssize_t i
+    if clips:
+        for i in range(n):
+            scaled[i] = <real>smooth_clip((x[i] - shift[i]) * factor[i])
+    else:
+        for i in range(n):
+            scaled[i] = <real>((x[i] - shift[i]) * factor[i])
+
+
+# What outputs become in the units of the targets; each has an entry for every output.
+cdef struct Units:
+    const double *factor
+    const double *shift
+    const double *low
+    const double *high
+
+
+cdef inline void to_units(Py_ssize_t n, const Units *units, real *y) noexcept nogil:
+    """y * factor + shift, kept between low and high, in float64 and rounded once; NaN stays."""
+    cdef Py_ssize_t i
+    cdef double value
     for i in range(n):
-        scaled[i] = <real>((x[i] - shift[i]) * factor[i])
+        value = y[i] * units.factor[i] + units.shift[i]
+        if value < units.low[i]:
+            value = units.low[i]
+        elif value > units.high[i]:
+            value = units.high[i]
+        y[i] = <real>value

@@ -312,16 +312,20 @@ ctypedef fused source:
 
 @takes_reals(out=2)
 def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None,
-               const double[::1] factor not None, real[:, ::1] out not None):
-    """out = (X - shift) * factor, computed in float64 and rounded once; subnormal numbers count.
+               const double[::1] factor not None, real[:, ::1] out not None, bint clips=False):
+    """out = t = (X - shift) * factor, computed in float64 and rounded once; subnormal numbers
+    count.
 
     Parameters
     ----------
     X : ndarray of float32 or float64, shape (rows, n)
     shift, factor : ndarray of float64, shape (n,)
     out : ndarray of float32 or float64, shape (rows, n)
+    clips : bool
+        Whether out is t / sqrt(1 + (t / 3)^2) instead, which lies between -3 and 3.
     """
     cdef Py_ssize_t i, j, n = X.shape[1]
+    cdef double t
     cdef uint64_t mode
     if (shift.shape[0] != n or factor.shape[0] != n or out.shape[0] != X.shape[0]
             or out.shape[1] != n):
@@ -331,5 +335,6 @@ def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None
         mode = keep_subnormals()
         for i in range(X.shape[0]):
             for j in range(n):
-                out[i, j] = <real>((X[i, j] - shift[j]) * factor[j])
+                t = (X[i, j] - shift[j]) * factor[j]
+                out[i, j] = <real>(smooth_clip(t) if clips else t)
         restore_subnormals(mode)

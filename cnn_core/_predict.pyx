@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, matmul_args_t
-from cnn_core._linalg cimport scale_row
+from cnn_core._linalg cimport Units, scale_row, to_units
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
@@ -41,8 +41,25 @@ cdef struct Prediction:
     Py_ssize_t *index
     double threshold
     char *scratch               # two buffers of a block for each thread
+    const Units *units          # NULL: the outputs as they are
     Py_ssize_t count, block, buffer_bytes
     bint check_finite, refused, has_nan
+
+
+cdef const double *vector(array, str name, Py_ssize_t n) except NULL:
+    """The numbers of an array that scales inputs or outputs; the caller keeps it alive."""
+    if not (isinstance(array, np.ndarray) and array.dtype == np.float64
+            and array.shape == (n,) and array.flags.c_contiguous):
+        raise ValueError(f"{name} must be a C-contiguous ndarray of float64, shape ({n},)")
+    return <const double *>address(array)
+
+
+cdef int read_units(Units *units, outputs, Py_ssize_t n) except -1:
+    """(factor, shift, low, high) as the threads read them."""
+    factor, shift, low, high = outputs
+    units.factor, units.shift = vector(factor, "factor", n), vector(shift, "shift", n)
+    units.low, units.high = vector(low, "low", n), vector(high, "high", n)
+    return 0
 
 
 @cython.final
@@ -52,15 +69,22 @@ cdef class BatchPredictor:
     Parameters
     ----------
     network : Network
+    outputs : (factor, shift, low, high), optional
+        Arrays of float64, shape (n_out,): predictions are a^L * factor + shift, kept between low
+        and high, computed in float64 and rounded once; default a^L itself.
     """
 
     cdef readonly Network network
+    cdef readonly tuple outputs
+    cdef Units units
 
-    def __cinit__(self, Network network not None):
-        self.network = network
+    def __cinit__(self, Network network not None, tuple outputs=None):
+        self.network, self.outputs = network, outputs
+        if outputs is not None:
+            read_units(&self.units, outputs, network.widths[-1])
 
     def __reduce__(self):
-        return BatchPredictor, (self.network,)
+        return BatchPredictor, (self.network, self.outputs)
 
     def forward(self, X, int threads=1, bint check_finite=False):
         """The output a^L for every row of X.
@@ -83,7 +107,7 @@ cdef class BatchPredictor:
         self.check_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
         return out if X.shape[0] == 0 or _predict(
-            self.network, X, out, None, 0, threads, check_finite) else None
+            self, X, out, None, 0, threads, check_finite) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -103,7 +127,7 @@ cdef class BatchPredictor:
         self.check_rows(X)
         index = np.empty(X.shape[0], np.intp)
         return index if X.shape[0] == 0 or _predict(
-            self.network, X, None, index, threshold, threads, check_finite) else None
+            self, X, None, index, threshold, threads, check_finite) else None
 
     cdef check_rows(self, X):
         network = self.network
@@ -112,9 +136,11 @@ cdef class BatchPredictor:
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
 
 
-def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::1] out,
-             Py_ssize_t[::1] index, double threshold, int threads, bint check_finite):
+def _predict(BatchPredictor predictor not None, const real[:, ::1] X not None,
+             real[:, ::1] out, Py_ssize_t[::1] index, double threshold, int threads,
+             bint check_finite):
     cdef Prediction p
+    cdef Network network = predictor.network
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
     cdef bint transposed = network.prefers_transposed
     p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
@@ -132,6 +158,7 @@ def _predict(Network network not None, const real[:, ::1] X not None, real[:, ::
     p.X, p.scratch = <const char *>&X[0, 0], address(scratch)
     p.out = <char *>&out[0, 0] if out is not None else NULL
     p.index = &index[0] if index is not None else NULL
+    p.units = &predictor.units if predictor.outputs is not None else NULL
     with nogil:
         pool_run(predict_task, &p, n_blocks, NULL, threads)
     if p.has_nan:
@@ -189,17 +216,33 @@ cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssiz
     """The outputs of a block to where the prediction wants them, or the index of the largest."""
     cdef Py_ssize_t r, itemsize = network.itemsize
     cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
+    cdef char *out = p.out + first * n_out * itemsize
     cdef const kernels_t *k = kernels_for(itemsize)
     if p.index:
         if k.argmax(rows, n_out, elements(a.row, itemsize), elements(a.column, itemsize), a.data,
                     p.threshold, p.index + first):
             p.has_nan = True
-    elif is_transposed(a, itemsize):
-        k.transpose(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out,
-                    p.out + first * n_out * itemsize)
+        return
+    if is_transposed(a, itemsize):
+        k.transpose(n_out, rows, elements(a.column, itemsize), a.data, rows, n_out, out)
     else:
         for r in range(rows):
-            memcpy(p.out + (first + r) * n_out * itemsize, at(a, r, 0), n_out * itemsize)
+            memcpy(out + r * n_out * itemsize, at(a, r, 0), n_out * itemsize)
+    if p.units:
+        convert(p.units, rows, n_out, itemsize, out)
+
+
+cdef void convert(const Units *units, Py_ssize_t rows, Py_ssize_t n_out, Py_ssize_t itemsize,
+                  char *out) noexcept nogil:
+    """Outputs to the units of the targets, in place; subnormal numbers count, as in all scaling."""
+    cdef uint64_t mode = keep_subnormals()
+    cdef Py_ssize_t r
+    for r in range(rows):
+        if itemsize == 8:
+            to_units(n_out, units, <double *>(out + r * n_out * itemsize))
+        else:
+            to_units(n_out, units, <float *>(out + r * n_out * itemsize))
+    restore_subnormals(mode)
 
 
 # One row, where the call costs more than the arithmetic: no memoryviews, the GIL is kept, and
@@ -233,21 +276,25 @@ cdef class RowPredictor:
     Parameters
     ----------
     network : Network
-    shift, factor : ndarray of float64, shape (n_in,), optional
-        The network reads (x - shift) * factor, computed in float64 and rounded once; default x
+    inputs : (shift, factor, clips), optional
+        Arrays of float64, shape (n_in,), and a bool: the network reads t = (x - shift) * factor, or
+        with `clips` t / sqrt(1 + (t / 3)^2), computed in float64 and rounded once; default x
         itself.
+    outputs : (factor, shift, low, high), optional
+        As `BatchPredictor` takes them.
     """
 
     cdef Network network
-    cdef object dtype, shift_array, factor_array
-    cdef tuple shape, shape_of_matrix
+    cdef object dtype
+    cdef tuple shape, shape_of_matrix, inputs, outputs
     cdef const double *shift
     cdef const double *factor
+    cdef Units units
     cdef Py_ssize_t n_in, n_out
     cdef Py_ssize_t buffer_bytes
-    cdef bint takes_long
+    cdef bint takes_long, clips
 
-    def __cinit__(self, Network network not None, shift=None, factor=None):
+    def __cinit__(self, Network network not None, tuple inputs=None, tuple outputs=None):
         cdef Py_ssize_t l
         self.network, self.dtype = network, network.dtype
         self.n_in, self.n_out = network.widths[0], network.widths[-1]
@@ -255,19 +302,18 @@ cdef class RowPredictor:
         self.takes_long = network.parameters.nbytes >= LONG_PREDICTION
         for l in range(network.n_layers):
             self.buffer_bytes = max(self.buffer_bytes, 64 * network.layers[l].panels)
-        if shift is None and factor is None:
-            return
-        for array in (shift, factor):
-            if not (isinstance(array, np.ndarray) and array.dtype == np.float64
-                    and array.shape == (self.n_in,) and array.flags.c_contiguous):
-                raise ValueError(f"shift and factor must be C-contiguous ndarrays of float64, "
-                                 f"shape ({self.n_in},)")
-        self.buffer_bytes = max(self.buffer_bytes, (self.n_in * network.itemsize + 63) // 64 * 64)
-        self.shift_array, self.factor_array = shift, factor
-        self.shift, self.factor = <double *>address(shift), <double *>address(factor)
+        self.inputs, self.outputs = inputs, outputs
+        if outputs is not None:
+            read_units(&self.units, outputs, self.n_out)
+        if inputs is not None:
+            shift, factor, self.clips = inputs
+            self.shift = vector(shift, "shift", self.n_in)
+            self.factor = vector(factor, "factor", self.n_in)
+            needed = (self.n_in * network.itemsize + 63) // 64 * 64
+            self.buffer_bytes = max(self.buffer_bytes, needed)
 
     def __reduce__(self):
-        return RowPredictor, (self.network, self.shift_array, self.factor_array)
+        return RowPredictor, (self.network, self.inputs, self.outputs)
 
     def forward(self, x, out=None):
         """The output a^L for one row; its entries are not looked at, and NaN goes its way.
@@ -323,6 +369,8 @@ cdef class RowPredictor:
         cdef bint good
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
+        if check and self.clips and not kernels_for(self.network.itemsize).is_finite(self.n_in, x):
+            return False  # scaled, infinity is 3
         mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
         if self.shift != NULL:
             x = self.scaled(x, memory + self.buffer_bytes)
@@ -333,13 +381,17 @@ cdef class RowPredictor:
         else:
             good = self.all_layers(x, a, memory, check)
         restore_subnormals(mode)
+        if good and self.outputs is not None:
+            convert(&self.units, 1, self.n_out, self.network.itemsize, a)
         return good
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
         if self.network.itemsize == 8:
-            scale_row(self.n_in, self.shift, self.factor, <const double *>x, <double *>out)
+            scale_row(self.n_in, self.shift, self.factor, self.clips, <const double *>x,
+                      <double *>out)
         else:
-            scale_row(self.n_in, self.shift, self.factor, <const float *>x, <float *>out)
+            scale_row(self.n_in, self.shift, self.factor, self.clips, <const float *>x,
+                      <float *>out)
         return out
 
     cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:

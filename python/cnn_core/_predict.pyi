@@ -6,11 +6,15 @@ from numpy.typing import NDArray
 from cnn_core._cpu import most_threads as most_threads
 from cnn_core._network import Network
 
+_Units = tuple[NDArray[float64], NDArray[float64], NDArray[float64], NDArray[float64]]
+
 @final
 class BatchPredictor:
-    def __init__(self, network: Network) -> None: ...
+    def __init__(self, network: Network, outputs: _Units | None = None) -> None: ...
     @property
     def network(self) -> Network: ...
+    @property
+    def outputs(self) -> _Units | None: ...
     def forward(
         self, X: NDArray[floating], threads: int = 1, check_finite: bool = False
     ) -> NDArray[floating] | None: ...
@@ -27,8 +31,8 @@ class RowPredictor:
     def __init__(
         self,
         network: Network,
-        shift: NDArray[float64] | None = None,
-        factor: NDArray[float64] | None = None,
+        inputs: tuple[NDArray[float64], NDArray[float64], bool] | None = None,
+        outputs: _Units | None = None,
     ) -> None: ...
     def forward(
         self, x: object, out: NDArray[floating] | None = None

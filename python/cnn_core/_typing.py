@@ -26,7 +26,7 @@ Optimizers = Literal[
     "adam_hat",
 ]  # fmt: skip
 Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", "zeros"]
-Scalings = Literal["minmax", "standard", "robust"]
+Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip"]
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
 

@@ -121,7 +121,8 @@ def causes_in(model: Model, data: Dataset, backend: Any) -> list[str]:
     some = Dataset(X, y, labels)
     layers = [layer.a for layer in backend.trace(model, some).layers]
     inputs = X.array if model.scaling is None else None
-    targets = y.array if y is not None and model.task.name == "regression" else None
+    learns_y = model.task.name == "regression" and model.target_scaling is None
+    targets = y.array if y is not None and learns_y else None
     return find_causes(inputs, targets, layers, model.feature_names)
 
 
@@ -190,7 +191,7 @@ def _unequal_features(X: np.ndarray, names: np.ndarray | None) -> list[str]:
         what = f"Feature {called(furthest)} lies {far[furthest]:.2g} standard deviations from 0"
     else:
         return []
-    return [f"{what}: scale_inputs='standard' is likely to help."]
+    return [f"{what}: scale_inputs='auto' is likely to help."]
 
 
 def _far_targets(y: np.ndarray) -> list[str]:
@@ -203,8 +204,7 @@ def _far_targets(y: np.ndarray) -> list[str]:
     which = "y" if y.shape[1] == 1 else f"column {i} of y"
     return [
         f"{which[0].upper()}{which[1:]} has mean {mean[i]:.4g} and standard deviation "
-        f"{spread[i]:.2g}: train on (y - mean) / standard deviation, as scikit-learn's "
-        "TransformedTargetRegressor does."
+        f"{spread[i]:.2g}: scale_targets='auto' is likely to help."
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
+from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
 from cnn_core.model import Model
@@ -103,10 +104,24 @@ class Fitted:
     def input_factor_(self) -> NDArray[np.float64]:
         return self._scaling().factor.copy()
 
+    @property
+    def target_shift_(self) -> NDArray[np.float64]:
+        return self._target_scaling().shift.copy()
+
+    @property
+    def target_factor_(self) -> NDArray[np.float64]:
+        return self._target_scaling().factor.copy()
+
+    def _target_scaling(self) -> TargetScaling:
+        targets = self._model().target_scaling
+        if targets is None or not targets.scales:
+            raise AttributeError("the network learns the targets as they are; nothing scales them")
+        return targets
+
     def _scaling(self) -> Scaling:
         scaling = self._model().scaling
         if scaling is None:
-            raise AttributeError("the model was fitted without scale_inputs")
+            raise AttributeError("the network reads the inputs as they are; nothing scales them")
         return scaling
 
     @property

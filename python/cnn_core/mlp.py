@@ -200,7 +200,9 @@ class MLP(Predictions, OpenBox, Parameters):
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-        scale_inputs: ScalingName | None = None,
+        scale_inputs: ScalingName | None = "auto",
+        scale_targets: Literal["auto", "standard"] | None = "auto",
+        clip_outputs: bool = False,
         class_weight: ClassWeight = None,
         early_stopping: bool = False,
         patience: int = 10,
@@ -220,7 +222,8 @@ class MLP(Predictions, OpenBox, Parameters):
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
         self.dropout, self.label_smoothing, self.init = dropout, label_smoothing, init
-        self.scale_inputs, self.class_weight = scale_inputs, class_weight
+        self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
+        self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.early_stopping, self.patience, self.min_delta = early_stopping, patience, min_delta
         self.validation_fraction, self.restore_best = validation_fraction, restore_best
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state

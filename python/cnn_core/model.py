@@ -11,6 +11,7 @@ from cnn_core._network import Network
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
+from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import (
     as_numbers,
     check_names,
@@ -69,6 +70,7 @@ class Model(_Predicts, Frozen):
         The trainer's, for training that goes on.
     best_epoch : int or None
         Where early stopping has brought back the weights of its best epoch: that one.
+    target_scaling : TargetScaling or None
     """
 
     network_spec: NetworkSpec
@@ -82,10 +84,11 @@ class Model(_Predicts, Frozen):
     history: Past = Past()
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
+    target_scaling: TargetScaling | None = None
 
     def __post_init__(self) -> None:
-        fast = native.predictor(self.network, self.scaling)
-        other = reference.predictor(self.network, self.scaling)
+        fast = native.predictor(self.network, self.scaling, self.target_scaling)
+        other = reference.predictor(self.network, self.scaling, self.target_scaling)
         self._set(
             history=Past.of(self.history),  # older pickles have a dict
             predictors=ByBackend(native=fast, python=other),
@@ -138,8 +141,10 @@ class Model(_Predicts, Frozen):
         )
 
     def dataset(self, X: ArrayLike, y: ArrayLike) -> Dataset:
-        """Rows with their targets, to evaluate."""
-        return make_dataset(self.task, self.check_X(X), y, Preparation(self.network_spec.dtype))
+        """Rows with their targets as the network learns them, to evaluate."""
+        dtype, scaling = self.network_spec.dtype, self.target_scaling
+        how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
+        return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
 
     # Predictions; `backend` and `n_threads` are as MLP has them
 

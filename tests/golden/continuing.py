@@ -10,7 +10,7 @@ from cnn_core.schedules import Exponential, Warmup
 from cnn_core import MLP
 from golden import data
 from golden.looks import joined
-from golden.table import BOTH, add, fitted, golden, seen
+from golden.table import BOTH, UNSCALED, add, fitted, golden, seen
 
 ROWS = data.classes(7, 3)
 
@@ -30,7 +30,8 @@ def partial_fit(n_threads, dtype):
         (data.numbers(7, 2), None, {"optimizer": Nadam(), "scale_inputs": "standard"}),
         (data.labels(7, 3), None, {"optimizer": SGD(0.1, 0.9), "clip_norm": 0.5}),
     ):
-        model = MLP((9,), dtype=dtype, random_state=5, n_threads=n_threads, **parameters)
+        parameters = {"dtype": dtype, "random_state": 5, **UNSCALED, **parameters}
+        model = MLP((9,), n_threads=n_threads, **parameters)
         for number, (X, y) in enumerate(pieces(rows, 50, 51, 120)):
             more = {"classes": classes} if classes and number == 0 else {}
             model.partial_fit(X, y, sample_weight=np.arange(len(X)) % 3 + 1.0, **more)

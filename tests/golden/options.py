@@ -23,7 +23,7 @@ from cnn_core.schedules import (
 from cnn_core import MLP, _activations
 from golden import data
 from golden.looks import joined
-from golden.table import ALL, BOTH, add, fitted, golden, seen
+from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, seen
 
 # Activations: of hidden layers and outputs, narrow (transposed) and wide, and over a range that
 # reaches the ends of each.
@@ -358,10 +358,29 @@ def scale_inputs(n_threads, dtype):
     X[:, 4] = X_new[:, 4] = 0.1
     for kind in ("minmax", "standard", "robust"):
         for given in (np.float64, np.float32, np.int32):
-            model = MLP((9,), epochs=2, dtype=dtype, random_state=5, scale_inputs=kind)
+            parameters = {"dtype": dtype, "random_state": 5, **UNSCALED, "scale_inputs": kind}
+            model = MLP((9,), epochs=2, **parameters)
             model.fit(X.astype(given), rows.y)
             looks.append(seen(model, rows._replace(X_new=X_new), dtype))
             looks[-1]["predictions"]["given"] = model.forward(X_new.astype(given))
+    return joined(looks)
+
+
+@golden("scale_targets", dtypes=BOTH)
+def scale_targets(n_threads, dtype):
+    """Targets far from 0, of several sizes, and predictions that are clipped, with inputs clipped
+    smoothly; what 'auto' makes of them too."""
+    rows, looks = data.numbers(6, 2), []
+    stretch = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
+    X, X_new = (part * stretch + stretch for part in (rows.X, rows.X_new))
+    y, y_new = (part * [1e-3, 100] + [5, 20_000] for part in (rows.y, rows.y_new))
+    for parameters in (
+        {"scale_inputs": "robust_clip", "scale_targets": "standard", "clip_outputs": True},
+        {"loss": "huber", "optimizer": LBFGS()},
+        {"scale_inputs": None, "scale_targets": None, "clip_outputs": True},
+    ):
+        model = MLP((9,), epochs=2, dtype=dtype, random_state=5, **parameters).fit(X, y)
+        looks.append(seen(model, rows._replace(X_new=X_new, y_new=y_new), dtype))
     return joined(looks)
 
 

@@ -11,7 +11,7 @@ from cnn_core.optimizers import SGD
 from cnn_core import MLP
 from golden import data
 from golden.looks import joined
-from golden.table import ALL, BOTH, add, fitted, golden, in_dtype, seen
+from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, in_dtype, seen
 
 # Up to 16,384 parameters one thread works off blocks of 64 rows, each with its part of the
 # gradient; several threads finish the rows first and then the weights. Below 16 outputs the last
@@ -141,7 +141,7 @@ def rows_in_a_file(n_threads, dtype):
         path = Path(folder) / f"{features}.npy"
         np.save(path, rows.X)
         mapped = rows._replace(X=np.load(path, mmap_mode="r"))
-        settings = {"epochs": 2, "batch_size": 60, "random_state": 5, **parameters}
+        settings = {"epochs": 2, "batch_size": 60, "random_state": 5, **UNSCALED, **parameters}
         model = MLP((70,), dtype=dtype, n_threads=n_threads, **settings).fit(mapped.X, rows.y)
         return seen(model, rows, dtype)
 
@@ -169,7 +169,8 @@ def rows_of_other_kinds(n_threads, dtype):
             np.repeat(rows.X, 2, axis=1).astype(dtype)[:, ::2],
         ):
             settings = {"epochs": 2, "dtype": dtype, "random_state": 5, "n_threads": n_threads}
-            model = MLP((9,), scale_inputs=scale_inputs, **settings).fit(X, rows.y)
+            settings |= {**UNSCALED, "scale_inputs": scale_inputs}
+            model = MLP((9,), **settings).fit(X, rows.y)
             looks.append(seen(model, rows, dtype))
     return joined(looks)
 

@@ -34,6 +34,10 @@ def golden(name, threads=(1,), dtypes=("float32",)):
     return add
 
 
+#: Of the runs that are not about scaling.
+UNSCALED = {"scale_inputs": None, "scale_targets": None}
+
+
 def in_dtype(rows, dtype):
     """`rows` with their X as the model reads it."""
     return rows._replace(X=rows.X.astype(dtype), X_new=rows.X_new.astype(dtype))
@@ -41,7 +45,7 @@ def in_dtype(rows, dtype):
 
 def fitted(rows, n_threads=1, dtype="float32", fit=None, **parameters):
     """An MLP with these parameters, fitted to rows of its dtype; `fit` holds arguments of fit."""
-    parameters = {"epochs": 3, "random_state": 5, **parameters}
+    parameters = {"epochs": 3, "random_state": 5, **UNSCALED, **parameters}
     model = MLP(dtype=dtype, n_threads=n_threads, **parameters)
     return model.fit(rows.X.astype(dtype), rows.y, **fit or {})
 

@@ -11,8 +11,10 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
-from cnn_core.data.scaling import Scaling, learn_scaling
+from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling
+from cnn_core.data.scaling import Scaling
 from cnn_core.data.split import stratified_split
+from cnn_core.data.target_scaling import TargetScaling, learn_target_scaling, scales_targets
 from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
     as_numbers,
@@ -63,11 +65,24 @@ class Dataset(Frozen):
             total = min(self.unit * self.X.count, sys.float_info.max)
         return replace(self, total_weight=float(total) or None)
 
-    def scaled(self, scaling: Scaling | None, dtype: DTypeLike) -> Dataset:
-        """The same rows as the network reads them."""
+    def row_weights(self) -> np.ndarray | None:
+        """Shape (rows, 1); None where all count alike."""
+        return None if self.weights is None else self.weights.rows()
+
+    def reading(self, rows: np.ndarray, scaling: Scaling | None) -> Dataset:
+        """The same rows as the network reads them: `rows` in its dtype, or scaled to it."""
         if scaling is None:
+            return replace(self, X=RowSource(rows, self.X.indices))
+        return replace(self, X=RowSource(scaling.apply(self.X.rows(), rows.dtype)))
+
+    def learning(self, scaling: TargetScaling | None, dtype: DTypeLike) -> Dataset:
+        """The same targets as the network learns them."""
+        if self.y is None or (scaling is None and self.y.array.dtype == dtype):
             return self
-        return replace(self, X=RowSource(scaling.apply(self.X.rows(), dtype)))
+        y = self.y.rows()
+        if scaling is not None:
+            return replace(self, y=RowSource(scaling.apply(y, dtype)))
+        return replace(self, y=RowSource(with_subnormals(np.ascontiguousarray, (y, dtype))))
 
     def total_sum_of_squares(self) -> np.ndarray:
         """Sum of (y - mean y)^2 of each output, for R^2."""
@@ -97,6 +112,10 @@ class Preparation(Frozen):
     label_smoothing: float = 0.0
     validation_fraction: float | None = None  #: None: no rows are set apart
     streams: bool = False  #: whether these rows are some of many that nobody knows yet
+    scale_targets: str | None = None
+    clip_outputs: bool = False
+    linear: bool = False  #: whether the network has no hidden layers
+    target_dtype: str | None = None  #: in which targets are read; None: `dtype`
 
 
 class Prepared(Frozen):
@@ -105,6 +124,7 @@ class Prepared(Frozen):
     train: Dataset
     validation: Dataset | None
     scaling: Scaling | None
+    target_scaling: TargetScaling | None
     n_features: int
     feature_names: np.ndarray | None
     seed: int
@@ -144,32 +164,68 @@ def prepare(
     meaning, labels = task
     names = feature_names(X)
     scales = how.scale_inputs is not None if before is None else before.scaling is not None
-    # Where scaling comes first, X stays as precise as it was given.
-    single = getattr(X, "dtype", None) == np.float32
-    dtype = how.dtype if not scales else "float32" if single else "float64"
-    rows = check_X(X, dtype, None if before is None else before.n_features)
+    # Where scaling may come first, X and y stay as precise as they were given.
+    precise = _precise(X) if scales else how.dtype
+    rows = check_X(X, precise, None if before is None else before.n_features)
+    how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn = None, seed()
     if how.validation_fraction is not None and validation_data is None:
         known = None if train.labels is None else train.labels.array[:, 0]
         apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
         # Rows are validated on without weights and label smoothing.
-        validation = make_dataset(meaning, rows, y, Preparation(how.dtype), labels=labels)
+        plain = Preparation(how.dtype, target_dtype=how.target_dtype)
+        validation = make_dataset(meaning, rows, y, plain, labels=labels)
         validation, train = validation.take(apart), train.take(~apart)
-    scaling = None if before is None else before.scaling
-    if before is None and how.scale_inputs is not None:
-        scaling = learn_scaling(how.scale_inputs, train.X.rows())
-    train = train.scaled(scaling, how.dtype).shared(how.streams)
+    if before is None:
+        scaling = choose_scaling(how, X, train.X.rows(), train.row_weights(), names)
+        targets = _learn_target_scaling(how, meaning, train)
+    else:
+        names, scaling, targets = before.feature_names, before.scaling, before.target_scaling
+        if scaling is not None:
+            scaling = scaling.goes_on(rows)
+        if targets is not None:
+            assert train.y is not None
+            targets = targets.widened(train.y.rows())
+    if scaling is None and precise != how.dtype:
+        rows = check_X(X, how.dtype)
+    read = rows if scaling is None else rows[:0].astype(how.dtype)
+    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.streams)
     if validation is not None:
-        validation = validation.scaled(scaling, how.dtype)
+        validation = validation.reading(read, scaling).learning(targets, how.dtype)
     n_features = rows.shape[1]
-    if before is not None:
-        names = before.feature_names
-    prepared = Prepared(train, validation, scaling, n_features, names, drawn)
+    prepared = Prepared(train, validation, scaling, targets, n_features, names, drawn)
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
+
+
+def _precise(array: object) -> str:
+    """The dtype that holds each entry of an array as it is, float64 at most."""
+    dtype = getattr(array, "dtype", None)
+    exact = isinstance(dtype, np.dtype) and np.can_cast(dtype, np.float32)
+    return "float32" if exact else "float64"
+
+
+def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | None) -> str:
+    """In which dtype targets are read: where they are scaled, as precise as they were given."""
+    if before is not None:
+        scales = before.target_scaling is not None
+    else:
+        scales = how.clip_outputs or (how.scale_targets is not None and scales_targets(task))
+    return _precise(y) if task.name == "regression" and scales else how.dtype
+
+
+def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> TargetScaling | None:
+    """The scaling of the targets that are trained on; None where it does nothing."""
+    if task.name != "regression":
+        return None
+    assert train.y is not None
+    y, kind = train.y.rows(), how.scale_targets if scales_targets(task) else None
+    if kind == "auto" and how.streams and len(y) < FEWEST_ROWS:
+        kind = None
+    return learn_target_scaling(kind, how.clip_outputs, y, train.row_weights())
 
 
 def _validation_dataset(
@@ -183,7 +239,9 @@ def _validation_dataset(
     name = "validation_data's X"
     check_names(X, prepared.feature_names, name)
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
-    return make_dataset(task, rows, y, Preparation(how.dtype), names=(name, "validation_data's y"))
+    plain = Preparation(how.dtype, target_dtype=how.target_dtype)
+    data = make_dataset(task, rows, y, plain, names=(name, "validation_data's y"))
+    return data.learning(prepared.target_scaling, how.dtype)
 
 
 def make_dataset(
@@ -215,7 +273,8 @@ def make_dataset(
     -------
     Dataset
     """
-    targets, labels = make_targets(task, y, labels, how.dtype, how.label_smoothing, names[1])
+    dtype = how.target_dtype or how.dtype
+    targets, labels = make_targets(task, y, labels, dtype, how.label_smoothing, names[1])
     found = labels if targets is None else targets
     assert found is not None
     check_rows(len(X), len(found), names[1], names[0])

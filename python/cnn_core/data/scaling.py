@@ -14,33 +14,95 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 _BLOCK = 1 << 20  # elements converted together
+#: Numbers that quartiles are taken of, and the least and the most rows: where there are more, rows
+#: that are evenly spaced. Sorting all of them would cost a copy of X, and seconds.
+_QUARTILE_NUMBERS, _QUARTILE_ROWS = 1 << 22, (1 << 12, 1 << 16)
 
 
-def _minmax(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+# Each takes the training rows, float32 or float64, and their weights, float64 and above 0, shape
+# (rows, 1), or None, and gives each column's shift and spread. A weight of 2 is the row given
+# twice.
+
+
+def _minmax(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     low = X.min(axis=0).astype(np.float64)
     return low, X.max(axis=0) - low
 
 
-def _standard(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_deviation(
+    X: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column."""
     zero = np.zeros(X.shape[1])
-    mean = column_sums(X, zero, 1) / len(X)
-    return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
+    if weights is None:
+        mean = column_sums(X, zero, 1) / len(X)
+        return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
+    # One after the other, as the core adds: NumPy's own sum depends on the processor.
+    total = np.cumsum(weights)[-1]
+    mean = column_sums(weights * X, zero, 1) / total
+    return mean, np.sqrt(column_sums(weights * (X - mean) ** 2, zero, 1) / total)
 
 
-def _robust(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    low, middle, high = np.percentile(X, [25, 50, 75], axis=0).astype(np.float64)
+def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    if weights is not None:
+        return _middle_half(X, weights)
+    low, middle, high = np.percentile(_some(X), [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
 
 
-#: name: function of the training rows that gives each column's shift and spread
-SCALINGS = {"minmax": _minmax, "standard": _standard, "robust": _robust}
+def _robust_clip(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    middle, spread = _middle_half(X, weights)
+    return middle, np.where(spread > 0, spread, _minmax(X, weights)[1] / 2)
+
+
+def _middle_half(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Median, and distance of the quartiles. Quantile q is the smallest entry up to which lies the
+    share q of the weights."""
+    some = _some(X)
+    shares = np.array([0.25, 0.5, 0.75])
+    if weights is None:
+        found = np.quantile(some, shares, axis=0, method="inverted_cdf")
+    else:
+        weights = weights[:: -(-len(X) // len(some))]
+        order = some.argsort(axis=0, kind="stable")
+        sums = np.cumsum(weights[:, 0][order], axis=0)
+        at = (sums < shares[:, None, None] * sums[-1]).sum(axis=1)
+        found = np.take_along_axis(np.take_along_axis(some, order, 0), at, 0)
+    low, middle, high = found.astype(np.float64)
+    return middle, high - low
+
+
+def _some(X: np.ndarray) -> np.ndarray:
+    fewest, most = _QUARTILE_ROWS
+    rows = min(max(_QUARTILE_NUMBERS // X.shape[1], fewest), most)
+    return X[:: -(-len(X) // rows)]
+
+
+SCALINGS = {
+    "minmax": _minmax,
+    "standard": mean_and_deviation,
+    "robust": _robust,
+    "robust_clip": _robust_clip,
+}
 
 
 class Scaling(NamedTuple):
-    """x becomes (x - shift) * factor, in float64, rounded once to the model's dtype."""
+    """x becomes t = (x - shift) * factor, or with `clips` t / sqrt(1 + (t / 3)^2), which lies
+    between -3 and 3 (Holzmüller, Grinsztajn & Steinwart 2024, arXiv 2407.04491, "smooth clipping");
+    in float64, rounded once to the model's dtype."""
 
     shift: np.ndarray  #: float64, shape (features,)
     factor: np.ndarray  #: float64, shape (features,)
+    clips: bool = False
+    kind: str = ""  #: one of `SCALINGS`; empty in pickles of a version that did not keep it
+    #: bool, shape (features,): the columns that have not varied yet; None: it is not known
+    constant: np.ndarray | None = None
+    reason: str = ""  #: why 'auto' scales
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, bool]:
+        """What the native core scales one row with."""
+        return self.shift, self.factor, self.clips
 
     def apply(self, X: np.ndarray, dtype: DTypeLike, check: bool = True) -> np.ndarray:
         """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
@@ -51,7 +113,7 @@ class Scaling(NamedTuple):
             if block.dtype not in (np.float32, np.float64):
                 block = with_subnormals(block.astype, (np.float64,))
             block = np.ascontiguousarray(block)
-            scale_rows(block, self.shift, self.factor, out[first : first + rows])
+            scale_rows(block, self.shift, self.factor, out[first : first + rows], self.clips)
             beyond = check and ~np.isfinite(out[first : first + rows])
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
@@ -61,15 +123,44 @@ class Scaling(NamedTuple):
                 )
         return out
 
+    def goes_on(self, X: np.ndarray) -> Scaling:
+        """The scaling of a stream after some more rows: columns that were constant so far learn
+        from the first rows in which they vary, with the number that they had before as one row
+        more. What the network knows of such a column is not lost, as its weights have seen 0."""
+        if self.constant is None or not self.kind or not self.constant.any():
+            return self
+        at = np.flatnonzero(self.constant)
+        rows = np.concatenate((self.shift[None, at].astype(X.dtype), X[:, at]))
+        learned = learn_scaling(self.kind, np.ascontiguousarray(rows))
+        assert learned.constant is not None
+        shift, factor, constant = self.shift.copy(), self.factor.copy(), self.constant.copy()
+        varies = at[~learned.constant]
+        shift[varies] = learned.shift[~learned.constant]
+        factor[varies] = learned.factor[~learned.constant]
+        constant[varies] = False
+        return self._replace(shift=shift, factor=factor, constant=constant)
 
-def _shift_and_factor(kind: str, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    shift, spread = SCALINGS[kind](X)
-    # A column of one number, whose computed spread may be the rounding error of its mean, is not
-    # stretched.
-    return shift, 1 / np.where((spread > 0) & (X.min(axis=0) < X.max(axis=0)), spread, 1.0)
+
+def _shift_factor_constant(
+    kind: str, X: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shift, spread = SCALINGS[kind](X, weights)
+    low = X.min(axis=0)
+    constant = low == X.max(axis=0)
+    # A column of one number, whose mean and spread may have rounding errors, is not stretched.
+    shift = np.where(constant, low, shift)
+    return shift, 1 / np.where((spread > 0) & ~constant, spread, 1.0), constant
 
 
-def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
+def weighed(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows of a weight above 0, and their weights in float64."""
+    if weights is None:
+        return X, None
+    counts = weights[:, 0] > 0
+    return (X if counts.all() else X[counts]), weights[counts].astype(np.float64)
+
+
+def learn_scaling(kind: str, X: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
     """The scaling of the columns of X.
 
     Parameters
@@ -78,6 +169,8 @@ def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
         One of `SCALINGS`.
     X : ndarray of float32 or float64, shape (rows, features)
         C-contiguous and finite.
+    weights : ndarray, shape (rows, 1), optional
+        Of the rows.
 
     Returns
     -------
@@ -85,11 +178,12 @@ def learn_scaling(kind: str, X: np.ndarray) -> Scaling:
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        shift, factor = with_subnormals(_shift_and_factor, (kind, X))
+        arguments = kind, *weighed(X, weights)
+        shift, factor, constant = with_subnormals(_shift_factor_constant, arguments)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(
             f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
             "hold, or so little that dividing by it overflows"
         )
-    return Scaling(shift, factor)
+    return Scaling(shift, factor, kind == "robust_clip", kind, constant)

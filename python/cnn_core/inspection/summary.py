@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.functional import Network
 from cnn_core.inspection.trace import layer_names
@@ -33,8 +34,7 @@ def summary(model: "Model", dropout: Sequence[float]) -> str:
     lines = _layers(network)
     total = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(network.widths))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
-    if model.scaling is not None:
-        lines.append(f"inputs are scaled by the model; {2 * model.n_features:,} numbers of float64")
+    lines += scaling_words(model.scaling, model.target_scaling)
     if any(dropout):
         rates = ", ".join(
             f"{rate:g} of {f'hidden {l}' if l else 'the inputs'}"

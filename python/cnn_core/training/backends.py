@@ -33,6 +33,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
+    from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.inspection import Trace
     from cnn_core.model import Model
     from cnn_core.spec import NetworkSpec, TrainingSpec
@@ -56,9 +57,12 @@ def logarithms(x: np.ndarray) -> np.ndarray:
 class _NativePredictor:
     """See `Predictor`."""
 
-    def __init__(self, network: Network, scaling: Scaling | None) -> None:
-        self.network, self.rows = network, BatchPredictor(network)
-        self.one_row = RowPredictor(network, *(scaling or ()))
+    def __init__(
+        self, network: Network, scaling: Scaling | None, targets: TargetScaling | None
+    ) -> None:
+        outputs = None if targets is None else targets.arrays
+        self.network, self.rows = network, BatchPredictor(network, outputs)
+        self.one_row = RowPredictor(network, None if scaling is None else scaling.arrays, outputs)
         self.checked_row = self.one_row.forward_checked
 
     def unchecked(self, X: np.ndarray) -> np.ndarray:
@@ -86,8 +90,8 @@ class _NativePredictor:
 class _ReferencePredictor:
     """See `Predictor`."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, targets: TargetScaling | None) -> None:
+        self.network, self.targets = network, targets
 
     def checked_row(self, X: object) -> None:
         return None
@@ -95,7 +99,8 @@ class _ReferencePredictor:
     def unchecked(self, X: np.ndarray) -> np.ndarray:
         from cnn_core.reference import predict
 
-        return predict(self.network, X)
+        a = predict(self.network, X)
+        return a if self.targets is None else self.targets.invert(a)
 
     def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
         check_finite("X", X, self.network.dtype)
@@ -175,9 +180,11 @@ class _Native:
         )
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 
-    def predictor(self, network: Network, scaling: Scaling | None) -> _NativePredictor:
+    def predictor(
+        self, network: Network, scaling: Scaling | None, targets: TargetScaling | None = None
+    ) -> _NativePredictor:
         """What predicts with `network`."""
-        return _NativePredictor(network, scaling)
+        return _NativePredictor(network, scaling, targets)
 
     def trace(self, model: Model, data: Dataset) -> Trace:
         """Everything that one forward and one backward pass compute."""
@@ -213,9 +220,11 @@ class _Reference:
         trainer = reference.Trainer(steps, network)
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 
-    def predictor(self, network: Network, scaling: Scaling | None) -> Predictor:
+    def predictor(
+        self, network: Network, scaling: Scaling | None, targets: TargetScaling | None = None
+    ) -> Predictor:
         """What predicts with `network`."""
-        return _ReferencePredictor(network)
+        return _ReferencePredictor(network, targets)
 
     def trace(self, model: Model, data: Dataset) -> Trace:
         """Everything that one forward and one backward pass compute."""

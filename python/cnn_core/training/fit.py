@@ -10,7 +10,9 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
+from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
     as_labels,
@@ -104,19 +106,54 @@ def begin(
         float(p.label_smoothing),
         p.validation_fraction if purpose == "fit" and p.early_stopping else None,
         purpose == "partial_fit",
+        p.scale_targets,
+        bool(p.clip_outputs),
+        not p.widths,
     )
+    _check_scaling_of_targets(p, task)
 
     def seed() -> int:
         return draw_seed(p.random_state) if before is None else before.seed
 
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     spec = training_spec(p, task, data.train.X.count, data.seed)
-    model = before or _initial(p, task, spec, data)
     if before is None:
+        model = _initial(p, task, spec, data)
+        _log_scaling(data)
         targets = None if data.train.y is None else data.train.y.array
         for doubt in doubts(y, p, task, classes is not None, targets):
             warn(doubt, UserWarning)
+    else:
+        model = before
+        inputs, outputs = data.scaling, data.target_scaling
+        if inputs is not before.scaling or outputs is not before.target_scaling:
+            model = replace(before, scaling=inputs, target_scaling=outputs)
     return Job(model, spec, data.train, data.validation)
+
+
+def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
+    """Raise for what was asked of the targets and cannot be done."""
+    if p.clip_outputs and task.name != "regression":
+        raise ValueError(f"clip_outputs=True is for a regression, and this is a {task.name}")
+    if p.scale_targets not in (None, "auto") and not scales_targets(task):
+        what = (
+            f"output {task.output!r} and loss {task.loss!r}"
+            if task.name == "regression"
+            else task.name
+        )
+        raise ValueError(
+            f"scale_targets={p.scale_targets!r} is for a regression with output 'identity' and one "
+            f"of the losses {', '.join(map(repr, SCALED_LOSSES))}, got {what}"
+        )
+
+
+def _log_scaling(data: Prepared) -> None:
+    """Say in a log record what 'auto' does."""
+    import logging  # takes longer than the rest of a small fit
+
+    said = scaling_words(data.scaling, data.target_scaling)
+    if said:
+        logging.getLogger("cnn_core").info("%s", "; ".join(said))
 
 
 def _task(
@@ -196,7 +233,17 @@ def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared)
         _check_layers(p.init, shape)
     initialize(network, p.init, spec.seed)
     baseline = data.train.baseline_score(task)
-    return Model(shape, spec, network, task, data.feature_names, data.scaling, spec.seed, baseline)
+    return Model(
+        shape,
+        spec,
+        network,
+        task,
+        data.feature_names,
+        data.scaling,
+        spec.seed,
+        baseline,
+        target_scaling=data.target_scaling,
+    )
 
 
 def _check_layers(layers: Any, spec: NetworkSpec) -> None:
