@@ -8,18 +8,23 @@ with standard deviations from 0.1 to 10.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
+from cnn_core._dataset import RowSource
+from cnn_core._linalg import column_sums
 from cnn_core._warn import warn
-from cnn_core.data.scaling import Scaling, learn_scaling, mean_and_deviation, weighed
+from cnn_core.data.scaling import Scaling, learn_scaling, weighed
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Preparation
     from cnn_core.data.target_scaling import TargetScaling
 
+_BLOCK = 1 << 18  # entries looked at together
+_SAMPLE = 1 << 12  # rows in which a background is looked for
 #: The largest size of a feature may lie between these, the smallest at most `UNEQUAL` below it.
 SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
 FAR = 3.0  # sizes that the middle of a feature may lie from 0
@@ -41,7 +46,7 @@ USUAL, USUAL_OF_LINEAR = "robust_clip", "standard"
 def choose_scaling(
     how: Preparation,
     given: object,
-    X: np.ndarray,
+    X: RowSource,
     weights: np.ndarray | None,
     names: np.ndarray | None,
 ) -> Scaling | None:
@@ -52,8 +57,8 @@ def choose_scaling(
     how : Preparation
     given : array-like
         X as the user gave it.
-    X : ndarray of float32 or float64, shape (rows, features)
-        C-contiguous and finite.
+    X : RowSource
+        Of float32 or float64, finite.
     weights : ndarray, shape (rows, 1), or None
         Of the rows.
     names : ndarray or None
@@ -72,16 +77,17 @@ def choose_scaling(
     """
     kind = how.scale_inputs
     if kind != "auto":
-        return None if kind is None else learn_scaling(kind, X, weights)
-    reason = why_scale(*weighed(X, weights), names)
+        return None if kind is None else learn_scaling(kind, X.rows(), weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reason = with_subnormals(why_scale, (X, weights, names))
     if not reason:
         return None
     kind = USUAL_OF_LINEAR if how.linear else USUAL
     unless = ""
     if isinstance(given, np.memmap):
         unless = "X is a memory map, which scaling would copy"
-    elif how.streams and len(X) < FEWEST_ROWS:
-        unless = f"the first partial_fit has {len(X)} rows, too few to learn a scaling from"
+    elif how.streams and X.count < FEWEST_ROWS:
+        unless = f"the first partial_fit has {X.count} rows, too few to learn a scaling from"
     if unless:
         warn(
             f"{reason}, and {unless}, so scale_inputs='auto' leaves it as it is; ask for "
@@ -89,18 +95,19 @@ def choose_scaling(
             UserWarning,
         )
         return None
-    return learn_scaling(kind, X, weights)._replace(reason=reason)
+    return learn_scaling(kind, X.rows(), weights)._replace(reason=reason)
 
 
-def why_scale(X: np.ndarray, weights: np.ndarray | None, names: np.ndarray | None) -> str:
-    """Why the features need scaling, in a few words; nothing where they are alike.
+def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None) -> str:
+    """Why features need scaling, in a few words; nothing where they are alike.
 
     Parameters
     ----------
-    X : ndarray of float32 or float64, shape (rows, features)
-        C-contiguous and finite.
-    weights : ndarray of float64, shape (rows, 1), or None
-        Above 0.
+    X : RowSource
+        Of float32 or float64, finite. It is looked at block by block, so that nothing is copied as
+        a whole.
+    weights : ndarray, shape (rows, 1), or None
+        Of the rows; those of weight 0 do not count.
     names : ndarray or None
         Of the features.
 
@@ -108,38 +115,28 @@ def why_scale(X: np.ndarray, weights: np.ndarray | None, names: np.ndarray | Non
     -------
     str
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        words: str = with_subnormals(_why, (X, weights, names))
-        return words
-
-
-def _why(X: np.ndarray, weights: np.ndarray | None, names: np.ndarray | None) -> str:
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
-    varies = low < high
-    far = ~varies & (np.abs(low) > LARGEST)
-    if far.any() and (varies.any() or len(X) > 1):
-        return f"{_called(int(far.argmax()), names)} is {low[far.argmax()]:.4g} in every row"
+    low, high = _extent(X, weights)
+    varies, constant = low < high, (low == high) & (np.abs(low) > LARGEST)
     if not varies.any():
         return ""
+    if constant.any():
+        i = int(constant.argmax())
+        return f"{_called(i, names)} is {low[i]:.4g} in every row"
+    lowest, span = low.min(), high.max() - low.min()
     if _have_background(X, low, high, varies):
-        lowest, highest = low.min(), high.max()
-        span = highest - lowest
         if SMALLEST <= span <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
-        return f"features reach from {lowest:.4g} to {highest:.4g}"
-    middle, size = mean_and_deviation(X, weights)
-    # The standard deviation of two numbers tells how rare the rarer one is, and not how large.
-    two = varies & _are_two(X, low, high)
-    middle, size = np.where(two, (low + high) / 2, middle), np.where(two, (high - low) / 2, size)
-    size[~varies] = np.nan
+        return f"features reach from {lowest:.4g} to {high.max():.4g}"
+    middle, size = _middle_and_size(X, weights, low, high)
+    size = np.where(varies, size, np.nan)
     largest, smallest = int(np.nanargmax(size)), int(np.nanargmin(size))
-    if not SMALLEST <= size[largest] <= LARGEST or size[largest] > UNEQUAL * size[smallest]:
-        if largest == smallest:
-            return f"{_called(largest, names)} has the standard deviation {size[largest]:.2g}"
+    if size[largest] > UNEQUAL * size[smallest]:
         return (
             f"features differ in size, from {size[smallest]:.2g} ({_called(smallest, names)}) to "
             f"{size[largest]:.2g} ({_called(largest, names)})"
         )
+    if not SMALLEST <= size[largest] <= LARGEST:
+        return f"{_called(largest, names)} has the standard deviation {size[largest]:.2g}"
     distance = np.abs(middle) / size
     furthest = int(np.nanargmax(distance))
     if distance[furthest] > FAR:
@@ -156,23 +153,64 @@ def _why(X: np.ndarray, weights: np.ndarray | None, names: np.ndarray | None) ->
     return ""
 
 
-def _have_background(X: np.ndarray, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
+def _blocks(
+    X: RowSource, weights: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Some rows after the other, and their weights."""
+    rows = max(1, _BLOCK // X.array.shape[1])
+    for first in range(0, X.count, rows):
+        part = slice(first, first + rows)
+        block = X.array[part] if X.indices is None else X.array[X.indices[part]]
+        if weights is None:
+            yield block, None
+        else:
+            block, w = weighed(block, weights[part])
+            if len(block):
+                yield block, w
+
+
+def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and the largest entry of each column."""
+    n = X.array.shape[1]
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    for block, _ in _blocks(X, weights):
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    return low, high
+
+
+def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
     """Whether the features share one smallest number, which is a good part of all."""
     lowest = low.min()
     spanning = (high - low)[varies] >= (high.max() - lowest) / 2
-    if len(varies) < 2 or spanning.mean() < FULL_SPAN or (low[varies] > lowest).mean() > FULL_SPAN:
+    sharing = low[varies] == lowest
+    if len(varies) == 1 or min(spanning.mean(), sharing.mean()) < FULL_SPAN:
         return False
-    return bool(np.count_nonzero(lowest == X) >= BACKGROUND * X.size)
+    at = np.arange(0, X.count, -(-X.count // _SAMPLE))
+    some = X.array[at if X.indices is None else X.indices[at]]
+    return bool((some == lowest).mean() >= BACKGROUND)
 
 
-def _are_two(X: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Whether each column holds its smallest and its largest number alone."""
-    some = X[: 1 << 10]
-    two: np.ndarray = ((some == low) | (some == high)).all(axis=0)
-    if two.any() and len(X) > len(some):
+def _middle_and_size(
+    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column; of one that holds two numbers alone, what lies
+    between them and half their distance, as the deviation tells how rare the rarer one is."""
+    n, total = X.array.shape[1], 0.0
+    zero, sums, squares, two = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n, bool)
+    for block, w in _blocks(X, weights):
+        sums += column_sums(block if w is None else w * block, zero, 1)
+        total += len(block) if w is None else float(np.cumsum(w)[-1])
         at = np.flatnonzero(two)
-        two[at] = ((X[:, at] == low[at]) | (X[:, at] == high[at])).all(axis=0)
-    return two
+        some = block if len(at) == n else block[:, at]
+        two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
+    mean = sums / total
+    for block, w in _blocks(X, weights):
+        if w is None:
+            squares += column_sums(block, mean, 2)
+        else:
+            squares += column_sums(w * (block - mean) ** 2, zero, 1)
+    half = (high - low) / 2
+    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squares / total))
 
 
 def _called(i: int, names: np.ndarray | None) -> str:

@@ -178,7 +178,7 @@ def prepare(
         validation = make_dataset(meaning, rows, y, plain, labels=labels)
         validation, train = validation.take(apart), train.take(~apart)
     if before is None:
-        scaling = choose_scaling(how, X, train.X.rows(), train.row_weights(), names)
+        scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
         targets = _learn_target_scaling(how, meaning, train)
     else:
         names, scaling, targets = before.feature_names, before.scaling, before.target_scaling
