@@ -69,8 +69,9 @@ def test_the_cubic_is_met_where_it_is_least():
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_a_linear_regression_is_solved(backend):
     model = MLP(
-        (), optimizer="lbfgs", dtype="float64", epochs=100, random_state=0, backend=backend
-    ).fit(X, LINE)
+        (), optimizer="lbfgs", dtype="float64", epochs=100, random_state=0, backend=backend,
+        scale_targets=None,
+    ).fit(X, LINE)  # fmt: skip
     expected, *_ = np.linalg.lstsq(np.column_stack((X, np.ones(80))), LINE, rcond=None)
     np.testing.assert_allclose(model.parameters_, expected, atol=1e-6)
     assert model.n_epochs_ < 30 and max(abs(model.loss_and_gradient(X, LINE)[1])) < 1e-6
@@ -113,7 +114,8 @@ def test_weights_of_rows_count():
 
 def test_a_perfect_start_takes_no_step():
     W = np.array([[1.0, -2, 0, 0, 3, 0.5]])
-    model = MLP((), optimizer="lbfgs", init=[(W, [0.3])], dtype="float64", epochs=9).fit(X, LINE)
+    options = {"optimizer": "lbfgs", "dtype": "float64", "scale_targets": None}
+    model = MLP((), init=[(W, [0.3])], epochs=9, **options).fit(X, LINE)
     assert model.n_epochs_ == 1 and np.array_equal(model.weights_[0], W)
 
 

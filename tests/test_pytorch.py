@@ -56,8 +56,9 @@ def test_training_run_equals_pytorch(name, dtype, isa):
     if name in ("rprop", "lbfgs"):
         batch, epochs = "full", 30
     model = MLP(
-        **CASES[name], init=init, batch_size=batch, epochs=epochs, shuffle=False, dtype=dtype
-    )
+        **CASES[name], init=init, batch_size=batch, epochs=epochs, shuffle=False, dtype=dtype,
+        scale_inputs=None, scale_targets=None,
+    )  # fmt: skip
     model.fit(run["X"], run["y"])
     # Rounding alone: up to 30 steps, sums of up to 17 terms in another order, functions of a few
     # ulp; the quotients of Adagrad and its like magnify it where gradients are small.

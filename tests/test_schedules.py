@@ -124,7 +124,15 @@ def test_plateau_looks_at_the_validation_loss_where_there_is_one():
     assert stuck.fit(X, y).history_["learning_rate"] == [1e-30] * 3 + [5e-31] * 2 + [2.5e-31]
     schedule = ReduceOnPlateau(1, 0.5, initial=0.01)
     history = (
-        MLP(4, learning_rate=schedule, optimizer="sgd", epochs=20, random_state=0)
+        MLP(
+            4,
+            learning_rate=schedule,
+            optimizer="sgd",
+            epochs=20,
+            random_state=0,
+            scale_inputs=None,
+            scale_targets=None,
+        )
         .fit(X, y, validation_data=(X, -y))
         .history_
     )  # what is learned makes it worse

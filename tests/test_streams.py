@@ -172,7 +172,7 @@ PLATEAU = ReduceOnPlateau(patience=40, drop=0.9, min_delta=1e-3)
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("fitted", [0, 25])
 def test_schedules_go_on_as_if_nothing_were_forgotten(schedule, fitted):
-    options = dict(learning_rate=schedule, random_state=0, epochs=1150)
+    options = dict(learning_rate=schedule, random_state=0, epochs=1150, scale_targets=None)
     once = MLP(2, **options).fit(X, LINE)
     model = MLP(2, **options)
     if fitted:

@@ -61,7 +61,10 @@ def constant_outputs(output, biases):
     layer = np.zeros((len(biases), 64)), np.array(biases)
     options = dict(hidden=(), output=output, init=[layer], loss="mse", epochs=1)
     X, y = np.zeros((len(biases), 64), "float32"), np.eye(len(biases), dtype="float32")
-    model = MLP(**options, optimizer="sgd", learning_rate=1e-300, task="regression", n_threads=1)
+    model = MLP(
+        **options, optimizer="sgd", learning_rate=1e-300, task="regression", n_threads=1,
+        scale_inputs=None, scale_targets=None,
+    )  # fmt: skip
     return model.fit(X, y)
 
 
@@ -79,7 +82,8 @@ def test_e_to_the_minus_95_is_zero_on_every_thread(output, isa):
 def test_outputs_near_1e_minus_39_have_one_value_on_every_thread():
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(4096, 64)).astype("float32")
-    model = MLP(5, activation="identity", epochs=1, random_state=0, n_threads=1)
+    options = {"epochs": 1, "random_state": 0, "n_threads": 1, "scale_targets": None}
+    model = MLP(5, activation="identity", **options)
     model.fit(Z, Z @ rng.normal(size=64).astype("float32"))
     model.biases_ = [0 * b for b in model.biases_]
     train_on_threads()
@@ -116,7 +120,7 @@ def everything(X, y, labels):
         "forward": BatchPredictor(network).forward(X),
         "winners": BatchPredictor(network).argmax(X),
         "one row": RowPredictor(network).forward_checked(X[:1]),
-        "one scaled row": RowPredictor(network, shift, factor).forward_checked(X[:1]),
+        "one scaled row": RowPredictor(network, (shift, factor, False)).forward_checked(X[:1]),
         "loss_and_gradient": backprop.loss_and_gradient(X, y),
         "evaluate": run.evaluate(RowSource(X), RowSource(y), RowSource(labels)),
         "a pass": run.loss_and_gradient(RowSource(X), RowSource(y), RowSource(labels)),

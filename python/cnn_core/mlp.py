@@ -442,6 +442,8 @@ class MLP(Predictions, OpenBox, Parameters):
         if regression:
             warn_of_single_row(data.X.count)
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
+        if model.target_scaling is not None and model.target_scaling.clips:
+            metric = model.score(X, y, None, self.backend, self.n_threads)
         words = diagnose(
             dict(model.history),
             model.baseline,

@@ -62,7 +62,7 @@ from cnn_core import MLP, SGD, Adam, DivergenceWarning, _memory
     ],
 )
 def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, message):
-    model = quick(epochs=1).fit(X, TWO)
+    model = quick(epochs=1, scale_inputs=None).fit(X, TWO)
     before = model.parameters_
     with pytest.raises(error, match=message):
         model.fit(bad_X, y)
@@ -353,7 +353,10 @@ def test_a_network_too_large_for_memory_is_a_memory_error():
 
 def test_a_divergence_says_which_weights_are_kept():
     x = (uniform(0, 0, 400)[:, None] + 5).astype(np.float32)
-    model = MLP((), optimizer=SGD(0.1), epochs=50, random_state=0, early_stopping=True)
+    model = MLP(
+        (), optimizer=SGD(0.1), epochs=50, random_state=0, early_stopping=True,
+        scale_inputs=None, scale_targets=None,
+    )  # fmt: skip
     with pytest.warns(
         DivergenceWarning,
         match=r"the weights after epoch \d+, the best on the validation data, are kept",

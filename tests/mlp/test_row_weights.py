@@ -35,7 +35,7 @@ def test_a_weighted_mean_comes_out_at_every_batch_size(batch_size):
     model = MLP(
         (), epochs=400 if batch_size == "full" else 40, task="regression", dtype="float64",
         optimizer=SGD(0.5 if batch_size == "full" else 0.001 * min(batch_size, 32)),
-        batch_size=batch_size, random_state=0,
+        batch_size=batch_size, random_state=0, scale_inputs=None, scale_targets=None,
     )  # fmt: skip
     means = []
     model.set_params(callbacks=lambda model, epoch, logs: means.append(model.biases_[0][0]))
@@ -73,7 +73,7 @@ def test_equal_weights_are_no_weights():
 def test_the_loss_of_an_epoch_is_the_weighted_mean():
     weights = RNG.uniform(0, 2, 240)
     model = fitted(LINE, {"sample_weight": weights}, learning_rate=1e-300, epochs=1)
-    costs = (model.predict(X) - LINE) ** 2 / 2
+    costs = ((model.predict(X) - LINE) / model.target_factor_) ** 2 / 2
     assert model.history_["loss"][0] == pytest.approx(np.average(costs, weights=weights))
 
 

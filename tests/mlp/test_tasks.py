@@ -86,9 +86,9 @@ def test_integers_can_be_asked_to_be_a_regression():
 
 
 def test_no_hidden_layer_is_linear_regression():
-    model = MLP(hidden=(), epochs=200, learning_rate=0.05, random_state=0, dtype="float64").fit(
-        X, LINE
-    )
+    model = MLP(
+        (), epochs=200, learning_rate=0.05, random_state=0, dtype="float64", scale_targets=None
+    ).fit(X, LINE)
     np.testing.assert_allclose(model.weights_[0], [[2, -1, 0, 0, 0]], atol=1e-3)
     np.testing.assert_allclose(model.biases_[0], [1], atol=1e-3)
 

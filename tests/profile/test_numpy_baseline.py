@@ -19,6 +19,7 @@ def parameters_of_both(y, targets, output="softmax", dtype="float64", **options)
     """The parameters after some epochs: those of the native core, those of NumPy with its order of
     the rows, and those that both began with."""
     options = dict(hidden=(8, 5), batch_size=16, dtype=dtype, random_state=5) | options
+    options |= {"scale_inputs": None, "scale_targets": None}
     core = MLP(**options, epochs=EPOCHS).fit(X, y)
     # A step so small that no weight changes shows the initial ones.
     start = MLP(**options | {"optimizer": SGD(1e-300)}, epochs=1).fit(X, y)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnn_core.data.prepare import Preparation
     from cnn_core.data.target_scaling import TargetScaling
 
-_BLOCK = 1 << 18  # entries looked at together
+_BLOCK = 1 << 16  # entries looked at together
 _SAMPLE = 1 << 12  # rows in which a background is looked for
 #: The largest size of a feature may lie between these, the smallest at most `UNEQUAL` below it.
 SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
@@ -87,7 +87,7 @@ def choose_scaling(
     if isinstance(given, np.memmap):
         unless = "X is a memory map, which scaling would copy"
     elif how.streams and X.count < FEWEST_ROWS:
-        unless = f"the first partial_fit has {X.count} rows, too few to learn a scaling from"
+        unless = f"the first partial_fit has {rows_of(X.count)}, too few to learn a scaling from"
     if unless:
         warn(
             f"{reason}, and {unless}, so scale_inputs='auto' leaves it as it is; ask for "
@@ -96,6 +96,11 @@ def choose_scaling(
         )
         return None
     return learn_scaling(kind, X.rows(), weights)._replace(reason=reason)
+
+
+def rows_of(count: int) -> str:
+    """'1 row', '2 rows'."""
+    return f"{count} row{'s' * (count != 1)}"
 
 
 def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None) -> str:
@@ -226,13 +231,7 @@ def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> lis
             f"inputs are scaled: {scaling.kind}{why}" if scaling.kind else "inputs are scaled"
         )
     if targets is not None and targets.scales:
-        shift, factor = targets.shift, targets.factor
-        how = (
-            f"(y - {shift[0]:.4g}) / {factor[0]:.4g}"
-            if len(shift) == 1
-            else "each column of y less its mean, divided by its standard deviation"
-        )
-        words.append(f"the network learns {how}, and its losses are in these units")
+        words.append(f"the network learns {targets.units}, and its losses are in these units")
     if targets is not None and targets.clips:
         words.append("predictions are kept in the range of the training targets")
     return words

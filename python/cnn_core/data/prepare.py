@@ -11,13 +11,15 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
-from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling
+from cnn_core._warn import warn
+from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, rows_of
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import TargetScaling, learn_target_scaling, scales_targets
 from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
     as_numbers,
+    check_finite,
     check_names,
     check_rows,
     check_X,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     from cnn_core.model import Model
     from cnn_core.task import Task
+
+#: Of a stream whose first rows are too few to learn a scaling from: a target beyond it is said.
+FAR_TARGET = 10.0
 
 #: Weight of each class, or 'balanced'.
 ClassWeight = Mapping[Any, float] | str | None
@@ -225,6 +230,14 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
     y, kind = train.y.rows(), how.scale_targets if scales_targets(task) else None
     if kind == "auto" and how.streams and len(y) < FEWEST_ROWS:
         kind = None
+        if np.abs(y).max() > FAR_TARGET:
+            warn(
+                f"y has {y[np.abs(y).argmax() // y.shape[1]].tolist()}, far from 0, and the first "
+                f"partial_fit has {rows_of(len(y))}, too few to learn a scaling from, so "
+                "scale_targets='auto' leaves it as it is; begin with more rows, or say "
+                "scale_targets=None",
+                UserWarning,
+            )
     return learn_target_scaling(kind, how.clip_outputs, y, train.row_weights())
 
 
@@ -277,6 +290,8 @@ def make_dataset(
     targets, labels = make_targets(task, y, labels, dtype, how.label_smoothing, names[1])
     found = labels if targets is None else targets
     assert found is not None
+    if dtype != how.dtype:
+        check_finite(names[1], found, how.dtype, y)
     check_rows(len(X), len(found), names[1], names[0])
     weights, unit = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
     return Dataset(

@@ -48,6 +48,15 @@ class TargetScaling(NamedTuple):
         """Whether predictions are kept within the range of the training targets."""
         return bool(np.isfinite(self.low).any())
 
+    @property
+    def units(self) -> str:
+        """What the network learns, in words."""
+        if not self.scales:
+            return "y"
+        if len(self.shift) == 1:
+            return f"(y - {self.shift[0]:.4g}) / {self.factor[0]:.4g}"
+        return "each column of y less its mean, divided by its standard deviation"
+
     def apply(self, y: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Targets as the network learns them."""
         if not self.scales:
@@ -56,11 +65,17 @@ class TargetScaling(NamedTuple):
         converted: np.ndarray = with_subnormals(scaled.astype, (dtype,))
         return converted
 
-    def invert(self, a: np.ndarray) -> np.ndarray:
+    def invert(self, a: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Outputs of the network in the units of y."""
         y = np.clip(a.astype(np.float64) * self.factor + self.shift, self.low, self.high)
-        converted: np.ndarray = with_subnormals(y.astype, (a.dtype,))
+        converted: np.ndarray = with_subnormals(y.astype, (dtype,))
         return converted
+
+    def is_too_fine(self, dtype: DTypeLike) -> np.ndarray:
+        """Which outputs have targets so close together that predictions rounded to `dtype` differ
+        by less than four times its spacing there."""
+        spacing: np.ndarray = np.spacing(np.abs(self.shift).astype(dtype)).astype(np.float64)
+        return self.scales & (self.factor < 4 * spacing)
 
     def widened(self, y: np.ndarray) -> TargetScaling:
         """With the range that some more targets of a stream have, if predictions are clipped."""
@@ -73,6 +88,16 @@ class TargetScaling(NamedTuple):
 def scales_targets(task: Task) -> bool:
     """Whether targets of this task can be scaled: only an output of any size gives them back."""
     return task.name == "regression" and task.output == "identity" and task.loss in SCALED_LOSSES
+
+
+def _mean_and_deviation(y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """`mean_and_deviation` of numbers whose squares may be beyond float64."""
+    exponent = int(np.frexp(np.abs(y).max())[1])
+    if abs(exponent) < 400:
+        return mean_and_deviation(y, weights)
+    near_1 = np.ldexp(y.astype(np.float64), -exponent)
+    mean, spread = mean_and_deviation(near_1, weights)
+    return np.ldexp(mean, exponent), np.ldexp(spread, exponent)
 
 
 def learn_target_scaling(
@@ -101,11 +126,14 @@ def learn_target_scaling(
     )
     shift, factor = np.zeros(n), np.ones(n)
     if kind is not None:
-        with np.errstate(over="ignore"):
-            mean, spread = with_subnormals(mean_and_deviation, (y, weights))
+        mean, spread = with_subnormals(_mean_and_deviation, (y, weights))
         varies = (y.min(axis=0) < y.max(axis=0)) & (spread > 0)
         spread = np.where(varies, spread, 1.0)
-        near = (np.abs(mean) <= NEAR_0) & (spread >= 1 / NEAR_1) & (spread <= NEAR_1)
+        near = (
+            (np.abs(mean) <= np.where(varies, NEAR_0, 1.0))
+            & (spread >= 1 / NEAR_1)
+            & (spread <= NEAR_1)
+        )
         if kind != "auto" or not near.all():
             shift, factor = mean, spread
     wide = ~(np.isfinite(shift) & np.isfinite(factor) & np.isfinite(1 / factor))

@@ -31,6 +31,7 @@ class Trace(NamedTuple):
 
     loss: float  #: the mean cost of the rows, without penalties
     layers: list[LayerTrace]  #: the first hidden layer first
+    units: str = "y"  #: of the targets and outputs: scaled ones where the model scales targets
 
     @overload
     def __getitem__(self, key: str) -> LayerTrace: ...
@@ -67,7 +68,8 @@ def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
     Trace
     """
     traced: Trace = backend.trace(model, data)
-    return traced
+    targets = model.target_scaling
+    return traced if targets is None else traced._replace(units=targets.units)
 
 
 def trace_native(model: "Model", data: "Dataset") -> Trace:

@@ -100,7 +100,7 @@ class _ReferencePredictor:
         from cnn_core.reference import predict
 
         a = predict(self.network, X)
-        return a if self.targets is None else self.targets.invert(a)
+        return a if self.targets is None else self.targets.invert(a, a.dtype)
 
     def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
         check_finite("X", X, self.network.dtype)

@@ -12,6 +12,7 @@ from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
+from cnn_core.data.rounding import merged
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
@@ -123,6 +124,7 @@ def begin(
         targets = None if data.train.y is None else data.train.y.array
         for doubt in doubts(y, p, task, classes is not None, targets):
             warn(doubt, UserWarning)
+        _warn_of_rounding(X, y, data, task, p.dtype_name)
     else:
         model = before
         inputs, outputs = data.scaling, data.target_scaling
@@ -154,6 +156,27 @@ def _log_scaling(data: Prepared) -> None:
     said = scaling_words(data.scaling, data.target_scaling)
     if said:
         logging.getLogger("cnn_core").info("%s", "; ".join(said))
+
+
+def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dtype: str) -> None:
+    """Say what nothing scales and rounding makes equal."""
+    for name, values, parameter, open_to_it in (
+        ("X", X, "scale_inputs", data.scaling is None),
+        ("y", y, "scale_targets", task.name == "regression" and data.target_scaling is None),
+    ):
+        found = merged(name, values, dtype) if open_to_it else ""
+        if found:
+            warn(f"{found}; {parameter}='auto' scales them before they are rounded", UserWarning)
+    targets = data.target_scaling
+    if targets is not None and targets.is_too_fine(dtype).any():
+        column = int(targets.is_too_fine(dtype).argmax())
+        which = "y" if len(targets.shift) == 1 else f"column {column} of y"
+        warn(
+            f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
+            f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: say "
+            "dtype='float64', or learn y less its mean",
+            UserWarning,
+        )
 
 
 def _task(
