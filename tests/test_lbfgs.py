@@ -3,7 +3,7 @@ no step is left."""
 
 import numpy as np
 import pytest
-from cnn_core._linalg import add_scaled, dot
+from cnn_core._linalg import axpy, dot
 from cnn_core.training.lbfgs import Point, cubic_minimum, line_search
 
 from cnn_core import LBFGS, MLP
@@ -142,7 +142,7 @@ def test_vectors_are_checked(dtype):
     lanes = 64 // np.dtype(dtype).itemsize
     x = np.ones(2 * lanes, dtype)
     assert dot(x, x) == 2 * lanes and dot(x[:0], x[:0]) == 0
-    add_scaled(0.5, x, y := x.copy())
+    axpy(0.5, x, y := x.copy())
     assert (y == 1.5).all()
     for other in (x[:lanes], np.ones(2 * lanes + 1, dtype)):
         with pytest.raises(ValueError, match="the same length, a multiple of"):

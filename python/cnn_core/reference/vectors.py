@@ -65,7 +65,7 @@ class ListVectors:
         return total
 
     @staticmethod
-    def add_scaled(factor: float, x: Row, y: Row) -> None:
+    def axpy(factor: float, x: Row, y: Row) -> None:
         """y <- y + factor x"""
         for i, x_i in enumerate(x):
             y[i] += factor * x_i

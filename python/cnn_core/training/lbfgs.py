@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core._linalg import add_scaled, dot
+from cnn_core._linalg import axpy, dot
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
@@ -30,7 +30,7 @@ SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
 class ArrayVectors:
     """Vectors are arrays laid out as the native parameters."""
 
-    copy, dot, add_scaled = staticmethod(np.copy), staticmethod(dot), staticmethod(add_scaled)
+    copy, dot, axpy = staticmethod(np.copy), staticmethod(dot), staticmethod(axpy)
 
     @staticmethod
     def scale(factor: float, x: np.ndarray) -> None:
@@ -272,7 +272,7 @@ class LBFGSTrainer:
 
         def at(t: float) -> Point:
             v.assign(origin, parameters)
-            v.add_scaled(t, direction, parameters)
+            v.axpy(t, direction, parameters)
             return self._point(rows, t, direction)
 
         first = 1.0 if self.pairs else min(1.0, 1 / v.sum_of_sizes(here.gradient))
@@ -280,12 +280,12 @@ class LBFGSTrainer:
         v.assign(origin, parameters)
         if not found.cost < here.cost:
             return False
-        v.add_scaled(found.t, direction, parameters)
+        v.axpy(found.t, direction, parameters)
         self.steps += 1
         self._here = found
         v.scale(found.t, direction)
         change = v.copy(found.gradient)
-        v.add_scaled(-1.0, here.gradient, change)
+        v.axpy(-1.0, here.gradient, change)
         curvature = v.dot(change, direction)
         if curvature > 1e-10:
             self.pairs = [*self.pairs, (direction, change, 1 / curvature)][-self.memory :]
@@ -301,9 +301,9 @@ class LBFGSTrainer:
         alphas = []
         for s, y, rho in reversed(self.pairs):
             alphas.append(rho * v.dot(s, q))
-            v.add_scaled(-alphas[-1], y, q)
+            v.axpy(-alphas[-1], y, q)
         _, y, rho = self.pairs[-1]
         v.scale(1 / (rho * v.dot(y, y)), q)
         for (s, y, rho), alpha in zip(self.pairs, reversed(alphas)):
-            v.add_scaled(alpha - rho * v.dot(y, q), s, q)
+            v.axpy(alpha - rho * v.dot(y, q), s, q)
         return q
