@@ -8,7 +8,7 @@
 #endif
 #include "pool.h"
 
-#include "environment.h"
+#include "platform.h"
 #include "target.h"
 
 #if defined(_WIN32)

@@ -14,7 +14,7 @@ typedef void (*pool_task)(void *context, ptrdiff_t task, int worker);
  * of what they cost: cost[i] is that of the tasks before i, for i up to `tasks`. Where the pool is
  * busy - another thread's run, or a task that calls this - the caller does all of them itself:
  * nothing ever waits for another run. All tasks run with subnormal numbers flushed to zero
- * (environment.h), whatever mode the caller has, who finds it unchanged. */
+ * (platform.h), whatever mode the caller has, who finds it unchanged. */
 void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
                        int threads);
 
