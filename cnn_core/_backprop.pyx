@@ -246,7 +246,7 @@ cdef class Backprop:
         p.loss_param, p.out = self.loss_param, z.data if self.from_logits else a.data
         p.y, p.label = y.data, self.workspace.label + first
         p.row_scale = self.workspace.row_scale + offset
-        p.row_losses = self.workspace.row_loss + offset
+        p.row_losses = self.workspace.row_losses + offset
         p.delta = delta.data if with_delta else NULL
         kernels_for(itemsize).losses[self.loss_row].evaluate(&p)
         if with_delta and not self.from_logits:
