@@ -73,13 +73,13 @@ cdef class Backprop:
                   bint penalty_per_row=False):
         self.loss_row = choose("loss", loss, _losses.names())
         row = _losses.table()[loss]
-        if row.outputs and network.activations[-1] not in row.outputs:
+        if row.fused_activations and network.activations[-1] not in row.fused_activations:
             raise ValueError(f"the loss {loss!r} needs the output activation "
-                             f"{' or '.join(map(repr, row.outputs))}, "
+                             f"{' or '.join(map(repr, row.fused_activations))}, "
                              f"got {network.activations[-1]!r}")
         self.network, self.loss = network, loss
-        self.sparse, self.from_logits = row.sparse, bool(row.outputs)
-        self.loss_param = row.standard if loss_param is None else loss_param
+        self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
+        self.loss_param = row.default_param if loss_param is None else loss_param
         self.y_threshold = ((row.low + row.high) / 2
                             if np.isfinite(row.high) and not row.sparse else 0.5)
         self.threshold = 0 if self.from_logits else self.y_threshold

@@ -18,7 +18,8 @@ ctypedef fused real:
     double
 
 
-Loss = namedtuple("Loss", "outputs sparse low high parameter standard", module=__name__)
+Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param",
+                  module=__name__)
 
 
 def names():
@@ -37,16 +38,16 @@ def table():
     Returns
     -------
     dict of str to Loss
-        outputs : tuple of str
+        fused_activations : tuple of str
             Activations whose input z the loss works on; the first is the usual one. Empty for
             losses of a itself, which go with every activation.
         sparse : bool
             Whether it takes class indices instead of rows of y.
         low, high : float
             Bounds of the targets.
-        parameter : str or None
+        param_name : str or None
             Name of the number it takes, such as Huber's delta.
-        standard : float
+        default_param : float
             That number's value in the literature.
     """
     cdef const loss_t *f = kernels_for(4).losses

@@ -58,7 +58,7 @@ def targets(loss, network, rows, seed=5):
 def pairs():
     """Every output activation with every loss that goes with it."""
     for loss, row in _losses.table().items():
-        for name in row.outputs or _activations.names():
+        for name in row.fused_activations or _activations.names():
             yield name, loss
 
 
@@ -134,10 +134,10 @@ def step_by_step(network, loss, X, y):
             ].copy()
         )
         a = _activations.activation(network.activations[l], zs[l])
-    from_z = bool(_losses.table()[loss].outputs)
+    from_logits = bool(_losses.table()[loss].fused_activations)
     scale = np.full(len(X), 1 / len(X)).astype(X.dtype)
-    _, delta = _losses.loss(loss, zs[last] if from_z else a, y, scale)
-    if not from_z:
+    _, delta = _losses.loss(loss, zs[last] if from_logits else a, y, scale)
+    if not from_logits:
         delta = _activations.activation_backward(network.activations[last], zs[last], delta)
     parts = []
     for l in range(last, -1, -1):

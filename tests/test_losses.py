@@ -45,11 +45,11 @@ def some_targets(name, dtype, rows, width):
 
 
 def test_every_loss_has_a_reference_and_works_on_what_it_says():
-    assert {name: (*row.outputs, None)[0] for name, row in table().items()} == {
+    assert {name: (*row.fused_activations, None)[0] for name, row in table().items()} == {
         name: output for name, (output, _, _) in reference.LOSSES.items()
     }
     assert [name for name in NAMES if table()[name].sparse] == [SPARSE]
-    assert table()["perceptron"].outputs == ("step", "sign")
+    assert table()["perceptron"].fused_activations == ("step", "sign")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -307,7 +307,7 @@ def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
 
 def test_numbers_that_losses_take_are_those_of_the_literature():
     assert {
-        name: (row.parameter, row.standard) for name, row in table().items() if row.parameter
+        name: (row.param_name, row.default_param) for name, row in table().items() if row.param_name
     } == {"huber": ("delta", 1.0)}
 
 

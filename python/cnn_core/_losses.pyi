@@ -6,12 +6,12 @@ from numpy.typing import ArrayLike, NDArray
 _Real = TypeVar("_Real", float32, float64)
 
 class Loss(NamedTuple):
-    outputs: tuple[str, ...]
+    fused_activations: tuple[str, ...]
     sparse: bool
     low: float
     high: float
-    parameter: str | None
-    standard: float
+    param_name: str | None
+    default_param: float
 
 def names() -> tuple[str, ...]: ...
 def table() -> dict[str, Loss]: ...

@@ -289,7 +289,7 @@ def _output(loss: str, output: str, kind: str, hidden_layers: int) -> str:
             "the loss 'hinge' takes outputs below 0 for one class and above for the other, but "
             f"output {output!r} is never negative; choose 'identity' or 'tanh'"
         )
-    fused = _losses.table()[loss].outputs
+    fused = _losses.table()[loss].fused_activations
     if fused and output not in ("auto", *fused):
         raise ValueError(
             f"the loss {loss!r} needs output {' or '.join(map(repr, fused))}, got {output!r}"

@@ -75,13 +75,13 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
     zs, activated = _forward(network, data.X.array)
     row = F.loss_table()[loss]
-    out = zs[-1] if row.outputs else activated[-1]
+    out = zs[-1] if row.fused_activations else activated[-1]
     source = data.labels if row.sparse else data.y
     assert source is not None
     y = source.array[:, 0] if row.sparse else source.array
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = F.loss(loss, out, y, scale, loss_param)
-    if not row.outputs:
+    if not row.fused_activations:
         delta = F.activation_backward(network.activations[-1], zs[-1], delta, network.alphas[-1])
     deltas = [delta]
     for l in range(network.n_layers - 2, -1, -1):

@@ -45,8 +45,8 @@ class Trainer:
                 raise ValueError(f"the reference implementation does not know {name}")
         self.spec, self.network = spec, network
         row = loss_table()[spec.loss]
-        self.from_logits, self.sparse = bool(row.outputs), row.sparse
-        self.loss_param = row.standard if spec.loss_param is None else spec.loss_param
+        self.from_logits, self.sparse = bool(row.fused_activations), row.sparse
+        self.loss_param = row.default_param if spec.loss_param is None else spec.loss_param
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
