@@ -428,7 +428,7 @@ cdef _fill(char *target, Py_ssize_t step, values):
 
 
 @takes_reals(W=2, delta=2, z=2)
-def backward_delta(W, delta, z, activation, alpha=None):
+def backward_delta(W, delta, z, activation, activation_param=None):
     """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
 
     Parameters
@@ -440,14 +440,14 @@ def backward_delta(W, delta, z, activation, alpha=None):
     z : ndarray, shape (rows, n)
         Input of this layer's activation.
     activation : str
-    alpha : float, optional
+    activation_param : float, optional
         The activation's number; default that of the literature.
 
     Returns
     -------
     ndarray, shape (rows, n)
     """
-    return _activations.activation_backward(activation, z, matmul(delta, W), alpha)
+    return _activations.activation_backward(activation, z, matmul(delta, W), activation_param)
 
 
 @takes_reals(delta=2, a=2)

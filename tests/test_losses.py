@@ -296,7 +296,7 @@ def test_a_nan_target_or_logit_makes_the_cost_nan(isa, dtype):
 @pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
 def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
     out, y = some_out(dtype, 7, 21), some_targets("huber", dtype, 7, 21)
-    cost, slope = loss("huber", out, y, alpha=delta)
+    cost, slope = loss("huber", out, y, loss_param=delta)
     exact = out.astype(float), y.astype(float), float(np.dtype(dtype).type(delta))
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(cost, reference.huber(*exact), rtol=tolerance)

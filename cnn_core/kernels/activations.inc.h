@@ -80,13 +80,13 @@ F(relu) { return UNUSED(param), SELECT(LE(z, ZERO), ZERO, z); }
 F_PRIME(relu) { return UNUSED(z), UNUSED(param), SELECT(LE(a, ZERO), ZERO, ONE); }
 ELEMENTWISE(relu)
 
-/* Maas et al. 2013: alpha z below 0. alpha >= 0, so a has the sign of z; with alpha = 0, -inf gives
+/* Maas et al. 2013: param z below 0. param >= 0, so a has the sign of z; with param = 0, -inf gives
  * 0 as in relu. */
 F(leaky_relu) { return SELECT(LE(z, ZERO), SELECT(EQ(param, ZERO), ZERO, MUL(param, z)), z); }
 F_PRIME(leaky_relu) { return UNUSED(z), SELECT(LE(a, ZERO), param, ONE); }
 ELEMENTWISE(leaky_relu)
 
-/* Clevert et al. 2016, eq. 15: alpha (e^z - 1) below 0, whose derivative is a + alpha. */
+/* Clevert et al. 2016, eq. 15: param (e^z - 1) below 0, whose derivative is a + param. */
 F(elu) { return SELECT(LE(z, ZERO), MUL(param, expm1_negative(z)), z); }
 F_PRIME(elu) { return UNUSED(z), SELECT(LE(a, ZERO), ADD(a, param), ONE); }
 ELEMENTWISE(elu)

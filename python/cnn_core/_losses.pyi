@@ -20,6 +20,6 @@ def loss(
     name: str,
     out: NDArray[_Real],
     y: ArrayLike,
-    scale: ArrayLike | None = None,
-    alpha: float | None = None,
+    row_scale: ArrayLike | None = None,
+    loss_param: float | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...
