@@ -309,7 +309,6 @@ class MLP(Predictions, OpenBox, Parameters):
             int(p.epochs),
             self._publish,
             watch if callbacks else None,
-            stops_early=bool(p.early_stopping),
             timing=self._timing,
         )
         for callback in callbacks:
@@ -358,7 +357,7 @@ class MLP(Predictions, OpenBox, Parameters):
             sample_weight=sample_weight,
             purpose="partial_fit",
         )
-        fit.train(p, job, 1, self._publish, streams=True)
+        fit.train(p, job, 1, self._publish)
         return self
 
     def profile(

@@ -54,14 +54,14 @@ class Dataset(Frozen):
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
         return Dataset(rows, y, labels, weights, self.unit)
 
-    def shared(self, streams: bool) -> Dataset:
+    def shared(self, incremental: bool) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
-        sum of the weights; in a stream, where nobody knows it, the number of rows."""
+        sum of the weights; in a partial_fit, where nobody knows it, the number of rows."""
         if self.weights is None:
             return self
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.
         total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
-        if streams and total > 0:
+        if incremental and total > 0:
             total = min(self.unit * self.X.count, sys.float_info.max)
         return replace(self, total_weight=float(total) or None)
 
@@ -111,7 +111,7 @@ class Preparation(Frozen):
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     validation_fraction: float | None = None  #: None: no rows are set apart
-    streams: bool = False  #: whether these rows are some of many that nobody knows yet
+    incremental: bool = False  #: a partial_fit: more rows, which nobody knows yet, will come
     scale_targets: str | None = None
     clip_outputs: bool = False
     linear: bool = False  #: whether the network has no hidden layers
@@ -190,7 +190,7 @@ def prepare(
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
-    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.streams)
+    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.incremental)
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
     n_features = rows.shape[1]
@@ -223,7 +223,7 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
         return None
     assert train.y is not None
     y, kind = train.y.rows(), how.scale_targets if scales_targets(task) else None
-    if kind == "auto" and how.streams and len(y) < FEWEST_ROWS:
+    if kind == "auto" and how.incremental and len(y) < FEWEST_ROWS:
         kind = None
     return learn_target_scaling(kind, how.clip_outputs, y, train.row_weights())
 
