@@ -63,9 +63,9 @@ def categorical_crossentropy(z: Row, y: Row, param: float) -> tuple[float, Row]:
     dC/dz_j = p_j - y_j"""
     top = max(z)
     total = lane_sum(exp(z_j - top) for z_j in z)
-    weight = lane_sum(y)
-    cost = weight * math.log(total) - lane_sum(gated(z_j - top, y_j) for z_j, y_j in zip(z, y))
-    return cost, [exp(z_j - top) / total * weight - y_j for z_j, y_j in zip(z, y)]
+    sum_y = lane_sum(y)
+    cost = sum_y * math.log(total) - lane_sum(gated(z_j - top, y_j) for z_j, y_j in zip(z, y))
+    return cost, [exp(z_j - top) / total * sum_y - y_j for z_j, y_j in zip(z, y)]
 
 
 def sparse_categorical_crossentropy(z: Row, label: int, param: float) -> tuple[float, Row]:
