@@ -41,7 +41,7 @@ class Dataset(Frozen):
     y: RowSource | None  # None for a sparse loss
     labels: RowSource | None  # class indices; None for regression and multilabel
     weights: RowSource | None = None
-    unit: float = 1.0  # what a weight of 1 has become in `weights`
+    weight_scale: float = 1.0  # by what the users' weights are multiplied in `weights`
     total_weight: float | None = None  # what all rows of an epoch share; None where none has one
 
     def take(self, chosen: np.ndarray) -> Dataset:
@@ -52,7 +52,7 @@ class Dataset(Frozen):
             for part in (self.y, self.labels, self.weights)
         )
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
-        return Dataset(rows, y, labels, weights, self.unit)
+        return Dataset(rows, y, labels, weights, self.weight_scale)
 
     def shared(self, incremental: bool) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
@@ -62,7 +62,7 @@ class Dataset(Frozen):
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.
         total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
         if incremental and total > 0:
-            total = min(self.unit * self.X.count, sys.float_info.max)
+            total = min(self.weight_scale * self.X.count, sys.float_info.max)
         return replace(self, total_weight=float(total) or None)
 
     def row_weights(self) -> np.ndarray | None:
@@ -278,13 +278,15 @@ def make_dataset(
     found = labels if targets is None else targets
     assert found is not None
     check_rows(len(X), len(found), names[1], names[0])
-    weights, unit = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
+    weights, weight_scale = make_weights(
+        task, labels, len(X), sample_weight, how.class_weight, how.dtype
+    )
     return Dataset(
         RowSource(X),
         None if targets is None else RowSource(targets),
         None if labels is None else RowSource(labels[:, None]),
         None if weights is None else RowSource(weights),
-        unit,
+        weight_scale,
     )
 
 
@@ -386,32 +388,32 @@ def make_weights(
     Returns
     -------
     weights : ndarray of dtype, shape (rows, 1), or None
-    unit : float
-        What a weight of 1 has become in them.
+    weight_scale : float
+        By what the weights that were given are multiplied in them.
     """
     if sample_weight is None and class_weight is None:
         return None, 1.0
-    unit = 1.0
+    scale = 1.0
     weights = np.ones(rows) if sample_weight is None else _sample_weights(sample_weight, rows)
     if class_weight is not None:
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
         # The largest of each lies in [1/2, 1), so that no product overflows.
-        weights, unit = halved(weights)
-        of_classes, unit_of_classes = halved(_class_weights(task, labels, class_weight))
-        weights, unit = weights * of_classes[labels], unit * unit_of_classes
+        weights, scale = scaled_near_one(weights)
+        class_weights, class_scale = scaled_near_one(_class_weights(task, labels, class_weight))
+        weights, scale = weights * class_weights[labels], scale * class_scale
         if weights.max() == 0:
             raise ValueError(
                 "class_weight and sample_weight leave every row with the weight 0; at least one "
                 "must be above 0"
             )
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
-        weights, factor = halved(weights)
-        unit *= factor
-    return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), unit
+        weights, factor = scaled_near_one(weights)
+        scale *= factor
+    return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), scale
 
 
-def halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
+def scaled_near_one(weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights times the power of two that brings the largest into [1/2, 1), as far as there is one,
     and that power."""
     exponent = min(-int(np.frexp(weights.max())[1]), 1023)
