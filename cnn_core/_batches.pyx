@@ -288,9 +288,10 @@ cdef class Batches:
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
         for panel in range(tile.panels):
             self.optimizer.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
-                                    tile.inputs * lanes, view.W + panel * view.panel)
+                                      tile.inputs * lanes, view.W + panel * view.panel)
         if tile.input == 0:
-            self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes, view.b)
+            self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
+                                      view.b)
         if tile.layer > 0:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,

@@ -151,7 +151,7 @@ def fma_peak(dtype="float32", double seconds=0.05):
     ----------
     dtype : {'float32', 'float64'}
     seconds : float
-        How long to measure; the best of about ten stretches counts.
+        How long to measure; the best of about ten measurements counts.
 
     Returns
     -------

@@ -492,15 +492,11 @@ NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"
         ((784, 128, 10), ("relu", "softmax"), False)]  # fmt: skip
 
 
-@pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_rows_on_their_side_have_the_bits_of_each_row_alone(
-    widths, activations, turned, isa, dtype
-):
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
+def test_many_rows_have_the_bits_of_each_row_alone(widths, activations, transposed, isa, dtype):
     network = make_network(widths, activations, dtype)
     if dtype == "float32":
-        assert (
-            network.prefers_transposed == turned
-        )  # where neither is expected to be turned, the test shows nothing new
+        assert network.prefers_transposed == transposed  # so both layouts are tested
     X = numbers(3, 300, widths[0], dtype=dtype)
     one = _predict.RowPredictor(network)
     alone = np.array([one.forward(x) for x in X])
@@ -509,8 +505,8 @@ def test_rows_on_their_side_have_the_bits_of_each_row_alone(
         assert same_bits(BatchPredictor(network).forward(X[-rows:], 3), alone[-rows:])
 
 
-@pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_winners_are_where_the_output_is_largest(widths, activations, turned, isa, dtype):
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
+def test_argmax_is_where_the_output_is_largest(widths, activations, transposed, isa, dtype):
     network = make_network(widths, activations, dtype)
     X = numbers(3, 300, widths[0], dtype=dtype)
     a = BatchPredictor(network).forward(X)
@@ -523,9 +519,9 @@ def test_winners_are_where_the_output_is_largest(widths, activations, turned, is
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("widths, activations, turned", NETS)
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
 def test_rows_that_are_not_finite_are_refused_wherever_they_are(
-    widths, activations, turned, threads, isa
+    widths, activations, transposed, threads, isa
 ):
     network = make_network(widths, activations, "float32")
     X = numbers(3, 300, widths[0], dtype="float32")

@@ -114,7 +114,7 @@ def everything(X, y, labels):
     axpy(0.1, added[::-1].copy(), added)
     results = {
         "forward": BatchPredictor(network).forward(X),
-        "winners": BatchPredictor(network).argmax(X),
+        "argmax": BatchPredictor(network).argmax(X),
         "one row": RowPredictor(network).forward_checked(X[:1]),
         "one scaled row": RowPredictor(network, shift, factor).forward_checked(X[:1]),
         "loss_and_gradient": backprop.loss_and_gradient(X, y),

@@ -353,8 +353,8 @@ for name, class_weight in (("balanced", "balanced"), ("given", {0: 3.0, 2: 0.25}
 def scale_inputs(n_threads, dtype):
     """Each kind, learned from doubles, floats and whole numbers, with a column that is constant."""
     rows, looks = data.numbers(6), []
-    stretch = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
-    X, X_new = (part * stretch + stretch for part in (rows.X, rows.X_new))
+    factor = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
+    X, X_new = (part * factor + factor for part in (rows.X, rows.X_new))
     X[:, 4] = X_new[:, 4] = 0.1
     for kind in ("minmax", "standard", "robust"):
         for given in (np.float64, np.float32, np.int32):
