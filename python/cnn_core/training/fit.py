@@ -27,7 +27,7 @@ from cnn_core.data.validation import (
     plain,
 )
 from cnn_core.initializers import Initializer, initialize
-from cnn_core.meaning import doubts
+from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
@@ -122,8 +122,8 @@ def begin(
         model = _initial(p, task, spec, data)
         _log_scaling(data)
         targets = None if data.train.y is None else data.train.y.array
-        for doubt in doubts(y, p, task, classes is not None, targets):
-            warn(doubt, UserWarning)
+        for message in target_warnings(y, p, task, classes is not None, targets):
+            warn(message, UserWarning)
     else:
         model = before
         inputs, outputs = data.scaling, data.target_scaling
