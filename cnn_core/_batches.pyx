@@ -137,7 +137,7 @@ cdef class Batches:
     # Forward and backward
 
     cdef void make_plan(self, bint sampling) noexcept nogil:
-        """Plan the mini-batch's step; a trial step of the thread tuner is for one thread."""
+        """Plan the mini-batch's step, on one thread where the thread tuner finds that faster."""
         self.plan = plan_step(self.backprop.workspace, self.batch.rows, self.threads,
                               self.batch.dropping)
         if self.adaptive and self.plan.threads > 1 and not threads_pay(

@@ -231,7 +231,7 @@ class LBFGSTrainer:
         Returns
         -------
         loss, metric
-            Before the step, as `Training.epoch` gives them.
+            Before the step, as `Trainer.epoch` gives them.
         """
         if rates is not None:
             self.learning_rate = float(rates[0])
