@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
+from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
-from cnn_core.open_box import OpenBox
 from cnn_core.parameters import Parameters
 from cnn_core.predictions import Predictions
 from cnn_core.training.backends import BACKENDS
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, OpenBox, Parameters):
+class MLP(Predictions, Inspectable, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters

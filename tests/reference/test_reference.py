@@ -184,7 +184,7 @@ def test_random_numbers_are_those_of_the_native_core():
         assert np.array_equal(slope, [row for _, row in mine])
 
 
-def test_the_open_box_works_on_the_reference_implementation():
+def test_inspection_works_on_the_reference_implementation():
     native, ref = pair(THREE, l2=0.1)
     ref.parameters_ = native.parameters_
     (loss, gradient), (mine, my_gradient) = (
