@@ -27,7 +27,7 @@ FUNCTIONS = {
 }
 
 
-def search(f, slope, t, most=25):
+def search(f, slope, t, max_evaluations=25):
     tried = []
 
     def at(t):
@@ -35,7 +35,7 @@ def search(f, slope, t, most=25):
         return Point(t, float(f(t)), float(slope(t)), None, None)
 
     start = at(0.0)
-    return start, line_search(at, start, t, 1.0, most), tried[1:]
+    return start, line_search(at, start, t, 1.0, max_evaluations), tried[1:]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
