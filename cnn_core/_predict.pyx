@@ -316,7 +316,7 @@ cdef class RowPredictor:
         return RowPredictor, (self.network, self.inputs, self.outputs)
 
     def forward(self, x, out=None):
-        """The output a^L for one row; its entries are not looked at, and NaN goes its way.
+        """The output a^L for one row; its entries are not checked, and NaN passes through.
 
         Parameters
         ----------

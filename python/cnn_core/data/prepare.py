@@ -56,7 +56,7 @@ class Dataset(Frozen):
 
     def shared(self, incremental: bool) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
-        sum of the weights; in a partial_fit, where nobody knows it, the number of rows."""
+        sum of the weights; in a partial_fit, where it is not known, the number of rows."""
         if self.weights is None:
             return self
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.
@@ -111,7 +111,7 @@ class Preparation(Frozen):
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     validation_fraction: float | None = None  #: None: no rows are set apart
-    incremental: bool = False  #: a partial_fit: more rows, which nobody knows yet, will come
+    incremental: bool = False  #: a partial_fit: more rows, not known yet, will come
     scale_targets: str | None = None
     clip_outputs: bool = False
     linear: bool = False  #: whether the network has no hidden layers
