@@ -48,7 +48,7 @@ from cases import (
 )
 from peers import OURS, PEERS
 from report import Block, Line, Plain, Section, number
-from workers import Absent, Failed, Worker, take_turns, thread_counts
+from workers import Absent, Failed, Worker, interleave, thread_counts
 
 IN_ORDER, SHUFFLED = (
     0.01,
@@ -87,7 +87,7 @@ class Field:
                 peers[name], found[name] = worker.peer.name, value
                 contestants[name] = functools.partial(worker.call, tasks.measure, label)
         lines = []
-        for name, results in take_turns(contestants, rounds).items():
+        for name, results in interleave(contestants, rounds).items():
             seconds, processors = zip(*results)
             lines.append(Line(name, peers[name], [value * scale for value in seconds]))
             if statistics.median(processors) > self.threads + 0.25:
@@ -190,14 +190,14 @@ def imports(options):
         if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode:
             remarks.append(f"{peer.name} is absent or cannot be imported.")
         else:
-            commands[peer.statement] = rival(peer), command
+            commands[peer.statement] = competitor(peer), command
 
     def milliseconds(command):
         start = time.perf_counter()
         subprocess.run(command, check=True)
         return (time.perf_counter() - start) * 1e3
 
-    values = take_turns(
+    values = interleave(
         {name: functools.partial(milliseconds, command) for name, (_, command) in commands.items()},
         options.rounds,
     )
@@ -226,14 +226,14 @@ def sizes(options):
         except importlib.metadata.PackageNotFoundError as error:
             remarks.append(f"{peer.name} is absent: {error}")
             continue
-        lines.append(Line(peer.distribution, rival(peer), [total / MEGABYTE]))
+        lines.append(Line(peer.distribution, competitor(peer), [total / MEGABYTE]))
         remarks.append(
             f"{peer.distribution} alone: {number(alone / MEGABYTE)}; {count} distributions in all"
         )
     return Section(title, [Block("a package with all its dependencies", lines, remarks)])
 
 
-def rival(peer):
+def competitor(peer):
     """Its name, or None for the one that cnn_core cannot do without."""
     return None if peer.distribution == "numpy" else peer.name
 

@@ -90,7 +90,7 @@ class Worker:
         self._process.join()
 
 
-def take_turns(contestants, rounds):
+def interleave(contestants, rounds):
     """{name: list of results} of {name: function}, each called once a round, in an order that
     rotates."""
     results = {name: [] for name in contestants}

@@ -65,7 +65,7 @@ cdef padded(const real[:, ::1] x):
 
 
 @takes_reals(z=2)
-def activation(name, const real[:, ::1] z not None, alpha=None):
+def activation(name, const real[:, ::1] z not None, activation_param=None):
     """a = f(z).
 
     Parameters
@@ -74,7 +74,7 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
         One of `names`.
     z : ndarray of float32 or float64, shape (rows, width)
         C-contiguous. Softmax works on each row; the others on each element.
-    alpha : float, optional
+    activation_param : float, optional
         The activation's number, see `parameters`; default that of the literature.
 
     Returns
@@ -85,18 +85,18 @@ def activation(name, const real[:, ::1] z not None, alpha=None):
         choose("activation", name, names())]
     cdef real[:, ::1] a = padded(z)
     cdef uint64_t mode
-    cdef double number = f.default_param if alpha is None else alpha
+    cdef double param = f.default_param if activation_param is None else activation_param
     if a.shape[0] and a.shape[1]:
         with nogil:
             mode = flush_subnormals()
-            f.forward(a.shape[0], z.shape[1], a.shape[1], 1, number, &a[0, 0], &a[0, 0])
+            f.forward(a.shape[0], z.shape[1], a.shape[1], 1, param, &a[0, 0], &a[0, 0])
             restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
 @takes_reals(z=2, gradient=2)
 def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
-                        alpha=None):
+                        activation_param=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -104,7 +104,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     name : str
     z, gradient : ndarray of float32 or float64, shape (rows, width)
         The activation's input, and dC/da.
-    alpha : float, optional
+    activation_param : float, optional
         As in `activation`.
 
     Returns
@@ -114,7 +114,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
         choose("activation", name, names())]
     cdef Py_ssize_t width = z.shape[1]
-    cdef double number = f.default_param if alpha is None else alpha
+    cdef double param = f.default_param if activation_param is None else activation_param
     cdef real[:, ::1] zs, a, delta
     cdef uint64_t mode
     if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
@@ -124,21 +124,21 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     if a.shape[0] and a.shape[1]:
         with nogil:
             mode = flush_subnormals()
-            f.forward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], 1, number, &zs[0, 0], &a[0, 0], &delta[0, 0])
+            f.forward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0], &delta[0, 0])
             restore_subnormals(mode)
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
 @takes_reals(z=2)
-def activation_derivative(name, z, alpha=None):
+def activation_derivative(name, z, activation_param=None):
     """f'(z).
 
     Parameters
     ----------
     name : str
     z : ndarray of float32 or float64, shape (rows, width)
-    alpha : float, optional
+    activation_param : float, optional
         As in `activation`.
 
     Returns
@@ -149,7 +149,7 @@ def activation_derivative(name, z, alpha=None):
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
     if not f.per_row:
-        return activation_backward(name, z, np.ones_like(z), alpha)
+        return activation_backward(name, z, np.ones_like(z), activation_param)
     rows, width = z.shape
     repeated = np.repeat(z, width, axis=0)
     unit = np.tile(np.eye(width, dtype=z.dtype), (rows, 1))

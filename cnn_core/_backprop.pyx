@@ -73,13 +73,13 @@ cdef class Backprop:
                   bint penalty_per_row=False):
         self.loss_row = choose("loss", loss, _losses.names())
         row = _losses.table()[loss]
-        if row.outputs and network.activations[-1] not in row.outputs:
+        if row.fused_activations and network.activations[-1] not in row.fused_activations:
             raise ValueError(f"the loss {loss!r} needs the output activation "
-                             f"{' or '.join(map(repr, row.outputs))}, "
+                             f"{' or '.join(map(repr, row.fused_activations))}, "
                              f"got {network.activations[-1]!r}")
         self.network, self.loss = network, loss
-        self.sparse, self.from_logits = row.sparse, bool(row.outputs)
-        self.loss_param = row.standard if loss_param is None else loss_param
+        self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
+        self.loss_param = row.default_param if loss_param is None else loss_param
         self.y_threshold = ((row.low + row.high) / 2
                             if np.isfinite(row.high) and not row.sparse else 0.5)
         self.threshold = 0 if self.from_logits else self.y_threshold
@@ -246,7 +246,7 @@ cdef class Backprop:
         p.loss_param, p.out = self.loss_param, z.data if self.from_logits else a.data
         p.y, p.label = y.data, self.workspace.label + first
         p.row_scale = self.workspace.row_scale + offset
-        p.row_losses = self.workspace.row_loss + offset
+        p.row_losses = self.workspace.row_losses + offset
         p.delta = delta.data if with_delta else NULL
         kernels_for(itemsize).losses[self.loss_row].evaluate(&p)
         if with_delta and not self.from_logits:
@@ -428,7 +428,7 @@ cdef _fill(char *target, Py_ssize_t step, values):
 
 
 @takes_reals(W=2, delta=2, z=2)
-def backward_delta(W, delta, z, activation, alpha=None):
+def backward_delta(W, delta, z, activation, activation_param=None):
     """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
 
     Parameters
@@ -440,14 +440,14 @@ def backward_delta(W, delta, z, activation, alpha=None):
     z : ndarray, shape (rows, n)
         Input of this layer's activation.
     activation : str
-    alpha : float, optional
+    activation_param : float, optional
         The activation's number; default that of the literature.
 
     Returns
     -------
     ndarray, shape (rows, n)
     """
-    return _activations.activation_backward(activation, z, matmul(delta, W), alpha)
+    return _activations.activation_backward(activation, z, matmul(delta, W), activation_param)
 
 
 @takes_reals(delta=2, a=2)

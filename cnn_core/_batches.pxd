@@ -36,7 +36,7 @@ cdef struct Totals:
 
 cdef class Batches:
     cdef Backprop backprop
-    cdef Optimizer stepper
+    cdef Optimizer optimizer
     cdef int threads
     cdef bint adaptive, multilabel, classes
     cdef RowSource X, y, labels, weights

@@ -27,7 +27,7 @@ cdef class Batches:
     Parameters
     ----------
     backprop : Backprop
-    stepper : Optimizer
+    optimizer : Optimizer
     threads : int
         The most to use.
     adaptive : bool
@@ -37,9 +37,9 @@ cdef class Batches:
         of residuals.
     """
 
-    def __cinit__(self, Backprop backprop not None, Optimizer stepper not None, int threads,
+    def __cinit__(self, Backprop backprop not None, Optimizer optimizer not None, int threads,
                   bint adaptive, bint multilabel):
-        self.backprop, self.stepper, self.threads = backprop, stepper, threads
+        self.backprop, self.optimizer, self.threads = backprop, optimizer, threads
         self.adaptive, self.multilabel = adaptive, multilabel
         self.residuals = np.zeros(backprop.network.widths[-1])
         self.arena = Arena()
@@ -137,11 +137,11 @@ cdef class Batches:
     # Forward and backward
 
     cdef void make_plan(self, bint sampling) noexcept nogil:
-        """Plan the mini-batch's step; a trial step of the thread tuner is for one thread."""
+        """Plan the mini-batch's step, on one thread where the thread tuner finds that faster."""
         self.plan = plan_step(self.backprop.workspace, self.batch.rows, self.threads,
                               self.batch.dropping)
         if self.adaptive and self.plan.threads > 1 and not threads_pay(
-                &self.tuner, self.stepper.steps, sampling):
+                &self.tuner, self.optimizer.steps, sampling):
             self.plan = plan_step(self.backprop.workspace, self.batch.rows, 1, self.batch.dropping)
 
     cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil:
@@ -287,10 +287,11 @@ cdef class Batches:
         cdef Layer *layer = &self.backprop.network.layers[tile.layer]
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
         for panel in range(tile.panels):
-            self.stepper.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
-                                    tile.inputs * lanes, view.W + panel * view.panel)
+            self.optimizer.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
+                                      tile.inputs * lanes, view.W + panel * view.panel)
         if tile.input == 0:
-            self.stepper.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes, view.b)
+            self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
+                                      view.b)
         if tile.layer > 0:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
@@ -309,21 +310,21 @@ cdef class Batches:
         once all deltas are complete; returns the penalties."""
         cdef Py_ssize_t n = self.backprop.n_parameters
         cdef bint by_tiles = self.plan.strategy != BLOCKWISE or self.backprop.timing
-        cdef bint clips = self.stepper.clip_norm > 0
-        self.stepper.begin_step()
+        cdef bint clips = self.optimizer.clip_norm > 0
+        self.optimizer.begin_step()
         if by_tiles and not clips and not is_complete:
             self.run_tiles(COMPUTE | PENALTY | STEP, False)
         else:
             if not is_complete:
                 self.run_tiles(COMPUTE | PENALTY, False)
-            self.stepper.clip(n, self.backprop.g)
+            self.optimizer.clip(n, self.backprop.g)
             if by_tiles:
                 self.run_tiles(STEP, False)
             else:
-                self.stepper.step_slice(0, n, self.backprop.g)
+                self.optimizer.step_slice(0, n, self.backprop.g)
                 self.backprop.workspace.transpose_weights()
-        if self.stepper.max_norm > 0:
-            self.stepper.clip_row_norms()
+        if self.optimizer.max_norm > 0:
+            self.optimizer.clip_row_norms()
             self.backprop.workspace.transpose_weights()
         self.backprop.record_phase(UPDATE, 0)
         return self.backprop.partition.penalty()

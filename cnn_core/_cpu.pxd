@@ -125,6 +125,6 @@ cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil
 ctypedef void (*pool_task)(void *context, Py_ssize_t task, int worker) noexcept nogil
 
 # Calls task(context, 0 .. tasks - 1, worker) on up to `threads` threads; returns when all are done
-# (pool.h).
+# (thread_pool.h).
 cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
                    int threads) noexcept nogil

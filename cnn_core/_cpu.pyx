@@ -74,7 +74,7 @@ cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
     return active.f64 if itemsize == 8 else active.f32
 
 
-cdef extern from "pool.h" nogil:
+cdef extern from "thread_pool.h" nogil:
     enum: POOL_MOST_THREADS
     void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
                            int threads)
@@ -151,7 +151,7 @@ def fma_peak(dtype="float32", double seconds=0.05):
     ----------
     dtype : {'float32', 'float64'}
     seconds : float
-        How long to measure; the best of about ten stretches counts.
+        How long to measure; the best of about ten measurements counts.
 
     Returns
     -------

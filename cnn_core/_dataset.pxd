@@ -10,8 +10,8 @@ cdef class RowSource:
     cdef const Py_ssize_t *row_indices
     cdef Py_ssize_t row_bytes, columns, total   # of a row, and rows of the array
     cdef bint mapped                    # the array is a view of a file
-    cdef long pages                     # that the process has had to wait for
-    cdef int ahead                      # mini-batches for which rows are asked for in advance
+    cdef long faults                    # major page faults of the process so far
+    cdef int ahead                      # mini-batches left whose rows are read ahead
     cdef tuple shape(self)
     cdef bint has_shape(self, Py_ssize_t rows, Py_ssize_t columns, object dtype) except -1
     cdef bint all_below(self, int32_t bound) noexcept nogil

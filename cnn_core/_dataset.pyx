@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint32_t
 from libc.string cimport memcpy
 
 from cnn_core._memory cimport address
-from cnn_core._platform cimport pages_read, prefetch, read_anywhere, read_soon
+from cnn_core._platform cimport advise_access, advise_will_need, major_faults, prefetch
 from cnn_core._tuning cimport PREFETCH_ROWS, READ_AHEAD_BATCHES
 
 
@@ -119,21 +119,21 @@ cdef class RowSource:
         """Have rows order[0 .. rows) read from their file, without waiting for them."""
         cdef Py_ssize_t r
         for r in range(rows):
-            read_soon(self.data + source_row(self.row_indices, order[r]) * self.row_bytes,
-                      self.row_bytes)
+            advise_will_need(self.data + source_row(self.row_indices, order[r]) * self.row_bytes,
+                             self.row_bytes)
 
     cdef void advise_random(self, bint random) noexcept nogil:
-        """Whether the rows in the file are going to be read in any order: read as usual, each of
+        """Say whether the rows in the file are read in random order: read ahead as usual, each of
         the first rows would bring megabytes of its neighbours."""
-        read_anywhere(self.data, self.total * self.row_bytes, random)
-        self.pages, self.ahead = pages_read(), 0
+        advise_access(self.data, self.total * self.row_bytes, random)
+        self.faults, self.ahead = major_faults(), 0
 
     cdef void read_ahead(self, const Py_ssize_t *order, Py_ssize_t rows) noexcept nogil:
-        """Once a file's rows had to be waited for, ask for those of the next mini-batch."""
-        cdef long pages = pages_read()
-        if pages != self.pages:
+        """Once a page fault had to wait for the file, prefetch the next mini-batch's rows."""
+        cdef long faults = major_faults()
+        if faults != self.faults:
             self.ahead = READ_AHEAD_BATCHES
-        self.pages = pages
+        self.faults = faults
         if self.ahead > 0:
             self.ahead -= 1
             self.prefetch_pages(order, rows)

@@ -235,7 +235,7 @@ def dot(const real[::1] x not None, const real[::1] y not None):
 
 
 @takes_reals(x=1, y=1)
-def add_scaled(double factor, const real[::1] x not None, real[::1] y not None):
+def axpy(double factor, const real[::1] x not None, real[::1] y not None):
     """y += factor x, in place, with one rounding.
 
     Parameters

@@ -18,7 +18,8 @@ ctypedef fused real:
     double
 
 
-Loss = namedtuple("Loss", "outputs sparse low high parameter standard", module=__name__)
+Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param",
+                  module=__name__)
 
 
 def names():
@@ -37,16 +38,16 @@ def table():
     Returns
     -------
     dict of str to Loss
-        outputs : tuple of str
+        fused_activations : tuple of str
             Activations whose input z the loss works on; the first is the usual one. Empty for
             losses of a itself, which go with every activation.
         sparse : bool
             Whether it takes class indices instead of rows of y.
         low, high : float
             Bounds of the targets.
-        parameter : str or None
+        param_name : str or None
             Name of the number it takes, such as Huber's delta.
-        standard : float
+        default_param : float
             That number's value in the literature.
     """
     cdef const loss_t *f = kernels_for(4).losses
@@ -94,7 +95,8 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
 
 
 @takes_reals(out=2)
-def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
+def loss(name, const real[:, ::1] out not None, y, row_scale=None,
+         loss_param=None):
     """Cost of each row, and the error it sends back.
 
     Parameters
@@ -106,9 +108,9 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     y : ndarray
         Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,)
         for a sparse loss.
-    scale : ndarray of the same dtype, shape (rows,), optional
+    row_scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
-    alpha : float, optional
+    loss_param : float, optional
         The loss's number, see `table`; default that of the literature.
 
     Returns
@@ -122,7 +124,7 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
     cdef Py_ssize_t ld = leading_dimension(width, sizeof(real))
     cdef Py_ssize_t lanes = 64 // sizeof(real)
-    cdef double number = f.default_param if alpha is None else alpha
+    cdef double param = f.default_param if loss_param is None else loss_param
     cdef real[:, ::1] o, t, delta
     cdef real[::1] weight, cost
     cdef const int32_t[::1] label
@@ -136,16 +138,16 @@ def loss(name, const real[:, ::1] out not None, y, scale=None, alpha=None):
         if y.shape != (rows, width):
             raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, "
                              f"got {y.shape}")
-    if scale is not None and np.shape(scale) != (rows,):
-        raise ValueError(f"scale must have shape {(rows,)}, got {np.shape(scale)}")
+    if row_scale is not None and np.shape(row_scale) != (rows,):
+        raise ValueError(f"row_scale must have shape {(rows,)}, got {np.shape(row_scale)}")
     o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
     weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
     np.asarray(o)[:, :width] = out
-    np.asarray(weight)[:] = 1 if scale is None else scale
+    np.asarray(weight)[:] = 1 if row_scale is None else row_scale
     if not f.sparse:
         np.asarray(t)[:, :width] = y
     if rows and width:
-        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, number
+        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, param
         p.out, p.y, p.label = &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL
         p.row_scale, p.delta, p.row_losses = &weight[0], &delta[0, 0], &cost[0]
         with nogil:

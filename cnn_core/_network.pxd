@@ -8,12 +8,12 @@ cdef struct Layer:
     Py_ssize_t ld               # leading dimension of z, a, delta
     Py_ssize_t W, b             # where they begin in the parameters, in bytes
     int activation              # row in the table
-    double alpha                # and the activation's number
+    double activation_param     # the number it takes
 
 
 cdef class Network:
     cdef readonly object dtype, parameters
-    cdef readonly tuple widths, activations, alphas
+    cdef readonly tuple widths, activations, activation_params
     cdef readonly Py_ssize_t n_layers, itemsize, lanes, block
     cdef readonly bint prefers_transposed
     cdef Arena arena

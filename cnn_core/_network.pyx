@@ -42,7 +42,7 @@ cdef class Network:
     activations : sequence of str
         One name for each layer of weights.
     dtype : {'float32', 'float64'}
-    alphas : sequence of float or None, optional
+    activation_params : sequence of float or None, optional
         For each layer the number its activation takes (`_activations.parameters`), at least 0; None
         for that of the literature. An activation that takes none has None or 0.
 
@@ -55,7 +55,7 @@ cdef class Network:
 
     # Here and below not __init__, which can be left out or called again: no object exists without
     # its buffers.
-    def __cinit__(self, widths, activations, dtype="float32", alphas=None):
+    def __cinit__(self, widths, activations, dtype="float32", activation_params=None):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
         self.widths, self.activations = tuple([int(n) for n in widths]), tuple(activations)
@@ -71,11 +71,12 @@ cdef class Network:
         self.n_layers = len(self.activations)
         numbers = _activations.parameters()
         default = [numbers.get(name, ("", 0.0))[1] for name in self.activations]
-        alphas = (None,) * self.n_layers if alphas is None else tuple(alphas)
-        if len(alphas) != self.n_layers:
-            raise ValueError(f"{self.n_layers} layers need as many alphas, got {len(alphas)}")
-        self.alphas = tuple([usual if alpha is None else float(alpha)
-                             for alpha, usual in zip(alphas, default)])
+        params = (None,) * self.n_layers if activation_params is None else tuple(activation_params)
+        if len(params) != self.n_layers:
+            raise ValueError(f"{self.n_layers} layers need as many activation_params, "
+                             f"got {len(params)}")
+        self.activation_params = tuple([usual if param is None else float(param)
+                                        for param, usual in zip(params, default)])
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
@@ -99,11 +100,11 @@ cdef class Network:
         cdef Layer *layer = &self.layers[l]
         layer.activation = choose("activation", self.activations[l], _activations.names())
         if self.activations[l] in numbers:
-            check_number(f"alphas[{l}]", self.alphas[l], 0)
-        elif self.alphas[l] != 0:
-            raise ValueError(f"alphas[{l}] must be None: {self.activations[l]} takes no number, "
-                             f"got {self.alphas[l]}")
-        layer.alpha = self.alphas[l]
+            check_number(f"activation_params[{l}]", self.activation_params[l], 0)
+        elif self.activation_params[l] != 0:
+            raise ValueError(f"activation_params[{l}] must be None: {self.activations[l]} takes "
+                             f"no number, got {self.activation_params[l]}")
+        layer.activation_param = self.activation_params[l]
 
     cdef Layer *layer(self, Py_ssize_t l) except NULL:
         if not 0 <= l < self.n_layers:
@@ -264,7 +265,7 @@ cdef class Network:
 
     def copy(self):
         """A network of the same shape with its own copy of the parameters."""
-        other = Network(self.widths, self.activations, self.dtype, self.alphas)
+        other = Network(self.widths, self.activations, self.dtype, self.activation_params)
         self.copy_to(other)
         return other
 
@@ -276,7 +277,8 @@ cdef class Network:
         memcpy(other.w, self.w, self.parameters.nbytes)
 
     def __reduce__(self):
-        return _restore, (self.widths, self.activations, self.dtype.name, self.alphas, self.flat())
+        return _restore, (self.widths, self.activations, self.dtype.name, self.activation_params,
+                          self.flat())
 
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,
@@ -315,7 +317,7 @@ cdef class Network:
         cdef Py_ssize_t first = panel * self.lanes * z.column
         kernels_for(self.itemsize).activations[layer.activation].forward(
             rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
-            layer.alpha, z.data + first, a.data + first)
+            layer.activation_param, z.data + first, a.data + first)
 
     cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
                                 Py_ssize_t rows, const Matrix *z, const Matrix *a,
@@ -326,7 +328,7 @@ cdef class Network:
         cdef Py_ssize_t first = panel * self.lanes * z.column
         kernels_for(self.itemsize).activations[layer.activation].backward(
             rows, width, elements(z.row, self.itemsize), elements(z.column, self.itemsize),
-            layer.alpha, z.data + first, a.data + first, delta.data + first)
+            layer.activation_param, z.data + first, a.data + first, delta.data + first)
 
     cdef bint is_faster_transposed(self):
         """Whether many rows pass through the layers faster transposed: each output of 16 rows
@@ -345,7 +347,7 @@ cdef class Network:
         return transposed < 0.9 * row_major
 
 
-def _restore(widths, activations, dtype, alphas, values):
-    network = Network(widths, activations, dtype, alphas)
+def _restore(widths, activations, dtype, activation_params, values):
+    network = Network(widths, activations, dtype, activation_params)
     network.set_flat(values)
     return network

@@ -168,17 +168,17 @@ cdef class Optimizer:
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
         """Shorten the gradient to `clip_norm`."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef double norm, unit = 1
+        cdef double norm, scale = 1
         if self.clip_norm > 0:
             norm = sqrt(k.dot(n, g, g))
-            if isinf(norm):  # the squares overflow: g in units of a power of two
-                unit = 2.0 ** 80 if self.network.itemsize == 4 else 2.0 ** 600
-                k.scale(n, 1 / unit, g)
-                norm = unit * sqrt(k.dot(n, g, g))
+            if isinf(norm):  # the squares overflow: g divided by a power of two
+                scale = 2.0 ** 80 if self.network.itemsize == 4 else 2.0 ** 600
+                k.scale(n, 1 / scale, g)
+                norm = scale * sqrt(k.dot(n, g, g))
             if norm > self.clip_norm:
-                k.scale(n, self.clip_norm / norm * unit, g)
-            elif unit > 1:
-                k.scale(n, unit, g)
+                k.scale(n, self.clip_norm / norm * scale, g)
+            elif scale > 1:
+                k.scale(n, scale, g)
 
     cdef void clip_row_norms(self) noexcept nogil:
         """Shorten the weights to each neuron to `max_norm`."""

@@ -1,8 +1,8 @@
-"""environment.h for Cython: the clock, the floating-point mode, hints to cache and files."""
+"""platform.h for Cython: clock, floating-point mode, prefetching, advice on mapped files."""
 
 from libc.stdint cimport uint64_t
 
-cdef extern from "environment.h" nogil:
+cdef extern from "platform.h" nogil:
     double clock_seconds()
 
     # The idiom of everything that computes outside of `pool_run`, which does the same:
@@ -14,6 +14,6 @@ cdef extern from "environment.h" nogil:
     void restore_subnormals(uint64_t before)
 
     void prefetch(const void *at)
-    long pages_read()
-    void read_anywhere(const void *at, size_t size, bint anywhere)
-    void read_soon(const void *at, size_t size)
+    long major_faults()
+    void advise_access(const void *at, size_t size, bint random)
+    void advise_will_need(const void *at, size_t size)

@@ -316,7 +316,7 @@ cdef class RowPredictor:
         return RowPredictor, (self.network, self.inputs, self.outputs)
 
     def forward(self, x, out=None):
-        """The output a^L for one row; its entries are not looked at, and NaN goes its way.
+        """The output a^L for one row; its entries are not checked, and NaN passes through.
 
         Parameters
         ----------
@@ -412,8 +412,8 @@ cdef class RowPredictor:
                         row_panels(&z, 0), itemsize)
             p.bias = self.network.w + layer.b
             k.matmul(&p)
-            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1, layer.alpha,
-                                                    z.data, z.data)
+            k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1,
+                                                    layer.activation_param, z.data, z.data)
             source = z
             z.data = here + self.buffer_bytes if z.data == here else here
         memcpy(a, source.data, self.n_out * self.network.itemsize)

@@ -4,12 +4,10 @@ from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport Backprop
 from cnn_core._batches cimport Batches, Totals
-from cnn_core._optimizer cimport Optimizer
 
 
 cdef class Trainer:
     cdef readonly Backprop backprop
-    cdef Optimizer stepper
     cdef Batches batches
     cdef readonly int64_t epochs
     cdef uint64_t seed

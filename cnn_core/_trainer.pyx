@@ -80,13 +80,13 @@ cdef class Trainer:
         if not is_whole(options["threads"]) or options["threads"] < 1:
             raise ValueError(f"threads must be at least 1, got {options['threads']}")
         self.backprop, self.seed = backprop, seed
-        self.stepper = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
-                                 options["max_norm"])
+        rule = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
+                         options["max_norm"])
         backprop.timing = options["timing"]
         # One thread where phases are measured: those of several overlap.
         threads = 1 if options["timing"] else min(options["threads"], most_threads)
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
-        self.batches = Batches(backprop, self.stepper, threads, options["adaptive"],
+        self.batches = Batches(backprop, rule, threads, options["adaptive"],
                                options["multilabel"])
 
     @property
@@ -103,27 +103,27 @@ cdef class Trainer:
     @property
     def optimizer(self):
         """Name of the optimizer."""
-        return self.stepper.name
+        return self.batches.optimizer.name
 
     @property
     def steps(self):
         """Steps done so far."""
-        return self.stepper.steps
+        return self.batches.optimizer.steps
 
     @property
     def slots(self):
         """The optimizer's memory, laid out as the parameters."""
-        return self.stepper.slots
+        return self.batches.optimizer.slots
 
     @property
     def learning_rate(self):
         """Step size of the coming steps."""
-        return self.stepper.learning_rate
+        return self.batches.optimizer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, double value):
         self.backprop.workspace.acquire()
-        self.stepper.learning_rate = value
+        self.batches.optimizer.learning_rate = value
         self.backprop.workspace.busy = False
 
     @property
@@ -166,8 +166,8 @@ cdef class Trainer:
         cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
         cdef bint finite = k.is_finite(n, self.backprop.network.w)
         cdef int i
-        for i in range(len(self.stepper.slots)):
-            finite = finite and k.is_finite(n, self.stepper.slot[i])
+        for i in range(len(self.batches.optimizer.slots)):
+            finite = finite and k.is_finite(n, self.batches.optimizer.slot[i])
         return bool(finite)
 
     @property
@@ -208,7 +208,7 @@ cdef class Trainer:
         """
         self.backprop.workspace.acquire()
         try:
-            return {"epochs": self.epochs, **self.stepper.state(copy)}
+            return {"epochs": self.epochs, **self.batches.optimizer.state(copy)}
         finally:
             self.backprop.workspace.busy = False
 
@@ -223,8 +223,8 @@ cdef class Trainer:
         """
         self.backprop.workspace.acquire()
         try:
-            self.stepper.check_state(state, ("epochs", "steps"))
-            self.stepper.restore(state)
+            self.batches.optimizer.check_state(state, ("epochs", "steps"))
+            self.batches.optimizer.restore(state)
             self.epochs = state["epochs"]
         finally:
             self.backprop.workspace.busy = False
@@ -276,7 +276,7 @@ cdef class Trainer:
         """
         self.backprop.workspace.acquire()
         try:
-            if self.stepper.name is None:
+            if self.batches.optimizer.name is None:
                 raise ValueError("this run has no optimizer, so it has no epochs")
             if total_weight is not None:
                 check_number("total_weight", total_weight, 0, above=True)
@@ -331,7 +331,7 @@ cdef class Trainer:
                         self.batches.batch.order + block * batch + self.batches.batch.rows,
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rates is not None:
-                    self.stepper.h[0] = rates[block]
+                    self.batches.optimizer.h[0] = rates[block]
                 self.run_batch(count, &totals)
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
@@ -363,7 +363,7 @@ cdef class Trainer:
         if weight > 0 and rows < count:
             weight = weight * rows / count
         weight = self.backprop.set_weight(rows, weight)
-        self.backprop.seed_dropouts(self.seed, self.stepper.steps)
+        self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
         if self.by_rows:
@@ -399,7 +399,7 @@ cdef class Trainer:
         """
         self.backprop.workspace.acquire()
         try:
-            if self.stepper.name is None:
+            if self.batches.optimizer.name is None:
                 raise ValueError("this run has no optimizer, so it takes no steps")
             self.batches.use(X, y, labels, weights)
             if not 0 < X.count <= self.backprop.workspace.max_batch_size:
@@ -422,7 +422,7 @@ cdef class Trainer:
                 self.backprop.workspace.transpose_weights()
             self.batches.begin_batch(0, rows, True)
             weight = self.backprop.set_weight(rows, weight)
-            self.backprop.seed_dropouts(self.seed, self.stepper.steps)
+            self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
             self.backprop.dropout_offset = first
             self.batches.make_plan(False)
             self.batches.forward_backward(self.backprop.has_gradient, False)

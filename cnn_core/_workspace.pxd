@@ -37,7 +37,7 @@ cdef class Workspace:
     cdef int32_t *label
     cdef char *row_scale            # of each row's delta
     cdef char *row_weight           # of each row's loss; NULL: all 1
-    cdef char *row_loss
+    cdef char *row_losses
     cdef Matrix x_transposed        # what a transposed last layer reads
     cdef char *gradient_transposed  # its gradient, and that of its biases, each in all lanes
     cdef char *bias_gradient

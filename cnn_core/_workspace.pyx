@@ -48,7 +48,7 @@ cdef class Workspace:
         self.row_scale = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
         self.x = self.arena.rows(max_batch_size, leading_dimension(network.widths[0], itemsize),
                                  itemsize)
-        self.row_loss = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
+        self.row_losses = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
         self.label = <int32_t *>self.arena.alloc(max_batch_size + lanes, 1, sizeof(int32_t))
         for l in range(network.n_layers):
             self.alloc_layer(l)
@@ -200,9 +200,9 @@ cdef class Workspace:
         cdef double loss
         for r in range(rows):
             if self.network.itemsize == 8:
-                loss = (<double *>self.row_loss)[r]
+                loss = (<double *>self.row_losses)[r]
             else:
-                loss = (<float *>self.row_loss)[r]
+                loss = (<float *>self.row_losses)[r]
             total += loss if self.row_weight == NULL else self.weight_of_row(r) * loss
         return total
 

@@ -103,9 +103,9 @@ def loss_table():
     rows = []
     for name, row in _losses.table().items():
         cost, derivative, source = COSTS[name]
-        outputs = ", ".join(f"`{output}`" for output in row.outputs) or "any"
+        outputs = ", ".join(f"`{output}`" for output in row.fused_activations) or "any"
         targets = "class index c" if row.sparse else bounds(row.low, row.high)
-        cost = with_number(cost, row.parameter, row.standard)
+        cost = with_number(cost, row.param_name, row.default_param)
         rows.append((f"`{name}`", cost, derivative, outputs, targets, source))
     return table(("name", "C of a row", "sent back", "output", "y", "source"), rows)
 

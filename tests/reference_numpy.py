@@ -233,9 +233,9 @@ ACTIVATIONS = {
 }
 
 
-def activation_backward(name, z, gradient, *alpha):
+def activation_backward(name, z, gradient, *param):
     """dC/dz_j = sum_i dC/da_i da_i/dz_j; where f works element by element, dC/da_j f'(z_j)."""
-    derivative = ACTIVATIONS[name][1](z, *alpha)
+    derivative = ACTIVATIONS[name][1](z, *param)
     if derivative.ndim == 3:
         return np.einsum("ri,rij->rj", gradient, derivative)
     return gradient * derivative

@@ -22,7 +22,7 @@ ELEMENTWISE = tuple(name for name in NAMES if name != "softmax")
 CASES = [
     *((name, parameters().get(name, (None, None))[1]) for name in ELEMENTWISE),
     *(("leaky_relu", slope) for slope in (0.0, 0.3, 1.0, 2.5)),
-    *(("elu", alpha) for alpha in (0.0, 0.3, 2.5)),
+    *(("elu", param) for param in (0.0, 0.3, 2.5)),
 ]
 INF = np.inf
 
@@ -72,10 +72,10 @@ def far_z(dtype):
     return np.array([z, -z])
 
 
-def numbers(alpha, dtype):
+def numbers(param, dtype):
     """What follows z in a call of the reference: the number as the kernels have it, rounded to the
     dtype."""
-    return () if alpha is None else (float(np.dtype(dtype).type(alpha)),)
+    return () if param is None else (float(np.dtype(dtype).type(param)),)
 
 
 def referees(z):
@@ -137,11 +137,11 @@ def derivative_tolerance(name, z, exact):
     return referees(z) * 4 * eps * np.maximum(1, np.abs(exact))
 
 
-def assert_value_follows_its_equation(name, alpha, z):
-    a = activation(name, z, alpha)
+def assert_value_follows_its_equation(name, param, z):
+    a = activation(name, z, param)
     assert a.shape == z.shape and a.dtype == z.dtype
     if z.size:
-        exact = reference.ACTIVATIONS[name][0](z.astype(float), *numbers(alpha, z.dtype))
+        exact = reference.ACTIVATIONS[name][0](z.astype(float), *numbers(param, z.dtype))
         with np.errstate(over="ignore", invalid="ignore"):
             right = np.abs(a - exact) <= value_tolerance(name, z, exact)
             right |= np.isinf(a) & (a == exact.astype(z.dtype))
@@ -149,13 +149,13 @@ def assert_value_follows_its_equation(name, alpha, z):
         assert right.all(), f"beyond `value_tolerance`: (z, a, exact) {beyond}"
 
 
-def assert_derivative_follows_its_equation(name, alpha, z):
+def assert_derivative_follows_its_equation(name, param, z):
     if name.startswith("hard"):  # the rounding of z/6 + 1/2 may move the corners a little
         z = z[np.abs(np.abs(z) - 3) > 20 * np.finfo(z.dtype).eps][None]
-    got = activation_derivative(name, z, alpha)
+    got = activation_derivative(name, z, param)
     assert got.dtype == z.dtype
     if z.size:
-        exact = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(alpha, z.dtype))
+        exact = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(param, z.dtype))
         assert got.shape == exact.shape
         with np.errstate(over="ignore", invalid="ignore"):
             right = np.abs(got - exact) <= derivative_tolerance(name, z, exact)
@@ -173,17 +173,17 @@ def test_numbers_to_choose_are_those_of_the_literature():
     assert parameters() == {"leaky_relu": ("negative_slope", 0.01), "elu": ("alpha", 1.0)}
 
 
-@pytest.mark.parametrize("name, alpha", [*CASES, ("softmax", None)])
-def test_bits_are_those_of_the_scalar_path(name, alpha, vector_isa, dtype, on_generic):
+@pytest.mark.parametrize("name, param", [*CASES, ("softmax", None)])
+def test_bits_are_those_of_the_scalar_path(name, param, vector_isa, dtype, on_generic):
     zs = [some_z(dtype, rows, width) for width in widths(dtype) for rows in (0, 1, 7)]
     zs += [with_specials(z.copy()) for z in zs]
     for z in [*zs, every_z(dtype), far_z(dtype)]:
         gradient = z[::-1, ::-1].copy()
-        assert same_bits(activation(name, z, alpha), on_generic(activation, name, z, alpha)), (
+        assert same_bits(activation(name, z, param), on_generic(activation, name, z, param)), (
             z.shape
         )
-        got = activation_backward(name, z, gradient, alpha)
-        assert same_bits(got, on_generic(activation_backward, name, z, gradient, alpha)), z.shape
+        got = activation_backward(name, z, gradient, param)
+        assert same_bits(got, on_generic(activation_backward, name, z, gradient, param)), z.shape
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,9 +193,9 @@ def test_value_follows_its_equation(name, isa, dtype):
             assert_value_follows_its_equation(name, None, some_z(dtype, rows, width))
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_value_follows_its_equation_from_minus_100_to_100(name, alpha, isa, dtype):
-    assert_value_follows_its_equation(name, alpha, every_z(dtype))
+@pytest.mark.parametrize("name, param", CASES)
+def test_value_follows_its_equation_from_minus_100_to_100(name, param, isa, dtype):
+    assert_value_follows_its_equation(name, param, every_z(dtype))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -205,41 +205,41 @@ def test_derivative_follows_its_equation(name, isa, dtype):
             assert_derivative_follows_its_equation(name, None, some_z(dtype, rows, width))
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_derivative_follows_its_equation_from_minus_100_to_100(name, alpha, isa, dtype):
-    assert_derivative_follows_its_equation(name, alpha, every_z(dtype))
+@pytest.mark.parametrize("name, param", CASES)
+def test_derivative_follows_its_equation_from_minus_100_to_100(name, param, isa, dtype):
+    assert_derivative_follows_its_equation(name, param, every_z(dtype))
 
 
-@pytest.mark.parametrize("name, alpha", [*CASES, ("softmax", None)])
-def test_backward_multiplies_the_derivative_into_the_gradient(name, alpha, isa, dtype):
+@pytest.mark.parametrize("name, param", [*CASES, ("softmax", None)])
+def test_backward_multiplies_the_derivative_into_the_gradient(name, param, isa, dtype):
     for width in widths(dtype):
         z = some_z(dtype, 7, width).clip(-80, 80)
         gradient = some_z(dtype, 8, width)[:7].copy()
         exact = reference.activation_backward(
-            name, z.astype(float), gradient, *numbers(alpha, dtype)
+            name, z.astype(float), gradient, *numbers(param, dtype)
         )
-        derivative = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(alpha, dtype))
+        derivative = reference.ACTIVATIONS[name][1](z.astype(float), *numbers(param, dtype))
         # Softmax adds up `width` products of the row's gradient.
         size = (
             np.abs(gradient).sum(axis=1, keepdims=True) if name == "softmax" else np.abs(gradient)
         )
         tolerance = (derivative_tolerance(name, z, derivative) + width * np.finfo(dtype).eps) * size
         tolerance = tolerance * np.maximum(1, np.abs(exact)) if name == "exp" else tolerance
-        got = activation_backward(name, z, gradient, alpha)
+        got = activation_backward(name, z, gradient, param)
         assert np.all(np.abs(got - exact) <= tolerance)
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_derivative_agrees_with_central_differences(name, alpha, isa):
+@pytest.mark.parametrize("name, param", CASES)
+def test_derivative_agrees_with_central_differences(name, param, isa):
     # h^2 / 6 times the third derivative (at most 4 here, e^z for exp) + rounding of f over h: 7e-11
     # + 2e-10.
     h = 1e-5
     z = np.linspace(-4, 4, 82)[
         None
     ]  # no corner is nearer to one of these points than h: 0 and 3 are not among them
-    difference = (activation(name, z + h, alpha) - activation(name, z - h, alpha)) / (2 * h)
+    difference = (activation(name, z + h, param) - activation(name, z - h, param)) / (2 * h)
     np.testing.assert_allclose(
-        activation_derivative(name, z, alpha), difference, rtol=1e-10, atol=3e-10
+        activation_derivative(name, z, param), difference, rtol=1e-10, atol=3e-10
     )
 
 
@@ -318,7 +318,7 @@ def test_known_values(name, z, value, slope, isa, dtype):
     assert activation_derivative(name, z)[0, 0] == pytest.approx(slope, abs=tolerance)
 
 
-def limits(name, alpha):
+def limits(name, param):
     """f(-inf), f(inf), f'(-inf), f'(inf)."""
     between_zero_and_one, like_relu = (0, 1, 0, 0), (0, INF, 0, 1)
     scale, steepness = reference.SELU_LAMBDA * reference.SELU_ALPHA, reference.SELU_LAMBDA
@@ -330,27 +330,27 @@ def limits(name, alpha):
         **dict.fromkeys(
             ["relu", "gelu", "gelu_tanh", "softplus", "swish", "mish", "hard_swish"], like_relu
         ),
-        "leaky_relu": (-INF if alpha else 0, INF, alpha, 1),
-        "elu": (-alpha if alpha else 0, INF, 0, 1),
+        "leaky_relu": (-INF if param else 0, INF, param, 1),
+        "elu": (-param if param else 0, INF, 0, 1),
         "selu": (-scale, INF, 0, steepness),
         "exp": (0, INF, 0, INF),
     }[name]
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_infinities_give_the_limits(name, alpha, isa, dtype):
+@pytest.mark.parametrize("name, param", CASES)
+def test_infinities_give_the_limits(name, param, isa, dtype):
     z = np.array([[-INF, INF]], dtype)
-    value, derivative = limits(name, alpha)[:2], limits(name, alpha)[2:]
+    value, derivative = limits(name, param)[:2], limits(name, param)[2:]
     eps = np.finfo(dtype).eps
-    np.testing.assert_allclose(activation(name, z, alpha)[0], np.array(value, dtype), rtol=2 * eps)
+    np.testing.assert_allclose(activation(name, z, param)[0], np.array(value, dtype), rtol=2 * eps)
     np.testing.assert_allclose(
-        activation_derivative(name, z, alpha)[0], np.array(derivative, dtype), rtol=2 * eps
+        activation_derivative(name, z, param)[0], np.array(derivative, dtype), rtol=2 * eps
     )
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
-    below, above, slope_below, slope_above = limits(name, alpha)
+@pytest.mark.parametrize("name, param", CASES)
+def test_beyond_100_functions_are_their_asymptotes(name, param, isa, dtype):
+    below, above, slope_below, slope_above = limits(name, param)
     z, eps = far_z(dtype), np.finfo(dtype).eps
     sides = [(z[1:], below, slope_below), (z[:1], above, slope_above)]
     for side, limit, slope in sides[: 1 if name == "exp" else 2]:  # above, exp has no asymptote
@@ -361,12 +361,12 @@ def test_beyond_100_functions_are_their_asymptotes(name, alpha, isa, dtype):
                 else np.full_like(side, limit)
             )
         np.testing.assert_allclose(
-            activation(name, side, alpha), expected, rtol=4 * eps, atol=1e-40
+            activation(name, side, param), expected, rtol=4 * eps, atol=1e-40
         )
-        derivative = activation_derivative(name, side, alpha)
+        derivative = activation_derivative(name, side, param)
         np.testing.assert_allclose(derivative, np.full_like(side, slope), rtol=4 * eps, atol=1e-40)
-    assert not np.isnan(activation(name, z, alpha)).any()
-    assert not np.isnan(activation_derivative(name, z, alpha)).any()
+    assert not np.isnan(activation(name, z, param)).any()
+    assert not np.isnan(activation_derivative(name, z, param)).any()
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu"])
@@ -422,26 +422,26 @@ def test_elu_is_relu_plus_alpha_times_the_rest(isa, dtype):
 
 @pytest.mark.parametrize("name", parameters())
 def test_the_number_of_the_literature_is_the_default(name, isa, dtype):
-    z, alpha = every_z(dtype), parameters()[name][1]
-    assert same_bits(activation(name, z), activation(name, z, alpha))
-    assert same_bits(activation_backward(name, z, z), activation_backward(name, z, z, alpha))
-    assert same_bits(activation_derivative(name, z), activation_derivative(name, z, alpha))
-    assert not same_bits(activation(name, z), activation(name, z, alpha + 0.5))
+    z, param = every_z(dtype), parameters()[name][1]
+    assert same_bits(activation(name, z), activation(name, z, param))
+    assert same_bits(activation_backward(name, z, z), activation_backward(name, z, z, param))
+    assert same_bits(activation_derivative(name, z), activation_derivative(name, z, param))
+    assert not same_bits(activation(name, z), activation(name, z, param + 0.5))
     assert not same_bits(
-        activation_derivative(name, z), activation_derivative(name, z, alpha + 0.5)
+        activation_derivative(name, z), activation_derivative(name, z, param + 0.5)
     )
 
 
-@pytest.mark.parametrize("name, alpha", CASES)
-def test_nan_gives_nan_in_its_own_place_only(name, alpha, isa, dtype):
+@pytest.mark.parametrize("name, param", CASES)
+def test_nan_gives_nan_in_its_own_place_only(name, param, isa, dtype):
     z = some_z(dtype, 3, 20)
-    clean = activation(name, z, alpha)
+    clean = activation(name, z, param)
     for place in range(20):
         spoiled = z.copy()
         spoiled[1, place] = np.nan
         expected = clean.copy()
         expected[1, place] = np.nan
-        assert same_bits(activation(name, spoiled, alpha), expected)
+        assert same_bits(activation(name, spoiled, param), expected)
 
 
 def test_sigmoid_is_a_half_at_zero_and_tanh_is_zero(isa, dtype):

@@ -18,7 +18,7 @@ from cnn_core import _activations, _backprop, _linalg, _losses, _predict
 
 STEPS = ("step", "sign")  # derivative 0
 #: For the activations with a number to choose: another one than the literature's.
-ALPHAS = [("leaky_relu", 0.3), ("leaky_relu", 0.0), ("elu", 2.5)]
+PARAMS = [("leaky_relu", 0.3), ("leaky_relu", 0.0), ("elu", 2.5)]
 WIDTHS = [(1, 1), (3, 2), (5, 7, 3), (15, 16, 17), (33, 8, 1, 4), (16, 31, 33, 9), (40, 130, 10)]
 
 
@@ -27,17 +27,17 @@ def numbers(seed, *shape, dtype="float64"):
     return (2 * uniform(seed, 0, int(np.prod(shape))) - 1).reshape(shape).astype(dtype)
 
 
-def make_network(widths, activations, dtype, seed=1, alphas=None):
-    network = Network(widths, activations, dtype, alphas)
+def make_network(widths, activations, dtype, seed=1, activation_params=None):
+    network = Network(widths, activations, dtype, activation_params)
     network.set_flat(numbers(seed, network.flat().size) * 1.5)
     return network
 
 
 def numpy_forward(network, X):
     a = X.astype(np.float64)
-    for l, (name, alpha) in enumerate(zip(network.activations, network.alphas)):
+    for l, (name, param) in enumerate(zip(network.activations, network.activation_params)):
         z = a @ network.weights(l).astype(np.float64).T + network.bias(l)
-        a = _activations.activation(name, z, alpha)
+        a = _activations.activation(name, z, param)
     return a
 
 
@@ -58,7 +58,7 @@ def targets(loss, network, rows, seed=5):
 def pairs():
     """Every output activation with every loss that goes with it."""
     for loss, row in _losses.table().items():
-        for name in row.outputs or _activations.names():
+        for name in row.fused_activations or _activations.names():
             yield name, loss
 
 
@@ -134,10 +134,10 @@ def step_by_step(network, loss, X, y):
             ].copy()
         )
         a = _activations.activation(network.activations[l], zs[l])
-    from_z = bool(_losses.table()[loss].outputs)
+    from_logits = bool(_losses.table()[loss].fused_activations)
     scale = np.full(len(X), 1 / len(X)).astype(X.dtype)
-    _, delta = _losses.loss(loss, zs[last] if from_z else a, y, scale)
-    if not from_z:
+    _, delta = _losses.loss(loss, zs[last] if from_logits else a, y, scale)
+    if not from_logits:
         delta = _activations.activation_backward(network.activations[last], zs[last], delta)
     parts = []
     for l in range(last, -1, -1):
@@ -230,21 +230,22 @@ def test_gradients_agree_with_finite_differences(hidden, output, loss):
     assert_gradients_agree_with_finite_differences(network, loss)
 
 
-@pytest.mark.parametrize("name, alpha", ALPHAS)
-def test_gradients_with_another_number_agree_with_finite_differences(name, alpha, isa):
-    for activations, alphas in (
-        ((name, "tanh", "identity"), (alpha, None, None)),
-        (("tanh", name, "identity"), (None, alpha, None)),
-        ((name, name, name), (alpha, None, alpha)),
+@pytest.mark.parametrize("name, param", PARAMS)
+def test_gradients_with_another_number_agree_with_finite_differences(name, param, isa):
+    for activations, params in (
+        ((name, "tanh", "identity"), (param, None, None)),
+        (("tanh", name, "identity"), (None, param, None)),
+        ((name, name, name), (param, None, param)),
     ):
-        network = make_network((4, 6, 5, 3), activations, "float64", alphas=alphas)
+        network = make_network((4, 6, 5, 3), activations, "float64", activation_params=params)
         assert_gradients_agree_with_finite_differences(network, "mse")
 
 
-@pytest.mark.parametrize("name, alpha", ALPHAS)
-def test_each_layer_has_its_own_number(name, alpha, isa, dtype):
-    network = make_network((5, 7, 6, 3), (name, "relu", name), dtype, alphas=(alpha, None, None))
-    assert network.alphas == (alpha, 0.0, _activations.parameters()[name][1])
+@pytest.mark.parametrize("name, param", PARAMS)
+def test_each_layer_has_its_own_number(name, param, isa, dtype):
+    activations, params = (name, "relu", name), (param, None, None)
+    network = make_network((5, 7, 6, 3), activations, dtype, activation_params=params)
+    assert network.activation_params == (param, 0.0, _activations.parameters()[name][1])
     X = numbers(2, 50, 5, dtype=dtype)
     tolerance = 1e-13 if dtype == "float64" else 2e-5
     np.testing.assert_allclose(
@@ -311,17 +312,17 @@ def test_non_finite_input_reaches_its_own_row_and_no_other(bad, isa, dtype):
 
 
 @pytest.mark.parametrize(
-    "activation, alpha", [*((name, None) for name in _activations.names()), *ALPHAS]
+    "activation, param", [*((name, None) for name in _activations.names()), *PARAMS]
 )
-def test_backward_delta_is_the_recursion_of_the_textbook(activation, alpha, isa, dtype):
+def test_backward_delta_is_the_recursion_of_the_textbook(activation, param, isa, dtype):
     W, delta, z = (
         numbers(1, 6, 21, dtype=dtype),
         numbers(2, 10, 6, dtype=dtype),
         numbers(3, 10, 21, dtype=dtype),
     )
-    got = _backprop.backward_delta(W, delta, z, activation, alpha)
+    got = _backprop.backward_delta(W, delta, z, activation, param)
     g = delta.astype("float64") @ W.astype("float64")
-    derivative = _activations.activation_derivative(activation, z.astype("float64"), alpha)
+    derivative = _activations.activation_derivative(activation, z.astype("float64"), param)
     expected = np.einsum("ri,rij->rj", g, derivative) if derivative.ndim == 3 else g * derivative
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
 
@@ -345,7 +346,7 @@ def test_flat_has_the_order_of_the_textbook():
 
 
 def test_copies_and_pickles_are_equal_and_independent():
-    network = make_network((5, 20, 3), ("elu", "softmax"), "float32", alphas=(0.3, None))
+    network = make_network((5, 20, 3), ("elu", "softmax"), "float32", activation_params=(0.3, None))
     for other in (network.copy(), pickle.loads(pickle.dumps(network))):
         assert other.parameters.tobytes() == network.parameters.tobytes()
         assert (other.widths, other.activations, other.dtype) == (
@@ -353,7 +354,7 @@ def test_copies_and_pickles_are_equal_and_independent():
             network.activations,
             network.dtype,
         )
-        assert other.alphas == network.alphas
+        assert other.activation_params == network.activation_params
         assert np.array_equal(
             BatchPredictor(other).forward(numbers(2, 9, 5, dtype="float32")),
             BatchPredictor(network).forward(numbers(2, 9, 5, dtype="float32")),
@@ -396,21 +397,24 @@ def test_two_linear_layers_are_one_linear_map(isa):
         (lambda: Network((3, 2), ("relu", "relu")), "1 layers need as many activations, got 2"),
         (lambda: Network((3, 2), ("rleu",)), "did you mean 'relu'"),
         (
-            lambda: Network((3, 2), ("relu",), alphas=(0.5, 0.5)),
-            "1 layers need as many alphas, got 2",
+            lambda: Network((3, 2), ("relu",), activation_params=(0.5, 0.5)),
+            "1 layers need as many activation_params, got 2",
         ),
         (
-            lambda: Network((3, 2), ("elu",), alphas=(-0.1,)),
-            r"alphas\[0\] must be a finite number at least 0, got -0.1",
+            lambda: Network((3, 2), ("elu",), activation_params=(-0.1,)),
+            r"activation_params\[0\] must be a finite number at least 0, got -0.1",
         ),
         (
-            lambda: Network((3, 2, 1), ("relu", "elu"), alphas=(None, np.nan)),
-            r"alphas\[1\] .* got nan",
+            lambda: Network((3, 2, 1), ("relu", "elu"), activation_params=(None, np.nan)),
+            r"activation_params\[1\] .* got nan",
         ),
-        (lambda: Network((3, 2), ("leaky_relu",), alphas=(np.inf,)), r"alphas\[0\] .* got inf"),
         (
-            lambda: Network((3, 2), ("relu",), alphas=(0.3,)),
-            r"alphas\[0\] must be None: relu takes no number, got 0.3",
+            lambda: Network((3, 2), ("leaky_relu",), activation_params=(np.inf,)),
+            r"activation_params\[0\] .* got inf",
+        ),
+        (
+            lambda: Network((3, 2), ("relu",), activation_params=(0.3,)),
+            r"activation_params\[0\] must be None: relu takes no number, got 0.3",
         ),
         (lambda: Network((3, 2), ("relu",), "float16"), "float32 or float64, got float16"),
         (lambda: Network((3, 2), ("relu",)).set_flat(np.zeros(7)), "8 parameters"),
@@ -488,15 +492,11 @@ NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"
         ((784, 128, 10), ("relu", "softmax"), False)]  # fmt: skip
 
 
-@pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_rows_on_their_side_have_the_bits_of_each_row_alone(
-    widths, activations, turned, isa, dtype
-):
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
+def test_many_rows_have_the_bits_of_each_row_alone(widths, activations, transposed, isa, dtype):
     network = make_network(widths, activations, dtype)
     if dtype == "float32":
-        assert (
-            network.prefers_transposed == turned
-        )  # where neither is expected to be turned, the test shows nothing new
+        assert network.prefers_transposed == transposed  # so both layouts are tested
     X = numbers(3, 300, widths[0], dtype=dtype)
     one = _predict.RowPredictor(network)
     alone = np.array([one.forward(x) for x in X])
@@ -505,8 +505,8 @@ def test_rows_on_their_side_have_the_bits_of_each_row_alone(
         assert same_bits(BatchPredictor(network).forward(X[-rows:], 3), alone[-rows:])
 
 
-@pytest.mark.parametrize("widths, activations, turned", NETS)
-def test_winners_are_where_the_output_is_largest(widths, activations, turned, isa, dtype):
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
+def test_argmax_is_where_the_output_is_largest(widths, activations, transposed, isa, dtype):
     network = make_network(widths, activations, dtype)
     X = numbers(3, 300, widths[0], dtype=dtype)
     a = BatchPredictor(network).forward(X)
@@ -519,9 +519,9 @@ def test_winners_are_where_the_output_is_largest(widths, activations, turned, is
 
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("widths, activations, turned", NETS)
+@pytest.mark.parametrize("widths, activations, transposed", NETS)
 def test_rows_that_are_not_finite_are_refused_wherever_they_are(
-    widths, activations, turned, threads, isa
+    widths, activations, transposed, threads, isa
 ):
     network = make_network(widths, activations, "float32")
     X = numbers(3, 300, widths[0], dtype="float32")

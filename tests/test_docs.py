@@ -309,9 +309,9 @@ def test_numbers_on_the_pages_are_those_of_the_core():
         row = re.search(rf"^\| `{name}` \|.*$", pages["activations.md"], re.MULTILINE)[0]
         assert row.split("|")[2].strip().endswith(f"; {parameter} = {standard:g}"), name
     for name, row in _losses.table().items():
-        if row.parameter:
+        if row.param_name:
             assert (
-                f"; {row.parameter} = {row.standard:g} |"
+                f"; {row.param_name} = {row.default_param:g} |"
                 in re.search(rf"^\| `{name}` \|.*$", pages["losses.md"], re.MULTILINE)[0]
             )
 

@@ -59,10 +59,10 @@ def test_twenty_steps_with_dropout_give_one_hash_on_every_path(isa, dtype):
 @pytest.mark.parametrize("rows, n", [(1, 1), (3, 31), (3, 32), (5, 33), (48, 100), (2, 5)])
 def test_every_path_drops_what_the_oracle_drops(rows, n, vector_isa, dtype, on_generic):
     a = numbers(5, rows, n, dtype=dtype)
-    for rate, alpha in ((0.3, False), (0.3, True), (0.0, False)):
+    for rate, alpha_dropout in ((0.3, False), (0.3, True), (0.0, False)):
         ours, oracle = (
-            drop(a, rate, 9, 3, 1, alpha_dropout=alpha),
-            on_generic(lambda: drop(a, rate, 9, 3, 1, alpha_dropout=alpha)),
+            drop(a, rate, 9, 3, 1, alpha_dropout=alpha_dropout),
+            on_generic(lambda: drop(a, rate, 9, 3, 1, alpha_dropout=alpha_dropout)),
         )
         assert digest(*ours) == digest(*oracle)
 

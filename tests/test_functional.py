@@ -140,7 +140,7 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         (lambda: F.matmul(X, W), "A of shape .* and B of shape .* cannot be multiplied"),
         (lambda: F.unpack(F.pack(W), 99), "panels of shape .* do not hold 99 outputs"),
         (lambda: F.loss("mse", Z, X), "y must have shape"),
-        (lambda: F.loss("mse", Z, Z, np.ones(3)), "scale must have shape"),
+        (lambda: F.loss("mse", Z, Z, np.ones(3)), "row_scale must have shape"),
         (lambda: F.activation("rellu", Z), "unknown activation 'rellu'; did you mean 'relu'"),
         (lambda: F.loss("mxe", Z, Z), "unknown loss 'mxe'"),
         (lambda: F.optimizer_settings("adan"), "unknown optimizer 'adan'"),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from golden import record
-from golden.looks import PARTS, digest, hashes_of
+from golden.results import PARTS, digest, hashes_of
 from golden.runs import RUNS
 
 from cnn_core import _cpu

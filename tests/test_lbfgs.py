@@ -3,7 +3,7 @@ no step is left."""
 
 import numpy as np
 import pytest
-from cnn_core._linalg import add_scaled, dot
+from cnn_core._linalg import axpy, dot
 from cnn_core.training.lbfgs import Point, cubic_minimum, line_search
 
 from cnn_core import LBFGS, MLP
@@ -27,7 +27,7 @@ FUNCTIONS = {
 }
 
 
-def search(f, slope, t, most=25):
+def search(f, slope, t, max_evaluations=25):
     tried = []
 
     def at(t):
@@ -35,7 +35,7 @@ def search(f, slope, t, most=25):
         return Point(t, float(f(t)), float(slope(t)), None, None)
 
     start = at(0.0)
-    return start, line_search(at, start, t, 1.0, most), tried[1:]
+    return start, line_search(at, start, t, 1.0, max_evaluations), tried[1:]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -144,7 +144,7 @@ def test_vectors_are_checked(dtype):
     lanes = 64 // np.dtype(dtype).itemsize
     x = np.ones(2 * lanes, dtype)
     assert dot(x, x) == 2 * lanes and dot(x[:0], x[:0]) == 0
-    add_scaled(0.5, x, y := x.copy())
+    axpy(0.5, x, y := x.copy())
     assert (y == 1.5).all()
     for other in (x[:lanes], np.ones(2 * lanes + 1, dtype)):
         with pytest.raises(ValueError, match="the same length, a multiple of"):

@@ -45,11 +45,11 @@ def some_targets(name, dtype, rows, width):
 
 
 def test_every_loss_has_a_reference_and_works_on_what_it_says():
-    assert {name: (*row.outputs, None)[0] for name, row in table().items()} == {
+    assert {name: (*row.fused_activations, None)[0] for name, row in table().items()} == {
         name: output for name, (output, _, _) in reference.LOSSES.items()
     }
     assert [name for name in NAMES if table()[name].sparse] == [SPARSE]
-    assert table()["perceptron"].outputs == ("step", "sign")
+    assert table()["perceptron"].fused_activations == ("step", "sign")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -296,7 +296,7 @@ def test_a_nan_target_or_logit_makes_the_cost_nan(isa, dtype):
 @pytest.mark.parametrize("delta", [0.3, 1.0, 5.0])
 def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
     out, y = some_out(dtype, 7, 21), some_targets("huber", dtype, 7, 21)
-    cost, slope = loss("huber", out, y, alpha=delta)
+    cost, slope = loss("huber", out, y, loss_param=delta)
     exact = out.astype(float), y.astype(float), float(np.dtype(dtype).type(delta))
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(cost, reference.huber(*exact), rtol=tolerance)
@@ -307,7 +307,7 @@ def test_huber_changes_from_square_to_line_at_its_delta(delta, isa, dtype):
 
 def test_numbers_that_losses_take_are_those_of_the_literature():
     assert {
-        name: (row.parameter, row.standard) for name, row in table().items() if row.parameter
+        name: (row.param_name, row.default_param) for name, row in table().items() if row.param_name
     } == {"huber": ("delta", 1.0)}
 
 

@@ -176,7 +176,7 @@ PAIR = np.ones((2, 2))
     [
         (lambda x: _linalg.transpose_panels(x, 2), "panels"),
         (lambda x: _linalg.dot(PAIR[0], x), "y"),
-        (lambda x: _linalg.add_scaled(1, x, PAIR[0]), "x"),
+        (lambda x: _linalg.axpy(1, x, PAIR[0]), "x"),
         (lambda x: _linalg.column_sums(x, PAIR[0], 1), "X"),
     ],
 )

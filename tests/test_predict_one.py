@@ -327,8 +327,8 @@ def test_new_weights_copies_and_pickles_predict_with_their_own(model):
     model = copy.deepcopy(model)
     x = X[0].astype("float32")
     before = model.predict_one(x)
-    for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        same(twin.predict_one(x), before)
+    for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        same(other.predict_one(x), before)
     model.weights_ = [-W for W in model.weights_]
     assert not np.array_equal(model.predict_one(x), before)
     same(model.predict_one(x), model.forward(x[None])[0])

@@ -13,7 +13,7 @@ from cnn_core._activations import activation, activation_backward
 from cnn_core._backprop import Backprop, backward_delta, gradients
 from cnn_core._dataset import RowSource
 from cnn_core._dropout import drop
-from cnn_core._linalg import add_scaled, affine, dot, matmul, matvec, pack
+from cnn_core._linalg import affine, axpy, dot, matmul, matvec, pack
 from cnn_core._losses import loss
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor
@@ -115,10 +115,10 @@ def everything(X, y, labels):
     run = Trainer(backprop, "sgd", {"learning_rate": 0.01, "momentum": 0, "nesterov": 0})
     shift, factor = np.zeros(8), np.full(8, 1e3)
     added = X.ravel().copy()
-    add_scaled(0.1, added[::-1].copy(), added)
+    axpy(0.1, added[::-1].copy(), added)
     results = {
         "forward": BatchPredictor(network).forward(X),
-        "winners": BatchPredictor(network).argmax(X),
+        "argmax": BatchPredictor(network).argmax(X),
         "one row": RowPredictor(network).forward_checked(X[:1]),
         "one scaled row": RowPredictor(network, (shift, factor, False)).forward_checked(X[:1]),
         "loss_and_gradient": backprop.loss_and_gradient(X, y),
@@ -131,7 +131,7 @@ def everything(X, y, labels):
         "matmul": matmul(X, np.ascontiguousarray(X.T)),
         "matvec": matvec(X, X[0]),
         "dot": dot(X.ravel(), X.ravel()),
-        "add_scaled": added,
+        "axpy": added,
         "swish": activation("swish", X),
         "softmax": activation("softmax", X),
         "gelu": activation_backward("gelu", X, X),

@@ -89,7 +89,7 @@ PLACES = {
             "a place on docs/losses.md": on_page("losses.md"),
             "its name in the docstring of MLP": in_docstring,
             "a class for its number in python/cnn_core/losses.py": lambda name: (
-                not _losses.table()[name].parameter or name in named_classes(losses)
+                not _losses.table()[name].param_name or name in named_classes(losses)
             ),
         },
     ),

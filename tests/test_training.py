@@ -79,13 +79,13 @@ def numpy_step(name, h, t, w, g, slots):
     if name == "rprop":
         if t == 1:
             slots[1] = np.full_like(w, rate)
-        turned, kept = slots[0] * g < 0, slots[0] * g > 0
+        changed_sign, kept = slots[0] * g < 0, slots[0] * g > 0
         slots[1] = np.where(
             kept,
             np.minimum(slots[1] * h["eta_plus"], h["step_max"]),
-            np.where(turned, np.maximum(slots[1] * h["eta_minus"], h["step_min"]), slots[1]),
+            np.where(changed_sign, np.maximum(slots[1] * h["eta_minus"], h["step_min"]), slots[1]),
         )
-        slots[0] = np.where(turned, 0, g)
+        slots[0] = np.where(changed_sign, 0, g)
         return w - np.sign(slots[0]) * slots[1]
     assert name in ("adam", "adam_hat", "amsgrad", "adamw", "nadam"), f"{name} has no rule here"
     beta1, beta2 = h["beta1"], h["beta2"]

@@ -80,13 +80,13 @@ F(relu) { return UNUSED(param), SELECT(LE(z, ZERO), ZERO, z); }
 F_PRIME(relu) { return UNUSED(z), UNUSED(param), SELECT(LE(a, ZERO), ZERO, ONE); }
 ELEMENTWISE(relu)
 
-/* Maas et al. 2013: alpha z below 0. alpha >= 0, so a has the sign of z; with alpha = 0, -inf gives
+/* Maas et al. 2013: param z below 0. param >= 0, so a has the sign of z; with param = 0, -inf gives
  * 0 as in relu. */
 F(leaky_relu) { return SELECT(LE(z, ZERO), SELECT(EQ(param, ZERO), ZERO, MUL(param, z)), z); }
 F_PRIME(leaky_relu) { return UNUSED(z), SELECT(LE(a, ZERO), param, ONE); }
 ELEMENTWISE(leaky_relu)
 
-/* Clevert et al. 2016, eq. 15: alpha (e^z - 1) below 0, whose derivative is a + alpha. */
+/* Clevert et al. 2016, eq. 15: param (e^z - 1) below 0, whose derivative is a + param. */
 F(elu) { return SELECT(LE(z, ZERO), MUL(param, expm1_negative(z)), z); }
 F_PRIME(elu) { return UNUSED(z), SELECT(LE(a, ZERO), ADD(a, param), ONE); }
 ELEMENTWISE(elu)
@@ -109,10 +109,10 @@ ELEMENTWISE(selu)
 
 /* sigmoid(u) and its derivative s (1 - s) = e / (1 + e)^2 with e = e^-|u|: unlike 1 - s, that loses
  * nothing. */
-static ALWAYS_INLINE V sigmoid_and_bend(V u, V *bend)
+static ALWAYS_INLINE V sigmoid_and_derivative(V u, V *s_prime)
 {
     const V e = exp_v(negative(absolute(u))), d = ADD(ONE, e);
-    *bend = DIV(DIV(e, d), d);
+    *s_prime = DIV(DIV(e, d), d);
     return DIV(SELECT(LT(u, ZERO), e, ONE), d);
 }
 
@@ -148,9 +148,10 @@ F(gelu_tanh)
 F_PRIME(gelu_tanh)
 {
     const V slope = MUL(SET1(GELU_C), FMA(MUL(z, z), SET1((real)(3 * 0.044715)), ONE));
-    V bend;
-    const V s = sigmoid_and_bend(gelu_argument(z), &bend);
-    return UNUSED(a), UNUSED(param), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(MUL(z, bend), slope)));
+    V s_prime;
+    const V s = sigmoid_and_derivative(gelu_argument(z), &s_prime);
+    return UNUSED(a), UNUSED(param),
+           ADD(s, SELECT(EQ(s_prime, ZERO), ZERO, MUL(MUL(z, s_prime), slope)));
 }
 ELEMENTWISE(gelu_tanh)
 
@@ -172,9 +173,9 @@ F(swish)
 }
 F_PRIME(swish)
 {
-    V bend;
-    const V s = sigmoid_and_bend(z, &bend);
-    return UNUSED(a), UNUSED(param), ADD(s, SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
+    V s_prime;
+    const V s = sigmoid_and_derivative(z, &s_prime);
+    return UNUSED(a), UNUSED(param), ADD(s, SELECT(EQ(s_prime, ZERO), ZERO, MUL(z, s_prime)));
 }
 ELEMENTWISE(swish)
 
@@ -191,8 +192,9 @@ F_PRIME(mish)
 {
     const V e = exp_v(MIN(SET1(MISH_HIGH), z)), n = MUL(e, ADD(e, SET1(2))), m = ADD(n, SET1(2));
     const V inside = DIV(DIV(MUL(MUL(SET1(4), e), ADD(ONE, e)), m), m);
-    const V bend = SELECT(LT(SET1(MISH_HIGH), z), ZERO, inside);
-    return UNUSED(a), UNUSED(param), ADD(DIV(n, m), SELECT(EQ(bend, ZERO), ZERO, MUL(z, bend)));
+    const V t_prime = SELECT(LT(SET1(MISH_HIGH), z), ZERO, inside);
+    return UNUSED(a), UNUSED(param),
+           ADD(DIV(n, m), SELECT(EQ(t_prime, ZERO), ZERO, MUL(z, t_prime)));
 }
 ELEMENTWISE(mish)
 

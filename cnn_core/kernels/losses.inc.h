@@ -192,8 +192,8 @@ static ALWAYS_INLINE void crossentropy_transposed(const loss_args *p)
     const ptrdiff_t width = p->width, ld = p->col_stride;
     const real *z = p->out, *y = p->y;
     for (ptrdiff_t r = 0; r < p->rows; r += LANES) {
-        V x[PANEL_LANES], t[PANEL_LANES], e[PANEL_LANES], top = LOAD(z + r), gain = top,
-                                                          share = ONE;
+        V x[PANEL_LANES], t[PANEL_LANES], e[PANEL_LANES], top = LOAD(z + r), target_logit = top,
+                                                          sum_y = ONE;
         V label_r = ZERO;
         x[0] = t[0] = ZERO; /* no row is without outputs, but compilers do not know */
         for (ptrdiff_t j = 1; j < width; j++) top = MAX(top, LOAD(z + j * ld + r));
@@ -202,39 +202,40 @@ static ALWAYS_INLINE void crossentropy_transposed(const loss_args *p)
                 t[j] = LOAD(y + j * ld + r);
                 x[j] = SELECT(EQ(t[j], ZERO), ZERO, MUL(t[j], SUB(LOAD(z + j * ld + r), top)));
             }
-            gain = tree_sum(width, x);
-            share = tree_sum(width, t);
+            target_logit = tree_sum(width, x);
+            sum_y = tree_sum(width, t);
         } else {
             real class[LANES];
             for (ptrdiff_t i = 0; i < LANES; i++) class[i] = (real)p->label[r + i];
             label_r = LOAD(class);
             for (ptrdiff_t j = 1; j < width; j++)
-                gain = SELECT(EQ(label_r, SET1(j)), LOAD(z + j * ld + r), gain);
-            gain = SUB(gain, top);
+                target_logit = SELECT(EQ(label_r, SET1(j)), LOAD(z + j * ld + r), target_logit);
+            target_logit = SUB(target_logit, top);
         }
         for (ptrdiff_t j = 0; j < width; j++) x[j] = e[j] = exp_v(SUB(LOAD(z + j * ld + r), top));
         const V total = tree_sum(width, x), logarithm = log_v(total);
-        STORE((real *)p->row_losses + r, SUB(y ? MUL(share, logarithm) : logarithm, gain));
+        STORE((real *)p->row_losses + r, SUB(y ? MUL(sum_y, logarithm) : logarithm, target_logit));
         for (ptrdiff_t j = 0; p->delta && j < width; j++) {
             const V pj = DIV(e[j], total);
-            const V error = y ? SUB(MUL(pj, share), LOAD(y + j * ld + r))
+            const V error = y ? SUB(MUL(pj, sum_y), LOAD(y + j * ld + r))
                               : SUB(pj, SELECT(EQ(label_r, SET1(j)), ONE, ZERO));
             STORE((real *)p->delta + j * ld + r, MUL(error, LOAD((const real *)p->row_scale + r)));
         }
     }
 }
 
-/* The sums over the outputs of one row of z (y may be NULL), and exp(z_j - max z) in delta. */
+/* The sums over the outputs of one row of z (y may be NULL), and exp(z_j - max z) in delta;
+ * target_logit is sum_j y_j (z_j - max z). */
 typedef struct {
-    real top, sum_exp, gain, weight;
+    real top, sum_exp, target_logit, sum_y;
 } row_sums;
 
 static ALWAYS_INLINE row_sums crossentropy_row_sums(ptrdiff_t width, const real *z, const real *y,
                                                     real *delta)
 {
     const real top = row_max(width, z);
-    V exps[PANEL_VECTORS], gains[PANEL_VECTORS], weights[PANEL_VECTORS];
-    FOR_PANEL_VECTORS(j) exps[j] = gains[j] = weights[j] = ZERO;
+    V exps[PANEL_VECTORS], target_logits[PANEL_VECTORS], sums_y[PANEL_VECTORS];
+    FOR_PANEL_VECTORS(j) exps[j] = target_logits[j] = sums_y[j] = ZERO;
     for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
         FOR_PANEL_VECTORS(j) {
             const ptrdiff_t first = i + j * LANES;
@@ -244,15 +245,16 @@ static ALWAYS_INLINE row_sums crossentropy_row_sums(ptrdiff_t width, const real 
             if (delta) STORE(delta + first, e);
             if (y) {
                 const V t = inside(first, width, LOAD(y + first), ZERO);
-                gains[j] = ADD(gains[j], SELECT(EQ(t, ZERO), ZERO, MUL(t, shifted)));
-                weights[j] = ADD(weights[j], t);
+                target_logits[j] =
+                    ADD(target_logits[j], SELECT(EQ(t, ZERO), ZERO, MUL(t, shifted)));
+                sums_y[j] = ADD(sums_y[j], t);
             }
         }
     }
     row_sums sums = {top, panel_sum(exps), 0, 1};
     if (y) {
-        sums.gain = panel_sum(gains);
-        sums.weight = panel_sum(weights);
+        sums.target_logit = panel_sum(target_logits);
+        sums.sum_y = panel_sum(sums_y);
     }
     return sums;
 }
@@ -263,18 +265,18 @@ static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
     const ptrdiff_t width = p->width, ld = p->row_stride;
     for (ptrdiff_t block = 0; block < p->rows; block += PANEL_LANES) {
         const ptrdiff_t end = p->rows - block < PANEL_LANES ? p->rows : block + PANEL_LANES;
-        real sum_exp[PANEL_LANES], gain[PANEL_LANES], weight[PANEL_LANES];
-        for (int i = 0; i < PANEL_LANES; i++) sum_exp[i] = 1, gain[i] = 0, weight[i] = 1;
+        real sum_exp[PANEL_LANES], target_logit[PANEL_LANES], sum_y[PANEL_LANES];
+        for (int i = 0; i < PANEL_LANES; i++) sum_exp[i] = 1, target_logit[i] = 0, sum_y[i] = 1;
         for (ptrdiff_t r = block; r < end; r++) {
             const real *z = (const real *)p->out + r * ld;
             const real *y = p->y ? (const real *)p->y + r * ld : 0;
             real *delta = p->delta ? (real *)p->delta + r * ld : 0;
             const row_sums sums = crossentropy_row_sums(width, z, y, delta);
             sum_exp[r - block] = sums.sum_exp;
-            gain[r - block] = y ? sums.gain : z[p->label[r]] - sums.top;
-            weight[r - block] = sums.weight;
+            target_logit[r - block] = y ? sums.target_logit : z[p->label[r]] - sums.top;
+            sum_y[r - block] = sums.sum_y;
             if (!delta) continue;
-            const V s = SET1(sums.sum_exp), w = SET1(sums.weight),
+            const V s = SET1(sums.sum_exp), w = SET1(sums.sum_y),
                     factor = SET1(((const real *)p->row_scale)[r]);
             for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
                 FOR_PANEL_VECTORS(j) {
@@ -290,7 +292,7 @@ static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
         }
         for (int i = 0; i < PANEL_LANES; i += LANES)
             STORE((real *)p->row_losses + block + i,
-                  SUB(MUL(LOAD(weight + i), log_v(LOAD(sum_exp + i))), LOAD(gain + i)));
+                  SUB(MUL(LOAD(sum_y + i), log_v(LOAD(sum_exp + i))), LOAD(target_logit + i)));
     }
 }
 

@@ -19,13 +19,13 @@ static ptrdiff_t argmax_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_st
                                ptrdiff_t *index)
 {
     const real *out = out_;
-    ptrdiff_t unknown = 0;
+    ptrdiff_t nans = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
         index[r] = argmax(width, out + r * row_stride, col_stride, (real)threshold);
         const real top = out[r * row_stride + (width == 1 ? 0 : index[r] * col_stride)];
-        unknown += !(top == top);
+        nans += !(top == top);
     }
-    return unknown;
+    return nans;
 }
 
 /* Transposed layout: the argmax of as many rows as there are lanes at once. */
@@ -41,9 +41,9 @@ static ptrdiff_t count_correct_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
             real class[LANES];
             for (ptrdiff_t j = 1; j < width; j++) {
                 const V x = LOAD(out + j * col_stride + r);
-                const M stays = LE(x, top), known = EQ(top, top);
-                best = SELECT(known, SELECT(stays, best, SET1(j)), best);
-                top = SELECT(known, SELECT(stays, top, x), top);
+                const M stays = LE(x, top), is_number = EQ(top, top);
+                best = SELECT(is_number, SELECT(stays, best, SET1(j)), best);
+                top = SELECT(is_number, SELECT(stays, top, x), top);
             }
             STORE(class, best);
             for (ptrdiff_t i = 0; i < LANES; i++) correct += (int32_t)class[i] == label[r + i];

@@ -20,15 +20,15 @@ static double add_penalty_kernel(ptrdiff_t n, double l1, double l2, const void *
     return panel_sum(sum);
 }
 
-/* min(1, limit / |w|) of each lane, with |w| computed in units of 1 / `unit`. */
-static ALWAYS_INLINE V norm_factor(ptrdiff_t n_in, const real *w, V limit, real unit)
+/* min(1, limit / |w|) of each lane, with |w| computed from `scale` w. */
+static ALWAYS_INLINE V norm_factor(ptrdiff_t n_in, const real *w, V limit, real scale)
 {
     V squares = ZERO;
     for (ptrdiff_t i = 0; i < n_in; i++) {
-        const V x = MUL(LOAD(w + i * PANEL_LANES), SET1(unit));
+        const V x = MUL(LOAD(w + i * PANEL_LANES), SET1(scale));
         squares = FMA(x, x, squares);
     }
-    const V norm = SQRT(squares), bound = MUL(limit, SET1(unit));
+    const V norm = SQRT(squares), bound = MUL(limit, SET1(scale));
     return SELECT(LT(bound, norm), DIV(bound, norm), ONE);
 }
 
@@ -50,8 +50,8 @@ static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t panels, double max_n
         real *w = (real *)w_ + column / PANEL_LANES * n_in * PANEL_LANES + column % PANEL_LANES;
         V factor = norm_factor(n_in, w, limit, (real)1);
         if (!all_above_zero(factor)) { /* squares overflow: a power of two makes room for them */
-            const real unit = sizeof(real) == 4 ? (real)0x1p-80 : (real)0x1p-600;
-            factor = SELECT(LT(ZERO, factor), factor, norm_factor(n_in, w, limit, unit));
+            const real scale = sizeof(real) == 4 ? (real)0x1p-80 : (real)0x1p-600;
+            factor = SELECT(LT(ZERO, factor), factor, norm_factor(n_in, w, limit, scale));
         }
         for (ptrdiff_t i = 0; i < n_in; i++)
             STORE(w + i * PANEL_LANES, MUL(LOAD(w + i * PANEL_LANES), factor));

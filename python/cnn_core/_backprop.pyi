@@ -48,7 +48,7 @@ def backward_delta(
     delta: NDArray[_Real],
     z: NDArray[_Real],
     activation: str,
-    alpha: float | None = None,
+    activation_param: float | None = None,
 ) -> NDArray[_Real]: ...
 def gradients(
     delta: NDArray[_Real], a: NDArray[_Real]

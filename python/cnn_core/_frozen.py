@@ -1,7 +1,8 @@
 """`Frozen`: values with named fields, made once and never changed.
 
-As frozen dataclasses, but no code is compiled for each class: for five of those and their module
-that would be half of what importing the package costs.
+For what the package makes for itself; what users make is `_settings.Settings`, which has written
+constructors and equality by value. As frozen dataclasses, but no code is compiled for each class:
+for five of those and their module that would be half of what importing the package costs.
 """
 
 from __future__ import annotations

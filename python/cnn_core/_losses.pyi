@@ -6,12 +6,12 @@ from numpy.typing import ArrayLike, NDArray
 _Real = TypeVar("_Real", float32, float64)
 
 class Loss(NamedTuple):
-    outputs: tuple[str, ...]
+    fused_activations: tuple[str, ...]
     sparse: bool
     low: float
     high: float
-    parameter: str | None
-    standard: float
+    param_name: str | None
+    default_param: float
 
 def names() -> tuple[str, ...]: ...
 def table() -> dict[str, Loss]: ...
@@ -20,6 +20,6 @@ def loss(
     name: str,
     out: NDArray[_Real],
     y: ArrayLike,
-    scale: ArrayLike | None = None,
-    alpha: float | None = None,
+    row_scale: ArrayLike | None = None,
+    loss_param: float | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...

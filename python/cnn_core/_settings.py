@@ -2,7 +2,8 @@
 with a parameter.
 
 Plain classes instead of dataclasses: two dozen of those would be a third of what importing the
-package costs.
+package costs. Users make them: each has a constructor with a signature of its own, is compared by
+value and may be subclassed. What the package makes for itself is `_frozen.Frozen`.
 """
 
 from cnn_core._names import Keywords

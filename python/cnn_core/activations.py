@@ -15,10 +15,11 @@ class Activation(Settings):
     name: ClassVar[str]  # in the table of the native core
 
     def _validate(self) -> None:
-        check_number(f"{type(self).__name__}: {parameters()[self.name][0]}", self.alpha_value, 0)
+        name = parameters()[self.name][0]
+        check_number(f"{type(self).__name__}: {name}", self.activation_param, 0)
 
     @property
-    def alpha_value(self) -> float:
+    def activation_param(self) -> float:
         """The number, whatever its field is called."""
         value: float = getattr(self, parameters()[self.name][0])
         return value
@@ -68,9 +69,9 @@ def get_activation(activation: str | Activation) -> tuple[str, float | None]:
     Returns
     -------
     name : str
-    alpha : float or None
+    activation_param : float or None
         None: that of the literature.
     """
     if isinstance(activation, Activation):
-        return activation.name, float(activation.alpha_value)
+        return activation.name, float(activation.activation_param)
     return names()[choose("activation", activation, names())], None

@@ -39,7 +39,7 @@ class Initializer(Settings):
         n_in: int,
         n_out: int,
         activation: str,
-        alpha: float,
+        activation_param: float,
     ) -> Weights:
         """A layer's W.
 
@@ -49,7 +49,7 @@ class Initializer(Settings):
         n_in, n_out : int
         activation : str
             The layer's own.
-        alpha : float
+        activation_param : float
             Its number.
 
         Returns
@@ -67,7 +67,7 @@ class Uniform(Initializer):
         self._set()
 
     @staticmethod
-    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+    def limit(n_in: int, n_out: int, activation: str, activation_param: float) -> float:
         raise NotImplementedError
 
     def weights(
@@ -77,9 +77,9 @@ class Uniform(Initializer):
         n_in: int,
         n_out: int,
         activation: str,
-        alpha: float,
+        activation_param: float,
     ) -> Weights:
-        limit = self.limit(n_in, n_out, activation, alpha)
+        limit = self.limit(n_in, n_out, activation, activation_param)
         return (2 * uniform(seed, layer, n_in * n_out) - 1).reshape(n_out, n_in) * limit
 
 
@@ -88,8 +88,8 @@ class He(Uniform):
     / ((1 + slope^2) n_in)), eq. 15."""
 
     @staticmethod
-    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
-        slope = alpha if activation == "leaky_relu" else 0.0
+    def limit(n_in: int, n_out: int, activation: str, activation_param: float) -> float:
+        slope = activation_param if activation == "leaky_relu" else 0.0
         return math.sqrt(6 / ((1 + slope * slope) * n_in))
 
 
@@ -98,7 +98,7 @@ class Glorot(Uniform):
     deep feedforward neural networks", eq. 16."""
 
     @staticmethod
-    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+    def limit(n_in: int, n_out: int, activation: str, activation_param: float) -> float:
         return math.sqrt(6 / (n_in + n_out))
 
 
@@ -107,7 +107,7 @@ class LeCun(Uniform):
     4.6."""
 
     @staticmethod
-    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+    def limit(n_in: int, n_out: int, activation: str, activation_param: float) -> float:
         return math.sqrt(3 / n_in)
 
 
@@ -116,13 +116,13 @@ class Auto(Uniform):
     for all others."""
 
     @staticmethod
-    def limit(n_in: int, n_out: int, activation: str, alpha: float) -> float:
+    def limit(n_in: int, n_out: int, activation: str, activation_param: float) -> float:
         kind: type[Uniform] = Glorot
         if activation == "selu":
             kind = LeCun
         elif activation in RELU_FAMILY:
             kind = He
-        return kind.limit(n_in, n_out, activation, alpha)
+        return kind.limit(n_in, n_out, activation, activation_param)
 
 
 class Normal(Initializer):
@@ -149,7 +149,7 @@ class Normal(Initializer):
         n_in: int,
         n_out: int,
         activation: str,
-        alpha: float,
+        activation_param: float,
     ) -> Weights:
         return normal(seed, layer, n_in * n_out).reshape(n_out, n_in) * self.scale
 
@@ -179,7 +179,7 @@ class Orthogonal(Initializer):
         n_in: int,
         n_out: int,
         activation: str,
-        alpha: float,
+        activation_param: float,
     ) -> Weights:
         few, many = sorted((n_in, n_out))
         Q = normal(seed, layer, few * many).reshape(few, many)
@@ -206,7 +206,7 @@ class Zeros(Initializer):
         n_in: int,
         n_out: int,
         activation: str,
-        alpha: float,
+        activation_param: float,
     ) -> Weights:
         return np.zeros((n_out, n_in))
 
@@ -283,9 +283,8 @@ def initialize(
     """
     for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
         if isinstance(init, (str, Initializer)):
-            W = get_initializer(init).weights(
-                seed, layer, n_in, n_out, network.activations[layer], network.alphas[layer]
-            )
+            activation, param = network.activations[layer], network.activation_params[layer]
+            W = get_initializer(init).weights(seed, layer, n_in, n_out, activation, param)
             network.set_layer(layer, W, np.zeros(n_out))
         else:
             network.set_layer(layer, *init[layer])

@@ -37,7 +37,7 @@ def get_loss(loss: str | Huber) -> tuple[str, float | None]:
     Returns
     -------
     name : str
-    alpha : float or None
+    loss_param : float or None
         None: that of the literature.
     """
     if isinstance(loss, Huber):

@@ -65,7 +65,9 @@ class Given(NamedTuple):
         return self.loss == "poisson" or alone
 
 
-def named(loss: Any, output: Any) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+def names_and_params(
+    loss: Any, output: Any
+) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
     """Name and number of a loss and of an output activation, either of which may be 'auto'."""
     return (
         ("auto", None) if loss == "auto" else get_loss(loss),
@@ -124,10 +126,10 @@ def _few(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     return (found, counts) if len(found) <= FEW_VALUES else None
 
 
-def doubts(
+def target_warnings(
     y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool, targets: np.ndarray | None
 ) -> Iterator[str]:
-    """What else y may mean, and what the output cannot reach: a sentence each.
+    """What else y may mean, and which values the output does not take: a sentence each.
 
     Parameters
     ----------
@@ -158,11 +160,11 @@ def doubts(
         )
     if task.name == "regression":
         if p.task == "auto":
-            (loss, _), (output, _) = named(p.loss, p.output_activation)
+            (loss, _), (output, _) = names_and_params(p.loss, p.output_activation)
             if not Given(p.task, loss, output).for_numbers:
                 yield from _few_numbers(array)
         if task.output != "identity" and targets is not None:
-            yield from _out_of_reach(task, targets)
+            yield from _outside_range(task, targets)
     elif p.task == "auto" and task.name == "classification" and not task.one_hot:
         assert task.classes is not None
         if not named_classes:
@@ -228,7 +230,7 @@ def _is_number(text: str | bytes) -> bool:
     return True
 
 
-def reach(output: str, number: float | None) -> tuple[float, float]:
+def output_range(output: str, number: float | None) -> tuple[float, float]:
     """The lowest and the highest value of an activation, which may be infinite."""
     if output == "softmax":  # which looks at all outputs of a row
         return 0.0, 1.0
@@ -237,9 +239,9 @@ def reach(output: str, number: float | None) -> tuple[float, float]:
     return float(a.min()), float(a.max())
 
 
-def _out_of_reach(task: Task, targets: np.ndarray) -> Iterator[str]:
+def _outside_range(task: Task, targets: np.ndarray) -> Iterator[str]:
     """Targets that no weights can meet."""
-    low, high = reach(task.output, task.output_param)
+    low, high = output_range(task.output, task.output_param)
     least, most = float(targets.min()), float(targets.max())
     slack = 1e-6 * max(1.0, abs(least), abs(most))
     if least < low - slack or most > high + slack:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
+from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
-from cnn_core.open_box import OpenBox
 from cnn_core.parameters import Parameters
 from cnn_core.predictions import Predictions
 from cnn_core.training.backends import BACKENDS
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, OpenBox, Parameters):
+class MLP(Predictions, Inspectable, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -309,7 +309,6 @@ class MLP(Predictions, OpenBox, Parameters):
             int(p.epochs),
             self._publish,
             watch if callbacks else None,
-            stops_early=bool(p.early_stopping),
             timing=self._timing,
         )
         for callback in callbacks:
@@ -358,7 +357,7 @@ class MLP(Predictions, OpenBox, Parameters):
             sample_weight=sample_weight,
             purpose="partial_fit",
         )
-        fit.train(p, job, 1, self._publish, streams=True)
+        fit.train(p, job, 1, self._publish)
         return self
 
     def profile(

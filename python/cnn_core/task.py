@@ -18,7 +18,7 @@ from cnn_core.data.targets import (
 )
 from cnn_core.data.validation import as_numbers, check_finite, plain
 from cnn_core.losses import Huber
-from cnn_core.meaning import Given, floats_are_classes, holds_floats, named
+from cnn_core.meaning import Given, floats_are_classes, holds_floats, names_and_params
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -152,7 +152,7 @@ def infer_task(
     array = as_rows("y", y)
     refuse_types("y", array)
     columns = array.shape[1] if array.ndim == 2 else 1
-    (loss_name, loss_param), (output_name, output_param) = named(loss, output)
+    (loss_name, loss_param), (output_name, output_param) = names_and_params(loss, output)
     smooths, weighs = bool(label_smoothing), class_weight is not None
     given = Given(task, loss_name, output_name, smooths, weighs, known is not None)
     kind = _kind(array, given, columns)
@@ -289,7 +289,7 @@ def _output(loss: str, output: str, kind: str, hidden_layers: int) -> str:
             "the loss 'hinge' takes outputs below 0 for one class and above for the other, but "
             f"output {output!r} is never negative; choose 'identity' or 'tanh'"
         )
-    fused = _losses.table()[loss].outputs
+    fused = _losses.table()[loss].fused_activations
     if fused and output not in ("auto", *fused):
         raise ValueError(
             f"the loss {loss!r} needs output {' or '.join(map(repr, fused))}, got {output!r}"

@@ -2,7 +2,7 @@
 
 `runs` has all of them: `paths` those of each path through the native core, `options` those of each
 activation, loss, optimizer and so on, `continuing` those that go on from an earlier fit,
-`scikit_learn` those of scikit-learn's estimators. `data` makes their rows, `looks` says what is
+`scikit_learn` those of scikit-learn's estimators. `data` makes their rows, `results` says what is
 looked at after each, `record` writes the SHA-256 hashes of it into `hashes.json`, and
 `tests/test_golden.py` repeats every run on every instruction set of the machine and compares.
 

@@ -9,8 +9,8 @@ from cnn_core.schedules import Exponential, Warmup
 
 from cnn_core import MLP
 from golden import data
-from golden.looks import joined
-from golden.table import BOTH, UNSCALED, add, fitted, golden, seen
+from golden.results import joined
+from golden.table import BOTH, UNSCALED, add, fitted, golden, results_on
 
 ROWS = data.classes(7, 3)
 
@@ -23,7 +23,7 @@ def pieces(rows, *cuts):
 @golden("partial_fit", dtypes=BOTH)
 def partial_fit(n_threads, dtype):
     """Pieces of several sizes, with and without classes that are yet to come."""
-    looks = []
+    results = []
     for rows, classes, parameters in (
         (ROWS, [0, 1, 2, 7], {}),
         (ROWS, None, {"dropout": 0.2, "learning_rate": Exponential(0.8)}),
@@ -35,14 +35,14 @@ def partial_fit(n_threads, dtype):
         for number, (X, y) in enumerate(pieces(rows, 50, 51, 120)):
             more = {"classes": classes} if classes and number == 0 else {}
             model.partial_fit(X, y, sample_weight=np.arange(len(X)) % 3 + 1.0, **more)
-        looks.append(seen(model, rows, dtype))
-    return joined(looks)
+        results.append(results_on(model, rows, dtype))
+    return joined(results)
 
 
 @golden("warm_start", dtypes=BOTH)
 def warm_start(n_threads, dtype):
     """Three epochs and two more, on these rows and on others, with each kind of optimizer."""
-    looks = []
+    results = []
     for parameters in (
         {"optimizer": Adam(0.01)},
         {"optimizer": "amsgrad", "dropout": 0.3},
@@ -54,14 +54,14 @@ def warm_start(n_threads, dtype):
     ):
         model = fitted(ROWS, n_threads, dtype, hidden=(9,), warm_start=True, **parameters)
         model.set_params(epochs=2).fit(ROWS.X, ROWS.y).fit(ROWS.X[:70], ROWS.y[:70])
-        looks.append(seen(model, ROWS, dtype))
-    return joined(looks)
+        results.append(results_on(model, ROWS, dtype))
+    return joined(results)
 
 
 @golden("warm_start after a pickle", dtypes=BOTH)
 def warm_start_after_a_pickle(n_threads, dtype):
     """The same bits as without the pickle, for each kind of optimizer."""
-    looks = []
+    results = []
     for parameters in (
         {"optimizer": Adam(0.01), "scale_inputs": "standard"},
         {"optimizer": Rprop()},
@@ -70,8 +70,8 @@ def warm_start_after_a_pickle(n_threads, dtype):
     ):
         model = fitted(ROWS, n_threads, dtype, hidden=(9,), warm_start=True, **parameters)
         model = pickle.loads(pickle.dumps(model)).fit(ROWS.X, ROWS.y)
-        looks.append(seen(model, ROWS, dtype))
-    return joined(looks)
+        results.append(results_on(model, ROWS, dtype))
+    return joined(results)
 
 
 @golden("warm_start with other parameters")
@@ -83,7 +83,7 @@ def warm_start_with_other_parameters(n_threads, dtype):
     model.set_params(l2=0.1).fit(ROWS.X, ROWS.y, validation_data=(ROWS.X_new, ROWS.y_new))
     model.parameters_ = model.parameters_ / 2
     model.set_params(n_threads=2).partial_fit(ROWS.X, ROWS.y)
-    return seen(model, ROWS, dtype)
+    return results_on(model, ROWS, dtype)
 
 
 @golden("diverging while it goes on")
@@ -92,9 +92,9 @@ def diverging_while_it_goes_on(n_threads, dtype):
     rows = data.numbers(7)
     model = fitted(rows, n_threads, dtype, hidden=(9,), optimizer=SGD(0.1, 0.9), warm_start=True)
     model.set_params(learning_rate=1e30).fit(rows.X, rows.y)
-    parts = seen(model, rows, dtype)
+    parts = results_on(model, rows, dtype)
     model.set_params(learning_rate=0.1).fit(rows.X, rows.y)
-    return joined([parts, seen(model, rows, dtype)])
+    return joined([parts, results_on(model, rows, dtype)])
 
 
 # The reference implementation, as far as it does without libm: its exponentials, logarithms and

@@ -22,8 +22,8 @@ from cnn_core.schedules import (
 
 from cnn_core import MLP, _activations
 from golden import data
-from golden.looks import joined
-from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, seen
+from golden.results import joined
+from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, results_on
 
 # Activations: of hidden layers and outputs, narrow (transposed) and wide, and over a range that
 # reaches the ends of each.
@@ -32,19 +32,19 @@ ACTIVATIONS = [name for name in _activations.names() if name not in ("step", "si
 
 
 def of_activation(n_threads, dtype, activation):
-    looks = []
+    results = []
     for n in (3, 20):
         rows = data.numbers(7, n)
         parameters = dict(hidden=(19, 6), activation=activation, output=activation)
         with warnings.catch_warnings():  # many of them do not reach y
             warnings.filterwarnings("ignore", "y reaches from")
             model = fitted(rows, n_threads, dtype, loss="mse", task="regression", **parameters)
-        parts = seen(model, rows, dtype)
+        parts = results_on(model, rows, dtype)
         far = (rows.X_new * 2.0 ** np.arange(-2, 5)).astype(dtype)
         parts["predictions"]["far"] = model.forward(far)
         parts["gradient"].append(list(model.trace(far, rows.y_new)))
-        looks.append(parts)
-    return joined(looks)
+        results.append(parts)
+    return joined(results)
 
 
 for one in (*ACTIVATIONS, LeakyReLU(0.2), ELU(0.7)):
@@ -283,11 +283,11 @@ add(
 @golden("random_state")
 def random_state(n_threads, dtype):
     """A large seed, and NumPy's two kinds of streams."""
-    rows, looks = data.classes(7, 3), []
+    rows, results = data.classes(7, 3), []
     for state in (2**70 + 1, np.random.default_rng(3), np.random.RandomState(3)):
         model = fitted(rows, n_threads, dtype, hidden=(9,), random_state=state)
-        looks.append(seen(model, rows, dtype))
-    return joined(looks)
+        results.append(results_on(model, rows, dtype))
+    return joined(results)
 
 
 # Penalties and limits.
@@ -352,27 +352,27 @@ for name, class_weight in (("balanced", "balanced"), ("given", {0: 3.0, 2: 0.25}
 @golden("scale_inputs", dtypes=BOTH)
 def scale_inputs(n_threads, dtype):
     """Each kind, learned from doubles, floats and whole numbers, with a column that is constant."""
-    rows, looks = data.numbers(6), []
-    stretch = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
-    X, X_new = (part * stretch + stretch for part in (rows.X, rows.X_new))
+    rows, results = data.numbers(6), []
+    factor = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
+    X, X_new = (part * factor + factor for part in (rows.X, rows.X_new))
     X[:, 4] = X_new[:, 4] = 0.1
     for kind in ("minmax", "standard", "robust"):
         for given in (np.float64, np.float32, np.int32):
             parameters = {"dtype": dtype, "random_state": 5, **UNSCALED, "scale_inputs": kind}
             model = MLP((9,), epochs=2, **parameters)
             model.fit(X.astype(given), rows.y)
-            looks.append(seen(model, rows._replace(X_new=X_new), dtype))
-            looks[-1]["predictions"]["given"] = model.forward(X_new.astype(given))
-    return joined(looks)
+            results.append(results_on(model, rows._replace(X_new=X_new), dtype))
+            results[-1]["predictions"]["given"] = model.forward(X_new.astype(given))
+    return joined(results)
 
 
 @golden("scale_targets", dtypes=BOTH)
 def scale_targets(n_threads, dtype):
     """Targets far from 0, of several sizes, and predictions that are clipped, with inputs clipped
     smoothly; what 'auto' makes of them too."""
-    rows, looks = data.numbers(6, 2), []
-    stretch = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
-    X, X_new = (part * stretch + stretch for part in (rows.X, rows.X_new))
+    rows, results = data.numbers(6, 2), []
+    factor = 2.0 ** np.array([0, 3, -4, 9, 0, 1])
+    X, X_new = (part * factor + factor for part in (rows.X, rows.X_new))
     y, y_new = (part * [1e-3, 100] + [5, 20_000] for part in (rows.y, rows.y_new))
     for parameters in (
         {"scale_inputs": "robust_clip", "scale_targets": "standard", "clip_outputs": True},
@@ -380,8 +380,8 @@ def scale_targets(n_threads, dtype):
         {"scale_inputs": None, "scale_targets": None, "clip_outputs": True},
     ):
         model = MLP((9,), epochs=2, dtype=dtype, random_state=5, **parameters).fit(X, y)
-        looks.append(seen(model, rows._replace(X_new=X_new, y_new=y_new), dtype))
-    return joined(looks)
+        results.append(results_on(model, rows._replace(X_new=X_new, y_new=y_new), dtype))
+    return joined(results)
 
 
 # What ends a training.
@@ -444,7 +444,7 @@ def validation_that_overflows(n_threads, dtype):
     rows = data.numbers(7)
     held = (rows.X_new * 1e37, rows.y_new)
     model = fitted(rows, n_threads, dtype, fit={"validation_data": held}, loss="mse", hidden=(9,))
-    return seen(model, rows, dtype)
+    return results_on(model, rows, dtype)
 
 
 # Gradients by central differences.
@@ -452,15 +452,17 @@ def validation_that_overflows(n_threads, dtype):
 
 @golden("check_gradient")
 def check_gradient(n_threads, dtype):
-    looks = []
+    results = []
     for rows, parameters in (
         (data.classes(5, 3, new=9), {"activation": "gelu"}),
         (data.numbers(5, 2, new=9), {"activation": "tanh", "l1": 0.01, "l2": 0.1}),
         (data.labels(5, 18, new=9), {"activation": "mish"}),
     ):
         model = fitted(rows, n_threads, dtype, hidden=(7,), **parameters)
-        looks.append(seen(model, rows, dtype))
-        looks[-1]["gradient"].append(list(model.check_gradient(rows.X_new, rows.y_new)))
+        results.append(results_on(model, rows, dtype))
+        results[-1]["gradient"].append(list(model.check_gradient(rows.X_new, rows.y_new)))
         at = model.parameters_ / 2
-        looks[-1]["gradient"].append(model.loss_and_gradient(rows.X_new, rows.y_new, parameters=at))
-    return joined(looks)
+        results[-1]["gradient"].append(
+            model.loss_and_gradient(rows.X_new, rows.y_new, parameters=at)
+        )
+    return joined(results)

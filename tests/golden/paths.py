@@ -10,8 +10,8 @@ from cnn_core.optimizers import SGD
 
 from cnn_core import MLP
 from golden import data
-from golden.looks import joined
-from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, in_dtype, seen
+from golden.results import joined
+from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, in_dtype, results_on
 
 # Up to 16,384 parameters one thread works off blocks of 64 rows, each with its part of the
 # gradient; several threads finish the rows first and then the weights. Below 16 outputs the last
@@ -143,7 +143,7 @@ def rows_in_a_file(n_threads, dtype):
         mapped = rows._replace(X=np.load(path, mmap_mode="r"))
         settings = {"epochs": 2, "batch_size": 60, "random_state": 5, **UNSCALED, **parameters}
         model = MLP((70,), dtype=dtype, n_threads=n_threads, **settings).fit(mapped.X, rows.y)
-        return seen(model, rows, dtype)
+        return results_on(model, rows, dtype)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         return joined(
@@ -159,7 +159,7 @@ def rows_in_a_file(n_threads, dtype):
 @golden("rows of other kinds", dtypes=BOTH)
 def rows_of_other_kinds(n_threads, dtype):
     """Lists, whole numbers, another dtype, other layouts to train on; with and without scaling."""
-    rows, looks = data.classes(6, 3), []
+    rows, results = data.classes(6, 3), []
     for scale_inputs in (None, "minmax"):
         for X in (
             rows.X.tolist(),
@@ -171,8 +171,8 @@ def rows_of_other_kinds(n_threads, dtype):
             settings = {"epochs": 2, "dtype": dtype, "random_state": 5, "n_threads": n_threads}
             settings |= {**UNSCALED, "scale_inputs": scale_inputs}
             model = MLP((9,), **settings).fit(X, rows.y)
-            looks.append(seen(model, rows, dtype))
-    return joined(looks)
+            results.append(results_on(model, rows, dtype))
+    return joined(results)
 
 
 @golden("digits", dtypes=BOTH)
@@ -180,7 +180,7 @@ def digits(n_threads, dtype):
     """Real rows, of which many entries are 0."""
     X, y = load_digits()
     rows = data.Data(X[:700] / 16, y[:700], X[700:1000] / 16, y[700:1000])
-    return seen(fitted(rows, n_threads, dtype, hidden=(32, 16), epochs=2), rows, dtype)
+    return results_on(fitted(rows, n_threads, dtype, hidden=(32, 16), epochs=2), rows, dtype)
 
 
 # Predictions: layers of few neurons are computed transposed, 128 rows at a time, others 48 or 256
@@ -191,11 +191,11 @@ def predicted(n_threads, dtype, widths, rows, **parameters):
     """Many rows at once, a few of them, and each alone, after a short fit to fewer."""
     model = fitted(rows, n_threads, dtype, hidden=widths, epochs=1, **parameters)
     few = rows._replace(X_new=rows.X_new[:131], y_new=rows.y_new[:131])
-    looks = joined([seen(model, rows, dtype), seen(model, few, dtype)])
+    results = joined([results_on(model, rows, dtype), results_on(model, few, dtype)])
     X = rows.X_new[:5].astype(dtype)
-    looks["predictions"].append([model.predict_one(x) for x in X])
-    looks["predictions"].append([model.predict(X[i : i + 1]) for i in range(len(X))])
-    return looks
+    results["predictions"].append([model.predict_one(x) for x in X])
+    results["predictions"].append([model.predict(X[i : i + 1]) for i in range(len(X))])
+    return results
 
 
 @golden("predictions, transposed layers", threads=ALL, dtypes=BOTH)
@@ -222,10 +222,10 @@ def predictions_of_labels(n_threads, dtype):
 def predictions_of_other_rows(n_threads, dtype):
     """Lists, whole numbers, another dtype, other layouts; with and without scaled inputs."""
     rows = data.classes(6, 3)
-    looks = []
+    results = []
     for scale_inputs in (None, "minmax"):
         model = fitted(rows, n_threads, dtype, hidden=(9,), scale_inputs=scale_inputs)
-        parts = seen(model, rows, dtype)
+        parts = results_on(model, rows, dtype)
         whole = (8 * rows.X_new).astype(np.int16)
         for X in (
             rows.X_new,
@@ -241,8 +241,8 @@ def predictions_of_other_rows(n_threads, dtype):
                 model.predict(X[:1]),
                 model.predict_one(X[0]),
             ]
-        looks.append(parts)
-    return joined(looks)
+        results.append(parts)
+    return joined(results)
 
 
 @golden("predictions that overflow")
@@ -251,7 +251,7 @@ def predictions_that_overflow(n_threads, dtype):
     rows = data.classes(6, 3)
     model = fitted(rows, n_threads, dtype, hidden=(9,))
     X = rows.X_new.astype(dtype) * np.float32(3e38)
-    parts = seen(model, rows, dtype)
+    parts = results_on(model, rows, dtype)
     parts["predictions"]["far"] = [model.predict(X), model.predict(X[:1]), model.forward(X)]
     return parts
 
@@ -265,26 +265,26 @@ def subnormal_predictions(n_threads, dtype):
     exponent, far = (-130, 87) if dtype == "float32" else (-1030, 708)
     X = data.uniform(1, 3000, 20)
     rows = data.Data(X[:60], X[:60, 0], X[60:], X[60:, 0])
-    looks = []
+    results = []
     for activation in ("relu", "gelu", "swish"):
         model = fitted(rows, n_threads, dtype, hidden=(24,), activation=activation, epochs=1)
         model.biases_ = [0 * b for b in model.biases_]
-        parts = seen(model, rows, dtype)
+        parts = results_on(model, rows, dtype)
         small = np.ldexp(rows.X_new, exponent).astype(dtype)
         parts["predictions"]["small"] = [model.forward(small), model.forward(small[:1])]
         parts["gradient"].append(list(model.trace(small, rows.y_new)))
-        looks.append(parts)
+        results.append(parts)
     two = rows._replace(y=(rows.y > 0).astype(int), y_new=(rows.y_new > 0).astype(int))
     model = fitted(two, n_threads, dtype, hidden=(), output="softmax")
     model.weights_ = [np.eye(2, 20)]
     unlikely = np.zeros_like(small)
     unlikely[:, 0] = far + 20 * np.abs(rows.X_new[:, 1])
-    parts = seen(model, two, dtype)
+    parts = results_on(model, two, dtype)
     parts["predictions"]["unlikely"] = [
         model.predict_proba(unlikely),
         model.predict_proba(unlikely[:1]),
     ]
-    return joined([*looks, parts])
+    return joined([*results, parts])
 
 
 @golden("subnormal numbers in training", threads=(1, 3), dtypes=BOTH)
@@ -293,4 +293,4 @@ def subnormal_training(n_threads, dtype):
     rows = data.numbers(12, rows=600)
     rows = data.made(rows._replace(X=rows.X * small, X_new=rows.X_new * small), lambda y: y * small)
     settings = dict(hidden=(64,), batch_size=500, optimizer=SGD(0.1, momentum=0.9))
-    return seen(fitted(rows, n_threads, dtype, **settings), rows, dtype)
+    return results_on(fitted(rows, n_threads, dtype, **settings), rows, dtype)

@@ -24,7 +24,7 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
 from cnn_core import _cpu  # noqa: E402
-from golden.looks import PARTS, hashes_of  # noqa: E402
+from golden.results import PARTS, hashes_of  # noqa: E402
 from golden.runs import RUNS  # noqa: E402
 
 FILE = Path(__file__).with_name("hashes.json")

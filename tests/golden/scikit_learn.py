@@ -25,7 +25,7 @@ from cnn_core.sklearn import MLPClassifier, MLPRegressor
 from scipy import sparse
 
 from golden import data
-from golden.looks import joined, look_sklearn
+from golden.results import joined, results_of_sklearn
 from golden.table import BOTH, golden, in_dtype
 
 
@@ -48,20 +48,20 @@ def fitted(kind, rows, n_threads=1, precision="float32", fit=None, **parameters)
         return new(kind, n_threads, **parameters).fit(rows.X, rows.y, **fit or {})
 
 
-def seen(model, rows, dtype="float32"):
-    return look_sklearn(model, rows.X_new.astype(dtype), rows.y_new)
+def results_on(model, rows, dtype="float32"):
+    return results_of_sklearn(model, rows.X_new.astype(dtype), rows.y_new)
 
 
 def add(name, kind, *variants, threads=(1,), dtypes=("float64",), **parameters):
     """Add a golden run, as `table.add` does for MLP."""
 
     def compute(n_threads, dtype):
-        looks = []
+        results = []
         for variant in variants:
             rows, more = variant if isinstance(variant[-1], dict) else (variant, {})
             model = fitted(kind, rows, n_threads, dtype, **{**parameters, **more})
-            looks.append(seen(model, rows, dtype))
-        return joined(looks)
+            results.append(results_on(model, rows, dtype))
+        return joined(results)
 
     golden(f"scikit-learn, {name}", threads, dtypes)(compute)
 
@@ -201,7 +201,7 @@ add(
 @golden("scikit-learn, sparse", dtypes=BOTH)
 def sparse_rows(n_threads, dtype):
     """Rows of mostly zeros, to train and to predict; the same bits as dense ones."""
-    looks = []
+    results = []
     for form, parameters in (
         (sparse.csr_matrix, {}),
         (sparse.csc_matrix, {"early_stopping": True}),
@@ -214,9 +214,9 @@ def sparse_rows(n_threads, dtype):
         if not model.early_stopping:
             with mock.patch("numpy.random.RandomState", Stream):
                 model.partial_fit(given.X[:50], given.y[:50])
-        looks.append(seen(model, given, dtype))
-        looks[-1]["predictions"]["dense"] = model.predict_proba(kept.X_new)
-    return joined(looks)
+        results.append(results_on(model, given, dtype))
+        results[-1]["predictions"]["dense"] = model.predict_proba(kept.X_new)
+    return joined(results)
 
 
 @golden("scikit-learn, rows in a file")
@@ -228,7 +228,7 @@ def rows_in_a_file(n_threads, dtype):
         mapped = rows._replace(X=np.load(path, mmap_mode="r"))
         with mock.patch("numpy.random.RandomState", Stream):
             model = new(MLPClassifier, n_threads).fit(mapped.X, rows.y)
-        return seen(model, rows, dtype)
+        return results_on(model, rows, dtype)
 
 
 # What changes the rate, and what ends a training.
@@ -319,7 +319,7 @@ add("callbacks", MLPClassifier, three, callbacks=lambda model, epoch, logs: epoc
 @golden("scikit-learn, partial_fit", dtypes=BOTH)
 def partial_fit(n_threads, dtype):
     """Pieces of several sizes; seeds whose stream goes on or, as in scikit-learn, begins anew."""
-    looks = []
+    results = []
     for kind, rows, parameters in (
         (MLPClassifier, three, {}),
         (MLPClassifier, three, {"compatible": True}),
@@ -336,14 +336,14 @@ def partial_fit(n_threads, dtype):
                     more["classes"] = np.arange(3)
                 weight = None if number % 2 else np.arange(len(part)) % 3 + 1.0
                 model.partial_fit(X[part], rows.y[part], weight, **more)
-        looks.append(seen(model, rows, dtype))
-    return joined(looks)
+        results.append(results_on(model, rows, dtype))
+    return joined(results)
 
 
 @golden("scikit-learn, warm_start", dtypes=BOTH)
 def warm_start(n_threads, dtype):
     """A fit, a pickle of it, two fits more, one of them of other rows; then a partial_fit."""
-    looks = []
+    results = []
     for kind, rows, parameters in (
         (MLPClassifier, three, {}),
         (MLPClassifier, three, {"early_stopping": True, "max_iter": 9, "n_iter_no_change": 3}),
@@ -355,15 +355,15 @@ def warm_start(n_threads, dtype):
             model = pickle.loads(pickle.dumps(model)).fit(X, rows.y).fit(X[20:], rows.y[20:])
             if not model.early_stopping:
                 model.partial_fit(X, rows.y)
-        looks.append(seen(model, rows, dtype))
-    return joined(looks)
+        results.append(results_on(model, rows, dtype))
+    return joined(results)
 
 
 @golden("scikit-learn, weights set by hand")
 def weights_set_by_hand(n_threads, dtype):
     """Predictions follow `coefs_`; a fit that is refused leaves them; rows of float64 promote."""
     model = fitted(MLPClassifier, three, n_threads, dtype)
-    parts = seen(model, three, dtype)
+    parts = results_on(model, three, dtype)
     model.coefs_[0] = model.coefs_[0] / 2
     model.intercepts_[1] += 0.25
     try:
@@ -409,7 +409,7 @@ def at_fixed_points(found):
 
 def add_lbfgs(name, kind, *variants, threads=(1,), dtypes=("float64",), **parameters):
     def compute(n_threads, dtype):
-        looks = []
+        results = []
         for rows, more in variants:
             found = []
             with at_fixed_points(found):
@@ -417,8 +417,8 @@ def add_lbfgs(name, kind, *variants, threads=(1,), dtypes=("float64",), **parame
                     kind, rows, n_threads, dtype, solver="lbfgs", **{**parameters, **more}
                 )
             assert len(found) == 3, "the estimator has not called scipy.optimize.minimize"
-            looks.append({**seen(model, rows, dtype), "gradient": found})
-        return joined(looks)
+            results.append({**results_on(model, rows, dtype), "gradient": found})
+        return joined(results)
 
     golden(f"scikit-learn, lbfgs, {name}", threads, dtypes)(compute)
 

@@ -1,9 +1,9 @@
-"""The table of golden runs, and the usual way into it: a fit of an MLP, then a look at it."""
+"""The table of golden runs, and the usual way into it: a fit of an MLP, then its results."""
 
 from functools import partial
 
 from cnn_core import MLP
-from golden.looks import Run, joined, look
+from golden.results import Run, joined, results_of
 
 #: name: Run
 RUNS = {}
@@ -50,9 +50,9 @@ def fitted(rows, n_threads=1, dtype="float32", fit=None, **parameters):
     return model.fit(rows.X.astype(dtype), rows.y, **fit or {})
 
 
-def seen(model, rows, dtype="float32"):
+def results_on(model, rows, dtype="float32"):
     """The parts of a run that has led to this model."""
-    return look(model, rows.X_new.astype(dtype), rows.y_new)
+    return results_of(model, rows.X_new.astype(dtype), rows.y_new)
 
 
 def add(name, *variants, threads=(1,), dtypes=("float32",), **parameters):
@@ -70,11 +70,11 @@ def add(name, *variants, threads=(1,), dtypes=("float32",), **parameters):
     """
 
     def compute(n_threads, dtype):
-        looks = []
+        results = []
         for variant in variants:
             rows, more = variant if isinstance(variant[-1], dict) else (variant, {})
             model = fitted(rows, n_threads, dtype, **{**parameters, **more})
-            looks.append(seen(model, rows, dtype))
-        return joined(looks)
+            results.append(results_on(model, rows, dtype))
+        return joined(results)
 
     golden(name, threads, dtypes)(compute)

@@ -1,4 +1,4 @@
-"""The open box: what it shows are the bits of training, and they are right."""
+"""Inspection: what it shows are the bits of training, and they are right."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cnn_core.meaning import reach
+from cnn_core.meaning import output_range
 from mlp_cases import LINE, THREE, TWO, X, quick
 
 from cnn_core import ELU, MLP, _activations
@@ -321,7 +321,7 @@ def test_an_output_that_reaches_y_is_fine(output, y):
 
 @pytest.mark.parametrize("output", [o for o in _activations.names() if o != "softmax"])
 def test_the_reach_of_an_activation_is_that_of_its_values(output):
-    low, high = reach(output, None)
+    low, high = output_range(output, None)
     a = F.activation(output, np.linspace(-300, 300, 60_001)[None])
     assert low <= a.min() + 1e-9 and a.max() <= high + 1e-9
     assert low == -np.inf or a.min() < low + 1e-4

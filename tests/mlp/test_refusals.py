@@ -271,7 +271,7 @@ def test_probabilities_are_refused_where_there_are_none():
         ),
     ],
 )
-def test_the_open_box_refuses_in_words(call, message):
+def test_inspection_refuses_in_words(call, message):
     model = quick(epochs=1).fit(X, TWO)
     before = model.parameters_
     with pytest.raises((ValueError, TypeError), match=message):

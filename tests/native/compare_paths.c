@@ -9,9 +9,9 @@
  * Every case runs twice on the same numbers: side 0 with the oracle, side 1 with the table under
  * test. What a result must not depend on differs between the sides: what stands in padding,
  * alignment, buffers a routine may not read, the sign of NaN. */
-#define _POSIX_C_SOURCE 200809L /* the clock in environment.h, which -std=c11 hides */
+#define _POSIX_C_SOURCE 200809L /* the clock in platform.h, which -std=c11 hides */
 #include "compare.h"
-#include "environment.h"
+#include "platform.h"
 
 #ifdef SANITIZED
 enum { MODES = 1 }; /* slow, and subnormal numbers do not change what is read and written */

@@ -155,9 +155,10 @@ def test_a_profile_is_a_dict_for_scripts(profile):
     }
     totals = profile["totals"]
     assert totals["rows_per_s"] == 90 / totals["epoch_seconds"] and totals["threads"] == 2
-    for rival in (totals["numpy"], totals["reference"]):
-        assert rival["unsupported_reason"] is None and 0 < rival["rows"] <= 90
-        assert rival["speedup"] == pytest.approx(rival["epoch_seconds"] / totals["epoch_seconds"])
+    for baseline in (totals["numpy"], totals["reference"]):
+        assert baseline["unsupported_reason"] is None and 0 < baseline["rows"] <= 90
+        times = baseline["epoch_seconds"] / totals["epoch_seconds"]
+        assert baseline["speedup"] == pytest.approx(times)
     copied = pickle.loads(pickle.dumps(profile))
     assert copied == profile and str(copied) == str(profile)
 
@@ -345,5 +346,5 @@ def test_importing_the_package_imports_none_of_it():
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    rooms = re.compile(r"cnn_core\.(profile|reference|inspection|cli)(\.|$)|threadpoolctl$")
-    assert "cnn_core.mlp" in loaded and not [name for name in loaded if rooms.match(name)]
+    loaded_late = re.compile(r"cnn_core\.(profile|reference|inspection|cli)(\.|$)|threadpoolctl$")
+    assert "cnn_core.mlp" in loaded and not [name for name in loaded if loaded_late.match(name)]

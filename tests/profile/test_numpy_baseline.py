@@ -1,4 +1,4 @@
-"""NumPy by hand, the rival of `MLP.profile`, trains what the native core trains."""
+"""The NumPy baseline of `MLP.profile` trains what the native core trains."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def parameters_of_both(y, targets, output="softmax", dtype="float64", **options)
     # A step so small that no weight changes shows the initial ones.
     start = MLP(**options | {"optimizer": SGD(1e-300)}, epochs=1).fit(X, y)
     optimizer = get_optimizer(core.optimizer)
-    rival = Trainer(
+    baseline = Trainer(
         list(zip(start.weights_, start.biases_)),
         [options.get("activation", "relu")] * (len(start.weights_) - 1) + [output],
         optimizer.name,
@@ -34,8 +34,8 @@ def parameters_of_both(y, targets, output="softmax", dtype="float64", **options)
     rows = X.astype(dtype)
     for epoch in range(EPOCHS):
         shuffled = options.get("shuffle", True)
-        rival.epoch(rows, targets, F.permutation(SEED, epoch, 90) if shuffled else None)
-    flat = np.concatenate([part.ravel() for W, b in rival.layers for part in (W.T, b)])
+        baseline.epoch(rows, targets, F.permutation(SEED, epoch, 90) if shuffled else None)
+    flat = np.concatenate([part.ravel() for W, b in baseline.layers for part in (W.T, b)])
     return core.parameters_, flat, start.parameters_
 
 
@@ -115,8 +115,8 @@ def test_it_predicts_what_the_core_predicts():
 )  # fmt: skip
 def test_a_profile_says_in_one_sentence_what_it_does_not_know(options, unknown):
     profile = MLP(**{"hidden": (8, 5)} | options).profile(X, THREE - 1, seconds=0.01)
-    rival = profile["totals"]["numpy"]
+    baseline = profile["totals"]["numpy"]
     reason = f"it does not know {unknown}"
-    assert rival == dict.fromkeys(rival) | {"unsupported_reason": reason}
+    assert baseline == dict.fromkeys(baseline) | {"unsupported_reason": reason}
     text = " ".join(str(profile).split())
     assert f"NumPy by hand is not measured: {reason}." in text

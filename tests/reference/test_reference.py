@@ -137,16 +137,16 @@ def test_activations_and_their_derivatives_agree(name):
     z = np.concatenate((np.linspace(-40, 40, 801), [-1000.0, 1000, 3, -3]))[:, None]
     if name == "softmax":
         z = np.hstack((z, z[::-1], 0 * z))
-    alpha = _activations.parameters().get(name, ("", 0.0))[1]
+    param = _activations.parameters().get(name, ("", 0.0))[1]
     a = _activations.activation(name, z)
-    mine = [reference.activate(name, alpha, row) for row in z.tolist()]
+    mine = [reference.activate(name, param, row) for row in z.tolist()]
     # Far out, e^(-z^2 / 2) magnifies the rounding of its argument by z^2 / 2.
     np.testing.assert_allclose(
         mine, a, rtol=1e-12 if name.startswith("gelu") else 2e-15, atol=1e-300
     )
     g = np.linspace(1, 2, z.size).reshape(z.shape)
     delta = [
-        reference.through_activation(name, alpha, *rows)
+        reference.through_activation(name, param, *rows)
         for rows in zip(z.tolist(), mine, g.tolist())
     ]
     np.testing.assert_allclose(
@@ -157,34 +157,34 @@ def test_activations_and_their_derivatives_agree(name):
 @pytest.mark.parametrize("z", [-np.inf, -1.7e308, -1e155, 1e155, 1e300, np.inf, np.nan])
 @pytest.mark.parametrize("name", sorted(set(_activations.names()) - {"softmax"}))
 def test_activations_and_their_derivatives_have_the_same_limits(name, z):
-    alpha = _activations.parameters().get(name, ("", 0.0))[1]
+    param = _activations.parameters().get(name, ("", 0.0))[1]
     a, delta = (part[0] for part in (
         _activations.activation(name, np.array([[z]])),
         _activations.activation_backward(name, np.array([[z]]), np.ones((1, 1))),
     ))  # fmt: skip
-    mine = reference.activate(name, alpha, [z])
+    mine = reference.activate(name, param, [z])
     np.testing.assert_allclose(mine, a, rtol=1e-15)
-    np.testing.assert_allclose(reference.through_activation(name, alpha, [z], mine, [1.0]), delta)
+    np.testing.assert_allclose(reference.through_activation(name, param, [z], mine, [1.0]), delta)
 
 
 def test_random_numbers_are_those_of_the_native_core():
     for seed, epoch, n in ((0, 0, 1), (7, 3, 50), (2**64 - 1, 2**32 - 1, 33)):
         assert reference.permutation(seed, epoch, n) == _random.permutation(seed, epoch, n).tolist()
     a = RNG.normal(size=(5, 37))
-    for seed, step, layer, rate, alpha in (
+    for seed, step, layer, rate, alpha_dropout in (
         (0, 0, 0, 0.5, False),
         (2**64 - 1, 2**32 + 5, 3, 0.1, True),
     ):
-        kept, slope = drop(a, rate, seed, step, layer, alpha_dropout=alpha)
+        kept, slope = drop(a, rate, seed, step, layer, alpha_dropout=alpha_dropout)
         mine = [
-            reference.drop(row, rate, alpha, seed, step, layer, r)
+            reference.drop(row, rate, alpha_dropout, seed, step, layer, r)
             for r, row in enumerate(a.tolist())
         ]
         np.testing.assert_allclose(kept, [row for row, _ in mine], rtol=1e-15, atol=1e-15)
         assert np.array_equal(slope, [row for _, row in mine])
 
 
-def test_the_open_box_works_on_the_reference_implementation():
+def test_inspection_works_on_the_reference_implementation():
     native, ref = pair(THREE, l2=0.1)
     ref.parameters_ = native.parameters_
     (loss, gradient), (mine, my_gradient) = (

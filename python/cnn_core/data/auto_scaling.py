@@ -86,7 +86,7 @@ def choose_scaling(
     unless = ""
     if isinstance(given, np.memmap):
         unless = "X is a memory map, which scaling would copy"
-    elif how.streams and X.count < FEWEST_ROWS:
+    elif how.incremental and X.count < FEWEST_ROWS:
         unless = f"the first partial_fit has {rows_of(X.count)}, too few to learn a scaling from"
     if unless:
         warn(

@@ -46,7 +46,7 @@ class Dataset(Frozen):
     y: RowSource | None  # None for a sparse loss
     labels: RowSource | None  # class indices; None for regression and multilabel
     weights: RowSource | None = None
-    unit: float = 1.0  # what a weight of 1 has become in `weights`
+    weight_scale: float = 1.0  # by what the users' weights are multiplied in `weights`
     total_weight: float | None = None  # what all rows of an epoch share; None where none has one
 
     def take(self, chosen: np.ndarray) -> Dataset:
@@ -57,17 +57,17 @@ class Dataset(Frozen):
             for part in (self.y, self.labels, self.weights)
         )
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
-        return Dataset(rows, y, labels, weights, self.unit)
+        return Dataset(rows, y, labels, weights, self.weight_scale)
 
-    def shared(self, streams: bool) -> Dataset:
+    def shared(self, incremental: bool) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
-        sum of the weights; in a stream, where nobody knows it, the number of rows."""
+        sum of the weights; in a partial_fit, where it is not known, the number of rows."""
         if self.weights is None:
             return self
         # One after the other, as the core adds them: NumPy's own sum depends on the processor.
         total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
-        if streams and total > 0:
-            total = min(self.unit * self.X.count, sys.float_info.max)
+        if incremental and total > 0:
+            total = min(self.weight_scale * self.X.count, sys.float_info.max)
         return replace(self, total_weight=float(total) or None)
 
     def row_weights(self) -> np.ndarray | None:
@@ -116,7 +116,7 @@ class Preparation(Frozen):
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0
     validation_fraction: float | None = None  #: None: no rows are set apart
-    streams: bool = False  #: whether these rows are some of many that nobody knows yet
+    incremental: bool = False  #: a partial_fit: more rows, not known yet, will come
     scale_targets: str | None = None
     clip_outputs: bool = False
     linear: bool = False  #: whether the network has no hidden layers
@@ -195,7 +195,7 @@ def prepare(
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
-    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.streams)
+    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.incremental)
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
     n_features = rows.shape[1]
@@ -228,7 +228,7 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
         return None
     assert train.y is not None
     y, kind = train.y.rows(), how.scale_targets if scales_targets(task) else None
-    if kind == "auto" and how.streams and len(y) < FEWEST_ROWS:
+    if kind == "auto" and how.incremental and len(y) < FEWEST_ROWS:
         kind = None
         if np.abs(y).max() > FAR_TARGET:
             warn(
@@ -293,13 +293,15 @@ def make_dataset(
     if dtype != how.dtype:
         check_finite(names[1], found, how.dtype, y)
     check_rows(len(X), len(found), names[1], names[0])
-    weights, unit = make_weights(task, labels, len(X), sample_weight, how.class_weight, how.dtype)
+    weights, weight_scale = make_weights(
+        task, labels, len(X), sample_weight, how.class_weight, how.dtype
+    )
     return Dataset(
         RowSource(X),
         None if targets is None else RowSource(targets),
         None if labels is None else RowSource(labels[:, None]),
         None if weights is None else RowSource(weights),
-        unit,
+        weight_scale,
     )
 
 
@@ -401,32 +403,32 @@ def make_weights(
     Returns
     -------
     weights : ndarray of dtype, shape (rows, 1), or None
-    unit : float
-        What a weight of 1 has become in them.
+    weight_scale : float
+        By what the weights that were given are multiplied in them.
     """
     if sample_weight is None and class_weight is None:
         return None, 1.0
-    unit = 1.0
+    scale = 1.0
     weights = np.ones(rows) if sample_weight is None else _sample_weights(sample_weight, rows)
     if class_weight is not None:
         if labels is None:
             raise ValueError("class_weight is for one class label a row; use sample_weight here")
         # The largest of each lies in [1/2, 1), so that no product overflows.
-        weights, unit = halved(weights)
-        of_classes, unit_of_classes = halved(_class_weights(task, labels, class_weight))
-        weights, unit = weights * of_classes[labels], unit * unit_of_classes
+        weights, scale = scaled_near_one(weights)
+        class_weights, class_scale = scaled_near_one(_class_weights(task, labels, class_weight))
+        weights, scale = weights * class_weights[labels], scale * class_scale
         if weights.max() == 0:
             raise ValueError(
                 "class_weight and sample_weight leave every row with the weight 0; at least one "
                 "must be above 0"
             )
     if abs(int(np.frexp(weights.max())[1])) > 20:  # beyond what sums in float32 can do with
-        weights, factor = halved(weights)
-        unit *= factor
-    return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), unit
+        weights, factor = scaled_near_one(weights)
+        scale *= factor
+    return with_subnormals(np.ascontiguousarray, (weights[:, None], dtype)), scale
 
 
-def halved(weights: np.ndarray) -> tuple[np.ndarray, float]:
+def scaled_near_one(weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights times the power of two that brings the largest into [1/2, 1), as far as there is one,
     and that power."""
     exponent = min(-int(np.frexp(weights.max())[1]), 1023)

@@ -1,4 +1,4 @@
-"""The open box: every quantity of backpropagation, the gradient check, the summary of a model."""
+"""Inspection: every quantity of backpropagation, the gradient check, the summary of a model."""
 
 from cnn_core.inspection.gradient_check import GradientCheck, check_gradient
 from cnn_core.inspection.summary import summary

@@ -76,19 +76,20 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     """The trace by the public kernels."""
     network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
     zs, activated = _forward(network, data.X.array)
+    activations, params = network.activations, network.activation_params
     row = F.loss_table()[loss]
-    out = zs[-1] if row.outputs else activated[-1]
+    out = zs[-1] if row.fused_activations else activated[-1]
     source = data.labels if row.sparse else data.y
     assert source is not None
     y = source.array[:, 0] if row.sparse else source.array
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = F.loss(loss, out, y, scale, loss_param)
-    if not row.outputs:
-        delta = F.activation_backward(network.activations[-1], zs[-1], delta, network.alphas[-1])
+    if not row.fused_activations:
+        delta = F.activation_backward(activations[-1], zs[-1], delta, params[-1])
     deltas = [delta]
     for l in range(network.n_layers - 2, -1, -1):
-        W_above, name, alpha = network.weights(l + 1), network.activations[l], network.alphas[l]
-        deltas.insert(0, F.backward_delta(W_above, deltas[0], zs[l], name, alpha))
+        W_above = network.weights(l + 1)
+        deltas.insert(0, F.backward_delta(W_above, deltas[0], zs[l], activations[l], params[l]))
     layers = [
         LayerTrace(name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], activated[l]))
         for l, name in enumerate(layer_names(network))
@@ -99,13 +100,13 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
 def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
     """z of each layer; X and a of each layer."""
     zs, activated = [], [X]
-    for l, (name, alpha) in enumerate(zip(network.activations, network.alphas)):
+    for l, (name, param) in enumerate(zip(network.activations, network.activation_params)):
         panels, n_out = network.panels(l), network.widths[l + 1]
         b = np.zeros(panels.shape[0] * panels.shape[2], network.dtype)
         b[:n_out] = network.bias(l)
         z = np.ascontiguousarray(F.affine(activated[-1], panels, b)[:, :n_out])
         zs.append(z)
-        activated.append(F.activation(name, z, alpha))
+        activated.append(F.activation(name, z, param))
     return zs, activated
 
 

@@ -2,9 +2,9 @@
 machine's limits.
 
 The native core marks the time of each phase itself (``timing=True``, on one thread). All that is
-compared takes turns, round after round, and of each the fastest counts, because other programs only
-ever slow it down. The peak is the best of many short stretches in each round already; of these the
-median counts, not a moment at a higher clock.
+compared is measured interleaved, round after round, and of each the fastest counts, because other
+programs only ever slow it down. The peak is the best of many short measurements in each round
+already; of these the median counts, not a moment at a higher clock.
 """
 
 import os
@@ -20,22 +20,22 @@ import numpy as np
 from cnn_core._checks import check_number
 from cnn_core.functional import fma_peak, instruction_set
 from cnn_core.optimizers import get_optimizer
+from cnn_core.profile.baselines import (
+    ENTRY,
+    NumpyTimer,
+    affordable,
+    baseline_entry,
+    reference_seconds,
+    unsupported_reason,
+)
 from cnn_core.profile.phases import MULTIPLIES, phase_table, work_of
 from cnn_core.profile.plot import check as check_plot
 from cnn_core.profile.report import Profile
-from cnn_core.profile.rivals import (
-    ENTRY,
-    NumpyTurn,
-    affordable,
-    reference_seconds,
-    rival_entry,
-    unsupported_reason,
-)
 from cnn_core.profile.workload import Workload
 from cnn_core.threads import threads_of
 
 PEAK_SECONDS = 0.005  # of one measurement of the peak
-TURN_SECONDS = 0.01  # that a contestant takes in a round, at least, where an epoch is shorter
+SAMPLE_SECONDS = 0.01  # of a measurement in a round, at least, where an epoch is shorter
 COPY_BYTES = 64 << 20
 REFERENCE_PRODUCT = 40e-9  # seconds that plain Python takes for a multiply-add, about
 
@@ -63,7 +63,7 @@ class Samples:
 
     peaks: list[float] = field(default_factory=list)  # operations a second
     copies: list[float] = field(default_factory=list)  # bytes a second
-    seconds: dict[str, list[float]] = field(default_factory=dict)  # of an epoch, by turn
+    seconds: dict[str, list[float]] = field(default_factory=dict)  # of an epoch, by timer
     layer_seconds: list[list[dict[str, float]]] = field(default_factory=list)
 
     @property
@@ -77,18 +77,18 @@ class Samples:
         return max(self.copies)
 
     def fastest(self, name: str) -> float:
-        """Seconds of a turn's fastest epoch."""
+        """Seconds of a timer's fastest epoch."""
         return min(self.seconds[name])
 
 
-class NativeTurn:
-    """A native trainer that takes turns."""
+class NativeTimer:
+    """Measures a native trainer."""
 
     def __init__(self, workload: Workload, batch_size: int | None = None, **options: Any) -> None:
         self.workload = workload
         self.trainer = workload.trainer("native", batch_size, **options)
         self.repeats = 1
-        self.layer_seconds: list[dict[str, float]] = []  # of the last turn, an epoch
+        self.layer_seconds: list[dict[str, float]] = []  # of the last measurement, an epoch
 
     def seconds(self) -> float:
         """Of an epoch, the mean of a few."""
@@ -118,15 +118,15 @@ class Copy:
         return 2 * COPY_BYTES / (time.perf_counter() - start)
 
 
-def take_turns(turns: dict[str, Any], dtype: str, seconds: float) -> Samples:
-    """Measure all in turn, for some seconds and at least once; one of the turns is "phases"."""
-    copy, samples = Copy(), Samples(seconds={name: [] for name in turns})
+def interleave(timers: dict[str, Any], dtype: str, seconds: float) -> Samples:
+    """Measure all, round after round, for some seconds and at least once; one timer is "phases"."""
+    copy, samples = Copy(), Samples(seconds={name: [] for name in timers})
     end = time.perf_counter() + seconds
     while not samples.peaks or time.perf_counter() < end:
         samples.peaks.append(fma_peak(dtype, PEAK_SECONDS))  # type: ignore[arg-type]
-        for name, turn in turns.items():
-            samples.seconds[name].append(turn.seconds())
-        samples.layer_seconds.append(turns["phases"].layer_seconds)
+        for name, timer in timers.items():
+            samples.seconds[name].append(timer.seconds())
+        samples.layer_seconds.append(timers["phases"].layer_seconds)
         samples.copies.append(copy.bytes_per_second())
     return samples
 
@@ -145,21 +145,21 @@ def measure(workload: Workload, seconds: float) -> Profile:
     Profile
     """
     threads = threads_of(workload.n_threads)
-    turns: dict[str, Any] = {
-        "phases": NativeTurn(workload, timing=True),
-        "epoch": NativeTurn(workload),
+    timers: dict[str, Any] = {
+        "phases": NativeTimer(workload, timing=True),
+        "epoch": NativeTimer(workload),
     }
     if threads > 1:
         adaptive = workload.n_threads is None
-        turns["threads"] = NativeTurn(workload, threads=threads, adaptive=adaptive)
-    for turn in turns.values():  # wakes up threads, fills caches, and says how long an epoch takes
-        turn.repeats = max(1, round(TURN_SECONDS / turn.seconds()))
+        timers["threads"] = NativeTimer(workload, threads=threads, adaptive=adaptive)
+    for timer in timers.values():  # wakes up threads, fills caches, tells an epoch's time
+        timer.repeats = max(1, round(SAMPLE_SECONDS / timer.seconds()))
     reason = unsupported_reason(workload)
     if reason is None:
-        turns["numpy"] = NumpyTurn(workload, seconds / 20)
-    samples = take_turns(turns, workload.network.dtype.name, seconds)
+        timers["numpy"] = NumpyTimer(workload, seconds / 20)
+    samples = interleave(timers, workload.network.dtype.name, seconds)
     phases = phase_table(
-        turns["phases"].trainer,
+        timers["phases"].trainer,
         workload.data,
         samples.layer_seconds,
         samples.peak,
@@ -171,7 +171,7 @@ def measure(workload: Workload, seconds: float) -> Profile:
     totals["numpy"] = (
         dict.fromkeys(ENTRY) | {"unsupported_reason": reason}
         if reason
-        else turns["numpy"].entry(samples.fastest("numpy"), epoch)
+        else timers["numpy"].entry(samples.fastest("numpy"), epoch)
     )
     totals["reference"] = measure_reference(workload, seconds, epoch)
     return Profile(
@@ -235,10 +235,10 @@ def measure_reference(workload: Workload, seconds: float, epoch: float) -> dict[
     affordable_rows = int(2 * seconds / (len(MULTIPLIES) * weights * REFERENCE_PRODUCT))
     size = max(1, min(workload.spec.batch_size, affordable_rows))
     if size < workload.spec.batch_size:
-        native = NativeTurn(workload, size)
+        native = NativeTimer(workload, size)
         epoch = min(native.seconds() for _ in range(4))
     count, took = size, reference_seconds(workload, size, size)
     more = affordable(took, size, rows, seconds - took)
     if more > count:
         count, took = more, reference_seconds(workload, size, more)
-    return rival_entry(took, count, size, 1, rows, epoch)
+    return baseline_entry(took, count, size, 1, rows, epoch)

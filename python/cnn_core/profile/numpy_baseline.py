@@ -1,4 +1,4 @@
-"""Training in NumPy alone, as one writes it in an hour: the rival of `MLP.profile` and of the
+"""Training in NumPy alone, as one writes it in an hour: a baseline of `MLP.profile` and of the
 benchmarks.
 
 Each layer has W of shape (n_in, n_out) and b, all of them views of one vector, so that an optimizer

@@ -38,7 +38,7 @@ def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
 def phases_of(network: Network, loss: str) -> list[tuple[str, int, str]]:
     """(what is printed, layer, phase) of all phases that a training has."""
     last = network.n_layers - 1
-    fused = loss_table()[loss].outputs  # activations that the loss takes in
+    fused = loss_table()[loss].fused_activations  # activations that the loss takes in
     phases = [("rows", 0, "shuffle"), ("rows", 0, "gather")]
     for l, name in enumerate(layer_names(network)):
         phases += [

@@ -130,13 +130,13 @@ class Profile(dict[str, Any]):
                 width,
             )
         for name, key in (("NumPy by hand", "numpy"), ("plain Python", "reference")):
-            lines += self._rival(name, totals[key], width)
+            lines += self._baseline(name, totals[key], width)
         rounds = f"{self['rounds']} round{'s' * (self['rounds'] > 1)}"
         last = "plain Python came after them"
         lines.append(f"The fastest of {rounds} in which all took turns; {last}.")
         return lines
 
-    def _rival(self, name: str, entry: dict[str, Any], width: int) -> list[str]:
+    def _baseline(self, name: str, entry: dict[str, Any], width: int) -> list[str]:
         rows, batch_size = self["training"]["rows"], self["training"]["batch_size"]
         if entry["unsupported_reason"]:
             return [f"{name} is not measured: {entry['unsupported_reason']}."]

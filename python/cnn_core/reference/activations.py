@@ -1,4 +1,4 @@
-"""Activations: f(z) and f'(z), the derivative from z and a = f(z). alpha is the parameter that some
+"""Activations: f(z) and f'(z), the derivative from z and a = f(z). param is the number that some
 of them take."""
 
 import math
@@ -68,9 +68,9 @@ def relu(z: float) -> float:
     return 0.0 if z <= 0 else z
 
 
-def leaky_relu(z: float, alpha: float) -> float:
-    """z above 0, else alpha z; Maas et al. 2013."""
-    return z if not z <= 0 else alpha * z if alpha else 0.0
+def leaky_relu(z: float, negative_slope: float) -> float:
+    """z above 0, else negative_slope z; Maas et al. 2013."""
+    return z if not z <= 0 else negative_slope * z if negative_slope else 0.0
 
 
 def elu(z: float, alpha: float) -> float:
@@ -126,30 +126,30 @@ def hard_swish_slope(z: float) -> float:
     return 0.0 if z <= -3 else 1.0 if z >= 3 else z / 3 + 0.5
 
 
-#: name: (f(z, alpha), f'(z, a, alpha)). softmax is a function of the whole row and stands below.
+#: name: (f(z, param), f'(z, a, param)). softmax is a function of the whole row and stands below.
 ACTIVATIONS: dict[str, tuple[Function, Derivative]] = {
-    "identity": (lambda z, alpha: z, lambda z, a, alpha: 1.0),
-    "step": (lambda z, alpha: step(z), lambda z, a, alpha: 0.0),
-    "sign": (lambda z, alpha: sign(z), lambda z, a, alpha: 0.0),
-    "sigmoid": (lambda z, alpha: sigmoid(z), lambda z, a, alpha: a * (1 - a)),
-    "tanh": (lambda z, alpha: math.tanh(z), lambda z, a, alpha: 1 - a * a),
-    "relu": (lambda z, alpha: relu(z), lambda z, a, alpha: 0.0 if a <= 0 else 1.0),
-    "leaky_relu": (leaky_relu, lambda z, a, alpha: alpha if a <= 0 else 1.0),
-    "elu": (elu, lambda z, a, alpha: a + alpha if a <= 0 else 1.0),
-    "selu": (lambda z, alpha: selu(z),
-             lambda z, a, alpha: a + SELU_LAMBDA * SELU_ALPHA if a <= 0 else SELU_LAMBDA),
-    "gelu": (lambda z, alpha: gated(z, normal_cdf(z)),
-             lambda z, a, alpha: normal_cdf(z) + gated(z, normal_density(z))),
-    "gelu_tanh": (lambda z, alpha: gated(z, sigmoid(gelu_argument(z))),
-                  lambda z, a, alpha: gelu_tanh_slope(z)),
-    "softplus": (lambda z, alpha: softplus(z), lambda z, a, alpha: -expm1(-a)),
-    "swish": (lambda z, alpha: gated(z, sigmoid(z)), lambda z, a, alpha: swish_slope(z)),
-    "mish": (lambda z, alpha: gated(z, mish_gate(z)), lambda z, a, alpha: mish_slope(z)),
-    "hard_sigmoid": (lambda z, alpha: hard_sigmoid(z),
-                     lambda z, a, alpha: 0.0 if a <= 0 or a >= 1 else 1 / 6),
-    "hard_swish": (lambda z, alpha: gated(z, hard_sigmoid(z)),
-                   lambda z, a, alpha: hard_swish_slope(z)),
-    "exp": (lambda z, alpha: exp(z), lambda z, a, alpha: a),
+    "identity": (lambda z, param: z, lambda z, a, param: 1.0),
+    "step": (lambda z, param: step(z), lambda z, a, param: 0.0),
+    "sign": (lambda z, param: sign(z), lambda z, a, param: 0.0),
+    "sigmoid": (lambda z, param: sigmoid(z), lambda z, a, param: a * (1 - a)),
+    "tanh": (lambda z, param: math.tanh(z), lambda z, a, param: 1 - a * a),
+    "relu": (lambda z, param: relu(z), lambda z, a, param: 0.0 if a <= 0 else 1.0),
+    "leaky_relu": (leaky_relu, lambda z, a, param: param if a <= 0 else 1.0),
+    "elu": (elu, lambda z, a, param: a + param if a <= 0 else 1.0),
+    "selu": (lambda z, param: selu(z),
+             lambda z, a, param: a + SELU_LAMBDA * SELU_ALPHA if a <= 0 else SELU_LAMBDA),
+    "gelu": (lambda z, param: gated(z, normal_cdf(z)),
+             lambda z, a, param: normal_cdf(z) + gated(z, normal_density(z))),
+    "gelu_tanh": (lambda z, param: gated(z, sigmoid(gelu_argument(z))),
+                  lambda z, a, param: gelu_tanh_slope(z)),
+    "softplus": (lambda z, param: softplus(z), lambda z, a, param: -expm1(-a)),
+    "swish": (lambda z, param: gated(z, sigmoid(z)), lambda z, a, param: swish_slope(z)),
+    "mish": (lambda z, param: gated(z, mish_gate(z)), lambda z, a, param: mish_slope(z)),
+    "hard_sigmoid": (lambda z, param: hard_sigmoid(z),
+                     lambda z, a, param: 0.0 if a <= 0 or a >= 1 else 1 / 6),
+    "hard_swish": (lambda z, param: gated(z, hard_sigmoid(z)),
+                   lambda z, a, param: hard_swish_slope(z)),
+    "exp": (lambda z, param: exp(z), lambda z, a, param: a),
 }  # fmt: skip
 
 
@@ -168,17 +168,17 @@ def softmax_delta(a: Row, g: Row) -> Row:
     return [a_j * (g_j - mean) for g_j, a_j in zip(g, a)]
 
 
-def activate(name: str, alpha: float, z: Row) -> Row:
+def activate(name: str, activation_param: float, z: Row) -> Row:
     """a = f(z) for one row."""
     if name == "softmax":
         return softmax(z)
     f = ACTIVATIONS[name][0]
-    return [f(z_j, alpha) for z_j in z]
+    return [f(z_j, activation_param) for z_j in z]
 
 
-def through_activation(name: str, alpha: float, z: Row, a: Row, g: Row) -> Row:
+def through_activation(name: str, activation_param: float, z: Row, a: Row, g: Row) -> Row:
     """delta = g * f'(z) for one row, with g = dC/da."""
     if name == "softmax":
         return softmax_delta(a, g)
     f_prime = ACTIVATIONS[name][1]
-    return [g_j * f_prime(z_j, a_j, alpha) for g_j, z_j, a_j in zip(g, z, a)]
+    return [g_j * f_prime(z_j, a_j, activation_param) for g_j, z_j, a_j in zip(g, z, a)]

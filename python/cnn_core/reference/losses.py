@@ -1,8 +1,8 @@
 """Losses: the cost of one row and the error it sends back.
 
 `out` is a, or z of the last layer for the losses that take the output activation in
-(`cnn_core.functional.loss_table` says which); y is a row of targets, or a class index; alpha is the
-loss's parameter.
+(`cnn_core.functional.loss_table` says which); y is a row of targets, or a class index; param is the
+number that some losses take.
 """
 
 import math
@@ -21,54 +21,54 @@ Loss: TypeAlias = Callable[[Row, Any, float], tuple[float, Row]]
 def summed(cost: Term, slope: Term) -> Loss:
     """A loss that is a sum over the outputs."""
 
-    def loss(out: Row, y: Row, alpha: float) -> tuple[float, Row]:
+    def loss(out: Row, y: Row, loss_param: float) -> tuple[float, Row]:
         return (
-            lane_sum(cost(o, t, alpha) for o, t in zip(out, y)),
-            [slope(o, t, alpha) for o, t in zip(out, y)],
+            lane_sum(cost(o, t, loss_param) for o, t in zip(out, y)),
+            [slope(o, t, loss_param) for o, t in zip(out, y)],
         )
 
     return loss
 
 
-def mse(a: float, y: float, alpha: float) -> float:
+def mse(a: float, y: float, param: float) -> float:
     """C = (a - y)^2 / 2, so that dC/da = a - y"""
     return (a - y) * (a - y) * 0.5
 
 
-def huber(a: float, y: float, alpha: float) -> float:
-    """Huber 1964: e^2 / 2 up to alpha, alpha (|e| - alpha / 2) beyond"""
+def huber(a: float, y: float, delta: float) -> float:
+    """Huber 1964: e^2 / 2 up to delta, delta (|e| - delta / 2) beyond"""
     e = abs(a - y)
-    return alpha * (e - 0.5 * alpha) if e > alpha else e * e * 0.5
+    return delta * (e - 0.5 * delta) if e > delta else e * e * 0.5
 
 
-def binary_crossentropy(z: float, y: float, alpha: float) -> float:
+def binary_crossentropy(z: float, y: float, param: float) -> float:
     """C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z); as |z| on the wrong side of 0, plus
     log(1 + e^-|z|)"""
     return gated(abs(z), 1 - y if z > 0 else y) + math.log1p(exp(-abs(z)))
 
 
-def poisson(z: float, y: float, alpha: float) -> float:
+def poisson(z: float, y: float, param: float) -> float:
     """C = e^z - y z: the negative log-likelihood of a count y with mean e^z, without its
     constant"""
     return exp(z) - gated(z, y)
 
 
-def perceptron(z: float, y: float, alpha: float) -> float:
+def perceptron(z: float, y: float, param: float) -> float:
     """C = max(0, z) - y z, whose slope is Rosenblatt's delta = step(z) - y"""
     return relu(z) - gated(z, y)
 
 
-def categorical_crossentropy(z: Row, y: Row, alpha: float) -> tuple[float, Row]:
+def categorical_crossentropy(z: Row, y: Row, param: float) -> tuple[float, Row]:
     """C = -sum_j y_j log p_j with p = softmax(z) and log p_j = z_j - top - log sum_k e^(z_k - top);
     dC/dz_j = p_j - y_j"""
     top = max(z)
     total = lane_sum(exp(z_j - top) for z_j in z)
-    weight = lane_sum(y)
-    cost = weight * math.log(total) - lane_sum(gated(z_j - top, y_j) for z_j, y_j in zip(z, y))
-    return cost, [exp(z_j - top) / total * weight - y_j for z_j, y_j in zip(z, y)]
+    sum_y = lane_sum(y)
+    cost = sum_y * math.log(total) - lane_sum(gated(z_j - top, y_j) for z_j, y_j in zip(z, y))
+    return cost, [exp(z_j - top) / total * sum_y - y_j for z_j, y_j in zip(z, y)]
 
 
-def sparse_categorical_crossentropy(z: Row, label: int, alpha: float) -> tuple[float, Row]:
+def sparse_categorical_crossentropy(z: Row, label: int, param: float) -> tuple[float, Row]:
     """The same for a class index: C = -log p_label"""
     top = max(z)
     total = lane_sum(exp(z_j - top) for z_j in z)
@@ -78,18 +78,18 @@ def sparse_categorical_crossentropy(z: Row, label: int, alpha: float) -> tuple[f
 
 
 LOSSES: dict[str, Loss] = {
-    "mse": summed(mse, lambda a, y, alpha: a - y),
+    "mse": summed(mse, lambda a, y, param: a - y),
     "mae": summed(
-        lambda a, y, alpha: abs(a - y),
-        lambda a, y, alpha: 0.0 if a == y else -1.0 if a < y else 1.0,
+        lambda a, y, param: abs(a - y),
+        lambda a, y, param: 0.0 if a == y else -1.0 if a < y else 1.0,
     ),
-    "huber": summed(huber, lambda a, y, alpha: max(-alpha, min(alpha, a - y))),
-    "binary_crossentropy": summed(binary_crossentropy, lambda z, y, alpha: sigmoid(z) - y),
+    "huber": summed(huber, lambda a, y, delta: max(-delta, min(delta, a - y))),
+    "binary_crossentropy": summed(binary_crossentropy, lambda z, y, param: sigmoid(z) - y),
     "categorical_crossentropy": categorical_crossentropy,
     "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
-    "poisson": summed(poisson, lambda z, y, alpha: exp(z) - y),
+    "poisson": summed(poisson, lambda z, y, param: exp(z) - y),
     "hinge": summed(
-        lambda a, y, alpha: max(0.0, 1 - y * a), lambda a, y, alpha: 0.0 if y * a >= 1 else -y
+        lambda a, y, param: max(0.0, 1 - y * a), lambda a, y, param: 0.0 if y * a >= 1 else -y
     ),
-    "perceptron": summed(perceptron, lambda z, y, alpha: step(z) - y),
+    "perceptron": summed(perceptron, lambda z, y, param: step(z) - y),
 }

@@ -45,8 +45,8 @@ class Trainer:
                 raise ValueError(f"the reference implementation does not know {name}")
         self.spec, self.network = spec, network
         row = loss_table()[spec.loss]
-        self.from_logits, self.sparse = bool(row.outputs), row.sparse
-        self.loss_param = row.standard if spec.loss_param is None else spec.loss_param
+        self.from_logits, self.sparse = bool(row.fused_activations), row.sparse
+        self.loss_param = row.default_param if spec.loss_param is None else spec.loss_param
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
@@ -115,7 +115,7 @@ class Trainer:
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
             z = [affine(W, b, a) for a in batch]
-            a = [activate(network.activations[l], network.alphas[l], z_r) for z_r in z]
+            a = [activate(network.activations[l], network.activation_params[l], z_r) for z_r in z]
             passes.append(Pass(batch, mask, z, a, []))
             batch = a
         return passes
@@ -129,12 +129,12 @@ class Trainer:
 
     def output_delta(self, last: Pass, errors: Matrix, row_scale: Row) -> Matrix:
         """delta^L = dC/da^L * f'(z^L), each row scaled by its share of the mini-batch"""
-        activation, alpha = self.network.activations[-1], self.network.alphas[-1]
+        activation, param = self.network.activations[-1], self.network.activation_params[-1]
         scaled = [[e * scale for e in error] for error, scale in zip(errors, row_scale)]
         if self.from_logits:
             return scaled
         return [
-            through_activation(activation, alpha, z, a, g)
+            through_activation(activation, param, z, a, g)
             for z, a, g in zip(last.z, last.a, scaled)
         ]
 
@@ -146,9 +146,9 @@ class Trainer:
         errors = [error_below(W_above, delta) for delta in delta_above]
         if mask:
             errors = [[g * m for g, m in zip(error, mask_r)] for error, mask_r in zip(errors, mask)]
-        activation, alpha = self.network.activations[l], self.network.alphas[l]
+        activation, param = self.network.activations[l], self.network.activation_params[l]
         return [
-            through_activation(activation, alpha, z, a, g)
+            through_activation(activation, param, z, a, g)
             for z, a, g in zip(here.z, here.a, errors)
         ]
 
@@ -342,7 +342,8 @@ def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
     layers = layers_of(network.flat().astype(float).tolist(), network.widths)
     outputs = []
     for a in X.astype(float).tolist():
-        for (W, b), activation, alpha in zip(layers, network.activations, network.alphas):
-            a = activate(activation, alpha, affine(W, b, a))
+        for l, (W, b) in enumerate(layers):
+            z = affine(W, b, a)
+            a = activate(network.activations[l], network.activation_params[l], z)
         outputs.append(a)
     return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])

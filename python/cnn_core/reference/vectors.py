@@ -65,7 +65,7 @@ class ListVectors:
         return total
 
     @staticmethod
-    def add_scaled(factor: float, x: Row, y: Row) -> None:
+    def axpy(factor: float, x: Row, y: Row) -> None:
         """y <- y + factor x"""
         for i, x_i in enumerate(x):
             y[i] += factor * x_i
@@ -77,11 +77,11 @@ class ListVectors:
             x[i] *= factor
 
     @staticmethod
-    def largest(x: Row) -> float:
+    def infinity_norm(x: Row) -> float:
         """max_i |x_i|"""
         return max(abs(x_i) for x_i in x)
 
     @staticmethod
-    def sum_of_sizes(x: Row) -> float:
+    def l1_norm(x: Row) -> float:
         """sum_i |x_i|, rounded once"""
         return math.fsum(abs(x_i) for x_i in x)

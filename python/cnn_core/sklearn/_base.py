@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._state import restored, with_versions
-from cnn_core.data.prepare import halved
+from cnn_core.data.prepare import scaled_near_one
 from cnn_core.sklearn import _fit
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
@@ -266,7 +266,7 @@ class BaseMLP(BaseEstimator):
             )
         if not np.any(weights):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        scaled, factor = halved(weights)
+        scaled, factor = scaled_near_one(weights)
         return np.ascontiguousarray(scaled[:, None], dtype), factor
 
     # What the two estimators do each in its way

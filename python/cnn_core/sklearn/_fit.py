@@ -93,7 +93,7 @@ class Job(Frozen):
     activations : list
         Of the layers, as users name them.
     data : Data
-    scale : float
+    weight_scale : float
         By what the weights of the rows have been multiplied.
     stream : RandomState
     warm, incremental : bool
@@ -105,7 +105,7 @@ class Job(Frozen):
     network: Network
     activations: list[Any]
     data: Data
-    scale: float
+    weight_scale: float
     stream: np.random.RandomState
     warm: bool
     incremental: bool
@@ -152,7 +152,7 @@ def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> 
     dtype = np.dtype(dtype)
     targets, labels = p._targets(y, dtype)
     n_outputs = p._count_outputs(y)
-    weights, scale = p._scaled_weights(weights, y, incremental, dtype)
+    weights, weight_scale = p._scaled_weights(weights, y, incremental, dtype)
     start = p._model
     if first:
         start = _initial_model(p, (X.shape[1], *hidden, n_outputs), stream, dtype)
@@ -166,7 +166,7 @@ def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> 
     load_weights(network, coefs, intercepts)
     X = X.tocsr() if hasattr(X, "tocsr") and not lbfgs else dense_rows(X, dtype)
     data, warm = Data(X, targets, labels, weights), not (first or incremental)
-    return Job(p, start, network, activations, data, scale, stream, warm, incremental)
+    return Job(p, start, network, activations, data, weight_scale, stream, warm, incremental)
 
 
 def _arrays(model: FittedModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -275,7 +275,7 @@ def _make_trainer(job: Job, batch: int, optimizer: Optimizer | None, state: Opti
         batch,
         state.seed,
         # The penalty is divided by the weight of a mini-batch, so it is scaled as the weights are.
-        l2=min(float(p.alpha) * job.scale, float(np.finfo(np.float64).max)),
+        l2=min(float(p.alpha) * job.weight_scale, float(np.finfo(np.float64).max)),
         dropout=dropout_rates(p, network.n_layers),
         penalty_per_row=True,
         average_by_rows=True,

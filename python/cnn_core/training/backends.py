@@ -1,7 +1,7 @@
 """Who computes: the native core, or the reference implementation in plain Python.
 
 All contact with the native classes stands here. `native` and `reference` have the same functions;
-what differs between them is nobody else's business.
+no other module depends on what differs between them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from cnn_core.data.validation import (
     plain,
 )
 from cnn_core.initializers import Initializer, initialize
-from cnn_core.meaning import doubts
+from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
@@ -52,6 +52,7 @@ class Job(NamedTuple):
     spec: TrainingSpec
     train: Dataset
     validation: Dataset | None
+    purpose: str  #: 'fit', 'partial_fit' or 'profile'
 
 
 def begin(
@@ -122,15 +123,15 @@ def begin(
         model = _initial(p, task, spec, data)
         _log_scaling(data)
         targets = None if data.train.y is None else data.train.y.array
-        for doubt in doubts(y, p, task, classes is not None, targets):
-            warn(doubt, UserWarning)
+        for message in target_warnings(y, p, task, classes is not None, targets):
+            warn(message, UserWarning)
         _warn_of_rounding(X, y, data, task, p.dtype_name)
     else:
         model = before
         inputs, outputs = data.scaling, data.target_scaling
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
-    return Job(model, spec, data.train, data.validation)
+    return Job(model, spec, data.train, data.validation, purpose)
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
@@ -294,11 +295,12 @@ def train(
     publish: Callable[[Model], None],
     watch: Callable[[int, dict[str, float]], bool] | None = None,
     *,
-    stops_early: bool = False,
-    streams: bool = False,
     timing: bool = False,
 ) -> dict[str, float]:
     """Run the epochs and publish what there is after the last good one.
+
+    `early_stopping` applies to a fit alone. After a partial_fit the model keeps the entries of the
+    last epochs only.
 
     Parameters
     ----------
@@ -311,10 +313,6 @@ def train(
     watch : callable, optional
         Called after each epoch with its number and its entries, once the model is published; True
         ends the training.
-    stops_early : bool
-        Whether `early_stopping` holds.
-    streams : bool
-        Whether the model keeps the entries of the last epochs only, those of a stream.
     timing : bool
         Whether to measure the phases of a step.
 
@@ -323,7 +321,7 @@ def train(
     dict of str to float
         Seconds of each phase, if they were measured.
     """
-    model, spec = job.model, job.spec
+    model, spec, incremental = job.model, job.spec, job.purpose == "partial_fit"
     network = model.network.copy()
     trainer = BACKENDS[p.backend].trainer(
         spec,
@@ -333,7 +331,7 @@ def train(
         timing=timing,
     )
     _go_on(trainer, model, spec, p.backend)
-    if streams:
+    if incremental:
         _warn_of_end_of_plan(p, model, trainer.epochs)
     hooks: list[Hook] = []
     if p.verbose:
@@ -345,7 +343,7 @@ def train(
         )
 
     def publish_result(result: TrainResult) -> None:
-        if streams:
+        if incremental:
             result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
         publish(_model_after(model, result, spec, p.backend))
 
@@ -356,7 +354,7 @@ def train(
             return watch(loop.n_epochs, entry)
 
         hooks.append(show)
-    loop = _loop(p, job, trainer, network, epochs, stops_early, hooks)
+    loop = _loop(p, job, trainer, network, epochs, hooks)
     try:
         loop.run(epochs)
     finally:
@@ -412,7 +410,6 @@ def _loop(
     trainer: Any,
     network: Any,
     epochs: int,
-    stops_early: bool,
     hooks: Sequence[Hook],
 ) -> TrainingLoop:
     """The loop with the policies of MLP."""
@@ -420,7 +417,7 @@ def _loop(
     monitor = LossAndMetric(model.task, job.train, validation)
     start = Start(model.network, model.history, trainer.epochs)
     stopping = None
-    if stops_early:
+    if job.purpose == "fit" and p.early_stopping:
         assert validation is not None
         patience = int(p.patience), p.min_delta, bool(p.restore_best)
         stopping = Patience(monitor.watched, *patience)

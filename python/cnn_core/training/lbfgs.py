@@ -2,7 +2,7 @@
 conditions.
 
 Only numbers and whole vectors appear here. What a vector is, and how a cost and a gradient are
-computed, is the business of the trainer it drives: arrays and the native core, or lists and the
+computed, is up to the trainer it drives: arrays and the native core, or lists and the
 reference implementation.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core._linalg import add_scaled, dot
+from cnn_core._linalg import axpy, dot
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
@@ -30,7 +30,7 @@ SMALLEST_CHANGE = 1e-9  # of a parameter, below which the search gives up
 class ArrayVectors:
     """Vectors are arrays laid out as the native parameters."""
 
-    copy, dot, add_scaled = staticmethod(np.copy), staticmethod(dot), staticmethod(add_scaled)
+    copy, dot, axpy = staticmethod(np.copy), staticmethod(dot), staticmethod(axpy)
 
     @staticmethod
     def scale(factor: float, x: np.ndarray) -> None:
@@ -43,13 +43,13 @@ class ArrayVectors:
         y[:] = x
 
     @staticmethod
-    def largest(x: np.ndarray) -> float:
-        """The largest entry, signs aside."""
+    def infinity_norm(x: np.ndarray) -> float:
+        """The largest magnitude of an entry."""
         return float(np.abs(x).max())
 
     @staticmethod
-    def sum_of_sizes(x: np.ndarray) -> float:
-        """The sum of the entries, signs aside, rounded once."""
+    def l1_norm(x: np.ndarray) -> float:
+        """The sum of the magnitudes, rounded once."""
         return math.fsum(np.abs(x).tolist())
 
 
@@ -81,7 +81,7 @@ def cubic_minimum(a: Point, b: Point, low: float, high: float) -> float:
 
 
 def line_search(
-    at: Callable[[float], Point], start: Point, t: float, scale: float, most: int
+    at: Callable[[float], Point], start: Point, t: float, scale: float, max_evaluations: int
 ) -> Point:
     """A step that fulfils the strong Wolfe conditions: Nocedal & Wright 2006, algorithms 3.5 and
     3.6.
@@ -99,7 +99,7 @@ def line_search(
         The first trial.
     scale : float
         Largest entry of the direction.
-    most : int
+    max_evaluations : int
         Evaluations after the first.
 
     Returns
@@ -122,7 +122,7 @@ def line_search(
             return point
         if point.slope >= 0:
             break
-        if used == most:
+        if used == max_evaluations:
             before = start
             break
         t = cubic_minimum(before, point, point.t + 0.01 * (point.t - before.t), 10 * point.t)
@@ -133,7 +133,7 @@ def line_search(
     if math.isnan(low.cost):
         low, high = before, point
     stuck = False
-    while used < most and abs(high.t - low.t) * scale >= SMALLEST_CHANGE:
+    while used < max_evaluations and abs(high.t - low.t) * scale >= SMALLEST_CHANGE:
         left, right = min(low.t, high.t), max(low.t, high.t)
         t = cubic_minimum(low, high, left, right)
         margin = 0.1 * (right - left)
@@ -176,7 +176,8 @@ class LBFGSTrainer:
     ) -> None:
         self.inner, self.vectors = inner, vectors
         self.learning_rate = settings["learning_rate"]
-        self.memory, self.most = int(settings["memory"]), int(settings["max_evaluations"])
+        self.memory = int(settings["memory"])
+        self.max_evaluations = int(settings["max_evaluations"])
         self.tolerance = settings["tolerance"]
         #: (s, y, 1 / s y), the oldest first: steps and the changes of the gradient.
         self.pairs: list[tuple[Any, Any, float]] = []
@@ -231,7 +232,7 @@ class LBFGSTrainer:
         Returns
         -------
         loss, metric
-            Before the step, as `Training.epoch` gives them.
+            Before the step, as `Trainer.epoch` gives them.
         """
         if rates is not None:
             self.learning_rate = float(rates[0])
@@ -242,7 +243,7 @@ class LBFGSTrainer:
             here = self._here
         self.epochs += 1
         if math.isfinite(here.cost):
-            self.converged = self.vectors.largest(here.gradient) <= self.tolerance or not (
+            self.converged = self.vectors.infinity_norm(here.gradient) <= self.tolerance or not (
                 self._step(rows, here) or self._without_memory(rows, here)
             )
         return here.cost, here.metric
@@ -272,20 +273,21 @@ class LBFGSTrainer:
 
         def at(t: float) -> Point:
             v.assign(origin, parameters)
-            v.add_scaled(t, direction, parameters)
+            v.axpy(t, direction, parameters)
             return self._point(rows, t, direction)
 
-        first = 1.0 if self.pairs else min(1.0, 1 / v.sum_of_sizes(here.gradient))
-        found = line_search(at, start, first * self.learning_rate, v.largest(direction), self.most)
+        first = 1.0 if self.pairs else min(1.0, 1 / v.l1_norm(here.gradient))
+        first *= self.learning_rate
+        found = line_search(at, start, first, v.infinity_norm(direction), self.max_evaluations)
         v.assign(origin, parameters)
         if not found.cost < here.cost:
             return False
-        v.add_scaled(found.t, direction, parameters)
+        v.axpy(found.t, direction, parameters)
         self.steps += 1
         self._here = found
         v.scale(found.t, direction)
         change = v.copy(found.gradient)
-        v.add_scaled(-1.0, here.gradient, change)
+        v.axpy(-1.0, here.gradient, change)
         curvature = v.dot(change, direction)
         if curvature > 1e-10:
             self.pairs = [*self.pairs, (direction, change, 1 / curvature)][-self.memory :]
@@ -301,9 +303,9 @@ class LBFGSTrainer:
         alphas = []
         for s, y, rho in reversed(self.pairs):
             alphas.append(rho * v.dot(s, q))
-            v.add_scaled(-alphas[-1], y, q)
+            v.axpy(-alphas[-1], y, q)
         _, y, rho = self.pairs[-1]
         v.scale(1 / (rho * v.dot(y, y)), q)
         for (s, y, rho), alpha in zip(self.pairs, reversed(alphas)):
-            v.add_scaled(alpha - rho * v.dot(y, q), s, q)
+            v.axpy(alpha - rho * v.dot(y, q), s, q)
         return q

@@ -1,4 +1,4 @@
-"""What is measured and told of each epoch."""
+"""The measurements of each epoch, and the lines that are printed of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 /* The thread pool: a few workers that sleep when there is nothing to do. */
-#ifndef CNN_CORE_POOL_H
-#define CNN_CORE_POOL_H
+#ifndef CNN_CORE_THREAD_POOL_H
+#define CNN_CORE_THREAD_POOL_H
 
 #include <stddef.h>
 
@@ -9,12 +9,12 @@
 typedef void (*pool_task)(void *context, ptrdiff_t task, int worker);
 
 /* Calls task(context, 0 .. tasks - 1, worker), in any order, on up to `threads` threads, of which
- * the caller is one, and returns when all are done. Each thread begins with a stretch of them, the
+ * the caller is one, and returns when all are done. Each thread begins with a chunk of them, the
  * same one in each run of this kind: as many as the others, or, where `cost` is not NULL, as much
  * of what they cost: cost[i] is that of the tasks before i, for i up to `tasks`. Where the pool is
  * busy - another thread's run, or a task that calls this - the caller does all of them itself:
  * nothing ever waits for another run. All tasks run with subnormal numbers flushed to zero
- * (environment.h), whatever mode the caller has, who finds it unchanged. */
+ * (platform.h), whatever mode the caller has, who finds it unchanged. */
 void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
                        int threads);
 

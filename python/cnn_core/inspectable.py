@@ -1,4 +1,4 @@
-"""The open box: methods of MLP that show what is inside of a fitted model."""
+"""Methods of MLP that show costs, gradients and layers of a fitted model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cnn_core.inspection import GradientCheck, Trace
 
 
-class OpenBox(Fitted):
-    """What `MLP` tells of costs, gradients and layers."""
+class Inspectable(Fitted):
+    """The methods of `MLP` that inspect a fitted model."""
 
     backend: str
     n_threads: int | None

@@ -1,7 +1,7 @@
 /* What a training run needs of the processor and the system: a clock, a hint to the cache, the
- * switch for subnormal numbers, and what to say of rows in a file. */
-#ifndef CNN_CORE_ENVIRONMENT_H
-#define CNN_CORE_ENVIRONMENT_H
+ * floating-point mode, and advice on how a mapped file is read. */
+#ifndef CNN_CORE_PLATFORM_H
+#define CNN_CORE_PLATFORM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,21 +34,21 @@ static inline void prefetch(const void *at) { __builtin_prefetch(at); }
 static inline void prefetch(const void *at) { (void)at; }
 #endif
 
-/* Rows in a mapped file: how many pages had to be read from the disk so far; that the order of
- * reading is any (or the usual one again), so that a page comes without its neighbours; that some
- * bytes are wanted soon. Advice, which may do nothing. */
+/* Rows in a mapped file: the number of major page faults so far, which had to wait for the disk;
+ * advice that pages are read in random order (or in the usual one again), so that none comes with
+ * its neighbours; advice that some bytes are needed soon. Advice may do nothing. */
 #if defined(_WIN32)
-static inline long pages_read(void) { return 0; }
-static inline void read_anywhere(const void *at, size_t bytes, int anywhere)
+static inline long major_faults(void) { return 0; }
+static inline void advise_access(const void *at, size_t bytes, int random)
 {
-    (void)at, (void)bytes, (void)anywhere;
+    (void)at, (void)bytes, (void)random;
 }
-static inline void read_soon(const void *at, size_t bytes) { (void)at, (void)bytes; }
+static inline void advise_will_need(const void *at, size_t bytes) { (void)at, (void)bytes; }
 #else
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-static inline long pages_read(void)
+static inline long major_faults(void)
 {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_majflt;
@@ -58,11 +58,11 @@ static inline void advise(const void *at, size_t bytes, int advice)
     const size_t into_page = (uintptr_t)at % (size_t)sysconf(_SC_PAGESIZE);
     posix_madvise((char *)(uintptr_t)at - into_page, bytes + into_page, advice);
 }
-static inline void read_anywhere(const void *at, size_t bytes, int anywhere)
+static inline void advise_access(const void *at, size_t bytes, int random)
 {
-    advise(at, bytes, anywhere ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
+    advise(at, bytes, random ? POSIX_MADV_RANDOM : POSIX_MADV_NORMAL);
 }
-static inline void read_soon(const void *at, size_t bytes)
+static inline void advise_will_need(const void *at, size_t bytes)
 {
     advise(at, bytes, POSIX_MADV_WILLNEED);
 }

@@ -1,14 +1,14 @@
 /* Workers are created by the first run that wants them and spin briefly before they sleep. A run is
  * open to them as long as its caller works on it: one that wakes up too late misses it, so nobody
- * waits for a thread that the system has not scheduled. Each thread has a stretch of the tasks, the
+ * waits for a thread that the system has not scheduled. Each thread has a chunk of the tasks, the
  * same one in each run with as many, and so finds in its cache what it left there; it claims them
  * one by one, and when its own are done, those of the others. */
 #if !defined(_WIN32)
 #define _GNU_SOURCE
 #endif
-#include "pool.h"
+#include "thread_pool.h"
 
-#include "environment.h"
+#include "platform.h"
 #include "target.h"
 
 #if defined(_WIN32)
@@ -61,23 +61,23 @@ static struct {
     struct {
         _Alignas(64) _Atomic ptrdiff_t next;
         ptrdiff_t end;
-    } stretch[POOL_MOST_THREADS];
+    } chunk[POOL_MOST_THREADS];
 } pool = {.run = PTHREAD_MUTEX_INITIALIZER,
           .sleep = PTHREAD_MUTEX_INITIALIZER,
           .wake = PTHREAD_COND_INITIALIZER};
 
 static void work(int worker)
 {
-    for (int turn = 0; turn < pool.threads; turn++) {
-        const int owner = (worker + turn) % pool.threads;
+    for (int offset = 0; offset < pool.threads; offset++) {
+        const int owner = (worker + offset) % pool.threads;
         ptrdiff_t i;
-        while ((i = atomic_fetch_add_explicit(&pool.stretch[owner].next, 1, memory_order_relaxed)) <
-               pool.stretch[owner].end)
+        while ((i = atomic_fetch_add_explicit(&pool.chunk[owner].next, 1, memory_order_relaxed)) <
+               pool.chunk[owner].end)
             pool.task(pool.context, i, worker);
     }
 }
 
-static int is_news(uint64_t state, uint64_t seen) { return state / RUN != seen; }
+static int is_new_run(uint64_t state, uint64_t seen) { return state / RUN != seen; }
 
 static void *serve(void *argument)
 {
@@ -88,15 +88,15 @@ static void *serve(void *argument)
         uint64_t state = atomic_load(&pool.state);
         const double began = clock_seconds();
         do
-            for (int i = 0; i < PAUSES && !is_news(state, seen); i++) {
+            for (int i = 0; i < PAUSES && !is_new_run(state, seen); i++) {
                 PAUSE();
                 state = atomic_load_explicit(&pool.state, memory_order_relaxed);
             }
-        while (!is_news(state, seen) && clock_seconds() - began < SPIN_SECONDS);
-        if (!is_news(state, seen)) {
+        while (!is_new_run(state, seen) && clock_seconds() - began < SPIN_SECONDS);
+        if (!is_new_run(state, seen)) {
             pthread_mutex_lock(&pool.sleep);
             atomic_fetch_add(&pool.sleepers, 1);
-            while (!is_news(state = atomic_load(&pool.state), seen))
+            while (!is_new_run(state = atomic_load(&pool.state), seen))
                 pthread_cond_wait(&pool.wake, &pool.sleep);
             atomic_fetch_sub(&pool.sleepers, 1);
             pthread_mutex_unlock(&pool.sleep);
@@ -154,11 +154,11 @@ static void start_workers(int wanted)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Where the stretch of thread t, which begins at a task, ends: before the task up to which the
+/* Where the chunk of thread t, which begins at a task, ends: before the task up to which the
  * costs are nearest to t + 1 of `threads` shares; the last one ends with the tasks, whose last ones
  * may cost nothing. */
-static ptrdiff_t end_of_stretch(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost,
-                                int threads)
+static ptrdiff_t chunk_end(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdiff_t *cost,
+                           int threads)
 {
     if (t + 1 == threads) return tasks;
     if (!cost) return (t + 1) * tasks / threads;
@@ -178,8 +178,8 @@ static void run_together(pool_task task, void *context, ptrdiff_t tasks, const p
     pool.threads = threads;
     ptrdiff_t begin = 0;
     for (int t = 0; t < threads; t++) {
-        atomic_store_explicit(&pool.stretch[t].next, begin, memory_order_relaxed);
-        pool.stretch[t].end = begin = end_of_stretch(begin, t, tasks, cost, threads);
+        atomic_store_explicit(&pool.chunk[t].next, begin, memory_order_relaxed);
+        pool.chunk[t].end = begin = chunk_end(begin, t, tasks, cost, threads);
     }
     atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
     if (atomic_load(&pool.sleepers)) {

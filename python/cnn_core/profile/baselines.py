@@ -13,10 +13,10 @@ from cnn_core.profile.workload import Workload
 ENTRY = ("rows", "batch_size", "threads", "epoch_seconds", "rows_per_s", "speedup")
 
 
-def rival_entry(
+def baseline_entry(
     seconds: float, measured: int, batch_size: int, threads: int | None, rows: int, epoch: float
 ) -> dict[str, Any]:
-    """What is told of a trainer that took `seconds` for some of the rows, where the core takes
+    """The entry of a trainer that took `seconds` for some of the rows, where the core takes
     `epoch` for all."""
     whole = seconds * rows / measured
     values = (measured, batch_size, threads, whole, rows / whole, whole / epoch)
@@ -56,15 +56,15 @@ def numpy_trainer(workload: Workload) -> Trainer:
     )
 
 
-class NumpyTurn:
-    """NumPy takes turns, each with new parameters: what training leaves behind, such as subnormal
-    moments of neurons that are dead, would slow it down by and by.
+class NumpyTimer:
+    """Measures NumPy, each time with new parameters: what training leaves behind, such as subnormal
+    moments of dead neurons, would slow it down by and by.
 
     Parameters
     ----------
     workload : Workload
     seconds : float
-        For a turn; it is given as many whole mini-batches as fit, at least one.
+        For a measurement: of as many whole mini-batches as fit, at least one.
     """
 
     def __init__(self, workload: Workload, seconds: float) -> None:
@@ -96,9 +96,9 @@ class NumpyTurn:
             return time.perf_counter() - start
 
     def entry(self, seconds: float, epoch: float) -> dict[str, Any]:
-        """See `rival_entry`."""
+        """See `baseline_entry`."""
         batch_size = self.workload.spec.batch_size
-        return rival_entry(seconds, self.rows, batch_size, self.threads, len(self.X), epoch)
+        return baseline_entry(seconds, self.rows, batch_size, self.threads, len(self.X), epoch)
 
 
 def affordable(seconds: float, batch_size: int, rows: int, budget: float) -> int:

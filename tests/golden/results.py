@@ -1,4 +1,4 @@
-"""What is looked at after a golden run, and how that becomes hashes."""
+"""The results of a golden run, and how they become hashes."""
 
 import hashlib
 import warnings
@@ -81,7 +81,7 @@ def feed(update, value):
 def optimizer_of(model):
     """Slots, numbers and counts of a model's optimizer; None where it keeps none.
 
-    The golden runs' only look at the inside of the package: everything else is public.
+    The golden runs' only access to the inside of the package: everything else is public.
     """
     if hasattr(model, "coefs_"):
         steps = model._model.optimizer
@@ -103,7 +103,7 @@ def optimizer_of(model):
     return {name: in_order(value) for name, value in state.items()}
 
 
-def look(model, X, y):
+def results_of(model, X, y):
     """All parts of a fitted MLP, with rows that it has not seen."""
     shape = [getattr(model, name, None) for name in ("input_shift_", "input_factor_")]
     history = {name: values for name, values in model.history_.items() if name != "seconds"}
@@ -127,7 +127,7 @@ def look(model, X, y):
     }
 
 
-def look_sklearn(model, X, y):
+def results_of_sklearn(model, X, y):
     """All parts of one of scikit-learn's estimators."""
     names = "loss_ loss_curve_ best_loss_ validation_scores_ best_validation_score_ n_iter_ t_"
     predictions = {"predict": model.predict(X), "one": model.predict(X[:1])}
@@ -143,7 +143,7 @@ def look_sklearn(model, X, y):
     }
 
 
-def joined(looks):
+def joined(results):
     """The parts of several models as those of one run."""
-    looks = list(looks)
-    return {name: [one[name] for one in looks] for name in PARTS}
+    results = list(results)
+    return {name: [one[name] for one in results] for name in PARTS}
