@@ -128,7 +128,7 @@ def test_each_row_of_the_native_tables_has_all_that_belongs_to_it(kind):
         ("Losses", _losses.names()),
         ("Optimizers", optimizers.OPTIMIZERS),
         ("Initializers", INITIALIZERS),
-        ("Scalings", SCALINGS),
+        ("Scalings", {"auto", *SCALINGS}),
         ("Backends", BACKENDS),
         ("Tasks", ("auto", "classification", "regression")),
     ],

@@ -123,7 +123,7 @@ def results_of(model, X, y):
         "optimizer": optimizer_of(model),
         "history": [history, model.n_epochs_, getattr(model, "best_epoch_", None)],
         "predictions": predictions,
-        "gradient": [model.loss_and_gradient(X, y), list(model.trace(X, y))],
+        "gradient": [model.loss_and_gradient(X, y), list(model.trace(X, y)[:2])],
     }
 
 

@@ -11,6 +11,9 @@ from cnn_core.data.validation import as_numbers, feature_names, plain
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+#: Share of the different numbers of a column that has to be lost: of numbers that are measured,
+#: and not counted, a few may be so close together that it does not matter.
+MERGED = 0.1
 _SAMPLE = 1000  # rows that are looked at
 #: Spacings of float32 near the largest number that a column must at least span to be above
 #: suspicion.
@@ -45,7 +48,7 @@ def merged(name: str, values: ArrayLike, dtype: DTypeLike) -> str:
         numbers = np.unique(array[:: -(-len(array) // _SAMPLE), column])
         rounded = numbers.astype(np.float32)
         same = np.flatnonzero(rounded[1:] == rounded[:-1])
-        if len(same):
+        if len(same) > MERGED * len(numbers):
             one, other = (plain(number) for number in numbers[same[0] : same[0] + 2])
             where = _where(name, column, values) if np.ndim(values) == 2 else name
             return f"{where} has numbers that float32 cannot tell apart, such as {one} and {other}"

@@ -1,0 +1,113 @@
+"""Accuracy on tables that are given as they are: cnn_core.MLP() beside other defaults.
+
+    python -m pip install scikit-learn
+    python benchmarks/tables.py FOLDER                  # a table for all .npz files of a folder
+    python benchmarks/tables.py FOLDER --splits 5 --seeds 3 --only california concrete
+
+A file holds X of numbers, y, the task ('r' or 'c') and the numbers `cats` of the columns of X that
+are categories, which become one-hot. Split s is a permutation by numpy's default_rng(1000 + s): at
+most 1,500 rows, three quarters of all, to learn from, and up to 3,000 of the rest to test. The
+error is RMSE / standard deviation of the test y, or the share wrong; the last columns are
+geometric means, over the sets that have more than 1,000 rows to test or are regressions, of the
+ratio to the first method.
+"""
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cnn_core import MLP
+
+TASKS = {"r": "regression", "c": "classification"}
+
+
+def core(task, seed, **parameters):
+    return MLP(task=TASKS[task], random_state=seed, **parameters)
+
+
+def scikit_learn(task, seed, scaled):
+    net = (MLPRegressor if task == "r" else MLPClassifier)(random_state=seed)
+    if not scaled:
+        return net
+    model = make_pipeline(StandardScaler(), net)
+    return TransformedTargetRegressor(model, transformer=StandardScaler()) if task == "r" else model
+
+
+UNSCALED = {"scale_inputs": None, "scale_targets": None}
+METHODS = {
+    "MLP()": core,
+    "MLP(clip_outputs=True)": lambda task, seed: core(task, seed, clip_outputs=task == "r"),
+    "MLP(scale_inputs='standard')": lambda task, seed: core(task, seed, scale_inputs="standard"),
+    "MLP without scaling": lambda task, seed: core(task, seed, **UNSCALED),
+    "scikit-learn": lambda task, seed: scikit_learn(task, seed, False),
+    "scikit-learn, all scaled": lambda task, seed: scikit_learn(task, seed, True),
+}
+
+
+def load(path):
+    """X with one-hot categories, y and the task."""
+    with np.load(path) as file:
+        X, y, categories, task = file["X"], file["y"], file["cats"], str(file["task"])
+    columns = [np.delete(X, categories, axis=1)]
+    columns += [(X[:, [j]] == np.unique(X[:, j])).astype(float) for j in categories]
+    return np.hstack(columns), y, task
+
+
+def error_of(make, data, split, seed):
+    X, y, task = data
+    order = np.random.default_rng(1000 + split).permutation(len(X))
+    learned = min(int(0.75 * len(X)), 1500)
+    train, test = order[:learned], order[learned : learned + 3000]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        predicted = make(task, seed).fit(X[train], y[train]).predict(X[test])
+    if task == "c":
+        return np.mean(predicted != y[test])
+    return np.sqrt(np.mean((predicted - y[test]) ** 2)) / y[test].std()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", metavar="SET")
+    options = parser.parse_args()
+    paths = sorted(options.folder.glob("*.npz"))
+    sets = {p.stem: load(p) for p in paths if not options.only or p.stem in options.only}
+    runs = [(split, seed) for split in range(options.splits) for seed in range(options.seeds)]
+    print(
+        "method".ljust(30), *(name[:9].rjust(9) for name in sets), "  R      C      all    worst R"
+    )
+    first = None
+    for method, make in METHODS.items():
+        errors = {name: [error_of(make, data, *run) for run in runs] for name, data in sets.items()}
+        means = {name: float(np.mean(found)) for name, found in errors.items()}
+        first = first or means
+        ratios = {
+            task: [
+                means[name] / first[name]
+                for name, (X, _, kind) in sets.items()
+                if kind == task and (task == "r" or len(X) > 2500)
+            ]
+            for task in "rc"
+        }
+        together = (ratios["r"], ratios["c"], ratios["r"] + ratios["c"])
+        worst = max((max(errors[name]) for name, data in sets.items() if data[2] == "r"), default=0)
+        print(
+            method.ljust(30),
+            *(f"{mean:9.4f}" for mean in means.values()),
+            *(f" {np.exp(np.mean(np.log(r))) if r else np.nan:6.3f}" for r in together),
+            f" {worst:7.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
