@@ -42,7 +42,7 @@ def of_activation(n_threads, dtype, activation):
         parts = results_on(model, rows, dtype)
         far = (rows.X_new * 2.0 ** np.arange(-2, 5)).astype(dtype)
         parts["predictions"]["far"] = model.forward(far)
-        parts["gradient"].append(list(model.trace(far, rows.y_new)))
+        parts["gradient"].append(list(model.trace(far, rows.y_new)[:2]))
         results.append(parts)
     return joined(results)
 
