@@ -168,6 +168,11 @@ KEYWORDS["partial_fit"] = _by_word({
     "eval_set validation_split",
     "sample_weight": "sample_weights weights weight",
 })  # fmt: skip
+KEYWORDS["initialize"] = _by_word({
+    "n_features": "n_inputs n_features_in in_features input_dim input_size",
+    "n_outputs": "out_features output_dim output_size",
+    "name them, such as classes=range(10)": "n_classes num_classes",
+})  # fmt: skip
 _PREDICTING = _by_word({
     _AS_ONE: "batch_size batch steps",
     "it prints nothing": "verbose",

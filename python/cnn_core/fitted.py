@@ -51,7 +51,10 @@ class Fitted:
     def _model(self) -> Model:
         model = self._fitted
         if model is None:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit first, or initialize for "
+                "an untrained one"
+            )
         return model
 
     def _publish(self, model: Model) -> None:

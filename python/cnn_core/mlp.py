@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, check_callbacks, end_training
 from cnn_core.data.prepare import ClassWeight
+from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
 from cnn_core.parameters import Parameters
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, Inspectable, Parameters):
+class MLP(Predictions, Inspectable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -80,6 +81,7 @@ class MLP(Predictions, Inspectable, Parameters):
         Rows whose gradients are averaged for one step; 1 is the textbook's per-sample descent. More
         than there are rows means all of them.
     epochs : int, default 100
+        0 trains nothing: the model has its initial weights, as after `initialize`.
     shuffle : bool, default True
         Visit the rows in a new order every epoch; where one mini-batch holds them all, they are
         left as they stand.

@@ -46,16 +46,16 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def count(word: str | None = None) -> Check:
-    """A whole number of at least 1, or a word."""
-    allowed = f"a whole number of at least 1{f' or {word!r}' if word else ''}"
+def count(word: str | None = None, least: int = 1) -> Check:
+    """A whole number of at least `least`, or a word."""
+    allowed = f"a whole number of at least {least}{f' or {word!r}' if word else ''}"
 
     def check(name: str, value: Any) -> None:
         if word is not None and isinstance(value, str) and value == word:
             return
         if not is_whole(value):
             raise TypeError(f"{name} must be {allowed}, got {value!r}")
-        if value < 1:
+        if value < least:
             raise ValueError(f"{name} must be {allowed}, got {value}")
 
     return check
@@ -147,7 +147,7 @@ RULES: dict[str, Check] = {
     "optimizer": lambda name, value: get_optimizer(value),
     "learning_rate": check_learning_rate,
     "batch_size": count("full"),
-    "epochs": count(),
+    "epochs": count(least=0),
     "shuffle": flag,
     "l1": number(0),
     "l2": number(0),

@@ -160,7 +160,7 @@ def test_targets_outside_the_domain_of_the_loss_are_refused(options, y, message)
         (dict(learning_rate="fast"), TypeError, "number"),
         (dict(batch_size=0), ValueError, "at least 1 or 'full'"),
         (dict(batch_size="all"), TypeError, "'full'"),
-        (dict(epochs=0), ValueError, "epochs must be a whole number of at least 1"),
+        (dict(epochs=-1), ValueError, "epochs must be a whole number of at least 0"),
         (dict(epochs=2.0), TypeError, "epochs"),
         (dict(shuffle="yes"), TypeError, "True or False"),
         (dict(early_stopping=1), TypeError, "early_stopping must be True or False"),

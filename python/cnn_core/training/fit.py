@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -21,25 +22,23 @@ from cnn_core.data.targets import (
     encode_labels,
 )
 from cnn_core.data.validation import (
-    as_numbers,
-    check_finite,
     check_lengths,
     check_names,
     plain,
 )
-from cnn_core.initializers import Initializer, initialize
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
-from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, infer_task
 from cnn_core.threads import threads_of
-from cnn_core.training.backends import BACKENDS, make_network
+from cnn_core.training.backends import BACKENDS
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.stopping import Patience, Stopping
+from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -118,6 +117,8 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
+    if before is not None and math.isnan(before.baseline):  # made from sizes, without data
+        before = replace(before, baseline=data.train.baseline_score(task))
     spec = training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
@@ -224,68 +225,18 @@ def _task(
     return old, labels
 
 
-def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
-    """The network that the parameters describe."""
-    names, params = zip(*p.activations, (task.output, task.output_param))
-    return NetworkSpec((n_features, *p.widths, task.n_outputs), names, params, p.dtype_name)
-
-
-def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
-    """The training that the parameters describe."""
-    whole = p.batch_size == "full" or p.rule.full_batch
-    return TrainingSpec(
-        loss=task.loss,
-        loss_param=task.loss_param,
-        optimizer=p.rule.name,
-        settings=p.rule.settings(p.schedule.initial),
-        batch_size=rows if whole else min(int(p.batch_size), rows),
-        seed=seed,
-        l1=float(p.l1),
-        l2=float(p.l2),
-        dropout=p.rates,
-        clip_norm=float(p.clip_norm or 0),
-        max_norm=float(p.max_norm or 0),
-        multilabel=task.name == "multilabel",
-    )
-
-
 def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared) -> Model:
     """The model before its first step."""
-    shape = network_spec(p, task, data.n_features)
-    network = make_network(shape)
-    if not isinstance(p.init, (str, Initializer)):
-        _check_layers(p.init, shape)
-    initialize(network, p.init, spec.seed)
-    baseline = data.train.baseline_score(task)
-    return Model(
-        shape,
-        spec,
-        network,
+    return untrained(
+        p,
         task,
-        data.feature_names,
-        data.scaling,
-        spec.seed,
-        baseline,
+        spec,
+        data.n_features,
+        baseline=data.train.baseline_score(task),
+        feature_names=data.feature_names,
+        scaling=data.scaling,
         target_scaling=data.target_scaling,
     )
-
-
-def _check_layers(layers: Any, spec: NetworkSpec) -> None:
-    """Raise for an `init` that does not give each layer its (W, b)."""
-    shapes = [(n_out, n_in) for n_in, n_out in zip(spec.widths, spec.widths[1:])]
-    try:
-        given = [tuple(np.shape(part) for part in pair) for pair in layers]
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"init must be a name, an Initializer or a list of (W, b), got {layers!r}"
-        ) from None
-    if given != [(shape, shape[:1]) for shape in shapes]:
-        wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
-        raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
-    for layer, pair in enumerate(layers):
-        for part, values in zip("Wb", pair):
-            name = f"{part} of init's layer {layer}"
-            check_finite(name, as_numbers(name, values), spec.dtype)
 
 
 def train(
@@ -322,6 +273,9 @@ def train(
         Seconds of each phase, if they were measured.
     """
     model, spec, incremental = job.model, job.spec, job.purpose == "partial_fit"
+    if not epochs:
+        publish(model)
+        return {}
     network = model.network.copy()
     trainer = BACKENDS[p.backend].trainer(
         spec,
