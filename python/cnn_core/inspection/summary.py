@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.functional import Network
-from cnn_core.inspection.trace import layer_names
+from cnn_core.inspection.places import layer_names
 
 if TYPE_CHECKING:
     from cnn_core.model import Model

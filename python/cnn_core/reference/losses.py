@@ -93,3 +93,22 @@ LOSSES: dict[str, Loss] = {
     ),
     "perceptron": summed(perceptron, lambda z, y, param: step(z) - y),
 }
+
+
+def ratio(x: float, y: float) -> float:
+    """x / y, and 0 for 0 / 0"""
+    return 0.0 if x == 0 else math.copysign(math.inf, x) if y == 0 else x / y
+
+
+#: dC/da of the losses that take the output activation in, which need it for no gradient.
+OUTPUT_ERRORS: dict[str, Callable[[Row, Any], Row]] = {
+    "binary_crossentropy": lambda a, y: [
+        ratio(1 - y_j, 1 - a_j) - ratio(y_j, a_j) for a_j, y_j in zip(a, y)
+    ],
+    "categorical_crossentropy": lambda a, y: [-ratio(y_j, a_j) for a_j, y_j in zip(a, y)],
+    "sparse_categorical_crossentropy": lambda a, label: [
+        -ratio(j == label, a_j) for j, a_j in enumerate(a)
+    ],
+    "poisson": lambda a, y: [1 - ratio(y_j, a_j) for a_j, y_j in zip(a, y)],
+    "perceptron": lambda a, y: [math.nan for _ in a],
+}

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
-from cnn_core.reference.losses import LOSSES
+from cnn_core.reference.losses import LOSSES, OUTPUT_ERRORS
 from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
@@ -214,6 +214,27 @@ class Trainer:
             self.parameters = flat(
                 [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()]
             )
+
+    def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
+        """dC/dx of the rows of the last `loss_and_gradient`, and dC/da of each layer; what
+        `backward` makes the deltas of."""
+        layers, last = self.layers(), self.passes[-1]
+        source = labels if self.sparse else y
+        assert source is not None
+        if self.sparse:
+            targets: Targets = [int(row[0]) for row in self._listed(source)]
+        else:
+            targets = self._listed(source)
+        if self.from_logits:
+            of_output = [OUTPUT_ERRORS[self.spec.loss](a, t) for a, t in zip(last.a, targets)]
+        else:
+            of_output = [error for _, error in self.costs(last, targets)]
+        share = 1 / len(of_output)
+        below = [
+            [error_below(W, delta) for delta in one.delta]
+            for (W, _), one in zip(layers, self.passes)
+        ]
+        return [*below, [[e * share for e in error] for error in of_output]]
 
     # Epochs
 
