@@ -68,6 +68,10 @@ cdef class Trainer:
     ----------
     epochs : int
         Done so far.
+    after_step : callable or None
+        Called by `epoch` after each step with the cost whose gradient the step has followed: the
+        mean over the mini-batch, with the penalty. What it raises ends the epoch there. It may
+        read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
     """
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
@@ -313,6 +317,8 @@ cdef class Trainer:
         cdef Totals totals
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
         cdef double looked = clock_seconds()
+        cdef bint tells = self.after_step is not None
+        cdef double cost
         cdef uint64_t mode
         if rates is not None and rates.shape[0] != blocks(count, batch):
             raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} "
@@ -332,7 +338,14 @@ cdef class Trainer:
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rates is not None:
                     self.batches.optimizer.h[0] = rates[block]
-                self.run_batch(count, &totals)
+                cost = self.run_batch(count, &totals, tells)
+                if tells:
+                    restore_subnormals(mode)
+                    with gil:
+                        caught = self.tell(cost)
+                    if caught is not None:
+                        break
+                    flush_subnormals()
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 if work > WORK_PER_LOOK:
@@ -356,26 +369,38 @@ cdef class Trainer:
         self.epochs += 1
         return self.batches.result(count, &totals)
 
-    cdef void run_batch(self, Py_ssize_t count, Totals *totals) noexcept nogil:
-        """Losses, gradient and step of the mini-batch, in an epoch over `count` rows."""
+    cdef object tell(self, double cost):
+        """Call `after_step`; what it has raised."""
+        try:
+            self.after_step(cost)
+        except BaseException as error:
+            return error
+        return None
+
+    cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil:
+        """Losses, gradient and step of the mini-batch, in an epoch over `count` rows; returns its
+        cost where that is to be told."""
         cdef Py_ssize_t rows = self.batches.batch.rows
-        cdef double mean, weight = self.total_weight
+        cdef double mean = 0, penalty, weight = self.total_weight
         if weight > 0 and rows < count:
             weight = weight * rows / count
         weight = self.backprop.set_weight(rows, weight)
         self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
+        if (self.by_rows or tells) and weight > 0:
+            mean = self.backprop.workspace.add_losses(rows, 0) / weight
         if self.by_rows:
             if weight > 0:
-                mean = self.backprop.workspace.add_losses(rows, 0) / weight
                 totals.loss += rows * self.cost_scale * mean
             weight = rows
         else:
             totals.loss = self.backprop.workspace.add_losses(rows, totals.loss)
         totals.weight += weight
         self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
-        totals.loss += weight * self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
+        penalty = self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
+        totals.loss += weight * penalty
+        return self.cost_scale * mean + penalty
 
     def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
                    RowSource weights=None, *, weight=None, Py_ssize_t first=0):

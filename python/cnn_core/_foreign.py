@@ -62,9 +62,11 @@ KEYWORDS["MLP"] = _by_word({
     "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip_val max_grad_norm clip_grad "
     "clip_grad_norm gradient_clipping clipvalue",
     "max_norm": "max_weight_norm kernel_constraint weight_constraint",
+    "tol": "tolerance",
     "min_delta, with early stopping, is what counts as an improvement: "
-    "MLP(early_stopping=True, min_delta=1e-4)": "tol tolerance threshold",
-    "it is called patience here and needs early stopping: MLP(early_stopping=True, patience=10)":
+    "MLP(early_stopping=True, min_delta=1e-4)": "threshold",
+    "it is called patience here and needs tol or early stopping: "
+    "MLP(early_stopping=True, patience=10)":
     "n_iter_no_change early_stopping_rounds early_stopping_patience stopping_rounds",
     "early_stopping": "early_stop stop_early",
     _APART: "validation_split val_split val_fraction valid_fraction val_size test_size",

@@ -61,6 +61,7 @@ class MLPOfOneTask(MLP):
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
         class_weight: ClassWeight = None,
+        tol: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
@@ -71,6 +72,7 @@ class MLPOfOneTask(MLP):
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
+        step_history: bool = False,
         warm_start: bool = False,
         backend: BackendName = "native",
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.callbacks import Callback, check_callbacks, end_training
+from cnn_core.callbacks import Callback, Watch, check_callbacks
 from cnn_core.data.prepare import ClassWeight
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
@@ -112,6 +112,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     class_weight : dict or 'balanced', optional
         Weight of each class's rows, 1 for those not named; 'balanced', not for `partial_fit`: rows
         / (classes * rows of the class).
+    tol : float, optional
+        Stop as converged when the training loss has not fallen by more than this for `patience`
+        epochs. The weights are those of the last epoch.
     early_stopping : bool, default False
         Stop when the loss on validation rows has not improved for `patience` epochs. Without
         validation_data a share of the training rows, the same of each class, is set apart for it.
@@ -137,6 +140,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
         returning True, and nothing but True; see `cnn_core.callbacks.Callback`.
+    step_history : bool, default False
+        Whether to record each step in `step_history_`.
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
@@ -157,6 +162,11 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
         validation_data), 'learning_rate', 'seconds'.
+    step_history_ : dict of str to list
+        With `step_history`, one entry a step, of `partial_fit` the last 1,000: 'loss' (the mean
+        cost of the mini-batch before the step, with penalties), 'learning_rate'.
+    converged_ : bool
+        Whether the last training ended because of `tol`, or 'lbfgs' found nothing lower.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
@@ -206,6 +216,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
         class_weight: ClassWeight = None,
+        tol: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
@@ -216,6 +227,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
+        step_history: bool = False,
         warm_start: bool = False,
         backend: BackendName = "native",
     ) -> None:
@@ -226,10 +238,11 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.dropout, self.label_smoothing, self.init = dropout, label_smoothing, init
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
-        self.early_stopping, self.patience, self.min_delta = early_stopping, patience, min_delta
+        self.tol, self.early_stopping = tol, early_stopping
+        self.patience, self.min_delta = patience, min_delta
         self.validation_fraction, self.restore_best = validation_fraction, restore_best
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
-        self.verbose, self.callbacks = verbose, callbacks
+        self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
         self.warm_start, self.backend = warm_start, backend
         self._fitted = None
         self._timing = False
@@ -299,10 +312,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             purpose="fit",
         )
         callbacks = check_callbacks(p.callbacks)
-
-        def watch(epoch: int, entry: dict[str, float]) -> bool:
-            return end_training(callbacks, self, epoch, entry)
-
+        watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
         for callback in callbacks:
             callback.before_fit(self)
         self._phase_seconds = fit.train(
@@ -310,7 +320,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             job,
             int(p.epochs),
             self._publish,
-            watch if callbacks else None,
+            watch,
             timing=self._timing,
         )
         for callback in callbacks:
@@ -330,9 +340,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
-        Early stopping, callbacks and `epochs` do not apply; `scale_inputs` learns from the first
-        call's rows. Of all such epochs `history_` keeps the last 1,000, so that a call costs the
-        same however many there have been.
+        Early stopping, `tol`, `epochs` and callbacks do not apply, but for their `after_step`;
+        `scale_inputs` learns from the first call's rows. Of all such epochs `history_` keeps the
+        last 1,000, so that a call costs the same however many there have been.
 
         Parameters
         ----------
@@ -359,7 +369,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             sample_weight=sample_weight,
             purpose="partial_fit",
         )
-        fit.train(p, job, 1, self._publish)
+        watch = Watch(check_callbacks(p.callbacks), self, lambda: self._fitted, self._publish)
+        fit.train(p, job, 1, self._publish, watch)
         return self
 
     def profile(

@@ -71,6 +71,10 @@ class Model(_Predicts, Frozen):
     best_epoch : int or None
         Where early stopping has brought back the weights of its best epoch: that one.
     target_scaling : TargetScaling or None
+    step_history : Past
+        The same of each step, where it was asked for.
+    converged : bool
+        Whether the last training has ended by itself.
     """
 
     network_spec: NetworkSpec
@@ -85,6 +89,8 @@ class Model(_Predicts, Frozen):
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
     target_scaling: TargetScaling | None = None
+    step_history: Past = Past()
+    converged: bool = False
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

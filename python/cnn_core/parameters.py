@@ -159,6 +159,7 @@ RULES: dict[str, Check] = {
     "scale_targets": optional(one_of("auto", "standard")),
     "clip_outputs": flag,
     "class_weight": optional(check_class_weight),
+    "tol": optional(number(0)),
     "early_stopping": flag,
     "patience": count(),
     "min_delta": number(0),
@@ -169,6 +170,7 @@ RULES: dict[str, Check] = {
     "random_state": check_random_state,
     "verbose": check_verbose,
     "callbacks": lambda name, value: check_callbacks(value),
+    "step_history": flag,
     "warm_start": flag,
     "backend": one_of(*BACKENDS),
 }

@@ -101,14 +101,14 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
         for l, (name, below) in enumerate(zip(layer_names(network), activated))
     ]
     mean = float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count)
-    return Trace(mean, layers, _unscaled(dx, model))
+    return Trace(mean, layers, _unscaled(dx, data.X.array, model))
 
 
-def _unscaled(dx: NDArray[Any], model: "Model") -> NDArray[Any]:
-    """dC/dx of x as it was before scaling."""
+def _unscaled(dx: NDArray[Any], x: NDArray[Any], model: "Model") -> NDArray[Any]:
+    """dC/dx of x as it was before scaling, from that of the x that the network reads."""
     if model.scaling is None:
         return dx
-    unscaled: NDArray[Any] = (dx * model.scaling.factor).astype(dx.dtype)
+    unscaled: NDArray[Any] = (dx * model.scaling.slope(x)).astype(dx.dtype)
     return unscaled
 
 
@@ -161,4 +161,4 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
         quantities = one.z, one.a, one.delta, dW, db, error
         layers.append(LayerTrace(name, *map(np.array, quantities)))
-    return Trace(loss, layers, _unscaled(np.array(dx), model))
+    return Trace(loss, layers, _unscaled(np.array(dx), data.X.array, model))

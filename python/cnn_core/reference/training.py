@@ -1,7 +1,7 @@
 """Training: a mini-batch, an epoch, and predictions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,6 +58,7 @@ class Trainer:
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
         self.seconds: dict[str, float] = {}
+        self.after_step: Callable[[float], object] | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
 
@@ -265,8 +266,10 @@ class Trainer:
             passes, costs, batch_weight, penalties = self.forward_backward(
                 batch, y_batch, w_batch, dropping=True, weight=share
             )
+            in_batch = 0.0
             for cost, w in zip(costs, w_batch):
                 total += w * cost
+                in_batch += w * cost
             total += batch_weight * penalties
             weight += batch_weight
             self._update_metrics(
@@ -275,6 +278,9 @@ class Trainer:
             if rates is not None:
                 self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
+            if self.after_step is not None:
+                self.publish()
+                self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
         self.epochs += 1
         self.publish()
         return total / weight, self._result(metrics)

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.callbacks import Watch
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
 from cnn_core.data.rounding import merged
@@ -26,6 +27,7 @@ from cnn_core.data.validation import (
     check_names,
     plain,
 )
+from cnn_core.history import Past
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
@@ -37,7 +39,8 @@ from cnn_core.training.backends import BACKENDS
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
-from cnn_core.training.stopping import Patience, Stopping
+from cnn_core.training.steps import Steps
+from cnn_core.training.stopping import Converged, Patience, Stopping
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
@@ -244,7 +247,7 @@ def train(
     job: Job,
     epochs: int,
     publish: Callable[[Model], None],
-    watch: Callable[[int, dict[str, float]], bool] | None = None,
+    watch: Watch | None = None,
     *,
     timing: bool = False,
 ) -> dict[str, float]:
@@ -261,9 +264,8 @@ def train(
     epochs : int
     publish : callable
         Takes the model that users are to see.
-    watch : callable, optional
-        Called after each epoch with its number and its entries, once the model is published; True
-        ends the training.
+    watch : Watch, optional
+        The callbacks; those of steps alone, where the rows are of a partial_fit.
     timing : bool
         Whether to measure the phases of a step.
 
@@ -287,38 +289,50 @@ def train(
     _go_on(trainer, model, spec, p.backend)
     if incremental:
         _warn_of_end_of_plan(p, model, trainer.epochs)
-    hooks: list[Hook] = []
-    if p.verbose:
-        last = model.n_epochs + epochs
-        hooks.append(
-            lambda loop, entry: print(
-                epoch_line(loop.n_epochs, last, entry, model.task), flush=True
-            )
-        )
 
-    def publish_result(result: TrainResult) -> None:
+    def model_after(result: TrainResult) -> Model:
+        past = steps.past(result.steps)
         if incremental:
-            result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
-        publish(_model_after(model, result, spec, p.backend))
+            history = model.history.streamed_on(result.history, p.schedule)
+            result = result._replace(history=history)
+            past = model.step_history.streamed_on(past, Constant())
+        return _model_after(model, result, spec, p.backend, past)
 
-    if watch is not None:
+    def show_step(step: int, entry: dict[str, float]) -> bool:
+        return watch is not None and watch.step(model_after(loop.in_epoch()), step, entry)
 
-        def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
-            publish_result(loop.result())
-            return watch(loop.n_epochs, entry)
+    def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
+        publish(model_after(loop.result()))
+        return watch is not None and watch.epoch(loop.n_epochs, entry)
 
-        hooks.append(show)
+    tell = show_step if watch is not None and watch.of_steps else None
+    steps = Steps(trainer, model.step_history, bool(p.step_history), tell)
+    hooks: list[Hook] = [_printing(model, epochs)] if p.verbose else []
+    if watch is not None and watch.callbacks and not incremental:
+        hooks += [show, lambda loop, entry: steps.ends]
     loop = _loop(p, job, trainer, network, epochs, hooks)
     try:
         loop.run(epochs)
     finally:
+        if watch is not None:
+            watch.hide()
         # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
         # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
-            publish_result(loop.result(final=True))
+            publish(model_after(loop.result(final=True)))
         if p.verbose:
             print_end(loop, p.patience)
     return dict(trainer.seconds) if timing else {}
+
+
+def _printing(model: Model, epochs: int) -> Hook:
+    """What prints a line about each epoch."""
+    last = model.n_epochs + epochs
+
+    def line(loop: TrainingLoop, entry: dict[str, float]) -> None:
+        print(epoch_line(loop.n_epochs, last, entry, model.task), flush=True)
+
+    return line
 
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
@@ -334,7 +348,9 @@ def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
         )
 
 
-def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:
+def _model_after(
+    model: Model, result: TrainResult, spec: TrainingSpec, backend: str, steps: Past
+) -> Model:
     """The model that a training has come to."""
     state = None if result.state is None else result.state | {"backend": backend}
     return replace(
@@ -344,6 +360,8 @@ def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend:
         history=result.history,
         state=state,
         best_epoch=result.best_epoch,
+        step_history=steps,
+        converged=result.reason == "converged",
     )
 
 
@@ -370,21 +388,21 @@ def _loop(
     model, validation = job.model, job.validation
     monitor = LossAndMetric(model.task, job.train, validation)
     start = Start(model.network, model.history, trainer.epochs)
-    stopping = None
+    stopping = Stopping()
     if job.purpose == "fit" and p.early_stopping:
         assert validation is not None
         patience = int(p.patience), p.min_delta, bool(p.restore_best)
-        stopping = Patience(monitor.watched, *patience)
+        stopping = rule = Patience(monitor.watched, *patience)
         if model.n_epochs:  # the weights of the fit before are to be surpassed
-            stopping.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
+            rule.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
             if p.restore_best:
                 start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
+    if p.tol is not None:
+        stopping = Converged(float(p.tol), int(p.patience), stopping)
     rates = None
     if type(p.schedule) is not Constant:
         per_epoch = -(-job.train.X.count // job.spec.batch_size)
         planned = max(trainer.epochs + epochs, int(p.epochs))
         rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
     rows = DatasetRows(job.train, bool(p.shuffle))
-    return TrainingLoop(
-        trainer, network, rows, monitor, start, rates, stopping or Stopping(), hooks
-    )
+    return TrainingLoop(trainer, network, rows, monitor, start, rates, stopping, hooks)
