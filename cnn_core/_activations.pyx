@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 from cnn_core._cpu cimport activation_t, kernels_for
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import takes_reals
+from cnn_core._checks import MATRIX, NUMBER, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -64,7 +64,7 @@ cdef padded(const real[:, ::1] x):
     return array
 
 
-@takes_reals(z=2)
+@takes(z=MATRIX, activation_param=NUMBER)
 def activation(name, const real[:, ::1] z not None, activation_param=None):
     """a = f(z).
 
@@ -94,7 +94,7 @@ def activation(name, const real[:, ::1] z not None, activation_param=None):
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
-@takes_reals(z=2, gradient=2)
+@takes(z=MATRIX, gradient=MATRIX, activation_param=NUMBER)
 def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
                         activation_param=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
@@ -130,7 +130,7 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
-@takes_reals(z=2)
+@takes(z=MATRIX, activation_param=NUMBER)
 def activation_derivative(name, z, activation_param=None):
     """f'(z).
 

@@ -12,7 +12,7 @@ from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, blocks, elem
                                leading_dimension, matrix)
 from cnn_core._tuning cimport BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS
 from cnn_core import _activations
-from cnn_core._checks import check_number
+from cnn_core._checks import Array, as_array, check_number
 from cnn_core._names import choose
 from cnn_core._linalg import pack, unpack
 from cnn_core._memory import aligned_zeros
@@ -111,6 +111,16 @@ cdef class Network:
             raise IndexError(f"layer {l} does not exist; this network has {self.n_layers}")
         return &self.layers[l]
 
+    cdef vector(self, vector):
+        """`parameters`, or another buffer laid out as they are."""
+        if vector is None:
+            return self.parameters
+        Array(1, (self.dtype.name,)).check("vector", vector)
+        if vector.shape != self.parameters.shape:
+            raise ValueError(f"vector must have shape {self.parameters.shape}, as parameters has, "
+                             f"got {vector.shape}")
+        return vector
+
     def panels(self, Py_ssize_t l, vector=None):
         """Layer l's weights as a view of the flat buffer.
 
@@ -126,7 +136,7 @@ cdef class Network:
         ndarray, shape (panels, n_in, lanes)
         """
         cdef Layer *layer = self.layer(l)
-        vector = self.parameters if vector is None else vector
+        vector = self.vector(vector)
         part = vector[layer.W // self.itemsize:layer.b // self.itemsize]
         return part.reshape(layer.panels, layer.n_in, self.lanes)
 
@@ -144,7 +154,7 @@ cdef class Network:
         ndarray, shape (n_out,)
         """
         cdef Layer *layer = self.layer(l)
-        vector = self.parameters if vector is None else vector
+        vector = self.vector(vector)
         b = layer.b // self.itemsize
         return vector[b:b + layer.n_out]
 
@@ -173,7 +183,7 @@ cdef class Network:
         b : array-like, shape (n_out,)
         """
         cdef Layer *layer = self.layer(l)
-        W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
+        W, b = as_array("W", W, self.dtype), as_array("b", b, self.dtype)
         if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
             raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and "
                              f"biases of shape {(layer.n_out,)}, got {W.shape} and {b.shape}")
@@ -241,7 +251,7 @@ cdef class Network:
         ----------
         values : array-like, shape (n_parameters,)
         """
-        values = np.ascontiguousarray(values, self.dtype)
+        values = as_array("values", values, self.dtype)
         sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
         if values.shape != (sum(sizes),):
             raise ValueError(f"this network has {sum(sizes)} parameters, "

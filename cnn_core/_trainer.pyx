@@ -18,9 +18,11 @@ from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnorm
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._tuning cimport WORK_PER_LOOK, seconds_per_signal_check
 from cnn_core._backprop import phases
-from cnn_core._checks import check_number, is_whole
+from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
+
+ORDER = Array(1, (np.dtype(np.intp).name,))
 
 #: Further options of a trainer, and what they are where they are not given.
 OPTIONS = {
@@ -236,8 +238,7 @@ cdef class Trainer:
     # Epochs
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
-              const Py_ssize_t[::1] order=None, RowSource weights=None,
-              const double[::1] rates=None, total_weight=None):
+              order=None, RowSource weights=None, rates=None, total_weight=None):
         """Train on every row once.
 
         Parameters
@@ -287,6 +288,10 @@ cdef class Trainer:
             self.total_weight = -1 if total_weight is None else total_weight
             self.batches.use(X, y, labels, weights)
             self.backprop.has_gradient = False
+            if order is not None:
+                ORDER.check("order", order)
+            if rates is not None:
+                DOUBLES.check("rates", rates)
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
             self.backprop.workspace.busy = False
@@ -297,8 +302,9 @@ cdef class Trainer:
         if order is not None:
             count = order.shape[0]
             if not all_rows_below(self.batches.X.count, order):
-                raise ValueError(f"order must hold row numbers "
-                                 f"from 0 to {self.batches.X.count - 1}")
+                raise ValueError(f"order must hold row numbers from 0 to "
+                                 f"{self.batches.X.count - 1}, "
+                                 f"got {np.min(order)} to {np.max(order)}")
             self.batches.batch.order = &order[0] if count else NULL
         if count == 0:
             raise ValueError("an epoch needs at least one row")

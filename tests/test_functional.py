@@ -138,7 +138,7 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         (lambda: F.activation("relu", X[0]), "z must have 2 dimensions, got an array of shape"),
         (lambda: F.matvec(W, Z[0]), r"W of shape \(3, 2\) needs x of shape \(2,\), got \(3,\)"),
         (lambda: F.matmul(X, W), "A of shape .* and B of shape .* cannot be multiplied"),
-        (lambda: F.unpack(F.pack(W), 99), "panels of shape .* do not hold 99 outputs"),
+        (lambda: F.unpack(F.pack(W), 99), "panels of shape .* do not hold n_out = 99 outputs"),
         (lambda: F.loss("mse", Z, X), "y must have shape"),
         (lambda: F.loss("mse", Z, Z, np.ones(3)), "row_scale must have shape"),
         (lambda: F.activation("rellu", Z), "unknown activation 'rellu'; did you mean 'relu'"),

@@ -40,7 +40,8 @@ class Initialization(Fitted):
         ----------
         X, y : array-like, optional
             As for `fit`. They say which features, task and classes there are, and `scale_inputs`
-            and `scale_targets` learn from them; without X and y nothing is scaled.
+            and `scale_targets` learn from them. Without X and y nothing is scaled, so that weights
+            given by hand mean what they say.
         classes : array-like, optional
             All class labels that will ever come; default those of y.
         n_features : int, optional

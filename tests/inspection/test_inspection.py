@@ -72,6 +72,7 @@ ERRORS = CASES | {
     "one-hot": (dict(hidden=4, loss="categorical_crossentropy"), np.eye(3)[THREE]),
     "hinge": (dict(hidden=4, loss="hinge"), TWO),
     "scaled": (dict(hidden=4, scale_inputs="standard", activation="tanh"), THREE),
+    "clipped": (dict(hidden=4, scale_inputs="robust_clip", scale_targets="standard"), LINE),
 }
 
 

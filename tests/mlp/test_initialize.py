@@ -82,7 +82,10 @@ def test_everything_that_a_fitted_model_does_an_untrained_one_does(capsys):
 
 
 def test_weights_can_be_set_by_hand_and_trained_on():
-    model = MLP(hidden=(), optimizer="sgd", learning_rate=0.1, batch_size="full", dtype="float64")
+    model = MLP(
+        (), optimizer="sgd", learning_rate=0.1, batch_size="full", dtype="float64",
+        scale_targets=None,
+    )  # fmt: skip
     model.initialize(X, LINE)
     model.weights_, model.biases_ = [np.array([[2.0, -1, 0, 0, 0]])], [np.array([0.0])]
     assert model.loss_and_gradient(X, LINE)[0] == pytest.approx(0.5)  # off by 1 in each row
