@@ -94,6 +94,17 @@ def activation(name, const real[:, ::1] z not None, activation_param=None):
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
+cdef void multiply_by_derivative(const activation_t *f, Py_ssize_t rows, Py_ssize_t width,
+                                 Py_ssize_t ld, double param, const void *z, const void *a,
+                                 void *delta) noexcept:
+    """delta *= f'"""
+    cdef uint64_t mode
+    with nogil:
+        mode = flush_subnormals()
+        f.backward(rows, width, ld, 1, param, z, a, delta)
+        restore_subnormals(mode)
+
+
 @takes(z=MATRIX, gradient=MATRIX, activation_param=NUMBER)
 def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
                         activation_param=None):
@@ -125,8 +136,9 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
         with nogil:
             mode = flush_subnormals()
             f.forward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0], &delta[0, 0])
             restore_subnormals(mode)
+        multiply_by_derivative(f, a.shape[0], width, a.shape[1], param, &zs[0, 0], &a[0, 0],
+                               &delta[0, 0])
     return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
@@ -148,9 +160,70 @@ def activation_derivative(name, z, activation_param=None):
         (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
-    if not f.per_row:
-        return activation_backward(name, z, np.ones_like(z), activation_param)
-    rows, width = z.shape
-    repeated = np.repeat(z, width, axis=0)
-    unit = np.tile(np.eye(width, dtype=z.dtype), (rows, 1))
-    return activation_backward(name, repeated, unit).reshape(rows, width, width)
+    values, directions, shape = unit_gradients(f.per_row, z)
+    return activation_backward(name, values, directions, activation_param).reshape(shape)
+
+
+cdef tuple unit_gradients(bint per_row, values):
+    """Rows with a gradient for each derivative of theirs, and the shape of these: a gradient of 1
+    for each element, or, of functions of a row, each unit vector."""
+    if not per_row:
+        return values, np.ones_like(values), values.shape
+    rows, width = values.shape
+    directions = np.tile(np.eye(width, dtype=values.dtype), (rows, 1))
+    return np.repeat(values, width, axis=0), directions, (rows, width, width)
+
+
+@takes(a=MATRIX, activation_param=NUMBER)
+def activation_derivative_from_a(name, const real[:, ::1] a not None, activation_param=None):
+    """f' of the outputs a = f(z), as textbooks write it: a (1 - a) for sigmoid, 1 - a^2 for tanh.
+
+    Parameters
+    ----------
+    name : str
+        An activation whose f' is a function of a; that of gelu, gelu_tanh, swish, mish and
+        hard_swish is not.
+    a : ndarray of float32 or float64, shape (rows, width)
+        Within the range of the activation.
+    activation_param : float, optional
+        As in `activation`.
+
+    Returns
+    -------
+    ndarray
+        As `activation_derivative`: shape (rows, width), or for softmax the Jacobians, shape (rows,
+        width, width). The bits are those of training.
+    """
+    cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
+    if f.needs_preactivation:
+        raise ValueError(f"f' of {name!r} is no function of a, as different z give the same a; "
+                         "activation_derivative takes z")
+    outputs = np.asarray(a)
+    _check_range(name, f.per_row, outputs, activation_param)
+    values, directions, shape = unit_gradients(f.per_row, outputs)
+    return _backward_from_a(name, values, directions, activation_param).reshape(shape)
+
+
+def _check_range(name, per_row, a, activation_param):
+    """Raise for an entry that no z leads to. The activations whose f' is a function of a do not
+    decrease, so that their limits are their range."""
+    ends = np.array([[-np.inf, np.inf]], a.dtype)
+    low, high = (0, 1) if per_row else activation(name, ends, activation_param)[0]
+    beyond = (a < low) | (a > high)
+    if beyond.any():
+        row, column = np.argwhere(beyond)[0]
+        raise ValueError(f"a has {a[row, column]} at row {row}, column {column}, but {name} gives "
+                         f"numbers from {low:g} to {high:g}; activation_derivative takes z")
+
+
+def _backward_from_a(name, const real[:, ::1] a not None, const real[:, ::1] gradient not None,
+                     activation_param):
+    """gradient * f', where that is a function of a."""
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+        choose("activation", name, names())]
+    cdef double param = f.default_param if activation_param is None else activation_param
+    cdef real[:, ::1] outputs = padded(a), delta = padded(gradient)
+    if a.shape[0] and a.shape[1]:
+        multiply_by_derivative(f, a.shape[0], a.shape[1], outputs.shape[1], param, &outputs[0, 0],
+                               &outputs[0, 0], &delta[0, 0])
+    return np.ascontiguousarray(np.asarray(delta)[:, :a.shape[1]])

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core import _losses
 from cnn_core import functional as F
+from cnn_core._costs import slopes
 from cnn_core.inspection.places import layer_names
 
 if TYPE_CHECKING:
@@ -83,9 +85,9 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     assert source is not None
     y = source.array[:, 0] if row.sparse else source.array
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
-    cost, delta = F.loss(loss, out, y, scale, loss_param)
+    cost, delta = _losses.loss(loss, out, y, scale, loss_param)
     fused = bool(row.fused_activations)
-    errors = [_output_error(loss, activated[-1], y, scale) if fused else delta]
+    errors = [slopes(loss, activated[-1], y) * scale[:, None] if fused else delta]
     if not fused:
         delta = F.activation_backward(activations[-1], zs[-1], delta, params[-1])
     deltas = [delta]
@@ -110,29 +112,6 @@ def _unscaled(dx: NDArray[Any], x: NDArray[Any], model: "Model") -> NDArray[Any]
         return dx
     unscaled: NDArray[Any] = (dx * model.scaling.slope(x)).astype(dx.dtype)
     return unscaled
-
-
-def _output_error(loss: str, a: NDArray[Any], y: NDArray[Any], scale: NDArray[Any]) -> NDArray[Any]:
-    """dC/da of the outputs for a loss that works on z."""
-    if loss == "perceptron":  # its slope is not that of a step
-        return np.full_like(a, np.nan)
-    if loss == "sparse_categorical_crossentropy":
-        y = np.equal.outer(y, np.arange(a.shape[1])).astype(a.dtype)
-    error = -_ratio(y, a)
-    if loss == "binary_crossentropy":
-        error += _ratio(1 - y, 1 - a)
-    elif loss == "poisson":
-        error += 1
-    error *= scale[:, None]
-    return error
-
-
-def _ratio(above: NDArray[Any], below: NDArray[Any]) -> NDArray[Any]:
-    """above / below, and 0 for 0 / 0: what no row wants costs nothing."""
-    ratio = np.zeros_like(below)
-    with np.errstate(divide="ignore", over="ignore"):
-        np.divide(above, below, out=ratio, where=above != 0)
-    return ratio
 
 
 def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:

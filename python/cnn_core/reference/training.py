@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
-from cnn_core.reference.losses import LOSSES, OUTPUT_ERRORS
+from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
@@ -227,7 +227,8 @@ class Trainer:
         else:
             targets = self._listed(source)
         if self.from_logits:
-            of_output = [OUTPUT_ERRORS[self.spec.loss](a, t) for a, t in zip(last.a, targets)]
+            name, param = self.spec.loss, self.loss_param
+            of_output = [output_error(name, a, t, param) for a, t in zip(last.a, targets)]
         else:
             of_output = [error for _, error in self.costs(last, targets)]
         share = 1 / len(of_output)
