@@ -21,7 +21,7 @@ from cnn_core._dropout cimport seed_dropout
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
-from cnn_core._network cimport Layer, Network, weight_offset
+from cnn_core._network cimport Layer, Network, bias_at, weight_offset
 from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
@@ -141,7 +141,7 @@ cdef class Backprop:
         cdef TileView view
         view.W = self.g + weight_offset(layer, tile.panel, tile.input)
         view.panel = layer.n_in * PANEL_BYTES
-        view.b = self.g + layer.b + tile.panel * PANEL_BYTES
+        view.b = bias_at(self.g, layer, tile.panel)
         return view
 
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
@@ -314,7 +314,7 @@ cdef class Backprop:
                               PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
         p.accumulate = accumulate
         kernels_for(itemsize).matmul(&p)
-        if tile.input == 0:
+        if tile.input == 0 and self.network.has_bias:
             matmul_args(&p, n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
                         panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
             p.accumulate = accumulate
@@ -330,7 +330,7 @@ cdef class Backprop:
         k.transpose_panels(
             n_out, tile.inputs, 0, n_out, 0, tile.inputs,
             self.workspace.gradient_transposed + tile.input * n_out * itemsize, view.W)
-        if tile.input == 0:
+        if tile.input == 0 and view.b:
             k.transpose_panels(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
 
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil:

@@ -15,7 +15,7 @@ from cnn_core._linalg cimport Units, scale_row, to_units
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
-from cnn_core._network cimport Layer, Network
+from cnn_core._network cimport Layer, Network, bias_at
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._tuning cimport BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, STACK_BYTES, WORK_PER_THREAD
 from cnn_core._checks import DOUBLES, Array
@@ -420,7 +420,7 @@ cdef class RowPredictor:
             matmul_args(&p, 1, layer.panels, layer.n_in, source,
                         panels_of(self.network.w + layer.W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
                         row_panels(&z, 0), itemsize)
-            p.bias = self.network.w + layer.b
+            p.bias = bias_at(self.network.w, layer, 0)
             k.matmul(&p)
             k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1,
                                                     layer.activation_param, z.data, z.data)

@@ -90,7 +90,8 @@ KEYWORDS["MLP"] = _by_word({
     _WATCHED: "metric metrics monitor scoring eval_metric",
     "init": "initializer initialization weight_init weights_init init_method kernel_initializer "
     "weight_initializer init_weights",
-    "every layer has biases, which begin at 0": "bias use_bias fit_intercept bias_initializer",
+    "bias": "use_bias fit_intercept add_bias biases intercept",
+    "biases begin at 0, or at what init=[(W, b), ...] gives": "bias_initializer",
     _NO_LAYERS: "batch_norm batchnorm batch_normalization use_batch_norm layer_norm norm",
     "dtype": "precision float_precision data_type",
     "class_weight": "class_weights pos_weight scale_pos_weight",

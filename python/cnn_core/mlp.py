@@ -100,11 +100,13 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         describe (alpha dropout).
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
+    bias : bool, default True
+        Whether the layers have biases: z = W a + b, or else z = W a, a line through the origin.
     init : str, Initializer, or list of (W, b), default 'auto'
         'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
         and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
-        shape (n_out, n_in), and b, shape (n_out,).
+        shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
     scale_inputs : {None, 'minmax', 'standard', 'robust'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and
         distance 1 between the quartiles. Learned from the training rows in fit and part of the
@@ -156,8 +158,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Row j holds the weights to neuron j. Read-only copies, as are the next two; to change the
         model, assign to the whole attribute.
     biases_ : tuple of ndarray, shape (n_out,)
+        With ``bias=False`` zeros, which are no parameters.
     parameters_ : ndarray, shape (n_parameters,)
-        W^1 row by row, b^1, W^2, b^2, ...
+        W^1 row by row, b^1, W^2, b^2, ...; with ``bias=False`` W^1, W^2, ...
     history_ : dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
@@ -211,7 +214,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         clip_norm: float | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
-        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        bias: bool = True,
+        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
@@ -235,8 +239,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
-        self.dropout, self.label_smoothing, self.init = dropout, label_smoothing, init
-        self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
+        self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
+        self.init, self.scale_inputs, self.scale_targets = init, scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.tol, self.early_stopping = tol, early_stopping
         self.patience, self.min_delta = patience, min_delta

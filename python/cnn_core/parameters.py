@@ -154,6 +154,7 @@ RULES: dict[str, Check] = {
     "max_norm": optional(number(0, None, above=True)),
     "clip_norm": optional(number(0, None, above=True)),
     "label_smoothing": number(0, 1),
+    "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
     "scale_inputs": optional(one_of("auto", *SCALINGS)),
     "scale_targets": optional(one_of("auto", "standard")),

@@ -44,7 +44,7 @@ def check_gradient(
     -------
     GradientCheck
     """
-    copy = Network(network.widths, network.activations, "float64", network.activation_params)
+    copy = network.copy("float64")
     X, y = (part and RowSource(part.array.astype("float64")) for part in (data.X, data.y))
     trainer = backend.trainer(spec, copy)
 

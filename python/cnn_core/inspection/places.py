@@ -1,4 +1,5 @@
-"""The order of the flat vector of all parameters: W^1 row by row, b^1, W^2, b^2, ..."""
+"""The order of the flat vector of all parameters: W^1 row by row, b^1, W^2, b^2, ...; without b
+where there are no biases."""
 
 from itertools import pairwise
 from operator import index as whole
@@ -27,10 +28,11 @@ def place_of(network: Network, position: int) -> Place:
         if 0 <= left < n_in * n_out:
             return Place(name, "W", divmod(left, n_in))
         left -= n_in * n_out
-        if 0 <= left < n_out:
-            return Place(name, "b", (left,))
-        left -= n_out
-    count = sum((n_in + 1) * n_out for n_in, n_out in pairwise(network.widths))
+        if network.has_bias:
+            if 0 <= left < n_out:
+                return Place(name, "b", (left,))
+            left -= n_out
+    count = sum((n_in + network.has_bias) * n_out for n_in, n_out in pairwise(network.widths))
     raise IndexError(f"the network has the parameters 0 to {count - 1}; got {position}")
 
 
@@ -41,9 +43,12 @@ def position_of(network: Network, place: Place) -> int:
         raise ValueError(f"there is no layer {place.layer!r}; there are {', '.join(names)}")
     if place.parameter not in ("W", "b"):
         raise ValueError(f"the parameter must be 'W' or 'b', got {place.parameter!r}")
+    if place.parameter == "b" and not network.has_bias:
+        raise ValueError("the parameter must be 'W', as the network has no biases; got 'b'")
     l = names.index(place.layer)
     widths = list(pairwise(network.widths))
-    before, (n_in, n_out) = sum((m + 1) * n for m, n in widths[:l]), widths[l]
+    before = sum((m + network.has_bias) * n for m, n in widths[:l])
+    n_in, n_out = widths[l]
     shape = (n_out, n_in) if place.parameter == "W" else (n_out,)
     at = place.index
     if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape)):

@@ -101,7 +101,7 @@ class Trainer:
 
     def layers(self) -> list[Layer]:
         """(W, b) of each layer."""
-        return layers_of(self.parameters, self.network.widths)
+        return layers_of(self.parameters, self.network.widths, self.network.has_bias)
 
     def forward(self, layers: list[Layer], batch: Matrix, dropping: bool = False) -> list[Pass]:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l), row by row; the deltas are still empty."""
@@ -192,7 +192,7 @@ class Trainer:
             penalties += penalty(W, self.spec.l1, self.spec.l2)
             add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
             gradients.append((dW, bias_gradient(one.delta)))
-        self.gradient = flat(gradients)
+        self.gradient = flat(gradients, self.network.has_bias)
         return passes, [cost for cost, _ in costs], weight, penalties
 
     def apply_gradient(self) -> None:
@@ -213,7 +213,8 @@ class Trainer:
         ]
         if spec.max_norm:
             self.parameters = flat(
-                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()]
+                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()],
+                self.network.has_bias,
             )
 
     def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
@@ -367,7 +368,7 @@ class Trainer:
 
 def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
     """The outputs a^L for every row of X, as the native network gives them."""
-    layers = layers_of(network.flat().astype(float).tolist(), network.widths)
+    layers = layers_of(network.flat().astype(float).tolist(), network.widths, network.has_bias)
     outputs = []
     for a in X.astype(float).tolist():
         for l, (W, b) in enumerate(layers):

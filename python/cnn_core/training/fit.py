@@ -217,6 +217,7 @@ def _task(
         ("activations", spec.activations, asked.activations),
         ("numbers of the activations", spec.activation_params, asked.activation_params),
         ("dtype", spec.dtype, asked.dtype),
+        ("bias", spec.bias, asked.bias),
         ("loss", old.loss, now.loss),
         ("number of the loss", old.loss_param, now.loss_param),
     ):

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
     """The network that the parameters describe."""
     names, params = zip(*p.activations, (task.output, task.output_param))
-    return NetworkSpec((n_features, *p.widths, task.n_outputs), names, params, p.dtype_name)
+    return NetworkSpec(
+        (n_features, *p.widths, task.n_outputs), names, params, p.dtype_name, bool(p.bias)
+    )
 
 
 def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
@@ -96,7 +98,7 @@ def _sizes_of(
 ) -> tuple[int | None, int | None]:
     """The sizes that a list of (W, b) has, in the place of those that are not given."""
     try:
-        inputs, outputs = np.shape(layers[0][0])[1], np.shape(layers[-1][1])[0]
+        inputs, outputs = np.shape(layers[0][0])[1], np.shape(layers[-1][0])[0]
     except (TypeError, ValueError, LookupError):  # `_check_layers` says what is wrong
         return n_features, n_outputs
     if n_outputs is None and classes is None:
@@ -135,6 +137,8 @@ def _check_layers(layers: Any, spec: NetworkSpec) -> None:
     """Raise for an `init` that does not give each layer its (W, b)."""
     shapes = [(n_out, n_in) for n_in, n_out in zip(spec.widths, spec.widths[1:])]
     try:
+        if not spec.bias:
+            layers = [(W, np.zeros(len(W)) if b is None else b) for W, b in layers]
         given = [tuple(np.shape(part) for part in pair) for pair in layers]
     except (TypeError, ValueError):
         raise TypeError(
