@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 _X = TypeVar("_X")
 _Y = TypeVar("_Y")
 
-#: Which of the orders that serve to set rows apart; a fit takes the one before.
-_STREAM = 1
+#: Which of the orders that serve to set rows apart; a fit takes number 0. The first rows of each
+#: class in one order are tested on, so that it is another one in which rows are handed out.
+_CHOICE, _ORDER = 1, 2
 
 
 @overload
@@ -98,9 +99,10 @@ def split(
     n_test = _n_test(test, rows)
     check_random_state("random_state", random_state)
     groups = np.zeros(rows, np.intp) if stratify is None else _groups(stratify, rows, n_test)
-    order = permutation(draw_seed(random_state), _STREAM, rows, split=True)
-    tests = _chosen(groups[order], n_test)
-    parts = order[~tests], order[tests]
+    seed, tests = draw_seed(random_state), np.zeros(rows, bool)
+    choice, order = (permutation(seed, i, rows, split=True) for i in (_CHOICE, _ORDER))
+    tests[choice[_chosen(groups[choice], n_test)]] = True
+    parts = order[~tests[order]], order[tests[order]]
     return tuple(_taken(array, part) for array in arrays for part in parts)
 
 
