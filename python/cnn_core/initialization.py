@@ -77,5 +77,5 @@ class Initialization(Fitted):
             raise ValueError(
                 f"initialize takes X and y together; {'X' if X is None else 'y'} is missing"
             )
-        self._publish(fit.begin(p, X, y, classes=classes, purpose="fit").model)
+        self._publish(fit.begin(p, X, y, classes=classes, purpose="initialize").model)
         return self

@@ -197,12 +197,6 @@ def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
     p.widths = hidden_widths(p.hidden)
     n_hidden = len(p.widths)
     p.activations = hidden_activations(p.activation, n_hidden)
-    for name, _ in p.activations:
-        if name in HARD_THRESHOLD:
-            raise ValueError(
-                f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
-                f"trains only as the output of a single layer: hidden=(), output={name!r}"
-            )
     p.output_activation = output_activation(p.output, p.activation, n_hidden)
     p.rates, p.rule = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
     rate, p.dtype_name = p.learning_rate, np.dtype(p.dtype).name

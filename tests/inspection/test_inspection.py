@@ -155,7 +155,7 @@ class WrongBackend:
 
 
 def test_check_gradient_names_the_parameter_that_is_wrong():
-    task, _ = infer_task(LINE, "auto", "auto", "auto", 1, 0.0)
+    task, _ = infer_task(LINE, "auto", "auto", "auto", 0.0)
     data = make_dataset(task, X, LINE, Preparation("float64"))
     network = backends.Network((5, 4, 1), ("tanh", "identity"), "float64")
     network.set_flat(np.sin(np.arange(29)))

@@ -33,7 +33,7 @@ from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
 from cnn_core.spec import TrainingSpec
-from cnn_core.task import Task, infer_task
+from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
@@ -54,7 +54,7 @@ class Job(NamedTuple):
     spec: TrainingSpec
     train: Dataset
     validation: Dataset | None
-    purpose: str  #: 'fit', 'partial_fit' or 'profile'
+    purpose: str  #: 'fit', 'initialize', 'partial_fit' or 'profile'
 
 
 def begin(
@@ -66,7 +66,7 @@ def begin(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    purpose: Literal["fit", "partial_fit", "profile"] = "profile",
+    purpose: Literal["fit", "initialize", "partial_fit", "profile"] = "profile",
 ) -> Job:
     """Check what a fit is given; nothing is changed.
 
@@ -81,8 +81,10 @@ def begin(
         All class labels that will ever come.
     sample_weight, validation_data
         As `MLP.fit` takes them.
-    purpose : {'fit', 'partial_fit', 'profile'}
-        Only for a fit `early_stopping` sets rows apart; those of partial_fit are some of many.
+    purpose : {'fit', 'initialize', 'partial_fit', 'profile'}
+        Only for a fit, and the model that it begins with, `early_stopping` sets rows apart; those
+        of partial_fit are some of many. Layers that cannot learn are refused where they would be
+        trained.
 
     Returns
     -------
@@ -108,13 +110,15 @@ def begin(
         p.scale_inputs,
         p.class_weight,
         float(p.label_smoothing),
-        p.validation_fraction if purpose == "fit" and p.early_stopping else None,
+        p.validation_fraction if purpose in ("fit", "initialize") and p.early_stopping else None,
         purpose == "partial_fit",
         p.scale_targets,
         bool(p.clip_outputs),
         not p.widths,
     )
     _check_scaling_of_targets(p, task)
+    if purpose != "initialize" and (purpose != "fit" or p.epochs):
+        check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
 
     def seed() -> int:
         return draw_seed(p.random_state) if before is None else before.seed
@@ -193,10 +197,10 @@ def _task(
 ) -> tuple[Task, np.ndarray | None]:
     """What the outputs mean, and y's class indices where they were needed; that of the fit before,
     if training goes on."""
-    output, n_hidden, smoothing = p.output_activation, len(p.widths), float(p.label_smoothing)
+    output, smoothing = p.output_activation, float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
-        return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known, p.class_weight)
+        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight)
     old = before.task
     if classes is not None and old.classes is not None:
         unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
@@ -210,7 +214,7 @@ def _task(
     if p.task not in ("auto", name):
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
     known, weights = old.classes, p.class_weight
-    now, labels = infer_task(y, name, p.loss, output, n_hidden, smoothing, known, weights)
+    now, labels = infer_task(y, name, p.loss, output, smoothing, known, weights)
     spec, asked = before.network_spec, network_spec(p, now, before.n_features)
     for what, had, wants in (
         ("layers of widths", spec.widths, asked.widths),

@@ -130,7 +130,7 @@ def _task_of_sizes(p: SimpleNamespace, n_outputs: int | None, classes: ArrayLike
     else:
         name, y = "regression", np.zeros((2, n_outputs) if n_outputs > 1 else 2)
     output, smoothing = p.output_activation, float(p.label_smoothing)
-    return infer_task(y, name, p.loss, output, len(p.widths), smoothing, known, p.class_weight)[0]
+    return infer_task(y, name, p.loss, output, smoothing, known, p.class_weight)[0]
 
 
 def _check_layers(layers: Any, spec: NetworkSpec) -> None:
