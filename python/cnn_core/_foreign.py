@@ -155,6 +155,13 @@ KEYWORDS["Normal"] = _by_word({"scale": "std stddev sigma"})
 KEYWORDS["Orthogonal"] = _by_word({"gain": "scale"})
 
 _AS_ONE = "all rows are computed together in little memory beside the result"
+KEYWORDS["split"] = _by_word({
+    "test": "test_size test_fraction test_split size fraction",
+    "the rows that are not tested on are trained on: split(X, y, test=0.2)": "train_size train",
+    "the rows are in random order always": "shuffle",
+    "random_state": "seed random_seed rng",
+    "stratify": "labels stratify_by",
+})  # fmt: skip
 KEYWORDS["fit"] = _by_word({
     _APART: "validation_split",
     _VALIDATION: "eval_set X_val y_val x_val X_valid y_valid X_test y_test val_data valid_data "
@@ -293,7 +300,8 @@ NAMES: dict[str, str] = _by_word({
     "scaling is part of the model: MLP(scale_inputs='minmax')": "MinMaxScaler",
     "scaling is part of the model: MLP(scale_inputs='robust')": "RobustScaler",
     "it is scikit-learn's, and works with MLP": "GridSearchCV RandomizedSearchCV Pipeline "
-    "make_pipeline train_test_split cross_val_score",
+    "make_pipeline cross_val_score",
+    "rows are divided by cnn_core.datasets.split": "train_test_split random_split",
     _ACTIVATION.format("relu"): "ReLU relu Relu",
     _ACTIVATION.format("sigmoid"): "Sigmoid sigmoid",
     _ACTIVATION.format("tanh"): "Tanh tanh",

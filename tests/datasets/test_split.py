@@ -206,6 +206,10 @@ def test_a_division_that_cannot_be_is_refused(stratify, test, message):
         ((X,), {"test": "0.2"}, TypeError, "test must be .*, got '0.2'"),
         ((X,), {"random_state": -1}, ValueError, "random_state must not be negative"),
         ((X,), {"random_state": 0.5}, TypeError, "random_state must be an int"),
+        ((X,), {"test_size": 0.2}, TypeError, "no parameter 'test_size'; it is called test here"),
+        ((X,), {"train_size": 0.8}, TypeError, r"not tested on are trained on: split\(X, y, test"),
+        ((X,), {"shuffle": False}, TypeError, "in random order always"),
+        ((X,), {"startify": y}, TypeError, "did you mean 'stratify'"),
         ((X,), {"stratify": [[1], ["a"]] * 10}, TypeError, "stratify"),
     ],
 )

@@ -29,6 +29,7 @@ from cnn_core import (
     StepDecay,
     _foreign,
     _typing,
+    datasets,
     initializers,
     optimizers,
     schedules,
@@ -207,9 +208,11 @@ def test_every_alias_is_something_that_there_is():
         assert hint in parameters or not hint.isidentifier(), (word, hint)
         assert hint != word
     classes = {**vars(cnn_core), **vars(optimizers), **vars(schedules)}
+    functions = {name: cls.__init__ for name, cls in classes.items() if isinstance(cls, type)}
+    functions["split"] = datasets.split
     for owner, table in _foreign.KEYWORDS.items():
         if owner not in ("MLP", "Optimizer", "Schedule"):
-            function = classes[owner].__init__ if owner in classes else getattr(MLP, owner)
+            function = functions[owner] if owner in functions else getattr(MLP, owner)
             known = {*inspect.signature(function).parameters}
             for word, hint in table.items():
                 assert hint in known or not hint.isidentifier(), (owner, word, hint)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
 
 import numpy as np
 
 from cnn_core._checks import is_whole
+from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._random import permutation
 from cnn_core.data.targets import as_labels, label_indices
 from cnn_core.data.validation import plain, refuse_lazy
@@ -46,11 +47,13 @@ def split(
 def split(
     *arrays: Any, test: float = ..., stratify: ArrayLike | None = ..., random_state: Seed = ...
 ) -> tuple[Any, ...]: ...
+@without_unknown
 def split(
     *arrays: Any,
     test: float = 0.2,
     stratify: ArrayLike | None = None,
     random_state: Seed = None,
+    **unknown: Never,
 ) -> tuple[Any, ...]:
     """Divide rows at random into some to train on and some to test on.
 
@@ -87,6 +90,8 @@ def split(
     >>> len(X_train), len(X_test)
     (1437, 360)
     """
+    if unknown:
+        refuse_keywords("split", unknown, ("test", "stratify", "random_state"))
     if not arrays:
         raise TypeError("split takes at least one array, such as split(X, y)")
     rows = _n_rows(arrays[0], 1)
