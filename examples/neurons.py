@@ -47,8 +47,8 @@ for l, (W, bias) in enumerate(zip(net.weights_, net.biases_), 1):
 print("parameters:", net.parameters_.size)
 
 chapter("5. Without a non-linear f two layers are one")
-options = dict(task="regression", dtype="float64", epochs=1, random_state=0)
-two = MLP(hidden=5, activation="identity", **options).fit(X, X @ [1.0, 2.0, 3.0, 4.0])
+options = dict(hidden=5, activation="identity", dtype="float64", epochs=1, random_state=0)
+two = MLP(**options, scale_inputs=None, scale_targets=None).fit(X, X @ [1.0, 2.0, 3.0, 4.0])
 (W1, W2), (b1, b2) = two.weights_, two.biases_
 one = X @ (W2 @ W1).T + (W2 @ b1 + b2)
 print("largest difference below 1e-12:", np.abs(one - two.forward(X)).max() < 1e-12)

@@ -223,6 +223,15 @@ def test_a_line_through_the_origin_is_that_of_least_squares(dtype):
     assert [b.tolist() for b in line.biases_] == [[0.0]]
 
 
+def test_nothing_is_shifted_unless_that_is_asked_for():
+    x, y = 100 + 50 * X[:, :1], 1000.0 + X[:, 0]
+    options = dict(hidden=(), task="regression", bias=False, epochs=2, random_state=0)
+    line = MLP(**options).fit(x, y)
+    assert line.predict([[0.0]]) == 0 and line.predict([[2.0]]) == 2 * line.predict([[1.0]])
+    scaled = MLP(**options, scale_inputs="standard", scale_targets="standard").fit(x, y)
+    assert scaled.predict(x.mean(axis=0)[None])[0] == pytest.approx(y.mean(), rel=1e-4)
+
+
 OPTIONS = {
     "adam": {},
     "sgd": dict(optimizer=SGD(0.1, momentum=0.9, nesterov=True)),

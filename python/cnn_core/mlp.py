@@ -102,6 +102,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Share of each class target that is spread evenly over the classes, in [0, 1).
     bias : bool, default True
         Whether the layers have biases: z = W a + b, or else z = W a, a line through the origin.
+        Without biases scalings that are 'auto' scale nothing, as a shift would be a bias.
     init : str, Initializer, or list of (W, b), default 'auto'
         'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu

@@ -107,12 +107,12 @@ def begin(
         raise
     how = Preparation(
         p.dtype_name,
-        p.scale_inputs,
+        _scaling_meant(p, p.scale_inputs),
         p.class_weight,
         float(p.label_smoothing),
         p.validation_fraction if purpose in ("fit", "initialize") and p.early_stopping else None,
         purpose == "partial_fit",
-        p.scale_targets,
+        _scaling_meant(p, p.scale_targets),
         bool(p.clip_outputs),
         not p.widths,
     )
@@ -140,6 +140,11 @@ def begin(
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
     return Job(model, spec, data.train, data.validation, purpose)
+
+
+def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
+    """What a scaling is; 'auto' is none without biases, as a shift would be a bias."""
+    return None if kind == "auto" and not p.bias else kind
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
