@@ -69,8 +69,8 @@ print(f"its first error: (a - y) f' = {(a * a * (1 - a))[0, 0]:.4f}, and a - y =
 chapter("4. Backpropagation in a 4-2-3 network")
 rng = np.random.default_rng(1)
 X, target = rng.normal(size=(5, 4)), rng.uniform(size=(5, 3))
-net = MLP(2, activation="tanh", output="sigmoid", dtype="float64", epochs=1, random_state=0)
-net.fit(X, target)
+net = MLP(2, activation="tanh", output="sigmoid", dtype="float64", random_state=0)
+net.initialize(X, target)
 (W1, W2), (b1, b2) = net.weights_, net.biases_
 a1 = np.tanh(X @ W1.T + b1)
 a2 = 1 / (1 + np.exp(-(a1 @ W2.T + b2)))

@@ -31,24 +31,29 @@ for name, y in (("AND", AND), ("XOR", XOR)):
     print(f"right {neuron.score(INPUTS, y):.0%}: {neuron.predict(INPUTS)}")
 
 chapter("3. Three thresholds solve XOR: at least one, not both")
-W1, b1 = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([-0.5, -1.5])  # or; and
-W2, b2 = np.array([[1.0, -1.0]]), np.array([-0.5])  # or without and
-a1 = F.activation("step", INPUTS @ W1.T + b1)
-a2 = F.activation("step", a1 @ W2.T + b2)
-for x, hidden, out in zip(INPUTS, a1, a2):
-    print(f"x = {x}  hidden a = {hidden}  output a = {out[0]:.0f}")
+either_both = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([-0.5, -1.5])
+but_not_both = np.array([[1.0, -1.0]]), np.array([-0.5])
+thresholds = MLP(hidden=2, activation="step", output="step", init=[either_both, but_not_both])
+thresholds.initialize(INPUTS, XOR)
+hidden, output = thresholds.trace(INPUTS, XOR).layers
+for x, a1, a2 in zip(INPUTS, hidden.a, output.a):
+    print(f"x = {x}  hidden a = {a1}  output a = {a2[0]:.0f}")
+try:
+    thresholds.fit(INPUTS, XOR)
+except ValueError as error:
+    print(f"they cannot be trained: {str(error).partition(';')[0]}")
 
 chapter("4. Layers: a^l = f(W^l a^(l-1) + b^l)")
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(50, 4)), rng.integers(0, 3, 50)
-net = MLP(hidden=2, epochs=1, random_state=0).fit(X, y)
+net = MLP(hidden=2, random_state=0).initialize(X, y)
 for l, (W, bias) in enumerate(zip(net.weights_, net.biases_), 1):
     print(f"layer {l}: W {W.shape[0]} x {W.shape[1]}, b {bias.shape[0]}")
 print("parameters:", net.parameters_.size)
 
 chapter("5. Without a non-linear f two layers are one")
-options = dict(hidden=5, activation="identity", dtype="float64", epochs=1, random_state=0)
-two = MLP(**options, scale_inputs=None, scale_targets=None).fit(X, X @ [1.0, 2.0, 3.0, 4.0])
+two = MLP(hidden=5, activation="identity", dtype="float64", random_state=0)
+two.initialize(n_features=4, n_outputs=1)
 (W1, W2), (b1, b2) = two.weights_, two.biases_
 one = X @ (W2 @ W1).T + (W2 @ b1 + b2)
 print("largest difference below 1e-12:", np.abs(one - two.forward(X)).max() < 1e-12)

@@ -26,7 +26,7 @@ class LayerTrace(NamedTuple):
     a: NDArray[Any]  #: (rows, n_out): f(z)
     delta: NDArray[Any]  #: (rows, n_out): dC/dz, where C is the mean over the rows
     dW: NDArray[Any]  #: (n_out, n_in): dC/dW
-    db: NDArray[Any]  #: (n_out,): dC/db
+    db: NDArray[Any]  #: (n_out,): dC/db, with bias=False that of biases of 0
     #: (rows, n_out): dC/da, which delta = da * f'(z) is made of; of the output layer it is computed
     #: apart where the loss works on z. NaN where C is no function of a, as with 'perceptron'.
     da: NDArray[Any]
