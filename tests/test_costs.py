@@ -220,6 +220,10 @@ def test_targets_of_another_shape_are_refused():
         F.loss_from_a("poisson", np.ones((1, 2)), np.ones((2, 1)))
     with pytest.raises(ValueError, match="class indices from 5"):
         F.loss_from_a("sparse_categorical_crossentropy", np.array([[0.5, 0.5]]), np.array([5]))
+    with pytest.raises(TypeError, match="y must be an array of real numbers, got list"):
+        F.loss_from_a("poisson", np.ones((1, 2)), ["a"])
+    with pytest.raises(TypeError, match="loss must be a name, got"):
+        F.loss_from_a(["mse"], np.ones((1, 2)), np.ones((1, 2)))
     with pytest.raises(ValueError, match="unknown loss 'msee'"):
         F.loss_from_a("msee", np.ones((1, 2)), np.ones((2, 1)))
 

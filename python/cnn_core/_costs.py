@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnn_core import _losses
-from cnn_core._checks import MATRIX, NUMBER, takes
+from cnn_core._checks import MATRIX, NUMBER, as_array, takes
 from cnn_core._logarithm import logarithms
 from cnn_core._warn import warn
 from cnn_core.data.validation import position
@@ -117,10 +117,8 @@ def loss_from_a(
     UserWarning
         Where rows of classes do not sum to 1.
     """
-    row = _losses.table().get(name)
-    if (
-        row is None or not row.fused_activations
-    ):  # a is what it takes anyway; or the name is unknown
+    row = _losses.table()[name] if name in _losses.names() else None
+    if row is None or not row.fused_activations:  # of a anyway; or unknown, which is refused there
         return _losses.loss(name, a, y, None, loss_param)
     if name not in COSTS:
         hard = " and ".join(row.fused_activations)
@@ -132,7 +130,7 @@ def loss_from_a(
     if row.sparse:
         targets = _one_hot(_losses.class_indices(name, y, rows, width), a)
     else:
-        targets = np.asarray(y, a.dtype)
+        targets = as_array("y", y, a.dtype)
         if targets.shape != (rows, width):
             raise ValueError(
                 f"y must have shape {(rows, width)} for the loss {name!r}, got {targets.shape}"
