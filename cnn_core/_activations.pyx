@@ -94,20 +94,27 @@ def activation(name, const real[:, ::1] z not None, activation_param=None):
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
-cdef void multiply_by_derivative(const activation_t *f, Py_ssize_t rows, Py_ssize_t width,
-                                 Py_ssize_t ld, double param, const void *z, const void *a,
-                                 void *delta) noexcept:
-    """delta *= f'"""
+def _backward(name, const real[:, ::1] values not None, const real[:, ::1] gradient not None,
+              activation_param, bint from_a):
+    """gradient * f', from z or, where f' is a function of a, from a."""
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+        choose("activation", name, names())]
+    cdef Py_ssize_t width = values.shape[1]
+    cdef double param = f.default_param if activation_param is None else activation_param
+    cdef real[:, ::1] z = padded(values), a = padded(values), delta = padded(gradient)
     cdef uint64_t mode
-    with nogil:
-        mode = flush_subnormals()
-        f.backward(rows, width, ld, 1, param, z, a, delta)
-        restore_subnormals(mode)
+    if a.shape[0] and a.shape[1]:
+        with nogil:
+            mode = flush_subnormals()
+            if not from_a:
+                f.forward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0], &delta[0, 0])
+            restore_subnormals(mode)
+    return np.ascontiguousarray(np.asarray(delta)[:, :width])
 
 
 @takes(z=MATRIX, gradient=MATRIX, activation_param=NUMBER)
-def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
-                        activation_param=None):
+def activation_backward(name, z, gradient, activation_param=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -122,24 +129,10 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
-        choose("activation", name, names())]
-    cdef Py_ssize_t width = z.shape[1]
-    cdef double param = f.default_param if activation_param is None else activation_param
-    cdef real[:, ::1] zs, a, delta
-    cdef uint64_t mode
-    if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
-        raise ValueError(f"z and gradient must have the same shape, "
-                         f"got {np.shape(z)} and {np.shape(gradient)}")
-    zs, a, delta = padded(z), padded(z), padded(gradient)
-    if a.shape[0] and a.shape[1]:
-        with nogil:
-            mode = flush_subnormals()
-            f.forward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0])
-            restore_subnormals(mode)
-        multiply_by_derivative(f, a.shape[0], width, a.shape[1], param, &zs[0, 0], &a[0, 0],
-                               &delta[0, 0])
-    return np.ascontiguousarray(np.asarray(delta)[:, :width])
+    if z.shape != gradient.shape:
+        raise ValueError(f"z and gradient must have the same shape, got {z.shape} and "
+                         f"{gradient.shape}")
+    return _backward(name, z, gradient, activation_param, False)
 
 
 @takes(z=MATRIX, activation_param=NUMBER)
@@ -175,7 +168,7 @@ cdef tuple unit_gradients(bint per_row, values):
 
 
 @takes(a=MATRIX, activation_param=NUMBER)
-def activation_derivative_from_a(name, const real[:, ::1] a not None, activation_param=None):
+def activation_derivative_from_a(name, a, activation_param=None):
     """f' of the outputs a = f(z), as textbooks write it: a (1 - a) for sigmoid, 1 - a^2 for tanh.
 
     Parameters
@@ -198,13 +191,12 @@ def activation_derivative_from_a(name, const real[:, ::1] a not None, activation
     if f.needs_preactivation:
         raise ValueError(f"f' of {name!r} is no function of a, as different z give the same a; "
                          "activation_derivative takes z")
-    outputs = np.asarray(a)
-    _check_range(name, f.per_row, outputs, activation_param)
-    values, directions, shape = unit_gradients(f.per_row, outputs)
-    return _backward_from_a(name, values, directions, activation_param).reshape(shape)
+    check_range(name, f.per_row, a, activation_param)
+    values, directions, shape = unit_gradients(f.per_row, a)
+    return _backward(name, values, directions, activation_param, True).reshape(shape)
 
 
-def _check_range(name, per_row, a, activation_param):
+cdef check_range(name, bint per_row, a, activation_param):
     """Raise for an entry that no z leads to. The activations whose f' is a function of a do not
     decrease, so that their limits are their range."""
     ends = np.array([[-np.inf, np.inf]], a.dtype)
@@ -214,16 +206,3 @@ def _check_range(name, per_row, a, activation_param):
         row, column = np.argwhere(beyond)[0]
         raise ValueError(f"a has {a[row, column]} at row {row}, column {column}, but {name} gives "
                          f"numbers from {low:g} to {high:g}; activation_derivative takes z")
-
-
-def _backward_from_a(name, const real[:, ::1] a not None, const real[:, ::1] gradient not None,
-                     activation_param):
-    """gradient * f', where that is a function of a."""
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
-        choose("activation", name, names())]
-    cdef double param = f.default_param if activation_param is None else activation_param
-    cdef real[:, ::1] outputs = padded(a), delta = padded(gradient)
-    if a.shape[0] and a.shape[1]:
-        multiply_by_derivative(f, a.shape[0], a.shape[1], outputs.shape[1], param, &outputs[0, 0],
-                               &outputs[0, 0], &delta[0, 0])
-    return np.ascontiguousarray(np.asarray(delta)[:, :a.shape[1]])

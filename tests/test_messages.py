@@ -31,6 +31,9 @@ CALLS = {
     "activation_derivative": dict(
         name=("elu", CHOICE), z=(Z, ARRAY), activation_param=(1.0, NUMBER)
     ),
+    "activation_derivative_from_a": dict(
+        name=("elu", CHOICE), a=(Z, ARRAY), activation_param=(1.0, NUMBER)
+    ),
     "backward_delta": dict(
         W=(W, ARRAY), delta=(Z, ARRAY), z=(X, ARRAY), activation=("elu", CHOICE),
         activation_param=(1.0, NUMBER),
@@ -64,6 +67,9 @@ CALLS = {
         name=("huber", CHOICE), out=(Z, ARRAY), y=(Z, LIKE), row_scale=(np.ones(4), LIKE),
         loss_param=(1.0, NUMBER),
     ),
+    "loss_from_a": dict(
+        name=("huber", CHOICE), a=(Z, ARRAY), y=(Z, LIKE), loss_param=(1.0, NUMBER)
+    ),
     "class_indices": dict(
         name=("hinge", OTHER), y=(np.zeros(4, int), LIKE), rows=(4, OTHER), n_classes=(3, OTHER)
     ),
@@ -91,6 +97,11 @@ ARGUMENTS = [
     for name, arguments in CALLS.items()
     for argument, (_, kind) in arguments.items()
 ]
+#: Functions of a single array, which may have every size.
+ALONE = (
+    "is_finite", "pack", "drop", "activation", "activation_derivative",
+    "activation_derivative_from_a",
+)  # fmt: skip
 ARRAYS = [(name, argument) for name, argument, kind in ARGUMENTS if kind in (ARRAY, OUTPUT)]
 
 
@@ -152,9 +163,7 @@ def test_an_array_of_other_dimensions_is_named_with_its_shape(name, argument):
 @pytest.mark.parametrize("name, argument", ARRAYS)
 def test_an_array_that_does_not_go_with_the_others_is_named_with_its_shape(name, argument):
     array = good(name, argument)
-    if name in ("is_finite", "pack", "activation", "activation_derivative", "drop") and (
-        argument != "out"
-    ):
+    if name in ALONE and argument != "out":
         call(name, **{argument: array})  # the only array: every size is good
         return
     longer = np.ones(tuple(n + 1 for n in array.shape))
