@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 from cnn_core._cpu cimport activation_t, kernels_for
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import takes_reals
+from cnn_core._checks import MATRIX, NUMBER, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -64,7 +64,7 @@ cdef padded(const real[:, ::1] x):
     return array
 
 
-@takes_reals(z=2)
+@takes(z=MATRIX, activation_param=NUMBER)
 def activation(name, const real[:, ::1] z not None, activation_param=None):
     """a = f(z).
 
@@ -94,9 +94,27 @@ def activation(name, const real[:, ::1] z not None, activation_param=None):
     return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
 
 
-@takes_reals(z=2, gradient=2)
-def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] gradient not None,
-                        activation_param=None):
+def _backward(name, const real[:, ::1] values not None, const real[:, ::1] gradient not None,
+              activation_param, bint from_a):
+    """gradient * f', from z or, where f' is a function of a, from a."""
+    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+        choose("activation", name, names())]
+    cdef Py_ssize_t width = values.shape[1]
+    cdef double param = f.default_param if activation_param is None else activation_param
+    cdef real[:, ::1] z = padded(values), a = padded(values), delta = padded(gradient)
+    cdef uint64_t mode
+    if a.shape[0] and a.shape[1]:
+        with nogil:
+            mode = flush_subnormals()
+            if not from_a:
+                f.forward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0])
+            f.backward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0], &delta[0, 0])
+            restore_subnormals(mode)
+    return np.ascontiguousarray(np.asarray(delta)[:, :width])
+
+
+@takes(z=MATRIX, gradient=MATRIX, activation_param=NUMBER)
+def activation_backward(name, z, gradient, activation_param=None):
     """dC/dz from dC/da: ``gradient * f'(z)``, or through the Jacobian of softmax.
 
     Parameters
@@ -111,26 +129,13 @@ def activation_backward(name, const real[:, ::1] z not None, const real[:, ::1] 
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
-        choose("activation", name, names())]
-    cdef Py_ssize_t width = z.shape[1]
-    cdef double param = f.default_param if activation_param is None else activation_param
-    cdef real[:, ::1] zs, a, delta
-    cdef uint64_t mode
-    if z.shape[0] != gradient.shape[0] or width != gradient.shape[1]:
-        raise ValueError(f"z and gradient must have the same shape, "
-                         f"got {np.shape(z)} and {np.shape(gradient)}")
-    zs, a, delta = padded(z), padded(z), padded(gradient)
-    if a.shape[0] and a.shape[1]:
-        with nogil:
-            mode = flush_subnormals()
-            f.forward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], 1, param, &zs[0, 0], &a[0, 0], &delta[0, 0])
-            restore_subnormals(mode)
-    return np.ascontiguousarray(np.asarray(delta)[:, :width])
+    if z.shape != gradient.shape:
+        raise ValueError(f"z and gradient must have the same shape, got {z.shape} and "
+                         f"{gradient.shape}")
+    return _backward(name, z, gradient, activation_param, False)
 
 
-@takes_reals(z=2)
+@takes(z=MATRIX, activation_param=NUMBER)
 def activation_derivative(name, z, activation_param=None):
     """f'(z).
 
@@ -148,9 +153,56 @@ def activation_derivative(name, z, activation_param=None):
         (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
     """
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
-    if not f.per_row:
-        return activation_backward(name, z, np.ones_like(z), activation_param)
-    rows, width = z.shape
-    repeated = np.repeat(z, width, axis=0)
-    unit = np.tile(np.eye(width, dtype=z.dtype), (rows, 1))
-    return activation_backward(name, repeated, unit).reshape(rows, width, width)
+    values, directions, shape = unit_gradients(f.per_row, z)
+    return activation_backward(name, values, directions, activation_param).reshape(shape)
+
+
+cdef tuple unit_gradients(bint per_row, values):
+    """Rows with a gradient for each derivative of theirs, and the shape of these: a gradient of 1
+    for each element, or, of functions of a row, each unit vector."""
+    if not per_row:
+        return values, np.ones_like(values), values.shape
+    rows, width = values.shape
+    directions = np.tile(np.eye(width, dtype=values.dtype), (rows, 1))
+    return np.repeat(values, width, axis=0), directions, (rows, width, width)
+
+
+@takes(a=MATRIX, activation_param=NUMBER)
+def activation_derivative_from_a(name, a, activation_param=None):
+    """f' of the outputs a = f(z), as textbooks write it: a (1 - a) for sigmoid, 1 - a^2 for tanh.
+
+    Parameters
+    ----------
+    name : str
+        An activation whose f' is a function of a; that of gelu, gelu_tanh, swish, mish and
+        hard_swish is not.
+    a : ndarray of float32 or float64, shape (rows, width)
+        Within the range of the activation.
+    activation_param : float, optional
+        As in `activation`.
+
+    Returns
+    -------
+    ndarray
+        As `activation_derivative`: shape (rows, width), or for softmax the Jacobians, shape (rows,
+        width, width). The bits are those of training.
+    """
+    cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
+    if f.needs_preactivation:
+        raise ValueError(f"f' of {name!r} is no function of a, as different z give the same a; "
+                         "activation_derivative takes z")
+    check_range(name, f.per_row, a, activation_param)
+    values, directions, shape = unit_gradients(f.per_row, a)
+    return _backward(name, values, directions, activation_param, True).reshape(shape)
+
+
+cdef check_range(name, bint per_row, a, activation_param):
+    """Raise for an entry that no z leads to. The activations whose f' is a function of a do not
+    decrease, so that their limits are their range."""
+    ends = np.array([[-np.inf, np.inf]], a.dtype)
+    low, high = (0, 1) if per_row else activation(name, ends, activation_param)[0]
+    beyond = (a < low) | (a > high)
+    if beyond.any():
+        row, column = np.argwhere(beyond)[0]
+        raise ValueError(f"a has {a[row, column]} at row {row}, column {column}, but {name} gives "
+                         f"numbers from {low:g} to {high:g}; activation_derivative takes z")

@@ -21,12 +21,12 @@ from cnn_core._dropout cimport seed_dropout
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
-from cnn_core._network cimport Layer, Network, weight_offset
+from cnn_core._network cimport Layer, Network, bias_at, weight_offset
 from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
 from cnn_core import _activations, _losses
-from cnn_core._checks import takes_reals
+from cnn_core._checks import MATRIX, NUMBER, as_array, takes
 from cnn_core._names import choose
 from cnn_core._linalg import matmul
 from cnn_core._memory import aligned_zeros
@@ -141,7 +141,7 @@ cdef class Backprop:
         cdef TileView view
         view.W = self.g + weight_offset(layer, tile.panel, tile.input)
         view.panel = layer.n_in * PANEL_BYTES
-        view.b = self.g + layer.b + tile.panel * PANEL_BYTES
+        view.b = bias_at(self.g, layer, tile.panel)
         return view
 
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
@@ -314,7 +314,7 @@ cdef class Backprop:
                               PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
         p.accumulate = accumulate
         kernels_for(itemsize).matmul(&p)
-        if tile.input == 0:
+        if tile.input == 0 and self.network.has_bias:
             matmul_args(&p, n_out, 1, rows, delta, panels_of(self.workspace.ones, 0, 0),
                         panels_of(self.workspace.bias_gradient, PANEL_BYTES, 0), itemsize)
             p.accumulate = accumulate
@@ -330,7 +330,7 @@ cdef class Backprop:
         k.transpose_panels(
             n_out, tile.inputs, 0, n_out, 0, tile.inputs,
             self.workspace.gradient_transposed + tile.input * n_out * itemsize, view.W)
-        if tile.input == 0:
+        if tile.input == 0 and view.b:
             k.transpose_panels(n_out, 1, 0, n_out, 0, 1, self.workspace.bias_gradient, view.b)
 
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil:
@@ -368,15 +368,16 @@ cdef class Backprop:
         """
         cdef Network network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
-        cdef Py_ssize_t rows = len(X)
-        X = np.asarray(X, network.dtype)
+        cdef Py_ssize_t rows
+        X = as_array("X", X, network.dtype)
+        rows = X.shape[0] if X.ndim else 0
         if not 0 < rows <= self.workspace.max_batch_size or X.shape != (rows, network.widths[0]):
             raise ValueError(f"X must have 1 to {self.workspace.max_batch_size} rows of "
                              f"{network.widths[0]} features, got {X.shape}")
         if self.sparse:
             y = _losses.class_indices(self.loss, y, rows, last.n_out)
         else:
-            y = np.asarray(y, network.dtype)
+            y = as_array("y", y, network.dtype)
         if not self.sparse and y.shape != (rows, last.n_out):
             raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, "
                              f"got {y.shape}")
@@ -427,7 +428,7 @@ cdef _fill(char *target, Py_ssize_t step, values):
         memcpy(target + r * step, source + r * row_bytes, row_bytes)
 
 
-@takes_reals(W=2, delta=2, z=2)
+@takes(W=MATRIX, delta=MATRIX, z=MATRIX, activation_param=NUMBER)
 def backward_delta(W, delta, z, activation, activation_param=None):
     """One step of the delta recursion: delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l).
 
@@ -447,10 +448,13 @@ def backward_delta(W, delta, z, activation, activation_param=None):
     -------
     ndarray, shape (rows, n)
     """
+    if delta.shape[1] != W.shape[0] or z.shape != (delta.shape[0], W.shape[1]):
+        raise ValueError(f"W of shape {W.shape} goes with delta of shape (rows, {W.shape[0]}) and "
+                         f"z of shape (rows, {W.shape[1]}), got {delta.shape} and {z.shape}")
     return _activations.activation_backward(activation, z, matmul(delta, W), activation_param)
 
 
-@takes_reals(delta=2, a=2)
+@takes(delta=MATRIX, a=MATRIX)
 def gradients(delta, a):
     """dW = delta^T a and db = sum of delta, summed over the rows: the gradient of one layer.
 
@@ -466,5 +470,8 @@ def gradients(delta, a):
     dW : ndarray, shape (n_out, n_in)
     db : ndarray, shape (n_out,)
     """
+    if delta.shape[0] != a.shape[0]:
+        raise ValueError(f"delta and a must have the same number of rows, "
+                         f"got {delta.shape} and {a.shape}")
     ones = np.ones((1, delta.shape[0]), delta.dtype)
     return matmul(np.ascontiguousarray(delta.T), a), matmul(ones, delta)[0]

@@ -273,6 +273,8 @@ cdef class Batches:
             view.b = (self.tile_gradients
                       + <Py_ssize_t>worker * (TILE_INPUTS + 1) * TILE_PANELS * PANEL_BYTES)
             view.W, view.panel = view.b + TILE_PANELS * PANEL_BYTES, tile.inputs * PANEL_BYTES
+            if not self.backprop.network.has_bias:
+                view.b = NULL
         if self.job.parts & COMPUTE:
             self.backprop.weight_gradient(tile, self.batch.rows, self.batch.dropping, &view,
                                           self.job.accumulate)
@@ -289,7 +291,7 @@ cdef class Batches:
         for panel in range(tile.panels):
             self.optimizer.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
                                       tile.inputs * lanes, view.W + panel * view.panel)
-        if tile.input == 0:
+        if tile.input == 0 and view.b:
             self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
                                       view.b)
         if tile.layer > 0:

@@ -6,6 +6,7 @@ from libc.stdint cimport uint64_t
 
 from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_set_t, kernels_t)
 
+from cnn_core._checks import NUMBER, VECTOR, takes
 from cnn_core._names import choose
 from cnn_core._platform cimport clock_seconds, keep_subnormals, restore_subnormals
 
@@ -108,6 +109,7 @@ ctypedef fused real:
     double
 
 
+@takes(x=VECTOR, out=VECTOR.as_output())
 def apply(name, const real[::1] x not None, real[::1] out not None):
     """Compute one of `functions` for every element of `x`.
 
@@ -140,6 +142,7 @@ def with_subnormals(function, tuple arguments):
         restore_subnormals(mode)
 
 
+@takes(seconds=NUMBER)
 def fma_peak(dtype="float32", double seconds=0.05):
     """The most floating-point operations a second that one thread reaches with the active
     instruction set.

@@ -11,6 +11,17 @@ from libc.string cimport memcpy
 from cnn_core._memory cimport address
 from cnn_core._platform cimport advise_access, advise_will_need, major_faults, prefetch
 from cnn_core._tuning cimport PREFETCH_ROWS, READ_AHEAD_BATCHES
+from cnn_core._checks import Array
+
+# What rows may consist of: the items that kernels read.
+cdef tuple ITEMS = ("float32", "float64", "int32", "int64", "uint32", "uint64")
+
+
+cdef described(array):
+    """An array as a message shows it: its range where it is a vector of numbers."""
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        return f"{array.min()} to {array.max()}"
+    return f"an array of shape {array.shape} and {array.dtype}"
 
 
 @cython.boundscheck(False)
@@ -69,21 +80,21 @@ cdef class RowSource:
     """
 
     def __cinit__(self, array, indices=None):
-        if array.ndim != 2 or not array.flags.c_contiguous or array.itemsize not in (4, 8):
-            raise ValueError("a row source needs a C-contiguous array of two dimensions and items "
-                             "of 4 or 8 bytes")
+        Array(2, ITEMS).check("array", array)
         self.array, self.count = array, array.shape[0]
         self.total, self.columns = self.count, array.shape[1]
         self.row_bytes = array.shape[1] * array.itemsize
         self.data = address(array)
         self.mapped = is_mapped(array)
         if indices is not None:
-            self.indices = np.array(indices, np.intp)
+            given = np.asarray(indices)
+            if given.ndim != 1 or given.size and (given.dtype.kind not in "iu" or not (
+                    0 <= given.min() <= given.max() < len(array))):
+                raise ValueError(f"indices must hold row numbers from 0 to {len(array) - 1}, "
+                                 f"got {described(given)}")
+            self.indices = given.astype(np.intp)
             self.indices.setflags(write=False)
-            if self.indices.ndim != 1 or len(indices) and not (
-                    0 <= self.indices.min() <= self.indices.max() < len(array)):
-                raise ValueError(f"indices must hold row numbers from 0 to {len(array) - 1}")
-            self.count = len(indices)
+            self.count = len(given)
             self.row_indices = <const Py_ssize_t *>address(self.indices)
 
     def rows(self):

@@ -11,7 +11,7 @@ from cnn_core._cpu cimport dropout_t, kernels_for
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._random cimport dropout_purpose
-from cnn_core._checks import takes_reals
+from cnn_core._checks import MATRIX, NUMBER, SEED, WORD, takes
 from cnn_core._memory import aligned_zeros
 
 ctypedef fused real:
@@ -38,7 +38,7 @@ cdef void seed_dropout(dropout_t *d, Py_ssize_t layer, uint64_t seed, uint64_t s
     d.key, d.purpose, d.step = seed, dropout_purpose(<uint32_t>layer, step), <uint32_t>step
 
 
-@takes_reals(a=2)
+@takes(a=MATRIX, rate=NUMBER, seed=SEED, step=SEED, layer=WORD)
 def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer,
          bint alpha_dropout=False):
     """What dropout makes of the inputs of a layer in a training step.

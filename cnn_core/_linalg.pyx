@@ -9,14 +9,14 @@ from cnn_core._cpu cimport kernels_for, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of
 from cnn_core._memory cimport PANEL_BYTES, address, matrix
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
-from cnn_core._checks import takes_reals
+from cnn_core._checks import DOUBLES, MATRIX, NUMBER, PANELS, VECTOR, WHOLE, Array, takes
 from cnn_core._memory import aligned_zeros
 
 cdef inline object dtype_of(real *unused):
     return np.float64 if real is double else np.float32
 
 
-@takes_reals(W=2, out=3)
+@takes(W=MATRIX, out=PANELS.as_output())
 def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
     """Weights W (n_out, n_in) as panels of neighbouring outputs, the layout in which the kernels
     read them.
@@ -46,7 +46,7 @@ def pack(const real[:, ::1] W not None, real[:, :, ::1] out=None):
     return np.asarray(out)
 
 
-@takes_reals(panels=3, out=2)
+@takes(panels=PANELS, n_out=WHOLE, out=MATRIX.as_output())
 def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1] out=None):
     """The reverse of `pack`.
 
@@ -63,7 +63,7 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
     """
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1], o, i
     if panels.shape[2] != lanes or not 0 <= n_out <= panels.shape[0] * lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs "
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold n_out = {n_out} outputs "
                          f"in lanes of {lanes}")
     if out is None:
         out = np.empty((n_out, n_in), dtype_of(<real *>NULL))
@@ -76,7 +76,7 @@ def unpack(const real[:, :, ::1] panels not None, Py_ssize_t n_out, real[:, ::1]
     return np.asarray(out)
 
 
-@takes_reals(panels=3)
+@takes(panels=PANELS, n_out=WHOLE)
 def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     """Panels of W transposed, from the panels of W: what the backward pass multiplies with.
 
@@ -93,7 +93,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     cdef Py_ssize_t lanes = 64 // sizeof(real), n_in = panels.shape[1]
     cdef real[:, :, ::1] out
     if panels.shape[2] != lanes or panels.shape[0] != (n_out + lanes - 1) // lanes:
-        raise ValueError(f"panels of shape {np.shape(panels)} do not hold {n_out} outputs "
+        raise ValueError(f"panels of shape {np.shape(panels)} do not hold n_out = {n_out} outputs "
                          f"in lanes of {lanes}")
     result = aligned_zeros(((n_in + lanes - 1) // lanes, n_out, lanes), dtype_of(<real *>NULL))
     out = result
@@ -104,7 +104,7 @@ def transpose_panels(const real[:, :, ::1] panels not None, Py_ssize_t n_out):
     return result
 
 
-@takes_reals(X=2, panels=3, b=1, out=2)
+@takes(X=MATRIX, panels=PANELS, b=VECTOR, out=MATRIX.as_output())
 def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
            const real[::1] b=None, real[:, ::1] out=None):
     """z = X W^T + b for weights in panels: one layer's forward pass, before its activation.
@@ -153,7 +153,7 @@ def affine(const real[:, ::1] X not None, const real[:, :, ::1] panels not None,
     return np.asarray(out)
 
 
-@takes_reals(A=2, B=2)
+@takes(A=MATRIX, B=MATRIX)
 def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     """The product A B, each element summed over k = 0, 1, ... in one chain of fused multiply-adds.
 
@@ -177,7 +177,7 @@ def matmul(const real[:, ::1] A not None, const real[:, ::1] B not None):
     return np.ascontiguousarray(affine(np.asarray(A), panels)[:, :B.shape[1]])
 
 
-@takes_reals(W=2, x=1, b=1)
+@takes(W=MATRIX, x=VECTOR, b=VECTOR)
 def matvec(const real[:, ::1] W not None, const real[::1] x not None, const real[::1] b=None):
     """z = W x + b, the input of a layer's neurons.
 
@@ -210,7 +210,7 @@ cdef check_vectors(Py_ssize_t n, Py_ssize_t other, Py_ssize_t lanes):
                          f"got {n} and {other}")
 
 
-@takes_reals(x=1, y=1)
+@takes(x=VECTOR, y=VECTOR)
 def dot(const real[::1] x not None, const real[::1] y not None):
     """The sum of x y, with one partial sum for each lane of a panel and a fixed tree over them.
 
@@ -234,7 +234,7 @@ def dot(const real[::1] x not None, const real[::1] y not None):
     return total
 
 
-@takes_reals(x=1, y=1)
+@takes(factor=NUMBER, x=VECTOR, y=VECTOR.as_output())
 def axpy(double factor, const real[::1] x not None, real[::1] y not None):
     """y += factor x, in place, with one rounding.
 
@@ -264,8 +264,7 @@ def is_finite(array):
     -------
     bool
     """
-    if array.dtype not in (np.float32, np.float64) or not array.flags.c_contiguous:
-        raise ValueError(f"array must be C-contiguous and of float32 or float64, got {array.dtype}")
+    Array().check("array", array)
     cdef Py_ssize_t n = array.size, itemsize = array.itemsize
     cdef const char *x = address(array)
     cdef bint finite
@@ -274,7 +273,7 @@ def is_finite(array):
     return bool(finite)
 
 
-@takes_reals(X=2)
+@takes(X=MATRIX, shift=DOUBLES, power=WHOLE)
 def column_sums(const real[:, ::1] X not None, const double[::1] shift not None, int power):
     """The sum of (X - shift) ** power of each column, in float64, row after row.
 
@@ -293,8 +292,8 @@ def column_sums(const real[:, ::1] X not None, const double[::1] shift not None,
     cdef double difference
     cdef uint64_t mode
     if shift.shape[0] != n or power not in (1, 2):
-        raise ValueError(f"shift must have {n} entries and power be 1 or 2, "
-                         f"got {shift.shape[0]} and {power}")
+        raise ValueError(f"shift must have an entry for each of the {n} columns of X, and power be "
+                         f"1 or 2; got {shift.shape[0]} entries and power {power}")
     with nogil, cython.boundscheck(False):
         mode = keep_subnormals()
         for i in range(X.shape[0]):
@@ -310,7 +309,8 @@ ctypedef fused source:
     double
 
 
-@takes_reals(out=2)
+@takes(X=MATRIX._replace(alike=False), shift=DOUBLES, factor=DOUBLES,
+       out=MATRIX.as_output())
 def scale_rows(const source[:, ::1] X not None, const double[::1] shift not None,
                const double[::1] factor not None, real[:, ::1] out not None, bint clips=False):
     """out = t = (X - shift) * factor, computed in float64 and rounded once; subnormal numbers

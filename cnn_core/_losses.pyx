@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint64_t
 from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import takes_reals
+from cnn_core._checks import MATRIX, NUMBER, as_array, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -82,7 +82,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     ValueError
         For another shape, and for an index outside 0 to n_classes - 1.
     """
-    y = np.asarray(y)
+    y = as_array("y", y, None)
     if y.size and y.dtype.kind not in "iub":
         raise TypeError(f"the loss {name!r} takes class indices, which are whole numbers; "
                         f"got y of {y.dtype}")
@@ -94,7 +94,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     return np.ascontiguousarray(y, np.int32)
 
 
-@takes_reals(out=2)
+@takes(out=MATRIX, loss_param=NUMBER)
 def loss(name, const real[:, ::1] out not None, y, row_scale=None,
          loss_param=None):
     """Cost of each row, and the error it sends back.
@@ -134,12 +134,14 @@ def loss(name, const real[:, ::1] out not None, y, row_scale=None,
     if f.sparse:
         label = y = class_indices(name, y, rows, width)
     else:
-        y = np.ascontiguousarray(y, dtype)
+        y = as_array("y", y, dtype)
         if y.shape != (rows, width):
             raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, "
                              f"got {y.shape}")
-    if row_scale is not None and np.shape(row_scale) != (rows,):
-        raise ValueError(f"row_scale must have shape {(rows,)}, got {np.shape(row_scale)}")
+    if row_scale is not None:
+        row_scale = as_array("row_scale", row_scale, dtype)
+        if row_scale.shape != (rows,):
+            raise ValueError(f"row_scale must have shape {(rows,)}, got {row_scale.shape}")
     o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
     weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
     np.asarray(o)[:, :width] = out

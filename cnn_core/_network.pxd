@@ -6,12 +6,18 @@ cdef struct Layer:
     Py_ssize_t n_in, n_out
     Py_ssize_t panels           # of W: ceil(n_out / lanes)
     Py_ssize_t ld               # leading dimension of z, a, delta
-    Py_ssize_t W, b             # where they begin in the parameters, in bytes
+    Py_ssize_t W, b             # where they begin in the parameters, in bytes; b: or NONE
     int activation              # row in the table
     double activation_param     # the number it takes
 
 
+# Layer.b of a network without biases.
+cdef enum:
+    NONE = -1
+
+
 cdef class Network:
+    cdef readonly bint has_bias
     cdef readonly object dtype, parameters
     cdef readonly tuple widths, activations, activation_params
     cdef readonly Py_ssize_t n_layers, itemsize, lanes, block
@@ -20,6 +26,7 @@ cdef class Network:
     cdef Layer *layers
     cdef char *w
     cdef Layer *layer(self, Py_ssize_t l) except NULL
+    cdef vector(self, vector)
     cdef set_activation(self, Py_ssize_t l, dict numbers)
     cdef bint is_faster_transposed(self)
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
@@ -30,6 +37,11 @@ cdef class Network:
     cdef void activate_backward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
                                 Py_ssize_t rows, const Matrix *z, const Matrix *a,
                                 const Matrix *delta) noexcept nogil
+
+
+cdef inline char *bias_at(char *parameters, const Layer *layer, Py_ssize_t panel) noexcept nogil:
+    """The biases from a panel on in a vector of parameters; NULL where there are none."""
+    return parameters + layer.b + panel * PANEL_BYTES if layer.b != NONE else NULL
 
 
 cdef inline Py_ssize_t weight_offset(const Layer *layer, Py_ssize_t panel,

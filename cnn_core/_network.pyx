@@ -12,7 +12,7 @@ from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, blocks, elem
                                leading_dimension, matrix)
 from cnn_core._tuning cimport BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS
 from cnn_core import _activations
-from cnn_core._checks import check_number
+from cnn_core._checks import Array, as_array, check_number
 from cnn_core._names import choose
 from cnn_core._linalg import pack, unpack
 from cnn_core._memory import aligned_zeros
@@ -45,17 +45,22 @@ cdef class Network:
     activation_params : sequence of float or None, optional
         For each layer the number its activation takes (`_activations.parameters`), at least 0; None
         for that of the literature. An activation that takes none has None or 0.
+    bias : bool
+        Whether the layers have biases: z = W a + b, or else z = W a.
 
     Attributes
     ----------
     parameters : ndarray
         All weights and biases in one flat buffer, as the kernels read them: for each layer the
-        panels of W (`cnn_core._linalg.pack`), then b, each padded with zeros to whole panels.
+        panels of W (`cnn_core._linalg.pack`), then b, if there is one, each padded with zeros to
+        whole panels.
+    has_bias : bool
     """
 
     # Here and below not __init__, which can be left out or called again: no object exists without
     # its buffers.
-    def __cinit__(self, widths, activations, dtype="float32", activation_params=None):
+    def __cinit__(self, widths, activations, dtype="float32", activation_params=None,
+                  bint bias=True):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
         self.widths, self.activations = tuple([int(n) for n in widths]), tuple(activations)
@@ -77,10 +82,11 @@ cdef class Network:
                              f"got {len(params)}")
         self.activation_params = tuple([usual if param is None else float(param)
                                         for param, usual in zip(params, default)])
+        self.has_bias = bias
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
-        total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + 1)
+        total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + self.has_bias)
                     for n_in, n_out in zip(self.widths, self.widths[1:]))
         self.parameters = aligned_zeros(total, self.dtype)
         self.w = address(self.parameters)
@@ -91,9 +97,11 @@ cdef class Network:
             layer.panels = blocks(layer.n_out, self.lanes)
             layer.ld = leading_dimension(layer.n_out, self.itemsize)
             self.set_activation(l, numbers)
-            layer.W = size
-            layer.b = size + layer.panels * layer.n_in * PANEL_BYTES
-            size = layer.b + layer.panels * PANEL_BYTES
+            layer.W, layer.b = size, NONE
+            size += layer.panels * layer.n_in * PANEL_BYTES
+            if self.has_bias:
+                layer.b = size
+                size += layer.panels * PANEL_BYTES
         self.prefers_transposed = self.is_faster_transposed()
 
     cdef set_activation(self, Py_ssize_t l, dict numbers):
@@ -111,6 +119,16 @@ cdef class Network:
             raise IndexError(f"layer {l} does not exist; this network has {self.n_layers}")
         return &self.layers[l]
 
+    cdef vector(self, vector):
+        """`parameters`, or another buffer laid out as they are."""
+        if vector is None:
+            return self.parameters
+        Array(1, (self.dtype.name,)).check("vector", vector)
+        if vector.shape != self.parameters.shape:
+            raise ValueError(f"vector must have shape {self.parameters.shape}, as parameters has, "
+                             f"got {vector.shape}")
+        return vector
+
     def panels(self, Py_ssize_t l, vector=None):
         """Layer l's weights as a view of the flat buffer.
 
@@ -126,12 +144,13 @@ cdef class Network:
         ndarray, shape (panels, n_in, lanes)
         """
         cdef Layer *layer = self.layer(l)
-        vector = self.parameters if vector is None else vector
-        part = vector[layer.W // self.itemsize:layer.b // self.itemsize]
-        return part.reshape(layer.panels, layer.n_in, self.lanes)
+        vector = self.vector(vector)
+        W, size = layer.W // self.itemsize, layer.panels * layer.n_in * self.lanes
+        return vector[W:W + size].reshape(layer.panels, layer.n_in, self.lanes)
 
     def bias(self, Py_ssize_t l, vector=None):
-        """Layer l's biases b as a view of the flat buffer.
+        """Layer l's biases b as a view of the flat buffer, or zeros, that are read-only and no
+        parameters, where there are no biases.
 
         Parameters
         ----------
@@ -144,7 +163,11 @@ cdef class Network:
         ndarray, shape (n_out,)
         """
         cdef Layer *layer = self.layer(l)
-        vector = self.parameters if vector is None else vector
+        if not self.has_bias:
+            zeros = np.zeros(layer.n_out, self.dtype)
+            zeros.flags.writeable = False
+            return zeros
+        vector = self.vector(vector)
         b = layer.b // self.itemsize
         return vector[b:b + layer.n_out]
 
@@ -170,15 +193,22 @@ cdef class Network:
         ----------
         l : int
         W : array-like, shape (n_out, n_in)
-        b : array-like, shape (n_out,)
+        b : array-like, shape (n_out,), or None
+            None, or zeros, where there are no biases.
         """
         cdef Layer *layer = self.layer(l)
-        W, b = np.ascontiguousarray(W, self.dtype), np.ascontiguousarray(b, self.dtype)
+        if b is None and not self.has_bias:
+            b = self.bias(l)
+        W, b = as_array("W", W, self.dtype), as_array("b", b, self.dtype)
         if W.shape != (layer.n_out, layer.n_in) or b.shape != (layer.n_out,):
             raise ValueError(f"layer {l} has weights of shape {(layer.n_out, layer.n_in)} and "
                              f"biases of shape {(layer.n_out,)}, got {W.shape} and {b.shape}")
+        if not self.has_bias and b.any():
+            raise ValueError(f"this network has no biases; those of layer {l} must be None or 0, "
+                             f"got {b[np.flatnonzero(b)[0]]}")
         pack(W, self.panels(l))
-        self.bias(l)[:] = b
+        if self.has_bias:
+            self.bias(l)[:] = b
 
     def equals(self, Py_ssize_t l, Wt, b):
         """Whether layer l's weights and biases are these, to the bit.
@@ -204,8 +234,11 @@ cdef class Network:
             if not (isinstance(array, np.ndarray) and array.dtype == self.dtype
                     and array.shape == shape and array.flags.c_contiguous):
                 return False
-        given = <const uint32_t *>address(b)
-        other = bits_differ(words, <const uint32_t *>(self.w + layer.b), given)
+        if not self.has_bias:
+            other = b.any()
+        else:
+            given = <const uint32_t *>address(b)
+            other = bits_differ(words, <const uint32_t *>(self.w + layer.b), given)
         given = <const uint32_t *>address(Wt)
         for at in range(0, words, PANEL_WORDS):
             if at + PANEL_WORDS <= words:
@@ -219,7 +252,8 @@ cdef class Network:
         return other == 0
 
     def flat(self, vector=None):
-        """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ...
+        """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ..., without b
+        where there are no biases.
 
         Parameters
         ----------
@@ -231,8 +265,9 @@ cdef class Network:
         ndarray, shape (n_parameters,)
             A copy without padding.
         """
-        return np.concatenate([part.ravel() for l in range(self.n_layers)
-                               for part in (self.weights(l, vector), self.bias(l, vector))])
+        parts = (self.weights, self.bias) if self.has_bias else (self.weights,)
+        return np.concatenate([part(l, vector).ravel() for l in range(self.n_layers)
+                               for part in parts])
 
     def set_flat(self, values):
         """Set all parameters from a vector in the order of `flat`.
@@ -241,14 +276,16 @@ cdef class Network:
         ----------
         values : array-like, shape (n_parameters,)
         """
-        values = np.ascontiguousarray(values, self.dtype)
-        sizes = [n_out * (n_in + 1) for n_in, n_out in zip(self.widths, self.widths[1:])]
+        values = as_array("values", values, self.dtype)
+        sizes = [n_out * (n_in + self.has_bias)
+                 for n_in, n_out in zip(self.widths, self.widths[1:])]
         if values.shape != (sum(sizes),):
             raise ValueError(f"this network has {sum(sizes)} parameters, "
                              f"got an array of shape {values.shape}")
         for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
             n_in, n_out = self.widths[l], self.widths[l + 1]
-            self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), part[n_in * n_out:])
+            b = part[n_in * n_out:] if self.has_bias else None
+            self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), b)
 
     def is_finite(self):
         """Whether no parameter is NaN or infinite.
@@ -263,22 +300,37 @@ cdef class Network:
             finite = kernels_for(self.itemsize).is_finite(n, self.w)
         return bool(finite)
 
-    def copy(self):
-        """A network of the same shape with its own copy of the parameters."""
-        other = Network(self.widths, self.activations, self.dtype, self.activation_params)
-        self.copy_to(other)
+    def copy(self, dtype=None):
+        """A network of the same shape with its own copy of the parameters.
+
+        Parameters
+        ----------
+        dtype : {'float32', 'float64'}, optional
+            Of the copy; default the network's own.
+
+        Returns
+        -------
+        Network
+        """
+        other = Network(self.widths, self.activations, self.dtype if dtype is None else dtype,
+                        self.activation_params, self.has_bias)
+        if other.dtype == self.dtype:
+            self.copy_to(other)
+        else:
+            other.set_flat(self.flat())
         return other
 
     def copy_to(self, Network other not None):
         """Give another network of the same shape these parameters."""
-        if other.widths != self.widths or other.dtype != self.dtype:
+        if (other.widths != self.widths or other.dtype != self.dtype
+                or other.has_bias != self.has_bias):
             raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
                              f"the parameters of one of {self.widths} and {self.dtype}")
         memcpy(other.w, self.w, self.parameters.nbytes)
 
     def __reduce__(self):
         return _restore, (self.widths, self.activations, self.dtype.name, self.activation_params,
-                          self.flat())
+                          self.flat(), bool(self.has_bias))
 
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,
@@ -289,7 +341,7 @@ cdef class Network:
         cdef Layer *layer = &self.layers[l]
         cdef const kernels_t *k = kernels_for(self.itemsize)
         cdef char *W = self.w + layer.W + panel * layer.n_in * PANEL_BYTES
-        cdef char *b = self.w + layer.b + panel * PANEL_BYTES
+        cdef char *b = bias_at(self.w, layer, panel)
         cdef Py_ssize_t lanes = self.lanes, output
         cdef matmul_args_t p
         if not is_transposed(z, self.itemsize):
@@ -307,7 +359,9 @@ cdef class Network:
                         panels_of(z.data + output * z.column, z.column, PANEL_BYTES), self.itemsize)
             p.row_bias = b
             k.matmul(&p)
-            W, b = W + layer.n_in * PANEL_BYTES, b + PANEL_BYTES
+            W += layer.n_in * PANEL_BYTES
+            if b:
+                b += PANEL_BYTES
 
     cdef void activate(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                        const Matrix *z, const Matrix *a) noexcept nogil:
@@ -347,7 +401,7 @@ cdef class Network:
         return transposed < 0.9 * row_major
 
 
-def _restore(widths, activations, dtype, activation_params, values):
-    network = Network(widths, activations, dtype, activation_params)
+def _restore(widths, activations, dtype, activation_params, values, bias=True):
+    network = Network(widths, activations, dtype, activation_params, bias)
     network.set_flat(values)
     return network

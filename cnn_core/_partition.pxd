@@ -13,7 +13,7 @@ cdef struct WeightTile:
     Py_ssize_t layer, panel, panels, input, inputs
     double penalty
 
-# Where the gradient of a tile goes: panels of weights `panel` bytes apart, and biases.
+# Where the gradient of a tile goes: panels of weights `panel` bytes apart, and biases (NULL: none).
 cdef struct TileView:
     char *W
     Py_ssize_t panel

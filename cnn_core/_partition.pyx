@@ -89,7 +89,8 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
 cdef Py_ssize_t n_parameters(Network network) noexcept nogil:
     """Padding included."""
     cdef Layer *last = &network.layers[network.n_layers - 1]
-    return elements(last.b + last.panels * PANEL_BYTES, network.itemsize)
+    return elements(last.W + last.panels * (last.n_in + network.has_bias) * PANEL_BYTES,
+                    network.itemsize)
 
 
 cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping) noexcept nogil:

@@ -15,9 +15,10 @@ from cnn_core._linalg cimport Units, scale_row, to_units
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
-from cnn_core._network cimport Layer, Network
+from cnn_core._network cimport Layer, Network, bias_at
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._tuning cimport BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, STACK_BYTES, WORK_PER_THREAD
+from cnn_core._checks import DOUBLES, Array
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
@@ -48,9 +49,9 @@ cdef struct Prediction:
 
 cdef const double *vector(array, str name, Py_ssize_t n) except NULL:
     """The numbers of an array that scales inputs or outputs; the caller keeps it alive."""
-    if not (isinstance(array, np.ndarray) and array.dtype == np.float64
-            and array.shape == (n,) and array.flags.c_contiguous):
-        raise ValueError(f"{name} must be a C-contiguous ndarray of float64, shape ({n},)")
+    DOUBLES.check(name, array)
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},), got {array.shape}")
     return <const double *>address(array)
 
 
@@ -106,8 +107,8 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
-        return out if X.shape[0] == 0 or _predict(
-            self, X, out, None, 0, threads, check_finite) else None
+        return out if X.shape[0] == 0 or self.predict(X, out, None, 0, threads,
+                                                      check_finite) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -126,14 +127,23 @@ cdef class BatchPredictor:
         """
         self.check_rows(X)
         index = np.empty(X.shape[0], np.intp)
-        return index if X.shape[0] == 0 or _predict(
-            self, X, None, index, threshold, threads, check_finite) else None
+        return index if X.shape[0] == 0 or self.predict(X, None, index, threshold, threads,
+                                                        check_finite) else None
 
     cdef check_rows(self, X):
         network = self.network
+        if not isinstance(X, np.ndarray):
+            raise TypeError(f"X must be an ndarray of {network.dtype}, got {type(X).__name__}")
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
             raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
+
+    cdef predict(self, X, out, index, double threshold, int threads, bint check_finite):
+        try:
+            return _predict(self, X, out, index, threshold, threads, check_finite)
+        except ValueError:
+            Array().check("X", X)
+            raise
 
 
 def _predict(BatchPredictor predictor not None, const real[:, ::1] X not None,
@@ -410,7 +420,7 @@ cdef class RowPredictor:
             matmul_args(&p, 1, layer.panels, layer.n_in, source,
                         panels_of(self.network.w + layer.W, PANEL_BYTES, layer.n_in * PANEL_BYTES),
                         row_panels(&z, 0), itemsize)
-            p.bias = self.network.w + layer.b
+            p.bias = bias_at(self.network.w, layer, 0)
             k.matmul(&p)
             k.activations[layer.activation].forward(1, layer.n_out, layer.ld, 1,
                                                     layer.activation_param, z.data, z.data)

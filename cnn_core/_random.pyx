@@ -6,6 +6,7 @@ cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
+from cnn_core._checks import SEED, WHOLE, WORD, takes
 
 
 cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order,
@@ -23,6 +24,7 @@ cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *o
         drawn += 1
 
 
+@takes(seed=SEED, epoch=WORD, n=WHOLE)
 def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False):
     """The order in which an epoch visits the rows.
 
@@ -50,6 +52,7 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False
     return np.asarray(order)
 
 
+@takes(seed=SEED, stream=WORD, n=WHOLE)
 def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     """Numbers from the uniform distribution on [0, 1), for initial weights.
 

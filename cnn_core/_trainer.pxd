@@ -10,6 +10,7 @@ cdef class Trainer:
     cdef readonly Backprop backprop
     cdef Batches batches
     cdef readonly int64_t epochs
+    cdef public object after_step
     cdef uint64_t seed
     cdef bint by_rows
     cdef double cost_scale
@@ -17,7 +18,8 @@ cdef class Trainer:
     cdef Py_ssize_t[::1] order
     cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, const double[::1] rates)
-    cdef void run_batch(self, Py_ssize_t count, Totals *totals) noexcept nogil
+    cdef object tell(self, double cost)
+    cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil
     cdef run_pass(self, Py_ssize_t rows)
     cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *
     cdef run_evaluation(self, Py_ssize_t count)

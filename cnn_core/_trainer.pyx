@@ -18,9 +18,11 @@ from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnorm
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._tuning cimport WORK_PER_LOOK, seconds_per_signal_check
 from cnn_core._backprop import phases
-from cnn_core._checks import check_number, is_whole
+from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
+
+ORDER = Array(1, (np.dtype(np.intp).name,))
 
 #: Further options of a trainer, and what they are where they are not given.
 OPTIONS = {
@@ -68,6 +70,10 @@ cdef class Trainer:
     ----------
     epochs : int
         Done so far.
+    after_step : callable or None
+        Called by `epoch` after each step with the cost whose gradient the step has followed: the
+        mean over the mini-batch, with the penalty. What it raises ends the epoch there. It may
+        read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
     """
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
@@ -232,8 +238,7 @@ cdef class Trainer:
     # Epochs
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
-              const Py_ssize_t[::1] order=None, RowSource weights=None,
-              const double[::1] rates=None, total_weight=None):
+              order=None, RowSource weights=None, rates=None, total_weight=None):
         """Train on every row once.
 
         Parameters
@@ -283,6 +288,10 @@ cdef class Trainer:
             self.total_weight = -1 if total_weight is None else total_weight
             self.batches.use(X, y, labels, weights)
             self.backprop.has_gradient = False
+            if order is not None:
+                ORDER.check("order", order)
+            if rates is not None:
+                DOUBLES.check("rates", rates)
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
             self.backprop.workspace.busy = False
@@ -293,8 +302,9 @@ cdef class Trainer:
         if order is not None:
             count = order.shape[0]
             if not all_rows_below(self.batches.X.count, order):
-                raise ValueError(f"order must hold row numbers "
-                                 f"from 0 to {self.batches.X.count - 1}")
+                raise ValueError(f"order must hold row numbers from 0 to "
+                                 f"{self.batches.X.count - 1}, "
+                                 f"got {np.min(order)} to {np.max(order)}")
             self.batches.batch.order = &order[0] if count else NULL
         if count == 0:
             raise ValueError("an epoch needs at least one row")
@@ -313,6 +323,8 @@ cdef class Trainer:
         cdef Totals totals
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
         cdef double looked = clock_seconds()
+        cdef bint tells = self.after_step is not None
+        cdef double cost
         cdef uint64_t mode
         if rates is not None and rates.shape[0] != blocks(count, batch):
             raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} "
@@ -332,7 +344,14 @@ cdef class Trainer:
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rates is not None:
                     self.batches.optimizer.h[0] = rates[block]
-                self.run_batch(count, &totals)
+                cost = self.run_batch(count, &totals, tells)
+                if tells:
+                    restore_subnormals(mode)
+                    with gil:
+                        caught = self.tell(cost)
+                    if caught is not None:
+                        break
+                    flush_subnormals()
                 # Reading the clock is worth it only after about a millisecond's work.
                 work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 if work > WORK_PER_LOOK:
@@ -356,26 +375,38 @@ cdef class Trainer:
         self.epochs += 1
         return self.batches.result(count, &totals)
 
-    cdef void run_batch(self, Py_ssize_t count, Totals *totals) noexcept nogil:
-        """Losses, gradient and step of the mini-batch, in an epoch over `count` rows."""
+    cdef object tell(self, double cost):
+        """Call `after_step`; what it has raised."""
+        try:
+            self.after_step(cost)
+        except BaseException as error:
+            return error
+        return None
+
+    cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil:
+        """Losses, gradient and step of the mini-batch, in an epoch over `count` rows; returns its
+        cost where that is to be told."""
         cdef Py_ssize_t rows = self.batches.batch.rows
-        cdef double mean, weight = self.total_weight
+        cdef double mean = 0, penalty, weight = self.total_weight
         if weight > 0 and rows < count:
             weight = weight * rows / count
         weight = self.backprop.set_weight(rows, weight)
         self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
+        if (self.by_rows or tells) and weight > 0:
+            mean = self.backprop.workspace.add_losses(rows, 0) / weight
         if self.by_rows:
             if weight > 0:
-                mean = self.backprop.workspace.add_losses(rows, 0) / weight
                 totals.loss += rows * self.cost_scale * mean
             weight = rows
         else:
             totals.loss = self.backprop.workspace.add_losses(rows, totals.loss)
         totals.weight += weight
         self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
-        totals.loss += weight * self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
+        penalty = self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
+        totals.loss += weight * penalty
+        return self.cost_scale * mean + penalty
 
     def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
                    RowSource weights=None, *, weight=None, Py_ssize_t first=0):

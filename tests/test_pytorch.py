@@ -22,6 +22,10 @@ CASES = {
         hidden=12, activation="elu", loss="poisson", task="regression", optimizer=Adam(0.01)
     ),
 }
+CASES["no_bias_adamw"] = dict(
+    hidden=(8, 6), activation="tanh", bias=False, optimizer=AdamW(0.01, weight_decay=0.1)
+)
+CASES["no_bias_sgd"] = dict(hidden=17, bias=False, optimizer=SGD(0.02, momentum=0.8, nesterov=True))
 OPTIMIZERS = {
     "sgd": SGD(0.1, momentum=0.9, nesterov=True),
     "adagrad": Adagrad(0.05),
@@ -50,8 +54,12 @@ def test_training_run_equals_pytorch(name, dtype, isa):
         for key in recorded
         if key.startswith(name + "/")
     }
-    n_layers = sum(key.startswith("initial/") for key in run) // 2
-    init = [(run[f"initial/{2 * l}"], run[f"initial/{2 * l + 1}"]) for l in range(n_layers)]
+    each = 1 if name.startswith("no_bias") else 2  # parameters of a layer
+    initial, final = (
+        [run[f"{when}/{i}"] for i in range(sum(key.startswith(f"{when}/") for key in run))]
+        for when in ("initial", "final")
+    )
+    init = [(W, b) for W, b in zip(initial[::each], initial[1::2] if each == 2 else [None] * 3)]
     batch, epochs = (10, 10) if name in OPTIMIZERS else (8, 5)
     if name in ("rprop", "lbfgs"):
         batch, epochs = "full", 30
@@ -69,14 +77,10 @@ def test_training_run_equals_pytorch(name, dtype, isa):
         # Each step divides by differences of gradients, which rounding has spoilt at the end.
         tolerance = 1e-2
     np.testing.assert_allclose(model.history_["loss"], run["loss"], rtol=tolerance)
-    for l in range(n_layers):
-        scale = np.abs(run[f"final/{2 * l}"]).max()
-        np.testing.assert_allclose(
-            model.weights_[l], run[f"final/{2 * l}"], rtol=tolerance, atol=tolerance * scale
-        )
-        np.testing.assert_allclose(
-            model.biases_[l], run[f"final/{2 * l + 1}"], rtol=tolerance, atol=tolerance * scale
-        )
+    got = [part for pair in zip(model.weights_, model.biases_) for part in pair[:each]]
+    for part, expected in zip(got, final, strict=True):
+        atol = tolerance * np.abs(expected).max()
+        np.testing.assert_allclose(part, expected, rtol=tolerance, atol=atol)
 
 
 def test_the_recorded_runs_learned_something():

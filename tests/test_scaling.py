@@ -63,7 +63,7 @@ def test_float32_rows_scale_as_their_float64_copies():
 
 
 def test_rows_set_apart_do_not_teach_the_scaling():
-    task = infer_task(Y, "auto", "auto", "auto", 1, 0.0)
+    task = infer_task(Y, "auto", "auto", "auto", 0.0)
     how = Preparation("float32", "minmax", validation_fraction=0.3)
     data = prepare(X, Y, task, how, lambda: draw_seed(0))
     train, apart = data.train.X.array, data.validation.X.array

@@ -74,7 +74,7 @@ def test_fields_that_are_missing_doubled_or_unknown_are_named():
     for values, named, message in (
         ((), {}, "NetworkSpec needs widths"),
         (((3, 2), ("relu",), (None,)), dict(widths=(3, 2)), "takes each of widths, .* once"),
-        (((3, 2), ("relu",), (None,), "float32", 1), {}, "takes each of widths, .* once"),
+        (((3, 2), ("relu",), (None,), "float32", True, 1), {}, "takes each of widths, .* once"),
         (((3, 2), ("relu",), (None,)), dict(depth=2), "NetworkSpec has no field depth"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -92,9 +92,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 2}, f"{name}: version must be 1, got 2"),
-        ({"version": True}, "version must be 1, got True"),
-        ({"version": "1"}, "version must be 1, got '1'"),
+        ({"version": 3}, f"{name}: version must be from 1 to 2, got 3"),
+        ({"version": True}, "version must be from 1 to 2, got True"),
+        ({"version": "2"}, "version must be from 1 to 2, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -16,3 +16,6 @@ def activation_backward(
 def activation_derivative(
     name: str, z: NDArray[_Real], activation_param: float | None = None
 ) -> NDArray[_Real]: ...
+def activation_derivative_from_a(
+    name: str, a: NDArray[_Real], activation_param: float | None = None
+) -> NDArray[_Real]: ...

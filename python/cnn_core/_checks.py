@@ -5,7 +5,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -46,12 +46,75 @@ def is_whole(value: Any) -> bool:
     return True
 
 
-def takes_reals(**dimensions: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorator: errors name the array that is of a wrong type; `dimensions` says how many each
-    argument has.
+class Array(NamedTuple):
+    """What a function takes as an array: a C-contiguous ndarray."""
 
-    Cython chooses between float32 and float64 before the function's own checks run, and says no
-    more than "No matching signature found". So the arrays are looked at after an error, and calls
+    ndim: int | None = None
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    writable: bool = False
+    alike: bool = True  #: whether it is of the same dtype as the first array
+
+    def as_output(self) -> "Array":
+        """The same, to be written to."""
+        return self._replace(writable=True)
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise for anything else, with its name, what is given and what is allowed."""
+        allowed = f"an ndarray of {' or '.join(self.dtypes)}"
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"{name} must be {allowed}, got {type(value).__name__}") from None
+        if value.dtype not in self.dtypes:
+            raise TypeError(f"{name} must be {allowed}, got {value.dtype}") from None
+        if self.ndim is not None and value.ndim != self.ndim:
+            wanted = f"{self.ndim} dimension{'s' if self.ndim != 1 else ''}"
+            raise ValueError(
+                f"{name} must have {wanted}, got an array of shape {value.shape}"
+            ) from None
+        if not value.flags.c_contiguous:
+            raise ValueError(
+                f"{name} must be C-contiguous, got an array of shape {value.shape} with strides of "
+                f"{value.strides} bytes; np.ascontiguousarray({name}) makes a copy that is"
+            ) from None
+        if self.writable and not value.flags.writeable:
+            raise ValueError(f"{name} is written to, got a read-only array") from None
+
+
+class Whole(NamedTuple):
+    """What a function takes as a whole number: 0 to `high`."""
+
+    high: int = 2**63 - 1
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise for anything else."""
+        if not is_whole(value):
+            raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+        if not 0 <= value <= self.high:
+            bits = (self.high + 1).bit_length() - 1
+            raise ValueError(f"{name} must lie in 0 to 2**{bits} - 1, got {value!r}") from None
+
+
+class Number(NamedTuple):
+    """What a function takes as a number."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise for anything else."""
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be a number, got {value!r}") from None
+
+
+VECTOR, MATRIX, PANELS = Array(1), Array(2), Array(3)
+DOUBLES = Array(1, ("float64",), alike=False)
+NUMBER, WHOLE, WORD, SEED = Number(), Whole(), Whole(2**32 - 1), Whole(2**64 - 1)
+
+
+def takes(**rules: Array | Whole | Number) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorator: errors name the argument that is not what the function takes; what equals a
+    default is always taken.
+
+    Cython converts arguments, and chooses between float32 and float64, before the function's own
+    checks run, and its errors name none. So the arguments are looked at after an error, and calls
     that go well do not pay for it.
     """
 
@@ -60,13 +123,10 @@ def takes_reals(**dimensions: int) -> Callable[[Callable[P, R]], Callable[P, R]]
         def named(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
                 return function(*args, **kwargs)
-            except (AttributeError, IndexError, TypeError, ValueError):
+            except (AttributeError, IndexError, OverflowError, TypeError, ValueError):
                 signature = inspect.signature(function)
-                _check_reals(
-                    signature.bind_partial(*args, **kwargs).arguments,
-                    signature.parameters,
-                    dimensions,
-                )
+                arguments = signature.bind_partial(*args, **kwargs).arguments
+                _check_arguments(arguments, signature.parameters, rules)
                 raise
 
         return named
@@ -74,25 +134,32 @@ def takes_reals(**dimensions: int) -> Callable[[Callable[P, R]], Callable[P, R]]
     return decorate
 
 
-def _check_reals(
+def _check_arguments(
     arguments: Mapping[str, Any],
     parameters: Mapping[str, inspect.Parameter],
-    dimensions: Mapping[str, int],
+    rules: Mapping[str, Array | Whole | Number],
 ) -> None:
     first: tuple[str, object] | None = None
-    for name, ndim in dimensions.items():
+    for name, rule in rules.items():
         value = arguments.get(name, parameters[name].default)
         if value is parameters[name].default:
             continue
-        dtype = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-        if dtype not in ("float32", "float64"):
-            raise TypeError(
-                f"{name} must be an ndarray of float32 or float64, got {dtype}"
-            ) from None
-        if value.ndim != ndim:
-            raise ValueError(
-                f"{name} must have {ndim} dimensions, got an array of shape {value.shape}"
-            ) from None
-        first = first or (name, dtype)
-        if dtype != first[1]:
-            raise TypeError(f"{name} must be of {first[1]} as {first[0]} is, got {dtype}") from None
+        rule.check(name, value)
+        if isinstance(rule, Array) and rule.alike:
+            first = first or (name, value.dtype)
+            if value.dtype != first[1]:
+                raise TypeError(
+                    f"{name} must be of {first[1]} as {first[0]} is, got {value.dtype}"
+                ) from None
+
+
+def as_array(name: str, value: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """An array-like of numbers as a C-contiguous array of `dtype`."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):  # a list with rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiub":
+        what = array.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an array of real numbers, got {what}") from None
+    return np.asarray(array, dtype, order="C")

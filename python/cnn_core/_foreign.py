@@ -62,9 +62,11 @@ KEYWORDS["MLP"] = _by_word({
     "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip_val max_grad_norm clip_grad "
     "clip_grad_norm gradient_clipping clipvalue",
     "max_norm": "max_weight_norm kernel_constraint weight_constraint",
+    "tol": "tolerance",
     "min_delta, with early stopping, is what counts as an improvement: "
-    "MLP(early_stopping=True, min_delta=1e-4)": "tol tolerance threshold",
-    "it is called patience here and needs early stopping: MLP(early_stopping=True, patience=10)":
+    "MLP(early_stopping=True, min_delta=1e-4)": "threshold",
+    "it is called patience here and needs tol or early stopping: "
+    "MLP(early_stopping=True, patience=10)":
     "n_iter_no_change early_stopping_rounds early_stopping_patience stopping_rounds",
     "early_stopping": "early_stop stop_early",
     _APART: "validation_split val_split val_fraction valid_fraction val_size test_size",
@@ -88,7 +90,8 @@ KEYWORDS["MLP"] = _by_word({
     _WATCHED: "metric metrics monitor scoring eval_metric",
     "init": "initializer initialization weight_init weights_init init_method kernel_initializer "
     "weight_initializer init_weights",
-    "every layer has biases, which begin at 0": "bias use_bias fit_intercept bias_initializer",
+    "bias": "use_bias fit_intercept add_bias biases intercept",
+    "biases begin at 0, or at what init=[(W, b), ...] gives": "bias_initializer",
     _NO_LAYERS: "batch_norm batchnorm batch_normalization use_batch_norm layer_norm norm",
     "dtype": "precision float_precision data_type",
     "class_weight": "class_weights pos_weight scale_pos_weight",
@@ -152,6 +155,13 @@ KEYWORDS["Normal"] = _by_word({"scale": "std stddev sigma"})
 KEYWORDS["Orthogonal"] = _by_word({"gain": "scale"})
 
 _AS_ONE = "all rows are computed together in little memory beside the result"
+KEYWORDS["split"] = _by_word({
+    "test": "test_size test_fraction test_split size fraction",
+    "the rows that are not tested on are trained on: split(X, y, test=0.2)": "train_size train",
+    "the rows are in random order always": "shuffle",
+    "random_state": "seed random_seed rng",
+    "stratify": "labels stratify_by",
+})  # fmt: skip
 KEYWORDS["fit"] = _by_word({
     _APART: "validation_split",
     _VALIDATION: "eval_set X_val y_val x_val X_valid y_valid X_test y_test val_data valid_data "
@@ -167,6 +177,11 @@ KEYWORDS["partial_fit"] = _by_word({
     "partial_fit validates nothing: call score or evaluate on such rows": "validation_data "
     "eval_set validation_split",
     "sample_weight": "sample_weights weights weight",
+})  # fmt: skip
+KEYWORDS["initialize"] = _by_word({
+    "n_features": "n_inputs n_features_in in_features input_dim input_size",
+    "n_outputs": "out_features output_dim output_size",
+    "name them, such as classes=range(10)": "n_classes num_classes",
 })  # fmt: skip
 _PREDICTING = _by_word({
     _AS_ONE: "batch_size batch steps",
@@ -285,7 +300,8 @@ NAMES: dict[str, str] = _by_word({
     "scaling is part of the model: MLP(scale_inputs='minmax')": "MinMaxScaler",
     "scaling is part of the model: MLP(scale_inputs='robust')": "RobustScaler",
     "it is scikit-learn's, and works with MLP": "GridSearchCV RandomizedSearchCV Pipeline "
-    "make_pipeline train_test_split cross_val_score",
+    "make_pipeline cross_val_score",
+    "rows are divided by cnn_core.datasets.split": "train_test_split random_split",
     _ACTIVATION.format("relu"): "ReLU relu Relu",
     _ACTIVATION.format("sigmoid"): "Sigmoid sigmoid",
     _ACTIVATION.format("tanh"): "Tanh tanh",

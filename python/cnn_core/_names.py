@@ -93,6 +93,13 @@ def refuse(method: Any, model: Any, unknown: Mapping[str, object]) -> NoReturn:
     _refuse(name, [name] if nearest(word, known) else [name, "MLP"], unknown, known)
 
 
+def refuse_keywords(
+    function: str, unknown: Mapping[str, object], known: tuple[str, ...]
+) -> NoReturn:
+    """Raise a TypeError for keywords that a function does not know."""
+    _refuse(function, [function], unknown, known)
+
+
 def without_unknown(method: Method) -> Method:
     """Decorator: a last parameter ``**unknown`` is there for an error message alone and is not
     shown by `inspect.signature`, by ``help`` and in notebooks."""

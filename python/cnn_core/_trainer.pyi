@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, final
 
 from numpy import float64, floating, intp
@@ -13,6 +14,7 @@ OPTIONS: dict[str, Any]
 @final
 class Trainer:
     learning_rate: float
+    after_step: Callable[[float], object] | None
     def __init__(
         self,
         backprop: Backprop,

@@ -56,6 +56,28 @@ class Callback:
         """
         return None
 
+    def after_step(self, model: MLP, step: int, logs: dict[str, float]) -> bool | None:
+        """Called after every step, of `partial_fit` too, where a class defines it; a training
+        without such callbacks spends no time on it.
+
+        Parameters
+        ----------
+        model : MLP
+            As the step leaves it: it predicts. ``history_`` ends with the last whole epoch, and
+            after the call the model is that epoch's again.
+        step : int
+            Counted from 1, over all epochs.
+        logs : dict of str to float
+            loss: the mean cost of the mini-batch before the step, with the penalties;
+            learning_rate.
+
+        Returns
+        -------
+        bool or None
+            As for `after_epoch`: True ends the training after this epoch.
+        """
+        return None
+
     def after_fit(self, model: MLP) -> None:
         """Called at the end, also after early stopping, divergence, or where a callback has ended
         the training.
@@ -100,35 +122,73 @@ def check_callbacks(
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]
 
 
-def end_training(
-    callbacks: Sequence[Callback], model: Any, epoch: int, logs: Mapping[str, float]
-) -> bool:
-    """Call all callbacks after an epoch; whether one of them ends the training.
+class Watch:
+    """The callbacks of one training.
 
     Parameters
     ----------
     callbacks : sequence of Callback
-    model : MLP or an estimator of `cnn_core.sklearn`
-    epoch : int
-        Counted from 1.
-    logs : mapping of str to float
-        Each callback gets a dict of its own.
-
-    Returns
-    -------
-    bool
+    estimator : MLP or an estimator of `cnn_core.sklearn`
+        What they are shown.
+    current : callable
+        The model that it has.
+    publish : callable
+        Gives it another one.
     """
-    ends = False
-    for callback in callbacks:
-        answer: object = callback.after_epoch(model, epoch, dict(logs))
-        if answer is True or (isinstance(answer, np.bool_) and answer):
-            ends = True
-        elif not (answer is None or answer is False or isinstance(answer, np.bool_)):
-            raise TypeError(
-                f"the callback {_name_of(callback)} returned {_shown(answer)} after epoch {epoch}; "
-                "it must return True to end the training, and None or False to go on"
-            )
-    return ends
+
+    def __init__(
+        self,
+        callbacks: Sequence[Callback],
+        estimator: Any,
+        current: Callable[[], Any],
+        publish: Callable[[Any], None],
+    ) -> None:
+        self.callbacks, self.estimator = callbacks, estimator
+        self.current, self.publish = current, publish
+        self.of_steps = [one for one in callbacks if _looks_at_steps(one)]
+        self._hidden: tuple[Any] | None = None  # the estimator's model while a step's is shown
+
+    def epoch(self, epoch: int, logs: Mapping[str, float]) -> bool:
+        """Call all callbacks after an epoch; whether one of them ends the training."""
+        return self._ends(self.callbacks, "epoch", epoch, logs)
+
+    def step(self, model: Any, step: int, logs: Mapping[str, float]) -> bool:
+        """Call those that ask for it after a step, with the model that it leaves."""
+        try:
+            self._hidden = (self.current(),)
+            self.publish(model)
+            return self._ends(self.of_steps, "step", step, logs)
+        finally:
+            self.hide()
+
+    def hide(self) -> None:
+        """Bring back the model that a step's has taken the place of."""
+        if self._hidden is not None:
+            self.publish(self._hidden[0])
+            self._hidden = None
+
+    def _ends(
+        self, callbacks: Sequence[Callback], moment: str, number: int, logs: Mapping[str, float]
+    ) -> bool:
+        """Call the method for a moment of each callback, with a dict of its own; whether one of
+        them ends the training."""
+        ends = False
+        for callback in callbacks:
+            method = callback.after_epoch if moment == "epoch" else callback.after_step
+            answer: object = method(self.estimator, number, dict(logs))
+            if answer is True or (isinstance(answer, np.bool_) and answer):
+                ends = True
+            elif not (answer is None or answer is False or isinstance(answer, np.bool_)):
+                raise TypeError(
+                    f"the callback {_name_of(callback)} returned {_shown(answer)} after {moment} "
+                    f"{number}; it must return True to end the training, and None or False to go on"
+                )
+        return ends
+
+
+def _looks_at_steps(callback: Callback) -> bool:
+    """Whether a callback has an `after_step` of its own."""
+    return getattr(callback.after_step, "__func__", None) is not Callback.after_step
 
 
 def _name_of(callback: Callback) -> str:

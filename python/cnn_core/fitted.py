@@ -51,10 +51,13 @@ class Fitted:
     def _model(self) -> Model:
         model = self._fitted
         if model is None:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit first, or initialize for "
+                "an untrained one"
+            )
         return model
 
-    def _publish(self, model: Model) -> None:
+    def _publish(self, model: Model | None) -> None:
         self._fitted = model
 
     @property
@@ -88,6 +91,17 @@ class Fitted:
     @property
     def history_(self) -> dict[str, list[float]]:
         return dict(self._model().history)
+
+    @property
+    def step_history_(self) -> dict[str, list[float]]:
+        steps = self._model().step_history
+        if not steps:
+            raise AttributeError("the model was trained without step_history=True")
+        return dict(steps)
+
+    @property
+    def converged_(self) -> bool:
+        return self._model().converged
 
     @property
     def classes_(self) -> Labels:

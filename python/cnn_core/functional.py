@@ -6,8 +6,9 @@ for each output. Results have the same bits as in training, on every machine.
 ========================= ==============================================================
 linear algebra            `matvec`, `matmul`, `affine`, `pack`, `unpack`
 activations               `activation`, `activation_derivative`, `activation_backward`,
-                          `activation_names`, `activation_parameters`
-losses                    `loss`, `loss_names`, `loss_table`
+                          `activation_derivative_from_a`, `activation_names`,
+                          `activation_parameters`
+losses                    `loss`, `loss_from_a`, `loss_names`, `loss_table`
 backpropagation           `backward_delta`, `gradients`, `dropout`
 random numbers            `permutation`, `uniform`
 predicting by hand        `Network`, `BatchPredictor`, `RowPredictor`
@@ -28,17 +29,22 @@ Examples
 array([[1., 0., 0.]])
 """
 
-from cnn_core._activations import activation, activation_backward, activation_derivative
+from cnn_core._activations import (
+    activation,
+    activation_backward,
+    activation_derivative,
+    activation_derivative_from_a,
+)
 from cnn_core._activations import names as activation_names
 from cnn_core._activations import parameters as activation_parameters
 from cnn_core._backprop import Backprop, backward_delta, gradients
+from cnn_core._costs import loss, loss_from_a
 from cnn_core._cpu import apply as apply_math_function
 from cnn_core._cpu import fma_peak, instruction_set, instruction_sets, use_instruction_set
 from cnn_core._cpu import functions as math_functions
 from cnn_core._dataset import RowSource
 from cnn_core._dropout import drop as dropout
 from cnn_core._linalg import affine, matmul, matvec, pack, unpack
-from cnn_core._losses import loss
 from cnn_core._losses import names as loss_names
 from cnn_core._losses import table as loss_table
 from cnn_core._network import Network
@@ -57,6 +63,7 @@ __all__ = [
     "activation",
     "activation_backward",
     "activation_derivative",
+    "activation_derivative_from_a",
     "activation_names",
     "activation_parameters",
     "affine",
@@ -68,6 +75,7 @@ __all__ = [
     "instruction_set",
     "instruction_sets",
     "loss",
+    "loss_from_a",
     "loss_names",
     "loss_table",
     "math_functions",

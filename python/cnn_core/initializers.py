@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core._checks import check_number
-from cnn_core._cpu import apply
 from cnn_core._linalg import matvec
+from cnn_core._logarithm import logarithms
 from cnn_core._names import choose
 from cnn_core._random import uniform
 from cnn_core._settings import Settings
@@ -262,10 +262,7 @@ def normal(seed: int, stream: int, n: int) -> Weights:
         if 2 * len(x) >= n:
             break
         pairs *= 2
-    logarithm = np.ones(-(-len(square) // 16) * 16)
-    logarithm[: len(square)] = square
-    apply("log", logarithm, logarithm)
-    return (x * np.sqrt(-2 * logarithm[: len(square)] / square)[:, None]).ravel()[:n]
+    return (x * np.sqrt(-2 * logarithms(square) / square)[:, None]).ravel()[:n]
 
 
 def initialize(

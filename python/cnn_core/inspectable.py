@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Reals
-    from cnn_core.inspection import GradientCheck, Trace
+    from cnn_core.inspection import GradientCheck, Place, Trace
 
 
 class Inspectable(Fitted):
@@ -56,6 +56,64 @@ class Inspectable(Fitted):
         loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
         return loss, trainer.flat_gradient()
 
+    def per_sample_gradients(self, X: ArrayLike, y: ArrayLike) -> Reals:
+        """The gradient of each row's cost, as `loss_and_gradient` of the row alone gives it, to the
+        bit; their mean is the gradient of all rows.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        ndarray, shape (rows, n_parameters)
+            In the order of `parameters_`.
+        """
+        from cnn_core import inspection
+
+        model, backend = self._model(), BACKENDS[self.backend]
+        spec = model.training_spec.without_steps(1, float(self.l1), float(self.l2))
+        return inspection.per_sample_gradients(model.network, spec, model.dataset(X, y), backend)
+
+    def where(self, index: int) -> Place:
+        """Which parameter stands at an index of `parameters_` and of a gradient.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        Place
+            layer ('hidden 1', ..., 'output'); parameter, 'W' or 'b'; index in it.
+        """
+        from cnn_core import inspection
+
+        return inspection.place_of(self._model().network, index)
+
+    def index_of(self, layer: str, parameter: str, index: int | tuple[int, ...]) -> int:
+        """At which index of `parameters_`, and of a gradient, a parameter stands: the reverse of
+        `where`.
+
+        Parameters
+        ----------
+        layer : str
+            'hidden 1', ..., 'output'.
+        parameter : {'W', 'b'}
+        index : int or tuple of int
+            (j, k) for the weight to neuron j from neuron k, (j,) or j for its bias.
+
+        Returns
+        -------
+        int
+        """
+        from cnn_core import inspection
+
+        at = index if isinstance(index, tuple) else (index,)
+        place = inspection.Place(layer, parameter, at)
+        return inspection.position_of(self._model().network, place)
+
     def check_gradient(self, X: ArrayLike, y: ArrayLike, *, h: float = 1e-6) -> GradientCheck:
         """Compare backpropagation with central differences, in float64, one parameter after the
         other.
@@ -93,9 +151,9 @@ class Inspectable(Fitted):
         Returns
         -------
         Trace
-            ``loss`` and ``layers``; each layer has ``name``, ``z``, ``a``, ``delta``, ``dW`` and
-            ``db``, and can be had by its name: ``trace['hidden 1'].dW``. Gradients are averages
-            over the rows, without penalties.
+            ``loss``, ``layers`` and ``dx``, dC/dx for the unscaled X; each layer has ``name``,
+            ``z``, ``a``, ``delta`` (dC/dz), ``dW``, ``db`` and ``da`` (dC/da), and can be had by
+            its name: ``trace['hidden 1'].dW``. C is the mean over the rows, without penalties.
         """
         from cnn_core import inspection
 

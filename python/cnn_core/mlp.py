@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.callbacks import Callback, check_callbacks, end_training
+from cnn_core.callbacks import Callback, Watch, check_callbacks
 from cnn_core.data.prepare import ClassWeight
+from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
 from cnn_core.parameters import Parameters
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, Inspectable, Parameters):
+class MLP(Predictions, Inspectable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -80,6 +81,7 @@ class MLP(Predictions, Inspectable, Parameters):
         Rows whose gradients are averaged for one step; 1 is the textbook's per-sample descent. More
         than there are rows means all of them.
     epochs : int, default 100
+        0 trains nothing: the model has its initial weights, as after `initialize`.
     shuffle : bool, default True
         Visit the rows in a new order every epoch; where one mini-batch holds them all, they are
         left as they stand.
@@ -98,11 +100,14 @@ class MLP(Predictions, Inspectable, Parameters):
         describe (alpha dropout).
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
+    bias : bool, default True
+        Whether the layers have biases: z = W a + b, or else z = W a, a line through the origin.
+        Without biases scalings that are 'auto' scale nothing, as a shift would be a bias.
     init : str, Initializer, or list of (W, b), default 'auto'
         'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
         and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
-        shape (n_out, n_in), and b, shape (n_out,).
+        shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
     scale_inputs : {None, 'minmax', 'standard', 'robust'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and
         distance 1 between the quartiles. Learned from the training rows in fit and part of the
@@ -110,6 +115,9 @@ class MLP(Predictions, Inspectable, Parameters):
     class_weight : dict or 'balanced', optional
         Weight of each class's rows, 1 for those not named; 'balanced', not for `partial_fit`: rows
         / (classes * rows of the class).
+    tol : float, optional
+        Stop as converged when the training loss has not fallen by more than this for `patience`
+        epochs. The weights are those of the last epoch.
     early_stopping : bool, default False
         Stop when the loss on validation rows has not improved for `patience` epochs. Without
         validation_data a share of the training rows, the same of each class, is set apart for it.
@@ -135,6 +143,8 @@ class MLP(Predictions, Inspectable, Parameters):
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
         returning True, and nothing but True; see `cnn_core.callbacks.Callback`.
+    step_history : bool, default False
+        Whether to record each step in `step_history_`.
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
@@ -149,12 +159,18 @@ class MLP(Predictions, Inspectable, Parameters):
         Row j holds the weights to neuron j. Read-only copies, as are the next two; to change the
         model, assign to the whole attribute.
     biases_ : tuple of ndarray, shape (n_out,)
+        With ``bias=False`` zeros, which are no parameters.
     parameters_ : ndarray, shape (n_parameters,)
-        W^1 row by row, b^1, W^2, b^2, ...
+        W^1 row by row, b^1, W^2, b^2, ...; with ``bias=False`` W^1, W^2, ...
     history_ : dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
         validation_data), 'learning_rate', 'seconds'.
+    step_history_ : dict of str to list
+        With `step_history`, one entry a step, of `partial_fit` the last 1,000: 'loss' (the mean
+        cost of the mini-batch before the step, with penalties), 'learning_rate'.
+    converged_ : bool
+        Whether the last training ended because of `tol`, or 'lbfgs' found nothing lower.
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
@@ -199,11 +215,13 @@ class MLP(Predictions, Inspectable, Parameters):
         clip_norm: float | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
-        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+        bias: bool = True,
+        init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
         class_weight: ClassWeight = None,
+        tol: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
@@ -214,6 +232,7 @@ class MLP(Predictions, Inspectable, Parameters):
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: Watcher | Sequence[Watcher] = (),
+        step_history: bool = False,
         warm_start: bool = False,
         backend: BackendName = "native",
     ) -> None:
@@ -221,13 +240,14 @@ class MLP(Predictions, Inspectable, Parameters):
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
-        self.dropout, self.label_smoothing, self.init = dropout, label_smoothing, init
-        self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
+        self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
+        self.init, self.scale_inputs, self.scale_targets = init, scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
-        self.early_stopping, self.patience, self.min_delta = early_stopping, patience, min_delta
+        self.tol, self.early_stopping = tol, early_stopping
+        self.patience, self.min_delta = patience, min_delta
         self.validation_fraction, self.restore_best = validation_fraction, restore_best
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
-        self.verbose, self.callbacks = verbose, callbacks
+        self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
         self.warm_start, self.backend = warm_start, backend
         self._fitted = None
         self._timing = False
@@ -297,10 +317,7 @@ class MLP(Predictions, Inspectable, Parameters):
             purpose="fit",
         )
         callbacks = check_callbacks(p.callbacks)
-
-        def watch(epoch: int, entry: dict[str, float]) -> bool:
-            return end_training(callbacks, self, epoch, entry)
-
+        watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
         for callback in callbacks:
             callback.before_fit(self)
         self._phase_seconds = fit.train(
@@ -308,7 +325,7 @@ class MLP(Predictions, Inspectable, Parameters):
             job,
             int(p.epochs),
             self._publish,
-            watch if callbacks else None,
+            watch,
             timing=self._timing,
         )
         for callback in callbacks:
@@ -328,9 +345,9 @@ class MLP(Predictions, Inspectable, Parameters):
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
-        Early stopping, callbacks and `epochs` do not apply; `scale_inputs` learns from the first
-        call's rows. Of all such epochs `history_` keeps the last 1,000, so that a call costs the
-        same however many there have been.
+        Early stopping, `tol`, `epochs` and callbacks do not apply, but for their `after_step`;
+        `scale_inputs` learns from the first call's rows. Of all such epochs `history_` keeps the
+        last 1,000, so that a call costs the same however many there have been.
 
         Parameters
         ----------
@@ -357,7 +374,8 @@ class MLP(Predictions, Inspectable, Parameters):
             sample_weight=sample_weight,
             purpose="partial_fit",
         )
-        fit.train(p, job, 1, self._publish)
+        watch = Watch(check_callbacks(p.callbacks), self, lambda: self._fitted, self._publish)
+        fit.train(p, job, 1, self._publish, watch)
         return self
 
     def profile(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import Frozen, replace
+from cnn_core._logarithm import logarithms
 from cnn_core._network import Network
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
@@ -28,7 +29,6 @@ from cnn_core.training.backends import (
     BACKENDS,
     ByBackend,
     RowPredictor,
-    logarithms,
     make_network,
     native,
     reference,
@@ -71,6 +71,10 @@ class Model(_Predicts, Frozen):
     best_epoch : int or None
         Where early stopping has brought back the weights of its best epoch: that one.
     target_scaling : TargetScaling or None
+    step_history : Past
+        The same of each step, where it was asked for.
+    converged : bool
+        Whether the last training has ended by itself.
     """
 
     network_spec: NetworkSpec
@@ -85,6 +89,8 @@ class Model(_Predicts, Frozen):
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
     target_scaling: TargetScaling | None = None
+    step_history: Past = Past()
+    converged: bool = False
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

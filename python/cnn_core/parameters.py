@@ -46,16 +46,16 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def count(word: str | None = None) -> Check:
-    """A whole number of at least 1, or a word."""
-    allowed = f"a whole number of at least 1{f' or {word!r}' if word else ''}"
+def count(word: str | None = None, least: int = 1) -> Check:
+    """A whole number of at least `least`, or a word."""
+    allowed = f"a whole number of at least {least}{f' or {word!r}' if word else ''}"
 
     def check(name: str, value: Any) -> None:
         if word is not None and isinstance(value, str) and value == word:
             return
         if not is_whole(value):
             raise TypeError(f"{name} must be {allowed}, got {value!r}")
-        if value < 1:
+        if value < least:
             raise ValueError(f"{name} must be {allowed}, got {value}")
 
     return check
@@ -147,18 +147,20 @@ RULES: dict[str, Check] = {
     "optimizer": lambda name, value: get_optimizer(value),
     "learning_rate": check_learning_rate,
     "batch_size": count("full"),
-    "epochs": count(),
+    "epochs": count(least=0),
     "shuffle": flag,
     "l1": number(0),
     "l2": number(0),
     "max_norm": optional(number(0, None, above=True)),
     "clip_norm": optional(number(0, None, above=True)),
     "label_smoothing": number(0, 1),
+    "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
     "scale_inputs": optional(one_of("auto", *SCALINGS)),
     "scale_targets": optional(one_of("auto", "standard")),
     "clip_outputs": flag,
     "class_weight": optional(check_class_weight),
+    "tol": optional(number(0)),
     "early_stopping": flag,
     "patience": count(),
     "min_delta": number(0),
@@ -169,6 +171,7 @@ RULES: dict[str, Check] = {
     "random_state": check_random_state,
     "verbose": check_verbose,
     "callbacks": lambda name, value: check_callbacks(value),
+    "step_history": flag,
     "warm_start": flag,
     "backend": one_of(*BACKENDS),
 }
@@ -194,12 +197,6 @@ def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
     p.widths = hidden_widths(p.hidden)
     n_hidden = len(p.widths)
     p.activations = hidden_activations(p.activation, n_hidden)
-    for name, _ in p.activations:
-        if name in HARD_THRESHOLD:
-            raise ValueError(
-                f"activation {name!r} has derivative 0, so the layers below it cannot learn; it "
-                f"trains only as the output of a single layer: hidden=(), output={name!r}"
-            )
     p.output_activation = output_activation(p.output, p.activation, n_hidden)
     p.rates, p.rule = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
     rate, p.dtype_name = p.learning_rate, np.dtype(p.dtype).name

@@ -16,7 +16,11 @@ from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 1
+VERSION = 2
+
+#: Fields that came later, each with the version that brought it; what an older one has written
+#: means their defaults.
+_SINCE = {"bias": 2}
 
 
 class _Spec(Frozen):
@@ -61,7 +65,7 @@ class _Spec(Frozen):
         Parameters
         ----------
         values : mapping
-            With exactly the keys of `to_dict`.
+            With exactly the keys of `to_dict`, in this version or an older one.
 
         Raises
         ------
@@ -76,9 +80,9 @@ class _Spec(Frozen):
         if "version" not in given:
             raise ValueError(f"{name}: the key 'version' is missing")
         version = given.pop("version")
-        if type(version) is not int or version != VERSION:
-            raise ValueError(f"{name}: version must be {VERSION}, got {version!r}")
-        known = list(cls._fields)
+        if type(version) is not int or not 1 <= version <= VERSION:
+            raise ValueError(f"{name}: version must be from 1 to {VERSION}, got {version!r}")
+        known = [field for field in cls._fields if _SINCE.get(field, 1) <= version]
         for what, keys in (
             ("is missing", [key for key in known if key not in given]),
             ("is unknown", [key for key in given if key not in known]),
@@ -101,12 +105,15 @@ class NetworkSpec(_Spec):
         The number of each activation that takes one; None for the literature's, 0 for those that
         take none.
     dtype : {'float32', 'float64'}
+    bias : bool
+        Whether the layers have biases.
     """
 
     widths: tuple[int, ...]
     activations: tuple[str, ...]
     activation_params: tuple[float, ...]
     dtype: str = "float32"
+    bias: bool = True
 
     def __post_init__(self) -> None:
         widths = _sequence("NetworkSpec: widths", self.widths)
@@ -125,6 +132,7 @@ class NetworkSpec(_Spec):
             default = standard[name][1] if name in standard else 0.0
             params[l] = default if params[l] is None else params[l]
             _check_real(f"NetworkSpec: activation_params[{l}]", params[l], 0)
+        _check_flag("NetworkSpec: bias", self.bias)
         self._set(
             widths=tuple(map(int, widths)),
             activations=tuple(activations),
@@ -201,10 +209,7 @@ class TrainingSpec(_Spec):
         for l, rate in enumerate(dropout):
             _check_real(f"TrainingSpec: dropout[{l}]", rate, 0, 1)
         for name in ("multilabel", "penalty_per_row", "average_by_rows"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(
-                    f"TrainingSpec: {name} must be True or False, got {getattr(self, name)!r}"
-                )
+            _check_flag(f"TrainingSpec: {name}", getattr(self, name))
         self._set(
             settings=MappingProxyType(settings),
             batch_size=int(self.batch_size),
@@ -258,6 +263,11 @@ def _dtype_name(what: str, dtype: object) -> str:
     if not (isinstance(dtype, str) and dtype in ("float32", "float64")):
         raise ValueError(f"{what} must be 'float32' or 'float64', got {dtype!r}")
     return dtype
+
+
+def _check_flag(what: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{what} must be True or False, got {value!r}")
 
 
 def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:

@@ -3,6 +3,7 @@ and y."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,7 +120,6 @@ def infer_task(
     task: str,
     loss: str | Huber,
     output: str | Activation,
-    hidden_layers: int,
     label_smoothing: float,
     known: np.ndarray | None = None,
     class_weight: object = None,
@@ -131,7 +131,6 @@ def infer_task(
     y : array-like
     task, loss, output
         The parameters of MLP.
-    hidden_layers : int
     label_smoothing : float
     known : ndarray, optional
         The class labels that may occur, sorted; default those of y.
@@ -176,7 +175,7 @@ def infer_task(
             raise ValueError(f"label_smoothing does not go with the loss {loss_name!r}")
         if loss_name == "sparse_categorical_crossentropy":
             loss_name = "categorical_crossentropy"  # smoothed targets have an entry for every class
-    output_name = _output(loss_name, output_name, kind, hidden_layers)
+    output_name = _output(loss_name, output_name, kind)
     n_outputs = columns
     if kind == "two_classes":
         n_outputs = 2 if output_name == "softmax" else 1
@@ -282,7 +281,7 @@ def _check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> 
     )
 
 
-def _output(loss: str, output: str, kind: str, hidden_layers: int) -> str:
+def _output(loss: str, output: str, kind: str) -> str:
     """The output activation that is meant, if it goes with the loss."""
     if loss == "hinge" and output in NEVER_NEGATIVE:
         raise ValueError(
@@ -296,9 +295,21 @@ def _output(loss: str, output: str, kind: str, hidden_layers: int) -> str:
         )
     if output == "auto":
         output = fused[0] if fused else "identity" if loss == "hinge" else USUAL_OUTPUT[kind]
-    if output in HARD_THRESHOLD and (hidden_layers or loss != "perceptron"):
-        raise ValueError(
-            f"output {output!r} has derivative 0 and trains by the perceptron rule alone: two "
-            "classes, hidden=() and loss 'perceptron' or 'auto'"
-        )
     return output
+
+
+def check_trainable(activations: Sequence[str], loss: str) -> None:
+    """Raise for layers that cannot learn, as a derivative of 0 stops what is sent back to them."""
+    *hidden, output = activations
+    for name in hidden:
+        if name in HARD_THRESHOLD:
+            raise ValueError(
+                f"activation {name!r} has derivative 0 everywhere, so the layers below it cannot "
+                "learn; it trains only as the output of a single layer, hidden=(), "
+                f"output={name!r}, and works in networks whose weights are given and not trained"
+            )
+    if output in HARD_THRESHOLD and (hidden or loss != "perceptron"):
+        raise ValueError(
+            f"output {output!r} has derivative 0 everywhere and trains by the perceptron rule "
+            "alone: two classes, hidden=() and loss 'perceptron' or 'auto'"
+        )

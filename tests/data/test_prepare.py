@@ -10,7 +10,7 @@ X = np.random.default_rng(0).normal(size=(200, 5)).astype("float32")
 
 def split(X, labels, fraction, seed=1):
     """The rows to train on and those set apart."""
-    task = infer_task(labels, "auto", "auto", "auto", 1, 0.0)
+    task = infer_task(labels, "auto", "auto", "auto", 0.0)
     how = Preparation("float32", validation_fraction=fraction)
     data = prepare(X, labels, task, how, lambda: seed)
     return data.train, data.validation
@@ -36,7 +36,7 @@ def test_many_small_classes_give_their_share_together(rows_a_class):
 
 
 def test_a_seed_is_drawn_only_for_rows_that_are_good():
-    task = infer_task([0, 1], "auto", "auto", "auto", 1, 0.0)
+    task = infer_task([0, 1], "auto", "auto", "auto", 0.0)
     drawn = []
     how = Preparation("float32", validation_fraction=0.5)
     for wrong in (([[1.0], [np.nan]], [0, 1], None), ([[1.0], [2.0]], [0, 1], [1.0])):
@@ -46,7 +46,7 @@ def test_a_seed_is_drawn_only_for_rows_that_are_good():
 
 
 def test_the_weight_of_a_class_may_be_as_large_as_float64_goes():
-    task = infer_task([0, 1, 1], "auto", "auto", "auto", 1, 0.0)
+    task = infer_task([0, 1, 1], "auto", "auto", "auto", 0.0)
     how = Preparation("float64", class_weight={0: 1.7e308})
     data = prepare([[1.0], [2.0], [3.0]], [0, 1, 1], task, how, lambda: 1)
     weights = data.train.weights.array[:, 0]

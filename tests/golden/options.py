@@ -22,7 +22,7 @@ from cnn_core.schedules import (
 
 from cnn_core import MLP, _activations
 from golden import data
-from golden.results import joined
+from golden.results import joined, traced
 from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, results_on
 
 # Activations: of hidden layers and outputs, narrow (transposed) and wide, and over a range that
@@ -42,7 +42,7 @@ def of_activation(n_threads, dtype, activation):
         parts = results_on(model, rows, dtype)
         far = (rows.X_new * 2.0 ** np.arange(-2, 5)).astype(dtype)
         parts["predictions"]["far"] = model.forward(far)
-        parts["gradient"].append(list(model.trace(far, rows.y_new)[:2]))
+        parts["gradient"].append(traced(model, far, rows.y_new))
         results.append(parts)
     return joined(results)
 

@@ -10,7 +10,7 @@ from cnn_core.optimizers import SGD
 
 from cnn_core import MLP
 from golden import data
-from golden.results import joined
+from golden.results import joined, traced
 from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, in_dtype, results_on
 
 # Up to 16,384 parameters one thread works off blocks of 64 rows, each with its part of the
@@ -272,7 +272,7 @@ def subnormal_predictions(n_threads, dtype):
         parts = results_on(model, rows, dtype)
         small = np.ldexp(rows.X_new, exponent).astype(dtype)
         parts["predictions"]["small"] = [model.forward(small), model.forward(small[:1])]
-        parts["gradient"].append(list(model.trace(small, rows.y_new)[:2]))
+        parts["gradient"].append(traced(model, small, rows.y_new))
         results.append(parts)
     two = rows._replace(y=(rows.y > 0).astype(int), y_new=(rows.y_new > 0).astype(int))
     model = fitted(two, n_threads, dtype, hidden=(), output="softmax")

@@ -123,8 +123,14 @@ def results_of(model, X, y):
         "optimizer": optimizer_of(model),
         "history": [history, model.n_epochs_, getattr(model, "best_epoch_", None)],
         "predictions": predictions,
-        "gradient": [model.loss_and_gradient(X, y), list(model.trace(X, y)[:2])],
+        "gradient": [model.loss_and_gradient(X, y), traced(model, X, y)],
     }
+
+
+def traced(model, X, y):
+    """The loss, and z, a, delta, dW and db of each layer."""
+    trace = model.trace(X, y)
+    return [trace.loss, [layer[:6] for layer in trace.layers]]
 
 
 def results_of_sklearn(model, X, y):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import reference_numpy as reference
 from cnn_core.data.prepare import Preparation, make_dataset
-from cnn_core.inspection import gradient_check
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import infer_task
 from cnn_core.training import backends
@@ -67,6 +66,69 @@ def test_a_trace_follows_the_four_equations(case):
     assert [layer.name for layer in trace.layers][-1] == "output"
 
 
+POSITIVE = np.abs(LINE)
+ERRORS = CASES | {
+    "poisson": (dict(hidden=4, loss="poisson", task="regression"), POSITIVE),
+    "one-hot": (dict(hidden=4, loss="categorical_crossentropy"), np.eye(3)[THREE]),
+    "hinge": (dict(hidden=4, loss="hinge"), TWO),
+    "scaled": (dict(hidden=4, scale_inputs="standard", activation="tanh"), THREE),
+    "clipped": (dict(hidden=4, scale_inputs="robust_clip", scale_targets="standard"), LINE),
+}
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("name", ERRORS)
+def test_each_delta_is_dC_da_through_the_activation(name, backend):
+    options, y = ERRORS[name]
+    model = MLP(**options, epochs=1, random_state=0, dtype="float64", backend=backend).fit(X, y)
+    for l, layer in enumerate(model.trace(X, y).layers):
+        f, alpha = model._fitted.network.activations[l], model._fitted.network.activation_params[l]
+        delta = F.activation_backward(f, layer.z, layer.da, alpha)
+        np.testing.assert_allclose(layer.delta, delta, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("name", ERRORS)
+def test_dC_dx_is_the_slope_of_the_cost_along_each_input(name, backend):
+    options, y = ERRORS[name]
+    model = MLP(**options, epochs=1, random_state=0, dtype="float64").fit(X, y)
+    model.set_params(backend=backend)
+    dx, h = model.trace(X[:9], y[:9]).dx, 1e-6
+    assert dx.shape == (9, 5)
+    for row, column in ((0, 0), (3, 1), (8, 4)):
+        costs = []
+        for step in (h, -h):
+            moved = X[:9].copy()
+            moved[row, column] += step
+            costs.append(model.trace(moved, y[:9]).loss)
+        assert dx[row, column] == pytest.approx((costs[0] - costs[1]) / (2 * h), abs=1e-8)
+
+
+def test_outputs_that_have_reached_their_target_cost_no_error():
+    model = MLP((), dtype="float64", random_state=0).initialize(X, TWO)
+    model.parameters_ = [800.0, 0, 0, 0, 0, 0]  # outputs of exactly 0 and 1
+    trace = model.trace([[1.0, 0, 0, 0, 0], [-1, 0, 0, 0, 0], [-1, 0, 0, 0, 0]], [1, 0, 1])
+    assert trace["output"].a[:, 0].tolist() == [1, 0, 0]
+    np.testing.assert_array_equal(trace["output"].da[:, 0], [-1 / 3, 1 / 3, -np.inf])
+
+
+def test_a_cost_that_is_no_function_of_the_output_has_no_slope_along_it():
+    model = MLP((), output="step", dtype="float64", random_state=0).initialize(X, TWO)
+    assert np.isnan(model.trace(X, TWO)["output"].da).all()
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_gradients_of_single_rows_are_those_of_one_row_calls(case, backend, isa):
+    model, y = case
+    model.set_params(l1=0.01, l2=0.1, backend=backend)
+    gradients = model.per_sample_gradients(X[:9], y[:9])
+    for i, gradient in enumerate(gradients):
+        alone = model.loss_and_gradient(X[i : i + 1], y[i : i + 1])[1]
+        assert reference.same_bits(gradient, alone)
+    mean, tolerance = model.loss_and_gradient(X[:9], y[:9])[1], 1e-5
+    np.testing.assert_allclose(gradients.mean(axis=0), mean, atol=tolerance)
+
+
 def test_check_gradient_finds_backpropagation_right(case):
     model, y = case
     check = model.set_params(l2=0.1, l1=0.01).check_gradient(X, y)
@@ -93,7 +155,7 @@ class WrongBackend:
 
 
 def test_check_gradient_names_the_parameter_that_is_wrong():
-    task, _ = infer_task(LINE, "auto", "auto", "auto", 1, 0.0)
+    task, _ = infer_task(LINE, "auto", "auto", "auto", 0.0)
     data = make_dataset(task, X, LINE, Preparation("float64"))
     network = backends.Network((5, 4, 1), ("tanh", "identity"), "float64")
     network.set_flat(np.sin(np.arange(29)))
@@ -109,13 +171,35 @@ def test_check_gradient_names_the_parameter_that_is_wrong():
 
 
 def test_every_parameter_has_its_place_in_the_flat_vector():
-    network = F.Network((3, 2, 1), ("relu", "identity"))
-    assert [gradient_check.locate(network, i) for i in range(11)] == [
+    model = MLP(2, epochs=0).fit(X[:, :3], LINE)
+    places = [model.where(i) for i in range(11)]
+    assert places == [
         *(("hidden 1", "W", (j, k)) for j in range(2) for k in range(3)),
         *(("hidden 1", "b", (j,)) for j in range(2)),
         *(("output", "W", (0, k)) for k in range(2)),
         ("output", "b", (0,)),
     ]
+    assert [model.index_of(*place) for place in places] == list(range(11))
+    assert model.index_of("hidden 1", "b", 1) == 7 and model.where(np.argmax(np.arange(11)))
+    for i, (layer, parameter, index) in enumerate(places):
+        l = ["hidden 1", "output"].index(layer)
+        values = (model.weights_ if parameter == "W" else model.biases_)[l]
+        assert values[index] == model.parameters_[i]
+
+
+@pytest.mark.parametrize("ask, message", [
+    (lambda m: m.where(11), "has the parameters 0 to 10; got 11"),
+    (lambda m: m.where(-1), "0 to 10; got -1"),
+    (lambda m: m.where(1.5), "integer"),
+    (lambda m: m.index_of("hidden 2", "W", (0, 0)), "no layer 'hidden 2'; .* hidden 1, output"),
+    (lambda m: m.index_of("output", "w", (0, 0)), "must be 'W' or 'b', got 'w'"),
+    (lambda m: m.index_of("output", "W", (0, 2)), r"shape \(1, 2\); got index \(0, 2\)"),
+    (lambda m: m.index_of("output", "W", 0), r"shape \(1, 2\); got index \(0,\)"),
+    (lambda m: m.index_of("output", "b", -1), r"shape \(1,\); got index \(-1,\)"),
+])  # fmt: skip
+def test_a_place_that_there_is_not_is_refused(ask, message):
+    with pytest.raises((IndexError, ValueError, TypeError), match=message):
+        ask(MLP(2, epochs=0).fit(X[:, :3], LINE))
 
 
 def test_gradient_can_be_asked_for_at_other_parameters():

@@ -29,6 +29,7 @@ from cnn_core import (
     StepDecay,
     _foreign,
     _typing,
+    datasets,
     initializers,
     optimizers,
     schedules,
@@ -50,7 +51,8 @@ def refused(call, message, error=TypeError):
     ("n_epochs", "epochs"), ("num_epochs", "epochs"), ("lr", "it is called learning_rate here"),
     ("learning_rate_init", "learning_rate"), ("alpha", "is called l2 here"),
     ("weight_decay", r"MLP\(l2=0.001\), .*AdamW\(weight_decay=0.01\)"),
-    ("solver", "it is called optimizer here"), ("tol", r"min_delta=1e-4"),
+    ("solver", "it is called optimizer here"), ("tolerance", "it is called tol here"),
+    ("threshold", r"min_delta=1e-4"),
     ("n_iter_no_change", r"early_stopping=True, patience=10"), ("seed", "random_state"),
     ("random_seed", "random_state"), ("n_jobs", "n_threads"), ("num_threads", "n_threads"),
     ("device", "on the CPU"), ("verbosity", "verbose"), ("momentum", r"SGD\(momentum=0.9\)"),
@@ -206,9 +208,11 @@ def test_every_alias_is_something_that_there_is():
         assert hint in parameters or not hint.isidentifier(), (word, hint)
         assert hint != word
     classes = {**vars(cnn_core), **vars(optimizers), **vars(schedules)}
+    functions = {name: cls.__init__ for name, cls in classes.items() if isinstance(cls, type)}
+    functions["split"] = datasets.split
     for owner, table in _foreign.KEYWORDS.items():
         if owner not in ("MLP", "Optimizer", "Schedule"):
-            function = classes[owner].__init__ if owner in classes else getattr(MLP, owner)
+            function = functions[owner] if owner in functions else getattr(MLP, owner)
             known = {*inspect.signature(function).parameters}
             for word, hint in table.items():
                 assert hint in known or not hint.isidentifier(), (owner, word, hint)

@@ -196,10 +196,11 @@ def test_inspection_works_on_the_reference_implementation():
     shown, traced = native.trace(X, THREE), ref.trace(X, THREE)
     assert traced.loss == pytest.approx(shown.loss, rel=1e-13)
     for layer in shown.layers:
-        for quantity in ("z", "a", "delta", "dW", "db"):
+        for quantity in ("z", "a", "delta", "dW", "db", "da"):
             np.testing.assert_allclose(
                 getattr(traced[layer.name], quantity), getattr(layer, quantity), atol=1e-13
             )
+    np.testing.assert_allclose(traced.dx, shown.dx, atol=1e-14)
     assert ref.check_gradient(X, THREE).error < 1e-7
     assert ref.evaluate(X, THREE)["loss"] == pytest.approx(
         native.evaluate(X, THREE)["loss"], rel=1e-12

@@ -12,7 +12,7 @@ from cnn_core.training.history import History
 from cnn_core.training.loop import Start, TrainingLoop
 from cnn_core.training.stopping import Patience, Stopping
 
-from cnn_core import MLP, SGD, DivergenceWarning
+from cnn_core import MLP, SGD, Callback, DivergenceWarning
 
 RNG = np.random.default_rng(6)
 X = RNG.normal(size=(40, 3)).astype("float32")
@@ -20,7 +20,15 @@ LINE = X @ [1.0, -2.0, 0.5]
 TWO = (LINE > 0).astype(int)
 
 #: Files whose lines Ctrl-C strikes between.
-STRUCK = ("training/loop.py", "training/history.py", "training/stopping.py", "training/monitor.py")
+STRUCK = (
+    *(f"training/{name}.py" for name in ("loop", "history", "stopping", "monitor", "steps")),
+    "cnn_core/callbacks.py",
+)
+
+
+class Steps(Callback):
+    def after_step(self, model, step, logs):
+        return None
 
 
 def strike(fit, at):
@@ -53,7 +61,8 @@ def strike(fit, at):
     dict(early_stopping=True, patience=1, min_delta=10.0),
     dict(callbacks=lambda model, epoch, logs: None),
     dict(early_stopping=True, restore_best=False, learning_rate=InverseTime()),
-], ids=["plain", "early stopping", "callback", "schedule"])  # fmt: skip
+    dict(callbacks=Steps(), step_history=True, tol=1e-9, epochs=2),
+], ids=["plain", "early stopping", "callback", "schedule", "steps"])  # fmt: skip
 def test_after_ctrl_c_at_any_line_the_model_is_that_of_a_whole_epoch(options):
     options = dict(hidden=4, epochs=4, random_state=0) | options
     early = options.get("early_stopping", False)

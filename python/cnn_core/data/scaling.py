@@ -123,6 +123,14 @@ class Scaling(NamedTuple):
                 )
         return out
 
+    def slope(self, scaled: np.ndarray) -> np.ndarray:
+        """The derivative of scaled rows by the rows before scaling, in float64."""
+        if not self.clips:
+            return np.broadcast_to(self.factor, scaled.shape)
+        t = scaled.astype(np.float64) / 3
+        slope: np.ndarray = self.factor * np.maximum(1 - t * t, 0) ** 1.5
+        return slope
+
     def goes_on(self, X: np.ndarray) -> Scaling:
         """The scaling of a stream after some more rows: columns that were constant so far learn
         from the first rows in which they vary, with the number that they had before as one row

@@ -187,15 +187,15 @@ def encode_labels(
     labels : ndarray of int32, shape (rows,)
     """
     array = as_labels(y, name)
+    found, labels = label_indices(array, name)
+    if classes is None:
+        if len(found) < 2:
+            raise OneClassError(
+                f"{name} holds one class only, {plain(found[0])!r}; classification needs at least "
+                "two"
+            )
+        return found, labels.astype(np.int32)
     try:
-        found, labels = _unique(array)
-        if classes is None:
-            if len(found) < 2:
-                raise OneClassError(
-                    f"{name} holds one class only, {plain(found[0])!r}; classification needs at "
-                    "least two"
-                )
-            return found, labels.astype(np.int32)
         known = np.isin(found, classes)
         if known.all():
             return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
@@ -206,6 +206,14 @@ def encode_labels(
         f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
         f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
     )
+
+
+def label_indices(array: np.ndarray, name: str = "y") -> tuple[np.ndarray, np.ndarray]:
+    """The classes among labels that `as_labels` gives, sorted, and the index of each label."""
+    try:
+        return _unique(array)
+    except TypeError:
+        _refuse_order(name, array)
 
 
 def _unique(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,13 +23,13 @@ _BLOCK = 1 << 20  # elements looked at together
 def feature_names(X: object, name: str = "X") -> np.ndarray | None:
     """Labels of the columns of a data frame, or names of those of a pyarrow table; None where there
     are none."""
-    _refuse_lazy(X, name)
+    refuse_lazy(X, name)
     if type(X).__module__.startswith("pyarrow"):
         return _labels(getattr(getattr(X, "schema", None), "names", None))
     return _labels(getattr(X, "columns", None))
 
 
-def _refuse_lazy(X: object, name: str) -> None:
+def refuse_lazy(X: object, name: str) -> None:
     """Raise for a query of polars, whose columns may not even be asked for without a warning."""
     if type(X).__name__ == "LazyFrame" and type(X).__module__.startswith("polars"):
         what = name.rsplit(maxsplit=1)[-1]
@@ -84,7 +84,7 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
 
 def _as_array(name: str, values: Any) -> np.ndarray:
     """What NumPy makes of `values`."""
-    _refuse_lazy(values, name)
+    refuse_lazy(values, name)
     try:
         return np.asarray(values)
     except ValueError:

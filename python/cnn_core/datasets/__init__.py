@@ -1,4 +1,4 @@
-"""Real data for examples and tests."""
+"""Data: digits for examples and tests, files in MNIST's format, rows to train and to test on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_core.datasets.idx import read_idx
+from cnn_core.datasets.splitting import split
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+__all__ = ["load_digits", "read_idx", "split"]
 
 
 def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -1,11 +1,15 @@
 """Inspection: every quantity of backpropagation, the gradient check, the summary of a model."""
 
-from cnn_core.inspection.gradient_check import GradientCheck, check_gradient
+from cnn_core.inspection.gradient_check import (
+    GradientCheck,
+    check_gradient,
+    per_sample_gradients,
+)
+from cnn_core.inspection.places import Place, layer_names, place_of, position_of
 from cnn_core.inspection.summary import summary
 from cnn_core.inspection.trace import (
     LayerTrace,
     Trace,
-    layer_names,
     trace,
     trace_native,
     trace_reference,
@@ -14,9 +18,13 @@ from cnn_core.inspection.trace import (
 __all__ = [
     "GradientCheck",
     "LayerTrace",
+    "Place",
     "Trace",
     "check_gradient",
     "layer_names",
+    "per_sample_gradients",
+    "place_of",
+    "position_of",
     "summary",
     "trace",
     "trace_native",

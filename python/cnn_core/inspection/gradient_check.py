@@ -1,13 +1,12 @@
 """The gradient of backpropagation against central differences."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnn_core.functional import Network, RowSource
-from cnn_core.inspection.trace import layer_names
+from cnn_core.inspection.places import place_of
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
@@ -45,7 +44,7 @@ def check_gradient(
     -------
     GradientCheck
     """
-    copy = Network(network.widths, network.activations, "float64", network.activation_params)
+    copy = network.copy("float64")
     X, y = (part and RowSource(part.array.astype("float64")) for part in (data.X, data.y))
     trainer = backend.trainer(spec, copy)
 
@@ -67,19 +66,32 @@ def check_gradient(
     larger = np.maximum(1, np.maximum(np.abs(gradient), np.abs(numeric)))
     error = np.abs(gradient - numeric) / larger
     i = int(error.argmax())
-    layer, parameter, index = locate(network, i)
-    return GradientCheck(
-        float(error[i]), layer, parameter, index, float(gradient[i]), float(numeric[i])
-    )
+    place = place_of(network, i)
+    return GradientCheck(float(error[i]), *place, float(gradient[i]), float(numeric[i]))
 
 
-def locate(network: Network, position: int) -> tuple[str, str, tuple[int, ...]]:
-    """(layer, 'W' or 'b', index) of a position in the flat vector of all parameters."""
-    for name, (n_in, n_out) in zip(layer_names(network), pairwise(network.widths)):
-        if position < n_in * n_out:
-            return name, "W", divmod(position, n_in)
-        position -= n_in * n_out
-        if position < n_out:
-            return name, "b", (position,)
-        position -= n_out
-    raise IndexError("beyond the last parameter")
+def per_sample_gradients(
+    network: Network, spec: "TrainingSpec", data: "Dataset", backend: Any
+) -> NDArray[Any]:
+    """The gradient of each row's cost, row by row.
+
+    Parameters
+    ----------
+    network : Network
+    spec : TrainingSpec
+        Without an optimizer, for mini-batches of one row.
+    data : Dataset
+    backend : object of `training.backends`
+
+    Returns
+    -------
+    ndarray, shape (rows, n_parameters)
+    """
+    trainer = backend.trainer(spec, network.copy())
+    none = trainer.flat_gradient()
+    gradients = np.empty((data.X.count, len(none)), none.dtype)
+    for i, gradient in enumerate(gradients):
+        row = (part and RowSource(part.array[i : i + 1]) for part in (data.X, data.y, data.labels))
+        trainer.loss_and_gradient(*row)
+        gradient[:] = trainer.flat_gradient()
+    return gradients

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.functional import Network
-from cnn_core.inspection.trace import layer_names
+from cnn_core.inspection.places import layer_names
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -32,7 +32,7 @@ def summary(model: "Model", dropout: Sequence[float]) -> str:
     """
     network = model.network
     lines = _layers(network)
-    total = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(network.widths))
+    total = sum(n_out * (n_in + network.has_bias) for n_in, n_out in pairwise(network.widths))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
     lines += scaling_words(model.scaling, model.target_scaling)
     if any(dropout):
@@ -55,7 +55,7 @@ def _layers(network: Network) -> list[str]:
     for name, activation, (n_in, n_out) in zip(
         layer_names(network), network.activations, pairwise(network.widths)
     ):
-        size = f"{n_out * (n_in + 1):,}"
+        size = f"{n_out * (n_in + network.has_bias):,}"
         rows.append((name, str(n_in), str(n_out), activation, f"{n_out} x {n_in}", size))
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core import _losses
 from cnn_core import functional as F
+from cnn_core._costs import slopes
+from cnn_core.inspection.places import layer_names
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
@@ -23,7 +26,10 @@ class LayerTrace(NamedTuple):
     a: NDArray[Any]  #: (rows, n_out): f(z)
     delta: NDArray[Any]  #: (rows, n_out): dC/dz, where C is the mean over the rows
     dW: NDArray[Any]  #: (n_out, n_in): dC/dW
-    db: NDArray[Any]  #: (n_out,): dC/db
+    db: NDArray[Any]  #: (n_out,): dC/db, with bias=False that of biases of 0
+    #: (rows, n_out): dC/da, which delta = da * f'(z) is made of; of the output layer it is computed
+    #: apart where the loss works on z. NaN where C is no function of a, as with 'perceptron'.
+    da: NDArray[Any]
 
 
 class Trace(NamedTuple):
@@ -31,6 +37,7 @@ class Trace(NamedTuple):
 
     loss: float  #: the mean cost of the rows, without penalties
     layers: list[LayerTrace]  #: the first hidden layer first
+    dx: NDArray[Any]  #: (rows, features): dC/dx with respect to the X that was given, unscaled
     units: str = "y"  #: of the targets and outputs: scaled ones where the model scales targets
 
     @overload
@@ -47,11 +54,6 @@ class Trace(NamedTuple):
                 f"no layer {key!r}; there are {', '.join(layer.name for layer in self.layers)}"
             )
         return tuple.__getitem__(self, key)
-
-
-def layer_names(network: F.Network) -> list[str]:
-    """'hidden 1', 'hidden 2', ..., 'output'."""
-    return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
 def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
@@ -83,18 +85,33 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     assert source is not None
     y = source.array[:, 0] if row.sparse else source.array
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
-    cost, delta = F.loss(loss, out, y, scale, loss_param)
-    if not row.fused_activations:
+    cost, delta = _losses.loss(loss, out, y, scale, loss_param)
+    fused = bool(row.fused_activations)
+    errors = [slopes(loss, activated[-1], y) * scale[:, None] if fused else delta]
+    if not fused:
         delta = F.activation_backward(activations[-1], zs[-1], delta, params[-1])
     deltas = [delta]
     for l in range(network.n_layers - 2, -1, -1):
         W_above = network.weights(l + 1)
+        errors.insert(0, F.backward_delta(W_above, deltas[0], zs[l], "identity"))
         deltas.insert(0, F.backward_delta(W_above, deltas[0], zs[l], activations[l], params[l]))
+    dx = F.backward_delta(network.weights(0), deltas[0], activated[0], "identity")
     layers = [
-        LayerTrace(name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], activated[l]))
-        for l, name in enumerate(layer_names(network))
+        LayerTrace(
+            name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], below), errors[l]
+        )
+        for l, (name, below) in enumerate(zip(layer_names(network), activated))
     ]
-    return Trace(float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count), layers)
+    mean = float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count)
+    return Trace(mean, layers, _unscaled(dx, data.X.array, model))
+
+
+def _unscaled(dx: NDArray[Any], x: NDArray[Any], model: "Model") -> NDArray[Any]:
+    """dC/dx of x as it was before scaling, from that of the x that the network reads."""
+    if model.scaling is None:
+        return dx
+    unscaled: NDArray[Any] = (dx * model.scaling.slope(x)).astype(dx.dtype)
+    return unscaled
 
 
 def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
@@ -118,7 +135,9 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
     trainer = Trainer(spec, model.network.copy())
     loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
     layers = []
-    for name, one in zip(layer_names(model.network), trainer.passes):
+    dx, *errors = trainer.errors(data.y, data.labels)
+    for name, one, error in zip(layer_names(model.network), trainer.passes, errors):
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
-        layers.append(LayerTrace(name, *map(np.array, (one.z, one.a, one.delta, dW, db))))
-    return Trace(loss, layers)
+        quantities = one.z, one.a, one.delta, dW, db, error
+        layers.append(LayerTrace(name, *map(np.array, quantities)))
+    return Trace(loss, layers, _unscaled(np.array(dx), data.X.array, model))

@@ -29,7 +29,7 @@ def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
         n_in, n_out = network.widths[l], network.widths[l + 1]
         # Parameters and slots are read and written, the gradient is read; above the first layer W^T
         # is made anew.
-        numbers = (2 + 2 * len(trainer.slots) + 1) * n_out * (n_in + 1)
+        numbers = (2 + 2 * len(trainer.slots) + 1) * n_out * (n_in + network.has_bias)
         numbers += 2 * n_out * n_in if l else 0
         return -(-rows // trainer.backprop.max_batch_size) * numbers * network.itemsize
     return 0

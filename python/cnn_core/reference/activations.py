@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
-from cnn_core.reference.vectors import Row, lane_sum
+from cnn_core.reference.vectors import Matrix, Row, lane_sum
 
 Function: TypeAlias = Callable[[float, float], float]
 Derivative: TypeAlias = Callable[[float, float, float], float]
@@ -153,6 +153,10 @@ ACTIVATIONS: dict[str, tuple[Function, Derivative]] = {
 }  # fmt: skip
 
 
+#: Those whose f' cannot be written by a, as different z give the same a.
+NEED_Z = ("gelu", "gelu_tanh", "swish", "mish", "hard_swish")
+
+
 def softmax(z: Row) -> Row:
     """a_j = e^(z_j - top) / sum_k e^(z_k - top), with top the largest z"""
     top = max(z)
@@ -182,3 +186,13 @@ def through_activation(name: str, activation_param: float, z: Row, a: Row, g: Ro
         return softmax_delta(a, g)
     f_prime = ACTIVATIONS[name][1]
     return [g_j * f_prime(z_j, a_j, activation_param) for g_j, z_j, a_j in zip(g, z, a)]
+
+
+def derivative_from_a(name: str, activation_param: float, a: Row) -> Row | Matrix:
+    """f' from a = f(z) for one row; of softmax the Jacobian a_i ([i = j] - a_j)"""
+    if name in NEED_Z:
+        raise ValueError(f"f' of {name!r} is no function of a, as different z give the same a")
+    if name == "softmax":
+        return [[a_i * ((i == j) - a_j) for j, a_j in enumerate(a)] for i, a_i in enumerate(a)]
+    f_prime = ACTIVATIONS[name][1]
+    return [f_prime(math.nan, a_j, activation_param) for a_j in a]

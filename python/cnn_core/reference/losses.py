@@ -93,3 +93,64 @@ LOSSES: dict[str, Loss] = {
     ),
     "perceptron": summed(perceptron, lambda z, y, param: step(z) - y),
 }
+
+
+# The same as functions of the outputs a, as they are printed in textbooks
+
+
+def log(x: float) -> float:
+    """log x, infinite where Python's own raises."""
+    return math.log(x) if x > 0 else -math.inf
+
+
+def over(y: float, a: float) -> float:
+    """y / a, where 0 / 0 is 0"""
+    return y / a if a else math.copysign(math.inf, y) if y else 0.0
+
+
+def binary_cost(a: float, y: float, loss_param: float) -> float:
+    """C = -y log a - (1 - y) log(1 - a)"""
+    return -gated(log(a), y) - gated(log(1 - a), 1 - y)
+
+
+def binary_slope(a: float, y: float, loss_param: float) -> float:
+    """dC/da = (1 - y) / (1 - a) - y / a"""
+    return over(1 - y, 1 - a) - over(y, a)
+
+
+def categorical_cost(a: float, y: float, loss_param: float) -> float:
+    """C = -y log a of each class"""
+    return -gated(log(a), y)
+
+
+def categorical_slope(a: float, y: float, loss_param: float) -> float:
+    """dC/da = -y / a"""
+    return -over(y, a)
+
+
+def poisson_cost(a: float, y: float, loss_param: float) -> float:
+    """C = a - y log a"""
+    return a - gated(log(a), y)
+
+
+def sparse_categorical_from_a(a: Row, label: int, loss_param: float) -> tuple[float, Row]:
+    """The same as of the one-hot row of a class index."""
+    one_hot = [float(j == label) for j in range(len(a))]
+    return LOSSES_FROM_A["categorical_crossentropy"](a, one_hot, loss_param)
+
+
+#: (C, dC/da) from a. The perceptron's cost depends on z.
+LOSSES_FROM_A: dict[str, Loss] = {
+    **{name: LOSSES[name] for name in ("mse", "mae", "huber", "hinge")},
+    "binary_crossentropy": summed(binary_cost, binary_slope),
+    "categorical_crossentropy": summed(categorical_cost, categorical_slope),
+    "sparse_categorical_crossentropy": sparse_categorical_from_a,
+    "poisson": summed(poisson_cost, lambda a, y, loss_param: 1 - over(y, a)),
+}
+
+
+def output_error(name: str, a: Row, y: Any, loss_param: float) -> Row:
+    """dC/da of a row; NaN for the perceptron, whose slope is not that of a step."""
+    if name not in LOSSES_FROM_A:
+        return [math.nan for _ in a]
+    return LOSSES_FROM_A[name](a, y, loss_param)[1]

@@ -1,7 +1,7 @@
 """Training: a mini-batch, an epoch, and predictions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
-from cnn_core.reference.losses import LOSSES
+from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
@@ -58,6 +58,7 @@ class Trainer:
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
         self.seconds: dict[str, float] = {}
+        self.after_step: Callable[[float], object] | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
 
@@ -100,7 +101,7 @@ class Trainer:
 
     def layers(self) -> list[Layer]:
         """(W, b) of each layer."""
-        return layers_of(self.parameters, self.network.widths)
+        return layers_of(self.parameters, self.network.widths, self.network.has_bias)
 
     def forward(self, layers: list[Layer], batch: Matrix, dropping: bool = False) -> list[Pass]:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l), row by row; the deltas are still empty."""
@@ -191,7 +192,7 @@ class Trainer:
             penalties += penalty(W, self.spec.l1, self.spec.l2)
             add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
             gradients.append((dW, bias_gradient(one.delta)))
-        self.gradient = flat(gradients)
+        self.gradient = flat(gradients, self.network.has_bias)
         return passes, [cost for cost, _ in costs], weight, penalties
 
     def apply_gradient(self) -> None:
@@ -212,8 +213,31 @@ class Trainer:
         ]
         if spec.max_norm:
             self.parameters = flat(
-                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()]
+                [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()],
+                self.network.has_bias,
             )
+
+    def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
+        """dC/dx of the rows of the last `loss_and_gradient`, and dC/da of each layer; what
+        `backward` makes the deltas of."""
+        layers, last = self.layers(), self.passes[-1]
+        source = labels if self.sparse else y
+        assert source is not None
+        if self.sparse:
+            targets: Targets = [int(row[0]) for row in self._listed(source)]
+        else:
+            targets = self._listed(source)
+        if self.from_logits:
+            name, param = self.spec.loss, self.loss_param
+            of_output = [output_error(name, a, t, param) for a, t in zip(last.a, targets)]
+        else:
+            of_output = [error for _, error in self.costs(last, targets)]
+        share = 1 / len(of_output)
+        below = [
+            [error_below(W, delta) for delta in one.delta]
+            for (W, _), one in zip(layers, self.passes)
+        ]
+        return [*below, [[e * share for e in error] for error in of_output]]
 
     # Epochs
 
@@ -244,8 +268,10 @@ class Trainer:
             passes, costs, batch_weight, penalties = self.forward_backward(
                 batch, y_batch, w_batch, dropping=True, weight=share
             )
+            in_batch = 0.0
             for cost, w in zip(costs, w_batch):
                 total += w * cost
+                in_batch += w * cost
             total += batch_weight * penalties
             weight += batch_weight
             self._update_metrics(
@@ -254,6 +280,9 @@ class Trainer:
             if rates is not None:
                 self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
+            if self.after_step is not None:
+                self.publish()
+                self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
         self.epochs += 1
         self.publish()
         return total / weight, self._result(metrics)
@@ -339,7 +368,7 @@ class Trainer:
 
 def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
     """The outputs a^L for every row of X, as the native network gives them."""
-    layers = layers_of(network.flat().astype(float).tolist(), network.widths)
+    layers = layers_of(network.flat().astype(float).tolist(), network.widths, network.has_bias)
     outputs = []
     for a in X.astype(float).tolist():
         for l, (W, b) in enumerate(layers):

@@ -27,20 +27,22 @@ def lane_sum(values: Iterable[float]) -> float:
     return partial[0]
 
 
-def layers_of(parameters: Row, widths: Sequence[int]) -> list[Layer]:
-    """(W, b) of each layer, from the flat vector W^1 row by row, b^1, W^2, ..."""
+def layers_of(parameters: Row, widths: Sequence[int], has_bias: bool = True) -> list[Layer]:
+    """(W, b) of each layer, from the flat vector W^1 row by row, b^1, W^2, ...; where it has no
+    biases, b is 0."""
     layers, at = [], 0
     for n_in, n_out in pairwise(widths):
         W = [parameters[at + j * n_in : at + (j + 1) * n_in] for j in range(n_out)]
         at += n_out * n_in
-        layers.append((W, parameters[at : at + n_out]))
-        at += n_out
+        layers.append((W, parameters[at : at + n_out] if has_bias else [0.0] * n_out))
+        at += n_out * has_bias
     return layers
 
 
-def flat(layers: Iterable[Layer]) -> Row:
+def flat(layers: Iterable[Layer], has_bias: bool = True) -> Row:
     """The flat vector of `layers_of`."""
-    return [number for W, b in layers for part in (*W, b) for number in part]
+    parts = (part for W, b in layers for part in ((*W, b) if has_bias else W))
+    return [number for part in parts for number in part]
 
 
 class ListVectors:

@@ -19,7 +19,8 @@ from sklearn.utils.validation import _check_sample_weight
 
 from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
-from cnn_core.callbacks import Callback, check_callbacks, end_training
+from cnn_core.callbacks import Callback, Watch, check_callbacks
+from cnn_core.history import Past
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
@@ -60,6 +61,7 @@ from cnn_core.spec import TrainingSpec
 from cnn_core.training.backends import native
 from cnn_core.training.loop import Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.rates import ScheduledRates
+from cnn_core.training.steps import Steps
 
 if TYPE_CHECKING:
     from cnn_core.sklearn._base import BaseMLP
@@ -243,15 +245,20 @@ def train(
         publish(_minimize_loss(job))
         return
     epochs = _Epochs(job, validation)
+    watch = Watch(callbacks, estimator, lambda: estimator._model, publish)
 
     def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
         publish(epochs.model_of(loop.result()))
         logs = {name: value for name, value in entry.items() if name != "seconds"}
-        return end_training(callbacks, estimator, loop.epochs, logs)
+        return watch.epoch(loop.epochs, logs)
 
     for callback in callbacks:
         callback.before_fit(estimator)
-    publish(epochs.run([show] if callbacks else []))
+    try:
+        trained = epochs.run([show] if callbacks else [], watch)
+    finally:
+        watch.hide()
+    publish(trained)
     for callback in callbacks:
         callback.after_fit(estimator)
 
@@ -330,8 +337,12 @@ class _Epochs:
         self.rates = self._rates(sgd, -(-self.count // batch))
         self.stopping = self._stopping(sgd and p.learning_rate == "adaptive")
 
-    def run(self, hooks: list[Hook]) -> FittedModel:
+    def run(self, hooks: list[Hook], watch: Watch) -> FittedModel:
         """Train; the model that it leaves."""
+
+        def tell(step: int, entry: dict[str, float]) -> bool:
+            return watch.step(self.model_of(loop.in_epoch()), step, entry)
+
         p, job = self.job.p, self.job
         # A schedule may look at the losses of earlier trainings; without one they need no copy.
         scheduled = isinstance(self.rates, ScheduledRates)
@@ -341,6 +352,9 @@ class _Epochs:
         best_epoch = 0 if self.stopping.restore else None
         start = Start(job.network.copy(), losses, self.state.epochs, best_epoch)
         hooks = [print_epoch, *hooks] if p.verbose else hooks
+        if watch.of_steps:
+            steps = Steps(self.trainer, Past(), False, tell)
+            hooks = [*hooks, lambda loop, entry: steps.ends]
         loop = TrainingLoop(
             self.trainer,
             job.network,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
-from cnn_core._cpu import apply
 from cnn_core._frozen import replace
 from cnn_core._names import choose
 from cnn_core._network import Network
@@ -23,7 +22,6 @@ __all__ = [
     "ByBackend",
     "Network",
     "RowPredictor",
-    "logarithms",
     "make_network",
     "native",
     "reference",
@@ -43,15 +41,7 @@ if TYPE_CHECKING:
 def make_network(spec: NetworkSpec) -> Network:
     """A network of that shape; its parameters are 0."""
     dtype: Any = spec.dtype
-    return Network(spec.widths, spec.activations, dtype, spec.activation_params)
-
-
-def logarithms(x: np.ndarray) -> np.ndarray:
-    """The core's own, the same bits on every machine; -inf for 0."""
-    padded = np.ones(-(-x.size // 16) * 16, x.dtype)
-    padded[: x.size] = x.ravel()
-    apply("log", padded, padded)
-    return padded[: x.size].reshape(x.shape)
+    return Network(spec.widths, spec.activations, dtype, spec.activation_params, spec.bias)
 
 
 class _NativePredictor:

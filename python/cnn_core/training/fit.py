@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.callbacks import Watch
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
 from cnn_core.data.rounding import merged
@@ -21,25 +23,25 @@ from cnn_core.data.targets import (
     encode_labels,
 )
 from cnn_core.data.validation import (
-    as_numbers,
-    check_finite,
     check_lengths,
     check_names,
     plain,
 )
-from cnn_core.initializers import Initializer, initialize
+from cnn_core.history import Past
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
-from cnn_core.spec import NetworkSpec, TrainingSpec
-from cnn_core.task import Task, infer_task
+from cnn_core.spec import TrainingSpec
+from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.threads import threads_of
-from cnn_core.training.backends import BACKENDS, make_network
+from cnn_core.training.backends import BACKENDS
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
-from cnn_core.training.stopping import Patience, Stopping
+from cnn_core.training.steps import Steps
+from cnn_core.training.stopping import Converged, Patience, Stopping
+from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -52,7 +54,7 @@ class Job(NamedTuple):
     spec: TrainingSpec
     train: Dataset
     validation: Dataset | None
-    purpose: str  #: 'fit', 'partial_fit' or 'profile'
+    purpose: str  #: 'fit', 'initialize', 'partial_fit' or 'profile'
 
 
 def begin(
@@ -64,7 +66,7 @@ def begin(
     classes: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    purpose: Literal["fit", "partial_fit", "profile"] = "profile",
+    purpose: Literal["fit", "initialize", "partial_fit", "profile"] = "profile",
 ) -> Job:
     """Check what a fit is given; nothing is changed.
 
@@ -79,8 +81,10 @@ def begin(
         All class labels that will ever come.
     sample_weight, validation_data
         As `MLP.fit` takes them.
-    purpose : {'fit', 'partial_fit', 'profile'}
-        Only for a fit `early_stopping` sets rows apart; those of partial_fit are some of many.
+    purpose : {'fit', 'initialize', 'partial_fit', 'profile'}
+        Only for a fit, and the model that it begins with, `early_stopping` sets rows apart; those
+        of partial_fit are some of many. Layers that cannot learn are refused where they would be
+        trained.
 
     Returns
     -------
@@ -103,21 +107,25 @@ def begin(
         raise
     how = Preparation(
         p.dtype_name,
-        p.scale_inputs,
+        _scaling_meant(p, p.scale_inputs),
         p.class_weight,
         float(p.label_smoothing),
-        p.validation_fraction if purpose == "fit" and p.early_stopping else None,
+        p.validation_fraction if purpose in ("fit", "initialize") and p.early_stopping else None,
         purpose == "partial_fit",
-        p.scale_targets,
+        _scaling_meant(p, p.scale_targets),
         bool(p.clip_outputs),
         not p.widths,
     )
     _check_scaling_of_targets(p, task)
+    if purpose != "initialize" and (purpose != "fit" or p.epochs):
+        check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
 
     def seed() -> int:
         return draw_seed(p.random_state) if before is None else before.seed
 
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
+    if before is not None and math.isnan(before.baseline):  # made from sizes, without data
+        before = replace(before, baseline=data.train.baseline_score(task))
     spec = training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
@@ -132,6 +140,11 @@ def begin(
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
     return Job(model, spec, data.train, data.validation, purpose)
+
+
+def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
+    """What a scaling is; 'auto' is none without biases, as a shift would be a bias."""
+    return None if kind == "auto" and not p.bias else kind
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
@@ -189,10 +202,10 @@ def _task(
 ) -> tuple[Task, np.ndarray | None]:
     """What the outputs mean, and y's class indices where they were needed; that of the fit before,
     if training goes on."""
-    output, n_hidden, smoothing = p.output_activation, len(p.widths), float(p.label_smoothing)
+    output, smoothing = p.output_activation, float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
-        return infer_task(y, p.task, p.loss, output, n_hidden, smoothing, known, p.class_weight)
+        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight)
     old = before.task
     if classes is not None and old.classes is not None:
         unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
@@ -206,13 +219,14 @@ def _task(
     if p.task not in ("auto", name):
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
     known, weights = old.classes, p.class_weight
-    now, labels = infer_task(y, name, p.loss, output, n_hidden, smoothing, known, weights)
+    now, labels = infer_task(y, name, p.loss, output, smoothing, known, weights)
     spec, asked = before.network_spec, network_spec(p, now, before.n_features)
     for what, had, wants in (
         ("layers of widths", spec.widths, asked.widths),
         ("activations", spec.activations, asked.activations),
         ("numbers of the activations", spec.activation_params, asked.activation_params),
         ("dtype", spec.dtype, asked.dtype),
+        ("bias", spec.bias, asked.bias),
         ("loss", old.loss, now.loss),
         ("number of the loss", old.loss_param, now.loss_param),
     ):
@@ -224,68 +238,18 @@ def _task(
     return old, labels
 
 
-def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
-    """The network that the parameters describe."""
-    names, params = zip(*p.activations, (task.output, task.output_param))
-    return NetworkSpec((n_features, *p.widths, task.n_outputs), names, params, p.dtype_name)
-
-
-def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
-    """The training that the parameters describe."""
-    whole = p.batch_size == "full" or p.rule.full_batch
-    return TrainingSpec(
-        loss=task.loss,
-        loss_param=task.loss_param,
-        optimizer=p.rule.name,
-        settings=p.rule.settings(p.schedule.initial),
-        batch_size=rows if whole else min(int(p.batch_size), rows),
-        seed=seed,
-        l1=float(p.l1),
-        l2=float(p.l2),
-        dropout=p.rates,
-        clip_norm=float(p.clip_norm or 0),
-        max_norm=float(p.max_norm or 0),
-        multilabel=task.name == "multilabel",
-    )
-
-
 def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared) -> Model:
     """The model before its first step."""
-    shape = network_spec(p, task, data.n_features)
-    network = make_network(shape)
-    if not isinstance(p.init, (str, Initializer)):
-        _check_layers(p.init, shape)
-    initialize(network, p.init, spec.seed)
-    baseline = data.train.baseline_score(task)
-    return Model(
-        shape,
-        spec,
-        network,
+    return untrained(
+        p,
         task,
-        data.feature_names,
-        data.scaling,
-        spec.seed,
-        baseline,
+        spec,
+        data.n_features,
+        baseline=data.train.baseline_score(task),
+        feature_names=data.feature_names,
+        scaling=data.scaling,
         target_scaling=data.target_scaling,
     )
-
-
-def _check_layers(layers: Any, spec: NetworkSpec) -> None:
-    """Raise for an `init` that does not give each layer its (W, b)."""
-    shapes = [(n_out, n_in) for n_in, n_out in zip(spec.widths, spec.widths[1:])]
-    try:
-        given = [tuple(np.shape(part) for part in pair) for pair in layers]
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"init must be a name, an Initializer or a list of (W, b), got {layers!r}"
-        ) from None
-    if given != [(shape, shape[:1]) for shape in shapes]:
-        wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
-        raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
-    for layer, pair in enumerate(layers):
-        for part, values in zip("Wb", pair):
-            name = f"{part} of init's layer {layer}"
-            check_finite(name, as_numbers(name, values), spec.dtype)
 
 
 def train(
@@ -293,7 +257,7 @@ def train(
     job: Job,
     epochs: int,
     publish: Callable[[Model], None],
-    watch: Callable[[int, dict[str, float]], bool] | None = None,
+    watch: Watch | None = None,
     *,
     timing: bool = False,
 ) -> dict[str, float]:
@@ -310,9 +274,8 @@ def train(
     epochs : int
     publish : callable
         Takes the model that users are to see.
-    watch : callable, optional
-        Called after each epoch with its number and its entries, once the model is published; True
-        ends the training.
+    watch : Watch, optional
+        The callbacks; those of steps alone, where the rows are of a partial_fit.
     timing : bool
         Whether to measure the phases of a step.
 
@@ -322,6 +285,9 @@ def train(
         Seconds of each phase, if they were measured.
     """
     model, spec, incremental = job.model, job.spec, job.purpose == "partial_fit"
+    if not epochs:
+        publish(model)
+        return {}
     network = model.network.copy()
     trainer = BACKENDS[p.backend].trainer(
         spec,
@@ -333,38 +299,50 @@ def train(
     _go_on(trainer, model, spec, p.backend)
     if incremental:
         _warn_of_end_of_plan(p, model, trainer.epochs)
-    hooks: list[Hook] = []
-    if p.verbose:
-        last = model.n_epochs + epochs
-        hooks.append(
-            lambda loop, entry: print(
-                epoch_line(loop.n_epochs, last, entry, model.task), flush=True
-            )
-        )
 
-    def publish_result(result: TrainResult) -> None:
+    def model_after(result: TrainResult) -> Model:
+        past = steps.past(result.steps)
         if incremental:
-            result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
-        publish(_model_after(model, result, spec, p.backend))
+            history = model.history.streamed_on(result.history, p.schedule)
+            result = result._replace(history=history)
+            past = model.step_history.streamed_on(past, Constant())
+        return _model_after(model, result, spec, p.backend, past)
 
-    if watch is not None:
+    def show_step(step: int, entry: dict[str, float]) -> bool:
+        return watch is not None and watch.step(model_after(loop.in_epoch()), step, entry)
 
-        def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
-            publish_result(loop.result())
-            return watch(loop.n_epochs, entry)
+    def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
+        publish(model_after(loop.result()))
+        return watch is not None and watch.epoch(loop.n_epochs, entry)
 
-        hooks.append(show)
+    tell = show_step if watch is not None and watch.of_steps else None
+    steps = Steps(trainer, model.step_history, bool(p.step_history), tell)
+    hooks: list[Hook] = [_printing(model, epochs)] if p.verbose else []
+    if watch is not None and watch.callbacks and not incremental:
+        hooks += [show, lambda loop, entry: steps.ends]
     loop = _loop(p, job, trainer, network, epochs, hooks)
     try:
         loop.run(epochs)
     finally:
+        if watch is not None:
+            watch.hide()
         # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
         # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
-            publish_result(loop.result(final=True))
+            publish(model_after(loop.result(final=True)))
         if p.verbose:
             print_end(loop, p.patience)
     return dict(trainer.seconds) if timing else {}
+
+
+def _printing(model: Model, epochs: int) -> Hook:
+    """What prints a line about each epoch."""
+    last = model.n_epochs + epochs
+
+    def line(loop: TrainingLoop, entry: dict[str, float]) -> None:
+        print(epoch_line(loop.n_epochs, last, entry, model.task), flush=True)
+
+    return line
 
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
@@ -380,7 +358,9 @@ def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
         )
 
 
-def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:
+def _model_after(
+    model: Model, result: TrainResult, spec: TrainingSpec, backend: str, steps: Past
+) -> Model:
     """The model that a training has come to."""
     state = None if result.state is None else result.state | {"backend": backend}
     return replace(
@@ -390,6 +370,8 @@ def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend:
         history=result.history,
         state=state,
         best_epoch=result.best_epoch,
+        step_history=steps,
+        converged=result.reason == "converged",
     )
 
 
@@ -416,21 +398,21 @@ def _loop(
     model, validation = job.model, job.validation
     monitor = LossAndMetric(model.task, job.train, validation)
     start = Start(model.network, model.history, trainer.epochs)
-    stopping = None
+    stopping = Stopping()
     if job.purpose == "fit" and p.early_stopping:
         assert validation is not None
         patience = int(p.patience), p.min_delta, bool(p.restore_best)
-        stopping = Patience(monitor.watched, *patience)
+        stopping = rule = Patience(monitor.watched, *patience)
         if model.n_epochs:  # the weights of the fit before are to be surpassed
-            stopping.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
+            rule.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
             if p.restore_best:
                 start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
+    if p.tol is not None:
+        stopping = Converged(float(p.tol), int(p.patience), stopping)
     rates = None
     if type(p.schedule) is not Constant:
         per_epoch = -(-job.train.X.count // job.spec.batch_size)
         planned = max(trainer.epochs + epochs, int(p.epochs))
         rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
     rows = DatasetRows(job.train, bool(p.shuffle))
-    return TrainingLoop(
-        trainer, network, rows, monitor, start, rates, stopping or Stopping(), hooks
-    )
+    return TrainingLoop(trainer, network, rows, monitor, start, rates, stopping, hooks)

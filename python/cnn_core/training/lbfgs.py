@@ -183,6 +183,7 @@ class LBFGSTrainer:
         self.pairs: list[tuple[Any, Any, float]] = []
         self.steps = self.epochs = 0
         self.converged = False
+        self.after_step: Callable[[float], object] | None = None
         self._rows: Sources | None = None
         self._here: Point | None = None
 
@@ -242,10 +243,13 @@ class LBFGSTrainer:
             self._rows, self._here = rows, self._point(rows, 0.0, None)
             here = self._here
         self.epochs += 1
+        before = self.steps
         if math.isfinite(here.cost):
             self.converged = self.vectors.infinity_norm(here.gradient) <= self.tolerance or not (
                 self._step(rows, here) or self._without_memory(rows, here)
             )
+        if self.after_step is not None and self.steps > before:
+            self.after_step(here.cost)
         return here.cost, here.metric
 
     def _point(self, rows: Sources, t: float, direction: Any) -> Point:

@@ -12,9 +12,9 @@ rates          ``before_epoch``, ``after_epoch``    `ScheduledRates` | the same,
                                                     which sets the rate after each epoch
 monitor        ``entry``: the epoch's numbers       loss and metric, of validation rows too | loss
                                                     and the score on rows set apart
-stopping       ``diverged``, ``update``,            patience and min_delta | tol, n_iter_no_change,
-               ``should_stop``                      and adaptive, which holds the trainer and
-                                                    lowers its rate instead of stopping
+stopping       ``diverged``, ``update``,            patience, min_delta and tol | tol,
+               ``should_stop``, ``reason``          n_iter_no_change, and adaptive, which holds the
+                                                    trainer and lowers its rate instead
 hooks          called after each epoch; True ends   printing, callbacks | the same
                the training
 =============  ===================================  ==============================================
@@ -81,6 +81,7 @@ class TrainResult(NamedTuple):
     state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
     best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
     reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
+    steps: int  #: of this run, up to there
 
 
 #: Takes the loop and the epoch's entry; True ends the training.
@@ -121,6 +122,7 @@ class TrainingLoop:
         self.trainer, self.network, self.rows, self.monitor = trainer, network, rows, monitor
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
+        self.first_step = trainer.steps
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
         #: in one step: Ctrl-C may strike between any two others.
@@ -174,7 +176,7 @@ class TrainingLoop:
                 self.reason = "hook"
                 return
             if should_stop():
-                self.reason = "stopping"
+                self.reason = stopping.reason
                 return
             if converges and trainer.converged:  # type: ignore[attr-defined]
                 self.reason = "converged"
@@ -202,7 +204,15 @@ class TrainingLoop:
         if self.reason != "divergence":
             state = {**self.trainer.state(copy=not final), "steps": steps}
         history = self.history.first(epochs)
-        return TrainResult(network, epochs, history, state, best_epoch, self.reason)
+        done = steps - self.first_step
+        return TrainResult(network, epochs, history, state, best_epoch, self.reason, done)
+
+    def in_epoch(self) -> TrainResult:
+        """What there is after a step, in the middle of an epoch, beside the history up to the last
+        whole one."""
+        done = self.trainer.steps - self.first_step
+        network, history = self.network.copy(), self.history.first(self.epochs)
+        return TrainResult(network, self.epochs, history, None, None, self.reason, done)
 
     def _keep(self) -> None:
         """Keep the weights of the epoch that has just ended, in the place of those before."""

@@ -3,6 +3,7 @@ at run time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnn_core._dataset import RowSource
@@ -15,6 +16,8 @@ class Trainer(Protocol):
     """What the training loop drives: parameters, an optimizer's state, and epochs over rows."""
 
     learning_rate: float
+    #: Called after each step with the cost whose gradient it has followed.
+    after_step: Callable[[float], object] | None
 
     @property
     def steps(self) -> int: ...

@@ -19,6 +19,8 @@ class Stopping:
     stands, and `should_stop` after the hooks.
     """
 
+    reason = "stopping"  #: of an end that the rule has brought about
+
     def diverged(self, loss: float, trainer: Finite) -> bool:
         """Whether this epoch must not count; training then ends with the one before."""
         return not (math.isfinite(loss) and trainer.is_finite())
@@ -72,6 +74,34 @@ class Patience(Stopping):
     def should_stop(self) -> bool:
         """Whether there have been too many."""
         return self.waited >= self.patience
+
+
+class Converged(Stopping):
+    """Stop when the training loss has stopped falling, or when another rule says so.
+
+    Parameters
+    ----------
+    tol : float
+        By how much the loss must fall within `patience` epochs.
+    patience : int
+    other : Stopping
+    """
+
+    def __init__(self, tol: float, patience: int, other: Stopping) -> None:
+        self.plateau, self.other = Patience("loss", patience, tol, False), other
+        self.diverged = other.diverged  # type: ignore[method-assign]
+
+    def update(self, entry: dict[str, float]) -> bool:
+        """Look at an epoch's entry; whether the other rule keeps its weights."""
+        self.plateau.update(entry)
+        return self.other.update(entry)
+
+    def should_stop(self) -> bool:
+        """Whether one of the two rules ends the training."""
+        if self.plateau.should_stop():
+            self.reason = "converged"
+            return True
+        return self.other.should_stop()
 
 
 def warn_of_divergence(epoch: int, rate: float, loss: float, kept: int, best: bool) -> None:

@@ -1,0 +1,153 @@
+"""The network before its first step, from data or from sizes alone."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_core.data.targets import encode_labels
+from cnn_core.data.validation import as_numbers, check_finite
+from cnn_core.history import Past
+from cnn_core.initializers import Initializer, initialize
+from cnn_core.model import Model
+from cnn_core.parameters import count, draw_seed
+from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.task import Task, infer_task
+from cnn_core.training.backends import make_network
+from cnn_core.training.history import OF_THE_LOOP
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
+    """The network that the parameters describe."""
+    names, params = zip(*p.activations, (task.output, task.output_param))
+    return NetworkSpec(
+        (n_features, *p.widths, task.n_outputs), names, params, p.dtype_name, bool(p.bias)
+    )
+
+
+def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
+    """The training that the parameters describe."""
+    whole = p.batch_size == "full" or p.rule.full_batch
+    return TrainingSpec(
+        loss=task.loss,
+        loss_param=task.loss_param,
+        optimizer=p.rule.name,
+        settings=p.rule.settings(p.schedule.initial),
+        batch_size=rows if whole else min(int(p.batch_size), rows),
+        seed=seed,
+        l1=float(p.l1),
+        l2=float(p.l2),
+        dropout=p.rates,
+        clip_norm=float(p.clip_norm or 0),
+        max_norm=float(p.max_norm or 0),
+        multilabel=task.name == "multilabel",
+    )
+
+
+def untrained(
+    p: SimpleNamespace, task: Task, spec: TrainingSpec, n_features: int, **of_data: Any
+) -> Model:
+    """The model with its initial weights; `of_data` are further fields of it."""
+    shape = network_spec(p, task, n_features)
+    network = make_network(shape)
+    if not isinstance(p.init, (str, Initializer)):
+        _check_layers(p.init, shape)
+    initialize(network, p.init, spec.seed)
+    fields = {"feature_names": None, "scaling": None} | of_data
+    history = Past(names=("loss", "metric", *OF_THE_LOOP))
+    return Model(
+        network_spec=shape,
+        training_spec=spec,
+        network=network,
+        task=task,
+        seed=spec.seed,
+        history=history,
+        **fields,
+    )
+
+
+def from_sizes(
+    p: SimpleNamespace, n_features: int | None, n_outputs: int | None, classes: ArrayLike | None
+) -> Model:
+    """The untrained model, as `MLP.initialize` makes it without data."""
+    for name in ("scale_inputs", "scale_targets", "clip_outputs"):
+        value = getattr(p, name)
+        if value not in (None, "auto", False):
+            raise ValueError(f"{name}={value!r} is learned from rows; give initialize X and y")
+    if not isinstance(p.init, (str, Initializer)):
+        n_features, n_outputs = _sizes_of(p.init, n_features, n_outputs, classes)
+    for name, size in (("n_features", n_features), ("n_outputs", n_outputs)):
+        if size is not None:
+            count()(name, size)
+    if n_features is None:
+        raise ValueError("initialize needs X and y, or n_features with classes or n_outputs")
+    task = _task_of_sizes(p, n_outputs, classes)
+    rows = 1 if p.batch_size == "full" else int(p.batch_size)
+    spec = training_spec(p, task, rows, draw_seed(p.random_state))
+    return untrained(p, task, spec, int(n_features), baseline=math.nan)
+
+
+def _sizes_of(
+    layers: Any, n_features: int | None, n_outputs: int | None, classes: ArrayLike | None
+) -> tuple[int | None, int | None]:
+    """The sizes that a list of (W, b) has, in the place of those that are not given."""
+    try:
+        inputs, outputs = np.shape(layers[0][0])[1], np.shape(layers[-1][0])[0]
+    except (TypeError, ValueError, LookupError):  # `_check_layers` says what is wrong
+        return n_features, n_outputs
+    if n_outputs is None and classes is None:
+        n_outputs = outputs
+    return inputs if n_features is None else n_features, n_outputs
+
+
+def _task_of_sizes(p: SimpleNamespace, n_outputs: int | None, classes: ArrayLike | None) -> Task:
+    """What outputs mean of which only the number, or the classes, is known: that of a y that would
+    have been given."""
+    y: np.ndarray
+    name, known = p.task, None
+    if classes is not None:
+        if n_outputs is not None:
+            raise ValueError("initialize takes classes or n_outputs, got both")
+        if name == "regression":
+            raise ValueError("classes are for classification, but task is 'regression'")
+        name, y = "classification", np.asarray(classes)
+        known = encode_labels(classes, name="classes")[0]
+    elif n_outputs is None:
+        raise ValueError("initialize without X and y needs classes, or n_outputs for a regression")
+    elif name == "classification":
+        if n_outputs == 1:
+            raise ValueError(
+                "one output may be one label or the second of two classes; name the classes, such "
+                "as classes=[0, 1]"
+            )
+        y = np.zeros((2, n_outputs), int)
+    else:
+        name, y = "regression", np.zeros((2, n_outputs) if n_outputs > 1 else 2)
+    output, smoothing = p.output_activation, float(p.label_smoothing)
+    return infer_task(y, name, p.loss, output, smoothing, known, p.class_weight)[0]
+
+
+def _check_layers(layers: Any, spec: NetworkSpec) -> None:
+    """Raise for an `init` that does not give each layer its (W, b)."""
+    shapes = [(n_out, n_in) for n_in, n_out in zip(spec.widths, spec.widths[1:])]
+    try:
+        if not spec.bias:
+            layers = [(W, np.zeros(len(W)) if b is None else b) for W, b in layers]
+        given = [tuple(np.shape(part) for part in pair) for pair in layers]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"init must be a name, an Initializer or a list of (W, b), got {layers!r}"
+        ) from None
+    if given != [(shape, shape[:1]) for shape in shapes]:
+        wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
+        raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+    for layer, pair in enumerate(layers):
+        for part, values in zip("Wb", pair):
+            name = f"{part} of init's layer {layer}"
+            check_finite(name, as_numbers(name, values), spec.dtype)
