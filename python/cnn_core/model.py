@@ -38,6 +38,7 @@ from cnn_core.training.backends import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core.causes.data import Run
     from cnn_core.training.protocols import Predictor
 
 
@@ -71,6 +72,12 @@ class Model(_Predicts, Frozen):
     best_epoch : int or None
         Where early stopping has brought back the weights of its best epoch: that one.
     target_scaling : TargetScaling or None
+    weighted : bool
+        Whether rows counted unequally in the last fit.
+    ended : str
+        Why it ended, as `TrainResult` has it.
+    stream : Run
+        How the classes have come in the calls of partial_fit, see `causes.data.stream`.
     """
 
     network_spec: NetworkSpec
@@ -85,6 +92,9 @@ class Model(_Predicts, Frozen):
     state: dict[str, Any] | None = None
     best_epoch: int | None = None
     target_scaling: TargetScaling | None = None
+    weighted: bool = False
+    ended: str = ""
+    stream: Run = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

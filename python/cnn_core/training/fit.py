@@ -27,6 +27,7 @@ from cnn_core.data.validation import (
     check_names,
     plain,
 )
+from cnn_core.exceptions import DivergenceWarning
 from cnn_core.initializers import Initializer, initialize
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
@@ -35,6 +36,7 @@ from cnn_core.schedules import Constant
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, infer_task
 from cnn_core.threads import threads_of
+from cnn_core.training import advice
 from cnn_core.training.backends import BACKENDS, make_network
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
@@ -43,6 +45,8 @@ from cnn_core.training.stopping import Patience, Stopping
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from cnn_core.causes.data import Run
 
 
 class Job(NamedTuple):
@@ -53,6 +57,7 @@ class Job(NamedTuple):
     train: Dataset
     validation: Dataset | None
     purpose: str  #: 'fit', 'partial_fit' or 'profile'
+    stream: Run = None  #: how the classes have come in partial_fit, these rows included
 
 
 def begin(
@@ -131,7 +136,12 @@ def begin(
         inputs, outputs = data.scaling, data.target_scaling
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
-    return Job(model, spec, data.train, data.validation, purpose)
+    begins = purpose == "fit" or (before is None and purpose == "partial_fit")
+    findings = list(advice.before_fit(p, model, data, spec.batch_size)) if begins else []
+    stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
+    for finding in findings:
+        warn(finding, UserWarning)
+    return Job(model, spec, data.train, data.validation, purpose, stream)
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
@@ -345,18 +355,20 @@ def train(
     def publish_result(result: TrainResult) -> None:
         if incremental:
             result = result._replace(history=model.history.streamed_on(result.history, p.schedule))
-        publish(_model_after(model, result, spec, p.backend))
+        publish(_model_after(job, result, p.backend))
 
     if watch is not None:
 
         def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
-            publish_result(loop.result())
+            publish_result(loop.result()._replace(reason="running"))
             return watch(loop.n_epochs, entry)
 
         hooks.append(show)
     loop = _loop(p, job, trainer, network, epochs, hooks)
     try:
         loop.run(epochs)
+        if loop.reason == "divergence":
+            warn(advice.divergence_words(p, job, loop), DivergenceWarning)
     finally:
         # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
         # first fit that diverges leaves the initial weights.
@@ -380,16 +392,19 @@ def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
         )
 
 
-def _model_after(model: Model, result: TrainResult, spec: TrainingSpec, backend: str) -> Model:
+def _model_after(job: Job, result: TrainResult, backend: str) -> Model:
     """The model that a training has come to."""
     state = None if result.state is None else result.state | {"backend": backend}
     return replace(
-        model,
-        training_spec=spec,
+        job.model,
+        training_spec=job.spec,
         network=result.network,
         history=result.history,
         state=state,
         best_epoch=result.best_epoch,
+        weighted=job.train.weights is not None,
+        ended=result.reason,
+        stream=job.stream,
     )
 
 
