@@ -107,7 +107,8 @@ def test_sound_or_scaled_targets_are_not_blamed():
     for options in ({}, dict(scale_targets="auto")):
         assert "scale_targets" not in diagnosis(X, LINE * X[:, 1], epochs=3, **options)
     assert "scale_targets" not in diagnosis(X, 1e5 * LINE * X[:, 1], scale_targets="auto", epochs=3)
-    assert "scale_targets" not in diagnosis(X, RNG.poisson(300, 500) * 1.0, loss="poisson")
+    counts = RNG.poisson(300, 500) * 1.0
+    assert "scale_targets" not in diagnosis(X, counts, loss="poisson", task="regression")
 
 
 @pytest.mark.parametrize("output, y", [
@@ -274,7 +275,10 @@ def test_usual_rates_are_not_blamed():
 @pytest.mark.parametrize("options, words", [
     (dict(l2=10.0), "l2=10 keeps the weights near 0"), (dict(l1=1.0), "l1=1 keeps the weights"),
     (dict(dropout=0.95), "dropout=0.95 leaves out nearly everything"),
-    (dict(dropout=(0.9, 0.0)), "dropout=0.9 leaves out"), (dict(l2=1.0), "l2=1 keeps the weights"),
+    (dict(dropout=(0.9, 0.0)), "dropout=0.9 leaves out"),
+    (dict(max_norm=1e-4), "max_norm=0.0001 keeps all weights"),
+    (dict(clip_norm=1e-6, optimizer="sgd"), "clip_norm=1e-06 shortens each step"),
+    (dict(l2=1.0), "l2=1 keeps the weights"),
 ])  # fmt: skip
 def test_regularisation_that_leaves_no_room_is_named(options, words):
     begins(diagnosis(X, HARD, **options), words)
@@ -362,6 +366,59 @@ def test_a_mixed_stream_is_not_told(parts):
 def test_a_stream_of_one_common_class_and_a_rare_one_is_not_told():
     y = (np.arange(500) % 50 == 49).astype(int)
     assert not any(stream(np.split(MIXED, 20), y)[1])
+
+
+# Few steps, other rows, outliers
+
+
+@pytest.mark.parametrize("options", [
+    dict(epochs=1), dict(epochs=20, batch_size="full"), dict(epochs=3, batch_size=100),
+    dict(epochs=10, batch_size=32, early_stopping=False), dict(epochs=2, optimizer="sgd"),
+], ids=str)  # fmt: skip
+def test_few_steps_are_named(options, capsys):
+    text = diagnosis(X[:200], HARD[:200], **options)
+    assert re.search(r"; only \d+ steps were taken, so more epochs or a smaller batch_size", text)
+
+
+@pytest.mark.parametrize("options", [
+    dict(epochs=200), dict(epochs=20, optimizer="rprop"), dict(epochs=5, optimizer="lbfgs"),
+    dict(epochs=500, early_stopping=True, patience=1),
+], ids=str)  # fmt: skip
+def test_enough_steps_are_not_told(options):
+    assert "steps were" not in diagnosis(X[:200], RNG.integers(0, 2, 200), **options)
+
+
+@pytest.mark.parametrize("kind, inputs, rows", [
+    ("auto", X, X * 255 + 100), ("auto", X * 255 + 100, X),
+    ("standard", X, X + np.array([0, 9, 0, 0])),
+    ("minmax", X * 100, X * 100 + 2000), ("robust_clip", X * 10, 1000 * X + 5000),
+])  # fmt: skip
+def test_rows_in_other_units_than_those_of_training_are_told(kind, inputs, rows):
+    text = diagnosis(inputs, TWO, (rows, 1 - TWO), scale_inputs=kind, epochs=100)
+    begins(text, "These rows lie elsewhere than those of training, as .*: take the same units")
+    assert "overfitting" not in text
+
+
+def test_rows_like_those_of_training_are_not_told():
+    others = np.random.default_rng(1).normal(size=(500, 4))
+    for kind in ("auto", "standard", "minmax", "robust", "robust_clip", None):
+        text = diagnosis(X, TWO, (others, 1 - TWO), scale_inputs=kind, epochs=100)
+        begins(text, "may be overfitting")
+
+
+def test_an_outlier_of_y_is_told():
+    y = np.append(LINE[:-1] * X[:-1, 1], 1e6)
+    for options in (dict(scale_targets="auto"), dict(scale_targets="auto", output="identity")):
+        begins(diagnosis(X, y, epochs=10, **options), r"y has an entry 22 standard deviations")
+    assert "entry" not in diagnosis(X, y, epochs=10, scale_targets="auto", loss="mae")
+    two = np.column_stack((LINE, y))
+    assert "column 1 of y has an entry" in diagnosis(X, two, epochs=10, scale_targets="auto")
+
+
+def test_counts_that_the_output_is_far_from_are_told():
+    y = np.random.default_rng(2).poisson(np.exp(5 + 0.3 * X[:, 0])) * 1.0
+    text = diagnosis(X, y, loss="poisson", task="regression", epochs=3)
+    begins(text, "y has mean 15.* more epochs, a higher learning rate or smaller units may help")
 
 
 # Rows that say little

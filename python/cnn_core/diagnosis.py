@@ -13,6 +13,7 @@ FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
 GOOD = 0.95  # of that way, from which no cause is looked for
 WORSE = 0.05  # of that way, by which the metric on other rows must lie below that of training
+FEW_STEPS = 200  # of mini-batches, after which few networks have learned
 MOSTLY = 0.9  # share of the largest class above which accuracy says little
 
 HELP = "Early stopping, l2, dropout, a smaller net or more data may help"
@@ -39,6 +40,7 @@ class Trained(NamedTuple):
     word: str = "metric"  #: its name
     weighted: bool = False  #: whether rows counted unequally in the loss
     diverged: bool = False
+    steps: int | None = None  #: mini-batches, where their number says how much was learned
 
 
 def diagnose(
@@ -123,8 +125,14 @@ class _Case:
     def verdict(self, caused: bool) -> str:
         """What the numbers suggest; `caused` says whether likely causes stand before it."""
         trained, more = self.trained, ""
-        if self.falling and not caused and self.reached < GOOD:
-            more = "; the loss was still falling, so more epochs may help"
+        if not caused and self.reached < GOOD:
+            if trained.steps is not None and trained.steps < FEW_STEPS:
+                more = (
+                    f"; only {trained.steps} steps were taken, so more epochs or a smaller "
+                    "batch_size may help"
+                )
+            elif self.falling:
+                more = "; the loss was still falling, so more epochs may help"
         if self.judged is not None and self.judged.says_little:
             return self._both()
         if self.reached < POOR:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cnn_core._typing import Evaluation
     from cnn_core.model import Model
 
+GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
+SLOW = "more epochs, a higher learning rate or smaller units may help"
+FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
 SAMPLE = 300  # rows in which causes in the network are looked for
 RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
@@ -40,7 +43,11 @@ def trained(model: Model) -> Trained:
     word = "R2" if model.task.name == "regression" else "accuracy"
     history = dict(model.history)
     diverged = model.ended == "divergence"
-    return Trained(history, model.baseline, model.best_entry, word, model.weighted, diverged)
+    steps = None
+    full_batch = model.training_spec.optimizer in FULL_BATCH
+    if model.state is not None and model.ended != "stopping" and not full_batch:
+        steps = int(model.state["steps"])
+    return Trained(history, model.baseline, model.best_entry, word, model.weighted, diverged, steps)
 
 
 def evaluation(
@@ -83,8 +90,11 @@ def evaluation(
     doubts = list(_doubts(model, data))
 
     def find_causes(general: bool) -> list[str]:
-        some = list(_of_order(model, data, settings.shuffle))
-        return some + list(_causes(model, data, backend, settings)) if general else some
+        some, scaled = list(_of_order(model, data, settings.shuffle)), model.scaling is not None
+        # Where 'auto' has left features unscaled and training went well, they were alike.
+        if scaled or (settings.scale_inputs == "auto" and not general):
+            some += of_data.elsewhere(data.X.array, model.feature_names, scaled)
+        return [*some, *_causes(model, data, backend, settings)] if general else some
 
     notes = [*doubts, *([rare] if rare else [])]
     past = trained(model)
@@ -215,14 +225,19 @@ def _causes(model: Model, data: Dataset, backend: Any, settings: Settings) -> It
         if scales_targets(task):
             if model.target_scaling is None or not model.target_scaling.scales:
                 yield from of_data.targets(data.y.array)
-        else:
+        elif task.output in GROWING:
+            yield from of_data.targets(data.y.array, SLOW)
+        if task.loss == "mse":
+            yield from of_data.wild_targets(data.y.array)
+        if not scales_targets(task):
             yield from (f"{text}." for text in outside_range(task, data.y.array))
     yield from of_training.rate(spec, dict(model.history))
     yield from of_training.penalties(spec)
     some = sample(data)
     traced = backend.trace(model, some)
     same_rows = bool((some.X.array == some.X.array[0]).all())
-    yield from of_network.causes(model.network, traced.layers, same_rows, scaled)
+    asked = scaled or settings.scale_inputs is not None
+    yield from of_network.causes(model.network, traced.layers, same_rows, asked)
 
 
 def sample(data: Dataset) -> Dataset:

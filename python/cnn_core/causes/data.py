@@ -11,9 +11,13 @@ from cnn_core.data.auto_scaling import OUTLIER, why_scale
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
-RUN = (
-    16  # rows of one class in a row, twice, that no mixed stream has: 2^-32 with two equal classes
-)
+CURE_OF_TARGETS = "scale_targets='auto' is likely to help"
+AWAY = 2.5  # median after scaling that a feature of other rows may have
+NARROW = 0.02  # largest standard deviation after scaling that they must exceed
+ENOUGH = 10  # rows, fewer of which may lie anywhere
+#: Rows of one class in a row, then of another, that no mixed stream has: of two equally frequent
+#: classes one time in 2^32.
+RUN = 16
 SORTED = 0.2  # share of the changes of class in a random order, below which rows are sorted
 
 
@@ -60,6 +64,41 @@ def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -
         yield from _outliers(X, names)
 
 
+def elsewhere(X: np.ndarray, names: np.ndarray | None, scaled: bool) -> Iterator[str]:
+    """Features that lie elsewhere than in the training rows.
+
+    Parameters
+    ----------
+    X : ndarray, shape (rows, features)
+        As the network reads it.
+    names : ndarray or None
+        Of the features.
+    scaled : bool
+        Whether the model has scaled it; otherwise the training rows needed no scaling.
+
+    Yields
+    ------
+    str
+    """
+    if len(X) < ENOUGH:
+        return
+    X = some_rows(X)
+    middle, spread = np.median(X, axis=0), X.std(axis=0).max()
+    i = int(np.abs(middle).argmax())
+    where = ""
+    if not scaled:
+        where = why_scale(RowSource(X), None, names)
+    elif abs(middle[i]) > AWAY:
+        where = f"{named(i, names)} of X has median {middle[i]:.2g} after scaling"
+    elif 0 < spread < NARROW:
+        where = f"features have standard deviations of at most {spread:.2g} after scaling"
+    if where:
+        yield (
+            f"These rows lie elsewhere than those of training, as {where}: take the same units, "
+            "and whatever else was done to the training rows."
+        )
+
+
 def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
     """A feature with an entry so far away that scaling presses the others together."""
     mean, spread = X.mean(axis=0), X.std(axis=0)
@@ -75,13 +114,14 @@ def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
         )
 
 
-def targets(y: np.ndarray) -> Iterator[str]:
+def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
     """Numbers to predict that lie far from 0, or are of another size than 1 or than each other.
 
     Parameters
     ----------
     y : ndarray, shape (rows, n_outputs)
         As the network is to give them.
+    cure : str
 
     Yields
     ------
@@ -97,17 +137,40 @@ def targets(y: np.ndarray) -> Iterator[str]:
     worst = int(np.where(varies, np.abs(np.log10(np.where(varies, spread, 1))), -1).argmax())
     off = int(np.where(varies, np.abs(mean) / np.where(varies, spread, 1), 0).argmax())
     i = off if abs(mean[off]) > FAR * max(spread[off], 1.0) else worst
-    cure = "scale_targets='auto' is likely to help."
     if abs(mean[i]) > FAR * max(spread[i], 1.0) or not 1 / FAR <= spread[i] <= FAR:
         which = "y" if y.shape[1] == 1 else f"column {i} of y"
-        yield f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}: {cure}"
+        yield f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}: {cure}."
         return
     least = int(np.where(varies, spread, np.inf).argmin())
     if spread.max() > FAR * spread[least]:
         most = int(spread.argmax())
         yield (
             f"Columns of y spread from {spread[least]:.2g} (column {least}) to {spread[most]:.2g} "
-            f"(column {most}), and the larger ones make up the loss: {cure}"
+            f"(column {most}), and the larger ones make up the loss: {cure}."
+        )
+
+
+def wild_targets(y: np.ndarray) -> Iterator[str]:
+    """A number to predict that is so far from the others that it makes up the squared error.
+
+    Parameters
+    ----------
+    y : ndarray, shape (rows, n_outputs)
+
+    Yields
+    ------
+    str
+    """
+    y = some_rows(y)
+    spread = y.std(axis=0)
+    far = np.abs(y - y.mean(axis=0)).max(axis=0) / np.where(spread > 0, spread, 1)
+    far[spread == 0] = 0
+    i = int(far.argmax())
+    if far[i] > OUTLIER:
+        which = "y" if y.shape[1] == 1 else f"column {i} of y"
+        yield (
+            f"{which} has an entry {far[i]:.2g} standard deviations from its mean, which makes up "
+            "the squared error: check it, or take loss='mae' or Huber()."
         )
 
 

@@ -17,6 +17,7 @@ OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above
 HIGH, WILD = 30, 1000  # the same for one at which the loss does not fall, and for any loss
 STILL = 0.02  # by which the loss must have fallen in all epochs, as a share of it
 STRONG = {"l1": 0.1, "l2": 1.0}  # penalties that keep weights near 0
+SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth of it
 THINNED = 0.7  # dropout that leaves little
 WIDE = 100  # size of an entry of X or of a weight, above which it is told after a divergence
 ELEMENTS = 1 << 24  # that are looked at then
@@ -80,6 +81,10 @@ def penalties(spec: TrainingSpec) -> Iterator[str]:
                 f"{name}={getattr(spec, name):g} keeps the weights near 0: take a smaller one, or "
                 "none."
             )
+    if 0 < spec.max_norm < SHORT:
+        yield f"max_norm={spec.max_norm:g} keeps all weights near 0: take 1 or more, or none."
+    if spec.optimizer == "sgd" and 0 < spec.clip_norm < SHORT / 10:
+        yield f"clip_norm={spec.clip_norm:g} shortens each step to nearly nothing: take 1, or none."
     if spec.dropout and max(spec.dropout) >= THINNED:
         yield (
             f"dropout={max(spec.dropout):g} leaves out nearly everything: take less, such as 0.2, "

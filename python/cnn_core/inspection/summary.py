@@ -45,7 +45,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> str:
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
     lines += scaling_words(model.scaling, model.target_scaling)
     if model.scaling is None:
-        lines.append("inputs are read as they are, unscaled")
+        lines.append("inputs are read as they are")
     dropout = model.training_spec.dropout
     if any(dropout):
         rates = ", ".join(
