@@ -277,8 +277,12 @@ class MLP(Predictions, Inspectable, Parameters):
         Warns
         -----
         DivergenceWarning
-            If the loss or a weight becomes NaN or infinite. The model is the one after the last
-            whole epoch before, or, with early stopping and `restore_best`, of the best one.
+            If the loss or a weight becomes NaN or infinite; it names the likely cause. The model is
+            the one after the last whole epoch before, or, with early stopping and `restore_best`,
+            of the best one.
+        UserWarning
+            For what keeps a fit from learning and is known beforehand, such as sorted rows without
+            `shuffle`, or units that begin alike.
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
