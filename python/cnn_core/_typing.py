@@ -42,9 +42,12 @@ DtypeName: TypeAlias = Literal["float32", "float64"]
 
 
 class Evaluation(TypedDict):
-    """What `MLP.evaluate` returns: accuracy for classes, r2 for a regression."""
+    """What `MLP.evaluate` returns: accuracy for classes, r2 for a regression; with a rare class
+    the scores that it counts in too."""
 
     loss: float
     accuracy: NotRequired[float]
+    balanced_accuracy: NotRequired[float]
+    average_precision: NotRequired[float]
     r2: NotRequired[float]
     diagnosis: str

@@ -1,211 +1,243 @@
-"""What the learning curves suggest: over- or underfitting, in words that promise no more than
-curves can show; and what in the data or the network may be the cause."""
+"""Over- or underfitting: what metrics and losses suggest, in words that promise no more than they
+can show."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from cnn_core._dataset import RowSource
-from cnn_core.data.prepare import Dataset
-
-if TYPE_CHECKING:
-    from cnn_core.model import Model
+from typing import NamedTuple
 
 RISE = 0.05  # by which the validation loss must have risen from its lowest, as a share of it
-GAP = 0.5  # by which it must lie above the training loss
+GAP = 0.5  # by which a loss must lie above the training loss, as a share of that
 FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
+GOOD = 0.95  # of that way, from which no cause is looked for
 WORSE = 0.05  # of that way, by which the metric on other rows must lie below that of training
-SAMPLE = 300  # rows in which causes are looked for
-UNEQUAL = 100  # by which sizes of features may differ, and a size may differ from 1
-FAR = 10  # standard deviations that a feature or target may lie from 0
-DEAD = 0.5  # share of a layer's units that never fire, from which it is said
+FEW_STEPS = 200  # of mini-batches, after which few networks have learned
+MOSTLY = 0.9  # share of the largest class above which accuracy says little
+
+HELP = "Early stopping, l2, dropout, a smaller net or more data may help"
+
+
+class Judged(NamedTuple):
+    """What was measured on some rows."""
+
+    loss: float
+    metric: float | None = None
+    rows: int | None = None
+    baseline: float | None = None  #: the metric of the best constant prediction on these rows
+    balanced: float | None = None  #: balanced accuracy, where accuracy says little
+    n_classes: int = 2
+    says_little: bool = False  #: whether the metric of these rows says nothing of others
+
+
+class Trained(NamedTuple):
+    """What is known of the training."""
+
+    history: Mapping[str, Sequence[float]]  #: as `MLP.history_`
+    baseline: float  #: the metric of the best constant prediction
+    best_epoch: int | None = None  #: from 1: whose weights the model has, if not the last one's
+    word: str = "metric"  #: its name
+    weighted: bool = False  #: whether rows counted unequally in the loss
+    diverged: bool = False
+    steps: int | None = None  #: mini-batches, where their number says how much was learned
 
 
 def diagnose(
-    history: Mapping[str, Sequence[float]],
-    baseline: float,
-    best_epoch: int | None = None,
-    loss: float | None = None,
-    metric: float | None = None,
-    causes: Callable[[], Sequence[str]] = tuple,
+    trained: Trained,
+    judged: Judged | None = None,
+    find_causes: Callable[[bool], Sequence[str]] = lambda general: (),
+    notes: Sequence[str] = (),
 ) -> str:
-    """A hint from training against validation loss.
+    """A hint from training against other rows.
 
     Parameters
     ----------
-    history : dict of str to list
-        ``MLP.history_``.
-    baseline : float
-        The metric of the best constant prediction.
-    best_epoch : int, optional
-        The epoch, counted from 1, that the model's weights are of, where they are not of the last.
-    loss, metric : float, optional
-        On some rows, in the place of the last validation loss and metric.
-    causes : callable
-        Called where the model is poor: sentences from `find_causes`, which are then named first.
+    trained : Trained
+    judged : Judged, optional
+        Some rows, in the place of the validation rows in the history.
+    find_causes : callable
+        Called with True where the model is not good, with False where only other rows show it:
+        sentences of `cnn_core.causes`, which are named first. Where training looks well, only
+        causes that hide there are asked for.
+    notes : sequence of str
+        What else is to be said of the rows.
 
     Returns
     -------
     str
-        One or two sentences.
+        The causes, the notes, then what metrics and losses suggest.
     """
-    train, scores = history["loss"], history["metric"]
-    curve, rows = history.get("val_loss"), "the validation rows" if loss is None else "these rows"
-    if not train:
-        return "not trained for a whole epoch"
-    if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
-        curve = None
-    lowest = min(range(len(curve)), key=curve.__getitem__) if curve else 0
-    at = (best_epoch or len(train)) - 1
-    unseen = loss if loss is not None else curve[at] if curve else None
-    falling = _still_falls(train) and (curve is None or _still_falls(curve))
-    more = "; the loss was still falling, so more epochs may help" if falling else ""
-    reached = (scores[at] - baseline) / (1 - baseline) if baseline < 1 else 1.0
-    if loss is None and curve and "val_metric" in history:
-        metric = history["val_metric"][at]
-    # Of a model that is nearly always right the loss may be many times larger on other rows.
-    worse = metric is None or scores[at] - metric > WORSE * (1 - baseline)
-
-    if (
-        curve
-        and best_epoch is None
-        and loss is None
-        and curve[-1] > curve[lowest] + RISE * abs(curve[lowest])
-        and (train[-1] < train[lowest])
-        and worse
-    ):
-        return (
-            f"may be overfitting: the validation loss was lowest in epoch {lowest + 1} "
-            f"({curve[lowest]:.4g}) and has risen to {curve[-1]:.4g} while the training loss "
-            f"fell to {train[-1]:.4g}. Early stopping, l2, dropout, a smaller net or more data "
-            "may help."
-        )
-    if reached < POOR:
-        named, advice = causes(), more or "; a larger net or another learning rate may help"
-        found = (
-            f"may be underfitting: on the training rows the metric is {scores[at]:.4g}, where a "
-            f"constant prediction reaches {baseline:.4g}"
-        )
-        return " ".join([f"{found}.", *named]) if named else f"{found}{advice}."
-    if unseen is None:
-        return (
-            f"no validation loss to compare the training loss ({train[at]:.4g}) with{more}. Give "
-            "validation_data or early_stopping, or evaluate on other rows."
-        )
-    both = f"the loss is {unseen:.4g} on {rows} and {train[at]:.4g} in training"
-    if (
-        worse
-        and unseen > train[at] + GAP * abs(train[at])
-        and not math.isclose(unseen, train[at], abs_tol=1e-12)
-    ):
-        return (
-            f"may be overfitting: {both}. Early stopping, l2, dropout, a smaller net or more data "
-            "may help."
-        )
-    return f"no sign of over- or underfitting: {both}{more}."
-
-
-def causes_in(model: Model, data: Dataset, backend: Any) -> list[str]:
-    """`find_causes` for a model and the rows on which it is poor."""
-    step = -(-data.X.count // SAMPLE)
-    X, y, labels = (
-        None if part is None else RowSource(np.ascontiguousarray(part.rows()[::step]))
-        for part in (data.X, data.y, data.labels)
-    )
-    assert X is not None
-    some = Dataset(X, y, labels)
-    layers = [layer.a for layer in backend.trace(model, some).layers]
-    inputs = X.array if model.scaling is None else None
-    learns_y = model.task.name == "regression" and model.target_scaling is None
-    targets = y.array if y is not None and learns_y else None
-    return find_causes(inputs, targets, layers, model.feature_names)
-
-
-def find_causes(
-    X: np.ndarray | None,
-    y: np.ndarray | None,
-    layers: Sequence[np.ndarray],
-    names: np.ndarray | None,
-) -> list[str]:
-    """What in data and network often keeps a net from learning, the likeliest first.
-
-    Parameters
-    ----------
-    X : ndarray, shape (rows, features), or None
-        The inputs as the network reads them; None where the model scales them.
-    y : ndarray, shape (rows, n_outputs), or None
-        Targets of a regression.
-    layers : sequence of ndarray
-        Activations of each layer for some rows, the outputs last.
-    names : ndarray of str or None
-        Of the features.
-
-    Returns
-    -------
-    list of str
-        Sentences with the finding first and the cure after it.
-    """
-    found = []
-    if X is not None:
-        found += _unequal_features(np.asarray(X, np.float64), names)
-    if y is not None:
-        found += _far_targets(np.asarray(y, np.float64))
-    *hidden, outputs = layers
-    for number, a in enumerate(hidden, start=1):
-        dead = float((a == 0).all(axis=0).mean())
-        if dead > DEAD:
-            found.append(
-                f"{dead:.0%} of the units of hidden layer {number} are 0 for every row and learn "
-                "no more: a lower learning rate, scaled inputs or another activation may help."
-            )
-    if len(outputs) > 1 and (np.ptp(outputs, axis=0) <= 1e-6 * np.abs(outputs).max(axis=0)).all():
-        found.append("The outputs do not depend on the inputs: every row gets the same answer.")
-    return found
-
-
-def _unequal_features(X: np.ndarray, names: np.ndarray | None) -> list[str]:
-    mean, spread = np.abs(X.mean(axis=0)), X.std(axis=0)
-    varies = spread > 1e-9 * mean
-    if not varies.any():
-        return ["All features are constant in these rows: there is nothing to learn from."]
-
-    def called(i: int) -> str:
-        return repr(str(names[i])) if names is not None else f"column {i}"
-
-    largest = int(np.where(varies, spread, -np.inf).argmax())
-    smallest = int(np.where(varies, spread, np.inf).argmin())
-    size = spread[largest] / spread[smallest]
-    far = np.where(varies, mean / np.where(varies, spread, 1), 0)
-    furthest = int(far.argmax())
-    if size > UNEQUAL or not 1 / UNEQUAL < spread[largest] < UNEQUAL:
-        what = (
-            f"Features spread from {spread[smallest]:.2g} ({called(smallest)}) to "
-            f"{spread[largest]:.2g} ({called(largest)})"
-        )
-    elif far[furthest] > FAR:
-        what = f"Feature {called(furthest)} lies {far[furthest]:.2g} standard deviations from 0"
+    history = trained.history
+    causes: Sequence[str] = ()
+    if not history.get("loss"):
+        words = "not trained for a whole epoch"
+        if trained.diverged:
+            words = "training diverged in its first epoch: the weights are those before it"
+            causes = find_causes(True)
     else:
-        return []
-    return [f"{what}: scale_inputs='auto' is likely to help."]
+        case = _Case(trained, judged)
+        if case.reached < GOOD or (case.worse and case.other is not None):
+            causes = find_causes(case.reached < GOOD)
+        words = case.verdict(bool(causes))
+    said = [*causes, *notes]
+    return " ".join([*said, f"{words[0].upper()}{words[1:]}."]) if said else f"{words}."
 
 
-def _far_targets(y: np.ndarray) -> list[str]:
-    mean, spread = y.mean(axis=0), y.std(axis=0)
-    worst = int(np.argmax(np.abs(np.log10(np.maximum(spread, 1e-300)))))
-    off = int(np.argmax(np.abs(mean) / np.maximum(spread, 1e-300)))
-    i = off if abs(mean[off]) > FAR * max(spread[off], 1.0) else worst
-    if abs(mean[i]) <= FAR * max(spread[i], 1.0) and 1 / FAR <= spread[i] <= FAR:
-        return []
-    which = "y" if y.shape[1] == 1 else f"column {i} of y"
-    return [
-        f"{which[0].upper()}{which[1:]} has mean {mean[i]:.4g} and standard deviation "
-        f"{spread[i]:.2g}: scale_targets='auto' is likely to help."
-    ]
+class _Case:
+    """The numbers that decide, and the sentence that they make."""
+
+    def __init__(self, trained: Trained, judged: Judged | None) -> None:
+        self.trained, self.judged = trained, judged
+        history = trained.history
+        train, curve = history["loss"], history.get("val_loss")
+        if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
+            curve = None
+        self.at = (trained.best_epoch or len(train)) - 1
+        self.curve = curve
+        self.loss, self.metric = train[self.at], history["metric"][self.at]
+        self.unseen: float | None = None
+        self.other: float | None = None
+        self.rows: int | None = None
+        if judged is not None:
+            self.unseen, self.other, self.rows = judged.loss, judged.metric, judged.rows
+        elif curve:
+            self.unseen = curve[self.at]
+            if "val_metric" in history:
+                self.other = history["val_metric"][self.at]
+        self.where = "the validation rows" if judged is None else "these rows"
+        self.falling = _still_falls(train) and (curve is None or _still_falls(curve))
+
+    @property
+    def reached(self) -> float:
+        """How far the model has come from the constant prediction to the perfect one: the best of
+        what is known, as the metric of training is low under dropout and early on, and accuracy
+        says little of rare classes."""
+        judged, baseline = self.judged, self.trained.baseline
+        known = [_progress(self.metric, baseline)]
+        if self.other is not None and not (judged and judged.says_little):
+            here = None if judged is None else judged.baseline
+            known.append(_progress(self.other, baseline if here is None else here))
+        if judged is not None and judged.balanced is not None:
+            known.append(_progress(judged.balanced, 1 / judged.n_classes))
+        return max(known)
+
+    def verdict(self, caused: bool) -> str:
+        """What the numbers suggest; `caused` says whether likely causes stand before it."""
+        trained, more = self.trained, ""
+        if not caused and self.reached < GOOD:
+            if trained.steps is not None and trained.steps < FEW_STEPS:
+                more = (
+                    f"; only {trained.steps} steps were taken, so more epochs or a smaller "
+                    "batch_size may help"
+                )
+            elif self.falling:
+                more = "; the loss was still falling, so more epochs may help"
+        if self.judged is not None and self.judged.says_little:
+            return self._both()
+        if self.reached < POOR:
+            return self._underfitting(caused, more)
+        if self.judged is None and (risen := self._risen()):
+            return f"may be overfitting: {risen}. {HELP}"
+        if self.unseen is None:
+            return (
+                f"no validation loss to compare the training loss ({self.loss:.4g}) with{more}. "
+                "Give validation_data or early_stopping, or evaluate on other rows"
+            )
+        below = ", worse than their mean," if self._below_mean() else ""
+        if caused:  # which is not cured by what is good against overfitting
+            reached = f"where a constant prediction reaches {trained.baseline:.4g}"
+            return f"has learned in part: {self._both(below)}, {reached}"
+        if self.worse if self.other is not None else self._larger_loss():
+            return f"may be overfitting: {self._both(below)}. {HELP}"
+        return f"no sign of over- or underfitting: {self._both()}{more}"
+
+    @property
+    def worse(self) -> bool:
+        """Whether the metric on other rows lies below that of training, by more than chance."""
+        if self.other is None:
+            return True
+        baseline = self.trained.baseline
+        # Below the constant prediction accuracy is not what was aimed at, as with class_weight.
+        margin = WORSE * (1 - baseline if self.metric > baseline else 1)
+        if self.rows:
+            margin = max(margin, 2 * self._standard_error(self.rows, self.other))
+        return self.metric - self.other > margin
+
+    def _standard_error(self, rows: int, other: float) -> float:
+        """Of a metric between that of training and the other one, measured on so many rows."""
+        share = min(max((self.metric + other) / 2, 0.0), 1.0)
+        if self.trained.word == "R2":
+            return 2 * math.sqrt(share / rows) * (1 - share)
+        return math.sqrt(share * (1 - share) / rows)
+
+    def _larger_loss(self) -> bool:
+        """Whether the loss on other rows is much larger than that of training."""
+        unseen, loss = self.unseen, self.loss
+        if unseen is None or self.trained.weighted:
+            return False
+        return unseen > loss + GAP * abs(loss) and not math.isclose(unseen, loss, abs_tol=1e-12)
+
+    def _risen(self) -> str:
+        """How the validation loss has left the training loss; empty where it has not."""
+        curve, train = self.curve, self.trained.history["loss"]
+        if not curve or self.trained.best_epoch is not None or not self.worse:
+            return ""
+        lowest = min(range(len(curve)), key=curve.__getitem__)
+        if curve[-1] <= curve[lowest] + RISE * abs(curve[lowest]) or train[-1] >= train[lowest]:
+            return ""
+        return (
+            f"the validation loss was lowest in epoch {lowest + 1} ({curve[lowest]:.4g}) and has "
+            f"risen to {curve[-1]:.4g} while the training loss fell to {train[-1]:.4g}"
+        )
+
+    def _below_mean(self) -> bool:
+        return self.trained.word == "R2" and self.other is not None and self.other < 0
+
+    def _both(self, below: str = "") -> str:
+        """The metrics, then the losses, on other rows and in training."""
+        losses = f"loss {self.unseen:.4g} and {self.loss:.4g}"
+        if self.trained.weighted:
+            losses += ", which was weighted"
+        if self.other is None:
+            return f"the loss is {self.unseen:.4g} on {self.where} and {self.loss:.4g} in training"
+        return (
+            f"{self.trained.word} is {self.other:.4g} on {self.where}{below} and "
+            f"{self.metric:.4g} in training ({losses})"
+        )
+
+    def _underfitting(self, caused: bool, more: str) -> str:
+        trained, word = self.trained, self.trained.word
+        if self.judged is not None and self.judged.balanced is not None:
+            found = (
+                f"balanced accuracy is {self.judged.balanced:.4g} on these rows, where chance "
+                f"reaches {1 / self.judged.n_classes:.4g}"
+            )
+            cure = "" if trained.weighted else "; class_weight='balanced' may help"
+            return f"may be underfitting: {found}{cure}{more}"
+        here = "" if self.other is None else f" and {self.other:.4g} on {self.where}"
+        reaches = f"a constant prediction reaches {trained.baseline:.4g}"
+        found = f"{word} is {self.metric:.4g} in training{here}, where {reaches}"
+        if (
+            self.judged is None
+            and word == "accuracy"
+            and (trained.baseline >= MOSTLY or trained.weighted)
+        ):
+            return (
+                f"{found}: that says little of classes that are rare or weigh more; "
+                "evaluate(X, y) gives balanced accuracy and average precision"
+            )
+        if self._below_mean():
+            found += ", their mean"
+        if not caused:
+            found += more or "; a larger net or another learning rate may help"
+        return f"may be underfitting: {found}"
+
+
+def _progress(metric: float, baseline: float) -> float:
+    """The share of the way from a baseline to 1; of 1 itself, as where there is one class alone,
+    nobody can say."""
+    return (metric - baseline) / (1 - baseline) if baseline < 1 else metric
 
 
 def _still_falls(curve: Sequence[float]) -> bool:

@@ -6,4 +6,6 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class DivergenceWarning(UserWarning):
-    """Training was stopped because the loss or a weight became NaN or infinite."""
+    """Training was stopped because the loss or a weight became NaN or infinite. The message names
+    the likely cause: what in the learning rate, the features or the targets is far from what is
+    usual."""

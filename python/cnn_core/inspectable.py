@@ -160,10 +160,16 @@ class Inspectable(Fitted):
         model, backend = self._model(), BACKENDS[self.backend]
         return inspection.trace(model, model.dataset(X, y), backend)
 
-    def summary(self) -> None:
-        """Print layers, shapes, parameters and memory of the fitted network, and what its learning
-        curves suggest."""
+    def summary(self, X: ArrayLike | None = None) -> None:
+        """Print layers, shapes, parameters and memory of the fitted network, why its training
+        ended, and what its learning curves suggest.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features), optional
+            Rows, best those of training, for which to count the hidden units that are always 0.
+        """
         from cnn_core import inspection
 
         model = self._model()
-        print(inspection.summary(model, model.training_spec.dropout))
+        print(inspection.summary(model, None if X is None else model.check_X(X)))

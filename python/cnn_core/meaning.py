@@ -164,7 +164,7 @@ def target_warnings(
             if not Given(p.task, loss, output).for_numbers:
                 yield from _few_numbers(array)
         if task.output != "identity" and targets is not None:
-            yield from _outside_range(task, targets)
+            yield from outside_range(task, targets)
     elif p.task == "auto" and task.name == "classification" and not task.one_hot:
         assert task.classes is not None
         if not named_classes:
@@ -239,7 +239,7 @@ def output_range(output: str, number: float | None) -> tuple[float, float]:
     return float(a.min()), float(a.max())
 
 
-def _outside_range(task: Task, targets: np.ndarray) -> Iterator[str]:
+def outside_range(task: Task, targets: np.ndarray) -> Iterator[str]:
     """Targets that no weights can meet."""
     low, high = output_range(task.output, task.output_param)
     least, most = float(targets.min()), float(targets.max())

@@ -4,7 +4,7 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Never, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, Watch, check_callbacks
@@ -297,8 +297,12 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Warns
         -----
         DivergenceWarning
-            If the loss or a weight becomes NaN or infinite. The model is the one after the last
-            whole epoch before, or, with early stopping and `restore_best`, of the best one.
+            If the loss or a weight becomes NaN or infinite; it names the likely cause. The model is
+            the one after the last whole epoch before, or, with early stopping and `restore_best`,
+            of the best one.
+        UserWarning
+            For what keeps a fit from learning and is known beforehand, such as sorted rows without
+            `shuffle`, or units that begin alike.
         RuntimeWarning
             If the loss on the validation data is not finite.
         """
@@ -443,12 +447,15 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, what these suggest
-            about over- or underfitting, and where the model is poor the likely cause.
+            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, the likely cause
+            where the model is not good, and what the numbers suggest about over- or underfitting.
+            Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
+            ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
+            mean over more.
         """
         if unknown:
             refuse(MLP.evaluate, self, unknown)
-        from cnn_core.diagnosis import causes_in, diagnose
+        from cnn_core.evaluation import Settings, evaluation
 
         model, backend = self._model(), BACKENDS[self.backend]
         data, task = model.dataset(X, y), model.task
@@ -461,13 +468,12 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
         if model.target_scaling is not None and model.target_scaling.clips:
             metric = model.score(X, y, None, self.backend, self.n_threads)
-        words = diagnose(
-            dict(model.history),
-            model.baseline,
-            model.best_entry,
-            loss,
-            metric,
-            lambda: causes_in(model, data, backend),
+        threads = self._threads()["threads"]
+        return evaluation(
+            model,
+            data,
+            (loss, metric),
+            lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
+            backend,
+            Settings(bool(self.shuffle), self.class_weight is not None, self.scale_inputs),
         )
-        found = {"loss": loss, "r2" if regression else "accuracy": metric, "diagnosis": words}
-        return cast("Evaluation", found)

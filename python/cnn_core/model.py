@@ -38,6 +38,7 @@ from cnn_core.training.backends import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core.causes.data import Run
     from cnn_core.training.protocols import Predictor
 
 
@@ -75,6 +76,12 @@ class Model(_Predicts, Frozen):
         The same of each step, where it was asked for.
     converged : bool
         Whether the last training has ended by itself.
+    weighted : bool
+        Whether rows counted unequally in the last fit.
+    ended : str
+        Why it ended, as `TrainResult` has it.
+    stream : Run
+        How the classes have come in the calls of partial_fit, see `causes.data.stream`.
     """
 
     network_spec: NetworkSpec
@@ -91,6 +98,9 @@ class Model(_Predicts, Frozen):
     target_scaling: TargetScaling | None = None
     step_history: Past = Past()
     converged: bool = False
+    weighted: bool = False
+    ended: str = ""
+    stream: Run = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

@@ -78,6 +78,11 @@ class Task(Frozen):
         return _losses.table()[self.loss].sparse
 
     @property
+    def n_classes(self) -> int:
+        """How many there are; 0 for regression."""
+        return 0 if self.classes is None else len(self.classes)
+
+    @property
     def target_range(self) -> tuple[int, int]:
         """The targets of a class that is not and is the sample's: -1 and 1 for hinge, 0 and 1 for
         the others."""

@@ -1,30 +1,40 @@
-"""The layers of a model in words and numbers."""
+"""A model in words and numbers: its layers, and what is known of its training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_core.causes.data import STREAMED_BY_CLASS
+from cnn_core.causes.network import alike, silent
+from cnn_core.causes.training import penalties, rate
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
+from cnn_core.evaluation import trained
 from cnn_core.functional import Network
 from cnn_core.inspection.places import layer_names
+from cnn_core.inspection.trace import forward
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
 
 COLUMNS = ("layer", "inputs", "outputs", "activation", "W", "parameters")
 WORDS = (0, 3)  # columns that are aligned to the left
+#: Of the activations that are looked at, and rows however wide a network is.
+NUMBERS, FEWEST = 1 << 22, 300
 
 
-def summary(model: "Model", dropout: Sequence[float]) -> str:
-    """The layers of a network, one a line, with shapes, parameters and memory; and what its
-    learning curves suggest.
+def summary(model: "Model", X: NDArray[Any] | None = None) -> str:
+    """The layers of a network, one a line, with shapes, parameters and memory; what is known of its
+    training; and what its learning curves suggest.
 
     Parameters
     ----------
     model : Model
-    dropout : sequence of float
-        The share of its inputs that each layer leaves out in training.
+    X : ndarray, shape (rows, features), optional
+        As the network reads them: for these the hidden units that are always 0 are counted.
 
     Returns
     -------
@@ -35,6 +45,9 @@ def summary(model: "Model", dropout: Sequence[float]) -> str:
     total = sum(n_out * (n_in + network.has_bias) for n_in, n_out in pairwise(network.widths))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
     lines += scaling_words(model.scaling, model.target_scaling)
+    if model.scaling is None:
+        lines.append("inputs are read as they are")
+    dropout = model.training_spec.dropout
     if any(dropout):
         rates = ", ".join(
             f"{rate:g} of {f'hidden {l}' if l else 'the inputs'}"
@@ -42,11 +55,55 @@ def summary(model: "Model", dropout: Sequence[float]) -> str:
             if rate
         )
         lines.append(f"dropout in training: {rates}")
+    if network.n_layers > 1:
+        lines.append(_silent_units(network, X))
     if model.n_epochs:
-        history = dict(model.history)
-        lines.append(_last_epoch(model, history))
-        lines.append(diagnose(history, model.baseline, model.best_entry))
+        lines.append(_end(model))
+        lines.append(_last_epoch(model, dict(model.history)))
+    if model.n_epochs or model.ended:
+        lines.append(diagnose(trained(model), None, lambda general: list(_causes(model, general))))
     return "\n".join(lines)
+
+
+def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
+    """How many hidden units are 0 for every row, and so learn nothing."""
+    if X is None:
+        return "hidden units that are 0 for every row: unknown without rows; summary(X) counts them"
+    rows = max(FEWEST, NUMBERS // max(network.widths))
+    X = np.ascontiguousarray(X[:: -(-len(X) // rows)])
+    counts = silent(forward(network, X)[1][1:-1])
+    found = ", ".join(
+        f"{count} of {n} in {name}"
+        for count, n, name in zip(counts, network.widths[1:], layer_names(network))
+    )
+    return f"hidden units that are 0 for each of {len(X):,} rows: {found}"
+
+
+def _end(model: "Model") -> str:
+    """Why the training has ended."""
+    if model.history.streamed:
+        return "trained by partial_fit"
+    watched = "val_loss" if "val_loss" in model.history else "loss"
+    return {
+        "epochs": "ended after the last of its epochs",
+        "stopping": f"ended by early stopping, as {watched} no longer improved",
+        "converged": "ended as it had converged",
+        "hook": "ended by a callback",
+        "divergence": "ended as the next epoch diverged",
+        "interrupted": "ended by Ctrl-C or an error",
+        "running": "still in training",
+    }.get(model.ended, "ended for a reason that is not known")
+
+
+def _causes(model: "Model", general: bool) -> Iterator[str]:
+    """What can be found without rows."""
+    if model.stream == ():
+        yield STREAMED_BY_CLASS
+    if not general:
+        return
+    yield from rate(model.training_spec, dict(model.history))
+    yield from penalties(model.training_spec)
+    yield from alike(model.network)
 
 
 def _layers(network: Network) -> list[str]:

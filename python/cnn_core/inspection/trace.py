@@ -77,7 +77,7 @@ def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
 def trace_native(model: "Model", data: "Dataset") -> Trace:
     """The trace by the public kernels."""
     network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
-    zs, activated = _forward(network, data.X.array)
+    zs, activated = forward(network, data.X.array)
     activations, params = network.activations, network.activation_params
     row = F.loss_table()[loss]
     out = zs[-1] if row.fused_activations else activated[-1]
@@ -114,7 +114,7 @@ def _unscaled(dx: NDArray[Any], x: NDArray[Any], model: "Model") -> NDArray[Any]
     return unscaled
 
 
-def _forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+def forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
     """z of each layer; X and a of each layer."""
     zs, activated = [], [X]
     for l, (name, param) in enumerate(zip(network.activations, network.activation_params)):

@@ -27,6 +27,7 @@ from cnn_core.data.validation import (
     check_names,
     plain,
 )
+from cnn_core.exceptions import DivergenceWarning
 from cnn_core.history import Past
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
@@ -35,6 +36,7 @@ from cnn_core.schedules import Constant
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.threads import threads_of
+from cnn_core.training import advice
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
@@ -46,6 +48,8 @@ from cnn_core.training.untrained import network_spec, training_spec, untrained
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core.causes.data import Run
+
 
 class Job(NamedTuple):
     """All that a training begins with."""
@@ -55,6 +59,7 @@ class Job(NamedTuple):
     train: Dataset
     validation: Dataset | None
     purpose: str  #: 'fit', 'initialize', 'partial_fit' or 'profile'
+    stream: Run = None  #: how the classes have come in partial_fit, these rows included
 
 
 def begin(
@@ -139,7 +144,12 @@ def begin(
         inputs, outputs = data.scaling, data.target_scaling
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
-    return Job(model, spec, data.train, data.validation, purpose)
+    begins = purpose == "fit" or (before is None and purpose == "partial_fit")
+    findings = list(advice.before_fit(p, model, data, spec.batch_size)) if begins else []
+    stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
+    for finding in findings:
+        warn(finding, UserWarning)
+    return Job(model, spec, data.train, data.validation, purpose, stream)
 
 
 def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
@@ -306,13 +316,13 @@ def train(
             history = model.history.streamed_on(result.history, p.schedule)
             result = result._replace(history=history)
             past = model.step_history.streamed_on(past, Constant())
-        return _model_after(model, result, spec, p.backend, past)
+        return _model_after(job, result, p.backend, past)
 
     def show_step(step: int, entry: dict[str, float]) -> bool:
         return watch is not None and watch.step(model_after(loop.in_epoch()), step, entry)
 
     def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
-        publish(model_after(loop.result()))
+        publish(model_after(loop.result()._replace(reason="running")))
         return watch is not None and watch.epoch(loop.n_epochs, entry)
 
     tell = show_step if watch is not None and watch.of_steps else None
@@ -323,6 +333,8 @@ def train(
     loop = _loop(p, job, trainer, network, epochs, hooks)
     try:
         loop.run(epochs)
+        if loop.reason == "divergence":
+            warn(advice.divergence_words(p, job, loop), DivergenceWarning)
     finally:
         if watch is not None:
             watch.hide()
@@ -358,20 +370,21 @@ def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
         )
 
 
-def _model_after(
-    model: Model, result: TrainResult, spec: TrainingSpec, backend: str, steps: Past
-) -> Model:
+def _model_after(job: Job, result: TrainResult, backend: str, steps: Past) -> Model:
     """The model that a training has come to."""
     state = None if result.state is None else result.state | {"backend": backend}
     return replace(
-        model,
-        training_spec=spec,
+        job.model,
+        training_spec=job.spec,
         network=result.network,
         history=result.history,
         state=state,
         best_epoch=result.best_epoch,
         step_history=steps,
         converged=result.reason == "converged",
+        weighted=job.train.weights is not None,
+        ended=result.reason,
+        stream=job.stream,
     )
 
 

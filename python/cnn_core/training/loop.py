@@ -22,11 +22,13 @@ hooks          called after each epoch; True ends   printing, callbacks | the sa
 An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
 should_stop. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
 `TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C and any other
-exception too: `run` does not catch them, and `result` is that of the last whole epoch.
+exception too: `run` does not catch them, and `result` is that of the last whole epoch. Nothing is
+warned of either: `reason` says that an epoch has diverged.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,7 +36,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnn_core._network import Network
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.history import History
-from cnn_core.training.stopping import Stopping, warn_of_divergence
+from cnn_core.training.stopping import Stopping
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +74,10 @@ class Start(NamedTuple):
     best_epoch: int | None = None  #: where these weights are to be surpassed: the epoch they are of
 
 
+#: Why a run has ended, or 'running' in a model that a callback sees.
+REASONS = ("epochs", "stopping", "converged", "hook", "divergence", "interrupted", "running")
+
+
 class TrainResult(NamedTuple):
     """What a loop has come to."""
 
@@ -80,7 +86,7 @@ class TrainResult(NamedTuple):
     history: Past  #: with the epochs before
     state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
     best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
-    reason: str  #: 'epochs', 'stopping', 'converged', 'hook' or 'divergence'; 'interrupted' if none
+    reason: str  #: one of `REASONS`
     steps: int  #: of this run, up to there
 
 
@@ -123,6 +129,7 @@ class TrainingLoop:
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
         self.first_step = trainer.steps
+        self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
         #: in one step: Ctrl-C may strike between any two others.
@@ -159,8 +166,7 @@ class TrainingLoop:
                 of_steps = rates.before_epoch(trainer, epoch, losses)
             loss, measured = epoch_of(trainer, of_steps)
             if stopping.diverged(loss, trainer):
-                self.reason = "divergence"
-                self._warn_of_divergence(loss)
+                self.reason, self.last_loss = "divergence", loss
                 return
             number += 1
             entry = entry_of(trainer, number, loss, measured)
@@ -227,8 +233,3 @@ class TrainingLoop:
     def _keep_best(self) -> None:
         """Remember the kept weights as the best."""
         self._best, self._shared = (self._kept[0], self.n_epochs), True
-
-    def _warn_of_divergence(self, loss: float) -> None:
-        kept = self.n_epochs if self._best is None else self._best[1]
-        rate, best = self.trainer.learning_rate, self._best is not None
-        warn_of_divergence(self.n_epochs + 1, rate, loss, kept, best)

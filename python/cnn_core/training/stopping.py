@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from cnn_core._warn import warn
-from cnn_core.exceptions import DivergenceWarning
-
 if TYPE_CHECKING:
     from cnn_core.training.protocols import Finite
 
@@ -102,25 +99,3 @@ class Converged(Stopping):
             self.reason = "converged"
             return True
         return self.other.should_stop()
-
-
-def warn_of_divergence(epoch: int, rate: float, loss: float, kept: int, best: bool) -> None:
-    """Say which weights a divergence leaves.
-
-    Parameters
-    ----------
-    epoch : int
-        In which it came, counted from 1.
-    rate, loss : float
-    kept : int
-        The epoch whose weights stay.
-    best : bool
-        Whether they stay because they were the best.
-    """
-    which = "the best on the validation data" if best else "the last finite ones"
-    warn(
-        f"training diverged in epoch {epoch} at learning rate {rate:g} (loss {loss}); the weights "
-        f"after epoch {kept}, {which}, are kept; a lower learning rate, features of similar scale "
-        "or clip_norm may help",
-        DivergenceWarning,
-    )

@@ -1,0 +1,261 @@
+"""Causes in the data: sizes of features and targets, the order of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cnn_core._dataset import RowSource
+from cnn_core.data.auto_scaling import OUTLIER, why_scale
+
+FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
+ELEMENTS = 1 << 20  # that are looked at
+CURE_OF_TARGETS = "scale_targets='auto' is likely to help"
+AWAY = 2.5  # median after scaling that a feature of other rows may have
+NARROW = 0.02  # largest standard deviation after scaling that they must exceed
+ENOUGH = 10  # rows, fewer of which may lie anywhere
+#: Rows of one class in a row, then of another, that no mixed stream has: of two equally frequent
+#: classes one time in 2^32.
+RUN = 16
+SORTED = 0.2  # share of the changes of class in a random order, below which rows are sorted
+
+
+def some_rows(X: np.ndarray, elements: int = ELEMENTS) -> np.ndarray:
+    """Evenly spread rows of X, few enough to be measured quickly, in float64."""
+    step = -(-X.size // elements) or 1
+    return np.ascontiguousarray(X[::step], np.float64)
+
+
+def named(i: int, names: np.ndarray | None) -> str:
+    """A feature as messages call it."""
+    return f"column {i}" if names is None else f"column {str(names[i])!r}"
+
+
+def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -> Iterator[str]:
+    """Features that need scaling, or have outliers that the scaling leaves.
+
+    Parameters
+    ----------
+    X : ndarray, shape (rows, features)
+        As the network reads it.
+    names : ndarray or None
+        Of the features.
+    scaled : bool
+        Whether the model has scaled it.
+    cure : str
+        What to ask for where it has not.
+
+    Yields
+    ------
+    str
+    """
+    if len(X) < 2:
+        return
+    X = some_rows(X)
+    varies = X.min(axis=0) < X.max(axis=0)
+    if not varies.any():
+        yield "All features are constant in these rows: there is nothing to learn from."
+    elif not scaled:
+        reason = why_scale(RowSource(X), None, names)
+        if reason:
+            yield f"{reason[0].upper()}{reason[1:]}: {cure} is likely to help."
+    else:
+        yield from _outliers(X, names)
+
+
+def elsewhere(X: np.ndarray, names: np.ndarray | None, scaled: bool) -> Iterator[str]:
+    """Features that lie elsewhere than in the training rows.
+
+    Parameters
+    ----------
+    X : ndarray, shape (rows, features)
+        As the network reads it.
+    names : ndarray or None
+        Of the features.
+    scaled : bool
+        Whether the model has scaled it; otherwise the training rows needed no scaling.
+
+    Yields
+    ------
+    str
+    """
+    if len(X) < ENOUGH:
+        return
+    X = some_rows(X)
+    middle, spread = np.median(X, axis=0), X.std(axis=0).max()
+    i = int(np.abs(middle).argmax())
+    where = ""
+    if not scaled:
+        where = why_scale(RowSource(X), None, names)
+    elif abs(middle[i]) > AWAY:
+        where = f"{named(i, names)} of X has median {middle[i]:.2g} after scaling"
+    elif 0 < spread < NARROW:
+        where = f"features have standard deviations of at most {spread:.2g} after scaling"
+    if where:
+        yield (
+            f"These rows lie elsewhere than those of training, as {where}: take the same units, "
+            "and whatever else was done to the training rows."
+        )
+
+
+def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
+    """A feature with an entry so far away that scaling presses the others together."""
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    low, high = X.min(axis=0), X.max(axis=0)
+    two = ((low == X) | (high == X)).all(axis=0)  # such as yes and no, however rare
+    far = np.maximum(high - mean, mean - low)
+    far = np.where(two | (spread == 0), 0, far / np.where(spread > 0, spread, 1))
+    i = int(far.argmax())
+    if far[i] > OUTLIER:
+        yield (
+            f"C{named(i, names)[1:]} of X has an entry {far[i]:.2g} standard deviations from its "
+            "mean: scale_inputs='robust_clip' is likely to help."
+        )
+
+
+def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
+    """Numbers to predict that lie far from 0, or are of another size than 1 or than each other.
+
+    Parameters
+    ----------
+    y : ndarray, shape (rows, n_outputs)
+        As the network is to give them.
+    cure : str
+
+    Yields
+    ------
+    str
+    """
+    if len(y) < 2:
+        return
+    y = some_rows(y)
+    mean, spread = y.mean(axis=0), y.std(axis=0)
+    varies = spread > 1e-9 * np.abs(mean)
+    if not varies.any():
+        return
+    worst = int(np.where(varies, np.abs(np.log10(np.where(varies, spread, 1))), -1).argmax())
+    off = int(np.where(varies, np.abs(mean) / np.where(varies, spread, 1), 0).argmax())
+    i = off if abs(mean[off]) > FAR * max(spread[off], 1.0) else worst
+    if abs(mean[i]) > FAR * max(spread[i], 1.0) or not 1 / FAR <= spread[i] <= FAR:
+        which = "y" if y.shape[1] == 1 else f"column {i} of y"
+        yield f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}: {cure}."
+        return
+    least = int(np.where(varies, spread, np.inf).argmin())
+    if spread.max() > FAR * spread[least]:
+        most = int(spread.argmax())
+        yield (
+            f"Columns of y spread from {spread[least]:.2g} (column {least}) to {spread[most]:.2g} "
+            f"(column {most}), and the larger ones make up the loss: {cure}."
+        )
+
+
+def wild_targets(y: np.ndarray) -> Iterator[str]:
+    """A number to predict that is so far from the others that it makes up the squared error.
+
+    Parameters
+    ----------
+    y : ndarray, shape (rows, n_outputs)
+
+    Yields
+    ------
+    str
+    """
+    y = some_rows(y)
+    spread = y.std(axis=0)
+    far = np.abs(y - y.mean(axis=0)).max(axis=0) / np.where(spread > 0, spread, 1)
+    far[spread == 0] = 0
+    i = int(far.argmax())
+    if far[i] > OUTLIER:
+        which = "y" if y.shape[1] == 1 else f"column {i} of y"
+        yield (
+            f"{which} has an entry {far[i]:.2g} standard deviations from its mean, which makes up "
+            "the squared error: check it, or take loss='mae' or Huber()."
+        )
+
+
+def order(y: np.ndarray, batch_size: int) -> Iterator[str]:
+    """Rows that come class by class, or by the size of y, where they are not shuffled.
+
+    Parameters
+    ----------
+    y : ndarray
+        Class indices, shape (rows,) or (rows, 1); several labels a row; or numbers to predict.
+    batch_size : int
+
+    Yields
+    ------
+    str
+    """
+    rows = len(y)
+    if rows <= batch_size or rows < 2:
+        return
+    y = y.reshape(rows, -1)
+    if y.shape[1] > 1:  # each combination of labels is a class; of numbers nobody sorts by all
+        if not ((y == 0) | (y == 1)).all():
+            return
+        y = (y[:, :50] @ 2.0 ** np.arange(min(50, y.shape[1])))[:, None]
+    steps = np.diff(y[:, 0])
+    runs = 1 + int(np.count_nonzero(steps))
+    if runs == 1:
+        return
+    by_size = (steps >= 0).all() or (steps <= 0).all()
+    if not by_size and runs > SORTED * (rows + 1):
+        return  # most fits without shuffling: nothing more is computed
+    counts = np.unique(y, return_counts=True)[1]
+    if len(counts) > rows / 10:
+        if by_size:
+            yield (
+                "The rows come in the order of y and shuffle=False leaves them there, so that each "
+                f"mini-batch of {batch_size} shows one end of it alone: shuffle=True is the cure."
+            )
+        return
+    expected = 1 + rows - (counts / rows * counts).sum()
+    if runs <= SORTED * expected and (runs == len(counts) or rows >= batch_size * runs):
+        yield (
+            "The rows come sorted by class and shuffle=False leaves them there, so that most "
+            f"mini-batches of {batch_size} show one class alone and the network tends to "
+            "forget the others: shuffle=True is the cure."
+        )
+
+
+#: How a stream's rows have come: the class of the last ones and how many they are, and how many of
+#: another class came before them. None: mixed; () once the user has been told.
+Run = tuple[int, int, int] | tuple[()] | None
+
+
+def stream(run: Run, labels: np.ndarray) -> tuple[Run, bool]:
+    """Whether the calls of partial_fit bring one class after the other.
+
+    Parameters
+    ----------
+    run : Run
+        Of the calls before.
+    labels : ndarray of int32, shape (rows, 1)
+        Of this call.
+
+    Returns
+    -------
+    run : Run
+        With this call.
+    found : bool
+        Whether this call shows it.
+    """
+    if run == ():
+        return run, False
+    first, rows = int(labels[0, 0]), len(labels)
+    if first != labels[-1, 0] or labels.tobytes() != labels[0].tobytes() * rows:
+        return None, False
+    before = 0
+    if run:
+        label, length, before = run
+        rows, before = (rows + length, before) if label == first else (rows, length)
+    if min(rows, before) >= RUN:
+        return (), True
+    return (first, rows, before), False
+
+
+STREAMED_BY_CLASS = (
+    "The calls of partial_fit bring the classes one after the other, and the network forgets those "
+    "before: give each call rows of all classes, in a mixed order."
+)

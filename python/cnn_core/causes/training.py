@@ -1,0 +1,201 @@
+"""Causes in how a network is trained: the learning rate, the penalties, and what made a training
+diverge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cnn_core.causes.data import FAR, named, some_rows
+
+if TYPE_CHECKING:
+    from cnn_core.spec import TrainingSpec
+
+OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above which it is told
+HIGH, WILD = 30, 1000  # the same for one at which the loss does not fall, and for any loss
+STILL = 0.02  # by which the loss must have fallen in all epochs, as a share of it
+STRONG = {"l1": 0.1, "l2": 1.0}  # penalties that keep weights near 0
+SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth of it
+THINNED = 0.7  # dropout that leaves little
+WIDE = 100  # size of an entry of X or of a weight, above which it is told after a divergence
+ELEMENTS = 1 << 24  # that are looked at then
+
+
+def own_rate(optimizer: str | None) -> float | None:
+    """The learning rate that an optimizer has by itself."""
+    from cnn_core.optimizers import get_optimizer
+
+    return None if optimizer is None else float(get_optimizer(optimizer).learning_rate)
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f} times" if factor < 1e6 else f"{factor:.0e} times"
+
+
+def rate(spec: TrainingSpec, history: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """A learning rate far from the optimizer's own, and a loss that does not fall.
+
+    Parameters
+    ----------
+    spec : TrainingSpec
+    history : mapping
+        As `MLP.history_`; without entries where the first epoch has diverged.
+
+    Yields
+    ------
+    str
+    """
+    optimizer, own, loss = spec.optimizer, own_rate(spec.optimizer), history.get("loss")
+    if own is None:
+        return
+    highest = max(history.get("learning_rate") or [spec.settings["learning_rate"]])
+    if not loss:
+        if highest >= OTHER_RATE * own:
+            yield (
+                f"The learning rate {highest:g} is {_times(highest / own)} {optimizer}'s own: "
+                f"take {own:g}."
+            )
+        return
+    if len(loss) < 2:
+        return
+    moved = f"in {len(loss)} epochs the loss went from {loss[0]:.4g} to {loss[-1]:.4g}"
+    if 0 < highest * OTHER_RATE <= own and loss[-1] > (1 - STILL) * loss[0] - 1e-12:
+        yield (
+            f"The learning rate {highest:g} is {_times(own / highest)} smaller than {optimizer}'s "
+            f"own, {own:g}: {moved}; take a larger one."
+        )
+    elif highest >= WILD * own or (highest >= HIGH * own and loss[-1] > 0.9 * loss[0]):
+        yield (
+            f"The learning rate {highest:g} is {_times(highest / own)} {optimizer}'s own, {own:g}: "
+            f"{moved}; take a smaller one."
+        )
+
+
+def penalties(spec: TrainingSpec) -> Iterator[str]:
+    """Regularisation that leaves the network no room to learn."""
+    for name, strong in STRONG.items():
+        if getattr(spec, name) >= strong:
+            yield (
+                f"{name}={getattr(spec, name):g} keeps the weights near 0: take a smaller one, or "
+                "none."
+            )
+    if 0 < spec.max_norm < SHORT:
+        yield f"max_norm={spec.max_norm:g} keeps all weights near 0: take 1 or more, or none."
+    if spec.optimizer == "sgd" and 0 < spec.clip_norm < SHORT / 10:
+        yield f"clip_norm={spec.clip_norm:g} shortens each step to nearly nothing: take 1, or none."
+    if spec.dropout and max(spec.dropout) >= THINNED:
+        yield (
+            f"dropout={max(spec.dropout):g} leaves out nearly everything: take less, such as 0.2, "
+            "or none."
+        )
+
+
+class Diverged(NamedTuple):
+    """What a training was fed with when it diverged."""
+
+    spec: TrainingSpec
+    rate: float  #: the learning rate then
+    X: np.ndarray  #: as the network reads it
+    y: np.ndarray | None  #: the targets of a regression
+    names: np.ndarray | None  #: of the features
+    scaled: bool  #: whether the model scales the inputs
+    largest_weight: float  #: before the first step
+    cure_of_targets: str
+
+
+def divergence(found: Diverged) -> str:
+    """The likely causes, those first that exceed what is usual most, and the cure of each.
+
+    Parameters
+    ----------
+    found : Diverged
+
+    Returns
+    -------
+    str
+    """
+    with np.errstate(all="ignore"):
+        causes = sorted(_causes(found), key=lambda cause: -cause[0])
+    if causes:
+        return "; ".join(sentence for _, sentence in causes)
+    if found.spec.optimizer == "sgd":
+        X = some_rows(found.X, ELEMENTS)
+        length = float(np.square(X).sum(axis=1).mean())
+        if found.rate * length > 2:
+            # The largest eigenvalue of a linear layer's Hessian under mse is at most that mean.
+            return (
+                f"for rows of this size (the mean of |x|^2 is {length:.3g}) gradient descent needs "
+                f"a learning rate below about {2 / length:.1g}"
+                + ("" if found.scaled else ", or scale_inputs='auto'")
+            )
+    lower = f"a lower learning rate, such as {found.rate / 10:.1g},"
+    clip = "" if found.spec.clip_norm else " or clip_norm=1"
+    return (
+        f"neither X{'' if found.y is None else ', y'} nor the learning rate is far from what is "
+        f"usual; {lower}{clip} may help"
+    )
+
+
+def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
+    """By how much each cause exceeds what is usual, and a clause about it."""
+    spec, rate = found.spec, found.rate
+    own = own_rate(spec.optimizer)
+    if own and rate >= OTHER_RATE * own:
+        yield (
+            rate / own,
+            f"the learning rate is {_times(rate / own)} {spec.optimizer}'s own; take {own:g}",
+        )
+    momentum = spec.settings.get("momentum", 0.0)
+    if own and momentum > 0.95 and rate / (1 - momentum) >= 10 * OTHER_RATE * own:
+        yield (
+            rate / (1 - momentum) / own / OTHER_RATE,
+            f"momentum={momentum:g} makes each step {1 / (1 - momentum):.0f} times as long; take "
+            "0.9",
+        )
+    if rate * spec.l2 > 2:
+        yield (
+            rate * spec.l2,
+            f"l2={spec.l2:g} at this learning rate throws each weight past 0 and further out; take "
+            f"an l2 below {1 / rate:.1g}",
+        )
+    yield from _large_features(found)
+    if found.y is not None:
+        yield from _large_targets(found.y, found.cure_of_targets)
+    if found.largest_weight > WIDE:
+        yield (
+            found.largest_weight / WIDE,
+            f"the weights begin at up to {found.largest_weight:.2g}; init='auto' draws small ones",
+        )
+
+
+def _large_features(found: Diverged) -> Iterator[tuple[float, str]]:
+    X = some_rows(found.X, ELEMENTS)
+    size = np.maximum(X.max(axis=0), -X.min(axis=0))
+    i = int(size.argmax())
+    if size[i] <= WIDE:
+        return
+    which = f"{named(i, found.names)} of X"
+    if found.scaled:
+        clause = f"{which} reaches {size[i]:.2g} even scaled; scale_inputs='robust_clip' limits it"
+    else:
+        clause = (
+            f"{which} reaches {size[i]:.2g} (standard deviation {X[:, i].std():.2g}); "
+            "scale_inputs='auto' is the cure"
+        )
+    yield size[i] ** 2 / WIDE, clause  # the gradient has x in it, and so has z
+
+
+def _large_targets(y: np.ndarray, cure: str) -> Iterator[tuple[float, str]]:
+    y = some_rows(y, ELEMENTS)
+    mean, spread = y.mean(axis=0), y.std(axis=0)
+    i = int((np.abs(mean) + spread).argmax())
+    size = abs(mean[i]) + spread[i]
+    if size <= FAR:
+        return
+    which = "y" if y.shape[1] == 1 else f"column {i} of y"
+    yield (
+        size / FAR,
+        f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}; {cure}",
+    )

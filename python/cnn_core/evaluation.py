@@ -1,0 +1,251 @@
+"""What `MLP.evaluate` says of a model on some rows: scores, and the diagnosis with its likely
+causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from cnn_core._dataset import RowSource
+from cnn_core.causes import data as of_data
+from cnn_core.causes import network as of_network
+from cnn_core.causes import training as of_training
+from cnn_core.data.prepare import Dataset
+from cnn_core.data.target_scaling import scales_targets
+from cnn_core.data.validation import plain
+from cnn_core.diagnosis import Judged, Trained, diagnose
+from cnn_core.meaning import outside_range
+from cnn_core.scores import average_precision, balanced_accuracy
+
+if TYPE_CHECKING:
+    from cnn_core._typing import Evaluation
+    from cnn_core.model import Model
+
+GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
+SLOW = "more epochs, a higher learning rate or smaller units may help"
+FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
+SAMPLE = 300  # rows in which causes in the network are looked for
+RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
+
+
+class Settings(NamedTuple):
+    """The parameters of MLP that evaluation looks at."""
+
+    shuffle: bool
+    weighs_classes: bool
+    scale_inputs: str | None
+
+
+def trained(model: Model) -> Trained:
+    """What a model knows of its training."""
+    word = "R2" if model.task.name == "regression" else "accuracy"
+    history = dict(model.history)
+    diverged = model.ended == "divergence"
+    steps = None
+    full_batch = model.training_spec.optimizer in FULL_BATCH
+    if model.state is not None and model.ended != "stopping" and not full_batch:
+        steps = int(model.state["steps"])
+    return Trained(history, model.baseline, model.best_entry, word, model.weighted, diverged, steps)
+
+
+def evaluation(
+    model: Model,
+    data: Dataset,
+    measured: tuple[float, float],
+    outputs: Callable[[], np.ndarray],
+    backend: Any,
+    settings: Settings,
+) -> Evaluation:
+    """Scores and diagnosis.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+    measured : (float, float)
+        Loss and metric.
+    outputs : callable
+        Computes a^L of the rows; called where a class is rare.
+    backend : object of `training.backends`
+    settings : Settings
+
+    Returns
+    -------
+    dict
+    """
+    loss, metric = measured
+    found: dict[str, Any] = {
+        "loss": loss,
+        "r2" if model.task.name == "regression" else "accuracy": metric,
+    }
+    baseline = data.baseline_score(model.task)
+    rare, judged = "", Judged(loss, metric, data.X.count, baseline)
+    if model.task.name != "regression":
+        scores, rare, n_classes = _class_scores(model, data, outputs, settings.weighs_classes)
+        found |= scores
+        balanced = scores.get("balanced_accuracy")
+        judged = judged._replace(balanced=balanced, n_classes=n_classes)
+    doubts = list(_doubts(model, data))
+
+    def find_causes(general: bool) -> list[str]:
+        some, scaled = list(_of_order(model, data, settings.shuffle)), model.scaling is not None
+        # Where 'auto' has left features unscaled and training went well, they were alike.
+        if scaled or (settings.scale_inputs == "auto" and not general):
+            some += of_data.elsewhere(data.X.array, model.feature_names, scaled)
+        return [*some, *_causes(model, data, backend, settings)] if general else some
+
+    notes = [*doubts, *([rare] if rare else [])]
+    past = trained(model)
+    if past.baseline >= 1:  # a stream began with one class
+        past = past._replace(baseline=baseline)
+    judged = judged._replace(says_little=bool(doubts))
+    found["diagnosis"] = diagnose(past, judged, find_causes, notes)
+    return cast("Evaluation", found)
+
+
+def _class_scores(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray], wanted: bool
+) -> tuple[dict[str, float], str, int]:
+    """Balanced accuracy and average precision where accuracy says little, a sentence about it, and
+    the number of classes that there are."""
+    task = model.task
+    if data.labels is None:
+        return _label_scores(model, data, outputs)
+    labels = data.labels.array[:, 0]
+    counts = np.bincount(labels, minlength=task.n_classes)
+    there = np.flatnonzero(counts)
+    rarest = int(there[counts[there].argmin()])
+    few = counts[rarest] + 2 * np.sqrt(counts[rarest] + 1)  # by more than chance, in few rows
+    is_rare = few < min(RARE, 0.5 / len(there)) * len(labels)
+    if len(there) < 2 or not (is_rare or wanted):
+        return {}, "", len(there)
+    a = outputs()
+    single = a.shape[1] == 1
+    predicted = (a[:, 0] > task.threshold).astype(np.intp) if single else a.argmax(axis=1)
+    asked = [rarest] if task.n_classes == 2 else there.tolist()
+    scores = {
+        "balanced_accuracy": balanced_accuracy(labels, predicted),
+        "average_precision": float(
+            np.mean([average_precision(labels == k, _score_of(a, k)) for k in asked])
+        ),
+    }
+    chance = float(counts[asked].mean() / len(labels))
+    words = _of_rare_class(model, labels, predicted, scores, chance) if is_rare else ""
+    return scores, words, len(there)
+
+
+def _score_of(a: np.ndarray, k: int) -> np.ndarray:
+    """How much the outputs speak for a class."""
+    if a.shape[1] == 1:
+        return a[:, 0] if k else -a[:, 0]
+    of_class: np.ndarray = a[:, k]
+    return of_class
+
+
+def _of_rare_class(
+    model: Model,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    scores: dict[str, float],
+    chance: float,
+) -> str:
+    """What accuracy hides; `chance` is the average precision of a prediction by lot."""
+    classes, counts = model.task.classes, np.bincount(labels)
+    assert classes is not None
+    there = np.flatnonzero(counts)
+    rarest = int(there[counts[there].argmin()])
+    common, name = plain(classes[counts.argmax()]), plain(classes[rarest])
+    hits = int((predicted[labels == rarest] == rarest).sum())
+    return (
+        f"Only {counts[rarest]} of these {len(labels)} rows are of class {name!r}; "
+        f"{hits or 'none'} of them {'is' if hits == 1 else 'are'} found. As {common!r} for every "
+        f"row has accuracy {counts.max() / len(labels):.4g}, judge by balanced_accuracy "
+        f"({scores['balanced_accuracy']:.3g}; chance {1 / len(there):.3g}) and average_precision "
+        f"({scores['average_precision']:.3g}; chance {chance:.2g})."
+    )
+
+
+def _label_scores(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray]
+) -> tuple[dict[str, float], str, int]:
+    """Average precision, the mean over the labels, where one of several labels a row is rare."""
+    assert data.y is not None
+    yes = data.y.array > model.task.threshold
+    shares = yes.mean(axis=0)
+    there = np.flatnonzero(shares)
+    if not len(there) or shares[there].min() >= RARE:
+        return {}, "", 2  # there is no one number of classes
+    a = outputs()
+    mean = float(np.mean([average_precision(yes[:, k], a[:, k]) for k in there]))
+    return {"average_precision": mean}, "", 2
+
+
+def _doubts(model: Model, data: Dataset) -> Iterator[str]:
+    """Why these rows can say little, however good the model is."""
+    rows = data.X.count
+    if data.labels is not None:
+        labels = data.labels.array[:, 0]
+        if rows > 1 and (labels == labels[0]).all():
+            assert model.task.classes is not None
+            yield (
+                f"All these {rows} rows are of class {plain(model.task.classes[labels[0]])!r}: "
+                "they do not show whether the classes are told apart."
+            )
+    elif model.task.name == "regression":
+        assert data.y is not None
+        y = data.y.array
+        if rows == 1:
+            yield "One row does not show how good the model is: R^2 compares rows with their mean."
+        elif (y == y[0]).all():
+            yield "y is the same in all these rows: R^2 means nothing here."
+
+
+def _of_order(model: Model, data: Dataset, shuffle: bool) -> Iterator[str]:
+    """Rows that have come in an order in which the last ones are learned best: the metric of
+    training does not show it."""
+    known = data.y if data.labels is None else data.labels
+    if not shuffle and known is not None:
+        yield from of_data.order(known.array, model.training_spec.batch_size)
+    if model.stream == ():
+        yield of_data.STREAMED_BY_CLASS
+
+
+def _causes(model: Model, data: Dataset, backend: Any, settings: Settings) -> Iterator[str]:
+    """The other causes, those first that keep a network most from learning."""
+    task, spec = model.task, model.training_spec
+    regression = task.name == "regression"
+    X = data.X.array
+    # Of a memory map or a stream 'auto' may have left them unscaled.
+    cure = "robust_clip" if settings.scale_inputs == "auto" else "auto"
+    scaled = model.scaling is not None
+    yield from of_data.features(X, model.feature_names, scaled, f"scale_inputs={cure!r}")
+    if data.y is not None and regression:
+        if scales_targets(task):
+            if model.target_scaling is None or not model.target_scaling.scales:
+                yield from of_data.targets(data.y.array)
+        elif task.output in GROWING:
+            yield from of_data.targets(data.y.array, SLOW)
+        if task.loss == "mse":
+            yield from of_data.wild_targets(data.y.array)
+        if not scales_targets(task):
+            yield from (f"{text}." for text in outside_range(task, data.y.array))
+    yield from of_training.rate(spec, dict(model.history))
+    yield from of_training.penalties(spec)
+    some = sample(data)
+    traced = backend.trace(model, some)
+    same_rows = bool((some.X.array == some.X.array[0]).all())
+    asked = scaled or settings.scale_inputs is not None
+    yield from of_network.causes(model.network, traced.layers, same_rows, asked)
+
+
+def sample(data: Dataset) -> Dataset:
+    """Some rows, evenly spread."""
+    step = -(-data.X.count // SAMPLE)
+    X, y, labels = (
+        None if part is None else RowSource(np.ascontiguousarray(part.rows()[::step]))
+        for part in (data.X, data.y, data.labels)
+    )
+    assert X is not None
+    return Dataset(X, y, labels)

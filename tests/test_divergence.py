@@ -1,0 +1,104 @@
+"""DivergenceWarning: it names the likely cause, measured on the data, and the cure."""
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+from cnn_core import MLP, SGD, Adam, DivergenceWarning
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 4))
+LINE = X @ [1.0, 2.0, -1.0, 0.5]
+TWO = (LINE > 0).astype(int)
+PLAIN = dict(scale_inputs=None, scale_targets=None, random_state=0, epochs=20, hidden=8)
+BIG = [(np.full((2, 4), 1e6) * [[1], [2]], [0, 0]), (np.ones((1, 2)), [0])]
+
+
+def warning(X, y, **options):
+    """The model, and the only warning of its fit."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = MLP(**PLAIN | options).fit(X, y)
+    assert [one.category for one in caught] == [DivergenceWarning]
+    return model, str(caught[0].message)
+
+
+CASES = {
+    "rate": (X, LINE, dict(optimizer=SGD(1e6)), r"the learning rate is 1e\+08 times sgd's own"),
+    "rate of adam": (X, LINE, dict(optimizer=Adam(1e38)),
+                     r"the learning rate is 1e\+41 times adam's own; take 0\.001"),
+    "rate, classes": (X, TWO, dict(optimizer=SGD(1e30)),
+                      r"the learning rate is 1e\+32 times sgd's own; take 0\.01"),
+    "feature": (X * [1, 1, 1e5, 1], LINE, dict(optimizer="sgd"),
+                r"column 2 of X reaches [34]\.?\d*e\+05 \(standard deviation .*\); scale_inputs="),
+    "all features": (X * 1e6, LINE, dict(optimizer="sgd"), r"column \d of X reaches"),
+    "outlier": (np.vstack((X, [0, 0, 0, 1e9])), np.append(LINE, 0), dict(optimizer="sgd"),
+                r"column 3 of X reaches 1e\+09"),
+    "features, classes": (X * 1e5, TWO, dict(optimizer="sgd", loss="mse", output="identity"),
+                          r"column \d of X reaches"),
+    "prices": (X, 250_000 + 80_000 * LINE, dict(optimizer="sgd"),
+               r"y has mean \S+e\+05 and standard deviation \S+e\+05; scale_targets='auto' is"),
+    "one target of three": (X, np.column_stack((LINE, LINE * 1e6, LINE)), dict(optimizer="sgd"),
+                            r"column 1 of y has mean"),
+    "counts": (X, np.exp(2 * LINE).round(), dict(
+        loss="poisson", task="regression", optimizer=SGD(0.01)), r"y has mean .* divide it by"),
+    "momentum": (X, LINE, dict(optimizer=SGD(0.05, momentum=0.999)),
+                 "momentum=0.999 makes each step 1000 times as long"),
+    "penalty": (X, LINE, dict(optimizer="sgd", l2=1e4), r"l2=10000 at this learning rate"),
+    "weights": (X, LINE, dict(hidden=2, optimizer="sgd", init=BIG),
+                r"the weights begin at up to 2e\+06; init='auto'"),
+    "long rows": (X + 6, LINE, dict(hidden=(), optimizer=SGD(0.09), epochs=2000),
+                  r"the mean of \|x\|\^2 is 14\d\) gradient descent needs .* below about 0\.01"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_cause_is_named_and_the_kept_weights(case):
+    rows, y, options, words = CASES[case]
+    model, text = warning(rows, y, **options)
+    head = r"training diverged in epoch \d+ at learning rate \S+ \(loss (nan|inf)\): "
+    assert re.match(head + ".*" + words, text), text
+    assert re.search(r"; the weights after epoch \d+, the last finite ones, are kept$", text)
+    assert "\n" not in text
+    first = text.split("): ", 1)[1]
+    assert re.match(words, first) or case in ("counts", "long rows"), first
+    assert np.isfinite(model.parameters_).all()
+
+
+def test_a_column_is_called_by_its_name():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X * [1, 1, 1e5, 1], columns=["a", "b", "income", "d"])
+    assert "column 'income' of X reaches" in warning(frame, LINE, optimizer="sgd")[1]
+
+
+def test_several_causes_come_by_how_far_they_are_from_usual():
+    text = warning(X * 1e4, 1e3 * LINE, optimizer=SGD(1.0))[1]
+    at = [text.index(words) for words in ("of X reaches", "times sgd's own", "y has mean")]
+    assert at[0] == min(at)
+
+
+def test_scaled_data_are_not_to_be_scaled():
+    wild = np.vstack((X, [0, 0, 0, 1e9]))
+    text = warning(wild, np.append(LINE, 0), optimizer=SGD(10.0), scale_inputs="robust")[1]
+    assert "even scaled; scale_inputs='robust_clip' limits it" in text
+    text = warning(X, 1e6 * LINE, optimizer=SGD(1e6), scale_targets="auto", scale_inputs="auto")[1]
+    assert "scale_" not in text
+
+
+def test_evaluate_and_summary_name_it_too(capsys):
+    model, _ = warning(X, LINE, optimizer=SGD(1e6))
+    words = "The learning rate 1e+06 is 1e+08 times sgd's own: take 0.01. Training diverged in its"
+    assert model.evaluate(X, LINE)["diagnosis"].startswith(words)
+    model.summary()
+    assert words in capsys.readouterr().out
+    model, _ = warning(X * [1, 1, 1e6, 1], LINE, optimizer="sgd")
+    text = model.evaluate(X * [1, 1, 1e6, 1], LINE)["diagnosis"]
+    assert text.startswith("Features differ in size")
+
+
+def test_a_usual_training_does_not_diverge():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLP(8, optimizer="sgd", random_state=0).fit(X * [1, 1, 1e5, 1], 250_000 + 80_000 * LINE)

@@ -1,0 +1,150 @@
+"""Scores in which a rare class counts as much: scikit-learn's definitions, and where evaluate gives
+them."""
+
+import warnings
+
+import numpy as np
+import pytest
+from cnn_core.scores import average_precision, balanced_accuracy
+
+from cnn_core import MLP
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(600, 4))
+
+
+def weights(kind, rows):
+    return {None: None, "some": RNG.uniform(size=rows), "zeros": RNG.integers(0, 3, rows)}[kind]
+
+
+@pytest.mark.parametrize("kind", [None, "some", "zeros"])
+@pytest.mark.parametrize("classes", [2, 3, 7])
+@pytest.mark.parametrize("rows", [5, 40, 400])
+def test_balanced_accuracy_is_that_of_scikit_learn(rows, classes, kind):
+    metrics = pytest.importorskip("sklearn.metrics")
+    labels, predicted = RNG.integers(0, classes, (2, rows))
+    w = weights(kind, rows)
+    if w is not None:
+        w[0] = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that only one of the two has
+        expected = metrics.balanced_accuracy_score(labels, predicted, sample_weight=w)
+    assert balanced_accuracy(labels, predicted, w) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [None, "some", "zeros"])
+@pytest.mark.parametrize("steps", [None, 5, 1])
+@pytest.mark.parametrize("share", [0.5, 0.05, 1.0])
+@pytest.mark.parametrize("rows", [1, 30, 500])
+def test_average_precision_is_that_of_scikit_learn(rows, share, steps, kind):
+    metrics = pytest.importorskip("sklearn.metrics")
+    positive = RNG.uniform(size=rows) < share
+    positive[0] = True
+    score = RNG.normal(size=rows) + positive
+    if steps is not None:  # many rows with the same score
+        score = np.round(score * steps) / steps
+    w = weights(kind, rows)
+    if w is not None:
+        w[0] = 1
+    expected = metrics.average_precision_score(positive, score, sample_weight=w)
+    assert average_precision(positive, score, w) == pytest.approx(expected, rel=1e-12)
+
+
+def test_average_precision_of_nothing_to_find_is_0():
+    assert average_precision(np.zeros(4, bool), np.arange(4.0)) == 0
+
+
+def rare(share, seed=0):
+    """Labels of which about that share is 1, and which can be learned in part."""
+    noisy = X[:, 0] + 0.7 * np.random.default_rng(seed).normal(size=len(X))
+    return (noisy > np.quantile(noisy, 1 - share)).astype(int)
+
+
+@pytest.mark.parametrize("options", [
+    {}, dict(output="softmax"), dict(loss="hinge"), dict(class_weight="balanced"),
+    dict(dtype="float64"), dict(backend="python", epochs=2), dict(loss="mse", output="tanh"),
+])  # fmt: skip
+@pytest.mark.parametrize("names", [(0, 1), ("ok", "fraud"), ("bad", "good"), (False, True)])
+def test_evaluate_gives_the_scores_of_the_rarer_class(options, names):
+    metrics = pytest.importorskip("sklearn.metrics")
+    y = np.array(names)[rare(0.03)]
+    model = MLP(8, **dict(epochs=20, random_state=0, n_threads=1) | options).fit(X, y)
+    found = model.evaluate(X, y)
+    decision = model.forward(X)
+    score = decision[:, 0] if decision.shape[1] == 1 else decision[:, 1]
+    positive = y == names[1]
+    if model.classes_[0] == names[1]:
+        score = -score if decision.shape[1] == 1 else decision[:, 0]
+    assert found["accuracy"] == pytest.approx(model.score(X, y))
+    assert found["balanced_accuracy"] == pytest.approx(
+        metrics.balanced_accuracy_score(y, model.predict(X)), rel=1e-12
+    )
+    assert found["average_precision"] == pytest.approx(
+        metrics.average_precision_score(positive, score), rel=1e-12
+    )
+    assert list(found)[:4] == ["loss", "accuracy", "balanced_accuracy", "average_precision"]
+    name = model.classes_[list(model.classes_).index(names[1])].item()
+    assert f"Only 18 of these 600 rows are of class {name!r}; " in found["diagnosis"]
+
+
+def test_more_classes_have_the_mean_over_them():
+    metrics = pytest.importorskip("sklearn.metrics")
+    y = np.array(["a", "b", "c"])[rare(0.6) + rare(0.03)]
+    model = MLP(8, epochs=20, random_state=0).fit(X, y)
+    found = model.evaluate(X, y)
+    assert found["balanced_accuracy"] == pytest.approx(
+        metrics.balanced_accuracy_score(y, model.predict(X)), rel=1e-12
+    )
+    assert found["average_precision"] == pytest.approx(
+        metrics.average_precision_score(y, model.predict_proba(X)), rel=1e-6
+    )
+
+
+def test_a_rare_label_of_several_a_row_has_its_precision():
+    metrics = pytest.importorskip("sklearn.metrics")
+    y = np.column_stack((rare(0.5), rare(0.04, 1)))
+    model = MLP(8, epochs=20, random_state=0).fit(X, y)
+    found = model.evaluate(X, y)
+    assert "balanced_accuracy" not in found
+    assert found["average_precision"] == pytest.approx(
+        metrics.average_precision_score(y, model.predict_proba(X)), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("y", [
+    rare(0.5), rare(0.3), rare(0.15), np.arange(600) % 10, np.arange(600) % 20, X[:, 0],
+    np.column_stack((rare(0.5), rare(0.2))),
+])  # fmt: skip
+def test_frequent_classes_and_numbers_have_accuracy_or_r2_alone(y):
+    found = MLP(8, epochs=2, random_state=0).fit(X, y).evaluate(X, y)
+    assert set(found) == {"loss", "r2" if y.dtype == float else "accuracy", "diagnosis"}
+
+
+def test_few_rows_of_a_class_by_chance_are_not_rare():
+    y = np.arange(600) % 10
+    model = MLP(8, epochs=2, random_state=0).fit(X, y)
+    rows = [*np.flatnonzero(y != 3)[:27].tolist(), 3]
+    assert "balanced_accuracy" not in model.evaluate(X[rows], y[rows])
+
+
+def test_class_weight_asks_for_the_scores_too():
+    y = rare(0.4)
+    model = MLP(8, epochs=20, random_state=0, class_weight={1: 2.0}).fit(X, y)
+    found = model.evaluate(X, y)
+    assert {"balanced_accuracy", "average_precision"} < set(found)
+    assert "Only" not in found["diagnosis"] and "which was weighted" in found["diagnosis"]
+
+
+def test_a_rare_class_is_not_judged_by_accuracy():
+    y = rare(0.02)
+    found = MLP(8, epochs=30, random_state=0).fit(X, y).evaluate(X, y)
+    assert found["accuracy"] > 0.97 and found["balanced_accuracy"] == 0.5
+    assert "; none of them are found" in found["diagnosis"]
+    assert "class_weight='balanced' may help" in found["diagnosis"]
+    options = dict(class_weight="balanced", epochs=60, learning_rate=0.01, random_state=0)
+    found = MLP(8, **options).fit(X, y).evaluate(X, y)
+    assert found["accuracy"] < 0.98 and found["balanced_accuracy"] > 0.85
+    assert "underfitting: " not in found["diagnosis"].replace(
+        "No sign of over- or underfitting", ""
+    )
+    assert "larger net" not in found["diagnosis"]
