@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.sklearn import _fit
+from cnn_core.sklearn._checks import check_numbers
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
 from cnn_core.sklearn._policies import Scorer
@@ -223,7 +224,7 @@ class BaseMLP(BaseEstimator):
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
         """X and y, checked as scikit-learn does; with `reset` the features are those of this X."""
-        check_no_dates("X", X)
+        check_numbers("X", X)
         checked: tuple[Any, np.ndarray] = self._validate_input(X, y, incremental, reset)
         return checked
 
@@ -323,7 +324,7 @@ class BaseMLP(BaseEstimator):
         # thread publishes meanwhile.
         snapshot = self._copy(model)
         check_is_fitted(snapshot)
-        check_no_dates("X", X)
+        check_numbers("X", X)
         X = validate_data(snapshot, X, accept_sparse=["csr", "csc"], reset=False)
         return model, self._packed(model).forward(X, self._threads())
 
@@ -331,21 +332,3 @@ class BaseMLP(BaseEstimator):
         """What a model's predictions are computed with."""
         activations = layer_activations(self, model.n_layers - 1, model.out_activation)
         return model.weights.get(model.coefs, model.intercepts, activations)
-
-
-def check_no_dates(name: str, values: Any) -> None:
-    """Raise for dates and durations, which NumPy would turn into numbers without a word.
-
-    Parameters
-    ----------
-    name : str
-    values : array-like
-        Also a data frame of pandas or polars.
-    """
-    dtypes = getattr(values, "dtypes", None)
-    if dtypes is None or not hasattr(dtypes, "__iter__"):
-        dtypes = [getattr(values, "dtype", None)]
-    for dtype in dtypes:
-        temporal = getattr(dtype, "is_temporal", None)  # of polars
-        if getattr(dtype, "kind", "") in ("m", "M") or (callable(temporal) and temporal()):
-            raise TypeError(f"{name} must hold numbers, got dates or durations ({dtype})")

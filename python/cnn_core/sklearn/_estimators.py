@@ -20,7 +20,8 @@ from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
 from cnn_core.optimizers import Optimizer
 from cnn_core.schedules import Schedule
-from cnn_core.sklearn._base import BaseMLP, check_no_dates
+from cnn_core.sklearn._base import BaseMLP
+from cnn_core.sklearn._checks import check_labels, check_numbers
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
 from cnn_core.sklearn._policies import Scorer
@@ -148,6 +149,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
+        check_labels(y)
         X, y = validate_data(
             self,
             X,
@@ -407,7 +409,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
-        check_no_dates("y", y)
+        check_numbers("y", y)
         X, y = validate_data(
             self,
             X,
@@ -449,6 +451,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R^2 of the predictions, averaged over the outputs.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+        y : array-like, shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like, shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        check_numbers("y", y)
+        check_numbers("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predicted numbers.

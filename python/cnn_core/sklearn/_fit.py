@@ -23,6 +23,7 @@ from cnn_core.callbacks import Callback, Watch, check_callbacks
 from cnn_core.history import Past
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
+from cnn_core.sklearn._checks import check_numbers
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
 from cnn_core.sklearn._parameters import (
     batch_rows,
@@ -143,6 +144,7 @@ def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> 
     if incremental and p.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True")
     X, y = p._validate_training_rows(X, y, incremental, reset=first)
+    check_numbers("sample_weight", sample_weight)
     weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
     stream = own_stream(p, incremental) or check_random_state(p.random_state)
     lbfgs, dtype = p._full_batch_by_scipy(), p.dtype
