@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.sklearn import _fit
-from cnn_core.sklearn._checks import check_numbers
+from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
 from cnn_core.sklearn._policies import Scorer
@@ -252,25 +252,26 @@ class BaseMLP(BaseEstimator):
         The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A
         power of two changes no bit.
         """
-        if weights is None:
+        parts = {"sample_weight": weights, "class_weight": self._class_weights(y, incremental)}
+        product, scale = None, 1.0
+        for name, part in parts.items():
+            if part is not None:
+                check_weights(name, part)
+                # Each by itself, so that the product neither overflows nor vanishes.
+                scaled, factor = scaled_near_one(part)
+                product, scale = scaled if product is None else product * scaled, scale * factor
+        if product is None:
             return None, 1.0
-        if not np.isfinite(weights).all():
-            row = int(np.argmin(np.isfinite(weights)))
-            raise ValueError(
-                f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}"
-            )
-        if np.min(weights) < 0:
-            row = int(np.argmax(weights < 0))
-            raise ValueError(
-                "Negative weights cannot be trained with: they must be at least 0, got "
-                f"{weights[row]} for row {row}"
-            )
-        if not np.any(weights):  # before 1.9 scikit-learn does not say so
+        if not np.any(product):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        scaled, factor = scaled_near_one(weights)
-        return np.ascontiguousarray(scaled[:, None], dtype), factor
+        product, factor = scaled_near_one(product)
+        return np.ascontiguousarray(product[:, None], dtype), scale * factor
 
     # What the two estimators do each in its way
+
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        """The weight of each row's class; None where classes have none."""
+        return None
 
     def _set_classes(self, y: Any, classes: ArrayLike | None) -> None:
         """What `partial_fit` says about the labels to come."""

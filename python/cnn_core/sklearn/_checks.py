@@ -53,6 +53,26 @@ def check_labels(y: Any) -> None:
         raise ValueError(f"y has NaT at row {row}; every row needs a class label")
 
 
+def check_weights(name: str, weights: np.ndarray) -> None:
+    """Raise for weights of rows that are infinite, NaN or negative.
+
+    Parameters
+    ----------
+    name : str
+        Where they come from.
+    weights : ndarray of float, shape (rows,)
+    """
+    if not np.isfinite(weights).all():
+        row = int(np.argmin(np.isfinite(weights)))
+        raise ValueError(f"{name} must be finite, got {weights[row]} for row {row}")
+    if weights.min() < 0:
+        row = int(np.argmax(weights < 0))
+        raise ValueError(
+            f"{name} has negative weights, which cannot be trained with: they must be at least 0, "
+            f"got {weights[row]} for row {row}"
+        )
+
+
 def _refuse(error: TypeError) -> None:
     """Raise an error, with the words and the class by which scikit-learn knows it."""
     if COMPLEX in str(error):

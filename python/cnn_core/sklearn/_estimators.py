@@ -197,20 +197,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             else (labels.astype(dtype), None)
         )
 
-    def _scaled_weights(
-        self, weights: np.ndarray | None, y: np.ndarray, incremental: bool, dtype: Any
-    ) -> tuple[np.ndarray | None, float]:
-        if self.class_weight is not None:
-            if _kind(self._model) == "multilabel":
-                raise ValueError("class_weight is for one label a row, but y has several")
-            if incremental and self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight 'balanced' is not supported for partial_fit, which does not see "
-                    "all rows at once; give the weights as a dict"
-                )
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
-        return super()._scaled_weights(weights, y, incremental, dtype)
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        if self.class_weight is None:
+            return None
+        if _kind(self._model) == "multilabel":
+            raise ValueError("class_weight is for one label a row, but y has several")
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not see "
+                "all rows at once; give the weights as a dict"
+            )
+        weights: np.ndarray = compute_sample_weight(self.class_weight, y)
+        return weights
 
     def _stratify_labels(
         self, targets: np.ndarray | None, labels: np.ndarray | None
