@@ -211,7 +211,9 @@ def test_rows_of_dates_are_refused(make, y, kind):
         lambda: make().fit(dated, y),
         lambda: make().fit(polars.DataFrame(dict(zip(names, [*X.T[:3], rows[:, 3]]))), y),
     ):
-        with pytest.raises(TypeError, match="^X holds (dates or times|time spans) .*, which are no numbers"):
+        with pytest.raises(
+            TypeError, match="^X holds (dates or times|time spans) .*, which are no numbers"
+        ):
             call()
     assert np.array_equal(model.predict(X), before)
 
@@ -223,5 +225,7 @@ def test_dates_are_no_numbers_to_predict(y):
         lambda: regressor().partial_fit(X, y),
         lambda: regressor().fit(X, LINE, X_val=X, y_val=y),
     ):
-        with pytest.raises(TypeError, match="^y holds (dates or times|time spans) .*, which are no numbers"):
+        with pytest.raises(
+            TypeError, match="^y holds (dates or times|time spans) .*, which are no numbers"
+        ):
             call()

@@ -376,26 +376,6 @@ def test_no_warning_is_given_without_a_reason():
 # Numbers that overflow on the way
 
 
-def test_a_row_gets_the_class_of_its_first_nan_alone_and_among_others_and_a_warning():
-    rows = (2 * uniform(7, 0, 600 * 5).reshape(600, 5) - 1).astype(np.float32)
-    model = MLP(8, "exp", loss="hinge", epochs=1, random_state=0).fit(
-        rows[:300], np.arange(300) % 3
-    )
-    far = rows * 200  # every entry is finite, but exp is not
-    outputs = model.forward(far)
-    unknown = np.isnan(outputs).any(axis=1)
-    assert 0 < unknown.sum() < 600
-    with pytest.warns(
-        RuntimeWarning, match="outputs that are NaN, as numbers on the way overflow float32"
-    ):
-        together = model.predict(far)
-    assert np.array_equal(together, outputs.argmax(axis=1))
-    with pytest.warns(RuntimeWarning, match="NaN"):
-        assert np.array_equal([model.predict(row[None])[0] for row in far], together)
-    known = far[~unknown]
-    assert np.array_equal(model.predict(known), together[~unknown])  # without a warning
-
-
 def test_validation_rows_whose_loss_is_not_finite_are_reported_and_no_epoch_is_the_best():
     far = np.full((10, X.shape[1]), 3e38, np.float32)
     model = quick(epochs=5)

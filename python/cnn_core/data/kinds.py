@@ -1,5 +1,5 @@
 """What is no number though a library may make one of it: dates, time spans, complex numbers,
-records and raw bytes. One rule for X, y and weights of every estimator, whatever library they come from."""
+records and raw bytes. One rule for X, y and weights of every estimator, from whatever library."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def refuse_columns(
     what : str
         What these are not.
     cures : mapping of str to str
-        What helps against each kind.
+        What helps against each kind; one that is not in it is let through.
     """
     if type(values) is np.ndarray and values.dtype.kind in "biufO":
         return
@@ -105,7 +105,7 @@ def refuse_columns(
     bad = [
         (label, dtype, kind)
         for label, dtype in typed_columns(values)
-        if (kind := kind_of_type(dtype)) in cures
+        if (kind := kind_of_type(dtype)) is not None and kind in cures
     ]
     if not bad:
         return

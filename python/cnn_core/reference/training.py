@@ -375,4 +375,5 @@ def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
             z = affine(W, b, a)
             a = activate(network.activations[l], network.activation_params[l], z)
         outputs.append(a)
-    return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])
+    with np.errstate(over="ignore"):
+        return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])
