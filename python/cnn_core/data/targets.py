@@ -127,19 +127,26 @@ def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
 def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
     """Labels that are Python objects: none is missing, texts stand alone."""
     kinds = _kinds(array)
-    nested = tuple(kind for kind in kinds if issubclass(kind, (list, dict, set, np.ndarray)))
-    if from_list and any(issubclass(kind, (list, np.ndarray)) for kind in nested):
-        refuse_ragged(name)
-    if nested:
-        row = next(row for row, value in enumerate(array) if isinstance(value, nested))
-        raise TypeError(
-            f"{name} has an object of type {type(array[row]).__name__} at row {row}; every row "
-            "needs one class label"
-        )
+    refuse_nested(name, array, from_list)
     _check_missing(name, array, None)
     if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
         _refuse_order(name, array)
     return np.asarray(array.tolist()) if from_list else array
+
+
+def refuse_nested(name: str, array: np.ndarray, from_list: bool) -> None:
+    """Raise for labels, as Python objects, that are lists or the like; in a list of a user these
+    are rows of different lengths."""
+    containers = (list, dict, set, np.ndarray)
+    nested = tuple(one for one in _kinds(array) if issubclass(one, (*containers, tuple)))
+    if from_list and any(issubclass(one, (list, tuple, np.ndarray)) for one in nested):
+        refuse_ragged(name)
+    for row, value in enumerate(array if nested else ()):
+        if isinstance(value, containers):
+            raise TypeError(
+                f"{name} has an object of type {type(value).__name__} at row {row}; every row "
+                "needs one class label"
+            )
 
 
 def _check_missing(name: str, array: np.ndarray, gap: object) -> None:

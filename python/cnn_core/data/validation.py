@@ -118,7 +118,7 @@ def refuse_columns(
 
 def refuse_kinds(name: str, values: Any) -> None:
     """Raise for dates, time spans, complex numbers and records in what somebody else is going to
-    convert: in arrays, frames and lists, among objects too.
+    convert: in arrays, frames and lists, among objects too. Likewise for rows of different lengths.
 
     Parameters
     ----------
@@ -126,26 +126,24 @@ def refuse_kinds(name: str, values: Any) -> None:
     values : object
     """
     refuse_columns(name, values)
-    if hasattr(values, "toarray"):  # sparse
+    numbers = type(values) is np.ndarray and values.dtype.kind in "biuf"
+    if numbers or hasattr(values, "toarray"):  # sparse
         return
     objects = [label for label, dtype in typed_columns(values) if str(dtype).lower() == "object"]
     if not (objects or isinstance(values, (list, tuple))):
         return
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError):  # whoever converts it says why it cannot be
-        return
+    array = _as_array(name, values)
     refuse_columns(name, array)
     if array.dtype.kind == "O":
         _refuse_objects(name, array, values, only_kinds=True)
 
 
 def _refuse_objects(name: str, array: np.ndarray, values: Any, only_kinds: bool = False) -> None:
-    """Raise for the first object that is no number; with `only_kinds`, the first date or the
-    like."""
+    """Raise for the first object that is no number; with `only_kinds`, the first date or the like,
+    or that is several numbers."""
     for index, value in np.ndenumerate(array):
         kind = _kind(value)
-        if kind in CURES or (kind != "number" and not only_kinds):
+        if kind in CURES or kind == "several" or (kind != "number" and not only_kinds):
             _refuse_object(name, array, index, values)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.data.kinds import COMPLEX, CURES, RAW, RECORDS, kind_of_class
-from cnn_core.data.targets import refuse_ragged
+from cnn_core.data.targets import refuse_nested, refuse_ragged
 from cnn_core.data.validation import refuse_columns, refuse_kinds
 
 #: scikit-learn takes dates and time spans as labels.
@@ -48,6 +48,8 @@ def check_labels(y: Any) -> None:
         _refuse(error)
     except ValueError:
         refuse_ragged("y")
+    if array.dtype.kind == "O" and array.ndim == 1:
+        refuse_nested("y", array, False)
     if array.dtype.kind in "mM" and np.isnat(array).any():
         row = int(np.isnat(array).reshape(len(array), -1).any(axis=1).argmax())
         raise ValueError(f"y has NaT at row {row}; every row needs a class label")
