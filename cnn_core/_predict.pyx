@@ -108,7 +108,7 @@ cdef class BatchPredictor:
         ndarray, shape (rows, n_out), or None
             Each row's bits depend on that row alone. None where rows are refused.
         """
-        self.check_rows(X)
+        X = self.checked_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
         return out if X.shape[0] == 0 or self.predict(X, out, None, 0, threads,
                                                       check_finite, warns) else None
@@ -128,18 +128,19 @@ cdef class BatchPredictor:
         -------
         ndarray of intp, shape (rows,), or None
         """
-        self.check_rows(X)
+        X = self.checked_rows(X)
         index = np.empty(X.shape[0], np.intp)
         return index if X.shape[0] == 0 or self.predict(X, None, index, threshold, threads,
                                                         check_finite, True) else None
 
-    cdef check_rows(self, X):
+    cdef checked_rows(self, X):
         network = self.network
         if not isinstance(X, np.ndarray):
             raise TypeError(f"X must be an ndarray of {network.dtype}, got {type(X).__name__}")
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
             raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
+        return X if X.flags.aligned else np.array(X, order="K")
 
     cdef predict(self, X, out, index, double threshold, int threads, bint check_finite,
                  bint warns):
@@ -305,15 +306,17 @@ cdef object empty = np.empty
 
 cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags,
                          Py_buffer *view) noexcept:
-    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row;
-    `view` then lends it."""
+    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row of
+    aligned numbers; `view` then lends it."""
     # One look at the dtype takes half the time that the buffer's format would add.
     if type(array) is not ndarray or array.dtype is not dtype:
         return False
     if get_buffer(array, view, PyBUF_ND | flags):
         PyErr_Clear()
         return False
-    if view.ndim == ndim and view.shape[ndim - 1] == columns and (ndim == 1 or view.shape[0] == 1):
+    if (view.ndim == ndim and view.shape[ndim - 1] == columns
+            and (ndim == 1 or view.shape[0] == 1)
+            and <uintptr_t>view.buf % view.itemsize == 0):
         return True
     PyBuffer_Release(view)
     return False

@@ -233,8 +233,10 @@ def test_the_environment_says_how_many(environment, expected):
 
 
 #: Not a number that C's strtoul would read as a number of threads.
-NONSENSE = ["many", "\u00b2", "\u0663", "\U0001d7dc", "5" * 5000, "+4", "-4", "0", "0x4", "4.0", "4_0",
-            "1e3", "4 2", "4;2", "4,x", "\u00b3,2", "4,", ",4", ","]  # fmt: skip
+NONSENSE = [
+    "many", "\u00b2", "\u0663", "\U0001d7dc", "5" * 5000, "+4", "-4", "0", "0x4", "4.0", "4_0",
+    "1e3", "4 2", "4;2", "4,x", "\u00b3,2", "4,", ",4", ",",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", NONSENSE)

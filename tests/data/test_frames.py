@@ -321,8 +321,11 @@ def test_rows_of_different_lengths_are_refused_in_one_sentence(ragged):
             use()
 
 
-@pytest.mark.parametrize("ragged", [*RAGGED, np.array([[1, 2], [3], [1], [2]], object),
-                                    np.array([np.ones(2), [1], [1], [2], None][:4], object)])  # fmt: skip
+@pytest.mark.parametrize("ragged", [
+    *RAGGED,
+    np.array([[1, 2], [3], [1], [2]], object),
+    np.array([np.ones(2), [1], [1], [2]], object),
+])  # fmt: skip
 def test_the_drop_in_refuses_them_likewise(ragged):
     pytest.importorskip("sklearn", minversion="1.9")
     from cnn_core.sklearn import MLPClassifier, MLPRegressor

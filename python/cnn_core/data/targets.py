@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from cnn_core import _losses
+from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
 from cnn_core.data.kinds import CURES, kind_of_class
 from cnn_core.data.validation import (
@@ -262,7 +263,7 @@ def check_targets(
         )
     if loss is not None:
         check_range(name, array, loss)
-    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    converted: np.ndarray = with_subnormals(as_native, (array, dtype))
     return converted
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 from cnn_core.data.kinds import CURES, kind_of_class, kind_of_type, typed_columns
@@ -317,7 +318,7 @@ def check_X(
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
         check_finite(name, array, dtype, X)
-    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    converted: np.ndarray = with_subnormals(as_native, (array, dtype))
     return converted
 
 
@@ -347,7 +348,7 @@ def check_x(
         raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
     with np.errstate(over="ignore"):
         row = (
-            with_subnormals(np.ascontiguousarray, (array[None], dtype))
+            with_subnormals(as_native, (array[None], dtype))
             if scaling is None
             else scaling.apply(array[None], dtype, False)
         )

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from cnn_core._checks import as_native
 from cnn_core._frozen import replace
 from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
@@ -431,7 +432,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return 1 if y.ndim == 1 else y.shape[1]
 
     def _targets(self, y: Any, dtype: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
-        return np.ascontiguousarray(y, dtype).reshape(len(y), -1), None
+        return as_native(y, dtype).reshape(len(y), -1), None
 
     def _scorer(
         self,

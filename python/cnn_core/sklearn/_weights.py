@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from cnn_core._checks import as_native
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_overflow
@@ -150,7 +151,7 @@ def dense_rows(X: Any, dtype: DTypeLike, first: int = 0, last: int | None = None
     """Some rows of a dense or sparse X as a C-contiguous array of `dtype`; not copied where they
     are one already."""
     part = X if first == 0 and last is None else X[first:last]
-    return np.ascontiguousarray(part.toarray() if hasattr(part, "toarray") else part, dtype)
+    return as_native(part.toarray() if hasattr(part, "toarray") else part, dtype)
 
 
 def rows_at_once(X: Any, itemsize: int) -> int:
