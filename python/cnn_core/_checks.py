@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -49,6 +49,30 @@ def is_whole(value: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def check_state(state: object, counts: Collection[str], others: Collection[str]) -> None:
+    """Raise unless what a training is to go on from is a dict with these entries, as the `state` of
+    a trainer gives it.
+
+    Parameters
+    ----------
+    state : object
+        Perhaps from a pickle that is damaged or was edited.
+    counts : collection of str
+        Entries that hold whole numbers.
+    others : collection of str
+        Entries that hold something else.
+    """
+    parts = ("optimizer", *counts, *others)
+    if not isinstance(state, dict) or not set(parts) <= set(state):
+        raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
+    for part in counts:
+        if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
+            raise ValueError(
+                f"the {part} of a state must be a whole number from 0 to 2**63 - 1, got "
+                f"{state[part]!r}"
+            )
 
 
 class Array(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnn_core._checks import check_state
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
@@ -93,9 +94,33 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`; settings that were given here replace those of that run."""
+        self._check_state(state)
         self.epochs, self.steps = state["epochs"], state["steps"]
         self.h = state["numbers"] | self.h
         self.slots = [list(slots) for slots in state["slots"]]
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        """Raise unless this run can go on from a state."""
+        check_state(state, ("epochs", "steps"), ("numbers", "slots"))
+        if state["optimizer"] != self.spec.optimizer:
+            raise ValueError(
+                f"this state is of a run with {state['optimizer']}, not of one like this with "
+                f"{self.spec.optimizer}"
+            )
+        numbers, slots = state["numbers"], state["slots"]
+        needed = {"mu_product"} if state["optimizer"] == "nadam" and state["steps"] else set()
+        if not isinstance(numbers, dict) or not needed <= set(numbers):
+            raise ValueError(f"the numbers of a state must be a dict of numbers, got {numbers!r}")
+        try:
+            shape = np.array(slots, float).shape
+        except (TypeError, ValueError):
+            shape = ()
+        wanted = (len(self.parameters), len(self.slots[0]))
+        if shape != wanted:
+            raise ValueError(
+                f"the slots of a state must be {wanted[0]} lists of {wanted[1]} numbers, one for "
+                f"each parameter"
+            )
 
     # One mini-batch
 
