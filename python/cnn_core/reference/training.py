@@ -16,7 +16,7 @@ from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
 from cnn_core.reference.random import drop, permutation
-from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of
+from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
 from cnn_core.spec import TrainingSpec
 
 #: Rows of numbers, or class indices for a sparse loss.
@@ -111,15 +111,11 @@ class Trainer:
         needed = {"mu_product"} if state["optimizer"] == "nadam" and state["steps"] else set()
         if not isinstance(numbers, dict) or not needed <= set(numbers):
             raise ValueError(f"the numbers of a state must be a dict of numbers, got {numbers!r}")
-        try:
-            shape = np.array(slots, float).shape
-        except (TypeError, ValueError):
-            shape = ()
-        wanted = (len(self.parameters), len(self.slots[0]))
-        if shape != wanted:
+        lengths = [len(one) if isinstance(one, list) else -1 for one in slots or ()]
+        if lengths != [len(one) for one in self.slots]:
             raise ValueError(
-                f"the slots of a state must be {wanted[0]} lists of {wanted[1]} numbers, one for "
-                f"each parameter"
+                f"the slots of a state must be a list of {len(self.slots[0])} numbers for each of "
+                f"the {len(self.slots)} parameters"
             )
 
     # One mini-batch
@@ -205,7 +201,7 @@ class Trainer:
         costs : list of float
         weight, penalties : float
         """
-        weight = sum(weights) if weight is None else weight
+        weight = running_sum(weights) if weight is None else weight
         row_scale = [w / weight if weight > 0 else 0.0 for w in weights]
         layers = self.layers()
         passes = self.forward(layers, batch, dropping)
