@@ -111,7 +111,8 @@ class Trainer:
         needed = {"mu_product"} if state["optimizer"] == "nadam" and state["steps"] else set()
         if not isinstance(numbers, dict) or not needed <= set(numbers):
             raise ValueError(f"the numbers of a state must be a dict of numbers, got {numbers!r}")
-        lengths = [len(one) if isinstance(one, list) else -1 for one in slots or ()]
+        listed = slots if isinstance(slots, list) else ()
+        lengths = [len(one) if isinstance(one, list) else -1 for one in listed]
         if lengths != [len(one) for one in self.slots]:
             raise ValueError(
                 f"the slots of a state must be a list of {len(self.slots[0])} numbers for each of "
