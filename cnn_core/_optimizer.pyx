@@ -6,7 +6,7 @@ from libc.math cimport isinf, sqrt
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_t
 from cnn_core._memory cimport address
 from cnn_core._network cimport Layer, Network
-from cnn_core._checks import check_state
+from cnn_core import _checks
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -125,7 +125,7 @@ cdef class Optimizer:
 
     cdef check_state(self, state, tuple counts):
         """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
-        check_state(state, counts, ("numbers", "slots"))
+        _checks.check_state(state, counts, ("numbers", "slots"))
         numbers, slots = state["numbers"], state["slots"]
         if not isinstance(slots, (list, tuple)):
             raise ValueError(f"the slots of a state must be a list of arrays, got {slots!r}")

@@ -59,8 +59,9 @@ def test_a_model_from_a_damaged_pickle_says_so():
 
 STATES = [
     ("pairs", None), ("pairs", 3), ("pairs", [None]), ("pairs", [(1, 2)]), ("pairs", "gone"),
-    ("slots", []), ("slots", None), ("slots", [[]]), ("slots", 3), ("slots", "gone"), ("numbers", []),
-    ("numbers", None), ("numbers", "gone"), ("steps", -1), ("steps", "3"), ("steps", "gone"),
+    ("slots", []), ("slots", None), ("slots", [[]]), ("slots", 3), ("slots", "gone"),
+    ("numbers", []), ("numbers", None), ("numbers", "gone"), ("steps", -1), ("steps", "3"),
+    ("steps", "gone"),
     ("epochs", 1.5), ("epochs", "gone"), ("optimizer", "gone"), ("backend", "gone"),
 ]  # fmt: skip
 
