@@ -18,7 +18,7 @@ from cnn_core.data.prepare import scaled_near_one
 from cnn_core.sklearn import _fit
 from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
-from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
+from cnn_core.sklearn._parameters import CONSTRAINTS, are_activations, layer_activations
 from cnn_core.sklearn._policies import Scorer
 from cnn_core.threads import check_threads, get_num_threads
 
@@ -331,5 +331,9 @@ class BaseMLP(BaseEstimator):
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""
-        activations = layer_activations(self, model.n_layers - 1, model.out_activation)
+        hidden = getattr(self, "activation", None)
+        if model.activations is ABSENT or are_activations(hidden, model.n_layers - 2):
+            activations = layer_activations(self, model.n_layers - 1, model.out_activation)
+        else:  # the next fit refuses them
+            activations = model.activations
         return model.weights.get(model.coefs, model.intercepts, activations)

@@ -125,6 +125,7 @@ class Job(Frozen):
             coefs=coefs,
             intercepts=intercepts,
             weights=weights,
+            activations=self.activations,
             stream=self.stream,
             **changes,
         )
