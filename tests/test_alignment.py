@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cnn_core._checks import VECTOR, takes
 from cnn_core._dataset import RowSource
-from cnn_core._linalg import add_scaled, column_sums, dot, is_finite, scale_rows, transpose_panels
+from cnn_core._linalg import axpy, column_sums, dot, is_finite, scale_rows, transpose_panels
 from mlp_cases import LINE, THREE, X
 
 from cnn_core import MLP
@@ -146,8 +146,8 @@ def test_the_pieces_write_into_misaligned_arrays():
     F.apply_math_function("exp", x, x)
     assert np.array_equal(out, x)
     y, other = shifted(np.ones(992, "float32")), np.ones(992, "float32")
-    add_scaled(2.0, shifted(x), y)
-    add_scaled(2.0, x, other)
+    axpy(2.0, shifted(x), y)
+    axpy(2.0, x, other)
     assert np.array_equal(y, other)
     out, other = shifted(np.zeros_like(X)), np.zeros_like(X)
     scale_rows(shifted(X), np.ones(5), shifted(np.ones(5)), out)
