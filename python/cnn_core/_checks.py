@@ -83,7 +83,7 @@ class Array(NamedTuple):
     writable: bool = False
     alike: bool = True  #: whether it is of the same dtype as the first array
 
-    def as_output(self) -> "Array":
+    def as_output(self) -> Array:
         """The same, to be written to."""
         return self._replace(writable=True)
 

@@ -102,7 +102,7 @@ def refuse_columns(
     """
     if type(values) is np.ndarray and values.dtype.kind in "biufO":
         return
-    _refuse_lazy(values, name)
+    refuse_lazy(values, name)
     bad = [
         (label, dtype, kind)
         for label, dtype in typed_columns(values)
