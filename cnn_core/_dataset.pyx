@@ -64,7 +64,8 @@ cdef class RowSource:
     """Where rows come from: the training loop asks a source for the rows of a mini-batch and knows
     no more of it.
 
-    It yields the rows of a C-contiguous array, which it keeps alive and never copies as a whole.
+    It yields the rows of a C-contiguous array, which it keeps alive and copies only where its
+    numbers stand at addresses that are no multiples of their size.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ cdef class RowSource:
 
     def __cinit__(self, array, indices=None):
         Array(2, ITEMS).check("array", array)
+        if not array.flags.aligned:
+            array = array.copy()
         self.array, self.count = array, array.shape[0]
         self.total, self.columns = self.count, array.shape[1]
         self.row_bytes = array.shape[1] * array.itemsize

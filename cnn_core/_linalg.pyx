@@ -265,6 +265,8 @@ def is_finite(array):
     bool
     """
     Array().check("array", array)
+    if not array.flags.aligned:
+        array = array.copy()
     cdef Py_ssize_t n = array.size, itemsize = array.itemsize
     cdef const char *x = address(array)
     cdef bint finite

@@ -217,8 +217,8 @@ cdef class Network:
         ----------
         l : int
         Wt : ndarray, shape (n_in, n_out)
-            Transposed weights; anything that is no C-contiguous array of the network's dtype is not
-            equal.
+            Transposed weights; anything that is no C-contiguous, aligned array of the network's
+            dtype is not equal.
         b : ndarray, shape (n_out,)
 
         Returns
@@ -232,7 +232,8 @@ cdef class Network:
         cdef uint32_t other
         for array, shape in ((Wt, (layer.n_in, layer.n_out)), (b, (layer.n_out,))):
             if not (isinstance(array, np.ndarray) and array.dtype == self.dtype
-                    and array.shape == shape and array.flags.c_contiguous):
+                    and array.shape == shape and array.flags.c_contiguous
+                    and array.flags.aligned):
                 return False
         if not self.has_bias:
             other = b.any()

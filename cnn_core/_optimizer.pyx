@@ -6,7 +6,7 @@ from libc.math cimport isinf, sqrt
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_t
 from cnn_core._memory cimport address
 from cnn_core._network cimport Layer, Network
-from cnn_core._checks import is_whole
+from cnn_core import _checks
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -125,9 +125,7 @@ cdef class Optimizer:
 
     cdef check_state(self, state, tuple counts):
         """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
-        parts = ("optimizer", *counts, "numbers", "slots")
-        if not isinstance(state, dict) or not set(parts) <= set(state):
-            raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
+        _checks.check_state(state, counts, ("numbers", "slots"))
         numbers, slots = state["numbers"], state["slots"]
         if not isinstance(slots, (list, tuple)):
             raise ValueError(f"the slots of a state must be a list of arrays, got {slots!r}")
@@ -140,10 +138,6 @@ cdef class Optimizer:
             if slot.dtype != self.network.dtype:
                 raise ValueError(f"the slots of a state must be of {self.network.dtype}, "
                                  f"got {slot.dtype}")
-        for part in counts:
-            if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
-                raise ValueError(f"the {part} of a state must be a whole number "
-                                 f"from 0 to 2**63 - 1, got {state[part]!r}")
         if not isinstance(numbers, (list, tuple)) or len(numbers) != OPTIMIZER_NUMBERS or not all(
                 isinstance(number, (int, float)) for number in numbers):
             raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "

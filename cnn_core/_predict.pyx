@@ -17,7 +17,8 @@ from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, element
                                matrix)
 from cnn_core._network cimport Layer, Network, bias_at
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
-from cnn_core._tuning cimport BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, STACK_BYTES, WORK_PER_THREAD
+from cnn_core._tuning cimport (BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, ROWS_COUNTED_TOGETHER,
+                               STACK_BYTES, WORK_PER_THREAD)
 from cnn_core._checks import DOUBLES, Array
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
@@ -44,7 +45,7 @@ cdef struct Prediction:
     char *scratch               # two buffers of a block for each thread
     const Units *units          # NULL: the outputs as they are
     Py_ssize_t count, block, buffer_bytes
-    bint check_finite, refused, has_nan
+    bint check_finite, check_outputs, refused, has_nan
 
 
 cdef const double *vector(array, str name, Py_ssize_t n) except NULL:
@@ -87,7 +88,7 @@ cdef class BatchPredictor:
     def __reduce__(self):
         return BatchPredictor, (self.network, self.outputs)
 
-    def forward(self, X, int threads=1, bint check_finite=False):
+    def forward(self, X, int threads=1, bint check_finite=False, bint warns=False):
         """The output a^L for every row of X.
 
         Parameters
@@ -99,16 +100,18 @@ cdef class BatchPredictor:
         check_finite : bool
             Whether rows with an entry that is NaN or infinite are refused. They are looked at while
             they are in the cache: a look of its own would fetch them from memory once more.
+        warns : bool
+            Whether rows with an output that is NaN or infinite are warned of.
 
         Returns
         -------
         ndarray, shape (rows, n_out), or None
             Each row's bits depend on that row alone. None where rows are refused.
         """
-        self.check_rows(X)
+        X = self.checked_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
         return out if X.shape[0] == 0 or self.predict(X, out, None, 0, threads,
-                                                      check_finite) else None
+                                                      check_finite, warns) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -125,22 +128,24 @@ cdef class BatchPredictor:
         -------
         ndarray of intp, shape (rows,), or None
         """
-        self.check_rows(X)
+        X = self.checked_rows(X)
         index = np.empty(X.shape[0], np.intp)
         return index if X.shape[0] == 0 or self.predict(X, None, index, threshold, threads,
-                                                        check_finite) else None
+                                                        check_finite, True) else None
 
-    cdef check_rows(self, X):
+    cdef checked_rows(self, X):
         network = self.network
         if not isinstance(X, np.ndarray):
             raise TypeError(f"X must be an ndarray of {network.dtype}, got {type(X).__name__}")
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
             raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
+        return X if X.flags.aligned else np.array(X, order="K")
 
-    cdef predict(self, X, out, index, double threshold, int threads, bint check_finite):
+    cdef predict(self, X, out, index, double threshold, int threads, bint check_finite,
+                 bint warns):
         try:
-            return _predict(self, X, out, index, threshold, threads, check_finite)
+            return _predict(self, X, out, index, threshold, threads, check_finite, warns)
         except ValueError:
             Array().check("X", X)
             raise
@@ -148,7 +153,7 @@ cdef class BatchPredictor:
 
 def _predict(BatchPredictor predictor not None, const real[:, ::1] X not None,
              real[:, ::1] out, Py_ssize_t[::1] index, double threshold, int threads,
-             bint check_finite):
+             bint check_finite, bint warns):
     cdef Prediction p
     cdef Network network = predictor.network
     cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
@@ -164,22 +169,56 @@ def _predict(BatchPredictor predictor not None, const real[:, ::1] X not None,
     p.buffer_bytes = p.block * widest * sizeof(real)
     scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
     p.network, p.count, p.threshold = <void *>network, count, threshold
-    p.check_finite, p.refused, p.has_nan = check_finite, False, False
+    p.check_finite, p.check_outputs = check_finite, warns
+    p.refused = p.has_nan = False
     p.X, p.scratch = <const char *>&X[0, 0], address(scratch)
     p.out = <char *>&out[0, 0] if out is not None else NULL
     p.index = &index[0] if index is not None else NULL
     p.units = &predictor.units if predictor.outputs is not None else NULL
     with nogil:
         pool_run(predict_task, &p, n_blocks, NULL, threads)
-    if p.has_nan:
-        warn_of_nan(network.dtype)
+    if p.has_nan and not p.refused:
+        if out is None:
+            bad = count_nan(network, np.asarray(X), threads)
+            warn_of_overflow(network, np.asarray(X), bad, True)
+        else:
+            bad = np.count_nonzero(~np.isfinite(np.asarray(out)).all(axis=1))
+            warn_of_overflow(network, np.asarray(X), bad)
     return not p.refused
 
 
-def warn_of_nan(dtype):
-    """Say that classes were predicted from outputs that are NaN."""
-    warn(f"some rows have outputs that are NaN, as numbers on the way overflow {dtype}; the "
-         "classes predicted for them mean nothing", RuntimeWarning)
+cdef Py_ssize_t count_nan(Network network, X, int threads) except -1:
+    """How many rows have an output that is NaN, computed again."""
+    cdef Py_ssize_t first, count = 0
+    for first in range(0, len(X), ROWS_COUNTED_TOGETHER):
+        a = BatchPredictor(network).forward(X[first:first + ROWS_COUNTED_TOGETHER], threads)
+        count += np.count_nonzero(np.isnan(a).any(axis=1))
+    return count
+
+
+def warn_of_overflow(Network network not None, X, Py_ssize_t rows, bint classes=False):
+    """Say how many rows have outputs that are no numbers, and what may be the cause.
+
+    Parameters
+    ----------
+    network : Network
+    X : ndarray, shape (rows, n_in)
+        What it has read.
+    rows : int
+        Of how many rows an output is NaN or, unless classes were asked for, infinite.
+    classes : bool
+        Whether classes were predicted from them.
+    """
+    largest, weight = max(X.max(), -X.min()), np.abs(network.parameters).max()
+    cause = (f"numbers on the way overflow {network.dtype}: the network's largest input is "
+             f"{largest:.3g}, its largest weight {weight:.3g}")
+    if not np.isfinite(largest):
+        cause = "inputs are"
+    elif not np.isfinite(weight):
+        cause = "weights are"
+    warn(f"{rows:,} of {X.shape[0]:,} rows {'has' if rows == 1 else 'have'} outputs that are NaN"
+         f"{'' if classes else ' or infinite'}, as {cause}"
+         f"{'; the classes predicted for them mean nothing' if classes else ''}", RuntimeWarning)
 
 
 cdef void predict_task(void *context, Py_ssize_t block, int worker) noexcept nogil:
@@ -240,6 +279,9 @@ cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssiz
             memcpy(out + r * n_out * itemsize, at(a, r, 0), n_out * itemsize)
     if p.units:
         convert(p.units, rows, n_out, itemsize, out)
+    # Written just now, they are in the cache.
+    if p.check_outputs and not k.is_finite(rows * n_out, out):
+        p.has_nan = True
 
 
 cdef void convert(const Units *units, Py_ssize_t rows, Py_ssize_t n_out, Py_ssize_t itemsize,
@@ -264,18 +306,35 @@ cdef object empty = np.empty
 
 cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags,
                          Py_buffer *view) noexcept:
-    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row;
-    `view` then lends it."""
+    """Whether `array` is an ndarray (no subclass) of `dtype` that holds one C-contiguous row of
+    aligned numbers; `view` then lends it."""
     # One look at the dtype takes half the time that the buffer's format would add.
     if type(array) is not ndarray or array.dtype is not dtype:
         return False
     if get_buffer(array, view, PyBUF_ND | flags):
         PyErr_Clear()
         return False
-    if view.ndim == ndim and view.shape[ndim - 1] == columns and (ndim == 1 or view.shape[0] == 1):
+    if (view.ndim == ndim and view.shape[ndim - 1] == columns
+            and (ndim == 1 or view.shape[0] == 1)
+            and <uintptr_t>view.buf % view.itemsize == 0):
         return True
     PyBuffer_Release(view)
     return False
+
+
+cdef inline bint few_are_finite(Py_ssize_t n, Py_ssize_t itemsize, const char *x) noexcept nogil:
+    """Whether n numbers are finite: where they are few, without a call."""
+    cdef Py_ssize_t i
+    cdef double total = 0
+    if n > 16:
+        return kernels_for(itemsize).is_finite(n, x)
+    if itemsize == 8:
+        for i in range(n):
+            total += 0 * (<const double *>x)[i]
+    else:
+        for i in range(n):
+            total += 0 * (<const float *>x)[i]
+    return total == 0
 
 
 @cython.final
@@ -343,8 +402,8 @@ cdef class RowPredictor:
         return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out)
 
     def forward_checked(self, X):
-        """As `forward`, for a row of a matrix, and None for entries that are not finite or do not
-        stay so when scaled.
+        """As `forward`, for a row of a matrix, and None where entries, scaled or not, or outputs
+        are not finite.
 
         Parameters
         ----------
@@ -393,6 +452,8 @@ cdef class RowPredictor:
         restore_subnormals(mode)
         if good and self.outputs is not None:
             convert(&self.units, 1, self.n_out, self.network.itemsize, a)
+        if good and check:
+            good = few_are_finite(self.n_out, self.network.itemsize, a)
         return good
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:

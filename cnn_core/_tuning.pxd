@@ -20,6 +20,10 @@ cdef enum:
     # 4-32-16-4 (Xeon with 2 MB L2, 2026-11-25).
     BLOCK_ROWS_BLOCKWISE = 64
 
+# Rows whose outputs are computed together to count those that are NaN.
+cdef enum:
+    ROWS_COUNTED_TOGETHER = 65536
+
 # Multiplications that are worth a further thread, its hand-over and its waking up (Xeon with 2 MB
 # L2, 2026-11-25).
 cdef enum:

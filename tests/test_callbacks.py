@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from cnn_core.callbacks import PhaseTimer
 from mlp_cases import LINE, THREE, X, quick
 
 from cnn_core import Callback
@@ -113,3 +114,16 @@ def test_a_refused_answer_keeps_the_last_whole_epoch():
     with pytest.raises(TypeError, match="returned 3 after epoch 3"):
         model.fit(X, LINE)
     assert np.array_equal(model.parameters_, quick(epochs=3).fit(X, LINE).parameters_)
+
+
+def test_a_timer_measures_the_phases_of_a_fit_and_changes_no_bit():
+    timer, plain = PhaseTimer(), quick(epochs=3).fit(X, LINE)
+    model = quick(epochs=3, callbacks=timer).fit(X, LINE)
+    assert {"forward", "backward", "gradient"} <= set(timer.seconds)
+    assert all(seconds >= 0 for seconds in timer.seconds.values()) and sum(timer.seconds.values())
+    assert np.array_equal(model.parameters_, plain.parameters_)
+    first = timer.seconds
+    model.fit(X, LINE)
+    assert timer.seconds is not first
+    reference = quick(hidden=2, epochs=1, backend="python", callbacks=timer).fit(X[:9], LINE[:9])
+    assert timer.seconds == {} and reference.n_epochs_ == 1

@@ -57,6 +57,54 @@ def test_a_model_from_a_damaged_pickle_says_so():
         pickle.loads(pickle.dumps(model)).partial_fit(X, X[:, 0] > 0)
 
 
+STATES = [
+    ("pairs", None), ("pairs", 3), ("pairs", [None]), ("pairs", [(1, 2)]), ("pairs", "gone"),
+    ("slots", []), ("slots", None), ("slots", [[]]), ("slots", 3), ("slots", "gone"),
+    ("numbers", []), ("numbers", None), ("numbers", "gone"), ("steps", -1), ("steps", "3"),
+    ("steps", "gone"),
+    ("epochs", 1.5), ("epochs", "gone"), ("optimizer", "gone"), ("backend", "gone"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "nadam"])
+@pytest.mark.parametrize("part, value", STATES)
+def test_a_model_with_a_damaged_state_says_so_and_stays(backend, optimizer, part, value):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    y = X[:, 0] * 1.5
+    model = MLP(2, optimizer=optimizer, backend=backend, epochs=2, warm_start=True).fit(X, y)
+    state = model._fitted.state
+    if part not in state:
+        return  # of other optimizers
+    before = model.parameters_
+    if value == "gone":
+        del state[part]
+    else:
+        state[part] = value
+    damaged = pickle.loads(pickle.dumps(model))
+    for use in (damaged.fit, damaged.partial_fit):
+        with pytest.raises(
+            ValueError, match="of a state must be|a state must be a dict|this state is"
+        ):
+            use(X, y)
+        assert np.array_equal(damaged.parameters_, before)
+    damaged.set_params(warm_start=False).fit(X, y)  # a new start needs no state
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_pairs_of_another_network_are_refused(backend):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    y = X[:, 0] * 1.5
+    small, large = (
+        MLP(n, optimizer="lbfgs", backend=backend, epochs=4, warm_start=True).fit(X, y)
+        for n in (2, 40)
+    )
+    assert small._fitted.state["pairs"]
+    small._fitted.state["pairs"] = large._fitted.state["pairs"]
+    with pytest.raises(ValueError, match="the pairs of a state must be a list"):
+        small.fit(X, y)
+
+
 def test_gradients_want_matrices():
     with pytest.raises(ValueError, match=r"delta must have 2 dimensions, got .* shape \(\)"):
         gradients(np.zeros(()), np.zeros((2, 2)))

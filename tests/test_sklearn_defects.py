@@ -173,6 +173,25 @@ def test_only_ratios_of_weights_count_beside_the_penalty(dtype):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [-1000, -1074, 1000])
+def test_weights_of_rows_and_classes_may_be_extreme_together(size, dtype):
+    rows = np.ldexp(RNG.integers(1, 4, 150).astype(float), size)
+    for power in (size, min(-size, 1000)):
+        classes = dict.fromkeys(range(3), float(np.ldexp(1.0, power)))
+        wanted = classifier(dtype=dtype, alpha=0.0).fit(X, THREE, np.ldexp(rows, -size))
+        model = classifier(dtype=dtype, alpha=0.0, class_weight=classes).fit(X, THREE, rows)
+        assert np.array_equal(flat(model), flat(wanted)) and model.loss_ == wanted.loss_
+
+
+def test_a_penalty_that_small_weights_make_huge_is_named():
+    weights = np.full(150, 1e-300)
+    with pytest.raises(ValueError, match="non-finite parameter weights.* The penalty alpha=0.0001"):
+        classifier().fit(X, THREE, weights)
+    with pytest.raises(ValueError, match="need to be preprocessed.$"):
+        regressor(solver="sgd", learning_rate_init=1e100).fit(X, LINE, weights * 1e300)
+
+
 def test_counts_below_0_are_an_error():
     with pytest.raises(ValueError, match="out of the valid range of the loss 'poisson'"):
         regressor(loss="poisson").fit(X, LINE)

@@ -211,7 +211,9 @@ def test_rows_of_dates_are_refused(make, y, kind):
         lambda: make().fit(dated, y),
         lambda: make().fit(polars.DataFrame(dict(zip(names, [*X.T[:3], rows[:, 3]]))), y),
     ):
-        with pytest.raises(TypeError, match="^X must hold numbers, got dates or durations"):
+        with pytest.raises(
+            TypeError, match="^X holds (dates or times|time spans) .*, which are no numbers"
+        ):
             call()
     assert np.array_equal(model.predict(X), before)
 
@@ -223,11 +225,30 @@ def test_dates_are_no_numbers_to_predict(y):
         lambda: regressor().partial_fit(X, y),
         lambda: regressor().fit(X, LINE, X_val=X, y_val=y),
     ):
-        with pytest.raises(TypeError, match="^y must hold numbers, got dates or durations"):
+        with pytest.raises(
+            TypeError, match="^y holds (dates or times|time spans) .*, which are no numbers"
+        ):
             call()
 
 
-def test_records_are_no_numbers_to_predict():
-    records = np.zeros(150, [("a", "f8"), ("b", "f8")])
-    with pytest.raises((TypeError, ValueError)):
-        regressor().fit(X, records)
+@pytest.mark.parametrize(
+    "wrong", [["relu"], ["relu"] * 3, ["relu", "rleu"], "rleu", "step", None, 3, ["step", "relu"]]
+)
+def test_an_activation_that_fit_refuses_leaves_predictions_as_they_are(wrong):
+    model = classifier(hidden_layer_sizes=(5, 4), activation=("tanh", "relu")).fit(X, THREE)
+    before, one = model.predict_proba(X), model.predict_proba(X[:1])
+    model.set_params(activation=wrong)
+    for other in (model, pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(other.predict_proba(X), before)
+        assert np.array_equal(other.predict_proba(X[:1]), one)
+        with pytest.raises(ValueError):
+            other.fit(X, THREE)
+        with pytest.raises(ValueError):
+            other.partial_fit(X, THREE)
+        assert np.array_equal(other.predict_proba(X), before)
+    model.set_params(activation="logistic")  # acts at once, as in scikit-learn
+    assert not np.array_equal(model.predict_proba(X), before)
+    model.set_params(activation=["tanh", "relu"])
+    assert np.array_equal(model.predict_proba(X), before)
+    del model.activation
+    assert np.array_equal(model.predict_proba(X), before)

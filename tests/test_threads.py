@@ -232,12 +232,37 @@ def test_the_environment_says_how_many(environment, expected):
     ]
 
 
-def test_a_variable_that_is_no_number_is_a_clear_error(monkeypatch):
-    monkeypatch.setenv("CNN_CORE_NUM_THREADS", "many")
+#: Not a number that C's strtoul would read as a number of threads.
+NONSENSE = [
+    "many", "\u00b2", "\u0663", "\U0001d7dc", "5" * 5000, "+4", "-4", "0", "0x4", "4.0", "4_0",
+    "1e3", "4 2", "4;2", "4,x", "\u00b3,2", "4,", ",4", ",",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_variable_that_is_no_number_is_a_clear_error_and_that_of_openmp_is_passed_over(
+    value, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("CNN_CORE_NUM_THREADS", raising=False)
+    usual = cnn_core.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert cnn_core.get_num_threads() == usual
+    monkeypatch.setenv("CNN_CORE_NUM_THREADS", value)
     with pytest.raises(
-        ValueError, match="CNN_CORE_NUM_THREADS must be a whole number of at least 1, got 'many'"
-    ):
+        ValueError, match="CNN_CORE_NUM_THREADS must be a whole number from 1 to 999999999, got '"
+    ) as caught:
         cnn_core.get_num_threads()
+    assert len(str(caught.value)) < 130
+
+
+@pytest.mark.parametrize("value", ["4", " 4 ", "\t4\n", "004", "0" * 5000 + "4"])
+def test_spaces_and_zeros_around_a_number_do_not_matter(value, monkeypatch):
+    monkeypatch.delenv("CNN_CORE_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", f"{value},2, 3")
+    assert cnn_core.get_num_threads() == 4
+    monkeypatch.setenv("CNN_CORE_NUM_THREADS", value)
+    assert cnn_core.get_num_threads() == 4
 
 
 def test_the_number_can_be_set_and_given_back():

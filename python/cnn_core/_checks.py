@@ -1,13 +1,18 @@
 """Checks of what users choose and hand in."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +51,30 @@ def is_whole(value: Any) -> bool:
     return True
 
 
+def check_state(state: object, counts: Collection[str], others: Collection[str]) -> None:
+    """Raise unless what a training is to go on from is a dict with these entries, as the `state` of
+    a trainer gives it.
+
+    Parameters
+    ----------
+    state : object
+        Perhaps from a pickle that is damaged or was edited.
+    counts : collection of str
+        Entries that hold whole numbers.
+    others : collection of str
+        Entries that hold something else.
+    """
+    parts = ("optimizer", *counts, *others)
+    if not isinstance(state, dict) or not set(parts) <= set(state):
+        raise ValueError(f"a state must be a dict of {', '.join(parts)}, as `state` gives it")
+    for part in counts:
+        if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
+            raise ValueError(
+                f"the {part} of a state must be a whole number from 0 to 2**63 - 1, got "
+                f"{state[part]!r}"
+            )
+
+
 class Array(NamedTuple):
     """What a function takes as an array: a C-contiguous ndarray."""
 
@@ -54,7 +83,7 @@ class Array(NamedTuple):
     writable: bool = False
     alike: bool = True  #: whether it is of the same dtype as the first array
 
-    def as_output(self) -> "Array":
+    def as_output(self) -> Array:
         """The same, to be written to."""
         return self._replace(writable=True)
 
@@ -111,7 +140,8 @@ NUMBER, WHOLE, WORD, SEED = Number(), Whole(), Whole(2**32 - 1), Whole(2**64 - 1
 
 def takes(**rules: Array | Whole | Number) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorator: errors name the argument that is not what the function takes; what equals a
-    default is always taken.
+    default is always taken. Arrays whose numbers stand at addresses that are no multiples of their
+    size are copied.
 
     Cython converts arguments, and chooses between float32 and float64, before the function's own
     checks run, and its errors name none. So the arguments are looked at after an error, and calls
@@ -121,6 +151,8 @@ def takes(**rules: Array | Whole | Number) -> Callable[[Callable[P, R]], Callabl
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def named(*args: P.args, **kwargs: P.kwargs) -> R:
+            if any(map(_misaligned, args)) or (kwargs and any(map(_misaligned, kwargs.values()))):
+                return _with_copies(named, args, kwargs)
             try:
                 return function(*args, **kwargs)
             except (AttributeError, IndexError, OverflowError, TypeError, ValueError):
@@ -132,6 +164,50 @@ def takes(**rules: Array | Whole | Number) -> Callable[[Callable[P, R]], Callabl
         return named
 
     return decorate
+
+
+def as_native(array: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
+    """An array as the kernels read it: C-contiguous, of `dtype`, and each number at an address that
+    is a multiple of its size; not copied where it is one already.
+
+    Parameters
+    ----------
+    array : array-like
+    dtype : dtype-like, optional
+        Default its own.
+
+    Returns
+    -------
+    ndarray
+    """
+    native: np.ndarray = np.asarray(array, dtype, order="C")
+    return native if native.flags.aligned else native.copy()
+
+
+def _misaligned(value: Any) -> bool:
+    """Whether this would be an array for the kernels if its numbers stood at other addresses."""
+    if not isinstance(value, np.ndarray):
+        return False
+    flags = value.flags
+    return not flags.aligned and flags.c_contiguous
+
+
+def _with_copies(function: Callable[..., R], args: Any, kwargs: Any) -> R:
+    """Call a function with aligned copies of arrays, and put back what it writes into them."""
+    copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def aligned(value: Any) -> Any:
+        if not _misaligned(value):
+            return value
+        return copies.setdefault(id(value), (value, value.copy()))[1]
+
+    result = function(*map(aligned, args), **{name: aligned(kwargs[name]) for name in kwargs})
+    for value, copy in copies.values():
+        if value.flags.writeable:
+            value[...] = copy
+            if isinstance(result, np.ndarray) and np.may_share_memory(result, copy):
+                result = value  # type: ignore[assignment]
+    return result
 
 
 def _check_arguments(
@@ -162,4 +238,4 @@ def as_array(name: str, value: Any, dtype: Any) -> np.ndarray[Any, Any]:
     if array.dtype.kind not in "fiub":
         what = array.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{name} must be an array of real numbers, got {what}") from None
-    return np.asarray(array, dtype, order="C")
+    return as_native(array, dtype)

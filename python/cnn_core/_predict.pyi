@@ -16,7 +16,11 @@ class BatchPredictor:
     @property
     def outputs(self) -> _Units | None: ...
     def forward(
-        self, X: NDArray[floating], threads: int = 1, check_finite: bool = False
+        self,
+        X: NDArray[floating],
+        threads: int = 1,
+        check_finite: bool = False,
+        warns: bool = False,
     ) -> NDArray[floating] | None: ...
     def argmax(
         self,
@@ -39,4 +43,6 @@ class RowPredictor:
     ) -> NDArray[floating] | None: ...
     def forward_checked(self, X: object) -> NDArray[floating] | None: ...
 
-def warn_of_nan(dtype: object) -> None: ...
+def warn_of_overflow(
+    network: Network, X: NDArray[floating], rows: int, classes: bool = False
+) -> None: ...

@@ -89,6 +89,24 @@ class Callback:
         """
 
 
+class PhaseTimer(Callback):
+    """Measures where the time of `MLP.fit` goes. For `cnn_core.MLP` alone.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Seconds that the last fit has spent in each phase of its steps; empty before its end, and
+        where a backend measures none.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def before_fit(self, model: MLP) -> None:
+        """Forget the fit before."""
+        self.seconds = {}
+
+
 class _Function(Callback):
     """A plain function in the place of an `after_epoch`."""
 

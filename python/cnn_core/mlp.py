@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.callbacks import Callback, Watch, check_callbacks
+from cnn_core.callbacks import Callback, PhaseTimer, Watch, check_callbacks
 from cnn_core.data.prepare import ClassWeight
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
@@ -250,8 +250,6 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
         self.warm_start, self.backend = warm_start, backend
         self._fitted = None
-        self._timing = False
-        self._phase_seconds: dict[str, float] = {}
         self._checked_parameters()
 
     # Training
@@ -324,14 +322,17 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
         for callback in callbacks:
             callback.before_fit(self)
-        self._phase_seconds = fit.train(
+        timers = [one for one in callbacks if isinstance(one, PhaseTimer)]
+        seconds = fit.train(
             p,
             job,
             int(p.epochs),
             self._publish,
             watch,
-            timing=self._timing,
+            timing=bool(timers),
         )
+        for timer in timers:
+            timer.seconds = dict(seconds)
         for callback in callbacks:
             callback.after_fit(self)
         return self

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import Frozen, replace
+from cnn_core._linalg import is_finite
 from cnn_core._logarithm import logarithms
 from cnn_core._network import Network
 from cnn_core._warn import warn
@@ -32,7 +33,7 @@ from cnn_core.training.backends import (
     make_network,
     native,
     reference,
-    warn_of_nan,
+    warn_of_overflow,
 )
 
 if TYPE_CHECKING:
@@ -181,6 +182,12 @@ class Model(_Predicts, Frozen):
         out[:] = self.predictors[backend].unchecked(row)[0]
         return out
 
+    def warn_of_row(self, x: ArrayLike) -> None:
+        """Say that the outputs of a row are not finite."""
+        warn_of_overflow(
+            self.network, check_x(x, self.network.dtype, self.n_features, scaling=self.scaling), 1
+        )
+
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
         task, predictor = self.task, self.predictors[backend]
@@ -198,17 +205,11 @@ class Model(_Predicts, Frozen):
         return self._class_of_row(a)
 
     def _class_of_row(self, a: np.ndarray) -> np.ndarray:
-        """The class that the outputs of a single row mean."""
+        """The class that the outputs of a single row mean, which are finite."""
         task = self.task
         assert task.classes is not None
-        if a.size == 1:  # NumPy would compare longer than the network has computed
-            top = a.item()
-            index = int(top > task.threshold)
-        else:
-            index = int(a.argmax())
-            top = a.item(index)  # NaN where there is one
-        if top != top:
-            warn_of_nan(self.network.dtype)
+        # NumPy would compare longer than the network has computed.
+        index = int(a.item() > task.threshold) if a.size == 1 else int(a.argmax())
         return task.classes[index : index + 1].copy()
 
     def predict_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
@@ -246,11 +247,15 @@ class Model(_Predicts, Frozen):
         )
         linear.set_flat(self.network.flat())
         predictor = BACKENDS[backend].predictor(linear, self.scaling)
-        z = predictor.outputs(self.check_X(X), threads_of(n_threads))
+        rows = self.check_X(X)
+        z = predictor.outputs(rows, threads_of(n_threads))
         if task.name == "multilabel":
             return z
         if task.n_outputs == 2:
-            difference: np.ndarray = z[:, 1] - z[:, 0]
+            with np.errstate(over="ignore", invalid="ignore"):
+                difference: np.ndarray = z[:, 1] - z[:, 0]
+            if not is_finite(difference) and np.isfinite(z).all():
+                warn_of_overflow(linear, rows, int(np.count_nonzero(~np.isfinite(difference))))
             return difference
         return z.ravel() if task.n_outputs == 1 else z
 

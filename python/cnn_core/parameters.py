@@ -334,7 +334,7 @@ class Parameters(Keywords):
         return with_versions(vars(self), self._defaults())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        inner: dict[str, Any] = {"_fitted": None, "_timing": False, "_phase_seconds": {}}
+        inner: dict[str, Any] = {"_fitted": None}
         vars(self).update(restored(state, self._defaults() | inner, type(self).__name__))
 
     def __repr__(self) -> str:

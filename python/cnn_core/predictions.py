@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Never
 
+import numpy as np
+
 from cnn_core._names import refuse, without_unknown
 from cnn_core.data.validation import check_entries
 from cnn_core.fitted import Fitted
@@ -33,6 +35,13 @@ class Predictions(Fitted):
         -------
         ndarray, shape (rows, n_outputs)
             Each row's bits are the same however the rows are split over calls.
+
+        Warns
+        -----
+        RuntimeWarning
+            Where outputs are NaN or infinite, because numbers on the way overflow the dtype: in how
+            many rows, and how large inputs and weights are. Every method here that takes rows warns
+            so.
         """
         if unknown:
             refuse(Predictions.forward, self, unknown)
@@ -51,7 +60,8 @@ class Predictions(Fitted):
         out : ndarray, shape (n_outputs,), optional
             Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
         check : bool, default False
-            Whether to raise a ValueError where an entry of x is not finite.
+            Whether to raise a ValueError where an entry of x is not finite, and to warn where an
+            output is not.
 
         Returns
         -------
@@ -59,13 +69,22 @@ class Predictions(Fitted):
             `out`, or a new array.
         """
         if check:
-            check_entries("x", x)
+            return self._checked_one(x, out)
         model = self._fitted
         if model is not None and self.backend == FAST_BACKEND:
             a = model.one_row.forward(x, out)
             if a is not None:
                 return a
         return self._model().row(x, out, self.backend)
+
+    def _checked_one(self, x: ArrayLike, out: Reals | None) -> Reals:
+        """`predict_one` with a look at what goes in and what comes out."""
+        check_entries("x", x)
+        given = x if out is None else np.copy(x)  # `out` may be x
+        a = self.predict_one(x, out)
+        if not np.isfinite(a).all():
+            self._model().warn_of_row(given)
+        return a
 
     @without_unknown
     def predict(self, X: ArrayLike, **unknown: Never) -> Labels:
@@ -84,8 +103,7 @@ class Predictions(Fitted):
         Warns
         -----
         RuntimeWarning
-            Where classes come from outputs that are NaN, because numbers on the way overflow the
-            dtype: the first NaN wins.
+            As `forward`. Classes come from outputs that are NaN, too: the first NaN wins.
         """
         if unknown:
             refuse(Predictions.predict, self, unknown)

@@ -154,7 +154,7 @@ def infer_task(
         If y, task, loss and output do not go together.
     """
     array = as_rows("y", y)
-    refuse_types("y", array)
+    refuse_types("y", y, array)
     columns = array.shape[1] if array.ndim == 2 else 1
     (loss_name, loss_param), (output_name, output_param) = names_and_params(loss, output)
     smooths, weighs = bool(label_smoothing), class_weight is not None

@@ -44,16 +44,29 @@ def _number() -> int:
     """What holds while threadpoolctl does not limit it."""
     if _chosen is not None:
         return _chosen
-    for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
-        # OMP_NUM_THREADS may list the levels of nesting.
-        value = os.environ.get(name, "").split(",")[0].strip()
-        if value.isdigit() and int(value) > 0:
-            return min(int(value), most_threads)
-        if value and name == "CNN_CORE_NUM_THREADS":
+    own = os.environ.get("CNN_CORE_NUM_THREADS", "").strip()
+    if own:
+        number = _whole(own)
+        if number is None:
+            shown = own if len(own) <= 40 else f"{own[:40]}..."
             raise ValueError(
-                f"CNN_CORE_NUM_THREADS must be a whole number of at least 1, got {value!r}"
+                f"CNN_CORE_NUM_THREADS must be a whole number from 1 to 999999999, got {shown!r}"
             )
+        return min(number, most_threads)
+    # A list has a number for each level of nested teams. What OpenMP would not read is nobody's
+    # wish.
+    levels = [_whole(one.strip()) for one in os.environ.get("OMP_NUM_THREADS", "").split(",")]
+    if levels[0] is not None and None not in levels:
+        return min(levels[0], most_threads)
     return min(_processors(), most_threads)
+
+
+def _whole(text: str) -> int | None:
+    """The number that up to nine digits write, at least 1; None for all else, such as the digits of
+    other scripts."""
+    digits = text.lstrip("0")
+    good = digits.isascii() and digits.isdecimal() and len(digits) <= 9
+    return int(digits) if good else None
 
 
 def limit(n: int) -> None:

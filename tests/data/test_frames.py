@@ -283,3 +283,66 @@ def test_lists_in_a_frame_of_pandas_are_refused_likewise():
         TypeError, match=r"got \[1.0, 2.0\] in column 'b' \(6 rows, .*a column of its"
     ):
         quick().fit(frame, TWO[:6])
+
+
+# Rows of different lengths
+
+
+RAGGED = [
+    [[1, 2], [3], [1, 2], [2]],
+    [1, [2], 3, 4],
+    [["a"], ["b", "c"], ["a"], ["b"]],
+    [(1,), (1, 2), (1,), (2,)],
+    [np.array([1.0, 2]), np.array([3.0]), np.array([1.0]), np.array([1.0])],
+    [[[1]], [[2, 3]], [[1]], [[2]]],
+    [1, None, [2], 3],
+]
+
+
+@pytest.mark.parametrize("ragged", RAGGED)
+def test_rows_of_different_lengths_are_refused_in_one_sentence(ragged):
+    rows, labels, line = X[:4], [0, 1, 0, 1], [0.5, 1.5, 2.5, 4.0]
+    own, numbers = MLP(2, epochs=1).fit(rows, labels), MLP(2, epochs=1).fit(rows, line)
+    uses = [
+        lambda: MLP(2).fit(rows, ragged),
+        lambda: MLP(2, task="regression").fit(rows, ragged),
+        lambda: MLP(2, task="classification").fit(rows, ragged),
+        lambda: MLP(2).fit(ragged, labels),
+        lambda: MLP(2).fit(rows, labels, sample_weight=ragged),
+        lambda: MLP(2).fit(rows, labels, validation_data=(rows, ragged)),
+        lambda: MLP(2).partial_fit(rows, labels, classes=ragged),
+        lambda: own.score(rows, ragged),
+        lambda: own.evaluate(rows, ragged),
+        lambda: own.predict(ragged),
+        lambda: numbers.score(rows, ragged),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="must be a rectangular array; its rows have differ"):
+            use()
+
+
+@pytest.mark.parametrize("ragged", [
+    *RAGGED,
+    np.array([[1, 2], [3], [1], [2]], object),
+    np.array([np.ones(2), [1], [1], [2]], object),
+])  # fmt: skip
+def test_the_drop_in_refuses_them_likewise(ragged):
+    pytest.importorskip("sklearn", minversion="1.9")
+    from cnn_core.sklearn import MLPClassifier, MLPRegressor
+
+    rows, labels, line = X[:4], [0, 1, 0, 1], [0.5, 1.5, 2.5, 4.0]
+    make = MLPRegressor(hidden_layer_sizes=2, max_iter=9, tol=1e9, n_iter_no_change=1)
+    uses = [
+        lambda: MLPClassifier(2).fit(rows, ragged),
+        lambda: MLPClassifier(2).fit(ragged, labels),
+        lambda: make.fit(rows, ragged),
+        lambda: make.fit(rows, line, sample_weight=ragged),
+        lambda: make.fit(rows, line).score(rows, ragged),
+        lambda: make.fit(rows, line).predict(ragged),
+    ]
+    message = (
+        "rectangular array; its rows|got .* at row 0|an object of type (list|ndarray) at row 0"
+    )
+    for use in uses:
+        with pytest.raises((TypeError, ValueError), match=message):
+            use()

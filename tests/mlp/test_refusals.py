@@ -41,13 +41,13 @@ from cnn_core import MLP, SGD, Adam, DivergenceWarning, _memory
         (None, TWO, TypeError, "X is None"),
         (X, None, TypeError, "y is None"),
         ([[1, 2], [3]], [0, 1], ValueError, "rectangular"),
-        (X.astype(complex), TWO, TypeError, "real numbers"),
+        (X.astype(complex), TWO, TypeError, "holds complex numbers"),
         (X, with_entry(LINE, 5, np.nan), ValueError, "y has nan at row 5"),
         (X, np.zeros(200, int), ValueError, "one class only"),
         (X, np.eye(3)[THREE].astype(int) * 2, ValueError, "y has 2 at row .* must each be 0 or 1"),
         (X, ["a", float("nan")] * 100, ValueError, "nan at row 1"),
         (X, [1, "a"] * 100, TypeError, "mixes labels of types int, str"),
-        (X, np.array(["2020", "NaT"] * 100, "datetime64[Y]"), ValueError, "NaT at row 1"),
+        (X, np.array(["2020", "NaT"] * 100, "datetime64[Y]"), TypeError, "holds dates or times"),
         (np.ma.masked_array(X, X > 2), TWO, TypeError, "masked"),
         (
             with_entry(X.astype(object), (2, 1), 10**400),
@@ -254,7 +254,7 @@ def test_probabilities_are_refused_where_there_are_none():
         ),
         (
             lambda m: setattr(m, "parameters_", m.parameters_ * 1j),
-            "parameters_ must hold real numbers",
+            "parameters_ holds complex numbers",
         ),
         (
             lambda m: setattr(m, "parameters_", np.full(len(m.parameters_), 1e300)),
@@ -374,26 +374,6 @@ def test_no_warning_is_given_without_a_reason():
 
 
 # Numbers that overflow on the way
-
-
-def test_a_row_gets_the_class_of_its_first_nan_alone_and_among_others_and_a_warning():
-    rows = (2 * uniform(7, 0, 600 * 5).reshape(600, 5) - 1).astype(np.float32)
-    model = MLP(8, "exp", loss="hinge", epochs=1, random_state=0).fit(
-        rows[:300], np.arange(300) % 3
-    )
-    far = rows * 200  # every entry is finite, but exp is not
-    outputs = model.forward(far)
-    unknown = np.isnan(outputs).any(axis=1)
-    assert 0 < unknown.sum() < 600
-    with pytest.warns(
-        RuntimeWarning, match="outputs that are NaN, as numbers on the way overflow float32"
-    ):
-        together = model.predict(far)
-    assert np.array_equal(together, outputs.argmax(axis=1))
-    with pytest.warns(RuntimeWarning, match="NaN"):
-        assert np.array_equal([model.predict(row[None])[0] for row in far], together)
-    known = far[~unknown]
-    assert np.array_equal(model.predict(known), together[~unknown])  # without a warning
 
 
 def test_validation_rows_whose_loss_is_not_finite_are_reported_and_no_epoch_is_the_best():

@@ -2,12 +2,15 @@
 does, for every activation, loss, optimizer."""
 
 import ast
+import builtins
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cnn_core._dropout import drop
 from cnn_core._optimizer import optimizer_names
+from cnn_core.reference.penalties import shorten
 from cnn_core.spec import TrainingSpec
 
 from cnn_core import MLP, _activations, _losses, _random, functional, optimizers, reference
@@ -236,6 +239,39 @@ def test_the_arithmetic_of_the_reference_implementation_is_plain_python():
         and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))
     }
     assert users == {"set_flat", "flat_gradient", "publish", "_result", "predict"}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_bits_do_not_depend_on_how_python_sums(optimizer, monkeypatch):
+    """From version 3.12 on `sum` of floats compensates for rounding."""
+    rng = np.random.default_rng(0)
+    X, y, weights = rng.normal(size=(30, 4)), rng.normal(size=30), rng.uniform(0.1, 3, 30)
+    options = {"optimizer": optimizer, "l1": 0.01, "l2": 0.1}
+    if optimizer == "adam":
+        options |= {"clip_norm": 0.5, "max_norm": 0.7, "batch_size": 7}
+
+    def run():
+        model = MLP(5, backend="python", epochs=3, random_state=0, dtype="float64", **options)
+        model.fit(X, y, sample_weight=weights, validation_data=(X, y))
+        return model.parameters_.tobytes(), model.history_["loss"], model.history_["val_metric"]
+
+    here = run()
+    builtin_sum = builtins.sum
+
+    def compensated(values, start=0):
+        values = list(values)
+        floats = any(isinstance(value, float) for value in values)
+        return math.fsum(values) + start if floats else builtin_sum(values, start)
+
+    monkeypatch.setattr(builtins, "sum", compensated)
+    assert run() == here
+
+
+def test_a_norm_whose_square_overflows_is_that_of_smaller_vectors():
+    for unit in (1.0, 2.0**900, 2.0**1000):
+        shortened = shorten([3.0 * unit, 4.0 * unit], 10.0)
+        assert shortened == ([3.0, 4.0] if unit == 1 else [6.0, 8.0])
+    assert shorten([math.inf, 1.0], 1.0)[1] == 0.0
 
 
 def test_rprop_compares_the_signs_of_gradients_whose_product_underflows():

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from cnn_core import MLP, instruction_set, instruction_sets
+from cnn_core.callbacks import PhaseTimer
 from cnn_core.cli.arguments import Commands, not_negative, positive
 from cnn_core.datasets import load_digits
 
@@ -62,20 +63,20 @@ def run(epochs: int, seed: int) -> float:
                 flush=True,
             )
 
-    model = MLP(hidden=(128,), epochs=epochs, random_state=seed, callbacks=tell)
+    timer = PhaseTimer()
+    model = MLP(hidden=(128,), epochs=epochs, random_state=seed, callbacks=(tell, timer))
     print(
         f"Handwritten digits, 8 x 8 pixels: {np.sum(~test):,} to train on, {np.sum(test)} to test "
         f"on.\nA 64-128-10 network, {128 * 65 + 10 * 129:,} parameters, Adam, batches of 32, in "
         f"float32 with\n{instruction_set()} (this machine has {', '.join(instruction_sets())}).\n",
         flush=True,
     )
-    model._timing = True
     start = time.perf_counter()
     model.fit(X[~test], y[~test], validation_data=(X[test], y[test]))
     seconds = time.perf_counter() - start
 
     accuracy = model.score(X[test], y[test])
-    phases = dict(model._phase_seconds)
+    phases = timer.seconds
     steps = sum(phases.values())
     told = (
         f"Test accuracy {accuracy:.1%} after {epochs} epoch{'s' * (epochs > 1)}. Training took "

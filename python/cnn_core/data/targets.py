@@ -3,7 +3,6 @@ be."""
 
 from __future__ import annotations
 
-import datetime
 import enum
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,8 +10,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from cnn_core import _losses
+from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
-from cnn_core.data.validation import as_numbers, check_finite, is_missing, plain, position
+from cnn_core.data.kinds import CURES, kind_of_class
+from cnn_core.data.validation import (
+    as_numbers,
+    check_finite,
+    is_missing,
+    plain,
+    position,
+    refuse_columns,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -53,7 +61,7 @@ def as_rows(name: str, y: Any) -> np.ndarray:
     except ValueError:
         if not isinstance(y, (list, tuple)):
             raise
-        _refuse_ragged(name)
+        refuse_ragged(name)
     if array.ndim == 0:
         value = plain(array[()])
         what = f"the single number {value!r}" if array.dtype.kind in "biufc" else "a single object"
@@ -64,36 +72,29 @@ def as_rows(name: str, y: Any) -> np.ndarray:
     return array
 
 
-def _refuse_ragged(name: str) -> NoReturn:
+def refuse_ragged(name: str) -> NoReturn:
+    """Raise for rows of different lengths."""
     raise ValueError(
         f"{name} must be a rectangular array; its rows have different lengths"
     ) from None
 
 
-#: What is neither a class label nor a number to predict.
-_NO_LABELS: tuple[tuple[str, tuple[type, ...]], ...] = (
-    ("complex numbers", (complex, np.complexfloating)),
-    ("time spans", (datetime.timedelta, np.timedelta64)),
-    ("dates or times", (datetime.date, datetime.time, np.datetime64)),
-)
+#: What helps against what is neither a class label nor a number to predict.
+_CURES = dict.fromkeys(CURES, "convert them to texts or to real numbers")
 
 
-def refuse_types(name: str, array: np.ndarray) -> None:
-    """Raise for complex numbers, dates and time spans."""
+def refuse_types(name: str, y: Any, array: np.ndarray) -> None:
+    """Raise for dates, time spans, complex numbers and records in y, of which NumPy has made
+    `array`."""
+    what = "neither class labels nor numbers to predict"
+    for values in (y, array):
+        refuse_columns(name, values, what, _CURES)
     if array.dtype.kind == "O":
-        kinds = {type(value) for value in array.flat}
-    elif array.dtype.kind == "c" or (array.dtype.kind in "mM" and not np.isnat(array).any()):
-        kinds = {array.dtype.type}
-    else:
-        return
-    for kind in kinds:
-        for what, refused in _NO_LABELS:
-            if issubclass(kind, refused) and kind.__name__ != "NaTType":
-                shown = kind.__name__ if array.dtype.kind == "O" else array.dtype
-                raise TypeError(
-                    f"{name} holds {what} ({shown}), which are neither class labels nor numbers to "
-                    "predict; convert them to texts or to real numbers"
-                )
+        for cls in {type(value) for value in array.flat}:
+            kind = kind_of_class(cls)
+            if kind is not None:
+                cure = _CURES[kind]
+                raise TypeError(f"{name} holds {kind} ({cls.__name__}), which are {what}; {cure}")
 
 
 def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
@@ -127,19 +128,26 @@ def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
 def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
     """Labels that are Python objects: none is missing, texts stand alone."""
     kinds = _kinds(array)
-    nested = tuple(kind for kind in kinds if issubclass(kind, (list, dict, set, np.ndarray)))
-    if from_list and any(issubclass(kind, (list, np.ndarray)) for kind in nested):
-        _refuse_ragged(name)
-    if nested:
-        row = next(row for row, value in enumerate(array) if isinstance(value, nested))
-        raise TypeError(
-            f"{name} has an object of type {type(array[row]).__name__} at row {row}; every row "
-            "needs one class label"
-        )
+    refuse_nested(name, array, from_list)
     _check_missing(name, array, None)
     if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
         _refuse_order(name, array)
     return np.asarray(array.tolist()) if from_list else array
+
+
+def refuse_nested(name: str, array: np.ndarray, from_list: bool) -> None:
+    """Raise for labels, as Python objects, that are lists or the like; in a list of a user these
+    are rows of different lengths."""
+    containers = (list, dict, set, np.ndarray)
+    nested = tuple(one for one in _kinds(array) if issubclass(one, (*containers, tuple)))
+    if from_list and any(issubclass(one, (list, tuple, np.ndarray)) for one in nested):
+        refuse_ragged(name)
+    for row, value in enumerate(array if nested else ()):
+        if isinstance(value, containers):
+            raise TypeError(
+                f"{name} has an object of type {type(value).__name__} at row {row}; every row "
+                "needs one class label"
+            )
 
 
 def _check_missing(name: str, array: np.ndarray, gap: object) -> None:
@@ -255,7 +263,7 @@ def check_targets(
         )
     if loss is not None:
         check_range(name, array, loss)
-    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    converted: np.ndarray = with_subnormals(as_native, (array, dtype))
     return converted
 
 

@@ -4,13 +4,15 @@ is allowed."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
+from cnn_core.data.kinds import CURES, kind_of_class, kind_of_type, typed_columns
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -62,6 +64,7 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
         raise TypeError(f"{name} is None; an array of numbers is needed")
     if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries; every entry must be a number")
+    refuse_columns(name, values)
     array = _as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
@@ -70,16 +73,79 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
         listed = isinstance(values, (list, tuple))
         array = np.array(values, object) if listed else array.astype(object)
     if array.dtype.kind == "O":  # such as the columns of mixed types that a data frame gives
-        for index, value in np.ndenumerate(array):
-            if _kind(value) != "number":
-                _refuse_object(name, array, index, values)
+        _refuse_objects(name, array, values)
         try:
             return array.astype(np.float64)
         except OverflowError:
             raise ValueError(f"{name} holds a whole number beyond the range of float64") from None
-    if array.dtype.kind == "V" and array.dtype.names is None:
+    refuse_columns(name, array)  # of a list
+    if array.dtype.kind == "V":
         _refuse_type(name, array.dtype)
     raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+
+
+def refuse_columns(
+    name: str, values: Any, what: str = "no numbers", cures: Mapping[str, str] = CURES
+) -> None:
+    """Raise where the type of an array, or of a column of a frame, says that it holds dates, time
+    spans, complex numbers or records.
+
+    Parameters
+    ----------
+    name : str
+    values : object
+        Of what says nothing about types, such as a list, nothing is known here.
+    what : str
+        What these are not.
+    cures : mapping of str to str
+        What helps against each kind; one that is not in it is let through.
+    """
+    if type(values) is np.ndarray and values.dtype.kind in "biufO":
+        return
+    refuse_lazy(values, name)
+    bad = [
+        (label, dtype, kind)
+        for label, dtype in typed_columns(values)
+        if (kind := kind_of_type(dtype)) is not None and kind in cures
+    ]
+    if not bad:
+        return
+    label, dtype, kind = bad[0]
+    where = "" if label is None else f" in column {plain(label)!r}"
+    if len(bad) > 1:
+        where += f" and in {len(bad) - 1} other column{'s' * (len(bad) > 2)}"
+    raise TypeError(f"{name} holds {kind} ({dtype}){where}, which are {what}; {cures[kind]}")
+
+
+def refuse_kinds(name: str, values: Any) -> None:
+    """Raise for dates, time spans, complex numbers and records in what somebody else is going to
+    convert: in arrays, frames and lists, among objects too. Likewise for rows of different lengths.
+
+    Parameters
+    ----------
+    name : str
+    values : object
+    """
+    refuse_columns(name, values)
+    numbers = type(values) is np.ndarray and values.dtype.kind in "biuf"
+    if numbers or hasattr(values, "toarray"):  # sparse
+        return
+    objects = [label for label, dtype in typed_columns(values) if str(dtype).lower() == "object"]
+    if not (objects or isinstance(values, (list, tuple))):
+        return
+    array = _as_array(name, values)
+    refuse_columns(name, array)
+    if array.dtype.kind == "O":
+        _refuse_objects(name, array, values, only_kinds=True)
+
+
+def _refuse_objects(name: str, array: np.ndarray, values: Any, only_kinds: bool = False) -> None:
+    """Raise for the first object that is no number; with `only_kinds`, the first date or the like,
+    or that is several numbers."""
+    for index, value in np.ndenumerate(array):
+        kind = _kind(value)
+        if kind in CURES or kind == "several" or (kind != "number" and not only_kinds):
+            _refuse_object(name, array, index, values)
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:
@@ -107,19 +173,20 @@ def _refuse_type(name: str, dtype: object) -> NoReturn:
 
 
 def _kind(value: Any) -> str:
-    """What an object is where a number is wanted: 'number', 'text', 'gap', 'several' or
-    'other'."""
+    """What an object is where a number is wanted: 'number', 'text', 'gap', 'several', a kind that
+    `CURES` knows, or 'other'."""
     if isinstance(value, (str, bytes)):
         return "text"
     if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0:
         return "several"
-    if hasattr(value, "__float__"):
+    kind = kind_of_class(type(value))
+    if kind is None and hasattr(value, "__float__"):
         return "number"
-    return "gap" if is_missing(value) else "other"
+    return "gap" if is_missing(value) else kind or "other"
 
 
 #: What helps against objects that are no numbers.
-_CURES = {
+_CURES = {kind: f"; {cure}" for kind, cure in CURES.items()} | {
     "text": "; encode text as numbers, such as pandas.get_dummies does, or leave it out",
     "gap": "; fill the gaps or drop the rows",
     "several": "; give each of its numbers a column of its own",
@@ -251,7 +318,7 @@ def check_X(
         return scaling.apply(array, dtype)
     if check_entries or not (array.dtype == dtype and array.flags.c_contiguous):
         check_finite(name, array, dtype, X)
-    converted: np.ndarray = with_subnormals(np.ascontiguousarray, (array, dtype))
+    converted: np.ndarray = with_subnormals(as_native, (array, dtype))
     return converted
 
 
@@ -281,7 +348,7 @@ def check_x(
         raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
     with np.errstate(over="ignore"):
         row = (
-            with_subnormals(np.ascontiguousarray, (array[None], dtype))
+            with_subnormals(as_native, (array[None], dtype))
             if scaling is None
             else scaling.apply(array[None], dtype, False)
         )

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnn_core._checks import check_state
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
@@ -15,7 +16,7 @@ from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
 from cnn_core.reference.random import drop, permutation
-from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of
+from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
 from cnn_core.spec import TrainingSpec
 
 #: Rows of numbers, or class indices for a sparse loss.
@@ -93,9 +94,30 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`; settings that were given here replace those of that run."""
+        self._check_state(state)
         self.epochs, self.steps = state["epochs"], state["steps"]
         self.h = state["numbers"] | self.h
         self.slots = [list(slots) for slots in state["slots"]]
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        """Raise unless this run can go on from a state."""
+        check_state(state, ("epochs", "steps"), ("numbers", "slots"))
+        if state["optimizer"] != self.spec.optimizer:
+            raise ValueError(
+                f"this state is of a run with {state['optimizer']}, not of one like this with "
+                f"{self.spec.optimizer}"
+            )
+        numbers, slots = state["numbers"], state["slots"]
+        needed = {"mu_product"} if state["optimizer"] == "nadam" and state["steps"] else set()
+        if not isinstance(numbers, dict) or not needed <= set(numbers):
+            raise ValueError(f"the numbers of a state must be a dict of numbers, got {numbers!r}")
+        listed = slots if isinstance(slots, list) else ()
+        lengths = [len(one) if isinstance(one, list) else -1 for one in listed]
+        if lengths != [len(one) for one in self.slots]:
+            raise ValueError(
+                f"the slots of a state must be a list of {len(self.slots[0])} numbers for each of "
+                f"the {len(self.slots)} parameters"
+            )
 
     # One mini-batch
 
@@ -180,7 +202,7 @@ class Trainer:
         costs : list of float
         weight, penalties : float
         """
-        weight = sum(weights) if weight is None else weight
+        weight = running_sum(weights) if weight is None else weight
         row_scale = [w / weight if weight > 0 else 0.0 for w in weights]
         layers = self.layers()
         passes = self.forward(layers, batch, dropping)
@@ -375,4 +397,5 @@ def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
             z = affine(W, b, a)
             a = activate(network.activations[l], network.activation_params[l], z)
         outputs.append(a)
-    return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])
+    with np.errstate(over="ignore"):
+        return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])

@@ -15,6 +15,15 @@ Layer: TypeAlias = tuple[Matrix, Row]
 LANES = 8  # partial sums of the native core in float64
 
 
+def running_sum(values: Iterable[float]) -> float:
+    """A sum in which one addition follows the other, as the native core's over rows. Python's own
+    `sum` gives other bits from version 3.12 on, where it compensates for rounding."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
 def lane_sum(values: Iterable[float]) -> float:
     """A sum as the native core adds up a row: LANES partial sums, which are then halved until one
     is left."""
@@ -61,10 +70,7 @@ class ListVectors:
     @staticmethod
     def dot(x: Row, y: Row) -> float:
         """sum_i x_i y_i"""
-        total = 0.0
-        for x_i, y_i in zip(x, y):
-            total += x_i * y_i
-        return total
+        return running_sum(x_i * y_i for x_i, y_i in zip(x, y))
 
     @staticmethod
     def axpy(factor: float, x: Row, y: Row) -> None:

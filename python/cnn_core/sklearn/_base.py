@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.sklearn import _fit
+from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
-from cnn_core.sklearn._parameters import CONSTRAINTS, layer_activations
+from cnn_core.sklearn._parameters import CONSTRAINTS, are_activations, layer_activations
 from cnn_core.sklearn._policies import Scorer
 from cnn_core.threads import check_threads, get_num_threads
 
@@ -223,7 +224,7 @@ class BaseMLP(BaseEstimator):
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
         """X and y, checked as scikit-learn does; with `reset` the features are those of this X."""
-        check_no_dates("X", X)
+        check_numbers("X", X)
         checked: tuple[Any, np.ndarray] = self._validate_input(X, y, incremental, reset)
         return checked
 
@@ -251,25 +252,26 @@ class BaseMLP(BaseEstimator):
         The largest becomes 1/2 to 1, so that no sum overflows or vanishes, in float32 either. A
         power of two changes no bit.
         """
-        if weights is None:
+        parts = {"sample_weight": weights, "class_weight": self._class_weights(y, incremental)}
+        product, scale = None, 1.0
+        for name, part in parts.items():
+            if part is not None:
+                check_weights(name, part)
+                # Each by itself, so that the product neither overflows nor vanishes.
+                scaled, factor = scaled_near_one(part)
+                product, scale = scaled if product is None else product * scaled, scale * factor
+        if product is None:
             return None, 1.0
-        if not np.isfinite(weights).all():
-            row = int(np.argmin(np.isfinite(weights)))
-            raise ValueError(
-                f"sample_weight times class_weight must be finite, got {weights[row]} for row {row}"
-            )
-        if np.min(weights) < 0:
-            row = int(np.argmax(weights < 0))
-            raise ValueError(
-                "Negative weights cannot be trained with: they must be at least 0, got "
-                f"{weights[row]} for row {row}"
-            )
-        if not np.any(weights):  # before 1.9 scikit-learn does not say so
+        if not np.any(product):  # before 1.9 scikit-learn does not say so
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        scaled, factor = scaled_near_one(weights)
-        return np.ascontiguousarray(scaled[:, None], dtype), factor
+        product, factor = scaled_near_one(product)
+        return np.ascontiguousarray(product[:, None], dtype), scale * factor
 
     # What the two estimators do each in its way
+
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        """The weight of each row's class; None where classes have none."""
+        return None
 
     def _set_classes(self, y: Any, classes: ArrayLike | None) -> None:
         """What `partial_fit` says about the labels to come."""
@@ -323,29 +325,15 @@ class BaseMLP(BaseEstimator):
         # thread publishes meanwhile.
         snapshot = self._copy(model)
         check_is_fitted(snapshot)
-        check_no_dates("X", X)
+        check_numbers("X", X)
         X = validate_data(snapshot, X, accept_sparse=["csr", "csc"], reset=False)
         return model, self._packed(model).forward(X, self._threads())
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""
-        activations = layer_activations(self, model.n_layers - 1, model.out_activation)
+        hidden = getattr(self, "activation", None)
+        if model.activations is ABSENT or are_activations(hidden, model.n_layers - 2):
+            activations = layer_activations(self, model.n_layers - 1, model.out_activation)
+        else:  # the next fit refuses them
+            activations = model.activations
         return model.weights.get(model.coefs, model.intercepts, activations)
-
-
-def check_no_dates(name: str, values: Any) -> None:
-    """Raise for dates and durations, which NumPy would turn into numbers without a word.
-
-    Parameters
-    ----------
-    name : str
-    values : array-like
-        Also a data frame of pandas or polars.
-    """
-    dtypes = getattr(values, "dtypes", None)
-    if dtypes is None or not hasattr(dtypes, "__iter__"):
-        dtypes = [getattr(values, "dtype", None)]
-    for dtype in dtypes:
-        temporal = getattr(dtype, "is_temporal", None)  # of polars
-        if getattr(dtype, "kind", "") in ("m", "M") or (callable(temporal) and temporal()):
-            raise TypeError(f"{name} must hold numbers, got dates or durations ({dtype})")

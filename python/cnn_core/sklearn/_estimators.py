@@ -15,12 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
 
+from cnn_core._checks import as_native
 from cnn_core._frozen import replace
 from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
 from cnn_core.optimizers import Optimizer
 from cnn_core.schedules import Schedule
-from cnn_core.sklearn._base import BaseMLP, check_no_dates
+from cnn_core.sklearn._base import BaseMLP
+from cnn_core.sklearn._checks import check_labels, check_numbers
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
 from cnn_core.sklearn._policies import Scorer
@@ -148,6 +150,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
+        check_labels(y)
         X, y = validate_data(
             self,
             X,
@@ -195,20 +198,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             else (labels.astype(dtype), None)
         )
 
-    def _scaled_weights(
-        self, weights: np.ndarray | None, y: np.ndarray, incremental: bool, dtype: Any
-    ) -> tuple[np.ndarray | None, float]:
-        if self.class_weight is not None:
-            if _kind(self._model) == "multilabel":
-                raise ValueError("class_weight is for one label a row, but y has several")
-            if incremental and self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight 'balanced' is not supported for partial_fit, which does not see "
-                    "all rows at once; give the weights as a dict"
-                )
-            of_class = compute_sample_weight(self.class_weight, y)
-            weights = of_class if weights is None else weights * of_class
-        return super()._scaled_weights(weights, y, incremental, dtype)
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        if self.class_weight is None:
+            return None
+        if _kind(self._model) == "multilabel":
+            raise ValueError("class_weight is for one label a row, but y has several")
+        if incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit, which does not see "
+                "all rows at once; give the weights as a dict"
+            )
+        weights: np.ndarray = compute_sample_weight(self.class_weight, y)
+        return weights
 
     def _stratify_labels(
         self, targets: np.ndarray | None, labels: np.ndarray | None
@@ -407,7 +408,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _validate_input(
         self, X: Any, y: Any, incremental: bool, reset: bool
     ) -> tuple[Any, np.ndarray]:
-        check_no_dates("y", y)
+        check_numbers("y", y)
         X, y = validate_data(
             self,
             X,
@@ -431,7 +432,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return 1 if y.ndim == 1 else y.shape[1]
 
     def _targets(self, y: Any, dtype: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
-        return np.ascontiguousarray(y, dtype).reshape(len(y), -1), None
+        return as_native(y, dtype).reshape(len(y), -1), None
 
     def _scorer(
         self,
@@ -449,6 +450,23 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _output_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """R^2 of the predictions, averaged over the outputs.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n_samples, n_features)
+        y : array-like, shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like, shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        check_numbers("y", y)
+        check_numbers("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def predict(self, X: Any) -> np.ndarray:
         """Predicted numbers.

@@ -23,6 +23,7 @@ from cnn_core.callbacks import Callback, Watch, check_callbacks
 from cnn_core.history import Past
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
+from cnn_core.sklearn._checks import check_numbers
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
 from cnn_core.sklearn._parameters import (
     batch_rows,
@@ -66,6 +67,9 @@ from cnn_core.training.steps import Steps
 if TYPE_CHECKING:
     from cnn_core.sklearn._base import BaseMLP
     from cnn_core.training.protocols import Finite, Rates
+
+#: Penalty of a row of weight 1/2 to 1 above which it is named as what has spoilt a training.
+LARGE_PENALTY = 1e6
 
 
 class Data(NamedTuple):
@@ -121,6 +125,7 @@ class Job(Frozen):
             coefs=coefs,
             intercepts=intercepts,
             weights=weights,
+            activations=self.activations,
             stream=self.stream,
             **changes,
         )
@@ -143,6 +148,7 @@ def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> 
     if incremental and p.early_stopping:
         raise ValueError("partial_fit does not support early_stopping=True")
     X, y = p._validate_training_rows(X, y, incremental, reset=first)
+    check_numbers("sample_weight", sample_weight)
     weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
     stream = own_stream(p, incremental) or check_random_state(p.random_state)
     lbfgs, dtype = p._full_batch_by_scipy(), p.dtype
@@ -282,7 +288,7 @@ def _make_trainer(job: Job, batch: int, optimizer: Optimizer | None, state: Opti
         batch,
         state.seed,
         # The penalty is divided by the weight of a mini-batch, so it is scaled as the weights are.
-        l2=min(float(p.alpha) * job.weight_scale, float(np.finfo(np.float64).max)),
+        l2=_penalty(p, job.weight_scale),
         dropout=dropout_rates(p, network.n_layers),
         penalty_per_row=True,
         average_by_rows=True,
@@ -293,13 +299,25 @@ def _make_trainer(job: Job, batch: int, optimizer: Optimizer | None, state: Opti
     return native.trainer(spec, network, threads=p._threads(), adaptive=p.n_threads is None)
 
 
-def _check_finite(trained: Finite) -> None:
+def _penalty(p: BaseMLP, scale: float) -> float:
+    """alpha for weights of rows that are multiplied by `scale`."""
+    return min(float(p.alpha) * scale, float(np.finfo(np.float64).max)) if p.alpha else 0.0
+
+
+def _check_finite(trained: Finite, job: Job) -> None:
     """Raise for weights that no training comes back from."""
-    if not trained.is_finite():
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain large values "
-            "and need to be preprocessed."
+    if trained.is_finite():
+        return
+    message = (
+        "Solver produced non-finite parameter weights. The input data may contain large values "
+        "and need to be preprocessed."
+    )
+    if _penalty(job.p, job.weight_scale) > LARGE_PENALTY:
+        message += (
+            f" The penalty alpha={job.p.alpha} is divided by the sum of the sample weights, which "
+            "are so small that little else counts: take larger ones, or alpha=0."
         )
+    raise ValueError(message)
 
 
 def _offset(job: Job, data: Data, batch: int) -> PoissonLossOffset | None:
@@ -377,7 +395,7 @@ class _Epochs:
             )
         result = loop.result(final=True)
         # What another partial_fit goes on with must be finite too: the optimizer's slots.
-        _check_finite(self.trainer if job.incremental else result.network)
+        _check_finite(self.trainer if job.incremental else result.network, job)
         return self.model_of(result)
 
     def model_of(self, result: TrainResult) -> FittedModel:
@@ -525,5 +543,5 @@ def _minimize_loss(job: Job) -> FittedModel:
     )
     load_weights(network, *flat_views(result.x, widths))
     start, n_iter = _forget_scores(job.start), p._count_iterations(result, p.max_iter)
-    _check_finite(network)
+    _check_finite(network, job)
     return job.model(start, network, n_iter=n_iter, loss=np.float64(result.fun))

@@ -56,6 +56,9 @@ class FittedModel(Frozen):
     ----------
     label_binarizer : LabelBinarizer
         Of a classifier.
+    activations : list
+        With which it was fitted, one for each layer of weights; predictions take the estimator's
+        own parameter where that is one.
     no_improvement_count : int
         Epochs since the last improvement.
     optimizer : OptimizerState
@@ -81,6 +84,7 @@ class FittedModel(Frozen):
     feature_names_in: np.ndarray = ABSENT
     classes: np.ndarray = ABSENT
     label_binarizer: Any = ABSENT
+    activations: list[Any] = ABSENT
     no_improvement_count: int = 0
     optimizer: OptimizerState | None = None
     stream: np.random.RandomState | None = None

@@ -208,10 +208,25 @@ def hidden_sizes(p: BaseMLP) -> list[int]:
     return [operator.index(size) for size in sizes]
 
 
+def are_activations(hidden: object, n_hidden: int) -> bool:
+    """Whether this is an activation for all hidden layers, or one for each of them."""
+    if isinstance(hidden, (list, tuple)):
+        return len(hidden) == n_hidden and all(map(_is_activation, hidden))
+    return _is_activation(hidden)
+
+
+def _is_activation(one: object) -> bool:
+    return isinstance(one, Activation) or (isinstance(one, str) and one in ACTIVATIONS)
+
+
 def layer_activations(p: BaseMLP, n_layers: int, output: str) -> list[Any]:
     """The activations of all layers of weights, as users name them; the last is `output`."""
     hidden = p.activation
     if not isinstance(hidden, (list, tuple)):
+        if not _is_activation(hidden):
+            raise ValueError(
+                f"activation must be among {', '.join(sorted(ACTIVATIONS))}, got {hidden!r}"
+            )
         return [hidden] * (n_layers - 1) + [output]
     if len(hidden) != n_layers - 1:
         raise ValueError(
@@ -219,7 +234,7 @@ def layer_activations(p: BaseMLP, n_layers: int, output: str) -> list[Any]:
             f"{n_layers - 1}, got {len(hidden)}"
         )
     for one in hidden:
-        if not (isinstance(one, Activation) or (isinstance(one, str) and one in ACTIVATIONS)):
+        if not _is_activation(one):
             raise ValueError(
                 f"activation must hold names among {', '.join(sorted(ACTIVATIONS))}, got {one!r}"
             )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from cnn_core._checks import as_native
+from cnn_core._linalg import is_finite
 from cnn_core._network import Network
-from cnn_core._predict import BatchPredictor, RowPredictor
+from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_overflow
 from cnn_core.activations import get_activation
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def dense_rows(X: Any, dtype: DTypeLike, first: int = 0, last: int | None = None
     """Some rows of a dense or sparse X as a C-contiguous array of `dtype`; not copied where they
     are one already."""
     part = X if first == 0 and last is None else X[first:last]
-    return np.ascontiguousarray(part.toarray() if hasattr(part, "toarray") else part, dtype)
+    return as_native(part.toarray() if hasattr(part, "toarray") else part, dtype)
 
 
 def rows_at_once(X: Any, itemsize: int) -> int:
@@ -158,28 +160,32 @@ def rows_at_once(X: Any, itemsize: int) -> int:
     return max(1, DENSE_BYTES // max(1, row_bytes))
 
 
-def forward(network: Network, X: Any, threads: int) -> np.ndarray:
-    """The outputs for all rows of a dense or sparse X.
+def forward(network: Network, X: Any, threads: int, warns: bool = False) -> np.ndarray:
+    """The outputs for all rows of a dense or sparse X; with `warns` with a warning where some are
+    not finite.
 
     Returns
     -------
     ndarray, shape (rows, n_out)
     """
 
-    def outputs(rows: np.ndarray) -> np.ndarray:
-        a = BatchPredictor(network).forward(rows, threads)
+    def outputs(rows: np.ndarray, warns: bool) -> np.ndarray:
+        a = BatchPredictor(network).forward(rows, threads, warns=warns)
         assert a is not None
         return a
 
     if not hasattr(X, "toarray"):
-        return outputs(dense_rows(X, network.dtype))
+        return outputs(dense_rows(X, network.dtype), warns)
     step = rows_at_once(X, network.itemsize)
-    return np.concatenate(
+    a = np.concatenate(
         [
-            outputs(dense_rows(X, network.dtype, first, first + step))
+            outputs(dense_rows(X, network.dtype, first, first + step), False)
             for first in range(0, X.shape[0], step)
         ]
     )
+    if warns and not is_finite(a):
+        warn_of_overflow(network, X, int(np.count_nonzero(~np.isfinite(a).all(axis=1))))
+    return a
 
 
 class PackedWeights:
@@ -232,7 +238,7 @@ class PackedWeights:
                 load_weights(promoted, *weights_of(network))
                 self._promoted = promoted
             network = self._promoted
-        return forward(network, X, threads)
+        return forward(network, X, threads, warns=True)
 
 
 class WeightCache:

@@ -13,7 +13,7 @@ import numpy as np
 from cnn_core._frozen import replace
 from cnn_core._names import choose
 from cnn_core._network import Network
-from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_nan
+from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_overflow
 from cnn_core.data.validation import check_finite
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "make_network",
     "native",
     "reference",
-    "warn_of_nan",
+    "warn_of_overflow",
 ]
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _NativePredictor:
         return a
 
     def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
-        a = self.rows.forward(X, threads, check_finite=True)
+        a = self.rows.forward(X, threads, check_finite=True, warns=True)
         if a is None:
             check_finite("X", X, self.network.dtype)
             a = self.rows.forward(X, threads)  # only if X has changed since
@@ -94,20 +94,22 @@ class _ReferencePredictor:
 
     def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
         check_finite("X", X, self.network.dtype)
-        return self.unchecked(X)
+        a = self.unchecked(X)
+        bad = int(np.count_nonzero(~np.isfinite(a).all(axis=1)))
+        if bad:
+            warn_of_overflow(self.network, X, bad)
+        return a
 
     def argmax(self, X: np.ndarray, threshold: float, threads: int) -> np.ndarray:
-        return argmax_of(self.outputs(X, threads), threshold)
-
-
-def argmax_of(a: np.ndarray, threshold: float) -> np.ndarray:
-    """The class of each row of outputs, the first NaN before all numbers, and a warning of it."""
-    if np.isnan(a).any():
-        warn_of_nan(a.dtype)
-    if a.shape[1] == 1:
-        return (a[:, 0] > threshold).astype(np.intp)
-    index: np.ndarray = a.argmax(axis=1)
-    return index
+        check_finite("X", X, self.network.dtype)
+        a = self.unchecked(X)
+        bad = int(np.count_nonzero(np.isnan(a).any(axis=1)))
+        if bad:
+            warn_of_overflow(self.network, X, bad, classes=True)
+        if a.shape[1] == 1:
+            return (a[:, 0] > threshold).astype(np.intp)
+        index: np.ndarray = a.argmax(axis=1)
+        return index
 
 
 class _Native:

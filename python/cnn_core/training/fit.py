@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
@@ -393,6 +394,7 @@ def _go_on(trainer: Any, model: Model, spec: TrainingSpec, backend: str) -> None
     state = model.state
     if state is None:
         return
+    check_state(state, ("epochs",), ("backend",))
     if (state["optimizer"], state["backend"]) == (spec.optimizer, backend):
         trainer.restore(state)
     else:  # another optimizer starts anew, with the same weights

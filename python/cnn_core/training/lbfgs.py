@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnn_core._checks import check_state
 from cnn_core._linalg import axpy, dot
 
 if TYPE_CHECKING:
@@ -208,7 +209,28 @@ class LBFGSTrainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from another trainer's state."""
+        check_state(state, ("epochs", "steps"), ("pairs",))
+        self._check_pairs(state["pairs"])
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
+
+    def _check_pairs(self, pairs: Any) -> None:
+        """Raise unless these can be the pairs of a run with as many parameters."""
+        parameters = self.inner.parameters
+
+        def is_vector(x: Any) -> bool:
+            alike = type(x) is type(parameters) and len(x) == len(parameters)
+            return alike and getattr(x, "dtype", None) == getattr(parameters, "dtype", None)
+
+        for pair in pairs if isinstance(pairs, (list, tuple)) else (None,):
+            if (
+                not isinstance(pair, (list, tuple))
+                or [is_vector(part) for part in pair] != [True, True, False]
+                or not isinstance(pair[2], float)
+            ):
+                raise ValueError(
+                    "the pairs of a state must be a list of (s, y, 1 / s y), whose vectors are as "
+                    "the parameters of this run"
+                )
 
     def evaluate(
         self, X: RowSource, y: RowSource | None, labels: RowSource | None
