@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint64_t
 from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
 from cnn_core._memory cimport leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import MATRIX, NUMBER, as_array, as_native, takes
+from cnn_core._checks import MATRIX, NUMBER, as_array, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
@@ -91,7 +91,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     if rows and not 0 <= y.min() <= y.max() < n_classes:
         raise ValueError(f"y holds class indices from {y.min()} to {y.max()}; "
                          f"allowed are 0 to {n_classes - 1}")
-    return as_native(y, np.int32)
+    return as_array("y", y, np.int32)
 
 
 @takes(out=MATRIX, loss_param=NUMBER)
