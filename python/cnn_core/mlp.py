@@ -108,10 +108,18 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
         and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
         shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
-    scale_inputs : {None, 'minmax', 'standard', 'robust'}
-        Scale each feature to [0, 1], to mean 0 and standard deviation 1, or to median 0 and
-        distance 1 between the quartiles. Learned from the training rows in fit and part of the
-        model: every method takes unscaled X.
+    scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip'}
+        Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
+        between the quartiles, or to these and then smoothly clipped to -3 and 3. 'auto':
+        'robust_clip' (without hidden layers 'standard') where features differ in size, lie far from
+        0 or have far outliers; nothing where they are alike. Learned from the training rows and
+        part of the model: every method takes unscaled X.
+    scale_targets : {'auto', None, 'standard'}
+        In a regression with output identity and loss mse, mae or huber the network learns each
+        output less its mean, divided by its standard deviation, and predictions come in the units
+        of y. 'auto': unless y is standardised already.
+    clip_outputs : bool, default False
+        Keep the predictions of a regression in the range of the training targets.
     class_weight : dict or 'balanced', optional
         Weight of each class's rows, 1 for those not named; 'balanced', not for `partial_fit`: rows
         / (classes * rows of the class).
@@ -174,7 +182,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
-        With `scale_inputs`: the network reads (x - input_shift_) * input_factor_.
+        Where inputs are scaled: the network reads (x - input_shift_) * input_factor_, which
+        'robust_clip' then clips.
+    target_shift_, target_factor_ : ndarray of float64, shape (outputs,)
+        Where targets are scaled: predictions are a^L * target_factor_ + target_shift_.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a data frame, or a pyarrow table, with string column names. Columns with
