@@ -35,19 +35,11 @@ cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept
 
 
 cdef inline void copy_row(char *out, const char *row, Py_ssize_t width) noexcept nogil:
-    """`width` bytes, a multiple of 4: short rows without a call."""
-    cdef Py_ssize_t at = 0
+    """`width` bytes; those of a label without a call."""
     if width == 4:
         memcpy(out, row, 4)
-    elif width > 128:
-        memcpy(out, row, width)
     else:
-        while at + 16 <= width:
-            memcpy(out + at, row + at, 16)
-            at += 16
-        while at < width:
-            memcpy(out + at, row + at, 4)
-            at += 4
+        memcpy(out, row, width)
 
 
 cdef bint is_mapped(array):
@@ -165,8 +157,7 @@ cdef class RowSource:
             if r < prefetched:
                 row = data + source_row(indices, order[r + PREFETCH_ROWS]) * width
                 prefetch(row)
-                if width > 32:  # shorter ones rarely reach into a second line
-                    prefetch(row + 64)
-                    prefetch(row + width - 1)
+                prefetch(row + 64)
+                prefetch(row + width - 1)
             copy_row(out + r * step,
                      data + source_row(indices, order[r] if order else first + r) * width, width)

@@ -1,5 +1,7 @@
 """Memory of the native core: matrices with strides, the allocator, where an array's data begin."""
 
+from cnn_core._tuning cimport SET_BYTES
+
 cdef enum:
     PANEL_BYTES = 64            # a panel: 16 float32 or 8 float64
 
@@ -43,8 +45,7 @@ cdef inline Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) 
     """Columns from one row of z, a, delta or y to the next, for rows of this width."""
     cdef Py_ssize_t lanes = PANEL_BYTES // itemsize
     cdef Py_ssize_t ld = (width + lanes - 1) // lanes * lanes
-    # Rows a multiple of 1 KiB apart share a few cache sets; one more line spreads them.
-    return ld + lanes if ld * itemsize % 1024 == 0 else ld
+    return ld + lanes if ld * itemsize % SET_BYTES == 0 else ld
 
 
 # Where a contiguous array's data begin; NULL for an empty one.

@@ -44,6 +44,15 @@ cdef inline char *bias_at(char *parameters, const Layer *layer, Py_ssize_t panel
     return parameters + layer.b + panel * PANEL_BYTES if layer.b != NONE else NULL
 
 
+# Multiplications of a row in layers that are row-major or transposed.
+cdef struct LayoutWork:
+    double row_major, transposed
+
+
+cdef void add_work(LayoutWork *work, const Layer *layer, Py_ssize_t lanes, int products) noexcept
+cdef bint is_less_transposed(const LayoutWork *work) noexcept
+
+
 cdef inline Py_ssize_t weight_offset(const Layer *layer, Py_ssize_t panel,
                                      Py_ssize_t input) noexcept nogil:
     """Where a panel of W begins in a vector of parameters, at one of its inputs; in bytes."""

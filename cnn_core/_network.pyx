@@ -10,7 +10,8 @@ from cnn_core._cpu cimport kernels_for, kernels_t, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, blocks, elements, is_transposed,
                                leading_dimension, matrix)
-from cnn_core._tuning cimport BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS
+from cnn_core._tuning cimport (BLOCK_ROWS, BLOCK_ROWS_LARGE, LARGE_WEIGHTS, OUTPUT_WORK,
+                               TRANSPOSED_SHARE, TRANSPOSE_WORK)
 from cnn_core import _activations
 from cnn_core._checks import Array, as_array, check_number
 from cnn_core._names import choose
@@ -387,19 +388,32 @@ cdef class Network:
 
     cdef bint is_faster_transposed(self):
         """Whether many rows pass through the layers faster transposed: each output of 16 rows
-        (float32) in a vector, so that narrow layers leave no lanes empty. Counted in
-        multiplications; transposing a number costs about as much as 8."""
+        (float32) in a vector, so that narrow layers leave no lanes empty."""
         cdef Layer *last = &self.layers[self.n_layers - 1]
         cdef Layer *layer
-        cdef Py_ssize_t l, row_major = 0, transposed = 8 * (self.layers[0].n_in + last.n_out)
+        cdef LayoutWork work
+        cdef Py_ssize_t l
+        work.row_major = 0
+        work.transposed = TRANSPOSE_WORK * (self.layers[0].n_in + last.n_out)
         for l in range(self.n_layers):
             layer = &self.layers[l]
-            row_major += (layer.n_in + 16) * layer.panels * self.lanes
-            transposed += (layer.n_in + 16) * layer.n_out
+            add_work(&work, layer, self.lanes, 1)
             if kernels_for(self.itemsize).activations[layer.activation].per_row and not (
                     self.activations[l] == "softmax" and layer.panels == 1):
                 return False
-        return transposed < 0.9 * row_major
+        return is_less_transposed(&work)
+
+
+cdef void add_work(LayoutWork *work, const Layer *layer, Py_ssize_t lanes, int products) noexcept:
+    """Add the work of a layer: its outputs, and `products` products with its weights. Row-major,
+    the lanes that pad the outputs compute too."""
+    cdef Py_ssize_t per_output = products * layer.n_in + OUTPUT_WORK
+    work.row_major += per_output * layer.panels * lanes
+    work.transposed += per_output * layer.n_out
+
+
+cdef bint is_less_transposed(const LayoutWork *work) noexcept:
+    return work.transposed < TRANSPOSED_SHARE * work.row_major
 
 
 def _restore(widths, activations, dtype, activation_params, values, bias=True):

@@ -10,8 +10,8 @@ from cnn_core._cpu cimport kernels_for
 from cnn_core._memory cimport PANEL_BYTES, Arena, blocks, elements
 from cnn_core._network cimport Layer, Network
 from cnn_core._platform cimport clock_seconds
-from cnn_core._tuning cimport (BLOCKWISE_PARAMETERS, CACHE_PER_THREAD, PERIOD, SAMPLES,
-                               STREAMING_THREADS, TILE_INPUTS, TILE_PANELS, WORK_PER_THREAD)
+from cnn_core._tuning cimport (BLOCKWISE_BYTES, CACHE_PER_THREAD, PERIOD, SAMPLES, STREAMING_COST,
+                               STREAMING_WORK, TILE_INPUTS, TILE_PANELS, WORK_PER_THREAD)
 from cnn_core._workspace cimport Workspace
 
 
@@ -66,12 +66,11 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
     """The plan of a mini-batch of `rows` rows on at most `threads` threads."""
     cdef StepPlan plan
     cdef Py_ssize_t n_blocks, parameters = n_parameters(workspace.network)
-    cdef bint is_small = parameters <= BLOCKWISE_PARAMETERS
+    cdef bint is_small = parameters * workspace.network.itemsize <= BLOCKWISE_BYTES
     if threads > 1:
         threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))
-    if 1 < threads <= STREAMING_THREADS and is_small:
-        if rows * workspace.row_bytes() > threads * CACHE_PER_THREAD:
-            threads = 1
+    if is_small and threads <= STREAMING_COST and streams(workspace, rows, threads):
+        threads = 1
     plan.strategy, plan.threads = TWO_PHASE, threads
     plan.block, plan.layers_by_output = workspace.network.block, 0
     if threads > 1:
@@ -84,6 +83,13 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
     elif is_small:
         plan.strategy = BLOCKWISE
     return plan
+
+
+cdef bint streams(Workspace workspace, Py_ssize_t rows, int threads) noexcept nogil:
+    """Whether the threads, each with its part of the workspace, wait for the memory."""
+    cdef Py_ssize_t row_bytes = workspace.row_bytes()
+    return (rows * row_bytes > threads * CACHE_PER_THREAD
+            and n_parameters(workspace.network) < STREAMING_WORK * row_bytes)
 
 
 cdef Py_ssize_t n_parameters(Network network) noexcept nogil:

@@ -16,7 +16,7 @@ from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
-from cnn_core._tuning cimport WORK_PER_LOOK, seconds_per_signal_check
+from cnn_core._tuning cimport SECONDS_PER_SIGNAL_CHECK, WORK_PER_LOOK
 from cnn_core._backprop import phases
 from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -356,7 +356,7 @@ cdef class Trainer:
                 work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 if work > WORK_PER_LOOK:
                     work = 0
-                    if clock_seconds() - looked > seconds_per_signal_check():
+                    if clock_seconds() - looked > SECONDS_PER_SIGNAL_CHECK:
                         restore_subnormals(mode)
                         with gil:
                             try:

@@ -10,7 +10,8 @@ from cnn_core._cpu cimport kernels_for, kernels_t
 from cnn_core._dropout cimport dropout_of
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, at, blocks, elements, from_row,
                                leading_dimension, matrix)
-from cnn_core._network cimport Layer, Network
+from cnn_core._network cimport Layer, LayoutWork, Network, add_work, is_less_transposed
+from cnn_core._tuning cimport TRANSPOSE_WORK
 
 
 @cython.final
@@ -61,18 +62,20 @@ cdef class Workspace:
             self.alloc_input(l)
 
     cdef bint prefers_transposed(self, bint from_logits):
-        """Whether the last of several layers is so narrow that it works faster transposed. Counted
-        as in `Network.is_faster_transposed`; the loss transposes rows of one panel anyway, there
-        and back."""
+        """Whether the last of several layers is so narrow that it works faster transposed, with its
+        forward and its gradient's product. The loss transposes rows of one panel anyway, there and
+        back."""
         network = self.network
         cdef Layer *last = &network.layers[network.n_layers - 1]
-        cdef Py_ssize_t lanes = network.lanes
+        cdef LayoutWork work
         if network.n_layers == 1 or last.panels > 1:
             return False
         if not from_logits and kernels_for(network.itemsize).activations[last.activation].per_row:
             return False
-        return (8 * last.n_in + (2 * last.n_in + 16) * last.n_out
-                < 0.9 * (2 * last.n_in + 16 + 16) * lanes)
+        work.row_major = 2 * TRANSPOSE_WORK * network.lanes
+        work.transposed = TRANSPOSE_WORK * last.n_in
+        add_work(&work, last, network.lanes, 2)
+        return is_less_transposed(&work)
 
     cdef alloc_layer(self, Py_ssize_t l):
         network = self.network

@@ -5,7 +5,9 @@ Each build must come without a warning, find every instruction set equal to the 
 bit, and print the same hash of all results as the others. What is not installed is skipped.
 """
 
+import contextlib
 import functools
+import json
 import os
 import platform
 import re
@@ -33,13 +35,20 @@ program = sorted((root / "tests" / "native").glob("*.c"))
 # The flags of the library itself: they decide about the bits.
 flags = ["-O3", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
+# Optimizing the unrolled tiles with all checks in them takes longer than running them plain.
 sanitizers = [
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
-    "-O1",
+    "-O0",
     "-g",
     "-DSANITIZED",
 ]
+
+
+class Outcome(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Build(NamedTuple):
@@ -87,9 +96,7 @@ builds = {
     "arm64": Build([cross], ["-static"], ["qemu-aarch64"]),
     "arm64-clang": Build(["clang"], clang_cross, ["qemu-aarch64"], [cross]),
     "host-sanitized": Build(host, sanitizers),
-    # Optimizing the unrolled tiles with all checks in them takes clang longer than running them
-    # plain.
-    "clang-sanitized": Build(["clang"], [*sanitizers, "-O0"]),
+    "clang-sanitized": Build(["clang"], sanitizers),
 }
 
 
@@ -113,13 +120,44 @@ def need_working(build, directory):
         )
 
 
+@contextlib.contextmanager
+def alone(path):
+    """While it lasts, no other process is past this line with the same path."""
+    import fcntl  # not on Windows
+
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="module")
-def objects(tmp_path_factory):
+def once(tmp_path_factory):
+    """Function of a name and what to do in a directory of that name; it returns the directory, and
+    the workers of a run do it once for all of them."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def do_once(name, work):
+        directory = shared / f"native-{name}"
+        directory.mkdir(exist_ok=True)
+        with alone(directory / "lock"):
+            if not (directory / "done").exists():
+                work(directory)
+                (directory / "done").touch()
+        return directory
+
+    return do_once
+
+
+@pytest.fixture(scope="module")
+def objects(once):
     """Name of a build to the directory that holds its objects; each is compiled once."""
 
     @functools.cache
     def compiled(name):
-        build, directory = builds[name], tmp_path_factory.mktemp(name)
+        return once(name, functools.partial(compile_all, builds[name]))
+
+    def compile_all(build, directory):
         need_working(build, directory)
 
         def compile_one(source):
@@ -139,24 +177,29 @@ def objects(tmp_path_factory):
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(compile_one, [*program, *sorted(kernels.glob("*.c"))]))
-        return directory
 
     return compiled
 
 
 @pytest.fixture(scope="module")
-def outcome(objects):
+def outcome(objects, once):
     """Name of a build to what its program printed and its exit status; each is run once."""
 
     @functools.cache
     def ran(name):
-        build, directory = builds[name], objects(name)
-        executable = directory / "compare_paths"
-        linked = run(
-            *build.compiler, *build.flags, *sorted(directory.glob("*.o")), "-lm", "-o", executable
-        )
-        assert linked.returncode == 0, linked.stderr
-        return run(*build.emulator, executable)
+        def run_program(directory):
+            build, compiled = builds[name], objects(name)
+            executable = directory / "compare_paths"
+            linked = run(
+                *build.compiler, *build.flags, *compiled.glob("*.o"), "-lm", "-o", executable
+            )
+            assert linked.returncode == 0, linked.stderr
+            result = run(*build.emulator, executable)
+            outcome = result.returncode, result.stdout, result.stderr
+            (directory / "outcome.json").write_text(json.dumps(outcome))
+
+        written = once(f"{name}-outcome", run_program) / "outcome.json"
+        return Outcome(*json.loads(written.read_text()))
 
     return ran
 

@@ -1,11 +1,8 @@
-/* The micro-kernel: an outer-product tile of up to TILE_ROWS rows whose accumulators stay in
+/* The micro-kernel: an outer-product tile of up to MICRO_ROWS rows whose accumulators stay in
  * registers, and the matrix product that divides C into such tiles. Neither the tile size nor the
  * order of the tiles changes a bit: every element of C is its own chain over depth. */
 
-enum { TILE_ROWS = 12, TILE_PANELS = 8 };
-
-/* Rows of a tile that uses row_index: as many addresses as there are registers for. */
-enum { INDEXED_ROWS = 6 };
+#include "tuning.h"
 
 /* How a tile reads A: with a stride between its rows, or with its rows contiguous
  * (a_row_stride == 1), or contiguous and with the bias input as its last row, which is 1 throughout
@@ -14,8 +11,8 @@ enum { STRIDED, CONTIGUOUS, CONTIGUOUS_BIAS };
 
 /* Rows `first`, first + 1, ... of C. The first three arguments are constants where this is inlined,
  * so that acc becomes registers. So do the addresses of A, chosen by hand because compilers run out
- * of registers for them: one for each of up to 6 rows, or one that moves from row to row, or one
- * for all rows if they are contiguous. */
+ * of registers for them: one for each of up to INDEXED_ROWS, or one that moves from row to row, or
+ * one for all rows if they are contiguous. */
 static ALWAYS_INLINE void tile(const int all_rows, const int panels, const int mode,
                                const matmul_args *p, ptrdiff_t first, const real *b,
                                const real *bias, real *c, real *bias_grad)
@@ -26,8 +23,8 @@ static ALWAYS_INLINE void tile(const int all_rows, const int panels, const int m
     const ptrdiff_t a_row_stride = p->a_row_stride, a_depth_stride = p->a_depth_stride,
                     b_panel_stride = p->b_panel_stride, b_depth_stride = p->b_depth_stride;
     const ptrdiff_t *depth_index = p->depth_index;
-    const real *a = (const real *)p->a + first * a_row_stride, *row[TILE_ROWS];
-    V acc[TILE_ROWS][TILE_PANELS * PANEL_VECTORS], w[TILE_PANELS * PANEL_VECTORS];
+    const real *a = (const real *)p->a + first * a_row_stride, *row[MICRO_ROWS];
+    V acc[MICRO_ROWS][MICRO_PANELS * PANEL_VECTORS], w[MICRO_PANELS * PANEL_VECTORS];
     UNROLL
     for (int i = 0; i < rows; i++)
         if (addressed)
@@ -97,7 +94,7 @@ typedef void tile_fn(const matmul_args *, ptrdiff_t, const real *, const real *,
  * in flight, and a narrow tile up to 12 rows. */
 #define FITS(rows, panels)                                                                         \
     ((rows) * (panels) * PANEL_VECTORS <= TILE_VECTORS &&                                          \
-     ((panels) * PANEL_VECTORS <= 8 || (panels) == 1))
+     ((panels) * PANEL_VECTORS <= MICRO_VECTORS || (panels) == 1))
 #define TILE_IN(mode, r, n)                                                                        \
     static void mode##_##r##x##n(const matmul_args *p, ptrdiff_t first, const real *b,             \
                                  const real *bias, real *c, real *bias_grad)                       \
@@ -126,8 +123,8 @@ TILES(12)
     {PICKS(mode, 1), PICKS(mode, 2),  PICKS(mode, 3),  PICKS(mode, 4),                             \
      PICKS(mode, 5), PICKS(mode, 6),  PICKS(mode, 7),  PICKS(mode, 8),                             \
      PICKS(mode, 9), PICKS(mode, 10), PICKS(mode, 11), PICKS(mode, 12)}
-static tile_fn *const tiles[3][TILE_ROWS][4] = {ALL(STRIDED), ALL(CONTIGUOUS),
-                                                ALL(CONTIGUOUS_BIAS)};
+static tile_fn *const tiles[3][MICRO_ROWS][4] = {ALL(STRIDED), ALL(CONTIGUOUS),
+                                                 ALL(CONTIGUOUS_BIAS)};
 
 /* Rows of the tallest tile so many panels wide. */
 #define TALLEST(n)                                                                                 \
@@ -141,8 +138,8 @@ static tile_fn *const tiles[3][TILE_ROWS][4] = {ALL(STRIDED), ALL(CONTIGUOUS),
 static const ptrdiff_t tallest[4] = {TALLEST(1), TALLEST(2), TALLEST(4), TALLEST(8)};
 
 /* Panels in the outer loop, rows in the inner one: a group of panels of B stays in the cache while
- * all rows of A pass. A group is as wide as leaves room for all rows or for 6. Rows are divided
- * evenly (32 rows become 6 6 5 5 5 5, not five times 6 and 2). */
+ * all rows of A pass. A group is as wide as leaves room for all rows or for ENOUGH_ROWS. Rows are
+ * divided evenly (32 rows become 6 6 5 5 5 5, not five times 6 and 2). */
 static void matmul_kernel(const matmul_args *p)
 {
     const real *b = p->b, *bias = p->bias;
@@ -151,11 +148,11 @@ static void matmul_kernel(const matmul_args *p)
     const int one = all_rows == 1; /* saves the divisions: 1/6 of the time in a net of 4-16-16-1 */
     if (all_rows == 0) return;
     const int mode = p->a_row_stride == 1 && !p->row_index ? CONTIGUOUS : STRIDED;
-    const ptrdiff_t most = p->row_index ? INDEXED_ROWS : TILE_ROWS;
+    const ptrdiff_t most = p->row_index ? INDEXED_ROWS : MICRO_ROWS;
     for (ptrdiff_t panel = 0, width; panel < p->panels; panel += width) {
         int size = 3;
         while (size > 0 && ((ptrdiff_t)1 << size > p->panels - panel || !tallest[size] ||
-                            (tallest[size] < 6 && tallest[size] < all_rows)))
+                            (tallest[size] < ENOUGH_ROWS && tallest[size] < all_rows)))
             size--;
         width = (ptrdiff_t)1 << size;
         const ptrdiff_t height = tallest[size] < most ? tallest[size] : most;

@@ -10,6 +10,7 @@
 
 #include "platform.h"
 #include "target.h"
+#include "tuning.h"
 
 #if defined(_WIN32)
 
@@ -38,11 +39,6 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
 #else
 #define PAUSE() ((void)0)
 #endif
-
-/* How long a worker looks out for the next run before it sleeps: a step's runs follow each other
- * within some 10 us. A pause is between 20 and 140 cycles, so the clock decides. */
-#define SPIN_SECONDS 20e-6
-enum { PAUSES = 16 }; /* between two looks at it, which take as long */
 
 /* `state` is the run's number above 16 bits, then how many workers take part, then whether others
  * still may. */
@@ -190,7 +186,7 @@ static void run_together(pool_task task, void *context, ptrdiff_t tasks, const p
     work(0);
     atomic_fetch_and(&pool.state, ~(uint64_t)OPEN);
     for (int i = 0; atomic_load(&pool.state) & TAKING_PART; i++)
-        if (i < 100 * PAUSES)
+        if (i < PAUSES_BEFORE_YIELD)
             PAUSE();
         else
             sched_yield();

@@ -13,9 +13,9 @@ from golden import data
 from golden.results import joined, traced
 from golden.table import ALL, BOTH, UNSCALED, add, fitted, golden, in_dtype, results_on
 
-# Up to 16,384 parameters one thread works off blocks of 64 rows, each with its part of the
-# gradient; several threads finish the rows first and then the weights. Below 16 outputs the last
-# layer is transposed; 17 and 20 outputs leave lanes of their panels empty.
+# One thread works off blocks of 64 rows, each with its part of a gradient of up to 128 KB; several
+# threads finish the rows first and then the weights. Below 16 outputs the last layer is transposed;
+# 17 and 20 outputs leave lanes of their panels empty.
 
 work = dict(hidden=(64, 32), batch_size=400, epochs=2)
 add("narrow last layer", data.classes(30, 3, 500), threads=(None, *ALL), dtypes=BOTH, **work)
@@ -54,8 +54,9 @@ for batch in (2500, 1000):
         batch_size=batch,
     )
 
-# Above 16,384 parameters a step goes weight tile by weight tile, and the gradient of a tile is not
-# kept unless the whole gradient is to be clipped. From 1 MB of parameters on blocks are larger.
+# On several threads, and where the gradient is larger, a step goes weight tile by weight tile, and
+# the gradient of a tile is not kept unless the whole gradient is to be clipped. From 1 MB of
+# parameters on blocks are larger.
 
 rows = data.classes(64, 10, 200)
 work = dict(hidden=(256,), batch_size=96, epochs=2)
