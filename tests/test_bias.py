@@ -309,7 +309,8 @@ def test_the_summary_counts_weights_alone(capsys):
 
 
 def test_initial_weights_are_those_of_a_network_with_biases():
-    given = [(np.full((4, X.shape[1]), 0.1), None), (np.full((3, 4), 0.2), np.zeros(3))]
+    rng = np.random.default_rng(0)
+    given = [(rng.normal(size=(4, X.shape[1])), None), (rng.normal(size=(3, 4)), np.zeros(3))]
     model = fitted(hidden=4, init=given, optimizer=SGD(1e-9), epochs=1, dtype="float64")
     for W, (expected, _) in zip(model.weights_, given):
         np.testing.assert_allclose(W, expected, atol=1e-8)

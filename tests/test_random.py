@@ -179,5 +179,5 @@ def test_arguments_out_of_range_are_refused(function):
     with pytest.raises(ValueError):
         function(0, 0, -1)
     for seed, stream in ((-1, 0), (2**64, 0), (0, -1), (0, 2**32)):
-        with pytest.raises(OverflowError):
+        with pytest.raises(ValueError):
             function(seed, stream, 3)

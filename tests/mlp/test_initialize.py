@@ -75,7 +75,7 @@ def test_everything_that_a_fitted_model_does_an_untrained_one_does(capsys):
     loss, gradient = model.loss_and_gradient(X, THREE)
     assert model.trace(X, THREE).loss == loss and gradient.shape == model.parameters_.shape
     evaluated = model.evaluate(X, THREE)
-    assert evaluated["diagnosis"] == "not trained for a whole epoch"
+    assert evaluated["diagnosis"] == "not trained for a whole epoch."
     assert evaluated["accuracy"] == model.score(X, THREE)
     model.summary()
     assert "output" in capsys.readouterr().out
