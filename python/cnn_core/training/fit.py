@@ -111,17 +111,7 @@ def begin(
             hint = "; name all that will ever come, such as partial_fit(X, y, classes=[0, 1])"
             raise ValueError(f"{error}{hint}") from None
         raise
-    how = Preparation(
-        p.dtype_name,
-        _scaling_meant(p, p.scale_inputs),
-        p.class_weight,
-        float(p.label_smoothing),
-        p.validation_fraction if purpose in ("fit", "initialize") and p.early_stopping else None,
-        purpose == "partial_fit",
-        _scaling_meant(p, p.scale_targets),
-        bool(p.clip_outputs),
-        not p.widths,
-    )
+    how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
         check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
@@ -151,6 +141,22 @@ def begin(
     for finding in findings:
         warn(finding, UserWarning)
     return Job(model, spec, data.train, data.validation, purpose, stream)
+
+
+def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
+    """What the parameters say about the data."""
+    sets_apart = purpose in ("fit", "initialize") and p.early_stopping
+    return Preparation(
+        p.dtype_name,
+        _scaling_meant(p, p.scale_inputs),
+        p.class_weight,
+        float(p.label_smoothing),
+        p.validation_fraction if sets_apart else None,
+        purpose == "partial_fit",
+        _scaling_meant(p, p.scale_targets),
+        bool(p.clip_outputs),
+        not p.widths,
+    )
 
 
 def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
