@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
-_SAMPLE = 1 << 12  # rows in which a background is looked for
+_SAMPLE = 1 << 9  # rows in which a background is looked for
 #: The largest size of a feature may lie between these, the smallest at most `UNEQUAL` below it.
 SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
 FAR = 3.0  # sizes that the middle of a feature may lie from 0
