@@ -257,6 +257,11 @@ def test_a_memory_map_is_not_copied_unasked(tmp_path):
     with pytest.warns(UserWarning, match="X is a memory map, which scaling would copy"):
         assert fitted(mapped)._fitted.scaling is None
     assert fitted(mapped, scale_inputs="standard")._fitted.scaling is not None
+    np.save(tmp_path / "many.npy", np.tile(1e3 * N.astype("float32"), (30, 1)))
+    mapped = np.load(tmp_path / "many.npy", mmap_mode="r")
+    weights = (np.arange(len(mapped)) % 2).astype(float)
+    with pytest.warns(UserWarning, match="X is a memory map"):
+        MLP(4, epochs=1).fit(mapped, np.arange(len(mapped)) % 3, sample_weight=weights)
 
 
 # What rounding to float32 would merge

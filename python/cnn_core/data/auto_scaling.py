@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 16  # entries looked at together
 _SAMPLE = 1 << 9  # rows in which a background is looked for
+_MAPPED = 1 << 11  # rows of a memory map that are looked at
 #: The largest size of a feature may lie between these, the smallest at most `UNEQUAL` below it.
 SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
 FAR = 3.0  # sizes that the middle of a feature may lie from 0
@@ -78,13 +79,19 @@ def choose_scaling(
     kind = how.scale_inputs
     if kind != "auto":
         return None if kind is None else learn_scaling(kind, X.rows(), weights)
+    seen, mapped = X, isinstance(given, np.memmap)
+    if mapped:  # a file may be larger than memory: some of its rows tell
+        step = -(-X.count // _MAPPED)
+        rows = np.arange(X.count) if X.indices is None else X.indices
+        seen = RowSource(X.array, rows[::step])
+        weights = None if weights is None else weights[::step]
     with np.errstate(over="ignore", invalid="ignore"):
-        reason = with_subnormals(why_scale, (X, weights, names))
+        reason = with_subnormals(why_scale, (seen, weights, names))
     if not reason:
         return None
     kind = USUAL_OF_LINEAR if how.linear else USUAL
     unless = ""
-    if isinstance(given, np.memmap):
+    if mapped:
         unless = "X is a memory map, which scaling would copy"
     elif how.incremental and X.count < FEWEST_ROWS:
         unless = f"the first partial_fit has {rows_of(X.count)}, too few to learn a scaling from"
