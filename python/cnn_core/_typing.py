@@ -5,13 +5,22 @@ Each is a union with ``str``: editors complete the literals, and a name that com
 or a file is accepted too. A wrong one is refused when the object is made.
 """
 
-from typing import Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Reals = NDArray[np.float32 | np.float64]  #: computed by the core, in the model's dtype
 Labels = NDArray[np.generic]  #: classes and predictions, in the dtype that y had
+
+
+class Sparse(Protocol):
+    """A sparse matrix or array of SciPy."""
+
+    def toarray(self) -> Any: ...
+
+
+MatrixLike: TypeAlias = ArrayLike | Sparse  #: rows that scikit-learn's estimators take
 
 Activations = Literal[
     "identity", "step", "sign", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu",

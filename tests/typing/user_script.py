@@ -5,6 +5,7 @@ from typing import assert_type
 import matplotlib.pyplot as plt
 import numpy as np
 from cnn_core.datasets import load_digits
+from cnn_core.sklearn import MLPClassifier as DropIn
 from numpy.typing import NDArray
 
 from cnn_core import MLP, Adam, Cosine, MLPClassifier
@@ -39,6 +40,14 @@ assert_type(labels, NDArray[np.generic])
 assert_type(model.classes_, NDArray[np.generic])
 assert_type(model.best_epoch_, int)
 print(probabilities[:3], labels[:3], [W.shape for W in weights])
+
+drop_in = DropIn((8,), tol=0.5, random_state=0).fit(X[:200], y[:200])
+assert_type(drop_in, DropIn)
+assert_type(drop_in.partial_fit(X[200:300], y[200:300]), DropIn)
+assert_type(drop_in.predict_proba(new_X), NDArray[np.float32 | np.float64])
+assert_type(drop_in.predict(new_X), NDArray[np.generic])
+assert_type(drop_in.coefs_, list[NDArray[np.float32 | np.float64]])
+assert_type(drop_in.n_iter_, int)
 
 figure, axes = plt.subplots()
 for name in ("loss", "val_loss"):

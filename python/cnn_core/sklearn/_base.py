@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 from joblib.parallel import get_active_backend
@@ -24,6 +24,15 @@ from cnn_core.threads import check_threads, get_num_threads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from cnn_core._typing import Labels, MatrixLike, Reals
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def fit_context(method: _Method) -> _Method:
+    """scikit-learn's checks of parameters around a method, whose type stays."""
+    return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
 class BaseMLP(BaseEstimator):
@@ -43,23 +52,23 @@ class BaseMLP(BaseEstimator):
     #: Nothing is fitted.
     _model = FittedModel()
 
-    coefs_ = FittedAttribute()
-    intercepts_ = FittedAttribute()
-    loss_ = FittedAttribute()
-    loss_curve_ = FittedAttribute()
-    best_loss_ = FittedAttribute()
-    validation_scores_ = FittedAttribute()
-    best_validation_score_ = FittedAttribute()
-    n_iter_ = FittedAttribute()
-    t_ = FittedAttribute()
-    n_layers_ = FittedAttribute()
-    n_outputs_ = FittedAttribute()
-    out_activation_ = FittedAttribute()
-    n_features_in_ = FittedAttribute()
-    feature_names_in_ = FittedAttribute()
+    coefs_: FittedAttribute[list[Reals]] = FittedAttribute()
+    intercepts_: FittedAttribute[list[Reals]] = FittedAttribute()
+    loss_: FittedAttribute[float] = FittedAttribute()
+    loss_curve_: FittedAttribute[list[float]] = FittedAttribute()
+    best_loss_: FittedAttribute[float | None] = FittedAttribute()
+    validation_scores_: FittedAttribute[list[float] | None] = FittedAttribute()
+    best_validation_score_: FittedAttribute[float | None] = FittedAttribute()
+    n_iter_: FittedAttribute[int] = FittedAttribute()
+    t_: FittedAttribute[int] = FittedAttribute()
+    n_layers_: FittedAttribute[int] = FittedAttribute()
+    n_outputs_: FittedAttribute[int] = FittedAttribute()
+    out_activation_: FittedAttribute[str] = FittedAttribute()
+    n_features_in_: FittedAttribute[int] = FittedAttribute()
+    feature_names_in_: FittedAttribute[Labels] = FittedAttribute()
     # Private in scikit-learn too, whose own tests look at these.
-    _no_improvement_count = FittedAttribute()
-    _optimizer = FittedAttribute()
+    _no_improvement_count: FittedAttribute[int] = FittedAttribute()
+    _optimizer: FittedAttribute[Any] = FittedAttribute()
 
     #: Gives a warning in the name of the package; counts the iterations of L-BFGS-B, with a warning
     #: where it has not converged. The package sets both.
@@ -95,14 +104,14 @@ class BaseMLP(BaseEstimator):
 
     # Training
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context
     def fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
+        X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.

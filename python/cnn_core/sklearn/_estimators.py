@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
@@ -21,7 +21,7 @@ from cnn_core.activations import Activation
 from cnn_core.losses import Huber, get_loss
 from cnn_core.optimizers import Optimizer
 from cnn_core.schedules import Schedule
-from cnn_core.sklearn._base import BaseMLP
+from cnn_core.sklearn._base import BaseMLP, fit_context
 from cnn_core.sklearn._checks import check_labels, check_numbers
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
@@ -29,6 +29,16 @@ from cnn_core.sklearn._policies import Scorer
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
+
+    from cnn_core._typing import Labels, MatrixLike, Reals
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _with_steps(method: _Method) -> _Method:
+    """A method that is there for the solvers that take steps alone."""
+    return cast("_Method", available_if(lambda self: self._check_solver())(method))
 
 
 def _kind(model: FittedModel) -> str:
@@ -75,7 +85,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     loss = "log_loss"
 
-    classes_ = FittedAttribute()
+    classes_: FittedAttribute[Labels] = FittedAttribute()
 
     def __init__(
         self,
@@ -118,11 +128,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_with_steps
+    @fit_context
     def partial_fit(
         self,
-        X: Any,
+        X: MatrixLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
@@ -253,7 +263,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _output_activation(self) -> str:
         return "softmax" if _kind(self._model) == "multiclass" else "logistic"
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: MatrixLike) -> Labels:
         """The labels of the most probable classes.
 
         Parameters
@@ -267,14 +277,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         model, a = self._outputs(X)
         if _kind(model) == "multilabel":
-            return model.label_binarizer.inverse_transform(a)
-        classes = model.classes
-        if a.shape[1] > 1:
-            return classes.take(a.argmax(axis=1))
+            several: Labels = model.label_binarizer.inverse_transform(a)
+            return several
+        classes: Labels = model.classes
         # Where y had one class only, that class is all there is.
-        return classes.take((a[:, 0] > 0.5) & (len(classes) > 1))
+        one = (a[:, 0] > 0.5) & (len(classes) > 1)
+        labels: Labels = classes.take(a.argmax(axis=1) if a.shape[1] > 1 else one)
+        return labels
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: MatrixLike) -> Reals:
         """Probabilities of the classes.
 
         Parameters
@@ -293,7 +304,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         p[:, 1], p[:, 0] = a[:, 0], 1 - a[:, 0]
         return p
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: MatrixLike) -> Reals:
         """Logarithms of `predict_proba`; -inf where a probability is 0.
 
         Parameters
@@ -389,9 +400,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         self._keep(locals())
 
-    @available_if(lambda self: self._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    @_with_steps
+    @fit_context
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
         Parameters
@@ -451,7 +464,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _output_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
 
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """R^2 of the predictions, averaged over the outputs.
 
         Parameters
@@ -468,7 +481,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         check_numbers("sample_weight", sample_weight)
         return float(super().score(X, y, sample_weight))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: MatrixLike) -> Reals:
         """Predicted numbers.
 
         Parameters

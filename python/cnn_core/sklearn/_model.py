@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cnn_core._frozen import Frozen, replace
 from cnn_core.sklearn._weights import WeightCache
@@ -102,16 +102,19 @@ class FittedModel(Frozen):
         vars(self).update(state, weights=WeightCache())
 
 
-class FittedAttribute:
+_Value = TypeVar("_Value")
+
+
+class FittedAttribute(Generic[_Value]):
     """An attribute that an estimator has from its model. Setting it publishes another model."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.field = name, name.strip("_")
 
-    def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+    def __get__(self, estimator: Any, owner: type | None = None) -> _Value:
         if estimator is None:
-            return self
-        value = getattr(estimator._model, self.field)
+            return self  # type: ignore[return-value]
+        value: _Value = getattr(estimator._model, self.field)
         if value is ABSENT:
             raise AttributeError(
                 f"{type(estimator).__name__!r} object has no attribute {self.name!r}"
