@@ -70,7 +70,10 @@ def test_ctrl_c_ends_a_fit_with_a_warning_and_keeps_what_was_learned():
         ),
         (dict(activation=["rleu"]), "activation must hold names among .*, got 'rleu'"),
         (dict(activation="step"), "The 'activation' parameter of MLPClassifier must be"),
-        (dict(dropout=[0.1]), "dropout must be one rate for all hidden layers, or 2"),
+        (
+            dict(dropout=[0.1]),
+            "dropout must be one number for the hidden layers, or one .* each of the 1 hidden",
+        ),
         (dict(dropout=1.0), "The 'dropout' parameter of MLPClassifier must be"),
         (dict(solver=LBFGS()), "say solver='lbfgs'"),
         (dict(class_weight="unbalanced"), "The 'class_weight' parameter"),
@@ -82,7 +85,10 @@ def test_ctrl_c_ends_a_fit_with_a_warning_and_keeps_what_was_learned():
         ),
         (dict(dtype=">f8" if np.little_endian else "<f8"), "The 'dtype' parameter"),
         (dict(dtype=object()), "The 'dtype' parameter"),
-        (dict(dropout=np.array([0.1])), "dropout must be one rate for all hidden layers, or 2"),
+        (
+            dict(dropout=np.array([0.1])),
+            "dropout must be one number for the hidden layers, or one .* each of the 1 hidden",
+        ),
         (dict(callbacks=3), "The 'callbacks' parameter"),
         (dict(restore_best_weights="yes"), "The 'restore_best_weights' parameter"),
         (dict(compatible=2), "The 'compatible' parameter"),

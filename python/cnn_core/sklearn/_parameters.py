@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from cnn_core import _activations
+from cnn_core import _activations, parameters
 from cnn_core.activations import Activation
 from cnn_core.callbacks import Callback
 from cnn_core.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer
@@ -278,15 +278,6 @@ def batch_rows(p: BaseMLP, count: int, whole: bool) -> int:
 
 
 def dropout_rates(p: BaseMLP, n_layers: int) -> tuple[float, ...]:
-    """One for each layer's inputs, () where all are 0: a number is for all hidden layers, a
-    sequence for the inputs and each of them."""
-    rates = 0.0 if p.dropout is None else p.dropout
-    if np.ndim(rates) == 0:
-        rates = [0.0] + [rates] * (n_layers - 1)
-    rates = np.asarray(rates, float).ravel().tolist()
-    if len(rates) != n_layers or not all(0 <= rate < 1 for rate in rates):
-        raise ValueError(
-            f"dropout must be one rate for all hidden layers, or {n_layers}, for the inputs and "
-            f"each hidden layer, each at least 0 and below 1; got {p.dropout}"
-        )
-    return tuple(rates) if any(rates) else ()
+    """The share of its inputs that each layer leaves out, () where all are 0."""
+    rates = parameters.dropout_rates(0.0 if p.dropout is None else p.dropout, n_layers - 1)
+    return rates if any(rates) else ()

@@ -14,6 +14,7 @@ import numpy as np
 
 from cnn_core._network import Network
 from cnn_core.sklearn._weights import forward
+from cnn_core.task import r2
 from cnn_core.training.loop import TrainingLoop
 from cnn_core.training.stopping import Stopping
 
@@ -60,10 +61,7 @@ class Scorer:
             if not np.isfinite(a).all():
                 return math.nan
             residual = (self.w * (self.y - a) ** 2).sum(axis=0)
-            total = self.total_sum_of_squares
-            constant = total == 0
-            scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, total))
-            return float(scores.mean())
+            return r2(residual, self.total_sum_of_squares)
         if self.y.ndim == 2:
             right = ((a > self.threshold) == self.y).all(axis=1)
         else:
