@@ -239,6 +239,19 @@ def test_a_constant_column_that_another_constant_follows_is_learned():
     assert model.input_shift_[1] == 5 and model.input_factor_[1] == 0.25
 
 
+def test_columns_that_were_constant_are_scaled_by_auto_once_they_vary_and_need_it():
+    model = MLP(16, random_state=0, learning_rate=0.01)
+    model.partial_fit(np.zeros((50, 3)), TWO[:50], classes=[0, 1])
+    plain = MLP(16, random_state=0, learning_rate=0.01, scale_inputs=None)
+    plain.partial_fit(np.zeros((50, 3)), TWO[:50], classes=[0, 1])
+    assert np.array_equal(model.parameters_, plain.parameters_)
+    X = np.column_stack((1000 + 50 * N[:, 0], N[:, 1], np.zeros(300)))
+    for _ in range(60):
+        model.partial_fit(X, N[:, 0] > 0)
+    assert model.input_factor_ == pytest.approx([1 / X[:, 0].std(), 1, 1])
+    assert model.score(X, N[:, 0] > 0) > 0.97
+
+
 def test_few_first_rows_of_a_stream_are_not_scaled_by_and_it_is_said_once():
     model = MLP(4, random_state=0)
     with pytest.warns(UserWarning, match="first partial_fit has 3 rows, too few") as caught:

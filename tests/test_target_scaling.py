@@ -41,7 +41,11 @@ def test_prices_are_learned_as_their_standardised_selves(options):
     model = MLP(**options).fit(x, y)
     mean, deviation = model.target_shift_[0], model.target_factor_[0]
     plain = MLP(**options, scale_targets=None).fit(x, (y - mean) / deviation)
-    if "early_stopping" not in options:
+    robust = options.get("loss") in ("mae", "huber")
+    if robust:
+        low, high = np.quantile(y, [0.25, 0.75])
+        assert (mean, deviation) == pytest.approx((np.median(y), (high - low) / 1.349), rel=0.03)
+    elif "early_stopping" not in options:
         assert (mean, deviation) == pytest.approx((y.mean(), y.std()))
     assert np.array_equal(model.parameters_, plain.parameters_)
     assert model.history_["loss"] == plain.history_["loss"]
@@ -173,6 +177,63 @@ def test_single_first_rows_of_a_stream_are_learned_as_they_are():
     assert model._fitted.target_scaling is None
     with pytest.warns(UserWarning, match="the first partial_fit has 1 row"):
         MLP(4, random_state=0).partial_fit(x[:1], [300.0])
+
+
+@pytest.mark.parametrize("scale_targets", ["auto", "standard"])
+@pytest.mark.parametrize("constant", [0.0, 0.1, 2e4])
+def test_targets_that_were_constant_go_on_learning(scale_targets, constant):
+    y = 2e4 + 1e3 * SIN
+    model = MLP(16, random_state=0, learning_rate=0.01, scale_targets=scale_targets)
+    for _ in range(5):
+        model.partial_fit(x[:50], np.full(50, constant))
+    for _ in range(150):
+        model.partial_fit(x, y)
+    assert model.target_factor_ == pytest.approx([y.std()], rel=0.05)
+    assert model.score(x, y) > 0.95
+
+
+# Outliers
+
+
+@pytest.mark.parametrize("loss", ["mae", "huber"])
+@pytest.mark.parametrize("size", [1e3, 1e6])
+def test_an_outlier_of_y_spoils_neither_mae_nor_huber(loss, size):
+    y = 300 + 5 * SIN
+    y[0] = size * 300
+    model = MLP(32, loss=loss, epochs=150, learning_rate=0.005, random_state=0).fit(x, y)
+    assert model.target_shift_[0] == pytest.approx(np.median(y), abs=0.2)
+    assert model.score(x[1:], y[1:]) > 0.95
+
+
+def test_most_targets_may_be_one_number():
+    y = np.where(np.arange(200) % 5 == 0, 400 + 50 * SIN, 0.0)
+    model = MLP(8, loss="mae", **FEW).fit(x, y)
+    assert model.target_factor_ == pytest.approx([y.std()])
+
+
+# What was not asked of the data
+
+
+def test_a_network_made_from_sizes_learns_its_scaling_from_the_first_rows():
+    X, y = x * [1, 1e4] + [0, 1e5], 300 + 5 * SIN
+    for train in ("fit", "partial_fit"):
+        model = MLP(16, warm_start=True, **FEW).initialize(n_features=2, n_outputs=1)
+        getattr(model, train)(X, y)
+        assert model.input_factor_.shape == (2,) and model.target_shift_ == pytest.approx(
+            [y.mean()]
+        )
+
+
+def test_given_weights_are_those_of_the_function():
+    model = MLP((), init=[([[2.0]], [1.0])], **FEW).initialize(x * 50, 100 * x[:, 0] + 1)
+    assert model.predict([[0.0], [1.0], [50.0]]).tolist() == [1, 3, 101]
+
+
+def test_a_constant_target_is_learned_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for y in (np.full(200, 5e6), np.column_stack((SIN, np.full(200, 5e6)))):
+            MLP(4, task="regression", **FEW).fit(x, y)
 
 
 # clip_outputs

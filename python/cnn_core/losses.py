@@ -14,7 +14,7 @@ class Huber(Settings):
     Parameters
     ----------
     delta : float, default 1
-        Above 0, in the unit of y.
+        Above 0, in the units that the network learns (`scale_targets`).
     """
 
     name = "huber"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,6 +129,11 @@ class Model(_Predicts, Frozen):
                     "cnn_core that this one cannot read"
                 )
         self.__post_init__()
+
+    @property
+    def knows_no_rows(self) -> bool:
+        """Whether it was made from sizes alone."""
+        return math.isnan(self.baseline)
 
     @property
     def n_features(self) -> int:

@@ -88,7 +88,7 @@ def choose_scaling(
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names))
     if not reason:
-        return None
+        return _undecided(X, names) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL
     unless = ""
     if mapped:
@@ -103,6 +103,32 @@ def choose_scaling(
         )
         return None
     return learn_scaling(kind, X.rows(), weights)._replace(reason=reason)
+
+
+def _undecided(X: RowSource, names: np.ndarray | None) -> Scaling | None:
+    """Of a stream whose features are alike so far: what may come of those that do not vary yet."""
+    low, high = _extent(X, None)
+    n = X.array.shape[1]
+    if X.count < FEWEST_ROWS or (low < high).all():
+        return None
+    return Scaling(np.zeros(n), np.ones(n), False, "auto", low == high)
+
+
+def go_on(scaling: Scaling, X: np.ndarray) -> Scaling:
+    """The scaling of a stream after some more rows: features that were constant so far learn theirs
+    from the first rows in which they vary; where 'auto' scales nothing, if they need it."""
+    if scaling.kind != "auto" or scaling.constant is None or not scaling.constant.any():
+        return scaling.goes_on(X)
+    shift, factor, constant = scaling.shift.copy(), scaling.factor.copy(), scaling.constant.copy()
+    for column in np.flatnonzero(constant & (X.min(axis=0) < X.max(axis=0))):
+        one = np.ascontiguousarray(X[:, [column]])
+        with np.errstate(over="ignore", invalid="ignore"):
+            needed = with_subnormals(why_scale, (RowSource(one), None, None))
+        if needed:
+            learned = learn_scaling(USUAL_OF_LINEAR, one)
+            shift[column], factor[column] = learned.shift[0], learned.factor[0]
+        constant[column] = False
+    return scaling._replace(shift=shift, factor=factor, constant=constant)
 
 
 def rows_of(count: int) -> str:
@@ -232,7 +258,7 @@ def _called(i: int, names: np.ndarray | None) -> str:
 def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> list[str]:
     """What a model does to inputs and targets, for its summary and for a log record."""
     words = []
-    if scaling is not None:
+    if scaling is not None and (scaling.kind != "auto" or (scaling.factor != 1).any()):
         why = f", as {scaling.reason}" if scaling.reason else ""
         words.append(
             f"inputs are scaled: {scaling.kind}{why}" if scaling.kind else "inputs are scaled"

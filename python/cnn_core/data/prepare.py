@@ -12,10 +12,15 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core._warn import warn
-from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, rows_of
+from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on, rows_of
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.split import stratified_split
-from cnn_core.data.target_scaling import TargetScaling, learn_target_scaling, scales_targets
+from cnn_core.data.target_scaling import (
+    ROBUST_LOSSES,
+    TargetScaling,
+    learn_target_scaling,
+    scales_targets,
+)
 from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
     as_numbers,
@@ -168,10 +173,13 @@ def prepare(
     """
     meaning, labels = task
     names = feature_names(X)
+    n_features = None if before is None else before.n_features
+    if before is not None and before.knows_no_rows:  # these are the first
+        before = None
     scales = how.scale_inputs is not None if before is None else before.scaling is not None
     # Where scaling may come first, X and y stay as precise as they were given.
     precise = _precise(X) if scales else how.dtype
-    rows = check_X(X, precise, None if before is None else before.n_features)
+    rows = check_X(X, precise, n_features)
     how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn = None, seed()
@@ -188,18 +196,17 @@ def prepare(
     else:
         names, scaling, targets = before.feature_names, before.scaling, before.target_scaling
         if scaling is not None:
-            scaling = scaling.goes_on(rows)
+            scaling = go_on(scaling, rows)
         if targets is not None:
             assert train.y is not None
-            targets = targets.widened(train.y.rows())
+            targets = targets.goes_on(train.y.rows())
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
     train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.incremental)
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
-    n_features = rows.shape[1]
-    prepared = Prepared(train, validation, scaling, targets, n_features, names, drawn)
+    prepared = Prepared(train, validation, scaling, targets, rows.shape[1], names, drawn)
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
@@ -238,7 +245,9 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
                 "scale_targets=None",
                 UserWarning,
             )
-    return learn_target_scaling(kind, how.clip_outputs, y, train.row_weights())
+    robust = task.loss in ROBUST_LOSSES
+    weights, streams = train.row_weights(), how.incremental
+    return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams)
 
 
 def _validation_dataset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
-from cnn_core.data.scaling import mean_and_deviation, weighed
+from cnn_core.data.scaling import SCALINGS, mean_and_deviation, weighed
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 #: Losses of a regression that standardised targets are for. The others want targets of their own:
 #: counts, or shares between 0 and 1.
 SCALED_LOSSES = ("mse", "mae", "huber")
+
+#: Those that are taken for the sake of outliers, which would spoil mean and standard deviation:
+#: median, and the distance of the quartiles divided by that of the standard normal distribution.
+ROBUST_LOSSES = ("mae", "huber")
+QUARTILES = 1.3489795003921634
 
 #: Targets with means up to `NEAR_0` and standard deviations within a factor `NEAR_1` of 1 are
 #: standardised already, as far as a sample can tell.
@@ -32,6 +37,9 @@ class TargetScaling(NamedTuple):
     shift: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    #: bool: the outputs whose targets have not varied yet, where a stream goes on learning them
+    constant: np.ndarray | None = None
+    robust: bool = False  #: whether it is by median and quartiles
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +63,8 @@ class TargetScaling(NamedTuple):
             return "y"
         if len(self.shift) == 1:
             return f"(y - {self.shift[0]:.4g}) / {self.factor[0]:.4g}"
-        return "each column of y less its mean, divided by its standard deviation"
+        how = "median, divided by its spread" if self.robust else "mean, divided by its deviation"
+        return f"each column of y less its {how}"
 
     def apply(self, y: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Targets as the network learns them."""
@@ -75,14 +84,30 @@ class TargetScaling(NamedTuple):
         """Which outputs have targets so close together that predictions rounded to `dtype` differ
         by less than four times its spacing there."""
         spacing: np.ndarray = np.spacing(np.abs(self.shift).astype(dtype)).astype(np.float64)
-        return self.scales & (self.factor < 4 * spacing)
+        too_fine: np.ndarray = (self.factor != 1) & (self.factor < 4 * spacing)
+        return too_fine
 
-    def widened(self, y: np.ndarray) -> TargetScaling:
-        """With the range that some more targets of a stream have, if predictions are clipped."""
-        if not self.clips:
-            return self
-        low, high = np.minimum(self.low, y.min(axis=0)), np.maximum(self.high, y.max(axis=0))
-        return self._replace(low=low, high=high)
+    def goes_on(self, y: np.ndarray) -> TargetScaling:
+        """The scaling of a stream after some more targets: with their range, if predictions are
+        clipped, and what is learned of outputs whose targets were constant so far."""
+        after = self
+        if self.clips:
+            low, high = np.minimum(self.low, y.min(axis=0)), np.maximum(self.high, y.max(axis=0))
+            after = after._replace(low=low, high=high)
+        if self.constant is None or not self.constant.any():
+            return after
+        at = np.flatnonzero(self.constant)
+        rows = np.concatenate((self.shift[None, at], y[:, at]))
+        varies = at[rows.min(axis=0) < rows.max(axis=0)]
+        if not len(varies):
+            return after
+        learned = np.ascontiguousarray(y[:, varies], np.float64)
+        if (learned.min(axis=0) == learned.max(axis=0)).any():  # another constant
+            learned = np.concatenate((self.shift[None, varies], learned))
+        middle, spread = with_subnormals(_middle_and_spread, (learned, None, self.robust))
+        factor, shift, constant = self.factor.copy(), self.shift.copy(), self.constant.copy()
+        shift[varies], factor[varies], constant[varies] = middle, spread, False
+        return after._replace(factor=factor, shift=shift, constant=constant)
 
 
 def scales_targets(task: Task) -> bool:
@@ -90,18 +115,32 @@ def scales_targets(task: Task) -> bool:
     return task.name == "regression" and task.output == "identity" and task.loss in SCALED_LOSSES
 
 
-def _mean_and_deviation(y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """`mean_and_deviation` of numbers whose squares may be beyond float64."""
+def _middle_and_spread(
+    y: np.ndarray, weights: np.ndarray | None, robust: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, or median and distance of the quartiles; squares
+    of the numbers may be beyond float64. The spread of a column of one number is 1."""
     exponent = int(np.frexp(np.abs(y).max())[1])
     if abs(exponent) < 400:
-        return mean_and_deviation(y, weights)
-    near_1 = np.ldexp(y.astype(np.float64), -exponent)
-    mean, spread = mean_and_deviation(near_1, weights)
-    return np.ldexp(mean, exponent), np.ldexp(spread, exponent)
+        exponent = 0
+    near_1 = np.ldexp(y.astype(np.float64), -exponent) if exponent else y
+    middle, spread = mean_and_deviation(near_1, weights)
+    if robust:
+        median, between = SCALINGS["robust_clip"](near_1, weights)
+        # Where most targets are one number, the deviation tells more than half their extent.
+        quarters = SCALINGS["robust"](near_1, weights)[1]
+        middle, spread = median, np.where(quarters > 0, between / QUARTILES, spread)
+    varies = (y.min(axis=0) < y.max(axis=0)) & (spread > 0)
+    return np.ldexp(middle, exponent), np.where(varies, np.ldexp(spread, exponent), 1.0)
 
 
 def learn_target_scaling(
-    kind: str | None, clips: bool, y: np.ndarray, weights: np.ndarray | None = None
+    kind: str | None,
+    clips: bool,
+    y: np.ndarray,
+    weights: np.ndarray | None = None,
+    robust: bool = False,
+    incremental: bool = False,
 ) -> TargetScaling | None:
     """The scaling of the columns of y.
 
@@ -114,6 +153,10 @@ def learn_target_scaling(
         C-contiguous and finite.
     weights : ndarray, shape (rows, 1), optional
         Of the rows.
+    robust : bool
+        Whether by median and quartiles.
+    incremental : bool
+        Whether y is the beginning of a stream: columns that do not vary are learned later.
 
     Returns
     -------
@@ -124,23 +167,25 @@ def learn_target_scaling(
     low, high = (
         (y.min(axis=0), y.max(axis=0)) if clips else (np.full(n, -np.inf), np.full(n, np.inf))
     )
-    shift, factor = np.zeros(n), np.ones(n)
+    shift, factor, constant = np.zeros(n), np.ones(n), None
     if kind is not None:
-        mean, spread = with_subnormals(_mean_and_deviation, (y, weights))
-        varies = (y.min(axis=0) < y.max(axis=0)) & (spread > 0)
-        spread = np.where(varies, spread, 1.0)
+        middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust))
+        same = y.min(axis=0) == y.max(axis=0)
+        middle = np.where(same, y[0], middle)
         near = (
-            (np.abs(mean) <= np.where(varies, NEAR_0, 1.0))
+            (np.abs(middle) <= np.where(same, 1.0, NEAR_0))
             & (spread >= 1 / NEAR_1)
             & (spread <= NEAR_1)
         )
         if kind != "auto" or not near.all():
-            shift, factor = mean, spread
+            shift, factor = middle, spread
+        if incremental and same.any():
+            shift, constant = np.where(same, middle, shift), same
     wide = ~(np.isfinite(shift) & np.isfinite(factor) & np.isfinite(1 / factor))
     if wide.any():
         raise ValueError(
             f"scale_targets={kind!r}: column {wide.argmax()} of y spans more than float64 can "
             "hold, or so little that dividing by it overflows"
         )
-    scaling = TargetScaling(factor, shift, low, high)
-    return scaling if scaling.scales or clips else None
+    scaling = TargetScaling(factor, shift, low, high, constant, robust)
+    return scaling if scaling.scales or clips or constant is not None else None

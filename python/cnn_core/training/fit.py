@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -30,6 +29,7 @@ from cnn_core.data.validation import (
 )
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.history import Past
+from cnn_core.initializers import Initializer
 from cnn_core.meaning import target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
@@ -120,8 +120,9 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
-    if before is not None and math.isnan(before.baseline):  # made from sizes, without data
-        before = replace(before, baseline=data.train.baseline_score(task))
+    if before is not None and before.knows_no_rows:
+        baseline = data.train.baseline_score(task)
+        before = replace(before, baseline=baseline, feature_names=data.feature_names)
     spec = training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
@@ -160,8 +161,10 @@ def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
 
 
 def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
-    """What a scaling is; 'auto' is none without biases, as a shift would be a bias."""
-    return None if kind == "auto" and not p.bias else kind
+    """What a scaling is; 'auto' is none without biases, as a shift would be a bias, and where
+    weights are given, which are to be those of the function that is computed."""
+    given = not isinstance(p.init, (str, Initializer))
+    return None if kind == "auto" and (given or not p.bias) else kind
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
