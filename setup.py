@@ -137,7 +137,8 @@ def extension(name, optimize="-O2"):
     )
 
 
-# The memoryview code that all modules need, once instead of once a module.
+# What all modules need of Cython's own code, once instead of once a module; no module has
+# memoryviews, whose code would be half of it.
 shared = extension("_cyutility", "-Os")
 shared.sources = ["cnn_core/_cyutility.c"]
 
@@ -164,6 +165,7 @@ setup(
             extension("_trainer", "-Os"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",
+        shared_utility_features_disabled=["MemoryView"],
         compiler_directives={
             "language_level": 3,
             "initializedcheck": False,
