@@ -1,19 +1,15 @@
-"""Activation functions and their derivatives over memoryviews."""
+"""Activation functions and their derivatives on arrays."""
 
 import numpy as np
 
 from libc.stdint cimport uint64_t
 
 from cnn_core._cpu cimport activation_t, kernels_for
-from cnn_core._memory cimport leading_dimension
+from cnn_core._memory cimport address, data_of, leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import MATRIX, NUMBER, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
-
-ctypedef fused real:
-    float
-    double
 
 
 def names():
@@ -48,24 +44,21 @@ def parameters():
     return found
 
 
-cdef padded(const real[:, ::1] x):
+cdef padded(x):
     """A copy of x with the leading dimension that kernels want, its subnormal numbers zero: a
     minimum or maximum hands them on in one instruction set and not in another."""
-    cdef real[:, ::1] copy
     cdef uint64_t mode
-    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], sizeof(real))),
-                          np.asarray(x).dtype)
+    array = aligned_zeros((x.shape[0], leading_dimension(x.shape[1], x.itemsize)), x.dtype)
     array[:, :x.shape[1]] = x
     if array.size:
-        copy = array
         mode = flush_subnormals()
-        kernels_for(sizeof(real)).scale(copy.shape[0] * copy.shape[1], 1, &copy[0, 0])
+        kernels_for(x.itemsize).scale(array.size, 1, address(array))
         restore_subnormals(mode)
     return array
 
 
 @takes(z=MATRIX, activation_param=NUMBER)
-def activation(name, const real[:, ::1] z not None, activation_param=None):
+def activation(name, z, activation_param=None):
     """a = f(z).
 
     Parameters
@@ -81,36 +74,41 @@ def activation(name, const real[:, ::1] z not None, activation_param=None):
     -------
     ndarray, shape (rows, width)
     """
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+    data_of("z", z, MATRIX)
+    cdef const activation_t *f = &kernels_for(z.itemsize).activations[
         choose("activation", name, names())]
-    cdef real[:, ::1] a = padded(z)
     cdef uint64_t mode
     cdef double param = f.default_param if activation_param is None else activation_param
-    if a.shape[0] and a.shape[1]:
+    a = padded(z)
+    cdef Py_ssize_t rows = a.shape[0], width = z.shape[1], ld = a.shape[1]
+    cdef char *data = address(a)
+    if data != NULL:
         with nogil:
             mode = flush_subnormals()
-            f.forward(a.shape[0], z.shape[1], a.shape[1], 1, param, &a[0, 0], &a[0, 0])
+            f.forward(rows, width, ld, 1, param, data, data)
             restore_subnormals(mode)
-    return np.ascontiguousarray(np.asarray(a)[:, :z.shape[1]])
+    return np.ascontiguousarray(a[:, :width])
 
 
-def _backward(name, const real[:, ::1] values not None, const real[:, ::1] gradient not None,
-              activation_param, bint from_a):
+cdef _backward(name, values, gradient, activation_param, bint from_a):
     """gradient * f', from z or, where f' is a function of a, from a."""
-    cdef const activation_t *f = &kernels_for(sizeof(real)).activations[
+    cdef const activation_t *f = &kernels_for(values.itemsize).activations[
         choose("activation", name, names())]
-    cdef Py_ssize_t width = values.shape[1]
     cdef double param = f.default_param if activation_param is None else activation_param
-    cdef real[:, ::1] z = padded(values), a = padded(values), delta = padded(gradient)
     cdef uint64_t mode
-    if a.shape[0] and a.shape[1]:
+    z, a, delta = padded(values), padded(values), padded(gradient)
+    cdef Py_ssize_t rows = a.shape[0], width = values.shape[1], ld = a.shape[1]
+    cdef char *z_data = address(z)
+    cdef char *a_data = address(a)
+    cdef char *delta_data = address(delta)
+    if delta_data != NULL:
         with nogil:
             mode = flush_subnormals()
             if not from_a:
-                f.forward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0])
-            f.backward(a.shape[0], width, a.shape[1], 1, param, &z[0, 0], &a[0, 0], &delta[0, 0])
+                f.forward(rows, width, ld, 1, param, z_data, a_data)
+            f.backward(rows, width, ld, 1, param, z_data, a_data, delta_data)
             restore_subnormals(mode)
-    return np.ascontiguousarray(np.asarray(delta)[:, :width])
+    return np.ascontiguousarray(delta[:, :width])
 
 
 @takes(z=MATRIX, gradient=MATRIX, activation_param=NUMBER)
@@ -129,6 +127,8 @@ def activation_backward(name, z, gradient, activation_param=None):
     -------
     ndarray, shape (rows, width)
     """
+    data_of("z", z, MATRIX)
+    data_of("gradient", gradient, MATRIX, z.dtype, "z")
     if z.shape != gradient.shape:
         raise ValueError(f"z and gradient must have the same shape, got {z.shape} and "
                          f"{gradient.shape}")
@@ -152,6 +152,7 @@ def activation_derivative(name, z, activation_param=None):
         Shape (rows, width) for functions of one element. Softmax has a Jacobian for each row: shape
         (rows, width, width), ``[r, i, j]`` = da_i/dz_j.
     """
+    data_of("z", z, MATRIX)
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
     values, directions, shape = unit_gradients(f.per_row, z)
     return activation_backward(name, values, directions, activation_param).reshape(shape)
@@ -187,6 +188,7 @@ def activation_derivative_from_a(name, a, activation_param=None):
         As `activation_derivative`: shape (rows, width), or for softmax the Jacobians, shape (rows,
         width, width). The bits are those of training.
     """
+    data_of("a", a, MATRIX)
     cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
     if f.needs_preactivation:
         raise ValueError(f"f' of {name!r} is no function of a, as different z give the same a; "

@@ -40,7 +40,8 @@ cdef class Batches:
     cdef int threads
     cdef bint adaptive, multilabel, classes
     cdef RowSource X, y, labels, weights
-    cdef double[::1] residuals      # squared, of each output
+    cdef object residuals           # squared, of each output
+    cdef double *squared_residuals
     cdef Batch batch
     cdef StepPlan plan
     cdef ThreadTuner tuner

@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t
 from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_task
 from cnn_core._dataset cimport RowSource, source_row
-from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, at, blocks, elements, matrix
+from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, matrix
 from cnn_core._network cimport Layer, weight_offset
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
@@ -42,6 +42,7 @@ cdef class Batches:
         self.backprop, self.optimizer, self.threads = backprop, optimizer, threads
         self.adaptive, self.multilabel = adaptive, multilabel
         self.residuals = np.zeros(backprop.network.widths[-1])
+        self.squared_residuals = <double *>address(self.residuals)
         self.arena = Arena()
         self.row_indices = <Py_ssize_t *>self.arena.alloc(backprop.max_batch_size, 1,
                                                           sizeof(Py_ssize_t))
@@ -348,8 +349,7 @@ cdef class Batches:
         if self.multilabel:
             return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
                                        self.backprop.y_threshold)
-        with cython.boundscheck(False):
-            k.squared_residuals(rows, n_out, row, column, out.data, y, &self.residuals[0])
+        k.squared_residuals(rows, n_out, row, column, out.data, y, self.squared_residuals)
         return 0
 
     cdef result(self, Py_ssize_t count, Totals *totals):

@@ -8,6 +8,7 @@ from cnn_core._cpu cimport (cnn_core_instruction_sets, function_t, instruction_s
 
 from cnn_core._checks import NUMBER, VECTOR, takes
 from cnn_core._names import choose
+from cnn_core._memory cimport data_of
 from cnn_core._platform cimport clock_seconds, keep_subnormals, restore_subnormals
 
 cdef int count
@@ -104,13 +105,8 @@ def functions():
     return limits
 
 
-ctypedef fused real:
-    float
-    double
-
-
 @takes(x=VECTOR, out=VECTOR.as_output())
-def apply(name, const real[::1] x not None, real[::1] out not None):
+def apply(name, x, out):
     """Compute one of `functions` for every element of `x`.
 
     Parameters
@@ -120,15 +116,18 @@ def apply(name, const real[::1] x not None, real[::1] out not None):
         C-contiguous, of the same dtype; n a multiple of 16. They may be the same array.
     """
     cdef Py_ssize_t row = choose("function", name, tuple(functions()))
-    cdef const function_t *f = &kernels_for(sizeof(real)).functions[row]
+    cdef char *source = data_of("x", x, VECTOR)
+    cdef char *target = data_of("out", out, VECTOR.as_output(), x.dtype, "x")
+    cdef const function_t *f = &kernels_for(x.itemsize).functions[row]
+    cdef Py_ssize_t n = len(x)
     cdef uint64_t mode
-    if x.shape[0] != out.shape[0] or x.shape[0] % 16:
+    if n != len(out) or n % 16:
         raise ValueError(f"x and out must have the same length, a multiple of 16; "
-                         f"got {x.shape[0]} and {out.shape[0]}")
-    if x.shape[0]:
+                         f"got {n} and {len(out)}")
+    if n:
         with nogil:
             mode = keep_subnormals()  # the error limits hold for them too
-            f.map(x.shape[0], &x[0], &out[0])
+            f.map(n, source, target)
             restore_subnormals(mode)
 
 

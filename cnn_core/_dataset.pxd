@@ -22,7 +22,7 @@ cdef class RowSource:
                      Py_ssize_t step) noexcept nogil
 
 
-cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil
+cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t *order, Py_ssize_t n) noexcept nogil
 
 
 cdef inline Py_ssize_t source_row(const Py_ssize_t *indices, Py_ssize_t row) noexcept nogil:

@@ -24,12 +24,11 @@ cdef described(array):
     return f"an array of shape {array.shape} and {array.dtype}"
 
 
-@cython.boundscheck(False)
-cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t[::1] order) noexcept nogil:
-    """Whether all row numbers lie in 0 .. bound - 1."""
+cdef bint all_rows_below(Py_ssize_t bound, const Py_ssize_t *order, Py_ssize_t n) noexcept nogil:
+    """Whether all n row numbers lie in 0 .. bound - 1."""
     cdef Py_ssize_t i
     cdef bint outside = False
-    for i in range(order.shape[0]):
+    for i in range(n):
         outside |= <size_t>order[i] >= <size_t>bound
     return not outside
 

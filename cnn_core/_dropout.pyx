@@ -8,16 +8,11 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
 from cnn_core._cpu cimport dropout_t, kernels_for
-from cnn_core._memory cimport leading_dimension
+from cnn_core._memory cimport address, data_of, leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._random cimport dropout_purpose
 from cnn_core._checks import MATRIX, NUMBER, SEED, WORD, takes
 from cnn_core._memory import aligned_zeros
-
-ctypedef fused real:
-    float
-    double
-
 
 cdef dropout_t dropout_of(double rate, bint alpha_dropout) noexcept nogil:
     """Dropout scaled so that the mean stays (Srivastava et al. 2014), or, with `alpha_dropout`, so
@@ -39,8 +34,7 @@ cdef void seed_dropout(dropout_t *d, Py_ssize_t layer, uint64_t seed, uint64_t s
 
 
 @takes(a=MATRIX, rate=NUMBER, seed=SEED, step=SEED, layer=WORD)
-def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t step, uint32_t layer,
-         bint alpha_dropout=False):
+def drop(a, double rate, uint64_t seed, uint64_t step, uint32_t layer, bint alpha_dropout=False):
     """What dropout makes of the inputs of a layer in a training step.
 
     Parameters
@@ -63,21 +57,22 @@ def drop(const real[:, ::1] a not None, double rate, uint64_t seed, uint64_t ste
     mask : ndarray, shape (rows, n)
         d dropped / d a: the factor of those that stay, 0 for those that go.
     """
+    data_of("a", a, MATRIX)
     if not 0 <= rate < 1:
         raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
     cdef dropout_t d = dropout_of(rate, alpha_dropout)
-    cdef Py_ssize_t rows = a.shape[0], n = a.shape[1], ld = leading_dimension(n, sizeof(real))
-    cdef real[:, ::1] x, dropped, mask
+    cdef Py_ssize_t itemsize = a.itemsize
+    cdef Py_ssize_t rows = a.shape[0], n = a.shape[1], ld = leading_dimension(n, itemsize)
     cdef uint64_t mode
-    dtype = np.asarray(a).dtype
-    x, dropped, mask = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
-    np.asarray(x)[:, :n] = a
+    x, dropped, mask = [aligned_zeros((rows, ld), a.dtype) for _ in range(3)]
+    cdef char *x_data = address(x)
+    cdef char *dropped_data = address(dropped)
+    cdef char *mask_data = address(mask)
+    x[:, :n] = a
     d.key, d.purpose, d.step = seed, dropout_purpose(layer, step), <uint32_t>step
     if rows and n:
         with nogil:
             mode = flush_subnormals()
-            kernels_for(sizeof(real)).drop(0, rows, n, ld, &d, &x[0, 0], &dropped[0, 0],
-                                           &mask[0, 0])
+            kernels_for(itemsize).drop(0, rows, n, ld, &d, x_data, dropped_data, mask_data)
             restore_subnormals(mode)
-    return (np.ascontiguousarray(np.asarray(dropped)[:, :n]),
-            np.ascontiguousarray(np.asarray(mask)[:, :n]))
+    return np.ascontiguousarray(dropped[:, :n]), np.ascontiguousarray(mask[:, :n])

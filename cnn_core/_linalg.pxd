@@ -6,6 +6,10 @@ ctypedef fused real:
     float
     double
 
+ctypedef fused scaled_real:
+    float
+    double
+
 # Beyond it t / sqrt(1 + (t / 3)^2) is 3 to the last bit, and (t / 3)^2 might overflow.
 cdef enum:
     CLIPPED_TO_3 = 1000000000
@@ -23,15 +27,15 @@ cdef inline double smooth_clip(double t) noexcept nogil:
 
 
 cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, bint clips,
-                           const real *x, real *scaled) noexcept nogil:
+                           const real *x, scaled_real *scaled) noexcept nogil:
     """(x - shift) * factor, with `clips` clipped smoothly, in float64 and rounded once."""
     cdef Py_ssize_t i
     if clips:
         for i in range(n):
-            scaled[i] = <real>smooth_clip((x[i] - shift[i]) * factor[i])
+            scaled[i] = <scaled_real>smooth_clip((x[i] - shift[i]) * factor[i])
     else:
         for i in range(n):
-            scaled[i] = <real>((x[i] - shift[i]) * factor[i])
+            scaled[i] = <scaled_real>((x[i] - shift[i]) * factor[i])
 
 
 # What outputs become in the units of the targets; each has an entry for every output.

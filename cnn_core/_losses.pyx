@@ -1,4 +1,4 @@
-"""Costs and output deltas over memoryviews."""
+"""Costs and output deltas on arrays."""
 
 from collections import namedtuple
 
@@ -7,16 +7,11 @@ import numpy as np
 from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
-from cnn_core._memory cimport leading_dimension
+from cnn_core._memory cimport PANEL_BYTES, address, data_of, leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._checks import MATRIX, NUMBER, as_array, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
-
-ctypedef fused real:
-    float
-    double
-
 
 Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param",
                   module=__name__)
@@ -95,8 +90,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
 
 
 @takes(out=MATRIX, loss_param=NUMBER)
-def loss(name, const real[:, ::1] out not None, y, row_scale=None,
-         loss_param=None):
+def loss(name, out, y, row_scale=None, loss_param=None):
     """Cost of each row, and the error it sends back.
 
     Parameters
@@ -120,19 +114,16 @@ def loss(name, const real[:, ::1] out not None, y, row_scale=None,
     delta : ndarray, shape (rows, width)
         The derivative with respect to `out`, scaled.
     """
-    cdef const loss_t *f = &kernels_for(sizeof(real)).losses[choose("loss", name, names())]
+    data_of("out", out, MATRIX)
+    cdef const loss_t *f = &kernels_for(out.itemsize).losses[choose("loss", name, names())]
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
-    cdef Py_ssize_t ld = leading_dimension(width, sizeof(real))
-    cdef Py_ssize_t lanes = 64 // sizeof(real)
+    cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
     cdef double param = f.default_param if loss_param is None else loss_param
-    cdef real[:, ::1] o, t, delta
-    cdef real[::1] weight, cost
-    cdef const int32_t[::1] label
     cdef loss_args_t p
     cdef uint64_t mode
-    dtype = np.asarray(out).dtype
+    dtype = out.dtype
     if f.sparse:
-        label = y = class_indices(name, y, rows, width)
+        y = class_indices(name, y, rows, width)
     else:
         y = as_array("y", y, dtype)
         if y.shape != (rows, width):
@@ -143,17 +134,19 @@ def loss(name, const real[:, ::1] out not None, y, row_scale=None,
         if row_scale.shape != (rows,):
             raise ValueError(f"row_scale must have shape {(rows,)}, got {row_scale.shape}")
     o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
-    weight, cost = aligned_zeros(rows, dtype), aligned_zeros(rows + lanes, dtype)
-    np.asarray(o)[:, :width] = out
-    np.asarray(weight)[:] = 1 if row_scale is None else row_scale
+    weight = aligned_zeros(rows, dtype)
+    cost = aligned_zeros(rows + PANEL_BYTES // dtype.itemsize, dtype)
+    o[:, :width] = out
+    weight[:] = 1 if row_scale is None else row_scale
     if not f.sparse:
-        np.asarray(t)[:, :width] = y
+        t[:, :width] = y
     if rows and width:
         p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, param
-        p.out, p.y, p.label = &o[0, 0], &t[0, 0], &label[0] if f.sparse else NULL
-        p.row_scale, p.delta, p.row_losses = &weight[0], &delta[0, 0], &cost[0]
+        p.out, p.y = address(o), address(t)
+        p.label = <const int32_t *>address(y) if f.sparse else NULL
+        p.row_scale, p.delta, p.row_losses = address(weight), address(delta), address(cost)
         with nogil:
             mode = flush_subnormals()
             f.evaluate(&p)
             restore_subnormals(mode)
-    return np.asarray(cost)[:rows].copy(), np.ascontiguousarray(np.asarray(delta)[:, :width])
+    return cost[:rows].copy(), np.ascontiguousarray(delta[:, :width])

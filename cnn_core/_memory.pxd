@@ -48,8 +48,15 @@ cdef inline Py_ssize_t leading_dimension(Py_ssize_t width, Py_ssize_t itemsize) 
     return ld + lanes if ld * itemsize % SET_BYTES == 0 else ld
 
 
-# Where a contiguous array's data begin; NULL for an empty one.
+# Where a C-contiguous array's data begin; NULL for an empty one.
 cdef char *address(object array) except? NULL
+
+# The same for an argument, which must be as `rule`, an Array of _checks, says, and where another
+# argument `like` is given, of its dtype.
+cdef char *data_of(str name, object array, object rule, object dtype=*, str like=*) except? NULL
+
+# `out`, which must be an array of this shape and dtype, or new zeros where it is None.
+cdef object output(object out, tuple shape, object dtype, str like)
 
 
 cdef class Arena:

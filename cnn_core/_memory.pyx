@@ -3,6 +3,9 @@
 import numpy as np
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+
+from cnn_core._checks import Array
 
 ALIGNMENT = 64
 
@@ -49,8 +52,29 @@ def aligned_zeros(shape, dtype):
 
 
 cdef char *address(object array) except? NULL:
-    cdef const unsigned char[::1] data = array.reshape(-1).view("uint8")
-    return <char *>&data[0] if data.shape[0] else NULL
+    cdef Py_buffer view
+    cdef char *data
+    PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
+    data = <char *>view.buf if view.len else NULL
+    PyBuffer_Release(&view)
+    return data
+
+
+cdef char *data_of(str name, object array, object rule, object dtype=None,
+                   str like=None) except? NULL:
+    rule.check(name, array)
+    if like is not None and array.dtype != dtype:
+        raise TypeError(f"{name} must be of {dtype} as {like} is, got {array.dtype}")
+    return address(array)
+
+
+cdef object output(object out, tuple shape, object dtype, str like):
+    if out is None:
+        return aligned_zeros(shape, dtype)
+    data_of("out", out, Array(len(shape), writable=True), dtype, like)
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {out.shape}")
+    return out
 
 
 @cython.final

@@ -24,10 +24,6 @@ from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
 
-ctypedef fused real:
-    float
-    double
-
 cdef extern from "Python.h":
     # Declared without its exception, which is cleared: an array without a buffer is left to the
     # checks in Python.
@@ -110,8 +106,8 @@ cdef class BatchPredictor:
         """
         X = self.checked_rows(X)
         out = np.empty((X.shape[0], self.network.widths[-1]), self.network.dtype)
-        return out if X.shape[0] == 0 or self.predict(X, out, None, 0, threads,
-                                                      check_finite, warns) else None
+        return out if X.shape[0] == 0 or self.run(X, out, None, 0, threads,
+                                                  check_finite, warns) else None
 
     def argmax(self, X, double threshold=0.5, int threads=1, bint check_finite=False):
         """The index of the largest output for every row of X, the first among equals, or of the
@@ -130,8 +126,8 @@ cdef class BatchPredictor:
         """
         X = self.checked_rows(X)
         index = np.empty(X.shape[0], np.intp)
-        return index if X.shape[0] == 0 or self.predict(X, None, index, threshold, threads,
-                                                        check_finite, True) else None
+        return index if X.shape[0] == 0 or self.run(X, None, index, threshold, threads,
+                                                    check_finite, True) else None
 
     cdef checked_rows(self, X):
         network = self.network
@@ -140,51 +136,40 @@ cdef class BatchPredictor:
         if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
             raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
-        return X if X.flags.aligned else np.array(X, order="K")
+        Array().check("X", X)
+        return X if X.flags.aligned else X.copy()
 
-    cdef predict(self, X, out, index, double threshold, int threads, bint check_finite,
-                 bint warns):
-        try:
-            return _predict(self, X, out, index, threshold, threads, check_finite, warns)
-        except ValueError:
-            Array().check("X", X)
-            raise
-
-
-def _predict(BatchPredictor predictor not None, const real[:, ::1] X not None,
-             real[:, ::1] out, Py_ssize_t[::1] index, double threshold, int threads,
-             bint check_finite, bint warns):
-    cdef Prediction p
-    cdef Network network = predictor.network
-    cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
-    cdef bint transposed = network.prefers_transposed
-    p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
-    n_blocks = blocks(count, p.block)
-    threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD, n_blocks,
-                              most_threads))
-    for l in range(network.n_layers):
-        widest = max(widest, network.layers[l].ld)
-    if transposed:
-        widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
-    p.buffer_bytes = p.block * widest * sizeof(real)
-    scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
-    p.network, p.count, p.threshold = <void *>network, count, threshold
-    p.check_finite, p.check_outputs = check_finite, warns
-    p.refused = p.has_nan = False
-    p.X, p.scratch = <const char *>&X[0, 0], address(scratch)
-    p.out = <char *>&out[0, 0] if out is not None else NULL
-    p.index = &index[0] if index is not None else NULL
-    p.units = &predictor.units if predictor.outputs is not None else NULL
-    with nogil:
-        pool_run(predict_task, &p, n_blocks, NULL, threads)
-    if p.has_nan and not p.refused:
-        if out is None:
-            bad = count_nan(network, np.asarray(X), threads)
-            warn_of_overflow(network, np.asarray(X), bad, True)
-        else:
-            bad = np.count_nonzero(~np.isfinite(np.asarray(out)).all(axis=1))
-            warn_of_overflow(network, np.asarray(X), bad)
-    return not p.refused
+    cdef bint run(self, X, out, index, double threshold, int threads,
+                  bint check_finite, bint warns) except -1:
+        """Outputs or indices of at least one row; whether the rows are not refused."""
+        cdef Network network = self.network
+        cdef Prediction p
+        cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
+        cdef bint transposed = network.prefers_transposed
+        p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
+        n_blocks = blocks(count, p.block)
+        threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD,
+                                  n_blocks, most_threads))
+        for l in range(network.n_layers):
+            widest = max(widest, network.layers[l].ld)
+        if transposed:
+            widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
+        p.buffer_bytes = p.block * widest * network.itemsize
+        scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
+        p.network, p.count, p.threshold = <void *>network, count, threshold
+        p.check_finite, p.check_outputs = check_finite, warns
+        p.refused = p.has_nan = False
+        p.X, p.scratch = address(X), address(scratch)
+        p.out = address(out) if out is not None else NULL
+        p.index = <Py_ssize_t *>address(index) if index is not None else NULL
+        p.units = &self.units if self.outputs is not None else NULL
+        with nogil:
+            pool_run(predict_task, &p, n_blocks, NULL, threads)
+        if p.has_nan and not p.refused:
+            bad = (count_nan(network, X, threads) if out is None
+                   else np.count_nonzero(~np.isfinite(out).all(axis=1)))
+            warn_of_overflow(network, X, bad, out is None)
+        return not p.refused
 
 
 cdef Py_ssize_t count_nan(Network network, X, int threads) except -1:
@@ -297,8 +282,8 @@ cdef void convert(const Units *units, Py_ssize_t rows, Py_ssize_t n_out, Py_ssiz
     restore_subnormals(mode)
 
 
-# One row, where the call costs more than the arithmetic: no memoryviews, the GIL is kept, and
-# nothing is allocated but the result.
+# One row, where the call costs more than the arithmetic: the GIL is kept, and nothing is
+# allocated but the result.
 
 cdef object ndarray = np.ndarray
 cdef object empty = np.empty

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-cimport cython
 from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
+from cnn_core._memory cimport address
 from cnn_core._checks import SEED, WHOLE, WORD, takes
 
 
@@ -45,11 +45,11 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False
     ndarray of intp, shape (n,)
         A permutation of 0 to n - 1: a pure function of the arguments, the same on every machine.
     """
-    cdef Py_ssize_t[::1] order = np.empty(n, np.intp)
-    if n:
-        with nogil:
-            shuffle(seed, FOR_SPLIT if split else FOR_SHUFFLE, epoch, &order[0], n)
-    return np.asarray(order)
+    order = np.empty(n, np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        shuffle(seed, FOR_SPLIT if split else FOR_SHUFFLE, epoch, numbers, n)
+    return order
 
 
 @takes(seed=SEED, stream=WORD, n=WHOLE)
@@ -70,14 +70,15 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
         Multiples of 2**-53. Philox4x32-10 (Salmon et al. 2011); number i depends on (seed, stream,
         i) alone.
     """
-    cdef double[::1] out = np.empty(n)
+    out = np.empty(n)
+    cdef double *numbers = <double *>address(out)
     cdef uint32_t bits[4]
     cdef uint64_t word
     cdef Py_ssize_t i
-    with nogil, cython.boundscheck(False):
+    with nogil:
         for i in range(n):
             if i % 2 == 0:
                 philox(seed, FOR_WEIGHTS, stream, i // 2, bits)
             word = (<uint64_t>bits[2 * (i % 2)] << 21) ^ (bits[2 * (i % 2) + 1] >> 11)
-            out[i] = word * (1.0 / 9007199254740992.0)
-    return np.asarray(out)
+            numbers[i] = word * (1.0 / 9007199254740992.0)
+    return out

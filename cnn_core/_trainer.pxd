@@ -15,9 +15,9 @@ cdef class Trainer:
     cdef bint by_rows
     cdef double cost_scale
     cdef double total_weight            # of all rows of the epoch; negative: not given
-    cdef Py_ssize_t[::1] order
-    cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1
-    cdef run_epoch(self, Py_ssize_t count, const double[::1] rates)
+    cdef object order
+    cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1
+    cdef run_epoch(self, Py_ssize_t count, object rates)
     cdef object tell(self, double cost)
     cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil
     cdef run_pass(self, Py_ssize_t rows)

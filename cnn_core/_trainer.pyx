@@ -11,7 +11,7 @@ from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
 from cnn_core._cpu cimport kernels_for, kernels_t
 from cnn_core._dataset cimport RowSource, all_rows_below
-from cnn_core._memory cimport blocks
+from cnn_core._memory cimport address, blocks
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
@@ -296,42 +296,46 @@ cdef class Trainer:
         finally:
             self.backprop.workspace.busy = False
 
-    cdef Py_ssize_t set_order(self, const Py_ssize_t[::1] order, bint shuffled) except -1:
+    cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1:
         """In which order the epoch visits the rows; returns how many."""
         cdef Py_ssize_t count = self.batches.X.count
+        cdef Py_ssize_t *numbers
         if order is not None:
-            count = order.shape[0]
-            if not all_rows_below(self.batches.X.count, order):
+            numbers = <Py_ssize_t *>address(order)
+            count = len(order)
+            if not all_rows_below(self.batches.X.count, numbers, count):
                 raise ValueError(f"order must hold row numbers from 0 to "
                                  f"{self.batches.X.count - 1}, "
                                  f"got {np.min(order)} to {np.max(order)}")
-            self.batches.batch.order = &order[0] if count else NULL
+            self.batches.batch.order = numbers
         if count == 0:
             raise ValueError("an epoch needs at least one row")
         if order is None and shuffled and count > self.backprop.workspace.max_batch_size:
-            if self.order is None or self.order.shape[0] != count:
+            if self.order is None or len(self.order) != count:
                 self.order = aligned_zeros(count, np.intp)
-            self.batches.batch.order = &self.order[0]
+            self.batches.batch.order = numbers = <Py_ssize_t *>address(self.order)
             with nogil:
-                shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs,
-                        <Py_ssize_t *>self.batches.batch.order, count)
+                shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, numbers, count)
             self.backprop.record_phase(SHUFFLE, 0)
         return count
 
-    cdef run_epoch(self, Py_ssize_t count, const double[::1] rates):
+    cdef run_epoch(self, Py_ssize_t count, object rates):
         cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size, work = 0
         cdef Totals totals
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
         cdef double looked = clock_seconds()
         cdef bint tells = self.after_step is not None
         cdef double cost
+        cdef const double *rate = NULL
         cdef uint64_t mode
-        if rates is not None and rates.shape[0] != blocks(count, batch):
-            raise ValueError(f"rates must have one entry for each of the {blocks(count, batch)} "
-                             f"mini-batches, got {rates.shape[0]}")
+        if rates is not None:
+            rate = <const double *>address(rates)
+            if len(rates) != blocks(count, batch):
+                raise ValueError(f"rates must have one entry for each of the "
+                                 f"{blocks(count, batch)} mini-batches, got {len(rates)}")
         caught = None
         totals.loss, totals.weight, totals.correct = 0, 0, 0
-        with nogil, cython.boundscheck(False):
+        with nogil:
             mode = flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(True)
@@ -342,8 +346,8 @@ cdef class Trainer:
                     self.batches.X.read_ahead(
                         self.batches.batch.order + block * batch + self.batches.batch.rows,
                         min(batch, count - block * batch - self.batches.batch.rows))
-                if rates is not None:
-                    self.batches.optimizer.h[0] = rates[block]
+                if rate != NULL:
+                    self.batches.optimizer.h[0] = rate[block]
                 cost = self.run_batch(count, &totals, tells)
                 if tells:
                     restore_subnormals(mode)

@@ -145,7 +145,7 @@ def test_an_array_of_another_dtype_is_named_with_it(name, argument):
     for dtype in ("int64", "float16", "complex128", "bool", ">f8", "O", "U1"):
         given = re.escape(str(np.dtype(dtype)))
         refused(name, argument, array.astype(dtype), rf"^{argument} must be an ndarray .*{given}$")
-    for other in ([[1.0]], 3.0, "x", object()):
+    for other in ([[1.0]], 3.0, "x", object(), memoryview(array)):
         refused(name, argument, other, f"must be an ndarray of .*got {type(other).__name__}$")
 
 

@@ -13,7 +13,7 @@ from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor
 from cnn_core._trainer import Trainer
 
-from cnn_core import MLP, _cpu
+from cnn_core import MLP, _activations, _cpu
 
 SGD = {"learning_rate": 0.01, "momentum": 0, "nesterov": 0}
 ADAM = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -103,6 +103,14 @@ def test_pairs_of_another_network_are_refused(backend):
     small._fitted.state["pairs"] = large._fitted.state["pairs"]
     with pytest.raises(ValueError, match="the pairs of a state must be a list"):
         small.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ["elu", "softmax"])
+def test_derivatives_want_contiguous_arrays(name):
+    with pytest.raises(ValueError, match="^z must be C-contiguous"):
+        _activations.activation_derivative(name, np.ones((3, 4)).T)
+    with pytest.raises(ValueError, match="^a must be C-contiguous"):
+        _activations.activation_derivative_from_a(name, np.ones((3, 4)).T)
 
 
 def test_gradients_want_matrices():
