@@ -88,7 +88,7 @@ def choose_scaling(
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names))
     if not reason:
-        return _undecided(X, names) if how.incremental else None
+        return _undecided(X) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL
     unless = ""
     if mapped:
@@ -105,7 +105,7 @@ def choose_scaling(
     return learn_scaling(kind, X.rows(), weights)._replace(reason=reason)
 
 
-def _undecided(X: RowSource, names: np.ndarray | None) -> Scaling | None:
+def _undecided(X: RowSource) -> Scaling | None:
     """Of a stream whose features are alike so far: what may come of those that do not vary yet."""
     low, high = _extent(X, None)
     n = X.array.shape[1]
@@ -116,15 +116,14 @@ def _undecided(X: RowSource, names: np.ndarray | None) -> Scaling | None:
 
 def go_on(scaling: Scaling, X: np.ndarray) -> Scaling:
     """The scaling of a stream after some more rows: features that were constant so far learn theirs
-    from the first rows in which they vary; where 'auto' scales nothing, if they need it."""
+    from the first rows in which they vary; where 'auto' scales nothing, if they are large."""
     if scaling.kind != "auto" or scaling.constant is None or not scaling.constant.any():
         return scaling.goes_on(X)
     shift, factor, constant = scaling.shift.copy(), scaling.factor.copy(), scaling.constant.copy()
     for column in np.flatnonzero(constant & (X.min(axis=0) < X.max(axis=0))):
         one = np.ascontiguousarray(X[:, [column]])
-        with np.errstate(over="ignore", invalid="ignore"):
-            needed = with_subnormals(why_scale, (RowSource(one), None, None))
-        if needed:
+        # A small one may be a pixel that is rarely lit, or a rare category.
+        if np.abs(one).max() > LARGEST_SPAN:
             learned = learn_scaling(USUAL_OF_LINEAR, one)
             shift[column], factor[column] = learned.shift[0], learned.factor[0]
         constant[column] = False
