@@ -99,7 +99,7 @@ def test_features_that_are_constant_teach_nothing():
 def test_targets_far_from_0_or_1_are_named_first(y, words):
     text = diagnosis(X, y, epochs=5)
     begins(text, words)
-    assert "scale_targets='auto' is likely to help." in text
+    assert "scale_targets='standard' is likely to help." in text
     assert "overfitting" not in text and "more epochs" not in text
 
 

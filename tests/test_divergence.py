@@ -39,7 +39,7 @@ CASES = {
     "features, classes": (X * 1e5, TWO, dict(optimizer="sgd", loss="mse", output="identity"),
                           r"column \d of X reaches"),
     "prices": (X, 250_000 + 80_000 * LINE, dict(optimizer="sgd"),
-               r"y has mean \S+e\+05 and standard deviation \S+e\+05; scale_targets='auto' is"),
+               r"y has mean \S+e\+05 and standard deviation \S+e\+05; scale_targets='standard' is"),
     "one target of three": (X, np.column_stack((LINE, LINE * 1e6, LINE)), dict(optimizer="sgd"),
                             r"column 1 of y has mean"),
     "counts": (X, np.exp(2 * LINE).round(), dict(

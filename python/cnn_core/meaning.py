@@ -165,10 +165,12 @@ def target_warnings(
                 yield from _few_numbers(array)
         if task.output != "identity" and targets is not None:
             yield from outside_range(task, targets)
-    elif p.task == "auto" and task.name == "classification" and not task.one_hot:
+    elif task.name == "classification" and not (task.one_hot or named_classes):
         assert task.classes is not None
-        if not named_classes:
+        if p.task == "auto":
             yield from _many_classes(task.classes, len(array))
+        else:
+            yield from _measured(task.classes, len(array))
 
 
 def _is_one_hot(array: np.ndarray) -> bool:
@@ -219,6 +221,17 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
         yield (
             f"y holds {n} classes in {n_rows} rows; if these are numbers to predict, say "
             "task='regression', if classes, task='classification'"
+        )
+
+
+def _measured(classes: np.ndarray, n_rows: int) -> Iterator[str]:
+    """Classes that are said to be some, and look like measurements."""
+    n, floats = len(classes), classes.dtype.kind == "f"
+    many = n > MANY_CLASSES and n_rows < ROWS_A_CLASS * n
+    if floats and many and (classes != np.floor(classes)).any():
+        yield (
+            f"y holds {n} different numbers with fractions in {n_rows} rows, and each is taken for "
+            "a class of its own; numbers to predict are for task='regression', or MLPRegressor"
         )
 
 

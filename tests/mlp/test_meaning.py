@@ -9,7 +9,7 @@ import pytest
 from cnn_core.meaning import output_range
 from mlp_cases import LINE, THREE, TWO, X, quick
 
-from cnn_core import ELU, MLP, _activations
+from cnn_core import ELU, MLP, MLPClassifier, _activations
 from cnn_core import functional as F
 
 FLOATS = THREE.astype(float)
@@ -332,3 +332,19 @@ def test_the_reach_of_an_activation_is_that_of_its_values(output):
 def test_softmax_of_a_single_number_is_refused(y):
     with pytest.raises(ValueError, match="'softmax' of a single number a row is always 1"):
         short(output="softmax", task="regression", loss="mse").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: MLPClassifier(4, epochs=1), lambda: MLP(4, epochs=1, task="classification")]
+)
+def test_measurements_as_classes_are_said_and_scores_of_few_levels_are_not(make):
+    rng = np.random.default_rng(0)
+    features, levels = rng.normal(size=(300, 3)), np.arange(300) % 12 / 2
+    with pytest.warns(
+        UserWarning, match="y holds 300 different numbers with fractions in 300 rows"
+    ):
+        make().fit(features, features[:, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make().fit(features, levels)
+        make().fit(features, np.arange(300.0))

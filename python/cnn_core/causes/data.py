@@ -11,7 +11,7 @@ from cnn_core.data.auto_scaling import OUTLIER, why_scale
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
-CURE_OF_TARGETS = "scale_targets='auto' is likely to help"
+CURE_OF_TARGETS = "scale_targets='standard' is likely to help"
 AWAY = 2.5  # median after scaling that a feature of other rows may have
 NARROW = 0.02  # largest standard deviation after scaling that they must exceed
 ENOUGH = 10  # rows, fewer of which may lie anywhere

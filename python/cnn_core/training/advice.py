@@ -99,7 +99,7 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
     if model.target_scaling is not None and model.target_scaling.scales:
         cure = "that is scaled already; loss='mae' or Huber() limits what such rows do"
     elif scales_targets(model.task):
-        cure = "scale_targets='auto' is the cure"
+        cure = "scale_targets='standard' is the cure"
     rate = loop.trainer.learning_rate
     causes = divergence(
         Diverged(
