@@ -177,7 +177,7 @@ def test_labels_of_scikit_learn_may_be_dates_without_gaps_and_never_records():
     model, _ = of_scikit_learn()
     assert model.fit(X, DAYS).predict(X).dtype == DAYS.dtype
     with pytest.raises(ValueError, match="y has NaT at row 2; every row needs a class label"):
-        model.fit(X, np.where(np.arange(12) == 2, np.datetime64("NaT"), DAYS))
+        model.fit(X, np.where(np.arange(12) == 2, np.datetime64("NaT", "D"), DAYS))
     for y in (
         np.zeros(12, [("a", "f8")]),
         np.zeros(12, "V8"),
