@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cnn_core.diagnosis import Judged, Trained, diagnose
+from cnn_core.diagnosis import Evaluated, Trained, diagnose
 
 from cnn_core import MLP
 
@@ -26,24 +26,24 @@ def curves(loss, metric, val_loss=None):
      "no sign of over- or underfitting"),
     (curves([0.5, 0.3, 0.2], [0.8, 0.9, 0.9]), {},
      "no validation loss to compare the training loss (0.2) with; the loss"),
-    (curves([0.5, 0.3, 0.2], [0.8, 0.9, 0.9]), dict(judged=Judged(0.9)),
+    (curves([0.5, 0.3, 0.2], [0.8, 0.9, 0.9]), dict(evaluated=Evaluated(0.9)),
      "may be overfitting: the loss is 0.9"),
     (curves([0.5, 0.3, 0.2], [0.8, 0.9, 0.9], [np.nan, 0.3, 0.2]), {}, "no validation loss"),
     (curves([], []), {}, "not trained"),
     (curves([-3.0, -3.1, -3.1], [0.8, 0.9, 0.9], [-3.0, -3.1, -3.1]), {}, "no sign"),
 ])  # fmt: skip
 def test_curves_get_their_hint(history, options, words):
-    judged = options.pop("judged", None)
-    assert words in diagnose(Trained(history, 0.5, **options), judged)
+    evaluated = options.pop("evaluated", None)
+    assert words in diagnose(Trained(history, 0.5, **options), evaluated)
 
 
 # Metrics first: what a teacher reads off two accuracies
 
 
-def judged(train, other, share=0.1, losses=(0.03, 0.09), **options):
+def evaluated(train, other, share=0.1, losses=(0.03, 0.09), **options):
     history = {"loss": [1.0, 0.5, losses[0]], "metric": [0.5, 0.8, train]}
     trained = Trained(history, share, word=options.pop("word", "accuracy"))
-    return diagnose(trained, Judged(losses[1], other, **options))
+    return diagnose(trained, Evaluated(losses[1], other, **options))
 
 
 @pytest.mark.parametrize("train, other, baseline, losses", [
@@ -52,7 +52,7 @@ def judged(train, other, share=0.1, losses=(0.03, 0.09), **options):
     (0.975, 0.965, 0.1, (0.1, 0.4)),
 ])  # fmt: skip
 def test_accuracies_that_agree_are_no_sign_whatever_the_losses(train, other, baseline, losses):
-    text = judged(train, other, baseline, losses)
+    text = evaluated(train, other, baseline, losses)
     assert text.startswith(f"no sign of over- or underfitting: accuracy is {other:.4g} on these")
 
 
@@ -63,23 +63,23 @@ def test_accuracies_that_agree_are_no_sign_whatever_the_losses(train, other, bas
 def test_a_lower_accuracy_on_other_rows_is_overfitting_whatever_the_losses(
     train, other, baseline, losses
 ):
-    text = judged(train, other, baseline, losses)
+    text = evaluated(train, other, baseline, losses)
     assert text.startswith(f"may be overfitting: accuracy is {other:.4g} on these rows and")
     assert "not trained on" not in text
 
 
 @pytest.mark.parametrize("train, other", [(0.15, 0.12), (0.2, 0.2), (0.1, 0.3), (0.05, 0.05)])
 def test_two_low_accuracies_are_underfitting(train, other):
-    assert judged(train, other).startswith("may be underfitting: accuracy is")
+    assert evaluated(train, other).startswith("may be underfitting: accuracy is")
 
 
 def test_a_low_accuracy_in_training_alone_is_none():
-    assert "no sign" in judged(0.2, 0.9)  # under dropout
+    assert "no sign" in evaluated(0.2, 0.9)  # under dropout
 
 
 @pytest.mark.parametrize("rows, sign", [(5, "no sign"), (20, "no sign"), (2000, "may be overfitt")])
 def test_a_gap_that_chance_explains_is_no_sign(rows, sign):
-    assert judged(0.95, 0.88, 0.5, rows=rows).startswith(sign)
+    assert evaluated(0.95, 0.88, 0.5, rows=rows).startswith(sign)
 
 
 @pytest.mark.parametrize("train, other, rows, sign", [
@@ -88,32 +88,34 @@ def test_a_gap_that_chance_explains_is_no_sign(rows, sign):
     (0.7, 0.6, 5000, "may be overfitting"), (0.1, 0.05, 100, "may be underfitting"),
 ])  # fmt: skip
 def test_r2_is_judged_alike(train, other, rows, sign):
-    text = judged(train, other, 0.0, word="R2", rows=rows)
+    text = evaluated(train, other, 0.0, word="R2", rows=rows)
     assert text.startswith(sign)
     assert ("worse than their mean" in text) == (other < 0)
 
 
 def test_accuracy_below_the_largest_class_is_no_overfitting():
     """With class_weight it is not what was aimed at."""
-    text = judged(0.8212, 0.8103, 0.9962, rows=15000, balanced=0.786, baseline=0.9972)
+    text = evaluated(0.8212, 0.8103, 0.9962, rows=15000, balanced=0.786, baseline=0.9972)
     assert text.startswith("no sign")
-    text = judged(0.9962, 0.9972, 0.9962, rows=15000, balanced=0.5, baseline=0.9972)
+    text = evaluated(0.9962, 0.9972, 0.9962, rows=15000, balanced=0.5, baseline=0.9972)
     assert text.startswith("may be underfitting: balanced accuracy is 0.5 on these rows")
 
 
 def test_losses_decide_where_metrics_are_unknown():
-    assert judged(0.9, None, losses=(0.2, 0.9)).startswith("may be overfitting: the loss is 0.9")
-    assert judged(0.9, None, losses=(0.2, 0.25)).startswith("no sign")
+    assert evaluated(0.9, None, losses=(0.2, 0.9)).startswith("may be overfitting: the loss is 0.9")
+    assert evaluated(0.9, None, losses=(0.2, 0.25)).startswith("no sign")
     history = curves([0.9, 0.5, 0.2], [0.5, 0.8, 0.9])
     weighted = Trained(history, 0.5, weighted=True)
-    assert diagnose(weighted, Judged(0.9)).startswith("no sign")  # the training loss was weighted
+    assert diagnose(weighted, Evaluated(0.9)).startswith(
+        "no sign"
+    )  # the training loss was weighted
 
 
 def test_a_model_that_is_good_is_not_sent_on():
     falling = curves([1.0, 0.5, 0.25, 0.1], [0.5, 0.9, 0.95, 0.99])
-    assert "more epochs" not in diagnose(Trained(falling, 0.5), Judged(0.1, 0.99))
+    assert "more epochs" not in diagnose(Trained(falling, 0.5), Evaluated(0.1, 0.99))
     falling["metric"] = [0.5, 0.6, 0.7, 0.8]
-    assert "more epochs may help" in diagnose(Trained(falling, 0.5), Judged(0.1, 0.8))
+    assert "more epochs may help" in diagnose(Trained(falling, 0.5), Evaluated(0.1, 0.8))
 
 
 def test_causes_come_first_and_take_the_place_of_advice():
@@ -124,12 +126,12 @@ def test_causes_come_first_and_take_the_place_of_advice():
         asked.append(general)
         return ["Something is wrong: do this."]
 
-    text = diagnose(Trained(history, 0.5, word="accuracy"), Judged(0.7, 0.5), find, ["A note."])
+    text = diagnose(Trained(history, 0.5, word="accuracy"), Evaluated(0.7, 0.5), find, ["A note."])
     assert text.startswith("Something is wrong: do this. A note. May be underfitting: accuracy")
     assert "epochs" not in text
     history["metric"] = [0.5, 0.9, 1.0]
-    diagnose(Trained(history, 0.5), Judged(0.7, 0.5), find)  # only other rows show it
-    diagnose(Trained(history, 0.5), Judged(0.7, 1.0), find)  # nothing is wrong
+    diagnose(Trained(history, 0.5), Evaluated(0.7, 0.5), find)  # only other rows show it
+    diagnose(Trained(history, 0.5), Evaluated(0.7, 1.0), find)  # nothing is wrong
     assert asked == [True, False]
 
 

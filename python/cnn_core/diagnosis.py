@@ -19,7 +19,7 @@ MOSTLY = 0.9  # share of the largest class above which accuracy says little
 HELP = "Early stopping, l2, dropout, a smaller net or more data may help"
 
 
-class Judged(NamedTuple):
+class Evaluated(NamedTuple):
     """What was measured on some rows."""
 
     loss: float
@@ -45,7 +45,7 @@ class Trained(NamedTuple):
 
 def diagnose(
     trained: Trained,
-    judged: Judged | None = None,
+    evaluated: Evaluated | None = None,
     find_causes: Callable[[bool], Sequence[str]] = lambda general: (),
     notes: Sequence[str] = (),
 ) -> str:
@@ -54,7 +54,7 @@ def diagnose(
     Parameters
     ----------
     trained : Trained
-    judged : Judged, optional
+    evaluated : Evaluated, optional
         Some rows, in the place of the validation rows in the history.
     find_causes : callable
         Called with True where the model is not good, with False where only other rows show it:
@@ -76,7 +76,7 @@ def diagnose(
             words = "training diverged in its first epoch: the weights are those before it"
             causes = find_causes(True)
     else:
-        case = _Case(trained, judged)
+        case = _Case(trained, evaluated)
         if case.reached < GOOD or (case.worse and case.other is not None):
             causes = find_causes(case.reached < GOOD)
         words = case.verdict(bool(causes))
@@ -87,8 +87,8 @@ def diagnose(
 class _Case:
     """The numbers that decide, and the sentence that they make."""
 
-    def __init__(self, trained: Trained, judged: Judged | None) -> None:
-        self.trained, self.judged = trained, judged
+    def __init__(self, trained: Trained, evaluated: Evaluated | None) -> None:
+        self.trained, self.evaluated = trained, evaluated
         history = trained.history
         train, curve = history["loss"], history.get("val_loss")
         if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
@@ -99,13 +99,13 @@ class _Case:
         self.unseen: float | None = None
         self.other: float | None = None
         self.rows: int | None = None
-        if judged is not None:
-            self.unseen, self.other, self.rows = judged.loss, judged.metric, judged.rows
+        if evaluated is not None:
+            self.unseen, self.other, self.rows = evaluated.loss, evaluated.metric, evaluated.rows
         elif curve:
             self.unseen = curve[self.at]
             if "val_metric" in history:
                 self.other = history["val_metric"][self.at]
-        self.where = "the validation rows" if judged is None else "these rows"
+        self.where = "the validation rows" if evaluated is None else "these rows"
         self.falling = _still_falls(train) and (curve is None or _still_falls(curve))
 
     @property
@@ -113,13 +113,13 @@ class _Case:
         """How far the model has come from the constant prediction to the perfect one: the best of
         what is known, as the metric of training is low under dropout and early on, and accuracy
         says little of rare classes."""
-        judged, baseline = self.judged, self.trained.baseline
+        evaluated, baseline = self.evaluated, self.trained.baseline
         known = [_progress(self.metric, baseline)]
-        if self.other is not None and not (judged and judged.says_little):
-            here = None if judged is None else judged.baseline
+        if self.other is not None and not (evaluated and evaluated.says_little):
+            here = None if evaluated is None else evaluated.baseline
             known.append(_progress(self.other, baseline if here is None else here))
-        if judged is not None and judged.balanced is not None:
-            known.append(_progress(judged.balanced, 1 / judged.n_classes))
+        if evaluated is not None and evaluated.balanced is not None:
+            known.append(_progress(evaluated.balanced, 1 / evaluated.n_classes))
         return max(known)
 
     def verdict(self, caused: bool) -> str:
@@ -133,11 +133,11 @@ class _Case:
                 )
             elif self.falling:
                 more = "; the loss was still falling, so more epochs may help"
-        if self.judged is not None and self.judged.says_little:
+        if self.evaluated is not None and self.evaluated.says_little:
             return self._both()
         if self.reached < POOR:
             return self._underfitting(caused, more)
-        if self.judged is None and (risen := self._risen()):
+        if self.evaluated is None and (risen := self._risen()):
             return f"may be overfitting: {risen}. {HELP}"
         if self.unseen is None:
             return (
@@ -208,10 +208,10 @@ class _Case:
 
     def _underfitting(self, caused: bool, more: str) -> str:
         trained, word = self.trained, self.trained.word
-        if self.judged is not None and self.judged.balanced is not None:
+        if self.evaluated is not None and self.evaluated.balanced is not None:
             found = (
-                f"balanced accuracy is {self.judged.balanced:.4g} on these rows, where chance "
-                f"reaches {1 / self.judged.n_classes:.4g}"
+                f"balanced accuracy is {self.evaluated.balanced:.4g} on these rows, where chance "
+                f"reaches {1 / self.evaluated.n_classes:.4g}"
             )
             cure = "" if trained.weighted else "; class_weight='balanced' may help"
             return f"may be underfitting: {found}{cure}{more}"
@@ -219,7 +219,7 @@ class _Case:
         reaches = f"a constant prediction reaches {trained.baseline:.4g}"
         found = f"{word} is {self.metric:.4g} in training{here}, where {reaches}"
         if (
-            self.judged is None
+            self.evaluated is None
             and word == "accuracy"
             and (trained.baseline >= MOSTLY or trained.weighted)
         ):

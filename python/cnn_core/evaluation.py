@@ -15,7 +15,7 @@ from cnn_core.causes import training as of_training
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain
-from cnn_core.diagnosis import Judged, Trained, diagnose
+from cnn_core.diagnosis import Evaluated, Trained, diagnose
 from cnn_core.meaning import outside_range
 from cnn_core.scores import average_precision, balanced_accuracy
 
@@ -81,12 +81,12 @@ def evaluation(
         "r2" if model.task.name == "regression" else "accuracy": metric,
     }
     baseline = data.baseline_score(model.task)
-    rare, judged = "", Judged(loss, metric, data.X.count, baseline)
+    rare, evaluated = "", Evaluated(loss, metric, data.X.count, baseline)
     if model.task.name != "regression":
         scores, rare, n_classes = _class_scores(model, data, outputs, settings.weighs_classes)
         found |= scores
         balanced = scores.get("balanced_accuracy")
-        judged = judged._replace(balanced=balanced, n_classes=n_classes)
+        evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
     doubts = list(_doubts(model, data))
 
     def find_causes(general: bool) -> list[str]:
@@ -100,8 +100,8 @@ def evaluation(
     past = trained(model)
     if past.baseline >= 1:  # a stream began with one class
         past = past._replace(baseline=baseline)
-    judged = judged._replace(says_little=bool(doubts))
-    found["diagnosis"] = diagnose(past, judged, find_causes, notes)
+    evaluated = evaluated._replace(says_little=bool(doubts))
+    found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
 
 

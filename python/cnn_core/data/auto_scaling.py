@@ -9,15 +9,16 @@ with standard deviations from 0.1 to 10.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
-from cnn_core._linalg import column_sums
 from cnn_core._warn import warn
-from cnn_core.data.scaling import Scaling, learn_scaling, weighed
+from cnn_core.data.scaling import Scaling, learn_scaling, weighed, weighted_sums
+from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Preparation
@@ -152,13 +153,14 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
     -------
     str
     """
+    called = partial(column_name, labels=names)
     low, high = _extent(X, weights)
     varies, constant = low < high, (low == high) & (np.abs(low) > LARGEST)
     if not varies.any():
         return ""
     if constant.any():
         i = int(constant.argmax())
-        return f"{_called(i, names)} is {low[i]:.4g} in every row"
+        return f"{called(i)} is {low[i]:.4g} in every row"
     lowest, span = low.min(), high.max() - low.min()
     if _have_background(X, low, high, varies):
         if SMALLEST <= span <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
@@ -169,22 +171,20 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
     largest, smallest = int(np.nanargmax(size)), int(np.nanargmin(size))
     if size[largest] > UNEQUAL * size[smallest]:
         return (
-            f"features differ in size, from {size[smallest]:.2g} ({_called(smallest, names)}) to "
-            f"{size[largest]:.2g} ({_called(largest, names)})"
+            f"features differ in size, from {size[smallest]:.2g} ({called(smallest)}) to "
+            f"{size[largest]:.2g} ({called(largest)})"
         )
     if not SMALLEST <= size[largest] <= LARGEST:
-        return f"{_called(largest, names)} has the standard deviation {size[largest]:.2g}"
+        return f"{called(largest)} has the standard deviation {size[largest]:.2g}"
     distance = np.abs(middle) / size
     furthest = int(np.nanargmax(distance))
     if distance[furthest] > FAR:
-        return (
-            f"{_called(furthest, names)} lies {distance[furthest]:.2g} standard deviations from 0"
-        )
+        return f"{called(furthest)} lies {distance[furthest]:.2g} standard deviations from 0"
     distance = np.maximum(high - middle, middle - low) / size
     furthest = int(np.nanargmax(distance))
     if distance[furthest] > OUTLIER:
         return (
-            f"{_called(furthest, names)} has numbers {distance[furthest]:.2g} standard deviations "
+            f"{called(furthest)} has numbers {distance[furthest]:.2g} standard deviations "
             "from its mean"
         )
     return ""
@@ -235,23 +235,16 @@ def _middle_and_size(
     n, total = X.array.shape[1], 0.0
     zero, sums, squares, two = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n, bool)
     for block, w in _blocks(X, weights):
-        sums += column_sums(block if w is None else w * block, zero, 1)
+        sums += weighted_sums(block, w, zero, 1)
         total += len(block) if w is None else float(np.cumsum(w)[-1])
         at = np.flatnonzero(two)
         some = block if len(at) == n else block[:, at]
         two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
     mean = sums / total
     for block, w in _blocks(X, weights):
-        if w is None:
-            squares += column_sums(block, mean, 2)
-        else:
-            squares += column_sums(w * (block - mean) ** 2, zero, 1)
+        squares += weighted_sums(block, w, mean, 2)
     half = (high - low) / 2
     return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squares / total))
-
-
-def _called(i: int, names: np.ndarray | None) -> str:
-    return f"column {i}" if names is None else repr(str(names[i]))
 
 
 def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> list[str]:

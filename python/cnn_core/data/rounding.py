@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.data.validation import as_numbers, feature_names, plain
+from cnn_core.data.validation import as_numbers, column_name, feature_names, plain
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -50,11 +50,8 @@ def merged(name: str, values: ArrayLike, dtype: DTypeLike) -> str:
         same = np.flatnonzero(rounded[1:] == rounded[:-1])
         if len(same) > MERGED * len(numbers):
             one, other = (plain(number) for number in numbers[same[0] : same[0] + 2])
-            where = _where(name, column, values) if np.ndim(values) == 2 else name
+            where = name
+            if np.ndim(values) == 2:
+                where = f"{column_name(column, feature_names(values, name))} of {name}"
             return f"{where} has numbers that float32 cannot tell apart, such as {one} and {other}"
     return ""
-
-
-def _where(name: str, column: int, values: ArrayLike) -> str:
-    names = feature_names(values, name)
-    return f"{'column ' + str(column) if names is None else repr(str(names[column]))} of {name}"

@@ -29,33 +29,40 @@ def _minmax(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     return low, X.max(axis=0) - low
 
 
+def weighted_sums(
+    X: np.ndarray, weights: np.ndarray | None, shift: np.ndarray, power: int
+) -> np.ndarray:
+    """`column_sums` of rows that count by their weights."""
+    if weights is None:
+        return column_sums(X, shift, power)
+    return column_sums(weights * (X - shift) ** power, np.zeros(X.shape[1]), 1)
+
+
 def mean_and_deviation(
     X: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column."""
-    zero = np.zeros(X.shape[1])
-    if weights is None:
-        mean = column_sums(X, zero, 1) / len(X)
-        return mean, np.sqrt(column_sums(X, mean, 2) / len(X))
     # One after the other, as the core adds: NumPy's own sum depends on the processor.
-    total = np.cumsum(weights)[-1]
-    mean = column_sums(weights * X, zero, 1) / total
-    return mean, np.sqrt(column_sums(weights * (X - mean) ** 2, zero, 1) / total)
+    total = len(X) if weights is None else np.cumsum(weights)[-1]
+    mean = weighted_sums(X, weights, np.zeros(X.shape[1]), 1) / total
+    return mean, np.sqrt(weighted_sums(X, weights, mean, 2) / total)
 
 
 def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     if weights is not None:
-        return _middle_half(X, weights)
+        return median_and_quartiles(X, weights)
     low, middle, high = np.percentile(_some(X), [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
 
 
 def _robust_clip(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    middle, spread = _middle_half(X, weights)
+    middle, spread = median_and_quartiles(X, weights)
     return middle, np.where(spread > 0, spread, _minmax(X, weights)[1] / 2)
 
 
-def _middle_half(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def median_and_quartiles(
+    X: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Median, and distance of the quartiles. Quantile q is the smallest entry up to which lies the
     share q of the weights."""
     some = _some(X)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
-from cnn_core.data.scaling import SCALINGS, mean_and_deviation, weighed
+from cnn_core.data.scaling import mean_and_deviation, median_and_quartiles, weighed
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -126,10 +126,9 @@ def _middle_and_spread(
     near_1 = np.ldexp(y.astype(np.float64), -exponent) if exponent else y
     middle, spread = mean_and_deviation(near_1, weights)
     if robust:
-        median, between = SCALINGS["robust_clip"](near_1, weights)
-        # Where most targets are one number, the deviation tells more than half their extent.
-        quarters = SCALINGS["robust"](near_1, weights)[1]
-        middle, spread = median, np.where(quarters > 0, between / QUARTILES, spread)
+        middle, between = median_and_quartiles(near_1, weights)
+        # Where most targets are one number, the deviation is left to tell.
+        spread = np.where(between > 0, between / QUARTILES, spread)
     varies = (y.min(axis=0) < y.max(axis=0)) & (spread > 0)
     return np.ldexp(middle, exponent), np.where(varies, np.ldexp(spread, exponent), 1.0)
 

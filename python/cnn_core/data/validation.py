@@ -221,6 +221,11 @@ def _is_data(name: str) -> bool:
     return name.rsplit(maxsplit=1)[-1] in ("X", "x", "y")
 
 
+def column_name(i: int, labels: np.ndarray | None) -> str:
+    """A column as messages call it: 'column 3', or its quoted name."""
+    return f"column {i}" if labels is None else repr(str(labels[i]))
+
+
 def plain(value: Any) -> Any:
     """A NumPy scalar as the Python object that a user would have typed."""
     return value.item() if isinstance(value, np.generic) else value

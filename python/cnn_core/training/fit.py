@@ -202,8 +202,9 @@ def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dt
         if found:
             warn(f"{found}; {parameter}='auto' scales them before they are rounded", UserWarning)
     targets = data.target_scaling
-    if targets is not None and targets.is_too_fine(dtype).any():
-        column = int(targets.is_too_fine(dtype).argmax())
+    too_fine = np.zeros(1, bool) if targets is None else targets.is_too_fine(dtype)
+    if targets is not None and too_fine.any():
+        column = int(too_fine.argmax())
         which = "y" if len(targets.shift) == 1 else f"column {column} of y"
         warn(
             f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
