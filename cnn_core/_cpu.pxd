@@ -104,6 +104,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale)(Py_ssize_t n, double factor, void *x) noexcept nogil
         void (*axpy)(Py_ssize_t n, double factor, const void *x, void *y) noexcept nogil
         void (*multiply)(Py_ssize_t n, const void *x, void *y) noexcept nogil
+        void (*asinh)(Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
         const activation_t *activations
         const loss_t *losses

@@ -2,6 +2,8 @@
 
 from libc.math cimport sqrt
 
+from cnn_core._cpu cimport kernels_for
+
 ctypedef fused real:
     float
     double
@@ -9,6 +11,14 @@ ctypedef fused real:
 ctypedef fused scaled_real:
     float
     double
+
+# What becomes of t = (x - shift) * factor.
+cdef enum Curve:
+    LINEAR = 0
+    SMOOTH_CLIP = 1
+    ASINH = 2
+
+cdef Curve curve_named(name) except *
 
 # Beyond it t / sqrt(1 + (t / 3)^2) is 3 to the last bit, and (t / 3)^2 might overflow.
 cdef enum:
@@ -26,13 +36,21 @@ cdef inline double smooth_clip(double t) noexcept nogil:
     return t / sqrt(1 + third * third)
 
 
-cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, bint clips,
+cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
                            const real *x, scaled_real *scaled) noexcept nogil:
-    """(x - shift) * factor, with `clips` clipped smoothly, in float64 and rounded once."""
-    cdef Py_ssize_t i
-    if clips:
+    """The curve of t = (x - shift) * factor, in float64 and rounded once."""
+    cdef Py_ssize_t i, first
+    cdef double[16] t
+    if curve == SMOOTH_CLIP:
         for i in range(n):
             scaled[i] = <scaled_real>smooth_clip((x[i] - shift[i]) * factor[i])
+    elif curve == ASINH:
+        for first in range(0, n, 16):
+            for i in range(16):
+                t[i] = (x[first + i] - shift[first + i]) * factor[first + i] if first + i < n else 0
+            kernels_for(8).asinh(16, t, t)
+            for i in range(min(16, n - first)):
+                scaled[first + i] = <scaled_real>t[i]
     else:
         for i in range(n):
             scaled[i] = <scaled_real>((x[i] - shift[i]) * factor[i])

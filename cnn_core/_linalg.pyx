@@ -10,6 +10,9 @@ from cnn_core._memory cimport PANEL_BYTES, address, blocks, data_of, matrix, out
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
 from cnn_core._checks import DOUBLES, MATRIX, NUMBER, PANELS, VECTOR, WHOLE, Array, takes
 from cnn_core._memory import aligned_zeros
+from cnn_core._names import choose
+
+CURVES = ("linear", "smooth clip", "asinh")  # in the order of `Curve`
 
 ctypedef fused word:
     uint32_t
@@ -369,28 +372,33 @@ def column_sums(X, shift, int power):
     return sums
 
 
-cdef void scale_from(Py_ssize_t n, const double *shift, const double *factor, bint clips,
+cdef Curve curve_named(name) except *:
+    cdef int place = choose("curve", name, CURVES)
+    return <Curve>place
+
+
+cdef void scale_from(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
                      const source *x, char *out, Py_ssize_t itemsize) noexcept nogil:
     """A row, into float32 or float64 as the items of `out` are wide."""
     if itemsize == 8:
-        scale_row(n, shift, factor, clips, x, <double *>out)
+        scale_row(n, shift, factor, curve, x, <double *>out)
     else:
-        scale_row(n, shift, factor, clips, x, <float *>out)
+        scale_row(n, shift, factor, curve, x, <float *>out)
 
 
 @takes(X=MATRIX._replace(alike=False), shift=DOUBLES, factor=DOUBLES,
        out=MATRIX.as_output())
-def scale_rows(X, shift, factor, out, bint clips=False):
-    """out = t = (X - shift) * factor, computed in float64 and rounded once; subnormal numbers
-    count.
+def scale_rows(X, shift, factor, out, curve="linear"):
+    """out = the curve of t = (X - shift) * factor, computed in float64 and rounded once; subnormal
+    numbers count.
 
     Parameters
     ----------
     X : ndarray of float32 or float64, shape (rows, n)
     shift, factor : ndarray of float64, shape (n,)
     out : ndarray of float32 or float64, shape (rows, n)
-    clips : bool
-        Whether out is t / sqrt(1 + (t / 3)^2) instead, which lies between -3 and 3.
+    curve : {'linear', 'smooth clip', 'asinh'}
+        t itself, t / sqrt(1 + (t / 3)^2), which lies between -3 and 3, or asinh t.
     """
     cdef const char *x = data_of("X", X, MATRIX)
     cdef const double *shifts = <const double *>data_of("shift", shift, DOUBLES)
@@ -398,6 +406,7 @@ def scale_rows(X, shift, factor, out, bint clips=False):
     cdef char *y = data_of("out", out, MATRIX.as_output())
     cdef Py_ssize_t i, rows = X.shape[0], n = X.shape[1]
     cdef Py_ssize_t itemsize = X.itemsize, out_itemsize = out.itemsize
+    cdef Curve shape = curve_named(curve)
     cdef uint64_t mode
     if shift.shape[0] != n or factor.shape[0] != n or out.shape != X.shape:
         raise ValueError(f"shift and factor must have {n} entries and out the shape of X, "
@@ -406,9 +415,9 @@ def scale_rows(X, shift, factor, out, bint clips=False):
         mode = keep_subnormals()
         for i in range(rows):
             if itemsize == 8:
-                scale_from(n, shifts, factors, clips, <const double *>x + i * n,
+                scale_from(n, shifts, factors, shape,  <const double *>x + i * n,
                            y + i * n * out_itemsize, out_itemsize)
             else:
-                scale_from(n, shifts, factors, clips, <const float *>x + i * n,
+                scale_from(n, shifts, factors, shape, <const float *>x + i * n,
                            y + i * n * out_itemsize, out_itemsize)
         restore_subnormals(mode)

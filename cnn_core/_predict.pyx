@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, matmul_args_t
-from cnn_core._linalg cimport Units, scale_row, to_units
+from cnn_core._linalg cimport SMOOTH_CLIP, Curve, Units, curve_named, scale_row, to_units
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
@@ -330,10 +330,8 @@ cdef class RowPredictor:
     Parameters
     ----------
     network : Network
-    inputs : (shift, factor, clips), optional
-        Arrays of float64, shape (n_in,), and a bool: the network reads t = (x - shift) * factor, or
-        with `clips` t / sqrt(1 + (t / 3)^2), computed in float64 and rounded once; default x
-        itself.
+    inputs : (shift, factor, curve), optional
+        As `_linalg.scale_rows` takes them, shape (n_in,); default: the network reads x itself.
     outputs : (factor, shift, low, high), optional
         As `BatchPredictor` takes them.
     """
@@ -346,7 +344,8 @@ cdef class RowPredictor:
     cdef Units units
     cdef Py_ssize_t n_in, n_out
     cdef Py_ssize_t buffer_bytes
-    cdef bint takes_long, clips
+    cdef bint takes_long
+    cdef Curve curve
 
     def __cinit__(self, Network network not None, tuple inputs=None, tuple outputs=None):
         cdef Py_ssize_t l
@@ -360,7 +359,8 @@ cdef class RowPredictor:
         if outputs is not None:
             read_units(&self.units, outputs, self.n_out)
         if inputs is not None:
-            shift, factor, self.clips = inputs
+            shift, factor, curve = inputs
+            self.curve = curve_named(curve)
             self.shift = vector(shift, "shift", self.n_in)
             self.factor = vector(factor, "factor", self.n_in)
             needed = (self.n_in * network.itemsize + 63) // 64 * 64
@@ -423,7 +423,8 @@ cdef class RowPredictor:
         cdef bint good
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
-        if check and self.clips and not kernels_for(self.network.itemsize).is_finite(self.n_in, x):
+        if (check and self.curve == SMOOTH_CLIP
+                and not kernels_for(self.network.itemsize).is_finite(self.n_in, x)):
             return False  # scaled, infinity is 3
         mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
         if self.shift != NULL:
@@ -443,10 +444,10 @@ cdef class RowPredictor:
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
         if self.network.itemsize == 8:
-            scale_row(self.n_in, self.shift, self.factor, self.clips, <const double *>x,
+            scale_row(self.n_in, self.shift, self.factor, self.curve, <const double *>x,
                       <double *>out)
         else:
-            scale_row(self.n_in, self.shift, self.factor, self.clips, <const float *>x,
+            scale_row(self.n_in, self.shift, self.factor, self.curve, <const float *>x,
                       <float *>out)
         return out
 

@@ -73,13 +73,13 @@ def test_features_that_are_not_alike_are_scaled_and_the_reason_is_said(name, cap
     X, reason = UNLIKE[name]
     with caplog.at_level(logging.INFO, "cnn_core"):
         auto = fitted(X)
-    asked = fitted(X, scale_inputs="robust_clip")
+    asked = fitted(X, scale_inputs="robust_asinh")
     assert np.array_equal(auto.parameters_, asked.parameters_)
     assert np.array_equal(auto.predict_proba(X), asked.predict_proba(X))
     auto.summary()
     said = [line for line in capsys.readouterr().out.split("\n") if "inputs are scaled" in line]
     assert len(said) == len(caplog.records) == 1 and said[0] in caplog.text
-    assert re.match(f"inputs are scaled: robust_clip, as .*({reason})", said[0]), said
+    assert re.match(f"inputs are scaled: robust_asinh, as .*({reason})", said[0]), said
     assert np.isfinite(auto.predict_proba(X)).all()
 
 
@@ -101,9 +101,9 @@ def test_raw_pixels_and_sizes_of_any_kind_are_learned_as_well_as_scaled_ones():
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32", "int"])
-def test_rare_far_outliers_do_not_move_predictions(kind):
+def test_clipped_outliers_do_not_move_predictions(kind):
     X = (1000 * N).astype(kind)
-    model = fitted(X, TWO, epochs=20)
+    model = fitted(X, TWO, epochs=20, scale_inputs="robust_clip")
     far = X.copy()
     far[0, 0] = 10**9
     assert model.predict_proba(far[:1])[0] == pytest.approx(
@@ -111,13 +111,52 @@ def test_rare_far_outliers_do_not_move_predictions(kind):
     )
 
 
-# robust_clip
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("power", [1, 0.5])
+def test_a_feature_with_a_long_tail_is_learned_along_all_of_it(seed, power):
+    rng = np.random.default_rng(seed)
+    X = rng.lognormal(4, 1, (2000, 1))
+    y = 3000 * X[:, 0] ** power * (1 + 0.05 * rng.normal(size=2000))
+    model = MLP(epochs=60, random_state=0).fit(X[:1500], y[:1500])
+    assert model.score(X[1500:], y[1500:]) > 0.95
+
+
+# robust_clip and robust_asinh
+
+
+def test_the_far_end_of_asinh_is_its_logarithm():
+    t = np.array([0.0, -0.0, 1e-320, 3, -3, 1e8, -1e9, 1e154, 1.7e308, np.inf, np.nan])[:, None]
+    out = np.empty_like(t)
+    scale_rows(t, np.zeros(1), np.ones(1), out, "asinh")
+    assert out[:3, 0].tolist() == [0, 0, 1e-320] and np.signbit(out[1, 0])
+    np.testing.assert_allclose(out, np.arcsinh(t), rtol=1e-15)
+
+
+@pytest.mark.parametrize("X", [N, N**3 * 100, UNLIKE["long tails"][0], PIXELS * 1.0])
+def test_robust_asinh_is_the_formula(X):
+    scaled = learn_scaling("robust_asinh", np.ascontiguousarray(X)).apply(X, "float64")
+    np.testing.assert_allclose(scaled, np.arcsinh(unclipped(X)), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", SCALINGS)
+def test_slope_is_the_derivative_by_x(kind):
+    scaling = learn_scaling(kind, np.ascontiguousarray(N))
+    h = 1e-5
+    X = np.concatenate((N, 50 * N))
+    above, below = (scaling.apply(X + step, "float64") for step in (h, -h))
+    np.testing.assert_allclose(
+        scaling.slope(scaling.apply(X, "float64")), (above - below) / (2 * h), rtol=1e-4, atol=1e-9
+    )
+
+
+def unclipped(X):
+    low, middle, high = np.quantile(X, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf")
+    spread = np.where(high > low, high - low, np.ptp(X, axis=0) / 2)
+    return (X - middle) / np.where(spread > 0, spread, 1)
 
 
 def clipped(X):
-    low, middle, high = np.quantile(X, [0.25, 0.5, 0.75], axis=0, method="inverted_cdf")
-    spread = np.where(high > low, high - low, np.ptp(X, axis=0) / 2)
-    t = (X - middle) / np.where(spread > 0, spread, 1)
+    t = unclipped(X)
     return t / np.sqrt(1 + (t / 3) ** 2)
 
 
@@ -131,7 +170,7 @@ def test_robust_clip_is_the_formula(X):
 def test_the_clip_has_no_number_that_it_cannot_take():
     t = np.array([0.0, -0.0, 1e-320, 3, -3, 1e8, 1e9, 1e154, 1.7e308, -1.7e308, np.nan])[:, None]
     out = np.empty_like(t)
-    scale_rows(t, np.zeros(1), np.ones(1), out, True)
+    scale_rows(t, np.zeros(1), np.ones(1), out, "smooth clip")
     assert out[:3, 0].tolist() == [0, 0, 1e-320] and np.signbit(out[1, 0])
     np.testing.assert_allclose(out[3:5, 0], [3 / np.sqrt(2), -3 / np.sqrt(2)], rtol=1e-15)
     np.testing.assert_allclose(out[5:10, 0], [3, 3, 3, 3, -3], rtol=1e-15)
@@ -141,12 +180,13 @@ def test_the_clip_has_no_number_that_it_cannot_take():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", [(), 7, (40, 3)])
 @pytest.mark.parametrize("backend", ["native", "python"])
-def test_one_row_and_many_have_the_same_bits(dtype, hidden, backend):
+@pytest.mark.parametrize("kind", ["robust_clip", "robust_asinh"])
+def test_one_row_and_many_have_the_same_bits(dtype, hidden, backend, kind):
     X = (N * [1, 1e3, 1e-3, 5]).astype(dtype)
     y = X[:, :2] * [1, 2.5] + [1e4, 3]
     model = MLP(
         hidden, epochs=1, random_state=0, dtype=dtype, clip_outputs=True, backend=backend,
-        scale_inputs="robust_clip",
+        scale_inputs=kind,
     ).fit(X, y)  # fmt: skip
     rows = X[:20] * 3
     together = model.forward(rows)
@@ -163,8 +203,9 @@ def test_one_row_and_many_have_the_same_bits(dtype, hidden, backend):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_refused_where_clipping_would_hide_it(bad):
-    model = fitted(1000 * N, scale_inputs="robust_clip")
+@pytest.mark.parametrize("kind", ["robust_clip", "robust_asinh"])
+def test_what_is_not_finite_is_refused_where_clipping_would_hide_it(bad, kind):
+    model = fitted(1000 * N, scale_inputs=kind)
     for rows in (1, 2):
         X = 1000 * N[:rows].astype("float32")
         X[0, 2] = bad
@@ -191,7 +232,7 @@ def test_rows_without_weight_do_not_decide():
     y = np.append(TWO, 0)
     weights = np.append(np.ones(300), 0)
     assert MLP(8, epochs=1).fit(X, y, sample_weight=weights)._fitted.scaling is None
-    assert MLP(8, epochs=1).fit(X, y)._fitted.scaling.kind == "robust_clip"
+    assert MLP(8, epochs=1).fit(X, y)._fitted.scaling.kind == "robust_asinh"
 
 
 def test_rows_set_apart_do_not_decide():
@@ -320,7 +361,7 @@ def test_choices_are_kept_by_a_pickle_and_by_the_other_classes():
         model = cls(4, epochs=1, random_state=0).fit(N * 100, y)
         again = pickle.loads(pickle.dumps(model))
         assert np.array_equal(again.predict(N), model.predict(N))
-        assert again._fitted.scaling.kind == "robust_clip"
+        assert again._fitted.scaling.kind == "robust_asinh"
     assert MLP().get_params()["scale_inputs"] == "auto"
 
 

@@ -75,7 +75,7 @@ def test_a_model_that_scales_is_not_told_to():
     outlier = np.vstack((X, [0, 0, 1e7, 0]))
     for kind in ("standard", "minmax"):
         text = diagnosis(outlier, np.append(RNG.integers(0, 2, 500), 0), scale_inputs=kind)
-        begins(text, r"Column 2 of X has an entry .*: scale_inputs='robust_clip'")
+        begins(text, r"Column 2 of X has an entry .*: scale_inputs='robust_asinh'")
 
 
 def test_features_that_are_constant_teach_nothing():
@@ -401,7 +401,7 @@ def test_rows_in_other_units_than_those_of_training_are_told(kind, inputs, rows)
 
 def test_rows_like_those_of_training_are_not_told():
     others = np.random.default_rng(1).normal(size=(500, 4))
-    for kind in ("auto", "standard", "minmax", "robust", "robust_clip", None):
+    for kind in ("auto", "standard", "minmax", "robust", "robust_clip", "robust_asinh", None):
         text = diagnosis(X, TWO, (others, 1 - TWO), scale_inputs=kind, epochs=100)
         begins(text, "may be overfitting")
 

@@ -1,4 +1,4 @@
-"""The core's own exp, tanh, sigmoid, log, log1p and normal_cdf: error limits, special values, and
+"""The core's own functions: error limits, special values, and
 one set of bits everywhere."""
 
 import numpy as np
@@ -41,6 +41,7 @@ EXACT = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "log": np.log,
     "log1p": np.log1p,
+    "asinh": np.arcsinh,
     "normal_cdf": lambda x: reference.normal_cdf(x) if x.dtype == np.float64 else normal_cdf(x),
 }
 #: Where sweeps over all float32 numbers found the largest errors, with these and with earlier
@@ -52,6 +53,7 @@ WORST_FLOAT32 = {
     "sigmoid": [-16.635704, 7.859211],
     "log": [0.702913, 1.4062394],
     "log1p": [-8.940697e-08, 0.28046116],
+    "asinh": [0.12350293, 0.12420837, 0.0311872, -0.11912523],
     "normal_cdf": [-0.0016461611, -0.001122117, -0.003356576, -1.5486579, -1.5512716, -1.8839465,
                    -4.1746473, -9.820944, -10.151022],
 }  # fmt: skip
@@ -123,6 +125,10 @@ def range_switches(name, dtype):
     ):  # of the exponential; the middle of the polynomial; the end of its range
         ascending = np.sqrt((2 * np.arange(bias + digits) + 1) * np.log(2))
         ascending = np.append(ascending, [4, 5.5, 40])
+        return np.concatenate([-ascending, ascending])
+    if name == "asinh":  # of the logarithm of 1 + w with w = e^asinh(x) - 1, and to the far form
+        switches = np.sinh(np.log(2) * np.add.outer(np.arange(1, 30), [0, 0.5]))
+        ascending = np.append(switches.ravel(), 2.0**28)
         return np.concatenate([-ascending, ascending])
     powers = 2.0 ** np.arange(2 - bias, bias - 2)
     if name == "log":
@@ -237,6 +243,7 @@ SPECIAL_VALUES = {
     "sigmoid": {"0": 0.5, "-0": 0.5, "inf": 1, "-inf": 0},
     "log": {"1": 0, "0": -INF, "-0": -INF, "inf": INF, "-inf": NAN, "-1": NAN, "-1e-40": NAN},
     "log1p": {"0": 0, "-0": -0.0, "-1": -INF, "inf": INF, "-inf": NAN, "-1.5": NAN, "-2": NAN},
+    "asinh": {"0": 0, "-0": -0.0, "inf": INF, "-inf": -INF},
     "normal_cdf": {"inf": 1, "-inf": 0, "40": 1, "-40": 0, "-1e10": 0, "3e38": 1, "-3e38": 0},
 }
 
@@ -258,7 +265,7 @@ def test_nan_gives_nan_in_its_own_place_only(name, isa, dtype):
         assert same_bits(np.delete(got, place), np.delete(clean, place))
 
 
-@pytest.mark.parametrize("name", ["tanh", "log1p"])
+@pytest.mark.parametrize("name", ["tanh", "log1p", "asinh"])
 def test_subnormals_come_back_unchanged_where_the_slope_at_zero_is_one(name, isa, dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     x = np.array([tiny, 5 * tiny, np.finfo(dtype).smallest_normal - tiny], dtype)

@@ -61,7 +61,7 @@ CALLS = {
     "column_sums": dict(X=(Z, ARRAY), shift=(np.ones(3), ARRAY), power=(1, WHOLE)),
     "scale_rows": dict(
         X=(Z, ARRAY), shift=(np.ones(3), ARRAY), factor=(np.ones(3), ARRAY), out=(OUT, OUTPUT),
-        clips=(False, FLAG),
+        curve=("linear", CHOICE),
     ),
     "loss": dict(
         name=("huber", CHOICE), out=(Z, ARRAY), y=(Z, LIKE), row_scale=(np.ones(4), LIKE),
@@ -209,7 +209,7 @@ def test_what_is_no_array_of_numbers_is_named(name, argument):
 ])  # fmt: skip
 def test_a_number_or_a_name_that_is_none_is_named(name, argument, kind):
     if kind == CHOICE:
-        what = {"name": "", "dtype": "dtype", "activation": "activation"}[argument]
+        what = "" if argument == "name" else argument
         with pytest.raises((TypeError, ValueError), match=f"{what}.*nothing"):
             call(name, **{argument: "nothing"})
         return
@@ -245,9 +245,9 @@ def trained(**options):
     (lambda: BatchPredictor(NETWORK).forward([[1.0, 2]]), "^X must be an ndarray .* got list"),
     (lambda: BatchPredictor(NETWORK).forward(X[0]), r"^X must have shape \(rows, 2\).*\(2,\)"),
     (lambda: BatchPredictor(NETWORK).argmax(X.astype("f4")), "^X must .* float64, got .*float32"),
-    (lambda: RowPredictor(NETWORK, (SPREAD[0], SCALE, False)), "^shift must be C-contiguous"),
-    (lambda: RowPredictor(NETWORK, (SCALE, None, False)), "^factor must be .* got NoneType"),
-    (lambda: RowPredictor(NETWORK, (SCALE, Z[0], False)), r"^factor must .*\(2,\), got \(3,\)"),
+    (lambda: RowPredictor(NETWORK, (SPREAD[0], SCALE, "linear")), "^shift must be C-contiguous"),
+    (lambda: RowPredictor(NETWORK, (SCALE, None, "linear")), "^factor must be .* got NoneType"),
+    (lambda: RowPredictor(NETWORK, (SCALE, Z[0], "linear")), r"^factor must .*\(2,\), got \(3,\)"),
     (lambda: BatchPredictor(NETWORK, (Z[0], Z[0], Z[0], [1])), "^high must be an .* got list"),
     (lambda: RowPredictor(NETWORK, None, (Z[0], SCALE, Z[0], Z[0])), r"^shift .* got \(2,\)"),
     (lambda: RowSource(SPREAD), "^array must be C-contiguous"),

@@ -75,7 +75,7 @@ def test_any_net(widths, dtype, seed, scaled):
     shift, factor = rng.normal(size=(2, widths[0]))
     x = rng.normal(size=widths[0]).astype(dtype)
     read = ((x.astype(float) - shift) * factor).astype(dtype) if scaled else x
-    one = RowPredictor(network, (shift, factor, False)) if scaled else RowPredictor(network)
+    one = RowPredictor(network, (shift, factor, "linear")) if scaled else RowPredictor(network)
     a = BatchPredictor(network).forward(read[None])
     if not np.isnan(a).any():  # whose payloads are no part of the promise
         same(one.forward(x), a[0])
@@ -90,7 +90,7 @@ def test_wide_layers_find_room(widths, dtype):
     same(RowPredictor(network).forward(x), BatchPredictor(network).forward(x[None])[0])
     read = ((x - shift) * factor).astype(dtype)
     same(
-        RowPredictor(network, (shift, factor, False)).forward(x),
+        RowPredictor(network, (shift, factor, "linear")).forward(x),
         BatchPredictor(network).forward(read[None])[0],
     )
 
@@ -353,7 +353,7 @@ def test_buffers_are_given_back(model):
 def test_threads_share_a_model(widths, scaled):
     network = random_network(widths, ("relu",) * (len(widths) - 1), "float32")
     shift, factor = RNG.normal(size=(2, widths[0]))
-    one = RowPredictor(network, (shift, factor, False)) if scaled else RowPredictor(network)
+    one = RowPredictor(network, (shift, factor, "linear")) if scaled else RowPredictor(network)
     rows = RNG.normal(size=(8, widths[0])).astype("float32")
     wanted = [one.forward(row) for row in rows]
     wrong, ready = [], threading.Barrier(len(rows))
@@ -487,7 +487,8 @@ def test_forward_checked_finds_every_entry_that_is_not_finite(bad, dtype):
         y = x.copy()
         y[0, i] = bad
         assert RowPredictor(network).forward_checked(y) is None
-        assert RowPredictor(network, (np.zeros(37), np.ones(37), False)).forward_checked(y) is None
+        scaled = RowPredictor(network, (np.zeros(37), np.ones(37), "linear"))
+        assert scaled.forward_checked(y) is None
 
 
 @pytest.mark.parametrize("n_out", [1, 3, 16, 17, 40])
@@ -514,7 +515,7 @@ def test_scaling_of_another_width_or_dtype_is_refused():
         (np.zeros(10)[::2], np.zeros(5)),
     ):
         with pytest.raises((TypeError, ValueError), match="^(shift|factor) must "):
-            RowPredictor(network, (*pair, False))
+            RowPredictor(network, (*pair, "linear"))
         for predictor in (RowPredictor, BatchPredictor):
             numbers = [np.zeros(3)] * 4
             for at in range(4):

@@ -48,6 +48,7 @@ const kernels TABLE = {
     .scale = scale_kernel,
     .axpy = axpy_kernel,
     .multiply = multiply_kernel,
+    .asinh = asinh_map,
     .peak = peak_kernel,
     .activations = ACTIVATIONS,
     .losses = LOSSES,

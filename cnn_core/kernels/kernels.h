@@ -193,6 +193,7 @@ typedef struct {
     void (*scale)(ptrdiff_t n, double factor, void *x);
     void (*axpy)(ptrdiff_t n, double factor, const void *x, void *y);
     void (*multiply)(ptrdiff_t n, const void *x, void *y);
+    void (*asinh)(ptrdiff_t n, const void *x, void *y); /* n a multiple of lanes; y may be x */
     /* `rounds` of fused multiply-adds on registers alone, as many chains as the processor can
      * overlap; returns the number of floating-point operations and leaves a result in *sink. The
      * yardstick for all other kernels. */

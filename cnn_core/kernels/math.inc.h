@@ -1,6 +1,6 @@
-/* exp, tanh, sigmoid, log, log1p, the normal distribution: own polynomials, the same bits on every
- * instruction set. The coefficients come from tests/data/fit_polynomials.py; tests/test_math.py
- * checks the limits in the table. */
+/* exp, tanh, sigmoid, log, log1p, asinh, the normal distribution: own polynomials, the same bits on
+ * every instruction set. The coefficients come from tests/data/fit_polynomials.py;
+ * tests/test_math.py checks the limits in the table. */
 
 #if F64
 #define MANTISSA_BITS 52
@@ -167,6 +167,16 @@ static ALWAYS_INLINE V log1p_v(V x)
     return SELECT(EQ(x, ZERO), x, SELECT(LT(w, ZERO), SET1((real)NAN), y)); /* log1p(-0) is -0 */
 }
 
+/* asinh |x| = log1p(|x| + x^2 / (1 + sqrt(1 + x^2))), which loses nothing near 0; from 2^28 on,
+ * where sqrt(1 + x^2) is |x|, log |x| + log 2. */
+static ALWAYS_INLINE V asinh_v(V x)
+{
+    const V size = absolute(x), square = MUL(size, size);
+    const V near = log1p_v(ADD(size, DIV(square, ADD(ONE, SQRT(ADD(ONE, square))))));
+    const V far = ADD(log_v(size), SET1((real)0.6931471805599453));
+    return copy_sign(SELECT(LT(size, SET1((real)0x1p28)), near, far), x);
+}
+
 /* e^x - 1 for x <= 0, where it loses nothing near 0; x is cut off where the result is -1. */
 static ALWAYS_INLINE V expm1_negative(V x)
 {
@@ -229,6 +239,7 @@ MAP(tanh)
 MAP(sigmoid)
 MAP(log)
 MAP(log1p)
+MAP(asinh)
 MAP(normal_cdf)
 #undef MAP
 
@@ -238,6 +249,7 @@ static const function FUNCTIONS[] = {
     {"sigmoid", 3, sigmoid_map},
     {"log", 1, log_map},
     {"log1p", 2, log1p_map},
+    {"asinh", 3, asinh_map},
     {"normal_cdf", 5, normal_cdf_map},
     {0},
 };

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnn_core import _losses
 from cnn_core._checks import MATRIX, NUMBER, as_array, takes
-from cnn_core._logarithm import logarithms
+from cnn_core._functions import logarithms
 from cnn_core._warn import warn
 from cnn_core.data.validation import position
 

@@ -28,6 +28,6 @@ def scale_rows(
     shift: NDArray[float64],
     factor: NDArray[float64],
     out: NDArray[_Real],
-    clips: bool = False,
+    curve: str = "linear",
 ) -> None: ...
 def is_finite(array: NDArray[Any]) -> bool: ...

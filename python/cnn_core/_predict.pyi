@@ -35,7 +35,7 @@ class RowPredictor:
     def __init__(
         self,
         network: Network,
-        inputs: tuple[NDArray[float64], NDArray[float64], bool] | None = None,
+        inputs: tuple[NDArray[float64], NDArray[float64], str] | None = None,
         outputs: _Units | None = None,
     ) -> None: ...
     def forward(

@@ -35,7 +35,7 @@ Optimizers = Literal[
     "adam_hat",
 ]  # fmt: skip
 Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", "zeros"]
-Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip"]
+Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robust_asinh"]
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
 

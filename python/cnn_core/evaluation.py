@@ -218,7 +218,7 @@ def _causes(model: Model, data: Dataset, backend: Any, settings: Settings) -> It
     regression = task.name == "regression"
     X = data.X.array
     # Of a memory map or a stream 'auto' may have left them unscaled.
-    cure = "robust_clip" if settings.scale_inputs == "auto" else "auto"
+    cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
     scaled = model.scaling is not None
     yield from of_data.features(X, model.feature_names, scaled, f"scale_inputs={cure!r}")
     if data.y is not None and regression:

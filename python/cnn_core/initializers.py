@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core._checks import check_number
+from cnn_core._functions import logarithms
 from cnn_core._linalg import matvec
-from cnn_core._logarithm import logarithms
 from cnn_core._names import choose
 from cnn_core._random import uniform
 from cnn_core._settings import Settings

@@ -108,12 +108,13 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
         and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
         shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
-    scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip'}
+    scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip', 'robust_asinh'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
-        between the quartiles, or to these and then smoothly clipped to -3 and 3. 'auto':
-        'robust_clip' (without hidden layers 'standard') where features differ in size, lie far from
-        0 or have far outliers; nothing where they are alike. Learned from the training rows and
-        part of the model: every method takes unscaled X.
+        between the quartiles, or to these and then smoothly clipped to -3 and 3 or made asinh t,
+        which is linear near 0 and logarithmic far from it. 'auto': 'robust_asinh' (without hidden
+        layers 'standard') where features differ in size, lie far from 0 or have far outliers;
+        nothing where they are alike. Learned from the training rows and part of the model: every
+        method takes unscaled X.
     scale_targets : {'auto', None, 'standard'}
         In a regression with output identity and loss mse, mae or huber the network learns each
         output less its mean, divided by its standard deviation, and predictions come in the units
@@ -183,7 +184,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
         Where inputs are scaled: the network reads (x - input_shift_) * input_factor_, which
-        'robust_clip' then clips.
+        'robust_clip' then clips, and 'robust_asinh' takes the asinh of.
     target_shift_, target_factor_ : ndarray of float64, shape (outputs,)
         Where targets are scaled: predictions are a^L * target_factor_ + target_shift_.
     n_features_in_ : int

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import Frozen, replace
+from cnn_core._functions import logarithms
 from cnn_core._linalg import is_finite
-from cnn_core._logarithm import logarithms
 from cnn_core._network import Network
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights

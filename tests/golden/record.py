@@ -30,7 +30,7 @@ from golden.runs import RUNS  # noqa: E402
 FILE = Path(__file__).with_name("hashes.json")
 
 #: Raised by one whenever the bits of a run change on purpose.
-VERSION = 5
+VERSION = 6
 
 
 def read():

@@ -73,6 +73,7 @@ ERRORS = CASES | {
     "hinge": (dict(hidden=4, loss="hinge"), TWO),
     "scaled": (dict(hidden=4, scale_inputs="standard", activation="tanh"), THREE),
     "clipped": (dict(hidden=4, scale_inputs="robust_clip", scale_targets="standard"), LINE),
+    "asinh": (dict(hidden=4, scale_inputs="robust_asinh", scale_targets="standard"), LINE),
 }
 
 

@@ -110,7 +110,7 @@ def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
     if far[i] > OUTLIER:
         yield (
             f"C{named(i, names)[1:]} of X has an entry {far[i]:.2g} standard deviations from its "
-            "mean: scale_inputs='robust_clip' is likely to help."
+            "mean: scale_inputs='robust_asinh' is likely to help."
         )
 
 

@@ -42,7 +42,7 @@ LARGEST_SPAN = 5.0
 
 
 #: What 'auto' means where features need scaling. Without hidden layers a model stays linear in x.
-USUAL, USUAL_OF_LINEAR = "robust_clip", "standard"
+USUAL, USUAL_OF_LINEAR = "robust_asinh", "standard"
 
 
 def choose_scaling(
@@ -112,7 +112,7 @@ def _undecided(X: RowSource) -> Scaling | None:
     n = X.array.shape[1]
     if X.count < FEWEST_ROWS or (low < high).all():
         return None
-    return Scaling(np.zeros(n), np.ones(n), False, "auto", low == high)
+    return Scaling(np.zeros(n), np.ones(n), "auto", low == high)
 
 
 def go_on(scaling: Scaling, X: np.ndarray) -> Scaling:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
+from cnn_core._functions import exponentials
 from cnn_core._linalg import column_sums, scale_rows
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     return middle, high - low
 
 
-def _robust_clip(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _robust_with_rare(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     middle, spread = median_and_quartiles(X, weights)
     return middle, np.where(spread > 0, spread, _minmax(X, weights)[1] / 2)
 
@@ -89,27 +90,36 @@ SCALINGS = {
     "minmax": _minmax,
     "standard": mean_and_deviation,
     "robust": _robust,
-    "robust_clip": _robust_clip,
+    "robust_clip": _robust_with_rare,
+    "robust_asinh": _robust_with_rare,
 }
+#: What becomes of the scaled numbers: t / sqrt(1 + (t / 3)^2), between -3 and 3 (Holzmüller,
+#: Grinsztajn & Steinwart 2024, arXiv 2407.04491, "smooth clipping"), or asinh t, which is linear
+#: near 0 and grows as log 2 |t| (Burbidge, Magee & Robb 1988, "Alternative transformations to
+#: handle extreme values of the dependent variable").
+_CURVES = {"robust_clip": "smooth clip", "robust_asinh": "asinh"}
 
 
 class Scaling(NamedTuple):
-    """x becomes t = (x - shift) * factor, or with `clips` t / sqrt(1 + (t / 3)^2), which lies
-    between -3 and 3 (Holzmüller, Grinsztajn & Steinwart 2024, arXiv 2407.04491, "smooth clipping");
-    in float64, rounded once to the model's dtype."""
+    """x becomes t = (x - shift) * factor, and then what `curve` makes of t; in float64, rounded
+    once to the model's dtype."""
 
     shift: np.ndarray  #: float64, shape (features,)
     factor: np.ndarray  #: float64, shape (features,)
-    clips: bool = False
     kind: str = ""  #: one of `SCALINGS`; empty in pickles of a version that did not keep it
     #: bool, shape (features,): the columns that have not varied yet; None: it is not known
     constant: np.ndarray | None = None
     reason: str = ""  #: why 'auto' scales
 
     @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, bool]:
+    def curve(self) -> str:
+        """'linear', 'smooth clip' or 'asinh'."""
+        return _CURVES.get(self.kind, "linear")
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, str]:
         """What the native core scales one row with."""
-        return self.shift, self.factor, self.clips
+        return self.shift, self.factor, self.curve
 
     def apply(self, X: np.ndarray, dtype: DTypeLike, check: bool = True) -> np.ndarray:
         """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
@@ -120,7 +130,7 @@ class Scaling(NamedTuple):
             if block.dtype not in (np.float32, np.float64):
                 block = with_subnormals(block.astype, (np.float64,))
             block = np.ascontiguousarray(block)
-            scale_rows(block, self.shift, self.factor, out[first : first + rows], self.clips)
+            scale_rows(block, self.shift, self.factor, out[first : first + rows], self.curve)
             beyond = check and ~np.isfinite(out[first : first + rows])
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
@@ -132,11 +142,15 @@ class Scaling(NamedTuple):
 
     def slope(self, scaled: np.ndarray) -> np.ndarray:
         """The derivative of scaled rows by the rows before scaling, in float64."""
-        if not self.clips:
+        if self.curve == "linear":
             return np.broadcast_to(self.factor, scaled.shape)
-        t = scaled.astype(np.float64) / 3
-        slope: np.ndarray = self.factor * np.maximum(1 - t * t, 0) ** 1.5
-        return slope
+        t = scaled.astype(np.float64)
+        if self.curve == "asinh":  # 1 / cosh
+            e = exponentials(-np.abs(t))
+            slope: np.ndarray = 2 * e / (1 + e * e)
+        else:
+            slope = np.maximum(1 - (t / 3) ** 2, 0) ** 1.5
+        return np.multiply(self.factor, slope)
 
     def goes_on(self, X: np.ndarray) -> Scaling:
         """The scaling of a stream after some more rows: columns that were constant so far learn
@@ -201,4 +215,4 @@ def learn_scaling(kind: str, X: np.ndarray, weights: np.ndarray | None = None) -
             f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
             "hold, or so little that dividing by it overflows"
         )
-    return Scaling(shift, factor, kind == "robust_clip", kind, constant)
+    return Scaling(shift, factor, kind, constant)
