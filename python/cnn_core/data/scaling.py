@@ -147,10 +147,10 @@ class Scaling(NamedTuple):
         t = scaled.astype(np.float64)
         if self.curve == "asinh":  # 1 / cosh
             e = exponentials(-np.abs(t))
-            slope: np.ndarray = 2 * e / (1 + e * e)
+            slope: np.ndarray = self.factor * (2 * e / (1 + e * e))
         else:
-            slope = np.maximum(1 - (t / 3) ** 2, 0) ** 1.5
-        return np.multiply(self.factor, slope)
+            slope = self.factor * np.maximum(1 - (t / 3) ** 2, 0) ** 1.5
+        return slope
 
     def goes_on(self, X: np.ndarray) -> Scaling:
         """The scaling of a stream after some more rows: columns that were constant so far learn
