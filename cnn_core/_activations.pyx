@@ -1,5 +1,7 @@
 """Activation functions and their derivatives on arrays."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from libc.stdint cimport uint64_t
@@ -19,12 +21,7 @@ def names():
     -------
     tuple of str
     """
-    cdef const activation_t *f = kernels_for(4).activations
-    found = []
-    while f.name:
-        found.append(f.name.decode())
-        f += 1
-    return tuple(found)
+    return NAMES
 
 
 def parameters():
@@ -32,16 +29,26 @@ def parameters():
 
     Returns
     -------
-    dict of str to tuple (str, float)
+    mapping of str to tuple (str, float)
         Activation to the number's name and its value in the literature.
     """
+    return PARAMETERS
+
+
+cdef read_table():
     cdef const activation_t *f = kernels_for(4).activations
     found = {}
     while f.name:
-        if f.param_name:
-            found[f.name.decode()] = f.param_name.decode(), f.default_param
+        name = f.param_name.decode() if f.param_name else None
+        found[f.name.decode()] = name, f.default_param
         f += 1
     return found
+
+
+# The same for all instruction sets and dtypes.
+cdef dict TABLE = read_table()
+cdef tuple NAMES = tuple(TABLE)
+cdef object PARAMETERS = MappingProxyType({name: row for name, row in TABLE.items() if row[0]})
 
 
 cdef padded(x):

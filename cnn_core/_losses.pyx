@@ -1,6 +1,7 @@
 """Costs and output deltas on arrays."""
 
 from collections import namedtuple
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def names():
     -------
     tuple of str
     """
-    return tuple(table())
+    return NAMES
 
 
 def table():
@@ -32,7 +33,7 @@ def table():
 
     Returns
     -------
-    dict of str to Loss
+    mapping of str to Loss
         fused_activations : tuple of str
             Activations whose input z the loss works on; the first is the usual one. Empty for
             losses of a itself, which go with every activation.
@@ -45,6 +46,10 @@ def table():
         default_param : float
             That number's value in the literature.
     """
+    return TABLE
+
+
+cdef read_table():
     cdef const loss_t *f = kernels_for(4).losses
     found = {}
     while f.name:
@@ -53,7 +58,12 @@ def table():
             bool(f.sparse), f.low, f.high, f.param_name.decode() if f.param_name else None,
             f.default_param)
         f += 1
-    return found
+    return MappingProxyType(found)
+
+
+# The same for all instruction sets and dtypes.
+cdef object TABLE = read_table()
+cdef tuple NAMES = tuple(TABLE)
 
 
 def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):

@@ -7,7 +7,11 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from cnn_core._checks import Array
 
-ALIGNMENT = 64
+cdef enum:
+    LINE_BYTES = 64             # a cache line
+
+ALIGNMENT = LINE_BYTES
+cdef object BYTES = np.dtype(np.uint8)
 
 #: Tests set this to n >= 1 to make the n-th allocation from now on fail; None in normal use.
 fail_after = None
@@ -30,25 +34,34 @@ def aligned_zeros(shape, dtype):
     MemoryError
         If the memory cannot be had, also where the size is beyond what can be addressed.
     """
-    global fail_after
     dtype = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else shape
     size = dtype.itemsize
     for n in shape:
         size = size * n
+    raw = zero_bytes(size, shape, dtype)
+    return np.ndarray(shape, dtype, raw, aligned(address(raw)) - address(raw))
+
+
+cdef object zero_bytes(object size, tuple shape, object dtype):
+    """An array of bytes with room for `size` of them from a cache line on."""
+    global fail_after
     if fail_after is not None:
         fail_after -= 1
         if fail_after == 0:
             fail_after = None
             raise MemoryError("an allocation failed on purpose")
     try:
-        raw = np.zeros(size + ALIGNMENT, np.uint8)
+        return np.zeros(size + ALIGNMENT, BYTES)
     except (MemoryError, ValueError, OverflowError):
         raise MemoryError(
             f"cannot allocate {size:,} bytes for an array of shape {shape} and {dtype}"
         ) from None
-    offset = -raw.__array_interface__["data"][0] % ALIGNMENT
-    return raw[offset:offset + size].view(dtype).reshape(shape)
+
+
+cdef inline char *aligned(char *data) noexcept:
+    """The first cache line from there on."""
+    return data + (-<Py_ssize_t>data & LINE_BYTES - 1)
 
 
 cdef char *address(object array) except? NULL:
@@ -84,12 +97,13 @@ cdef class Arena:
 
     cdef char *alloc(self, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t itemsize) except NULL:
         # As Python's numbers, the product cannot overflow: what is too much is refused.
-        buffer = aligned_zeros((rows, columns, itemsize), np.uint8)
+        size = <object>rows * columns * itemsize
+        buffer = zero_bytes(size, (rows, columns, itemsize), BYTES)
         self.buffers.append(buffer)
-        return address(buffer)
+        return aligned(address(buffer))
 
     cdef char *first(self) except NULL:
-        return address(self.buffers[0])
+        return aligned(address(self.buffers[0]))
 
     cdef Matrix rows(self, Py_ssize_t rows, Py_ssize_t ld, Py_ssize_t itemsize) except *:
         """A matrix whose rows are `ld` elements apart."""

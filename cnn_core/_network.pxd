@@ -27,7 +27,7 @@ cdef class Network:
     cdef char *w
     cdef Layer *layer(self, Py_ssize_t l) except NULL
     cdef vector(self, vector)
-    cdef set_activation(self, Py_ssize_t l, dict numbers)
+    cdef set_activation(self, Py_ssize_t l, numbers)
     cdef bint is_faster_transposed(self)
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,

@@ -105,7 +105,7 @@ cdef class Network:
                 size += layer.panels * PANEL_BYTES
         self.prefers_transposed = self.is_faster_transposed()
 
-    cdef set_activation(self, Py_ssize_t l, dict numbers):
+    cdef set_activation(self, Py_ssize_t l, numbers):
         cdef Layer *layer = &self.layers[l]
         layer.activation = choose("activation", self.activations[l], _activations.names())
         if self.activations[l] in numbers:

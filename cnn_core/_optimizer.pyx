@@ -18,12 +18,7 @@ def optimizer_names():
     -------
     tuple of str
     """
-    cdef const optimizer_t *f = kernels_for(4).optimizers
-    found = []
-    while f.name:
-        found.append(f.name.decode())
-        f += 1
-    return tuple(found)
+    return NAMES
 
 
 def optimizer_settings(name):
@@ -39,9 +34,22 @@ def optimizer_settings(name):
     tuple of str
         The first is ``'learning_rate'``.
     """
-    cdef const optimizer_t *f = &kernels_for(4).optimizers[
-        choose("optimizer", name, optimizer_names())]
-    return tuple(f.settings.decode().split())
+    choose("optimizer", name, NAMES)
+    return SETTINGS[name]
+
+
+cdef read_settings():
+    cdef const optimizer_t *f = kernels_for(4).optimizers
+    found = {}
+    while f.name:
+        found[f.name.decode()] = tuple(f.settings.decode().split())
+        f += 1
+    return found
+
+
+# The same for all instruction sets and dtypes.
+cdef dict SETTINGS = read_settings()
+cdef tuple NAMES = tuple(SETTINGS)
 
 
 @cython.final

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import TypeVar
 
 from numpy import float32, float64
@@ -6,7 +7,7 @@ from numpy.typing import NDArray
 _Real = TypeVar("_Real", float32, float64)
 
 def names() -> tuple[str, ...]: ...
-def parameters() -> dict[str, tuple[str, float]]: ...
+def parameters() -> Mapping[str, tuple[str, float]]: ...
 def activation(
     name: str, z: NDArray[_Real], activation_param: float | None = None
 ) -> NDArray[_Real]: ...

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
 from numpy import float32, float64, int32
@@ -14,7 +15,7 @@ class Loss(NamedTuple):
     default_param: float
 
 def names() -> tuple[str, ...]: ...
-def table() -> dict[str, Loss]: ...
+def table() -> Mapping[str, Loss]: ...
 def class_indices(name: str, y: ArrayLike, rows: int, n_classes: int) -> NDArray[int32]: ...
 def loss(
     name: str,
