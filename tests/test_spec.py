@@ -70,6 +70,12 @@ def test_settings_are_read_only_and_a_spec_can_be_hashed_and_pickled():
         assert again == spec and hash(again) == hash(spec) and again.to_dict() == spec.to_dict()
 
 
+def test_equal_specs_have_one_hash_and_one_repr_in_whatever_order_their_fields_are_named():
+    one = TrainingSpec("mse", seed=3, l1=0.5)
+    other = TrainingSpec(l1=0.5, seed=3, loss="mse")
+    assert one == other and hash(one) == hash(other) and repr(one) == repr(other)
+
+
 def test_fields_that_are_missing_doubled_or_unknown_are_named():
     for values, named, message in (
         ((), {}, "NetworkSpec needs widths"),

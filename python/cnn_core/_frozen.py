@@ -11,6 +11,8 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 Value = TypeVar("Value", bound="Frozen")
 
+_NONE: Any = object()
+
 
 @dataclass_transform(eq_default=False, frozen_default=True)
 class Frozen:
@@ -18,24 +20,23 @@ class Frozen:
     attribute of that name. `__post_init__` may check fields and set them by `_set`."""
 
     _fields: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, Any]] = {}  # of the fields in their order; `_NONE` for none
 
     def __init_subclass__(cls) -> None:
         cls._fields = (*cls._fields, *cls.__annotations__)
+        cls._defaults = {name: getattr(cls, name, _NONE) for name in cls._fields}
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        kind, fields = type(self), self._fields
-        given = dict(zip(fields, values))
-        if len(values) > len(fields) or not given.keys().isdisjoint(named):
+        kind, fields, given = type(self), self._fields, self._defaults.copy()
+        given.update(zip(fields, values))
+        if len(values) > len(fields) or not named.keys().isdisjoint(fields[: len(values)]):
             raise TypeError(f"{kind.__name__} takes each of {', '.join(fields)} once")
         given.update(named)
-        for name in fields:
-            if name not in given:
-                try:
-                    given[name] = getattr(kind, name)
-                except AttributeError:
-                    raise TypeError(f"{kind.__name__} needs {name}") from None
+        for name, value in given.items():
+            if value is _NONE:
+                raise TypeError(f"{kind.__name__} needs {name}")
         if len(given) > len(fields):
-            raise TypeError(f"{kind.__name__} has no field {min(given.keys() - fields)}")
+            raise TypeError(f"{kind.__name__} has no field {min(named.keys() - {*fields})}")
         vars(self).update(given)
         self.__post_init__()
 

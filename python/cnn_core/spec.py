@@ -272,17 +272,18 @@ def _check_flag(what: str, value: object) -> None:
 
 def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:
     """Raise unless `value` is a whole number in [low, bound)."""
+    whole = is_whole(value)
+    if whole and low <= value and (bound is None or value < bound):  # type: ignore[operator]
+        return
     allowed = f"a whole number of at least {low}" + (f" and below {bound}" if bound else "")
-    if not is_whole(value):
-        raise TypeError(f"{what} must be {allowed}, got {value!r}")
-    if value < low or (bound is not None and value >= bound):  # type: ignore[operator]
-        raise ValueError(f"{what} must be {allowed}, got {value!r}")
+    raise (ValueError if whole else TypeError)(f"{what} must be {allowed}, got {value!r}")
 
 
 def _check_real(what: str, value: object, low: float = -math.inf, bound: float = math.inf) -> None:
     """Raise unless `value` is a finite number in [low, bound)."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(
-        value, (int, float, np.integer, np.floating)
+    if type(value) is not float and (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (int, float, np.integer, np.floating))
     ):
         raise TypeError(f"{what} must be a number, got {value!r}")
     if not (math.isfinite(value) and low <= value < bound):
