@@ -289,6 +289,23 @@ def test_the_quota_of_the_control_group_counts(files, expected, tmp_path):
     assert threads._quota(str(tmp_path)) == expected
 
 
+def test_a_fit_opens_no_file_once_the_number_of_threads_is_known():
+    assert run_python(
+        """
+import os, sys
+for name in ("CNN_CORE_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.pop(name, None)
+from cnn_core import MLP
+X, y = [[0.0], [1.0]], [0, 1]
+MLP(epochs=1).fit(X, y)
+opened = []
+sys.addaudithook(lambda event, arguments: event == "open" and opened.append(arguments[0]))
+MLP(epochs=1).fit(X, y).partial_fit(X, y).predict(X)
+print(opened)
+"""
+    ) == ["[]"]
+
+
 @pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity"), reason="this system does not tell the affinity"
 )

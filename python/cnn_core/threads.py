@@ -3,6 +3,7 @@
 Results never depend on it.
 """
 
+import functools
 import os
 import sys
 
@@ -34,7 +35,7 @@ def get_num_threads() -> int:
     int
         What `set_num_threads` has said; else the variable CNN_CORE_NUM_THREADS; else
         OMP_NUM_THREADS, which joblib and others set in their workers; else the processors that this
-        process may use, by its affinity and by the quota of its control group.
+        process may use, by its affinity and by the quota of its control group when it first asked.
     """
     join_threadpoolctl()
     return _number() if _limit is None else _limit
@@ -116,6 +117,7 @@ def _processors() -> int:
     return max(1, min(count, quota)) if quota else count
 
 
+@functools.cache  # three files to open take as long as a small fit's epoch
 def _quota(root: str) -> int | None:
     """Processors that the control group may use, rounded up; None where there is no limit."""
     try:
