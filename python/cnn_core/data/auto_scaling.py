@@ -161,14 +161,14 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
     if constant.any():
         i = int(constant.argmax())
         return f"{called(i)} is {low[i]:.4g} in every row"
-    lowest, span = low.min(), high.max() - low.min()
+    lowest, highest = low.min(), high.max()
     if _have_background(X, low, high, varies):
-        if SMALLEST <= span <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
+        if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
-        return f"features reach from {lowest:.4g} to {high.max():.4g}"
+        return f"features reach from {lowest:.4g} to {highest:.4g}"
     middle, size = _middle_and_size(X, weights, low, high)
-    size = np.where(varies, size, np.nan)
-    largest, smallest = int(np.nanargmax(size)), int(np.nanargmin(size))
+    size[~varies] = np.nan
+    largest, smallest = _greatest(size), _greatest(-size)
     if size[largest] > UNEQUAL * size[smallest]:
         return (
             f"features differ in size, from {size[smallest]:.2g} ({called(smallest)}) to "
@@ -177,17 +177,22 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
     if not SMALLEST <= size[largest] <= LARGEST:
         return f"{called(largest)} has the standard deviation {size[largest]:.2g}"
     distance = np.abs(middle) / size
-    furthest = int(np.nanargmax(distance))
+    furthest = _greatest(distance)
     if distance[furthest] > FAR:
         return f"{called(furthest)} lies {distance[furthest]:.2g} standard deviations from 0"
     distance = np.maximum(high - middle, middle - low) / size
-    furthest = int(np.nanargmax(distance))
+    furthest = _greatest(distance)
     if distance[furthest] > OUTLIER:
         return (
             f"{called(furthest)} has numbers {distance[furthest]:.2g} standard deviations "
             "from its mean"
         )
     return ""
+
+
+def _greatest(values: np.ndarray) -> int:
+    """Where the greatest number stands, NaN left out."""
+    return int(np.where(values == values, values, -np.inf).argmax())
 
 
 def _blocks(
@@ -218,9 +223,12 @@ def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.nd
 def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
     """Whether the features share one smallest number, which is a good part of all."""
     lowest = low.min()
+    if len(varies) == 1:
+        return False
     spanning = (high - low)[varies] >= (high.max() - lowest) / 2
     sharing = low[varies] == lowest
-    if len(varies) == 1 or min(spanning.mean(), sharing.mean()) < FULL_SPAN:
+    fewest = min(np.count_nonzero(spanning), np.count_nonzero(sharing))
+    if fewest / len(spanning) < FULL_SPAN:
         return False
     at = np.arange(0, X.count, -(-X.count // _SAMPLE))
     some = X.array[at if X.indices is None else X.indices[at]]
@@ -237,7 +245,7 @@ def _middle_and_size(
     for block, w in _blocks(X, weights):
         sums += weighted_sums(block, w, zero, 1)
         total += len(block) if w is None else float(np.cumsum(w)[-1])
-        at = np.flatnonzero(two)
+        (at,) = two.nonzero()
         some = block if len(at) == n else block[:, at]
         two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
     mean = sums / total

@@ -204,7 +204,7 @@ def encode_labels(
             )
         return found, labels.astype(np.int32)
     try:
-        known = np.isin(found, classes)
+        known = _are_among(found, classes)
         if known.all():
             return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
     except TypeError:
@@ -214,6 +214,14 @@ def encode_labels(
         f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
         f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
     )
+
+
+def _are_among(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Whether each label is one of `classes`, which are sorted."""
+    if found.dtype == classes.dtype and found.dtype.kind in "biuf":
+        known: np.ndarray = classes.take(classes.searchsorted(found), mode="clip") == found
+        return known
+    return np.isin(found, classes)
 
 
 def label_indices(array: np.ndarray, name: str = "y") -> tuple[np.ndarray, np.ndarray]:
@@ -231,9 +239,9 @@ def _unique(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if high - low < max(1024, 2 * len(array)):  # counting takes a tenth of the time of sorting
             offsets = array.astype(np.int64) - low  # in int8, 100 - -100 would not fit
             there = np.bincount(offsets) > 0
-            return (np.flatnonzero(there) + low).astype(array.dtype), (np.cumsum(there) - 1)[
-                offsets
-            ]
+            (found,) = there.nonzero()
+            labels = offsets if len(found) == len(there) else (there.cumsum() - 1)[offsets]
+            return (found + low).astype(array.dtype), labels
     return np.unique(array, return_inverse=True)
 
 

@@ -3,6 +3,7 @@ is allowed."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -241,11 +242,10 @@ def check_finite(name: str, array: np.ndarray, dtype: DTypeLike, source: object 
     rows at a time. `source` is what the array was made of: a data frame names its columns."""
     if array.dtype.kind != "f":
         return
-    largest = np.finfo(dtype).max
     for first, block in _blocks(array):
         if array.dtype == dtype and block.flags.c_contiguous and is_finite(block):
             continue
-        bad = ~(np.abs(block) <= largest)
+        bad = ~(np.abs(block) <= np.finfo(dtype).max)
         if bad.any():
             index = tuple(int(i) for i in np.argwhere(bad)[0])
             _refuse_entry(name, array, dtype, (first + index[0], *index[1:]), source)
@@ -253,7 +253,7 @@ def check_finite(name: str, array: np.ndarray, dtype: DTypeLike, source: object 
 
 def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Some rows after the other, each with the number of the first."""
-    rows = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:]))))
+    rows = max(1, _BLOCK // max(1, math.prod(array.shape[1:])))
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]
 
