@@ -386,7 +386,7 @@ cdef void scale_from(Py_ssize_t n, const double *shift, const double *factor, Cu
         scale_row(n, shift, factor, curve, x, <float *>out)
 
 
-@takes(X=MATRIX._replace(alike=False), shift=DOUBLES, factor=DOUBLES,
+@takes(X=Array(2, alike=False), shift=DOUBLES, factor=DOUBLES,
        out=MATRIX.as_output())
 def scale_rows(X, shift, factor, out, curve="linear"):
     """out = the curve of t = (X - shift) * factor, computed in float64 and rounded once; subnormal

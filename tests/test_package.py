@@ -31,6 +31,12 @@ def test_numpy_is_the_only_dependency_at_run_time():
     assert not {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util"} & set(loaded)
 
 
+def test_a_program_that_only_predicts_imports_nothing_of_training():
+    loaded = set(python("import sys, cnn_core; print(*sys.modules)").split())
+    trains = {"_trainer", "_backprop", "_dataset", "data.prepare", "data.auto_scaling"}
+    assert not loaded & {f"cnn_core.{name}" for name in (*trains, "training.fit")}
+
+
 def test_version_is_that_of_the_distribution():
     assert cnn_core.__version__ == version("cnn-core")
 

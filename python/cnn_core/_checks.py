@@ -7,7 +7,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def check_number(
     what: str, value: Any, low: float, high: float | None = None, above: bool = False
 ) -> None:
     """Raise unless `value` is a finite number in [low, high), or in (low, high) with `above`."""
-    if (
+    if type(value) is not float and (
         isinstance(value, (bool, str, bytes))
         or not hasattr(value, "__float__")
         or getattr(value, "ndim", None)
@@ -42,6 +42,8 @@ def check_number(
 
 def is_whole(value: Any) -> bool:
     """Whether `value` is one whole number and no bool: an int, a NumPy integer, ..."""
+    if type(value) is int:
+        return True
     if isinstance(value, bool) or getattr(value, "ndim", None):
         return False
     try:
@@ -75,17 +77,22 @@ def check_state(state: object, counts: Collection[str], others: Collection[str])
             )
 
 
-class Array(NamedTuple):
-    """What a function takes as an array: a C-contiguous ndarray."""
+class Array:
+    """What a function takes as an array: a C-contiguous ndarray; with `alike`, of the same dtype as
+    the first array."""
 
-    ndim: int | None = None
-    dtypes: tuple[str, ...] = ("float32", "float64")
-    writable: bool = False
-    alike: bool = True  #: whether it is of the same dtype as the first array
+    def __init__(
+        self,
+        ndim: int | None = None,
+        dtypes: tuple[str, ...] = ("float32", "float64"),
+        writable: bool = False,
+        alike: bool = True,
+    ) -> None:
+        self.ndim, self.dtypes, self.writable, self.alike = ndim, dtypes, writable, alike
 
     def as_output(self) -> Array:
         """The same, to be written to."""
-        return self._replace(writable=True)
+        return Array(self.ndim, self.dtypes, True, self.alike)
 
     def check(self, name: str, value: Any) -> None:
         """Raise for anything else, with its name, what is given and what is allowed."""
@@ -108,10 +115,11 @@ class Array(NamedTuple):
             raise ValueError(f"{name} is written to, got a read-only array") from None
 
 
-class Whole(NamedTuple):
+class Whole:
     """What a function takes as a whole number: 0 to `high`."""
 
-    high: int = 2**63 - 1
+    def __init__(self, high: int = 2**63 - 1) -> None:
+        self.high = high
 
     def check(self, name: str, value: Any) -> None:
         """Raise for anything else."""
@@ -122,7 +130,7 @@ class Whole(NamedTuple):
             raise ValueError(f"{name} must lie in 0 to 2**{bits} - 1, got {value!r}") from None
 
 
-class Number(NamedTuple):
+class Number:
     """What a function takes as a number."""
 
     def check(self, name: str, value: Any) -> None:

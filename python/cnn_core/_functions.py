@@ -1,11 +1,15 @@
 """The core's own functions of whole arrays."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnn_core._cpu import apply
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def _of_all(name: str, x: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, PhaseTimer, Watch, check_callbacks
-from cnn_core.data.prepare import ClassWeight
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         TaskName,
     )
     from cnn_core.activations import Activation
+    from cnn_core.data.prepare import ClassWeight
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
     from cnn_core.optimizers import Optimizer

@@ -12,7 +12,6 @@ from cnn_core._functions import logarithms
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
 from cnn_core._warn import warn
-from cnn_core.data.prepare import Dataset, Preparation, make_dataset, make_targets, make_weights
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import (
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.causes.data import Run
+    from cnn_core.data.prepare import Dataset
     from cnn_core.training.protocols import Predictor
 
 
@@ -165,6 +165,9 @@ class Model(_Predicts, Frozen):
 
     def dataset(self, X: ArrayLike, y: ArrayLike) -> Dataset:
         """Rows with their targets as the network learns them, to evaluate."""
+        # Here and in `score`, because those who only predict need nothing of it.
+        from cnn_core.data.prepare import Preparation, make_dataset
+
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
         return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
@@ -274,6 +277,8 @@ class Model(_Predicts, Frozen):
         n_threads: int | None,
     ) -> float:
         """Accuracy or R^2, as `MLP.score` describes."""
+        from cnn_core.data.prepare import make_targets, make_weights
+
         task = self.task
         shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
         if len(shape) != 2:

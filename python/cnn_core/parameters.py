@@ -3,6 +3,7 @@ checked."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Self
@@ -24,7 +25,8 @@ from cnn_core.task import HARD_THRESHOLD
 from cnn_core.threads import check_threads
 from cnn_core.training.backends import BACKENDS
 
-#: Takes a parameter's name and value, and raises where no data could make sense of it.
+#: Takes a parameter's name and value, and raises where no data could make sense of it. Some return
+#: what the value means.
 Check = Callable[[str, Any], object]
 
 
@@ -74,13 +76,11 @@ def instance_or(kind: type, check: Check) -> Check:
 
 def check_class_weight(name: str, value: Any) -> None:
     """A weight for some classes, or 'balanced'."""
-    wanted = f"{name} must be a dict, 'balanced' or None, got {value!r}"
-    if isinstance(value, str):
-        if value != "balanced":
-            raise ValueError(wanted)
+    if isinstance(value, str) and value == "balanced":
         return
     if not hasattr(value, "items"):
-        raise TypeError(wanted)
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(f"{name} must be a dict, 'balanced' or None, got {value!r}")
     seen = set()
     for label, weight in value.items():
         check_number(f"{name} of {label!r}", weight, 0)
@@ -89,14 +89,19 @@ def check_class_weight(name: str, value: Any) -> None:
         seen.add(label)
 
 
-def check_dtype(name: str, value: Any) -> None:
-    """float32 or float64, in any form that NumPy takes."""
+_DTYPES = ("float32", "float64")
+
+
+def check_dtype(name: str, value: Any) -> str:
+    """The name of float32 or float64, in any form that NumPy takes."""
     try:
-        known = value is not None and np.dtype(value) in (np.float32, np.float64)
+        given = None if value is None else np.dtype(value)
     except TypeError:
-        known = False
-    if not known:
-        raise ValueError(f"{name} must be 'float32' or 'float64', got {value!r}")
+        given = None
+    for known in _DTYPES:
+        if given == known:
+            return known
+    raise ValueError(f"{name} must be 'float32' or 'float64', got {value!r}")
 
 
 def check_random_state(name: str, value: Any) -> None:
@@ -191,16 +196,15 @@ def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
         The parameters, and what they mean: `widths` and `activations` of the hidden layers,
         `output_activation`, `rates` of dropout, `rule` (the Optimizer), `schedule`, `dtype_name`.
     """
-    for name, check in RULES.items():
-        check(name, values[name])
+    meant = {name: check(name, values[name]) for name, check in RULES.items()}
     p = SimpleNamespace(**values)
-    p.widths = hidden_widths(p.hidden)
+    p.widths, p.rule, p.dtype_name = meant["hidden"], meant["optimizer"], meant["dtype"]
     n_hidden = len(p.widths)
     p.activations = hidden_activations(p.activation, n_hidden)
     p.output_activation = output_activation(p.output, p.activation, n_hidden)
-    p.rates, p.rule = dropout_rates(p.dropout, n_hidden), get_optimizer(p.optimizer)
-    rate, p.dtype_name = p.learning_rate, np.dtype(p.dtype).name
-    p.schedule = rate if isinstance(rate, Schedule) else Constant(initial=rate)
+    p.rates = dropout_rates(p.dropout, n_hidden)
+    rate = p.learning_rate
+    p.schedule = rate if isinstance(rate, Schedule) else Constant(rate)
     _check_together(p)
     return p
 
@@ -282,8 +286,9 @@ def draw_seed(random_state: Any) -> int:
         return int(random_state.integers(1 << 64, dtype=np.uint64))
     if isinstance(random_state, np.random.RandomState):
         return int.from_bytes(random_state.bytes(8), "little")
-    entropy = None if random_state is None else int(random_state)
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+    if random_state is None:
+        return int.from_bytes(os.urandom(8), "little")
+    return int(np.random.SeedSequence(int(random_state)).generate_state(1, np.uint64)[0])
 
 
 class Parameters(Keywords):
