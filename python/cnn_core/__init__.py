@@ -21,7 +21,8 @@ from cnn_core import threads
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
 from cnn_core.estimators import MLPClassifier, MLPRegressor
-from cnn_core.exceptions import DivergenceWarning, NotFittedError
+from cnn_core.exceptions import DivergenceWarning, ModelFormatError, NotFittedError
+from cnn_core.files.estimators import load
 from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from cnn_core import datasets, functional
 
 __version__ = "0.1.0"
+#: Counted up whenever any result changes in any bit: two versions with the same number predict and
+#: train alike to the bit.
+bits = 6
 __all__ = [
     "ELU",
     "LBFGS",
@@ -61,6 +65,7 @@ __all__ = [
     "LeakyReLU",
     "MLPClassifier",
     "MLPRegressor",
+    "ModelFormatError",
     "Nadam",
     "Normal",
     "NotFittedError",
@@ -71,11 +76,13 @@ __all__ = [
     "Rprop",
     "StepDecay",
     "Warmup",
+    "bits",
     "datasets",
     "functional",
     "get_num_threads",
     "instruction_set",
     "instruction_sets",
+    "load",
     "set_num_threads",
 ]  # fmt: skip
 

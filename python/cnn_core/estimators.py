@@ -106,6 +106,7 @@ class MLPClassifier(MLPOfOneTask):
     """
 
     _task = "classification"
+    _in_files = "MLPClassifier"
 
 
 class MLPRegressor(MLPOfOneTask):
@@ -132,3 +133,4 @@ class MLPRegressor(MLPOfOneTask):
     """
 
     _task = "regression"
+    _in_files = "MLPRegressor"

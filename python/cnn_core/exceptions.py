@@ -9,3 +9,8 @@ class DivergenceWarning(UserWarning):
     """Training was stopped because the loss or a weight became NaN or infinite. The message names
     the likely cause: what in the learning rate, the features or the targets is far from what is
     usual."""
+
+
+class ModelFormatError(ValueError):
+    """A model file cannot be read: it is damaged, of another kind, or of a newer version. The
+    message names the file, the place in it, and what is wrong there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
+from cnn_core.files.estimators import Saved
 from cnn_core.model import Model
 from cnn_core.training.backends import Network
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cnn_core._typing import Labels, Reals
+    from cnn_core.files.codecs import Record
 
 
-class Fitted:
+class Fitted(Saved):
     """The attributes of `MLP` that come from fitting: all are read from one `Model`."""
 
     task: str
@@ -59,6 +61,24 @@ class Fitted:
 
     def _publish(self, model: Model | None) -> None:
         self._fitted = model
+
+    _in_files = "MLP"
+
+    @classmethod
+    def _model_in_files(cls) -> Record:
+        from cnn_core.files.schema import MODEL
+
+        return MODEL
+
+    def _model_to_save(self, optimizer: bool) -> Model:
+        model = self._model()
+        return model if optimizer else replace(model, state=None)
+
+    @classmethod
+    def _loaded(cls, parameters: dict[str, Any], model: Model) -> Self:
+        loaded = cls(**parameters)
+        loaded._publish(model)
+        return loaded
 
     @property
     def weights_(self) -> tuple[Reals, ...]:

@@ -351,6 +351,10 @@ class Parameters(Keywords):
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
+    @classmethod
+    def _parameters_in_files(cls) -> Mapping[str, Any]:
+        return cls._defaults()
+
     def _checked_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""

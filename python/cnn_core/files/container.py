@@ -1,0 +1,164 @@
+"""The bytes of a file: tensors and one JSON text in the safetensors format, with a checksum.
+
+The package ``safetensors`` writes and reads the format. `MAGIC` in the header's metadata has a JSON
+text of the form ``{"sha256":"...",...}``: the SHA-256 is of what follows it in the text and of all
+tensors. Spaces at its end let the tensors begin at a multiple of `ALIGNMENT` bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from cnn_core.exceptions import ModelFormatError
+from cnn_core.files import strict_json
+from cnn_core.files.codecs import Tensors
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+#: The key of the metadata.
+MAGIC = "cnn_core"
+ALIGNMENT = 64
+#: Bytes of a header; that of a network of 784 inputs has some 2 kB, an epoch of history 100.
+HEADER = 1 << 25
+
+_DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_START, _END = '{"sha256":"', '",'
+
+
+def _safetensors(name: str = "safetensors") -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != "safetensors":
+            raise
+        raise ModuleNotFoundError(
+            "model files need the package safetensors: pip install safetensors", name="safetensors"
+        ) from None
+
+
+def pack(json: dict[str, Any], tensors: Tensors) -> bytes:
+    """The bytes of a file.
+
+    Parameters
+    ----------
+    json : dict
+    tensors : dict of str to ndarray of float32 or float64
+        At least one.
+
+    Returns
+    -------
+    bytes
+        The same for the same content.
+    """
+    rest = strict_json.write(json)[1:].decode()
+    arrays = {
+        name: np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        for name, array in tensors.items()
+    }
+    text = f"{_START}{_checksum(rest, arrays)}{_END}{rest}"
+    data = _serialize(arrays, text)
+    length = int.from_bytes(data[:8], "little")
+    if length > HEADER - ALIGNMENT:
+        raise ValueError(
+            f"the model's numbers beside its weights, such as its history, take {length:,} bytes, "
+            f"and a file can have {HEADER:,}"
+        )
+    missing = -(8 + length) % ALIGNMENT
+    return _serialize(arrays, text + missing * " ") if missing else data
+
+
+def _serialize(arrays: Tensors, text: str) -> bytes:
+    data: bytes = _safetensors("safetensors.numpy").save(arrays, {MAGIC: text})
+    return data
+
+
+def _checksum(rest: str, arrays: Tensors) -> str:
+    found = hashlib.sha256(rest.encode())
+    for name in sorted(arrays):
+        found.update(arrays[name].tobytes())
+    return found.hexdigest()
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
+    """What `pack` was given.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    json : dict
+    tensors : dict of str to ndarray
+
+    Raises
+    ------
+    ModelFormatError
+        For bytes that are no such file, or damaged.
+    """
+
+    def fail(reason: str) -> NoReturn:
+        raise ModelFormatError(reason)
+
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        fail(
+            f"it is no model file, or cut off: it has {len(data):,} bytes"
+            + (f", and its header alone {8 + length:,}" if len(data) >= 8 else "")
+        )
+    if length > HEADER:
+        fail(f"its header has {length:,} bytes, and no model file has more than {HEADER:,}")
+    if data[8:9] != b"{":
+        fail("it is no model file: its header is no JSON object")
+    header = strict_json.parse(data[8 : 8 + length], "its header")
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
+        fail("it has tensors alone, without the model that they belong to")
+    text = header["__metadata__"].get(MAGIC)
+    if not isinstance(text, str):
+        fail(f"it is no file of cnn_core: its metadata has no text {MAGIC!r}")
+    safetensors = _safetensors()
+    try:
+        found = safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        fail(f"its tensors are damaged: {error}")
+    tensors = {}
+    for name, part in found:
+        if part["dtype"] not in _DTYPES:
+            fail(f"the tensor {name[:50]!r} has the dtype {part['dtype']}, and none but {', '.join(_DTYPES)} is known")
+        dtype = _DTYPES[part["dtype"]]
+        tensors[name] = np.frombuffer(part["data"], dtype).reshape(part["shape"]).astype(dtype.newbyteorder("="), copy=False)
+    text = text.rstrip(" ")
+    rest = text[len(_START) + 64 + len(_END) :]
+    if not text.startswith(_START) or text[len(_START) + 64 :][: len(_END)] != _END:
+        fail("it has no SHA-256 of its content")
+    if text[len(_START) :][:64] != _checksum(rest, tensors):
+        fail("its SHA-256 is not that of its content: it is damaged, or was changed by hand")
+    json = strict_json.parse(b"{" + rest.encode(), "its metadata")
+    assert isinstance(json, dict)
+    return json, tensors
+
+
+def read_bytes(source: Any) -> tuple[bytes, str]:
+    """The bytes of a path, of a binary file or of bytes, and what they are called in messages."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), "these bytes"
+    if hasattr(source, "read"):
+        data = source.read()
+        if not isinstance(data, (bytes, bytearray)):
+            raise TypeError(f"load needs a file that is open in binary mode, got {type(data).__name__} from it")
+        return bytes(data), _name_of(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")
+    with open(source, "rb") as file:
+        return file.read(), os.fspath(source)
+
+
+def _name_of(file: BinaryIO) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else "this file"

@@ -1,0 +1,265 @@
+"""`save` and `load` of all estimators."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
+
+import numpy as np
+
+from cnn_core._warn import warn
+from cnn_core.exceptions import ModelFormatError
+
+if TYPE_CHECKING:
+    from cnn_core.files.codecs import Record, Tensors
+
+#: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
+FORMAT = 1
+
+#: The estimators that files hold, by the names that stand in them, and their modules.
+ESTIMATORS = {
+    "MLP": "cnn_core.mlp",
+    "MLPClassifier": "cnn_core.estimators",
+    "MLPRegressor": "cnn_core.estimators",
+    "sklearn.MLPClassifier": "cnn_core.sklearn",
+    "sklearn.MLPRegressor": "cnn_core.sklearn",
+}
+
+#: Parameters that are no part of a model: what watches a training and prints.
+NOT_SAVED = ("callbacks",)
+
+
+class Saved:
+    """An estimator that files hold."""
+
+    #: The name in files; that of the nearest class above where a user derives one.
+    _in_files: ClassVar[str]
+
+    def save(
+        self,
+        file: str | os.PathLike[str] | BinaryIO,
+        *,
+        optimizer: bool = False,
+        allow_nonfinite: bool = False,
+    ) -> None:
+        """Write the fitted model and the parameters to a file, which `load` reads.
+
+        The format is safetensors: W and b of layer l are the tensors ``{2 l}.weight``, shape
+        (n_out, n_in), and ``{2 l}.bias``, as in PyTorch's ``Sequential(Linear, activation, ...)``.
+        All else is JSON in its metadata. The same model gives the same bytes.
+
+        Parameters
+        ----------
+        file : path-like or binary file
+            A path has the old file or the whole new one at every moment. An open file is written to.
+        optimizer : bool, default False
+            Whether the optimizer's state goes in, for a training that goes on as if it had not been
+            interrupted: one to three numbers more for each weight.
+        allow_nonfinite : bool, default False
+            Whether weights may be NaN or infinite.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError, TypeError
+            For weights that are not finite, and labels that no file can hold.
+        OSError
+            Where the file cannot be written; the old one is whole then.
+        ImportError
+            Without the package safetensors.
+
+        Warns
+        -----
+        UserWarning
+            For a parameter that no file can hold, such as a schedule of a user's own. The loaded
+            estimator has its default.
+        """
+        data = packed(self, optimizer, allow_nonfinite)
+        if hasattr(file, "write"):
+            file.write(data)
+            return
+        from cnn_core.files.atomic import write_whole
+
+        write_whole(file, data)
+
+    @classmethod
+    def load(
+        cls, file: str | os.PathLike[str] | BinaryIO | bytes, *, allow_nonfinite: bool = False
+    ) -> Self:
+        """Read what `save` has written.
+
+        Nothing in a file is code. All of it is checked before any of it is used.
+
+        Parameters
+        ----------
+        file : path-like, binary file or bytes
+        allow_nonfinite : bool, default False
+            Whether weights may be NaN or infinite.
+
+        Returns
+        -------
+        estimator
+            Of the class that was saved, which must be this one or one derived from it.
+
+        Raises
+        ------
+        ModelFormatError
+            For a file that is no model, damaged, of another class, or of a newer version.
+        OSError
+            Where the file cannot be read.
+        ImportError
+            Without the package safetensors, and without scikit-learn for its estimators.
+        """
+        return load(file, cls, allow_nonfinite=allow_nonfinite)
+
+    if TYPE_CHECKING:  # what each kind of estimator says about itself
+
+        @classmethod
+        def _model_in_files(cls) -> Record:
+            """The codec of its models."""
+
+        @classmethod
+        def _parameters_in_files(cls) -> Mapping[str, Any]:
+            """The constructor's parameters and their defaults."""
+
+        def _model_to_save(self, optimizer: bool) -> Any:
+            """The fitted model; with the optimizer's state, if it is asked for."""
+
+        @classmethod
+        def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
+            """An estimator; raises ValueError or TypeError for parameters that it cannot have."""
+
+
+def _class_of(name: str) -> type[Saved]:
+    """An estimator by its name in files."""
+    found: type[Saved] = getattr(importlib.import_module(ESTIMATORS[name]), name.split(".")[-1])
+    return found
+
+
+def packed(estimator: Saved, optimizer: bool, allow_nonfinite: bool) -> bytes:
+    """The bytes of an estimator's file."""
+    from cnn_core import __version__, bits
+    from cnn_core.files.container import pack
+
+    model = estimator._model_to_save(optimizer)
+    tensors: Tensors = {}
+    json = {
+        "format": FORMAT,
+        "bits": bits,
+        "version": __version__,
+        "class": estimator._in_files,
+        "parameters": _written_parameters(estimator),
+        "model": estimator._model_in_files().write(model, "", tensors),
+    }
+    if not allow_nonfinite:
+        _check_finite(tensors, ValueError, "; allow_nonfinite=True saves them as they are")
+    return pack(json, tensors)
+
+
+def _written_parameters(estimator: Saved) -> dict[str, Any]:
+    from cnn_core.files.values import NotKept, Parameter
+
+    written = {}
+    for name in estimator._parameters_in_files():
+        value = getattr(estimator, name)
+        if name in NOT_SAVED or isinstance(value, (np.random.Generator, np.random.RandomState)):
+            continue  # a generator has given the seed, which is part of the model
+        try:
+            written[name] = Parameter().write(value, name, {})
+        except NotKept:
+            warn(
+                f"{name} is of type {type(value).__name__}, which no model file can hold: the "
+                "loaded estimator will have the default; set_params sets it again",
+                UserWarning,
+            )
+    return written
+
+
+def _check_finite(tensors: Tensors, error: type[ValueError], cure: str) -> None:
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():
+            raise error(f"the tensor {name!r} has entries that are not finite{cure}")
+
+
+def load(
+    file: str | os.PathLike[str] | BinaryIO | bytes,
+    kind: type[Any] = Saved,
+    *,
+    allow_nonfinite: bool = False,
+) -> Any:
+    """Read the file of a model, whatever its class.
+
+    Parameters
+    ----------
+    file : path-like, binary file or bytes
+    kind : type, optional
+        The class that the file must have, or one above it.
+    allow_nonfinite : bool, default False
+        Whether weights may be NaN or infinite.
+
+    Returns
+    -------
+    MLP, MLPClassifier, MLPRegressor, or one of those of cnn_core.sklearn
+
+    Raises
+    ------
+    ModelFormatError, OSError, ImportError
+        See `MLP.load`.
+    """
+    from cnn_core.files.container import read_bytes
+
+    data, called = read_bytes(file)
+    try:
+        return _unpacked(data, kind, allow_nonfinite)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{called}: {error}") from None
+
+
+def _unpacked(data: bytes, kind: type[Saved], allow_nonfinite: bool) -> Saved:
+    from cnn_core import bits
+    from cnn_core.files.codecs import Text, Whole, fail
+    from cnn_core.files.container import unpack
+    from cnn_core.files.values import Parameter
+
+    json, tensors = unpack(data)
+    version = Text().read(json.get("version"), "version", tensors)
+    number = Whole(1).read(json.get("format"), "format", tensors)
+    if number > FORMAT:
+        raise ModelFormatError(
+            f"it was saved by cnn_core {version[:50]} in format {number}, and this version reads up "
+            f"to format {FORMAT}: update cnn_core"
+        )
+    its_bits = Whole(1).read(json.get("bits"), "bits", tensors)
+    name = Text(*ESTIMATORS).read(json.get("class"), "class", tensors)
+    cls = _class_of(name)
+    if issubclass(kind, cls):  # a user's own, derived from what was saved
+        cls = kind
+    elif not issubclass(cls, kind):
+        raise ModelFormatError(f"it holds a {name}, and this is {kind.__name__}.load; cnn_core.load reads all")
+    if not allow_nonfinite:
+        _check_finite(tensors, ModelFormatError, "; allow_nonfinite=True loads them as they are")
+    given = json.get("parameters")
+    if not isinstance(given, dict):
+        fail("parameters", given, "an object")
+    parameters = dict(cls._parameters_in_files())
+    for key, value in given.items():
+        if key not in parameters or key in NOT_SAVED:
+            raise ModelFormatError(f"the parameter {key[:50]!r} is not known")
+        parameters[key] = Parameter().read(value, key, tensors)
+    model = cls._model_in_files().read(json.get("model"), "", tensors)
+    if tensors:
+        raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
+    try:
+        estimator = cls._loaded(parameters, model)
+    except (ValueError, TypeError) as error:
+        raise ModelFormatError(f"parameters: {error}") from None
+    if its_bits != bits and getattr(model, "state", None) is not None:
+        warn(
+            f"{name} was saved by cnn_core {version[:50]}, whose results may differ in the last "
+            "bits: training goes on, but not to the bits of an uninterrupted one",
+            UserWarning,
+        )
+    return estimator

@@ -1,0 +1,254 @@
+"""What a file holds of a fitted `Model`: a codec for each part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core import _activations, _losses
+from cnn_core._network import Network
+from cnn_core.data.scaling import SCALINGS, Scaling
+from cnn_core.data.target_scaling import TargetScaling
+from cnn_core.exceptions import ModelFormatError
+from cnn_core.files.codecs import (
+    Codec,
+    Flag,
+    Flags,
+    List,
+    Numbers,
+    Optional,
+    Real,
+    Record,
+    Row,
+    Tensor,
+    Tensors,
+    Text,
+    Whole,
+    fail,
+)
+from cnn_core.files.values import Labels, Memory
+from cnn_core.history import Past
+from cnn_core.model import Model
+from cnn_core.optimizers import OPTIMIZERS
+from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.task import Task
+from cnn_core.training.backends import BACKENDS, make_network
+from cnn_core.training.loop import REASONS
+
+
+class Spec(Codec):
+    """A `NetworkSpec` or a `TrainingSpec`, as their `to_dict` has it."""
+
+    def __init__(self, kind: type[NetworkSpec] | type[TrainingSpec]) -> None:
+        self.kind = kind
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        written: dict[str, Any] = value.to_dict()
+        return written
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Any:
+        try:
+            return self.kind.from_dict(json)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelFormatError(f"{where}: {error}") from None
+
+
+class Parameters(Codec):
+    """A network. W and b of layer l are the tensors ``{2 l}.weight``, shape (n_out, n_in), and
+    ``{2 l}.bias``: those of PyTorch's ``Sequential(Linear, activation, Linear, ...)``."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        spec, network = value
+        for l in range(network.n_layers):
+            tensors[f"{2 * l}.weight"] = network.weights(l)
+            if spec.bias:
+                tensors[f"{2 * l}.bias"] = network.bias(l)
+        return Spec(NetworkSpec).write(spec, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> tuple[NetworkSpec, Network]:
+        spec = Spec(NetworkSpec).read(json, where, tensors)
+        layers = []
+        for l, (n_in, n_out) in enumerate(zip(spec.widths, spec.widths[1:])):
+            W = take(tensors, f"{2 * l}.weight", (n_out, n_in), spec.dtype)
+            b = take(tensors, f"{2 * l}.bias", (n_out,), spec.dtype) if spec.bias else None
+            layers.append((W, b))
+        network = make_network(spec)
+        for l, (W, b) in enumerate(layers):
+            network.set_layer(l, W, np.zeros(len(W), spec.dtype) if b is None else b)
+        return spec, network
+
+
+def take(tensors: Tensors, name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """A tensor that must be there, of this shape and dtype; it is taken out."""
+    if name not in tensors:
+        raise ModelFormatError(f"the tensor {name!r} is missing")
+    array = tensors.pop(name)
+    if array.shape != shape or array.dtype != dtype:
+        raise ModelFormatError(
+            f"the tensor {name!r} must be of {dtype} and of shape {shape}, got {array.dtype} and "
+            f"{array.shape}"
+        )
+    return array
+
+
+class History(Codec):
+    """A `Past`."""
+
+    entries = List(Real(finite=False))
+    rest = Record(
+        dict,
+        {
+            "streamed": Whole(),
+            "gaps": List(Row(Whole(), Whole(1)), tuple),
+            "memory": Memory(),
+            "covered": Whole(),
+        },
+    )
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        columns = {name: self.entries.write(value[name], where, tensors) for name in value.names}
+        return {"columns": columns, **self.rest.write(value, where, tensors)}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Past:
+        if not isinstance(json, dict) or not isinstance(json.get("columns"), dict):
+            fail(where, json, "an object with 'columns'")
+        read = self.entries.read
+        columns = {
+            name: read(entries, f"{where}.{name[:50]}", tensors)
+            for name, entries in json["columns"].items()
+        }
+        rest = self.rest.read({k: v for k, v in json.items() if k != "columns"}, where, tensors)
+        length, streamed = len(next(iter(columns.values()), ())), rest.pop("streamed")
+        if any(len(entries) != length for entries in columns.values()):
+            raise ModelFormatError(f"{where}: its columns differ in length")
+        if max(streamed, rest["covered"], *(at for at, _ in rest["gaps"]), 0) > length:
+            raise ModelFormatError(f"{where} counts more entries than its {length}")
+        first = length - streamed
+        parts = (
+            ({name: entries[:first] for name, entries in columns.items()}, first),
+            ({name: entries[first:] for name, entries in columns.items()}, streamed),
+        )
+        return Past([part for part in parts if part[1]], tuple(columns), streamed, **rest)
+
+
+class State(Codec):
+    """What a trainer goes on from: the optimizer's counts, slots and numbers."""
+
+    def _record(self, backend: str, optimizer: str) -> Record:
+        tensor = Tensor("ndarray" if backend == "native" else "list")
+        fields: dict[str, Codec] = {
+            "backend": Text(*BACKENDS),
+            "optimizer": Text(*OPTIMIZERS),
+            "epochs": Whole(),
+            "steps": Whole(),
+        }
+        if optimizer == "lbfgs":
+            fields["pairs"] = List(Row(tensor, tensor, Real()))
+        else:
+            fields["slots"] = List(tensor)
+            numbers = List(Real(finite=False))
+            fields["numbers"] = numbers if backend == "native" else _ByName(Real(finite=False))
+        return Record(dict, fields, get=lambda state: state)
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        return self._record(value["backend"], value["optimizer"]).write(value, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        if not isinstance(json, dict):
+            fail(where, json, "an object")
+        kind = (str(json.get("backend")), str(json.get("optimizer")))
+        state: dict[str, Any] = self._record(*kind).read(json, where, tensors)
+        return state
+
+
+class _ByName(Codec):
+    """A dict of what another codec writes."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        return {name: self.codec.write(one, where, tensors) for name, one in value.items()}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        if not isinstance(json, dict):
+            fail(where, json, "an object")
+        return {name: self.codec.read(one, f"{where}.{name[:50]}", tensors) for name, one in json.items()}
+
+
+TASK = Record(
+    Task,
+    {
+        "name": Text("classification", "multilabel", "regression"),
+        "loss": Text(*_losses.names()),
+        "output": Text(*_activations.names()),
+        "n_outputs": Whole(1),
+        "classes": Optional(Labels()),
+        "loss_param": Optional(Real()),
+        "output_param": Optional(Real()),
+        "flat": Flag(),
+        "one_hot": Flag(),
+    },
+)
+
+SCALING = Record(
+    Scaling,
+    {
+        "shift": Numbers(),
+        "factor": Numbers(),
+        "kind": Text("", "auto", *SCALINGS),
+        "constant": Optional(Flags()),
+        "reason": Text(),
+    },
+)
+
+TARGET_SCALING = Record(
+    TargetScaling,
+    {
+        "factor": Numbers(),
+        "shift": Numbers(),
+        "low": Numbers(finite=False),
+        "high": Numbers(finite=False),
+        "constant": Optional(Flags()),
+        "robust": Flag(),
+    },
+)
+
+
+def _values(model: Model) -> Mapping[str, Any]:
+    return vars(model) | {"network": (model.network_spec, model.network)}
+
+
+def _model(network: tuple[NetworkSpec, Network], **fields: Any) -> Model:
+    from cnn_core.model_checks import check_model
+
+    model = Model(network_spec=network[0], network=network[1], **fields)
+    check_model(model)
+    return model
+
+
+#: A model; its tensors are W and b of each layer, and the slots of `state`.
+MODEL = Record(
+    _model,
+    {
+        "network": Parameters(),
+        "training_spec": Spec(TrainingSpec),
+        "task": TASK,
+        "feature_names": Optional(Labels()),
+        "scaling": Optional(SCALING),
+        "target_scaling": Optional(TARGET_SCALING),
+        "seed": Whole(0, 1 << 64),
+        "baseline": Real(finite=False),
+        "history": History(),
+        "step_history": History(),
+        "best_epoch": Optional(Whole(1)),
+        "converged": Flag(),
+        "weighted": Flag(),
+        "ended": Text("", *REASONS),
+        "stream": Optional(List(Whole(), tuple)),
+        "state": Optional(State()),
+    },
+    get=_values,
+)

@@ -1,0 +1,191 @@
+"""Codecs of what users choose and name: parameters, labels, and what schedules remember."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cnn_core._settings import Settings
+from cnn_core.exceptions import ModelFormatError
+from cnn_core.files.codecs import Codec, Flag, List, Real, Text, Tensors, Whole, fail, shown
+
+#: Lists, tuples and objects within each other.
+DEEPEST = 8
+#: Characters of all labels together, as NumPy holds them.
+MOST_CHARACTERS = 1 << 22
+
+_WHOLE = Whole(-(1 << 63), 1 << 64)
+
+
+class NotKept(Exception):
+    """A value that no file can hold, such as a function."""
+
+
+@cache
+def settings() -> dict[str, type[Settings]]:
+    """The package's optimizers, schedules, activations, losses and initializers by their names."""
+    from cnn_core import activations, initializers, losses, optimizers, schedules
+
+    modules = (activations, initializers, losses, optimizers, schedules)
+    return {
+        name: kind
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, Settings) and not name.startswith("_")
+    }
+
+
+class Parameter(Codec):
+    """What a constructor may be given: None, a bool, a number, a text, a list or tuple or dict of
+    those, and the package's own objects."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or isinstance(value, (bool, int, str)):
+            return value
+        if isinstance(value, float):
+            return Real().write(value, where, tensors)
+        if isinstance(value, (list, tuple, range, np.ndarray)):
+            entries = [self.write(one, where, tensors) for one in value]
+            return entries if isinstance(value, list) else {"tuple": entries}
+        if isinstance(value, Mapping) or hasattr(value, "items"):
+            pairs = value.items()
+            return {"dict": [[self.write(part, where, tensors) for part in pair] for pair in pairs]}
+        if settings().get(type(value).__name__) is type(value):
+            values = {name: self.write(one, where, tensors) for name, one in vars(value).items()}
+            return {"object": type(value).__name__, "values": values}
+        if isinstance(value, (type, np.dtype)):
+            return np.dtype(value).name
+        raise NotKept
+
+    def read(self, json: Any, where: str, tensors: Tensors, depth: int = 0) -> Any:
+        if json is None or type(json) in (bool, str, float):
+            return json
+        if type(json) is int:
+            return _WHOLE.read(json, where, tensors)
+        if depth == DEEPEST:
+            fail(where, json, f"no more than {DEEPEST} lists and objects within each other")
+        if isinstance(json, list):
+            return [self.read(one, where, tensors, depth + 1) for one in json]
+        if set(json) == {"tuple"} and isinstance(json["tuple"], list):
+            return tuple(self.read(one, where, tensors, depth + 1) for one in json["tuple"])
+        if set(json) == {"dict"} and isinstance(json["dict"], list):
+            return dict(self._pair(one, where, tensors, depth) for one in json["dict"])
+        if set(json) == {"object", "values"} and isinstance(json["values"], dict):
+            name = Text(*settings()).read(json["object"], where, tensors)
+            values = {
+                key: self.read(one, f"{where}.{key}", tensors, depth + 1)
+                for key, one in json["values"].items()
+            }
+            try:
+                return settings()[name](**values)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise ModelFormatError(f"{where}: {error}") from None
+        fail(where, json, "a value, or an object with 'tuple', 'dict' or 'object' and 'values'")
+
+    def _pair(self, json: Any, where: str, tensors: Tensors, depth: int) -> tuple[Any, Any]:
+        if not isinstance(json, list) or len(json) != 2 or isinstance(json[0], (list, dict)):
+            fail(where, json, "a key and a value")
+        key, value = (self.read(one, where, tensors, depth + 1) for one in json)
+        return key, value
+
+
+class Labels(Codec):
+    """Class labels or names of features: a vector of bools, numbers, texts, bytes, or of Python
+    objects of these types."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        if value.dtype.kind not in "biufUSO" or value.dtype == np.longdouble:
+            raise TypeError(f"{where} of {value.dtype} cannot be kept in a file")
+        values = value.tolist()
+        if value.dtype.kind == "S":
+            values = [one.decode("latin-1") for one in values]
+        if value.dtype.kind == "O":
+            values = [_written_object(one, where) for one in values]
+        return {"dtype": value.dtype.str, "values": values}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
+        if not isinstance(json, dict) or set(json) != {"dtype", "values"}:
+            fail(where, json, "an object with 'dtype' and 'values'")
+        name = Text().read(json["dtype"], f"{where}.dtype", tensors)
+        known = re.fullmatch(r"\|b1|[<>|][iu][1248]|[<>]f[248]|[<>]U(\d{1,7})|\|S(\d{1,7})|\|O", name)
+        if known is None:
+            fail(f"{where}.dtype", name, "the name of a NumPy dtype of bools, numbers or texts")
+        values = json["values"]
+        if not isinstance(values, list):
+            fail(f"{where}.values", values, "a list")
+        if int(known[1] or known[2] or 0) * len(values) > MOST_CHARACTERS:
+            fail(f"{where}.dtype", name, f"texts of at most {MOST_CHARACTERS:,} characters together")
+        dtype = np.dtype(name)
+        codec = {"b": Flag(), "i": _WHOLE, "u": _WHOLE, "f": Real(), "U": Text(), "S": Text(), "O": _Object()}[dtype.kind]
+        found = List(codec).read(values, f"{where}.values", tensors)
+        if dtype.kind == "S":
+            found = [_latin(one, where) for one in found]
+        array = np.empty(len(found), dtype)
+        try:
+            with np.errstate(over="raise"):
+                array[:] = found
+        except (OverflowError, ValueError, FloatingPointError) as error:
+            raise ModelFormatError(f"{where}: {error}") from None
+        if array.tolist() != found:
+            fail(f"{where}.values", values, f"values that {name} holds as they are")
+        return array
+
+
+def _written_object(value: Any, where: str) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if type(value) is bytes:
+        return {"bytes": value.decode("latin-1")}
+    if type(value) not in (bool, int, float, str):
+        raise TypeError(
+            f"{where} has {shown(value)}, of type {type(value).__name__}, which no file can hold; "
+            "take texts, numbers or bools"
+        )
+    if isinstance(value, float):
+        return Real().write(value, where, {})
+    return value
+
+
+def _latin(text: str, where: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        fail(where, text, "a text of bytes")
+
+
+class _Object(Codec):
+    """A bool, a number, a text, or bytes."""
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Any:
+        if type(json) in (bool, float, str):
+            return json
+        if type(json) is int:
+            return _WHOLE.read(json, where, tensors)
+        if isinstance(json, dict) and set(json) == {"bytes"} and isinstance(json["bytes"], str):
+            return _latin(json["bytes"], where)
+        fail(where, json, "a bool, a number, a text or bytes")
+
+
+class Memory(Codec):
+    """What a schedule remembers: numbers and None, in tuples within each other."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
+        if isinstance(value, (tuple, list)):
+            return [self.write(one, where, tensors) for one in value]
+        if value is None or isinstance(value, int):
+            return value
+        return Real(finite=False).write(value, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors, depth: int = 0) -> Any:
+        if isinstance(json, list) and depth < DEEPEST:
+            return tuple(self.read(one, where, tensors, depth + 1) for one in json)
+        if json is None:
+            return None
+        if type(json) is int:
+            return _WHOLE.read(json, where, tensors)
+        return Real(finite=False).read(json, where, tensors)
