@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cnn_core._typing import Labels, Reals
-    from cnn_core.files.codecs import Record
+    from cnn_core.files.codecs import Codec
 
 
 class Fitted(Saved):
@@ -65,7 +65,7 @@ class Fitted(Saved):
     _in_files = "MLP"
 
     @classmethod
-    def _model_in_files(cls) -> Record:
+    def _model_in_files(cls) -> Codec:
         from cnn_core.files.schema import MODEL
 
         return MODEL

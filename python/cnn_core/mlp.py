@@ -3,6 +3,7 @@ the work is done by `training.fit` and `model.Model`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
@@ -274,6 +275,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 60.0,
         **unknown: Never,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
@@ -290,6 +293,14 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             At least 0. A weight of 2 is the row given twice.
         validation_data : (X, y), optional
             Judged after every epoch, never trained on.
+        checkpoint : path-like, optional
+            A file that keeps all that the training consists of. Where it exists already, `fit` goes
+            on from it, to the bits of a training that was never interrupted; where it is of a
+            training that is over, its model is taken. Parameters and data must be the same, but for
+            `n_threads`, `verbose` and `callbacks`.
+        checkpoint_every : float or str, default 60
+            Seconds between two of them, or epochs, such as ``'5 epochs'``. One more is written when
+            the training ends.
 
         Returns
         -------
@@ -321,11 +332,17 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         from cnn_core.training import fit  # not needed by those who only predict
 
         p = self._checked_parameters()
+        kept = None
+        if checkpoint is not None:
+            from cnn_core.training.checkpoint import Checkpoint
+
+            kept = Checkpoint(self, checkpoint, checkpoint_every)
+        goes_on = kept is not None and kept.run is not None
         job = fit.begin(
             p,
             X,
             y,
-            self._fitted if p.warm_start else None,
+            kept.model if goes_on else self._fitted if p.warm_start else None,
             sample_weight=sample_weight,
             validation_data=validation_data,
             purpose="fit",
@@ -342,6 +359,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             self._publish,
             watch,
             timing=bool(timers),
+            checkpoint=kept,
         )
         for timer in timers:
             timer.seconds = dict(seconds)

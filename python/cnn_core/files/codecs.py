@@ -159,6 +159,21 @@ class Row(Codec):
         return tuple(codec.read(one, f"{where}.{i}", tensors) for i, (codec, one) in enumerate(pairs))
 
 
+class ByName(Codec):
+    """A dict of what another codec writes."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        return {name: self.codec.write(one, where, tensors) for name, one in value.items()}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        if not isinstance(json, dict):
+            fail(where, json, "an object")
+        return {name: self.codec.read(one, f"{where}.{name[:50]}", tensors) for name, one in json.items()}
+
+
 class Record(Codec):
     """An object with exactly these keys, or those of `defaults` less.
 

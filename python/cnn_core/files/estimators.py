@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cnn_core._warn import warn
 from cnn_core.exceptions import ModelFormatError
 
 if TYPE_CHECKING:
-    from cnn_core.files.codecs import Record, Tensors
+    from cnn_core.files.codecs import Codec, Tensors
 
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
 FORMAT = 1
@@ -77,7 +77,7 @@ class Saved:
             For a parameter that no file can hold, such as a schedule of a user's own. The loaded
             estimator has its default.
         """
-        data = packed(self, optimizer, allow_nonfinite)
+        data = packed(self, self._model_to_save(optimizer), allow_nonfinite=allow_nonfinite)
         if hasattr(file, "write"):
             file.write(data)
             return
@@ -118,7 +118,7 @@ class Saved:
     if TYPE_CHECKING:  # what each kind of estimator says about itself
 
         @classmethod
-        def _model_in_files(cls) -> Record:
+        def _model_in_files(cls) -> Codec:
             """The codec of its models."""
 
         @classmethod
@@ -139,27 +139,36 @@ def _class_of(name: str) -> type[Saved]:
     return found
 
 
-def packed(estimator: Saved, optimizer: bool, allow_nonfinite: bool) -> bytes:
-    """The bytes of an estimator's file."""
+def packed(
+    estimator: Saved,
+    model: Any,
+    codec_of_run: Codec | None = None,
+    run: Any = None,
+    *,
+    allow_nonfinite: bool = True,
+) -> bytes:
+    """The bytes of an estimator's file with a model, and perhaps what its training goes on from."""
     from cnn_core import __version__, bits
     from cnn_core.files.container import pack
 
-    model = estimator._model_to_save(optimizer)
     tensors: Tensors = {}
     json = {
         "format": FORMAT,
         "bits": bits,
         "version": __version__,
         "class": estimator._in_files,
-        "parameters": _written_parameters(estimator),
+        "parameters": written_parameters(estimator),
         "model": estimator._model_in_files().write(model, "", tensors),
     }
+    if codec_of_run is not None:
+        json["run"] = codec_of_run.write(run, "run", tensors)
     if not allow_nonfinite:
         _check_finite(tensors, ValueError, "; allow_nonfinite=True saves them as they are")
     return pack(json, tensors)
 
 
-def _written_parameters(estimator: Saved) -> dict[str, Any]:
+def written_parameters(estimator: Saved) -> dict[str, Any]:
+    """An estimator's parameters as JSON has them."""
     from cnn_core.files.values import NotKept, Parameter
 
     written = {}
@@ -213,12 +222,47 @@ def load(
 
     data, called = read_bytes(file)
     try:
-        return _unpacked(data, kind, allow_nonfinite)
+        contents = unpacked(data, kind, allow_nonfinite)
     except ModelFormatError as error:
         raise ModelFormatError(f"{called}: {error}") from None
+    if contents.other_bits and getattr(contents.model, "state", None) is not None:
+        warn(
+            f"{called} was saved by cnn_core {contents.version}, whose results may differ in the "
+            "last bits: training goes on, but not to the bits of an uninterrupted one",
+            UserWarning,
+        )
+    return contents.estimator
 
 
-def _unpacked(data: bytes, kind: type[Saved], allow_nonfinite: bool) -> Saved:
+class Contents(NamedTuple):
+    """What a file holds."""
+
+    estimator: Any
+    model: Any
+    run: Any  #: what a training goes on from, in a checkpoint
+    parameters: dict[str, Any]  #: as JSON has them
+    version: str
+    other_bits: bool  #: whether it was written by a version with other bits
+
+
+def unpacked(
+    data: bytes, kind: type[Any], allow_nonfinite: bool, codec_of_run: Codec | None = None
+) -> Contents:
+    """What the bytes of a file hold, checked.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : type
+        See `load`.
+    allow_nonfinite : bool
+    codec_of_run : Codec, optional
+        Of what a training goes on from, if it is of interest.
+
+    Returns
+    -------
+    Contents
+    """
     from cnn_core import bits
     from cnn_core.files.codecs import Text, Whole, fail
     from cnn_core.files.container import unpack
@@ -250,16 +294,16 @@ def _unpacked(data: bytes, kind: type[Saved], allow_nonfinite: bool) -> Saved:
             raise ModelFormatError(f"the parameter {key[:50]!r} is not known")
         parameters[key] = Parameter().read(value, key, tensors)
     model = cls._model_in_files().read(json.get("model"), "", tensors)
+    run = json.get("run")
+    if run is not None and codec_of_run is not None:
+        run = codec_of_run.read(run, "run", tensors)
+    elif run is not None:  # of no use here; it belongs to a training
+        for name in [name for name in tensors if name.startswith("run.")]:
+            del tensors[name]
     if tensors:
         raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
     try:
         estimator = cls._loaded(parameters, model)
     except (ValueError, TypeError) as error:
         raise ModelFormatError(f"parameters: {error}") from None
-    if its_bits != bits and getattr(model, "state", None) is not None:
-        warn(
-            f"{name} was saved by cnn_core {version[:50]}, whose results may differ in the last "
-            "bits: training goes on, but not to the bits of an uninterrupted one",
-            UserWarning,
-        )
-    return estimator
+    return Contents(estimator, model, run, given, version, its_bits != bits)

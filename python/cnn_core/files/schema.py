@@ -13,6 +13,7 @@ from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
+    ByName,
     Codec,
     Flag,
     Flags,
@@ -149,7 +150,7 @@ class State(Codec):
         else:
             fields["slots"] = List(tensor)
             numbers = List(Real(finite=False))
-            fields["numbers"] = numbers if backend == "native" else _ByName(Real(finite=False))
+            fields["numbers"] = numbers if backend == "native" else ByName(Real(finite=False))
         return Record(dict, fields, get=lambda state: state)
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
@@ -161,21 +162,6 @@ class State(Codec):
         kind = (str(json.get("backend")), str(json.get("optimizer")))
         state: dict[str, Any] = self._record(*kind).read(json, where, tensors)
         return state
-
-
-class _ByName(Codec):
-    """A dict of what another codec writes."""
-
-    def __init__(self, codec: Codec) -> None:
-        self.codec = codec
-
-    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        return {name: self.codec.write(one, where, tensors) for name, one in value.items()}
-
-    def read(self, json: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        if not isinstance(json, dict):
-            fail(where, json, "an object")
-        return {name: self.codec.read(one, f"{where}.{name[:50]}", tensors) for name, one in json.items()}
 
 
 TASK = Record(

@@ -14,7 +14,9 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._state import restored, with_versions
+from cnn_core._frozen import replace
 from cnn_core.data.prepare import scaled_near_one
+from cnn_core.files.estimators import Saved
 from cnn_core.sklearn import _fit
 from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Labels, MatrixLike, Reals
+    from cnn_core.files.codecs import Codec
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -35,7 +38,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(Saved, BaseEstimator):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 
@@ -90,9 +93,31 @@ class BaseMLP(BaseEstimator):
         return with_versions(super().__getstate__(), self._get_param_names())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        parameters = inspect.signature(type(self).__init__).parameters
-        defaults = {name: parameters[name].default for name in self._get_param_names()}
-        super().__setstate__(restored(state, defaults, type(self).__name__))
+        state = restored(state, self._parameters_in_files(), type(self).__name__)
+        super().__setstate__(state)
+
+    @classmethod
+    def _model_in_files(cls) -> Codec:
+        from cnn_core.sklearn._files import MODEL
+
+        return MODEL
+
+    @classmethod
+    def _parameters_in_files(cls) -> dict[str, Any]:
+        parameters = inspect.signature(cls.__init__).parameters
+        return {name: parameters[name].default for name in cls._get_param_names()}
+
+    def _model_to_save(self, optimizer: bool) -> FittedModel:
+        check_is_fitted(self)
+        model = self._model
+        return model if optimizer else replace(model, optimizer=None, stream=None)
+
+    @classmethod
+    def _loaded(cls, parameters: dict[str, Any], model: FittedModel) -> Self:
+        loaded = cls(**parameters)
+        loaded._validate_params()
+        loaded._model = model
+        return loaded
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model.coefs is not ABSENT

@@ -87,6 +87,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     classes_: FittedAttribute[Labels] = FittedAttribute()
 
+    _in_files = "sklearn.MLPClassifier"
+
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
@@ -363,6 +365,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions({*_LOSSES}), Huber],
     }
+
+    _in_files = "sklearn.MLPRegressor"
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.threads import threads_of
 from cnn_core.training import advice
 from cnn_core.training.backends import BACKENDS
+from cnn_core.training.checkpoint import Checkpoint
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
@@ -281,6 +282,7 @@ def train(
     watch: Watch | None = None,
     *,
     timing: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, float]:
     """Run the epochs and publish what there is after the last good one.
 
@@ -299,6 +301,8 @@ def train(
         The callbacks; those of steps alone, where the rows are of a partial_fit.
     timing : bool
         Whether to measure the phases of a step.
+    checkpoint : Checkpoint, optional
+        What the training goes on from, and where it leaves word of itself.
 
     Returns
     -------
@@ -318,6 +322,12 @@ def train(
         timing=timing,
     )
     _go_on(trainer, model, spec, p.backend)
+    if checkpoint is not None:
+        epochs = checkpoint.begin(job.train, job.validation, trainer.epochs + epochs) - trainer.epochs
+        if checkpoint.run is not None:
+            publish(model)
+            if checkpoint.run.finished:
+                return {}
     if incremental:
         _warn_of_end_of_plan(p, model, trainer.epochs)
 
@@ -338,10 +348,18 @@ def train(
 
     tell = show_step if watch is not None and watch.of_steps else None
     steps = Steps(trainer, model.step_history, bool(p.step_history), tell)
+    def keep(loop: TrainingLoop, entry: dict[str, float]) -> None:
+        assert checkpoint is not None
+        checkpoint.after_epoch(lambda: checkpoint.write(model_after(loop.result()), loop, False))
+
     hooks: list[Hook] = [_printing(model, epochs)] if p.verbose else []
     if watch is not None and watch.callbacks and not incremental:
         hooks += [show, lambda loop, entry: steps.ends]
+    if checkpoint is not None:
+        hooks.append(keep)
     loop = _loop(p, job, trainer, network, epochs, hooks)
+    if checkpoint is not None and checkpoint.run is not None:
+        loop.go_on(checkpoint.run)
     try:
         loop.run(epochs)
         if loop.reason == "divergence":
@@ -353,6 +371,8 @@ def train(
         # first fit that diverges leaves the initial weights.
         if loop.epochs or (loop.reason == "divergence" and model.state is None):
             publish(model_after(loop.result(final=True)))
+            if checkpoint is not None and loop.reason != "interrupted":
+                checkpoint.write(model_after(loop.result(final=True)), loop, True)
         if p.verbose:
             print_end(loop, p.patience)
     return dict(trainer.seconds) if timing else {}

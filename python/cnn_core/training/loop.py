@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnn_core.history import Past
+    from cnn_core.training.checkpoint import Run
     from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 
@@ -219,6 +220,21 @@ class TrainingLoop:
         done = self.trainer.steps - self.first_step
         network, history = self.network.copy(), self.history.first(self.epochs)
         return TrainResult(network, self.epochs, history, None, None, self.reason, done)
+
+    @property
+    def best(self) -> tuple[np.ndarray, int] | None:
+        """The parameters that are kept as the best, and their epoch."""
+        return None if self._best is None else (self._best[0].flat(), self._best[1])
+
+    def go_on(self, run: Run) -> None:
+        """Go on from where another loop was."""
+        self.stopping.restore(run.stopping)
+        if run.best is None:
+            self._best = None
+            return
+        network = self.network.copy()
+        network.set_flat(run.best[0])
+        self._best = network, run.best[1]
 
     def _keep(self) -> None:
         """Keep the weights of the epoch that has just ended, in the place of those before."""

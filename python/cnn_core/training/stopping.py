@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnn_core.training.protocols import Finite
 
 
@@ -29,6 +31,15 @@ class Stopping:
     def should_stop(self) -> bool:
         """Whether the epoch was the last one."""
         return False
+
+    def state(self) -> list[tuple[float, int]]:
+        """The lowest number of each rule that counts, and the epochs since, for checkpoints."""
+        return []
+
+    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+        """Go on from the `state` of rules like these."""
+        if len(state):
+            raise ValueError("the checkpoint is of a training that ended by other rules")
 
 
 class Patience(Stopping):
@@ -72,6 +83,16 @@ class Patience(Stopping):
         """Whether there have been too many."""
         return self.waited >= self.patience
 
+    def state(self) -> list[tuple[float, int]]:
+        """The lowest number and the epochs since."""
+        return [(self.lowest, self.waited)]
+
+    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+        """Go on from a `state`."""
+        if len(state) != 1:
+            raise ValueError("the checkpoint is of a training that ended by other rules")
+        self.lowest, self.waited = state[0]
+
 
 class Converged(Stopping):
     """Stop when the training loss has stopped falling, or when another rule says so.
@@ -99,3 +120,12 @@ class Converged(Stopping):
             self.reason = "converged"
             return True
         return self.other.should_stop()
+
+    def state(self) -> list[tuple[float, int]]:
+        """Those of both rules."""
+        return [*self.plateau.state(), *self.other.state()]
+
+    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+        """Go on from a `state`."""
+        self.plateau.restore(state[:1])
+        self.other.restore(state[1:])

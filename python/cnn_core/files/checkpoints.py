@@ -1,0 +1,88 @@
+"""The files of checkpoints: a model and what its training needs to go on, see
+`training.checkpoint`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from cnn_core.exceptions import ModelFormatError
+from cnn_core.files.atomic import write_whole
+from cnn_core.files.codecs import (
+    ByName,
+    Flag,
+    List,
+    Optional,
+    Real,
+    Record,
+    Row,
+    Tensor,
+    Text,
+    Whole,
+)
+from cnn_core.files.estimators import Contents, Saved, packed, unpacked
+from cnn_core.training.checkpoint import Position, Run
+
+_POSITION = Record(
+    Position,
+    {"parameters": Tensor(), "batches": Whole(1), "sums": List(Real(finite=False))},
+)
+
+#: What a checkpoint has beside the model.
+RUN = Record(
+    Run,
+    {
+        "fingerprint": ByName(Text()),
+        "until": Whole(1),
+        "finished": Flag(),
+        "best": Optional(Row(Tensor(), Whole(1))),
+        "stopping": List(Row(Real(finite=False), Whole())),
+        "position": Optional(_POSITION),
+    },
+)
+
+
+def write_checkpoint(path: str | os.PathLike[str], estimator: Saved, model: Any, run: Run) -> None:
+    """Write a checkpoint in the place of the one before."""
+    write_whole(path, packed(estimator, model, RUN, run))
+
+
+def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:
+    """What a checkpoint holds; None where there is no such file.
+
+    Raises
+    ------
+    ModelFormatError
+        For a file that is no checkpoint, or damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    try:
+        contents = unpacked(data, kind, True, RUN)
+        if contents.run is None:
+            raise ModelFormatError("it is the file of a model, not a checkpoint")
+        _check(contents)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
+    return contents
+
+
+def _check(contents: Contents) -> None:
+    """Raise for weights of another network than the model's."""
+    run: Run = contents.run
+    network = contents.model.network
+    flat = network.flat()
+    for name, array in (
+        ("run.best.0", None if run.best is None else run.best[0]),
+        ("run.position.parameters", None if run.position is None else run.position.parameters),
+    ):
+        if array is not None and (array.shape, array.dtype) != (flat.shape, flat.dtype):
+            raise ModelFormatError(
+                f"the tensor {name!r} must be of {flat.dtype} and have {flat.size} entries, got "
+                f"{array.dtype} and {array.size}"
+            )

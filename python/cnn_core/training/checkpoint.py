@@ -1,0 +1,199 @@
+"""Checkpoints: when a training writes one, and how it goes on from it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_core._checks import check_number
+from cnn_core._frozen import Frozen
+from cnn_core._warn import warn
+from cnn_core.data.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Dataset
+    from cnn_core.training.loop import TrainingLoop
+
+#: Seconds between checkpoints where nothing is said.
+INTERVAL = 60.0
+
+
+class Position(Frozen):
+    """Where in an epoch a trainer is.
+
+    Parameters
+    ----------
+    parameters : ndarray, shape (n_parameters,)
+        Weights and biases after the last step, as `Network.flat` has them.
+    batches : int
+        Mini-batches of the epoch that are done.
+    sums : sequence of float
+        Of their losses and weights, and of what the metric counts.
+    """
+
+    parameters: np.ndarray
+    batches: int
+    sums: Sequence[float]
+
+
+class Run(Frozen):
+    """What a training that goes on needs beside the model of its last whole epoch.
+
+    Parameters
+    ----------
+    fingerprint : mapping of str to str
+        Of the data, see `data.fingerprint`.
+    until : int
+        Epochs that are to be done in all.
+    finished : bool
+        Whether the training is over; then the model is what it has come to.
+    best : (ndarray, int) or None
+        The weights that early stopping has kept, and their epoch.
+    stopping : sequence of (float, int)
+        Of each rule that ends the training: the lowest number, and the epochs since.
+    position : Position or None
+        Where it is in an epoch.
+    """
+
+    fingerprint: Mapping[str, str]
+    until: int
+    finished: bool = False
+    best: tuple[np.ndarray, int] | None = None
+    stopping: Sequence[tuple[float, int]] = ()
+    position: Position | None = None
+
+
+def interval(every: Any) -> tuple[float, int]:
+    """Seconds and epochs between checkpoints, one of them infinite, or 0 for none.
+
+    Parameters
+    ----------
+    every : float or str
+        Seconds, or such as '5 epochs'.
+    """
+    if isinstance(every, str):
+        match = re.fullmatch(r"(?:(\d{1,9}) )?epochs?", every)
+        if match is None or match[1] == "0":
+            raise ValueError(
+                f"checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs', got "
+                f"{every!r}"
+            )
+        return float("inf"), int(match[1] or 1)
+    check_number("checkpoint_every", every, 0)
+    return float(every), 0
+
+
+#: Parameters that no result depends on: they may change between the parts of a training.
+FREE = ("n_threads", "verbose")
+
+
+class Checkpoint:
+    """The checkpoint of one training: what it goes on from, if there is one, and when and how the
+    next one is written.
+
+    Parameters
+    ----------
+    estimator : MLP
+    path : path-like
+    every : float or str
+        See `interval`.
+
+    Raises
+    ------
+    ModelFormatError
+        For a file that is no checkpoint.
+    ValueError
+        For a checkpoint of other parameters.
+    """
+
+    def __init__(self, estimator: Any, path: str | os.PathLike[str], every: Any) -> None:
+        from cnn_core.files.checkpoints import read_checkpoint
+
+        self.seconds, self.epochs = interval(every)
+        self.estimator, self.path = estimator, os.fspath(path)
+        self.fingerprint: Mapping[str, str] = {}
+        self.until = 0
+        found = read_checkpoint(self.path, type(estimator))
+        self.model = None if found is None else found.model
+        self.run: Run | None = None if found is None else found.run
+        if found is not None:
+            self._check_parameters(found.parameters)
+            if found.other_bits:
+                warn(
+                    f"the checkpoint {self.path} was written by cnn_core {found.version}, whose "
+                    "results may differ in the last bits: training goes on, but not to the bits of "
+                    "an uninterrupted one",
+                    UserWarning,
+                )
+        self.last, self.waited = time.monotonic(), 0
+
+    def _check_parameters(self, saved: Mapping[str, Any]) -> None:
+        from cnn_core.files.estimators import written_parameters
+
+        now = written_parameters(self.estimator)
+        for name in {**saved, **now}:
+            if name not in FREE and saved.get(name) != now.get(name):
+                raise ValueError(
+                    f"the checkpoint {self.path} is of a training with {name}={saved.get(name)!r}, "
+                    f"and now it is {now.get(name)!r}; set it back, or take another path"
+                )
+
+    def begin(self, train: Dataset, validation: Dataset | None, until: int) -> int:
+        """Take note of the data, which must be those of the checkpoint.
+
+        Parameters
+        ----------
+        train, validation : Dataset
+        until : int
+            Epochs that are to be done in all, if there is no checkpoint.
+
+        Returns
+        -------
+        int
+            Epochs that are to be done in all.
+        """
+        self.fingerprint = fingerprint(train, validation)
+        if self.run is None:
+            self.until = until
+            return until
+        before = self.run.fingerprint
+        for part in {**before, **self.fingerprint}:
+            if before.get(part) != self.fingerprint.get(part):
+                raise ValueError(
+                    f"the checkpoint {self.path} is of a training on other data: {part} differs; "
+                    "give the same, or take another path"
+                )
+        self.until = self.run.until
+        return self.until
+
+    def is_due(self) -> bool:
+        """Whether its seconds are over."""
+        return time.monotonic() - self.last >= self.seconds
+
+    def after_epoch(self, write: Callable[[], None]) -> None:
+        """Have one written, if it is time."""
+        self.waited += 1
+        if self.is_due() or (self.epochs and self.waited >= self.epochs):
+            write()
+
+    def write(self, model: Any, loop: TrainingLoop, finished: bool) -> None:
+        """Write one.
+
+        Parameters
+        ----------
+        model : Model
+            Of the last whole epoch, or what the training has come to.
+        loop : TrainingLoop
+        finished : bool
+        """
+        from cnn_core.files.checkpoints import write_checkpoint
+
+        best = None if finished else loop.best
+        run = Run(self.fingerprint, self.until, finished, best, loop.stopping.state())
+        write_checkpoint(self.path, self.estimator, model, run)
+        self.last, self.waited = time.monotonic(), 0
