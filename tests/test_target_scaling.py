@@ -69,7 +69,7 @@ def test_targets_that_are_standardised_are_left_alone_to_the_bit(y, dtype):
 
 
 @pytest.mark.parametrize("options, y", [
-    ({}, (SIN > 0).astype(int)),
+    ({"task": "classification"}, (SIN > 0).astype(int)),
     ({"loss": "poisson"}, np.arange(200.0) + 0.5),
     ({"output": "sigmoid"}, SIN / 2 + 0.5),
     ({"output": "exp"}, np.exp(9 + SIN)),

@@ -27,6 +27,10 @@ CLASS_LOSSES = (
     "perceptron",
 )
 CLASS_OUTPUTS = ("softmax", "step", "sign")
+#: What only regressions take.
+REGRESSION_LOSSES = ("poisson", "mae", "huber")
+#: Outputs of a classifier whose loss is named, such as mse or hinge.
+WITH_A_LOSS = ("identity", "tanh", "hard_sigmoid")
 #: The only whole floats that are classes by themselves.
 TWO_CLASSES = ([0, 1], [-1, 1])
 #: Floats of so few different whole values, with so many rows each on average, may be classes.
@@ -46,6 +50,7 @@ class Given(NamedTuple):
     smooths: bool = False  #: label_smoothing
     weighs: bool = False  #: class_weight
     classes: bool = False  #: classes=, of partial_fit
+    asked: str = ""  #: from `only_for_numbers`
 
     @property
     def for_classes(self) -> bool:
@@ -59,10 +64,21 @@ class Given(NamedTuple):
         )
 
     @property
-    def for_numbers(self) -> bool:
-        """Whether something is given that only regressions take."""
-        alone = self.loss == "auto" and self.output not in ("auto", "sigmoid", *CLASS_OUTPUTS)
-        return self.loss == "poisson" or alone
+    def for_numbers(self) -> str:
+        """What is given that only regressions take, in words."""
+        if self.loss in REGRESSION_LOSSES:
+            return f"loss={self.loss!r}"
+        either = ("auto", "sigmoid", *CLASS_OUTPUTS, *(WITH_A_LOSS if self.loss == "mse" else ()))
+        if self.loss in ("auto", "mse") and self.output not in either:
+            return f"output={self.output!r}"
+        return self.asked
+
+
+def only_for_numbers(p: SimpleNamespace) -> str:
+    """Which of the parameters of MLP, but loss and output, asks for a regression, in words."""
+    if p.scale_targets not in (None, "auto"):
+        return f"scale_targets={p.scale_targets!r}"
+    return "clip_outputs=True" if p.clip_outputs else ""
 
 
 def names_and_params(
@@ -161,7 +177,7 @@ def target_warnings(
     if task.name == "regression":
         if p.task == "auto":
             (loss, _), (output, _) = names_and_params(p.loss, p.output_activation)
-            if not Given(p.task, loss, output).for_numbers:
+            if not Given(p.task, loss, output, asked=only_for_numbers(p)).for_numbers:
                 yield from _few_numbers(array)
         if task.output != "identity" and targets is not None:
             yield from outside_range(task, targets)
@@ -206,7 +222,7 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
     n, listed = len(classes), classes.tolist()
     many = n > MANY_CLASSES and n_rows < ROWS_A_CLASS * n
     if all(isinstance(label, (str, bytes)) for label in listed):
-        if all(map(_is_number, listed)):
+        if all(map(is_number, listed)):
             yield (
                 f"y holds texts that are numbers, such as {listed[0]!r}, and {n} different ones "
                 "are taken for classes; y.astype(float) makes numbers to predict of them, "
@@ -235,10 +251,11 @@ def _measured(classes: np.ndarray, n_rows: int) -> Iterator[str]:
         )
 
 
-def _is_number(text: str | bytes) -> bool:
+def is_number(text: Any) -> bool:
+    """Whether a text, or an object, is a number."""
     try:
         float(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return False
     return True
 

@@ -17,9 +17,15 @@ from cnn_core.data.targets import (
     encode_labels,
     refuse_types,
 )
-from cnn_core.data.validation import as_numbers, check_finite, plain
+from cnn_core.data.validation import as_numbers, check_finite, plain, position
 from cnn_core.losses import Huber
-from cnn_core.meaning import Given, floats_are_classes, holds_floats, names_and_params
+from cnn_core.meaning import (
+    Given,
+    floats_are_classes,
+    holds_floats,
+    is_number,
+    names_and_params,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -128,6 +134,7 @@ def infer_task(
     label_smoothing: float,
     known: np.ndarray | None = None,
     class_weight: object = None,
+    asked: str = "",
 ) -> tuple[Task, np.ndarray | None]:
     """Decide.
 
@@ -141,6 +148,8 @@ def infer_task(
         The class labels that may occur, sorted; default those of y.
     class_weight
         The parameter of MLP.
+    asked : str
+        Which of its other parameters asks for a regression, from `only_for_numbers`.
 
     Returns
     -------
@@ -158,7 +167,7 @@ def infer_task(
     columns = array.shape[1] if array.ndim == 2 else 1
     (loss_name, loss_param), (output_name, output_param) = names_and_params(loss, output)
     smooths, weighs = bool(label_smoothing), class_weight is not None
-    given = Given(task, loss_name, output_name, smooths, weighs, known is not None)
+    given = Given(task, loss_name, output_name, smooths, weighs, known is not None, asked)
     kind = _kind(array, given, columns)
     labels = classes = None
     if kind == "classes":
@@ -202,7 +211,7 @@ def infer_task(
 
 def _kind(array: np.ndarray, given: Given, columns: int) -> str:
     """What y is, two classes not yet told from more."""
-    if given.task == "regression":
+    if given.task == "regression" or (given.task == "auto" and given.for_numbers):
         return "regression"
     if given.loss == "categorical_crossentropy" and columns > 1:
         return "one_hot"
@@ -223,10 +232,38 @@ def _check_two_values(array: np.ndarray) -> None:
         )
 
 
+def _check_no_labels(array: np.ndarray, decides: str) -> None:
+    """Raise for y of texts, which no regression takes, and of bools, where the user has not said
+    that it is one."""
+    entries = array.flat if array.dtype.kind in "OUST" else ()
+    texts = (i for i, value in enumerate(entries) if isinstance(plain(value), (str, bytes)))
+    at = next(texts, None)
+    if at is not None:
+        row = position(tuple(int(i) for i in np.unravel_index(at, array.shape)))
+        numbers = all(is_number(plain(value)) for value in array.flat)
+        cure = "; y.astype(float) makes numbers of them" if numbers else ""
+        why = f"{decides} makes this a regression" if decides else "this is a regression"
+        leave = f" without {decides}" if decides else " or MLPClassifier"
+        raise TypeError(
+            f"y must hold numbers, as {why}, got the text "
+            f"{plain(array.flat[at])!r} at {row}; task='classification'"
+            f"{leave} takes texts for classes{cure}"
+        )
+    if decides and array.dtype.kind == "b":
+        raise ValueError(
+            f"{decides} is for a regression, but y holds bools, which are classes; leave it out, "
+            "or say task='regression' to predict them as the numbers 0 and 1"
+        )
+
+
 def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
     """Raise where numbers to predict do not go with what is given."""
+    decides = given.for_numbers if given.task == "auto" else ""
+    _check_no_labels(array, decides)
     if given.task == "regression":
         why = "this is a regression"
+    elif decides:
+        why = f"{decides} makes this a regression"
     else:
         labels = "them for classes" if columns == 1 else "columns of 0 and 1 for labels"
         why = (
@@ -236,11 +273,13 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
     for what, wrong in (
         ("label_smoothing", given.smooths),
         ("class_weight", given.weighs),
+        ("classes", given.classes),
         (f"the loss {given.loss!r}", "regression" not in FITS.get(given.loss, _EVERY)),
     ):
         if wrong:
             check_finite("y", array, np.float64)  # a missing label makes floats of ints
-            raise ValueError(f"{what} is for classification, but {why}")
+            verb = "are" if what == "classes" else "is"
+            raise ValueError(f"{what} {verb} for classification, but {why}")
     if given.output == "softmax" and columns == 1:
         raise ValueError(
             f"output 'softmax' of a single number a row is always 1, but {why}"
@@ -277,8 +316,8 @@ def _check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> 
         )
     if loss == "poisson":
         raise ValueError(
-            "the loss 'poisson' is for counts, but whole numbers are taken for classes; say "
-            "task='regression'"
+            "the loss 'poisson' is for counts, which are a regression, but task is "
+            "'classification'; leave the loss at 'auto', or say task='regression'"
         )
     raise ValueError(
         f"the loss {loss!r} is for two classes, y has {n_classes}; "

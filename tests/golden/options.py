@@ -119,6 +119,7 @@ add(
         for rows in (data.classes(7, 2), data.classes(7, 3), data.labels(7, 3))
         for loss in ("mse", "mae", "huber")
     ),
+    task="classification",
     **small,
 )
 for output in ("step", "sign"):

@@ -61,7 +61,7 @@ def test_every_y_is_what_the_name_says():
         assert MLPClassifier(8, epochs=1).fit(X, y).classes_.tolist() == np.unique(y).tolist()
     for y in (TWO, TWO.astype(float), THREE.astype(float), TWO > 0, THREE.astype(object)):
         assert MLPRegressor(8, epochs=1).fit(X, y).predict(X).dtype == np.float32
-    with pytest.raises(TypeError, match="y must hold numbers, got the text 'a' at row 0"):
+    with pytest.raises(TypeError, match="this is a regression, got the text 'a' at row 0"):
         MLPRegressor().fit(X, ["a", "b"] * 100)
     with pytest.raises(ValueError, match="but this is a regression"):
         MLPRegressor(loss="hinge").fit(X, TWO)

@@ -9,7 +9,7 @@ import pytest
 from cnn_core.meaning import output_range
 from mlp_cases import LINE, THREE, TWO, X, quick
 
-from cnn_core import ELU, MLP, MLPClassifier, _activations
+from cnn_core import ELU, MLP, Huber, MLPClassifier, _activations
 from cnn_core import functional as F
 
 FLOATS = THREE.astype(float)
@@ -22,6 +22,84 @@ def short(**options):
 
 def kind_of(model):
     return model._fitted.task.name
+
+
+# What only regressions take
+
+
+ALONE = [
+    dict(loss="poisson"),
+    dict(loss="mae"),
+    dict(loss=Huber(0.5)),
+    dict(scale_targets="standard"),
+    dict(clip_outputs=True),
+    dict(clip_outputs=True, scale_targets=None),
+    dict(output="relu"),
+    dict(output="softplus"),
+    dict(output="identity"),
+    dict(output=ELU(0.5)),
+    dict(output="exp", loss="mse"),
+]
+
+
+@pytest.mark.parametrize("options", ALONE, ids=str)
+@pytest.mark.parametrize("convert", [
+    np.array, np.uint8, np.float32, list, lambda y: y[:, None], lambda y: y.astype(object),
+    lambda y: np.column_stack((y, y)), lambda y: np.minimum(y, 1),
+])  # fmt: skip
+def test_what_only_regressions_take_makes_numbers_of_whole_numbers(options, convert):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = short(**options).fit(X, convert(THREE))
+        same = short(task="regression", **options).fit(X, convert(THREE))
+    assert kind_of(model) == "regression"
+    assert np.array_equal(model.parameters_, same.parameters_)
+
+
+@pytest.mark.parametrize("options", ALONE, ids=str)
+@pytest.mark.parametrize(
+    "contrary", [dict(class_weight="balanced"), dict(label_smoothing=0.1), dict(classes=[0, 1, 2])]
+)
+def test_what_contradicts_a_regression_is_refused_by_both_names(options, contrary):
+    (name, value), *_ = contrary.items()
+    name, classes = f"{name} {'are' if name == 'classes' else 'is'}", name == "classes"
+    model = short(**options, **({} if classes else contrary))
+    with pytest.raises(ValueError, match=f"^{name} for classification, but .*=.* makes this a reg"):
+        model.partial_fit(X, THREE, classes=value) if classes else model.fit(X, THREE)
+
+
+@pytest.mark.parametrize("options", ALONE, ids=str)
+def test_texts_and_bools_are_no_numbers_to_predict(options):
+    with pytest.raises(
+        TypeError, match="makes this a regression, got the text '1' at row 0.*astype"
+    ):
+        short(**options).fit(X, THREE.astype(str))
+    with pytest.raises(TypeError, match="text 'a'.*task='classification' without .* classes$"):
+        short(**options).fit(X, np.array(["a", "b"])[TWO].tolist())
+    with pytest.raises(ValueError, match="is for a regression, but y holds bools"):
+        short(**options).fit(X, TWO == 1)
+    with pytest.raises(
+        TypeError, match="text 'a' at row .; task='classification' or MLPClassifier takes"
+    ):
+        short(task="regression", **options).fit(X, np.array(["a", "b"], object)[TWO])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(loss="mse"),
+        dict(loss="mse", output="tanh"),
+        dict(loss="mse", output="sigmoid"),
+        dict(output="sigmoid"),
+        dict(loss="hinge", output="identity"),
+        dict(loss="mae", task="classification", output="softmax"),
+        dict(scale_targets=None),
+        dict(scale_targets="auto"),
+    ],
+    ids=str,
+)
+def test_what_both_take_leaves_whole_numbers_classes(options):
+    assert kind_of(short(**options).fit(X, TWO)) == "classification"
 
 
 # Floats that are classes

@@ -8,7 +8,7 @@ import pytest
 from cnn_core.functional import BatchPredictor, Network, uniform
 from mlp_cases import LINE, THREE, TWO, X, quick
 
-from cnn_core import MLP
+from cnn_core import MLP, MLPClassifier
 
 FAR = X.copy()
 FAR[[3, 5, 190]] = 3e38
@@ -66,7 +66,7 @@ def test_infinite_regressions_are_told_of_and_an_infinite_score_of_a_class_is_it
     far = np.full((2, X.shape[1]), 1e4, np.float32)
     model.weights_ = [np.ones((1, X.shape[1]))]
     assert "2 of 2 rows have outputs that are NaN or infinite" in told(model.predict, far)
-    model = MLP((), output="exp", loss="mse", epochs=1).fit(X, THREE)
+    model = MLPClassifier((), output="exp", loss="mse", epochs=1).fit(X, THREE)
     model.weights_ = [np.repeat([[0.0], [1.0], [0.5]], X.shape[1], axis=1)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -75,7 +75,7 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
         (dict(loss="binary_crossentropy"), THREE, "two classes, y has 3"),
         (dict(loss="binary_crossentropy", task="regression"), LINE, r"targets from 0 to 1"),
         (dict(loss="poisson", task="regression"), LINE, "targets of at least 0"),
-        (dict(loss="poisson"), TWO, "for counts"),
+        (dict(loss="poisson", task="classification"), TWO, "for counts, which are a regression"),
         (dict(loss="hinge"), LINE, "for classification"),
         (
             dict(loss="hinge", output="sigmoid"),
@@ -87,7 +87,11 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
             np.column_stack((TWO, TWO)),
             "label_smoothing does not go with .* 'hinge'",
         ),
-        (dict(output="tanh"), TWO, "no loss goes with output 'tanh' by itself; name one"),
+        (
+            dict(output="tanh", task="classification"),
+            TWO,
+            "no loss goes with output 'tanh' by itself; name one",
+        ),
         (dict(class_weight={0: 0, 1: 0}), TWO, "leave every row with the weight 0"),
         (dict(output="step"), TWO, "perceptron rule alone"),
         (dict(hidden=(), output="step", loss="mse"), TWO, "perceptron rule alone"),

@@ -162,7 +162,8 @@ def test_a_single_layer_with_a_step_is_rosenblatts_perceptron(output):
 def test_every_class_loss_learns_two_and_three_classes():
     for loss in ("hinge", "mse", "mae", "huber", "categorical_crossentropy"):
         for labels in (TWO, THREE):
-            model = quick(loss=loss, epochs=60).fit(X, labels, validation_data=(X, labels))
+            model = quick(loss=loss, task="classification", epochs=60)
+            model.fit(X, labels, validation_data=(X, labels))
             assert model.score(X, labels) > 0.9, loss
             assert model.history_["val_metric"][-1] == model.score(X, labels)
 

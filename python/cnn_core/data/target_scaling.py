@@ -163,9 +163,9 @@ def learn_target_scaling(
         None where nothing is to be done. A column that does not vary is shifted only.
     """
     (y, weights), n = weighed(y, weights), y.shape[1]
-    low, high = (
-        (y.min(axis=0), y.max(axis=0)) if clips else (np.full(n, -np.inf), np.full(n, np.inf))
-    )
+    low, high = np.full(n, -np.inf), np.full(n, np.inf)
+    if clips:
+        low, high = (end(axis=0).astype(np.float64) for end in (y.min, y.max))
     shift, factor, constant = np.zeros(n), np.ones(n), None
     if kind is not None:
         middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust))

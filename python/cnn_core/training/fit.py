@@ -30,7 +30,7 @@ from cnn_core.data.validation import (
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.history import Past
 from cnn_core.initializers import Initializer
-from cnn_core.meaning import target_warnings
+from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.schedules import Constant
@@ -227,7 +227,8 @@ def _task(
     output, smoothing = p.output_activation, float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
-        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight)
+        asked = only_for_numbers(p)
+        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight, asked)
     old = before.task
     if classes is not None and old.classes is not None:
         unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
