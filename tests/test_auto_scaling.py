@@ -293,18 +293,6 @@ def test_columns_that_were_constant_are_scaled_by_auto_once_they_vary_and_need_i
     assert model.score(X, N[:, 0] > 0) > 0.97
 
 
-def test_few_first_rows_of_a_stream_are_not_scaled_by_and_it_is_said_once():
-    model = MLP(4, random_state=0)
-    with pytest.warns(UserWarning, match="first partial_fit has 3 rows, too few") as caught:
-        model.partial_fit(1e3 * N[:3], TWO[:3], classes=[0, 1])
-    assert len(caught) == 1 and model._fitted.scaling is None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.partial_fit(1e3 * N[3:6], TWO[3:6])
-        MLP(4, random_state=0).partial_fit(N[:3], TWO[:3], classes=[0, 1])
-        MLP(4, random_state=0, scale_inputs=None).partial_fit(1e3 * N[:3], TWO[:3], classes=[0, 1])
-
-
 def test_a_memory_map_is_not_copied_unasked(tmp_path):
     np.save(tmp_path / "X.npy", 1e3 * N)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")

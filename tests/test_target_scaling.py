@@ -172,13 +172,6 @@ def test_a_stream_keeps_the_scaling_of_its_first_rows():
     assert model.score(x, y) > 0.95
 
 
-def test_single_first_rows_of_a_stream_are_learned_as_they_are():
-    model = MLP(4, random_state=0).partial_fit(x[:1], SIN[:1])
-    assert model._fitted.target_scaling is None
-    with pytest.warns(UserWarning, match="the first partial_fit has 1 row"):
-        MLP(4, random_state=0).partial_fit(x[:1], [300.0])
-
-
 @pytest.mark.parametrize("scale_targets", ["auto", "standard"])
 @pytest.mark.parametrize("constant", [0.0, 0.1, 2e4])
 def test_targets_that_were_constant_go_on_learning(scale_targets, constant):

@@ -189,6 +189,10 @@ class Past(Mapping[str, list[float]]):
             start if memory is not None else 0,
         )
 
+    def counted_only(self) -> Past:
+        """Without the entries, of which the number is kept."""
+        return Past(gaps=((0, self.n_epochs),)) if self.n_epochs else self
+
     def _with(self, parts: Sequence[Part], names: Sequence[str], streamed: int) -> Past:
         return Past(parts, names, streamed, self.gaps, self.memory, self.covered)
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from cnn_core.causes.data import Run
     from cnn_core.data.prepare import Dataset
+    from cnn_core.training.first_rows import FirstRows
     from cnn_core.training.protocols import Predictor
 
 
@@ -84,6 +85,8 @@ class Model(_Predicts, Frozen):
         Why it ended, as `TrainResult` has it.
     stream : Run
         How the classes have come in the calls of partial_fit, see `causes.data.stream`.
+    first_rows : FirstRows or None
+        Those of a stream, while they are too few to learn a scaling from.
     """
 
     network_spec: NetworkSpec
@@ -103,6 +106,7 @@ class Model(_Predicts, Frozen):
     weighted: bool = False
     ended: str = ""
     stream: Run = None
+    first_rows: FirstRows | None = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

@@ -31,7 +31,7 @@ _MAPPED = 1 << 11  # rows of a memory map that are looked at
 SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
 FAR = 3.0  # sizes that the middle of a feature may lie from 0
 OUTLIER = 10.0  # sizes that a number may lie from the middle of its feature
-#: Of a stream, whose first rows decide for all.
+#: Of a stream: so many rows decide for all.
 FEWEST_ROWS = 10
 #: Features with a background, such as pixels: this share of all numbers is the smallest number, and
 #: this share of the features spans at least half of what all of them span together. They have one
@@ -74,12 +74,13 @@ def choose_scaling(
     Warns
     -----
     UserWarning
-        Where 'auto' leaves features unscaled that need it: those of a memory map, which scaling
-        would copy, and of a stream whose first rows are few.
+        Where 'auto' leaves features of a memory map unscaled that need it, as it would copy them.
     """
     kind = how.scale_inputs
     if kind != "auto":
         return None if kind is None else learn_scaling(kind, X.rows(), weights)
+    if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
+        return None
     seen, mapped = X, isinstance(given, np.memmap)
     if mapped:  # a file may be larger than memory: some of its rows tell
         step = -(-X.count // _MAPPED)
@@ -91,14 +92,10 @@ def choose_scaling(
     if not reason:
         return _undecided(X) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL
-    unless = ""
     if mapped:
-        unless = "X is a memory map, which scaling would copy"
-    elif how.incremental and X.count < FEWEST_ROWS:
-        unless = f"the first partial_fit has {rows_of(X.count)}, too few to learn a scaling from"
-    if unless:
         warn(
-            f"{reason}, and {unless}, so scale_inputs='auto' leaves it as it is; ask for "
+            f"{reason}, and X is a memory map, which scaling would copy, so "
+            "scale_inputs='auto', the default, leaves it as it is; ask for "
             f"scale_inputs={kind!r}, or None to say that it is wanted",
             UserWarning,
         )
@@ -110,7 +107,7 @@ def _undecided(X: RowSource) -> Scaling | None:
     """Of a stream whose features are alike so far: what may come of those that do not vary yet."""
     low, high = _extent(X, None)
     n = X.array.shape[1]
-    if X.count < FEWEST_ROWS or (low < high).all():
+    if (low < high).all():
         return None
     return Scaling(np.zeros(n), np.ones(n), "auto", low == high)
 
@@ -129,11 +126,6 @@ def go_on(scaling: Scaling, X: np.ndarray) -> Scaling:
             shift[column], factor[column] = learned.shift[0], learned.factor[0]
         constant[column] = False
     return scaling._replace(shift=shift, factor=factor, constant=constant)
-
-
-def rows_of(count: int) -> str:
-    """'1 row', '2 rows'."""
-    return f"{count} row{'s' * (count != 1)}"
 
 
 def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None) -> str:

@@ -11,8 +11,7 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
-from cnn_core._warn import warn
-from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on, rows_of
+from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
     from cnn_core.model import Model
     from cnn_core.task import Task
-
-#: Of a stream whose first rows are too few to learn a scaling from: a target beyond it is said.
-FAR_TARGET = 10.0
 
 #: Weight of each class, or 'balanced'.
 ClassWeight = Mapping[Any, float] | str | None
@@ -178,7 +174,7 @@ def prepare(
         before = None
     scales = how.scale_inputs is not None if before is None else before.scaling is not None
     # Where scaling may come first, X and y stay as precise as they were given.
-    precise = _precise(X) if scales else how.dtype
+    precise = precise_dtype(X) if scales else how.dtype
     rows = check_X(X, precise, n_features)
     how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
@@ -213,7 +209,7 @@ def prepare(
     return prepared
 
 
-def _precise(array: object) -> str:
+def precise_dtype(array: object) -> str:
     """The dtype that holds each entry of an array as it is, float64 at most."""
     dtype = getattr(array, "dtype", None)
     exact = isinstance(dtype, np.dtype) and np.can_cast(dtype, np.float32)
@@ -226,7 +222,7 @@ def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | No
         scales = before.target_scaling is not None
     else:
         scales = how.clip_outputs or (how.scale_targets is not None and scales_targets(task))
-    return _precise(y) if task.name == "regression" and scales else how.dtype
+    return precise_dtype(y) if task.name == "regression" and scales else how.dtype
 
 
 def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> TargetScaling | None:
@@ -236,15 +232,7 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
     assert train.y is not None
     y, kind = train.y.rows(), how.scale_targets if scales_targets(task) else None
     if kind == "auto" and how.incremental and len(y) < FEWEST_ROWS:
-        kind = None
-        if np.abs(y).max() > FAR_TARGET:
-            warn(
-                f"y has {y[np.abs(y).argmax() // y.shape[1]].tolist()}, far from 0, and the first "
-                f"partial_fit has {rows_of(len(y))}, too few to learn a scaling from, so "
-                "scale_targets='auto' leaves it as it is; begin with more rows, or say "
-                "scale_targets=None",
-                UserWarning,
-            )
+        kind = None  # `training.first_rows` keeps them
     robust = task.loss in ROBUST_LOSSES
     weights, streams = train.row_weights(), how.incremental
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams)

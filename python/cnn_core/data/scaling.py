@@ -112,6 +112,12 @@ class Scaling(NamedTuple):
     reason: str = ""  #: why 'auto' scales
 
     @property
+    def scales(self) -> bool:
+        """Whether the network reads anything but x itself."""
+        varies = self.curve != "linear" or (self.factor != 1).any() or (self.shift != 0).any()
+        return bool(varies)
+
+    @property
     def curve(self) -> str:
         """'linear', 'smooth clip' or 'asinh'."""
         return _CURVES.get(self.kind, "linear")

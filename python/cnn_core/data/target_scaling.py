@@ -28,6 +28,10 @@ QUARTILES = 1.3489795003921634
 #: standardised already, as far as a sample can tell.
 NEAR_0, NEAR_1 = 0.2, 1.25
 
+#: Sizes from the median beyond which a target of a stream's first rows is an outlier: median and
+#: quartiles then scale, as these rows decide for all.
+OUTLIER = 10.0
+
 
 class TargetScaling(NamedTuple):
     """Predictions are a^L * factor + shift, kept between low and high, in float64 and rounded once
@@ -169,6 +173,11 @@ def learn_target_scaling(
     shift, factor, constant = np.zeros(n), np.ones(n), None
     if kind is not None:
         middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust))
+        if incremental and not robust:
+            median, size = with_subnormals(_middle_and_spread, (y, weights, True))
+            far = np.abs(y - median).max(axis=0) > OUTLIER * size
+            middle, spread = np.where(far, median, middle), np.where(far, size, spread)
+            robust = bool(far.any())
         same = y.min(axis=0) == y.max(axis=0)
         middle = np.where(same, y[0], middle)
         near = (

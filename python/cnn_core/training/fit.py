@@ -12,10 +12,11 @@ from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
-from cnn_core.data.auto_scaling import scaling_words
-from cnn_core.data.prepare import Dataset, Preparation, Prepared, prepare
+from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
+from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
 from cnn_core.data.rounding import merged
-from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
+from cnn_core.data.scaling import Scaling
+from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
     as_labels,
@@ -25,6 +26,7 @@ from cnn_core.data.targets import (
 from cnn_core.data.validation import (
     check_lengths,
     check_names,
+    check_X,
     plain,
 )
 from cnn_core.exceptions import DivergenceWarning
@@ -40,6 +42,8 @@ from cnn_core.threads import threads_of
 from cnn_core.training import advice
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.checkpoint import Checkpoint
+from cnn_core.training.first_rows import FirstRows, before_first_row
+from cnn_core.training.first_rows import scales as has_scaling
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
 from cnn_core.training.rates import ScheduledRates
@@ -120,6 +124,7 @@ def begin(
     def seed() -> int:
         return draw_seed(p.random_state) if before is None else before.seed
 
+    stream_begins = before is None or before.knows_no_rows
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     if before is not None and before.knows_no_rows:
         baseline = data.train.baseline_score(task)
@@ -127,7 +132,7 @@ def begin(
     spec = training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
-        _log_scaling(data)
+        _log_scaling(data.scaling, data.target_scaling)
         targets = None if data.train.y is None else data.train.y.array
         for message in target_warnings(y, p, task, classes is not None, targets):
             warn(message, UserWarning)
@@ -142,7 +147,43 @@ def begin(
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    return Job(model, spec, data.train, data.validation, purpose, stream)
+    job = Job(model, spec, data.train, data.validation, purpose, stream)
+    if purpose != "partial_fit":
+        return job
+    return _first_rows(p, job, (X, y, sample_weight), before, stream_begins)
+
+
+def _first_rows(
+    p: SimpleNamespace,
+    job: Job,
+    given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
+    before: Model | None,
+    begins: bool,
+) -> Job:
+    """The job of a partial_fit while the rows of its stream are too few to learn a scaling from:
+    they are kept; once there are enough and they are to be scaled, training begins anew."""
+    model, first = job.model, None if before is None else before.first_rows
+    if first is None and not (begins and job.train.X.count < FEWEST_ROWS):
+        return job
+    X, y, sample_weight = given
+    rows = FirstRows.of(check_X(X, precise_dtype(X)), y, sample_weight, model.network)
+    if first is None:
+        how = _preparation(p, "partial_fit")
+        scaled = how.scale_inputs is not None or how.scale_targets is not None
+        return job._replace(model=replace(model, first_rows=rows if scaled else None))
+    assert before is not None
+    rows = first.followed_by(rows)
+    if len(rows.X) < FEWEST_ROWS:
+        return job._replace(model=replace(model, first_rows=rows))
+    start = before_first_row(before, rows)
+    anew = begin(p, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
+    if has_scaling(before) or has_scaling(anew.model):
+        _log_scaling(anew.model.scaling, anew.model.target_scaling)
+        model = replace(anew.model, feature_names=before.feature_names)
+        return anew._replace(model=model, stream=job.stream)
+    scalings = anew.model.scaling, anew.model.target_scaling
+    model = replace(model, scaling=scalings[0], target_scaling=scalings[1], first_rows=None)
+    return job._replace(model=model)
 
 
 def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
@@ -184,11 +225,11 @@ def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
         )
 
 
-def _log_scaling(data: Prepared) -> None:
+def _log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
     """Say in a log record what 'auto' does."""
     import logging  # takes longer than the rest of a small fit
 
-    said = scaling_words(data.scaling, data.target_scaling)
+    said = scaling_words(inputs, targets)
     if said:
         logging.getLogger("cnn_core").info("%s", "; ".join(said))
 
@@ -227,8 +268,8 @@ def _task(
     output, smoothing = p.output_activation, float(p.label_smoothing)
     if before is None:
         known = None if classes is None else encode_labels(classes, name="classes")[0]
-        asked = only_for_numbers(p)
-        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight, asked)
+        only = only_for_numbers(p)
+        return infer_task(y, p.task, p.loss, output, smoothing, known, p.class_weight, only)
     old = before.task
     if classes is not None and old.classes is not None:
         unknown = np.setdiff1d(as_labels(classes, "classes"), old.classes)
