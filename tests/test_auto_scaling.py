@@ -227,6 +227,28 @@ def test_a_weight_of_two_is_the_row_given_twice_for_every_scaling(kind):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("times", [np.ones(300, int), np.full(300, 3), np.arange(300) % 4])
+def test_robust_counts_whole_weights_as_rows_to_the_bit(dtype, times):
+    X = (N * [1, 1e3, 1e-4, 1] + [0, 0, 7, 0]).astype(dtype)
+    weighted = learn_scaling("robust", X, times[:, None])
+    plain = learn_scaling("robust", np.repeat(X, times, axis=0))
+    assert np.array_equal(weighted.shift, plain.shift)
+    assert np.array_equal(weighted.factor, plain.factor)
+
+
+def test_weights_of_classes_count_as_rows_for_robust_too():
+    times = np.where(TWO == 1, 3, 1)
+    X, y = np.repeat(N, times, axis=0), np.repeat(TWO, times)
+    plain = fitted(X, y, scale_inputs="robust")
+    for model in (
+        fitted(N, TWO, scale_inputs="robust", class_weight={1: 3}),
+        MLP(8, epochs=3, random_state=0, scale_inputs="robust").fit(N, TWO, sample_weight=times),
+    ):
+        assert np.array_equal(model.input_shift_, plain.input_shift_)
+        assert np.array_equal(model.input_factor_, plain.input_factor_)
+
+
 def test_rows_without_weight_do_not_decide():
     X = np.vstack((N, [[1e9, 1e9, 1e9, 1e9]]))
     y = np.append(TWO, 0)
@@ -342,6 +364,44 @@ def test_merged_targets_are_named_where_nothing_scales_them():
 
 
 # Parameters
+
+
+IDS = [2**60 + i for i in range(300)]
+
+
+@pytest.mark.parametrize("convert", [
+    np.uint64, np.int64, list, lambda y: np.array(y, object), lambda y: [one * 16 for one in y],
+    np.negative,
+])  # fmt: skip
+@pytest.mark.parametrize("options", [{}, {"dtype": "float64"}, {"scale_inputs": None}], ids=str)
+def test_whole_numbers_that_float64_merges_are_named(convert, options):
+    ids = convert(np.array(IDS, object) if convert is not list else IDS)
+    X = np.column_stack((np.arange(300), np.array(ids, object)))
+    options = {"epochs": 1} | options
+    if convert in (np.uint64, np.int64):
+        X = X.astype(convert)
+    said = r"whole numbers that float64 cannot tell apart, such as (-?\d{19,}) and (-?\d{19,});"
+    for name, fit in (
+        ("column 1 of X", lambda: MLPClassifier(4, **options).fit(X, TWO)),
+        ("y", lambda: MLPRegressor(4, **options).fit(N, ids)),
+    ):
+        with pytest.warns(UserWarning, match=f"^{name} has {said}") as caught:
+            fit()
+        one, other = re.search(said, str(caught[0].message)).groups()
+        assert abs(int(one) - int(other)) in (1, 16) and len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLPClassifier(4, **options).fit(N, np.array(IDS) % 2 + IDS[0])  # as labels they differ
+
+
+def test_the_column_of_a_frame_that_float64_merges_is_named():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": N[:, 0], "id": np.array(IDS, np.uint64)})
+    with pytest.warns(UserWarning, match="^'id' of X has whole numbers that float64"):
+        MLPClassifier(4, epochs=1).fit(frame, TWO)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLPClassifier(4, epochs=1).fit(frame.assign(id=frame["id"] - IDS[0]), TWO)
 
 
 def test_choices_are_kept_by_a_pickle_and_by_the_other_classes():

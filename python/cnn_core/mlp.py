@@ -382,8 +382,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
         Early stopping, `tol`, `epochs` and callbacks do not apply, but for their `after_step`;
         `scale_inputs` and `scale_targets` learn from the first call's rows; fewer than ten are kept
-        until there are ten, and training begins anew if they are to be scaled. Of all such epochs `history_` keeps the
-        last 1,000, so that a call costs the same however many there have been.
+        until there are ten, and training begins anew if they are to be scaled. Of all such epochs
+        `history_` keeps the last 1,000, so that a call costs the same however many there have been.
 
         Parameters
         ----------

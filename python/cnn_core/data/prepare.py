@@ -72,8 +72,15 @@ class Dataset(Frozen):
         return replace(self, total_weight=float(total) or None)
 
     def row_weights(self) -> np.ndarray | None:
-        """Shape (rows, 1); None where all count alike."""
-        return None if self.weights is None else self.weights.rows()
+        """As users gave them where these sums can be counted with, shape (rows, 1); None where all
+        count alike."""
+        if self.weights is None:
+            return None
+        weights = self.weights.rows()
+        exponent = int(np.frexp(weights.max())[1]) - int(np.frexp(self.weight_scale)[1])
+        if self.weight_scale == 1 or abs(exponent) > 50:
+            return weights
+        return weights.astype(np.float64) / self.weight_scale
 
     def reading(self, rows: np.ndarray, scaling: Scaling | None) -> Dataset:
         """The same rows as the network reads them: `rows` in its dtype, or scaled to it."""

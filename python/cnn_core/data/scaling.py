@@ -50,10 +50,35 @@ def mean_and_deviation(
 
 
 def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    if weights is not None:
+    if weights is None:
+        low, middle, high = np.percentile(_some(X), [25, 50, 75], axis=0).astype(np.float64)
+    elif (weights == np.floor(weights)).all():
+        low, middle, high = _quartiles_of_repeated(X, weights)
+    else:  # no rows that could be counted
         return median_and_quartiles(X, weights)
-    low, middle, high = np.percentile(_some(X), [25, 50, 75], axis=0).astype(np.float64)
     return middle, high - low
+
+
+def _quartiles_of_repeated(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`np.percentile` of rows that are given as often as their weights say."""
+    some = _some(X)
+    order = some.argsort(axis=0, kind="stable")
+    sums = np.cumsum(weights[:: -(-len(X) // len(some))][:, 0][order], axis=0)
+    place = np.array([0.25, 0.5, 0.75])[:, None] * (sums[-1] - 1)
+    first = np.floor(place)
+    low, high = (
+        np.take_along_axis(
+            np.take_along_axis(some, order, 0),
+            np.minimum((sums <= at[:, None]).sum(axis=1), len(some) - 1),
+            0,
+        )
+        for at in (first, first + 1)
+    )
+    # With the roundings of NumPy's interpolation.
+    t, between = place - first, high - low
+    found = np.where(t < 0.5, low + between * t, high - between * (1 - t))
+    quartiles: np.ndarray = found.astype(np.float64)
+    return quartiles
 
 
 def _robust_with_rare(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
-from cnn_core.data.rounding import merged
+from cnn_core.data.rounding import merged, merged_integers
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
@@ -236,22 +236,34 @@ def _log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
 
 def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dtype: str) -> None:
     """Say what nothing scales and rounding makes equal."""
+    merges = False
     for name, values, parameter, open_to_it in (
         ("X", X, "scale_inputs", data.scaling is None),
         ("y", y, "scale_targets", task.name == "regression" and data.target_scaling is None),
     ):
+        used = name == "X" or task.name == "regression"
+        found = merged_integers(name, values) if used else ""
+        if found:
+            warn(
+                f"{found}; subtract a number near them first, such as {name} - {name}.min(axis=0), "
+                "or leave out what is an identifier",
+                UserWarning,
+            )
+            merges = merges or name == "y"
+            continue
         found = merged(name, values, dtype) if open_to_it else ""
         if found:
             warn(f"{found}; {parameter}='auto' scales them before they are rounded", UserWarning)
     targets = data.target_scaling
     too_fine = np.zeros(1, bool) if targets is None else targets.is_too_fine(dtype)
-    if targets is not None and too_fine.any():
+    if targets is not None and too_fine.any() and not merges:
         column = int(too_fine.argmax())
         which = "y" if len(targets.shift) == 1 else f"column {column} of y"
         warn(
             f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
-            f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: say "
-            "dtype='float64', or learn y less its mean",
+            f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: "
+            + ("" if dtype == "float64" else "say dtype='float64', or ")
+            + "learn y less its mean",
             UserWarning,
         )
 
