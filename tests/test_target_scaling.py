@@ -204,6 +204,30 @@ def test_most_targets_may_be_one_number():
     assert model.target_factor_ == pytest.approx([y.std()])
 
 
+@pytest.mark.parametrize("size", [1e160, 1e300])
+@pytest.mark.parametrize("weights", [None, np.arange(200) % 3])
+def test_the_score_of_targets_whose_squares_overflow_is_that_of_small_ones(size, weights):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small, large = (
+            MLPRegressor(4, dtype="float64", scale_targets="standard", **FEW).fit(x, k * SIN)
+            for k in (1, size)
+        )
+        wanted = small.score(x, SIN, sample_weight=weights)
+        assert large.score(x, size * SIN, sample_weight=weights) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_scaling_that_nobody_typed_is_named_as_the_default():
+    y = np.where(SIN > 0, 1.7e308, -1.7e308)
+    said = r"scaling of the targets \(scale_targets='auto', the default\) fails, as y spans more"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=said):
+            MLPRegressor(4, dtype="float64").fit(x, y)
+        with pytest.raises(ValueError, match="scale_inputs='auto', the default.*column 0 of X"):
+            MLP(4, dtype="float64").fit(y[:, None], SIN)
+
+
 # What was not asked of the data
 
 

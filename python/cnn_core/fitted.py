@@ -209,9 +209,18 @@ class Fitted(Saved):
                         f"{name} must be a list of an array for each of the {network.n_layers} "
                         f"layers, got {what}"
                     )
-            for l, (W, b) in enumerate(zip(weights, biases)):
-                W = numbers_for(model, f"weights_[{l}]", W)
-                network.set_layer(l, W, numbers_for(model, f"biases_[{l}]", b))
+            for l, pair in enumerate(zip(weights, biases)):
+                wanted = network.weights(l).shape
+                layer = "output" if l == network.n_layers - 1 else f"hidden {l + 1}"
+                parts = []
+                for name, given, shape in zip(("weights_", "biases_"), pair, (wanted, wanted[:1])):
+                    part = numbers_for(model, f"{name}[{l}]", given)
+                    if part.shape != shape:
+                        raise ValueError(
+                            f"{name}[{l}], of {layer}, must have shape {shape}, got {part.shape}"
+                        )
+                    parts.append(part)
+                network.set_layer(l, *parts)
 
         self._with_parameters(model, change)
 

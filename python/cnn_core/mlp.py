@@ -166,8 +166,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     Attributes
     ----------
     weights_ : tuple of ndarray, shape (n_out, n_in)
-        Row j holds the weights to neuron j. Read-only copies, as are the next two; to change the
-        model, assign to the whole attribute.
+        Row j holds the weights to neuron j, in the units of the network: of scaled inputs and
+        targets, where these are scaled. Read-only copies, as are the next two; to change the model,
+        assign to the whole attribute.
     biases_ : tuple of ndarray, shape (n_out,)
         With ``bias=False`` zeros, which are no parameters.
     parameters_ : ndarray, shape (n_parameters,)

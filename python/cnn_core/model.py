@@ -296,12 +296,16 @@ class Model(_Predicts, Frozen):
             assert targets is not None
             warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
             w = np.ones((len(targets), 1)) if weights is None else weights
-            mean = (w * targets).sum(axis=0) / w.sum()
             # Of predictions that are not rounded: far from 0 float32 has few numbers.
             network = BACKENDS[backend].predictor(self.network, self.scaling)
             predicted = network.outputs(self.check_X(X, False), threads_of(n_threads))
             if self.target_scaling is not None:
                 predicted = self.target_scaling.invert(predicted, np.float64)
+            # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.
+            exponent = int(np.frexp(np.abs(targets).max())[1])
+            if exponent > 400:
+                targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
+            mean = (w * targets).sum(axis=0) / w.sum()
             residual = (w * (targets - predicted) ** 2).sum(axis=0)
             return r2(residual, (w * (targets - mean) ** 2).sum(axis=0))
         predicted = self.predict(X, backend, n_threads)

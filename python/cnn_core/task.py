@@ -120,9 +120,9 @@ def r2(residual: np.ndarray, total: np.ndarray) -> float:
     """R^2 of each output, averaged. An output that does not vary counts 1 where it is met exactly,
     else 0."""
     constant = total == 0
-    scores = np.where(
-        constant, np.where(residual == 0, 1.0, 0.0), 1 - residual / np.where(constant, 1, total)
-    )
+    with np.errstate(invalid="ignore"):
+        share = residual / np.where(constant, 1, total)
+    scores = np.where(constant, np.where(residual == 0, 1.0, 0.0), 1 - share)
     return float(scores.mean())
 
 

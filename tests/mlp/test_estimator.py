@@ -111,7 +111,7 @@ def test_initial_weights_can_be_handed_in_and_short_runs_start_from_them():
     for wrong in (3, ["a", "b"], [1, [2, [3]]]):
         with pytest.raises((TypeError, ValueError), match="init"):
             MLP(hidden=2, init=wrong).fit(X, LINE)
-    with pytest.raises(ValueError, match="W of init's layer 0 has nan at row 1, column 2"):
+    with pytest.raises(ValueError, match="W of init's hidden 1 has nan at row 1, column 2"):
         MLP(hidden=2, init=[(with_entry(init[0][0], (1, 2), np.nan), init[0][1]), init[1]]).fit(
             X, LINE
         )
@@ -174,3 +174,18 @@ def test_data_frames_are_numbers_with_names():
         with_gap = frame.astype("Float64")
         with_gap.iloc[3, 1] = pandas.NA
         model.predict(with_gap)
+
+
+def test_weights_of_another_shape_are_refused_by_the_name_of_their_layer():
+    model = quick(hidden=(4, 3), epochs=1).fit(X, TWO)
+    weights, biases = list(model.weights_), list(model.biases_)
+    before = model.parameters_
+    with pytest.raises(
+        ValueError, match=r"weights_\[1\], of hidden 2, must have shape \(3, 4\), got"
+    ):
+        model.weights_ = [weights[0], np.zeros((4, 4)), weights[2]]
+    with pytest.raises(
+        ValueError, match=r"biases_\[2\], of output, must have shape \(1,\), got \(2"
+    ):
+        model.biases_ = [*biases[:2], np.zeros(2)]
+    assert np.array_equal(model.parameters_, before)

@@ -100,7 +100,8 @@ def choose_scaling(
             UserWarning,
         )
         return None
-    return learn_scaling(kind, X.rows(), weights)._replace(reason=reason)
+    asked = "'auto', the default"
+    return learn_scaling(kind, X.rows(), weights, asked)._replace(reason=reason)
 
 
 def _undecided(X: RowSource) -> Scaling | None:

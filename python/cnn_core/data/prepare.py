@@ -78,7 +78,7 @@ class Dataset(Frozen):
             return None
         weights = self.weights.rows()
         exponent = int(np.frexp(weights.max())[1]) - int(np.frexp(self.weight_scale)[1])
-        if self.weight_scale == 1 or abs(exponent) > 50:
+        if self.weight_scale in (0, 1) or abs(exponent) > 50:
             return weights
         return weights.astype(np.float64) / self.weight_scale
 
@@ -101,7 +101,8 @@ class Dataset(Frozen):
         """Sum of (y - mean y)^2 of each output, for R^2."""
         assert self.y is not None
         y = self.y.array
-        total: np.ndarray = ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
+        with np.errstate(over="ignore"):  # as sums of squares of the core may
+            total: np.ndarray = ((y - y.mean(axis=0, dtype=np.float64)) ** 2).sum(axis=0)
         return total
 
     def baseline_score(self, task: Task) -> float:

@@ -166,8 +166,8 @@ class Scaling(NamedTuple):
             if np.any(beyond):
                 row, column = np.argwhere(beyond)[0]
                 raise ValueError(
-                    f"X has {X[first + row, column]} at row {first + row}, column "
-                    f"{column}, which scale_inputs takes beyond the range of {np.dtype(dtype)}"
+                    f"X has {X[first + row, column]} at row {first + row}, column {column}, which "
+                    f"the scaling of the inputs takes beyond the range of {np.dtype(dtype)}"
                 )
         return out
 
@@ -220,7 +220,9 @@ def weighed(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     return (X if counts.all() else X[counts]), weights[counts].astype(np.float64)
 
 
-def learn_scaling(kind: str, X: np.ndarray, weights: np.ndarray | None = None) -> Scaling:
+def learn_scaling(
+    kind: str, X: np.ndarray, weights: np.ndarray | None = None, asked: str = ""
+) -> Scaling:
     """The scaling of the columns of X.
 
     Parameters
@@ -231,6 +233,8 @@ def learn_scaling(kind: str, X: np.ndarray, weights: np.ndarray | None = None) -
         C-contiguous and finite.
     weights : ndarray, shape (rows, 1), optional
         Of the rows.
+    asked : str
+        What was asked for, if not `kind`.
 
     Returns
     -------
@@ -243,7 +247,8 @@ def learn_scaling(kind: str, X: np.ndarray, weights: np.ndarray | None = None) -
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
         raise ValueError(
-            f"scale_inputs={kind!r}: column {too_wide.argmax()} of X spans more than float64 can "
-            "hold, or so little that dividing by it overflows"
+            f"the scaling of the inputs (scale_inputs={asked or repr(kind)}) fails, as column "
+            f"{too_wide.argmax()} of X spans more than float64 can hold, or so little that "
+            "dividing by it overflows"
         )
     return Scaling(shift, factor, kind, constant)

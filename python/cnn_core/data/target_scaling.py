@@ -172,7 +172,8 @@ def learn_target_scaling(
         low, high = (end(axis=0).astype(np.float64) for end in (y.min, y.max))
     shift, factor, constant = np.zeros(n), np.ones(n), None
     if kind is not None:
-        middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust))
+        with np.errstate(over="ignore", invalid="ignore"):
+            middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust))
         if incremental and not robust:
             median, size = with_subnormals(_middle_and_spread, (y, weights, True))
             far = np.abs(y - median).max(axis=0) > OUTLIER * size
@@ -189,10 +190,14 @@ def learn_target_scaling(
             shift, factor = middle, spread
         if incremental and same.any():
             shift, constant = np.where(same, middle, shift), same
-    wide = ~(np.isfinite(shift) & np.isfinite(factor) & np.isfinite(1 / factor))
-    if wide.any():
+    with np.errstate(over="ignore", divide="ignore"):
+        span = y.max(axis=0).astype(np.float64) - y.min(axis=0)
+        wide = ~(np.isfinite(span) & np.isfinite(1 / factor))
+    if kind is not None and wide.any():
+        asked = f"scale_targets={kind!r}{', the default' * (kind == 'auto')}"
+        which = "y" if n == 1 else f"column {wide.argmax()} of y"
         raise ValueError(
-            f"scale_targets={kind!r}: column {wide.argmax()} of y spans more than float64 can "
+            f"the scaling of the targets ({asked}) fails, as {which} spans more than float64 can "
             "hold, or so little that dividing by it overflows"
         )
     scaling = TargetScaling(factor, shift, low, high, constant, robust)

@@ -147,7 +147,8 @@ def _check_layers(layers: Any, spec: NetworkSpec) -> None:
     if given != [(shape, shape[:1]) for shape in shapes]:
         wanted = ", ".join(f"({shape}, {shape[:1]})" for shape in shapes)
         raise ValueError(f"init must give each layer (W, b) of the shapes {wanted}; got {given}")
+    names = [*(f"hidden {l}" for l in range(1, len(shapes))), "output"]
     for layer, pair in enumerate(layers):
         for part, values in zip("Wb", pair):
-            name = f"{part} of init's layer {layer}"
+            name = f"{part} of init's {names[layer]}"
             check_finite(name, as_numbers(name, values), spec.dtype)
