@@ -76,7 +76,7 @@ def test_features_that_are_not_alike_are_scaled_and_the_reason_is_said(name, cap
     asked = fitted(X, scale_inputs="robust_asinh")
     assert np.array_equal(auto.parameters_, asked.parameters_)
     assert np.array_equal(auto.predict_proba(X), asked.predict_proba(X))
-    auto.summary()
+    print(auto.summary())
     said = [line for line in capsys.readouterr().out.split("\n") if "inputs are scaled" in line]
     assert len(said) == len(caplog.records) == 1 and said[0] in caplog.text
     assert re.match(f"inputs are scaled: robust_asinh, as .*({reason})", said[0]), said

@@ -302,7 +302,7 @@ def test_gradients_of_rows_are_of_weights_alone():
 
 
 def test_the_summary_counts_weights_alone(capsys):
-    fitted(hidden=6).summary()
+    print(fitted(hidden=6).summary())
     said = capsys.readouterr().out
     n = X.shape[1]
     assert f"{6 * n + 3 * 6} parameters" in said and f"{6 * n}\n" in said

@@ -159,7 +159,7 @@ def test_units_that_begin_alike_are_named_by_fit_and_by_evaluate(options, capsys
     text = model.evaluate(X[:100], HARD[:100])["diagnosis"]
     begins(text, words)
     assert "larger net" not in text and "learn no more" not in text
-    model.summary()
+    print(model.summary())
     assert "hidden layer 1 have the same weights" in capsys.readouterr().out
 
 
@@ -257,7 +257,7 @@ def test_a_rate_at_which_nothing_moves_is_named(options, capsys):
     begins(text, r"The learning rate \S+ is \S+ times smaller than \w+'s own, .*take a larger one")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        MLP(16, epochs=5, **PLAIN | options).fit(X, TWO).summary()
+        print(MLP(16, epochs=5, **PLAIN | options).fit(X, TWO).summary())
     assert "take a larger one" in capsys.readouterr().out
 
 

@@ -336,7 +336,7 @@ def test_summary_shows_the_epoch_whose_weights_are_kept(capsys):
     model = MLP(
         32, epochs=60, random_state=0, early_stopping=True, patience=4, learning_rate=0.02
     ).fit(X, THREE)
-    model.summary()
+    print(model.summary())
     best, of = model.best_epoch_, model.n_epochs_
     assert best < of
     assert (

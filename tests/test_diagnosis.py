@@ -159,7 +159,7 @@ def test_a_net_that_learns_noise_by_heart_may_be_overfitting():
 def test_a_net_that_cannot_learn_may_be_underfitting(capsys):
     X, y = noise(600)
     model = MLP((), epochs=30, random_state=0, l2=10.0).fit(X, y, validation_data=(X, y))
-    model.summary()
+    print(model.summary())
     assert "May be underfitting" in capsys.readouterr().out
 
 

@@ -91,7 +91,7 @@ def test_evaluate_and_summary_name_it_too(capsys):
     model, _ = warning(X, LINE, optimizer=SGD(1e6))
     words = "The learning rate 1e+06 is 1e+08 times sgd's own: take 0.01. Training diverged in its"
     assert model.evaluate(X, LINE)["diagnosis"].startswith(words)
-    model.summary()
+    print(model.summary())
     assert words in capsys.readouterr().out
     model, _ = warning(X * [1, 1, 1e6, 1], LINE, optimizer="sgd")
     text = model.evaluate(X * [1, 1, 1e6, 1], LINE)["diagnosis"]

@@ -134,8 +134,8 @@ def test_what_scaling_takes_out_of_range_is_a_clear_error():
     model = MLP(4, epochs=1, scale_inputs="standard").fit(X * 1e-3, Y)
     with pytest.raises(
         ValueError,
-        match="X has 1e.38 at row 1, column 0, which the scaling of the inputs takes beyond the range "
-        "of float32",
+        match="X has 1e.38 at row 1, column 0, which the scaling of the inputs takes beyond "
+        "the range of float32",
     ):
         far = X.copy()
         far[1, 0] = 1e38

@@ -51,7 +51,7 @@ def test_the_best_epoch_is_counted_from_the_first_of_all(long):
 
 def test_what_looks_at_the_history_still_does(long, capsys):
     model, entries = long
-    model.summary()
+    print(model.summary())
     assert f"after 1100 epochs: loss {entries[-1]:.4g}" in capsys.readouterr().out
     assert math.isfinite(model.evaluate(X, LINE)["loss"])
 
@@ -95,7 +95,7 @@ def test_a_fit_with_validation_and_early_stopping_after_a_stream(capsys):
     model.fit(X, LINE, validation_data=(X, -LINE))
     assert STREAMED + 20 <= model.best_epoch_ < model.n_epochs_
     assert math.isnan(model.history_["val_loss"][0])
-    model.summary()
+    print(model.summary())
     best = model.best_epoch_ - 20
     assert f"epoch {model.best_epoch_} of {model.n_epochs_}" in (shown := capsys.readouterr().out)
     assert f"loss {model.history_['loss'][best - 1]:.4g}" in shown

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Reals
-    from cnn_core.inspection import GradientCheck, Place, Trace
+    from cnn_core.inspection import GradientCheck, Place, Summary, Trace
 
 
 class Inspectable(Fitted):
@@ -160,16 +160,21 @@ class Inspectable(Fitted):
         model, backend = self._model(), BACKENDS[self.backend]
         return inspection.trace(model, model.dataset(X, y), backend)
 
-    def summary(self, X: ArrayLike | None = None) -> None:
-        """Print layers, shapes, parameters and memory of the fitted network, why its training
-        ended, and what its learning curves suggest.
+    def summary(self, X: ArrayLike | None = None) -> Summary:
+        """Layers, shapes, parameters and memory of the fitted network, why its training ended, and
+        what its learning curves suggest.
 
         Parameters
         ----------
         X : array-like, shape (rows, features), optional
             Rows, best those of training, for which to count the hidden units that are always 0.
+
+        Returns
+        -------
+        Summary
+            A text, which an interactive session shows and `print` prints.
         """
         from cnn_core import inspection
 
         model = self._model()
-        print(inspection.summary(model, None if X is None else model.check_X(X)))
+        return inspection.summary(model, None if X is None else model.check_X(X))

@@ -253,7 +253,7 @@ def test_layers_of_a_trace_have_names():
 
 
 def test_summary_lists_layers_shapes_and_sizes(capsys):
-    MLP(hidden=(17, 4), epochs=1).fit(X, LINE).summary()
+    print(MLP(hidden=(17, 4), epochs=1).fit(X, LINE).summary())
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["hidden", "1", "5", "17", "relu", "17", "x", "5", "102"]
     assert lines[5].startswith("179 parameters of float32 in ")

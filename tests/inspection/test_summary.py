@@ -1,6 +1,7 @@
 """The summary says what is known of a fitted model, and no more."""
 
 import contextlib
+import pickle
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ TWO, LINE = (X[:, 0] > 0).astype(int), X @ [1.0, 2.0, -1.0, 0.5]
 
 def summary(model, capsys, *rows):
     capsys.readouterr()
-    model.summary(*rows)
+    print(model.summary(*rows))
     return capsys.readouterr().out
 
 
@@ -92,3 +93,13 @@ def test_a_model_of_an_older_pickle_has_no_reason(capsys):
     old.__setstate__(pickle.loads(pickle.dumps(state)))
     model._fitted = old
     assert "ended for a reason that is not known" in summary(model, capsys)
+
+
+def test_it_is_a_text_that_is_shown_once(capsys):
+    model = MLP(8, epochs=2, random_state=0).fit(X, TWO)
+    shown = model.summary()
+    assert capsys.readouterr().out == ""
+    assert isinstance(shown, str) and repr(shown) == str(shown) == f"{shown}"
+    assert shown.startswith("layer ") and pickle.loads(pickle.dumps(shown)) == shown
+    print(shown)
+    assert capsys.readouterr().out == shown + "\n" and "None" not in shown

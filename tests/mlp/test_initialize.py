@@ -77,7 +77,7 @@ def test_everything_that_a_fitted_model_does_an_untrained_one_does(capsys):
     evaluated = model.evaluate(X, THREE)
     assert evaluated["diagnosis"] == "not trained for a whole epoch."
     assert evaluated["accuracy"] == model.score(X, THREE)
-    model.summary()
+    print(model.summary())
     assert "output" in capsys.readouterr().out
 
 

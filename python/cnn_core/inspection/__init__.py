@@ -6,7 +6,7 @@ from cnn_core.inspection.gradient_check import (
     per_sample_gradients,
 )
 from cnn_core.inspection.places import Place, layer_names, place_of, position_of
-from cnn_core.inspection.summary import summary
+from cnn_core.inspection.summary import Summary, summary
 from cnn_core.inspection.trace import (
     LayerTrace,
     Trace,
@@ -19,6 +19,7 @@ __all__ = [
     "GradientCheck",
     "LayerTrace",
     "Place",
+    "Summary",
     "Trace",
     "check_gradient",
     "layer_names",

@@ -26,7 +26,16 @@ WORDS = (0, 3)  # columns that are aligned to the left
 NUMBERS, FEWEST = 1 << 22, 300
 
 
-def summary(model: "Model", X: NDArray[Any] | None = None) -> str:
+class Summary(str):
+    """A text that an interactive session shows as it is, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     """The layers of a network, one a line, with shapes, parameters and memory; what is known of its
     training; and what its learning curves suggest.
 
@@ -38,7 +47,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> str:
 
     Returns
     -------
-    str
+    Summary
     """
     network = model.network
     lines = _layers(network)
@@ -62,7 +71,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> str:
         lines.append(_last_epoch(model, dict(model.history)))
     if model.n_epochs or model.ended:
         lines.append(diagnose(trained(model), None, lambda general: list(_causes(model, general))))
-    return "\n".join(lines)
+    return Summary("\n".join(lines))
 
 
 def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
