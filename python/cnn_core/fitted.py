@@ -72,7 +72,7 @@ class Fitted(Saved):
 
     def _model_to_save(self, optimizer: bool) -> Model:
         model = self._model()
-        return model if optimizer else replace(model, state=None)
+        return model if optimizer else replace(model, state=None, first_rows=None)
 
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: Model) -> Self:

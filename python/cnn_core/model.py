@@ -133,6 +133,9 @@ class Model(_Predicts, Frozen):
                     "cnn_core that this one cannot read"
                 )
         self.__post_init__()
+        from cnn_core.model_checks import check_model
+
+        check_model(self)
 
     @property
     def knows_no_rows(self) -> bool:

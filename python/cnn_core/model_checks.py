@@ -17,6 +17,7 @@ from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task
 from cnn_core.training.backends import BACKENDS
+from cnn_core.training.first_rows import FirstRows
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -44,6 +45,7 @@ def check_model(model: Model) -> None:
         ("history", Past),
         ("step_history", Past),
         ("state", (dict, type(None))),
+        ("first_rows", (FirstRows, type(None))),
     ):
         value = getattr(model, name)
         _require(isinstance(value, kinds), name, f"is of type {type(value).__name__}")
@@ -118,6 +120,10 @@ def _check_features(model: Model) -> None:
     if names is not None:
         _require(isinstance(names, np.ndarray), "feature_names", "is no array")
         _require(names.shape == (n,), "feature_names", f"has the shape {names.shape}, not ({n},)")
+    first = model.first_rows
+    if first is not None:
+        _require(np.shape(first.X)[1:] == (n,), "first_rows", f"have no {n} features")
+        _check_network(model.network_spec, first.network)
     if model.scaling is not None:
         known = model.scaling.kind in ("", "auto", *SCALINGS)
         _require(known, "scaling", f"is {model.scaling.kind!r}")

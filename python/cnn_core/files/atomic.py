@@ -84,7 +84,9 @@ def _remove_leftovers(folder: str, name: str) -> None:
     start = f".{name[:200]}."
     with suppress(OSError):
         for entry in os.listdir(folder):
-            if not (entry.startswith(start) and entry.endswith(".tmp") and len(entry) == len(start) + 16):
+            if not (
+                entry.startswith(start) and entry.endswith(".tmp") and len(entry) == len(start) + 16
+            ):
                 continue
             with suppress(OSError):
                 temporary = os.path.join(folder, entry)

@@ -6,8 +6,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.atomic import write_whole
 from cnn_core.files.codecs import (

@@ -156,7 +156,9 @@ class Row(Codec):
         if not isinstance(json, list) or len(json) != len(self.codecs):
             fail(where, json, f"a list of {len(self.codecs)}")
         pairs = zip(self.codecs, json)
-        return tuple(codec.read(one, f"{where}.{i}", tensors) for i, (codec, one) in enumerate(pairs))
+        return tuple(
+            codec.read(one, f"{where}.{i}", tensors) for i, (codec, one) in enumerate(pairs)
+        )
 
 
 class ByName(Codec):
@@ -171,7 +173,10 @@ class ByName(Codec):
     def read(self, json: Any, where: str, tensors: Tensors) -> dict[str, Any]:
         if not isinstance(json, dict):
             fail(where, json, "an object")
-        return {name: self.codec.read(one, f"{where}.{name[:50]}", tensors) for name, one in json.items()}
+        return {
+            name: self.codec.read(one, f"{where}.{name[:50]}", tensors)
+            for name, one in json.items()
+        }
 
 
 class Record(Codec):
@@ -199,7 +204,11 @@ class Record(Codec):
         self.make, self.fields, self.defaults, self.get = make, dict(fields), dict(defaults), get
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        values = {name: getattr(value, name) for name in self.fields} if self.get is None else self.get(value)
+        values = (
+            {name: getattr(value, name) for name in self.fields}
+            if self.get is None
+            else self.get(value)
+        )
         return {
             name: codec.write(values[name], _within(where, name), tensors)
             for name, codec in self.fields.items()
@@ -301,7 +310,9 @@ class Tensor(Codec):
             raise ModelFormatError(f"the tensor {where!r} is missing")
         array = tensors.pop(where)
         if array.ndim != 1:
-            raise ModelFormatError(f"the tensor {where!r} must have one dimension, got {array.ndim}")
+            raise ModelFormatError(
+                f"the tensor {where!r} must have one dimension, got {array.ndim}"
+            )
         if self.kind != "list":
             return array
         if array.dtype != np.float64:

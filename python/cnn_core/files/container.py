@@ -130,9 +130,15 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     tensors = {}
     for name, part in found:
         if part["dtype"] not in _DTYPES:
-            fail(f"the tensor {name[:50]!r} has the dtype {part['dtype']}, and none but {', '.join(_DTYPES)} is known")
+            fail(
+                f"the tensor {name[:50]!r} has the dtype {part['dtype']}, and none but {', '.join(_DTYPES)} is known"
+            )
         dtype = _DTYPES[part["dtype"]]
-        tensors[name] = np.frombuffer(part["data"], dtype).reshape(part["shape"]).astype(dtype.newbyteorder("="), copy=False)
+        tensors[name] = (
+            np.frombuffer(part["data"], dtype)
+            .reshape(part["shape"])
+            .astype(dtype.newbyteorder("="), copy=False)
+        )
     text = text.rstrip(" ")
     rest = text[len(_START) + 64 + len(_END) :]
     if not text.startswith(_START) or text[len(_START) + 64 :][: len(_END)] != _END:
@@ -151,7 +157,9 @@ def read_bytes(source: Any) -> tuple[bytes, str]:
     if hasattr(source, "read"):
         data = source.read()
         if not isinstance(data, (bytes, bytearray)):
-            raise TypeError(f"load needs a file that is open in binary mode, got {type(data).__name__} from it")
+            raise TypeError(
+                f"load needs a file that is open in binary mode, got {type(data).__name__} from it"
+            )
         return bytes(data), _name_of(source)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")

@@ -135,7 +135,7 @@ class Saved:
 
 def _class_of(name: str) -> type[Saved]:
     """An estimator by its name in files."""
-    found: type[Saved] = getattr(importlib.import_module(ESTIMATORS[name]), name.split(".")[-1])
+    found: type[Saved] = getattr(importlib.import_module(ESTIMATORS[name]), name.rsplit(".", maxsplit=1)[-1])
     return found
 
 
@@ -282,7 +282,9 @@ def unpacked(
     if issubclass(kind, cls):  # a user's own, derived from what was saved
         cls = kind
     elif not issubclass(cls, kind):
-        raise ModelFormatError(f"it holds a {name}, and this is {kind.__name__}.load; cnn_core.load reads all")
+        raise ModelFormatError(
+            f"it holds a {name}, and this is {kind.__name__}.load; cnn_core.load reads all"
+        )
     if not allow_nonfinite:
         _check_finite(tensors, ModelFormatError, "; allow_nonfinite=True loads them as they are")
     given = json.get("parameters")

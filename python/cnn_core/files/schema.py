@@ -36,6 +36,7 @@ from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task
 from cnn_core.training.backends import BACKENDS, make_network
+from cnn_core.training.first_rows import FirstRows
 from cnn_core.training.loop import REASONS
 
 
@@ -203,14 +204,64 @@ TARGET_SCALING = Record(
 )
 
 
+class Rows(Codec):
+    """The `FirstRows` of a stream, but for the object of their network, whose parameters stand
+    there."""
+
+    fields = Record(
+        dict,
+        {
+            "rows": Whole(1),
+            "X": Tensor(),
+            "y": List(Labels()),
+            "flat": Flag(),
+            "weights": Optional(Numbers()),
+            "network": Tensor(),
+        },
+        get=lambda values: values,
+    )
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        y = value.y
+        values = {
+            "rows": len(value.X),
+            "X": value.X.ravel(),
+            "y": [y] if y.ndim == 1 else list(y.T),
+            "flat": y.ndim == 1,
+            "weights": value.weights,
+            "network": value.network.flat(),
+        }
+        return self.fields.write(values, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> FirstRows:
+        values = self.fields.read(json, where, tensors)
+        rows, y, weights = values["rows"], values["y"], values["weights"]
+        if (
+            values["X"].size % rows
+            or {len(one) for one in y} != {rows}
+            or (len(y) > 1 and values["flat"])
+        ):
+            raise ModelFormatError(f"{where}: X and y have no {rows} rows")
+        if weights is not None and weights.shape != (rows,):
+            raise ModelFormatError(f"{where}: there are {len(weights)} weights of {rows} rows")
+        X = values["X"].reshape(rows, -1)
+        return FirstRows(
+            X, y[0] if values["flat"] else np.column_stack(y), weights, values["network"]
+        )
+
+
 def _values(model: Model) -> Mapping[str, Any]:
     return vars(model) | {"network": (model.network_spec, model.network)}
 
 
-def _model(network: tuple[NetworkSpec, Network], **fields: Any) -> Model:
+def _model(network: tuple[NetworkSpec, Network], first_rows: Any, **fields: Any) -> Model:
     from cnn_core.model_checks import check_model
 
-    model = Model(network_spec=network[0], network=network[1], **fields)
+    if first_rows is not None:
+        before = network[1].copy()
+        before.set_flat(first_rows.network)
+        first_rows = first_rows._replace(network=before)
+    model = Model(network_spec=network[0], network=network[1], first_rows=first_rows, **fields)
     check_model(model)
     return model
 
@@ -235,6 +286,7 @@ MODEL = Record(
         "ended": Text("", *REASONS),
         "stream": Optional(List(Whole(), tuple)),
         "state": Optional(State()),
+        "first_rows": Optional(Rows()),
     },
     get=_values,
 )

@@ -48,11 +48,19 @@ def parse(text: bytes, what: str) -> Any:
         return found
 
     def whole(digits: str) -> int:
-        return int(digits) if len(digits) <= DIGITS + 1 else fail(f"has a number of {len(digits)} digits")
+        return (
+            int(digits)
+            if len(digits) <= DIGITS + 1
+            else fail(f"has a number of {len(digits)} digits")
+        )
 
     def real(digits: str) -> float:
         value = float(digits)
-        return value if abs(value) < float("inf") else fail(f"has the number {digits[:50]}, beyond float64")
+        return (
+            value
+            if abs(value) < float("inf")
+            else fail(f"has the number {digits[:50]}, beyond float64")
+        )
 
     if text.count(b"[") + text.count(b"{") > CONTAINERS:
         fail(f"has more than {CONTAINERS:,} lists and objects")

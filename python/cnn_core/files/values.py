@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_core._settings import Settings
 from cnn_core.exceptions import ModelFormatError
-from cnn_core.files.codecs import Codec, Flag, List, Real, Text, Tensors, Whole, fail, shown
+from cnn_core.files.codecs import Codec, Flag, List, Real, Tensors, Text, Whole, fail, shown
 
 #: Lists, tuples and objects within each other.
 DEEPEST = 8
@@ -113,16 +113,28 @@ class Labels(Codec):
         if not isinstance(json, dict) or set(json) != {"dtype", "values"}:
             fail(where, json, "an object with 'dtype' and 'values'")
         name = Text().read(json["dtype"], f"{where}.dtype", tensors)
-        known = re.fullmatch(r"\|b1|[<>|][iu][1248]|[<>]f[248]|[<>]U(\d{1,7})|\|S(\d{1,7})|\|O", name)
+        known = re.fullmatch(
+            r"\|b1|[<>|][iu][1248]|[<>]f[248]|[<>]U(\d{1,7})|\|S(\d{1,7})|\|O", name
+        )
         if known is None:
             fail(f"{where}.dtype", name, "the name of a NumPy dtype of bools, numbers or texts")
         values = json["values"]
         if not isinstance(values, list):
             fail(f"{where}.values", values, "a list")
         if int(known[1] or known[2] or 0) * len(values) > MOST_CHARACTERS:
-            fail(f"{where}.dtype", name, f"texts of at most {MOST_CHARACTERS:,} characters together")
+            fail(
+                f"{where}.dtype", name, f"texts of at most {MOST_CHARACTERS:,} characters together"
+            )
         dtype = np.dtype(name)
-        codec = {"b": Flag(), "i": _WHOLE, "u": _WHOLE, "f": Real(), "U": Text(), "S": Text(), "O": _Object()}[dtype.kind]
+        codec = {
+            "b": Flag(),
+            "i": _WHOLE,
+            "u": _WHOLE,
+            "f": Real(),
+            "U": Text(),
+            "S": Text(),
+            "O": _Object(),
+        }[dtype.kind]
         found = List(codec).read(values, f"{where}.values", tensors)
         if dtype.kind == "S":
             found = [_latin(one, where) for one in found]

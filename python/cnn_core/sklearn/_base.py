@@ -13,8 +13,8 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cnn_core._state import restored, with_versions
 from cnn_core._frozen import replace
+from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.files.estimators import Saved
 from cnn_core.sklearn import _fit

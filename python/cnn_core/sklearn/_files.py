@@ -12,7 +12,6 @@ from cnn_core._names import choose
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
     Codec,
-    Flag,
     List,
     Optional,
     Real,
@@ -67,7 +66,12 @@ class _Stream(Codec):
 
     fields = Record(
         dict,
-        {"key": List(Whole(0, 1 << 32)), "pos": Whole(0, 625), "has_gauss": Whole(0, 2), "gauss": Real()},
+        {
+            "key": List(Whole(0, 1 << 32)),
+            "pos": Whole(0, 625),
+            "has_gauss": Whole(0, 2),
+            "gauss": Real(),
+        },
         get=lambda state: state,
     )
 
@@ -94,9 +98,7 @@ class _Binarizer(Codec):
     """A `LabelBinarizer`: the kind of y and the labels."""
 
     kinds = ("binary", "multiclass", "multilabel-indicator")
-    fields = Record(
-        dict, {"y_type": Text(*kinds), "classes": Labels()}, get=lambda values: values
-    )
+    fields = Record(dict, {"y_type": Text(*kinds), "classes": Labels()}, get=lambda values: values)
 
     def write(self, value: Any, where: str, tensors: Tensors) -> Any:
         values = {"y_type": value.y_type_, "classes": value.classes_}
@@ -105,7 +107,11 @@ class _Binarizer(Codec):
     def read(self, json: Any, where: str, tensors: Tensors) -> LabelBinarizer:
         values = self.fields.read(json, where, tensors)
         found = LabelBinarizer()
-        found.y_type_, found.classes_, found.sparse_input_ = values["y_type"], values["classes"], False
+        found.y_type_, found.classes_, found.sparse_input_ = (
+            values["y_type"],
+            values["classes"],
+            False,
+        )
         return found
 
 
@@ -180,7 +186,15 @@ class _Model(Codec):
 
 def _check(values: dict[str, Any], coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
     """Raise for parts that do not fit each other."""
-    for name in ("n_layers", "n_outputs", "out_activation", "n_features_in", "activations", "n_iter", "t"):
+    for name in (
+        "n_layers",
+        "n_outputs",
+        "out_activation",
+        "n_features_in",
+        "activations",
+        "n_iter",
+        "t",
+    ):
         if values[name] is ABSENT:
             raise ValueError(f"the model has no {name!r}")
     if any(W.ndim != 2 for W in coefs) or any(b.ndim != 1 for b in intercepts):
@@ -189,7 +203,9 @@ def _check(values: dict[str, Any], coefs: list[np.ndarray], intercepts: list[np.
         raise ValueError("weights and biases must be of one dtype")
     widths = check_shapes(coefs, intercepts, len(values["activations"]), values["n_features_in"])
     if (len(widths), widths[-1]) != (values["n_layers"], values["n_outputs"]):
-        raise ValueError(f"the weights are of widths {widths}, n_layers is {values['n_layers']} and n_outputs {values['n_outputs']}")
+        raise ValueError(
+            f"the weights are of widths {widths}, n_layers is {values['n_layers']} and n_outputs {values['n_outputs']}"
+        )
     for one in values["activations"]:
         if isinstance(one, str):
             choose("activation", one, tuple(sorted(ACTIVATIONS)))
@@ -202,7 +218,9 @@ def _check(values: dict[str, Any], coefs: list[np.ndarray], intercepts: list[np.
     if classes is not ABSENT:
         outputs = 1 if binarizer.y_type_ == "binary" else len(classes)
         if binarizer.classes_.tolist() != classes.tolist() or outputs != widths[-1]:
-            raise ValueError(f"the classes do not fit {widths[-1]} outputs of {binarizer.y_type_!r}")
+            raise ValueError(
+                f"the classes do not fit {widths[-1]} outputs of {binarizer.y_type_!r}"
+            )
 
 
 MODEL = _Model()

@@ -377,7 +377,9 @@ def train(
     )
     _go_on(trainer, model, spec, p.backend)
     if checkpoint is not None:
-        epochs = checkpoint.begin(job.train, job.validation, trainer.epochs + epochs) - trainer.epochs
+        epochs = (
+            checkpoint.begin(job.train, job.validation, trainer.epochs + epochs) - trainer.epochs
+        )
         if checkpoint.run is not None:
             publish(model)
             if checkpoint.run.finished:
@@ -402,6 +404,7 @@ def train(
 
     tell = show_step if watch is not None and watch.of_steps else None
     steps = Steps(trainer, model.step_history, bool(p.step_history), tell)
+
     def keep(loop: TrainingLoop, entry: dict[str, float]) -> None:
         assert checkpoint is not None
         checkpoint.after_epoch(lambda: checkpoint.write(model_after(loop.result()), loop, False))
