@@ -11,12 +11,12 @@ RISE = 0.05  # by which the validation loss must have risen from its lowest, as 
 GAP = 0.5  # by which a loss must lie above the training loss, as a share of that
 FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
+LITTLE = 0.5  # of that way, below which a linear network is named as the cause
 GOOD = 0.95  # of that way, from which no cause is looked for
 WORSE = 0.05  # of that way, by which the metric on other rows must lie below that of training
 FEW_STEPS = 200  # of mini-batches, after which few networks have learned
+NO_HIDDEN = "it has no hidden layers"
 MOSTLY = 0.9  # share of the largest class above which accuracy says little
-
-HELP = "Early stopping, l2, dropout, a smaller net or more data may help"
 
 
 class Evaluated(NamedTuple):
@@ -29,6 +29,7 @@ class Evaluated(NamedTuple):
     balanced: float | None = None  #: balanced accuracy, where accuracy says little
     n_classes: int = 2
     says_little: bool = False  #: whether the metric of these rows says nothing of others
+    varying: float | None = None  #: the metric of the outputs whose y is not always the same
 
 
 class Trained(NamedTuple):
@@ -41,6 +42,21 @@ class Trained(NamedTuple):
     weighted: bool = False  #: whether rows counted unequally in the loss
     diverged: bool = False
     steps: int | None = None  #: mini-batches, where their number says how much was learned
+    divergence: str = ""  #: what was said of it
+    ended: str = ""  #: why the training ended, as `TrainResult` has it
+    batch_size: int = 32
+    uses: Mapping[str, float] = {}  #: what is on against overfitting, with its number
+    linear: str = ""  #: why the network is linear in x, if it is
+    varying: float = 1.0  #: share of the outputs whose y was not always the same
+    patience: int = 0
+
+
+#: parameter: what more of it is called, and what less of it
+AGAINST_OVERFITTING = {
+    "early_stopping": ("Early stopping", "", ""),
+    "l2": ("l2", "a larger l2 than {:g}", "a smaller l2 than {:g}"),
+    "dropout": ("dropout", "more dropout than {:g}", "less dropout than {:g}"),
+}
 
 
 def diagnose(
@@ -70,15 +86,19 @@ def diagnose(
     """
     history = trained.history
     causes: Sequence[str] = ()
+    diverged = trained.divergence
     if not history.get("loss"):
         words = "not trained for a whole epoch"
         if trained.diverged:
             words = "training diverged in its first epoch: the weights are those before it"
             causes = find_causes(True)
+    elif diverged:
+        causes = [f"{diverged[0].upper()}{diverged[1:]}."]
+        words = _Case(trained, evaluated).verdict(True)
     else:
         case = _Case(trained, evaluated)
         if case.reached < GOOD or (case.worse and case.other is not None):
-            causes = find_causes(case.reached < GOOD)
+            causes = find_causes(case.reached < GOOD) or case.linear()
         words = case.verdict(bool(causes))
     said = [*causes, *notes]
     return " ".join([*said, f"{words[0].upper()}{words[1:]}."]) if said else f"{words}."
@@ -106,6 +126,7 @@ class _Case:
             if "val_metric" in history:
                 self.other = history["val_metric"][self.at]
         self.where = "the validation rows" if evaluated is None else "these rows"
+        self.train = train
         self.falling = _still_falls(train) and (curve is None or _still_falls(curve))
 
     @property
@@ -114,7 +135,9 @@ class _Case:
         what is known, as the metric of training is low under dropout and early on, and accuracy
         says little of rare classes."""
         evaluated, baseline = self.evaluated, self.trained.baseline
-        known = [_progress(self.metric, baseline)]
+        known = [_progress(min(self.metric / (self.trained.varying or 1.0), 1.0), baseline)]
+        if evaluated is not None and evaluated.varying is not None:
+            known.append(evaluated.varying)
         if self.other is not None and not (evaluated and evaluated.says_little):
             here = None if evaluated is None else evaluated.baseline
             known.append(_progress(self.other, baseline if here is None else here))
@@ -126,19 +149,13 @@ class _Case:
         """What the numbers suggest; `caused` says whether likely causes stand before it."""
         trained, more = self.trained, ""
         if not caused and self.reached < GOOD:
-            if trained.steps is not None and trained.steps < FEW_STEPS:
-                more = (
-                    f"; only {trained.steps} steps were taken, so more epochs or a smaller "
-                    "batch_size may help"
-                )
-            elif self.falling:
-                more = "; the loss was still falling, so more epochs may help"
+            more = self._more()
         if self.evaluated is not None and self.evaluated.says_little:
             return self._both()
         if self.reached < POOR:
             return self._underfitting(caused, more)
         if self.evaluated is None and (risen := self._risen()):
-            return f"may be overfitting: {risen}. {HELP}"
+            return f"may be overfitting: {risen}. {self._help()}"
         if self.unseen is None:
             return (
                 f"no validation loss to compare the training loss ({self.loss:.4g}) with{more}. "
@@ -149,8 +166,64 @@ class _Case:
             reached = f"where a constant prediction reaches {trained.baseline:.4g}"
             return f"has learned in part: {self._both(below)}, {reached}"
         if self.worse if self.other is not None else self._larger_loss():
-            return f"may be overfitting: {self._both(below)}. {HELP}"
+            return f"may be overfitting: {self._both(below)}. {self._help()}"
         return f"no sign of over- or underfitting: {self._both()}{more}"
+
+    def linear(self) -> list[str]:
+        """A sentence that the network is linear in x, where it has learned little in many steps."""
+        linear, steps = self.trained.linear, self.trained.steps
+        few = steps is not None and steps < FEW_STEPS
+        if not linear or few or self.reached >= LITTLE or (self.other is not None and self.worse):
+            return []
+        return [f"The network is linear in x, as {linear}: {self._bend()}."]
+
+    def _bend(self) -> str:
+        """The cure of a linear network."""
+        cure = "activation='relu'"
+        if self.trained.linear == NO_HIDDEN:
+            cure = "a hidden layer, such as hidden=(32,),"
+        return f"{cure} shows whether there is more to learn"
+
+    def _more(self) -> str:
+        """What may help a training that was short."""
+        trained = self.trained
+        if trained.steps is not None and trained.steps < FEW_STEPS:
+            smaller = " or a smaller batch_size" if trained.batch_size > 1 else ""
+            return f"; only {trained.steps} steps were taken, so more epochs{smaller} may help"
+        if trained.ended == "stopping" and (
+            self.falling or len(self.train) <= trained.patience + 3
+        ):
+            return (
+                f"; early stopping ended it after {len(self.train)} epochs, so a larger patience "
+                f"than {trained.patience} may help"
+            )
+        if self.falling and trained.ended not in ("stopping", "converged", "hook"):
+            return "; the loss was still falling, so more epochs may help"
+        return ""
+
+    def _trial(self) -> str:
+        """What shows whether the network is too small, or y depends little on X."""
+        uses = self.trained.uses.items()
+        less = [AGAINST_OVERFITTING[name][2].format(n) for name, n in uses]
+        trial = ", ".join([*filter(None, less), "a larger net"])
+        return (
+            "either X says little about y, or the network is too small or was trained too short: "
+            f"compare once with {trial} and more epochs; if the metric stays, the rest is noise"
+        )
+
+    def _help(self) -> str:
+        """What is not yet done against overfitting."""
+        uses, linear = self.trained.uses, self.trained.linear == NO_HIDDEN
+        may = [
+            more.format(uses[name]) if name in uses else new
+            for name, (new, more, _) in AGAINST_OVERFITTING.items()
+            if (more or name not in uses) and not (linear and name == "dropout")
+        ]
+        may.insert(0 if "early_stopping" in uses else len(may), "a smaller net")
+        words = f"{', '.join(may)} or more data may help"
+        if linear:
+            words = words.replace("a smaller net", "fewer features")
+        return f"{words[0].upper()}{words[1:]}"
 
     @property
     def worse(self) -> bool:
@@ -230,7 +303,7 @@ class _Case:
         if self._below_mean():
             found += ", their mean"
         if not caused:
-            found += more or "; a larger net or another learning rate may help"
+            found += more or f"; {self._trial()}"
         return f"may be underfitting: {found}"
 
 

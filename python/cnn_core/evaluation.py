@@ -12,10 +12,20 @@ from cnn_core._dataset import RowSource
 from cnn_core.causes import data as of_data
 from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
+from cnn_core.causes.codes import codes
+from cnn_core.causes.matching import (
+    contradictions,
+    multiple,
+    other_targets,
+    permuted_columns,
+    permuted_labels,
+)
+from cnn_core.causes.seen import in_units
+from cnn_core.causes.seen import learned as learned_scaling
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain
-from cnn_core.diagnosis import Evaluated, Trained, diagnose
+from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, diagnose
 from cnn_core.meaning import outside_range
 from cnn_core.scores import average_precision, balanced_accuracy
 
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
 SLOW = "more epochs, a higher learning rate or smaller units may help"
 FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
+LEARNED, HIDES = 0.75, 0.5  # R^2 of one output, and by how much another is told to lie below it
 SAMPLE = 300  # rows in which causes in the network are looked for
 RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
@@ -44,10 +55,28 @@ def trained(model: Model) -> Trained:
     history = dict(model.history)
     diverged = model.ended == "divergence"
     steps = None
-    full_batch = model.training_spec.optimizer in FULL_BATCH
-    if model.state is not None and model.ended != "stopping" and not full_batch:
+    spec, seen = model.training_spec, model.seen
+    if model.state is not None and model.ended != "stopping" and spec.optimizer not in FULL_BATCH:
         steps = int(model.state["steps"])
-    return Trained(history, model.baseline, model.best_entry, word, model.weighted, diverged, steps)
+    uses = {"l2": spec.l2, "dropout": max(spec.dropout, default=0.0)}
+    if seen.rules.early_stopping or model.ended == "stopping" or model.history.streamed:
+        uses["early_stopping"] = 1.0  # to which partial_fit is deaf
+    return Trained(
+        history,
+        model.baseline,
+        model.best_entry,
+        word,
+        model.weighted,
+        diverged,
+        steps,
+        seen.diverged if diverged else "",
+        model.ended,
+        spec.batch_size,
+        {name: number for name, number in uses.items() if number},
+        of_network.linear(model.network.activations),
+        1 - len(seen.constant) / model.task.n_outputs,
+        seen.rules.patience,
+    )
 
 
 def evaluation(
@@ -57,6 +86,7 @@ def evaluation(
     outputs: Callable[[], np.ndarray],
     backend: Any,
     settings: Settings,
+    given: Callable[[], np.ndarray],
 ) -> Evaluation:
     """Scores and diagnosis.
 
@@ -70,6 +100,8 @@ def evaluation(
         Computes a^L of the rows; called where a class is rare.
     backend : object of `training.backends`
     settings : Settings
+    given : callable
+        The rows of X as the user gave them.
 
     Returns
     -------
@@ -88,21 +120,111 @@ def evaluation(
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
     doubts = list(_doubts(model, data))
-
-    def find_causes(general: bool) -> list[str]:
-        some, scaled = list(_of_order(model, data, settings.shuffle)), model.scaling is not None
-        # Where 'auto' has left features unscaled and training went well, they were alike.
-        if scaled or (settings.scale_inputs == "auto" and not general):
-            some += of_data.elsewhere(data.X.array, model.feature_names, scaled)
-        return [*some, *_causes(model, data, backend, settings)] if general else some
-
     notes = [*doubts, *([rare] if rare else [])]
     past = trained(model)
     if past.baseline >= 1:  # a stream began with one class
         past = past._replace(baseline=baseline)
+    if model.task.name == "regression" and model.task.n_outputs > 1 and metric < GOOD:
+        assert data.y is not None
+        y = in_units(model.target_scaling, data.y.rows())
+        with np.errstate(all="ignore"):  # of a training that has diverged
+            varying, words = _of_outputs(y, outputs())
+        evaluated, notes = evaluated._replace(varying=varying), [*words, *notes]
+    reached = _reached(past)
+    learned = reached > past.baseline + POOR * (1 - past.baseline)
+
+    def find_causes(general: bool) -> list[str]:
+        traced = backend.trace(model, sample(data))
+        raw = data.X.array if model.scaling is None else given()
+        some = list(codes(raw, model.feature_names))
+        if general or not some:
+            some += _of_features_elsewhere(model, data, settings, general)
+        some += model.seen.begin
+        some += _of_other_rows(model, data, traced.layers[-1].a, learned, reached - metric)
+        some += _of_order(model, data, settings.shuffle)
+        return [*some, *_causes(model, data, traced, settings, metric)] if general else some
+
     evaluated = evaluated._replace(says_little=bool(doubts))
-    found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
+    with np.errstate(all="ignore"):
+        found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
+
+
+def _reached(past: Trained) -> float:
+    """The metric in training; the baseline where there is none."""
+    metric = past.history.get("metric")
+    return metric[(past.best_epoch or len(metric)) - 1] if metric else past.baseline
+
+
+def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:
+    """R^2 of the outputs whose y varies, and which outputs the mean hides."""
+    total = np.square(y - y.mean(axis=0)).sum(axis=0)
+    varies = y.min(axis=0) < y.max(axis=0)
+    if not varies.any():
+        return None, []
+    r2 = 1 - np.square(y - a).sum(axis=0) / np.where(varies, total, 1)
+    mean, n, words = float(r2[varies].mean()), len(varies), []
+    if not varies.all():
+        i = int(varies.argmin())
+        words.append(
+            f"Column {i} of y is the same in all these rows and counts 0 in R2, the mean over {n} "
+            f"columns, unless it is met exactly: without such columns R2 is {mean:.4g}."
+        )
+    worst = int(np.where(varies, r2, np.inf).argmin())
+    best = int(np.where(varies, r2, -np.inf).argmax())
+    if r2[best] > LEARNED and r2[worst] < r2[best] - HIDES:
+        words.append(
+            f"R2, a mean, is {r2[worst]:.4g} for column {worst} of y and {r2[best]:.4g} for column "
+            f"{best}."
+        )
+    return mean, words
+
+
+def _of_other_rows(
+    model: Model, data: Dataset, a: np.ndarray, learned: bool, fall: float
+) -> Iterator[str]:
+    """Targets that do not belong to what the model has learned; `a` are outputs of some rows,
+    `fall` by how much the metric lies below that of training."""
+    task, some = model.task, sample(data)
+    if task.name == "regression":
+        assert data.y is not None and some.y is not None
+        seen, scaling = model.seen, model.target_scaling
+        every = in_units(scaling, data.y.rows())
+        y, predicted = in_units(scaling, some.y.array), in_units(scaling, a)
+        found = list(codes(every, y=True))
+        if not found and learned:
+            found += permuted_columns(y, predicted)
+        if not found and seen.y is not None and seen.rows >= of_data.ENOUGH:
+            related = multiple(y, predicted) if learned and fall > POOR else None
+            found += other_targets(seen.y, every, related)
+        yield from found
+    elif task.name == "multilabel":
+        assert some.y is not None
+        if learned:
+            yield from permuted_columns(some.y.array, a)
+    elif learned:
+        assert some.labels is not None and task.classes is not None
+        yield from permuted_labels(some.labels.array[:, 0], _classes_of(model, a), task.classes)
+
+
+def _of_features_elsewhere(
+    model: Model, data: Dataset, settings: Settings, general: bool
+) -> Iterator[str]:
+    """Features that lie elsewhere than in training."""
+    scaled, seen = learned_scaling(model.scaling), model.seen
+    # Where 'auto' has left features unscaled and training went well, they were alike.
+    alike = settings.scale_inputs == "auto" and not general
+    if scaled or alike or seen.X is not None:
+        few = seen.X if seen.rows >= of_data.ENOUGH else None
+        yield from of_data.elsewhere(data.X.array, model.feature_names, scaled, few, alike)
+
+
+def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
+    """The class index that outputs mean."""
+    if a.shape[1] == 1:
+        return (a[:, 0] > model.task.threshold).astype(np.intp)
+    most: np.ndarray = a.argmax(axis=1)
+    return most
 
 
 def _class_scores(
@@ -122,8 +244,7 @@ def _class_scores(
     if len(there) < 2 or not (is_rare or wanted):
         return {}, "", len(there)
     a = outputs()
-    single = a.shape[1] == 1
-    predicted = (a[:, 0] > task.threshold).astype(np.intp) if single else a.argmax(axis=1)
+    predicted = _classes_of(model, a)
     asked = [rarest] if task.n_classes == 2 else there.tolist()
     scores = {
         "balanced_accuracy": balanced_accuracy(labels, predicted),
@@ -212,7 +333,9 @@ def _of_order(model: Model, data: Dataset, shuffle: bool) -> Iterator[str]:
         yield of_data.STREAMED_BY_CLASS
 
 
-def _causes(model: Model, data: Dataset, backend: Any, settings: Settings) -> Iterator[str]:
+def _causes(
+    model: Model, data: Dataset, traced: Any, settings: Settings, metric: float
+) -> Iterator[str]:
     """The other causes, those first that keep a network most from learning."""
     task, spec = model.task, model.training_spec
     regression = task.name == "regression"
@@ -231,13 +354,17 @@ def _causes(model: Model, data: Dataset, backend: Any, settings: Settings) -> It
             yield from of_data.wild_targets(data.y.array)
         if not scales_targets(task):
             yield from (f"{text}." for text in outside_range(task, data.y.array))
+    known = data.y if data.labels is None else data.labels
+    assert known is not None
+    yield from contradictions(X, known.array, data.labels is not None, metric)
+    yield from of_training.stopped(model.ended, dict(model.history), model.seen.rules)
     yield from of_training.rate(spec, dict(model.history))
     yield from of_training.penalties(spec)
-    some = sample(data)
-    traced = backend.trace(model, some)
-    same_rows = bool((some.X.array == some.X.array[0]).all())
+    rows = X[:: -(-len(X) // SAMPLE)]
+    same_rows = bool((rows == rows[0]).all())
     asked = scaled or settings.scale_inputs is not None
-    yield from of_network.causes(model.network, traced.layers, same_rows, asked)
+    clips = bool(spec.clip_norm)
+    yield from of_network.causes(model.network, traced.layers, same_rows, asked, clips)
 
 
 def sample(data: Dataset) -> Dataset:

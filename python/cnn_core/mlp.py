@@ -488,6 +488,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.evaluate, self, unknown)
+        from cnn_core.data.validation import check_X
         from cnn_core.evaluation import Settings, evaluation
 
         model, backend = self._model(), BACKENDS[self.backend]
@@ -509,4 +510,5 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
             backend,
             Settings(bool(self.shuffle), self.class_weight is not None, self.scale_inputs),
+            lambda: check_X(X, "float64"),
         )

@@ -12,6 +12,7 @@ from cnn_core._functions import logarithms
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
 from cnn_core._warn import warn
+from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import (
@@ -87,6 +88,8 @@ class Model(_Predicts, Frozen):
         How the classes have come in the calls of partial_fit, see `causes.data.stream`.
     first_rows : FirstRows or None
         Those of a stream, while they are too few to learn a scaling from.
+    seen : Seen
+        What else later advice is to know of the training.
     """
 
     network_spec: NetworkSpec
@@ -107,6 +110,7 @@ class Model(_Predicts, Frozen):
     ended: str = ""
     stream: Run = None
     first_rows: FirstRows | None = None
+    seen: Seen = Seen()
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

@@ -12,7 +12,9 @@ from cnn_core.data.auto_scaling import OUTLIER, why_scale
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
 CURE_OF_TARGETS = "scale_targets='standard' is likely to help"
-AWAY = 2.5  # median after scaling that a feature of other rows may have
+AWAY = 2.5  # median of |x| after scaling that a feature of other rows may have
+AWAY_OF_FEW = 8.0  # the same beside the mean and deviation of few training rows
+COMPARED = 1 << 15  # elements whose medians are compared with those of training
 NARROW = 0.02  # largest standard deviation after scaling that they must exceed
 ENOUGH = 10  # rows, fewer of which may lie anywhere
 #: Rows of one class in a row, then of another, that no mixed stream has: of two equally frequent
@@ -30,6 +32,11 @@ def some_rows(X: np.ndarray, elements: int = ELEMENTS) -> np.ndarray:
 def named(i: int, names: np.ndarray | None) -> str:
     """A feature as messages call it."""
     return f"column {i}" if names is None else f"column {str(names[i])!r}"
+
+
+def which_target(i: int, n: int, begins: bool = False) -> str:
+    """A column of y as messages call it; `begins` a sentence."""
+    return "y" if n == 1 else f"{'C' if begins else 'c'}olumn {i} of y"
 
 
 def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -> Iterator[str]:
@@ -64,7 +71,14 @@ def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -
         yield from _outliers(X, names)
 
 
-def elsewhere(X: np.ndarray, names: np.ndarray | None, scaled: bool) -> Iterator[str]:
+def elsewhere(
+    X: np.ndarray,
+    names: np.ndarray | None,
+    scaled: bool,
+    seen: np.ndarray | None = None,
+    alike: bool = True,
+    cure: str = "take the same units, and whatever else was done to the training rows",
+) -> Iterator[str]:
     """Features that lie elsewhere than in the training rows.
 
     Parameters
@@ -74,7 +88,12 @@ def elsewhere(X: np.ndarray, names: np.ndarray | None, scaled: bool) -> Iterator
     names : ndarray or None
         Of the features.
     scaled : bool
-        Whether the model has scaled it; otherwise the training rows needed no scaling.
+        Whether the model has scaled it.
+    seen : ndarray, shape (2, features), optional
+        Otherwise mean and standard deviation of some training rows.
+    alike : bool
+        Whether training rows that are not scaled were found to need no scaling.
+    cure : str
 
     Yields
     ------
@@ -82,21 +101,31 @@ def elsewhere(X: np.ndarray, names: np.ndarray | None, scaled: bool) -> Iterator
     """
     if len(X) < ENOUGH:
         return
-    X = some_rows(X)
-    middle, spread = np.median(X, axis=0), X.std(axis=0).max()
-    i = int(np.abs(middle).argmax())
+    X = some_rows(X, COMPARED)
     where = ""
-    if not scaled:
+    if scaled or seen is not None:
+        where = _distance(X, names, None if scaled else seen)
+    if alike and not (scaled or where):
         where = why_scale(RowSource(X), None, names)
-    elif abs(middle[i]) > AWAY:
-        where = f"{named(i, names)} of X has median {middle[i]:.2g} after scaling"
-    elif 0 < spread < NARROW:
-        where = f"features have standard deviations of at most {spread:.2g} after scaling"
     if where:
-        yield (
-            f"These rows lie elsewhere than those of training, as {where}: take the same units, "
-            "and whatever else was done to the training rows."
-        )
+        yield f"These rows lie elsewhere than those of training, as {where}: {cure}."
+
+
+def _distance(X: np.ndarray, names: np.ndarray | None, seen: np.ndarray | None) -> str:
+    """Where features lie from those of training, which are scaled or have such means and standard
+    deviations: a clause, empty where they are near."""
+    away, scaled = AWAY, "after scaling"
+    if seen is not None:
+        varied = seen[1] > 1e-6 * np.abs(seen[0])
+        X = (X - seen[0]) / np.where(varied, seen[1], np.inf)
+        away, scaled = AWAY_OF_FEW, "beside the mean and deviation there"
+    size, spread = np.median(np.abs(X), axis=0), X.std(axis=0).max()
+    i = int(size.argmax())
+    if size[i] > away:
+        return f"{named(i, names)} of X has median size {size[i]:.2g} {scaled}"
+    if 0 < spread < NARROW:
+        return f"features have standard deviations of at most {spread:.2g} {scaled}"
+    return ""
 
 
 def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
@@ -138,7 +167,7 @@ def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
     off = int(np.where(varies, np.abs(mean) / np.where(varies, spread, 1), 0).argmax())
     i = off if abs(mean[off]) > FAR * max(spread[off], 1.0) else worst
     if abs(mean[i]) > FAR * max(spread[i], 1.0) or not 1 / FAR <= spread[i] <= FAR:
-        which = "y" if y.shape[1] == 1 else f"column {i} of y"
+        which = which_target(i, y.shape[1])
         yield f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}: {cure}."
         return
     least = int(np.where(varies, spread, np.inf).argmin())
@@ -167,7 +196,7 @@ def wild_targets(y: np.ndarray) -> Iterator[str]:
     far[spread == 0] = 0
     i = int(far.argmax())
     if far[i] > OUTLIER:
-        which = "y" if y.shape[1] == 1 else f"column {i} of y"
+        which = which_target(i, y.shape[1])
         yield (
             f"{which} has an entry {far[i]:.2g} standard deviations from its mean, which makes up "
             "the squared error: check it, or take loss='mae' or Huber()."

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core.diagnosis import NO_HIDDEN
+
 if TYPE_CHECKING:
     from cnn_core._network import Network
     from cnn_core.inspection.trace import LayerTrace
@@ -127,12 +129,16 @@ def saturated(
             )
 
 
-def gradients(layers: Sequence[LayerTrace]) -> Iterator[str]:
+def gradients(layers: Sequence[LayerTrace], names: Sequence[str], clips: bool) -> Iterator[str]:
     """Gradients that become much smaller or larger on their way down to the first layer.
 
     Parameters
     ----------
     layers : sequence of LayerTrace
+    names : sequence of str
+        Of the activations.
+    clips : bool
+        Whether long gradients are shortened already.
 
     Yields
     ------
@@ -148,15 +154,18 @@ def gradients(layers: Sequence[LayerTrace]) -> Iterator[str]:
         return  # a layer without any gradient is dead or alike
     way = f"on its way down through {len(layers) - 1} hidden layers the gradient"
     if first < VANISHED * last:
+        squashes = next((name for name in names[:-1] if "sigmoid" in name), None)
+        other = "larger initial weights, such as those of init='auto',"
+        if squashes:
+            other = f"'relu' or 'tanh' in the place of {squashes!r},"
         yield (
             f"The gradient vanishes: {way} shrinks to {first / last:.1g} of its size, and the "
-            "first ones hardly learn; fewer layers, or 'relu' or 'tanh' in the place of 'sigmoid', "
-            "may help."
+            f"first ones hardly learn; fewer layers, or {other} may help."
         )
     elif first > last / VANISHED:
         yield (
-            f"The gradient explodes: {way} grows {first / last:.1g} times; smaller initial weights "
-            "or clip_norm=1 may help."
+            f"The gradient explodes: {way} grows {first / last:.1g} times; smaller initial weights"
+            f"{' or fewer layers' if clips else ' or clip_norm=1'} may help."
         )
 
 
@@ -166,7 +175,9 @@ def constant(outputs: np.ndarray) -> bool:
     return len(outputs) > 1 and bool((np.ptp(outputs, axis=0) <= CONSTANT * sizes).all())
 
 
-def causes(network: Network, layers: Sequence[Any], same_rows: bool, scaled: bool) -> Iterator[str]:
+def causes(
+    network: Network, layers: Sequence[Any], same_rows: bool, scaled: bool, clips: bool
+) -> Iterator[str]:
     """All that is found in a network.
 
     Parameters
@@ -178,6 +189,8 @@ def causes(network: Network, layers: Sequence[Any], same_rows: bool, scaled: boo
         Whether all these rows are the same.
     scaled : bool
         Whether the model scales its inputs.
+    clips : bool
+        Whether long gradients are shortened.
 
     Yields
     ------
@@ -192,6 +205,23 @@ def causes(network: Network, layers: Sequence[Any], same_rows: bool, scaled: boo
     saturation = list(saturated(network.activations, hidden, scaled))
     yield from (*equal, *silenced, *saturation)
     if not (equal or silenced or saturation):
-        yield from gradients(layers)
+        yield from gradients(layers, network.activations, clips)
     if constant(layers[-1].a) and not same_rows:
         yield "The outputs do not depend on the inputs: every row gets the same answer."
+
+
+def linear(names: Sequence[str]) -> str:
+    """Why a network is linear in x, as a clause; nothing where it is not.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The activations of all layers.
+
+    Returns
+    -------
+    str
+    """
+    if len(names) == 1:
+        return NO_HIDDEN
+    return "its hidden layers are 'identity'" if set(names[:-1]) == {"identity"} else ""

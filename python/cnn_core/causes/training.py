@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cnn_core.causes.data import FAR, named, some_rows
+from cnn_core.causes.data import FAR, named, some_rows, which_target
 
 if TYPE_CHECKING:
+    from cnn_core.causes.seen import Rules
     from cnn_core.spec import TrainingSpec
 
 OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above which it is told
@@ -21,6 +22,7 @@ SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth o
 THINNED = 0.7  # dropout that leaves little
 WIDE = 100  # size of an entry of X or of a weight, above which it is told after a divergence
 ELEMENTS = 1 << 24  # that are looked at then
+GAINED = 0.01  # by which the loss must have fallen in the last epochs that a rule allowed
 
 
 def own_rate(optimizer: str | None) -> float | None:
@@ -92,6 +94,40 @@ def penalties(spec: TrainingSpec) -> Iterator[str]:
         )
 
 
+def stopped(ended: str, history: Mapping[str, Sequence[float]], rules: Rules) -> Iterator[str]:
+    """A rule that has ended a fit while the loss still fell, by less than the rule asks for.
+
+    Parameters
+    ----------
+    ended : str
+        Why the fit ended, as `TrainResult` has it.
+    history : mapping
+        As `MLP.history_`.
+    rules : Rules
+
+    Yields
+    ------
+    str
+    """
+    if ended == "stopping" and rules.min_delta > 0:
+        name, least = "min_delta", rules.min_delta
+        watched = "val_loss" if "val_loss" in history else "loss"
+    elif ended == "converged" and rules.tol:
+        name, least, watched = "tol", rules.tol, "loss"
+    else:
+        return
+    curve, n = history[watched], rules.patience
+    if len(curve) <= n:
+        return
+    before, after = min(curve[:-n]), min(curve[-n:])
+    if after < before - GAINED * abs(before):
+        yield (
+            f"{name}={least:g} ended the fit after {len(curve)} epochs, while {watched} still "
+            f"fell, from {before:.4g} to {after:.4g} in the last {n}; take a smaller one, such as "
+            f"{min(least / 10, (before - after) / 10):.1g}."
+        )
+
+
 class Diverged(NamedTuple):
     """What a training was fed with when it diverged."""
 
@@ -102,7 +138,9 @@ class Diverged(NamedTuple):
     names: np.ndarray | None  #: of the features
     scaled: bool  #: whether the model scales the inputs
     largest_weight: float  #: before the first step
+    cure_of_inputs: str
     cure_of_targets: str
+    cure_of_weights: str
 
 
 def divergence(found: Diverged) -> str:
@@ -128,7 +166,7 @@ def divergence(found: Diverged) -> str:
             return (
                 f"for rows of this size (the mean of |x|^2 is {length:.3g}) gradient descent needs "
                 f"a learning rate below about {2 / length:.1g}"
-                + ("" if found.scaled else ", or scale_inputs='auto'")
+                + ("" if found.scaled else f", or smaller features: {found.cure_of_inputs}")
             )
     lower = f"a lower learning rate, such as {found.rate / 10:.1g},"
     clip = "" if found.spec.clip_norm else " or clip_norm=1"
@@ -166,7 +204,7 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
     if found.largest_weight > WIDE:
         yield (
             found.largest_weight / WIDE,
-            f"the weights begin at up to {found.largest_weight:.2g}; init='auto' draws small ones",
+            f"the weights begin at up to {found.largest_weight:.2g}; {found.cure_of_weights}",
         )
 
 
@@ -176,14 +214,9 @@ def _large_features(found: Diverged) -> Iterator[tuple[float, str]]:
     i = int(size.argmax())
     if size[i] <= WIDE:
         return
-    which = f"{named(i, found.names)} of X"
-    if found.scaled:
-        clause = f"{which} reaches {size[i]:.2g} even scaled; scale_inputs='robust_clip' limits it"
-    else:
-        clause = (
-            f"{which} reaches {size[i]:.2g} (standard deviation {X[:, i].std():.2g}); "
-            "scale_inputs='auto' is the cure"
-        )
+    spread = f" (standard deviation {X[:, i].std():.2g})"
+    reaches = f"reaches {size[i]:.2g}{' even scaled' if found.scaled else spread}"
+    clause = f"{named(i, found.names)} of X {reaches}; {found.cure_of_inputs}"
     yield size[i] ** 2 / WIDE, clause  # the gradient has x in it, and so has z
 
 
@@ -194,7 +227,7 @@ def _large_targets(y: np.ndarray, cure: str) -> Iterator[tuple[float, str]]:
     size = abs(mean[i]) + spread[i]
     if size <= FAR:
         return
-    which = "y" if y.shape[1] == 1 else f"column {i} of y"
+    which = which_target(i, y.shape[1])
     yield (
         size / FAR,
         f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}; {cure}",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core.causes.begin import constant_targets
 from cnn_core.causes.data import STREAMED_BY_CLASS
 from cnn_core.causes.network import alike, silent
-from cnn_core.causes.training import penalties, rate
+from cnn_core.causes.training import penalties, rate, stopped
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.evaluation import trained
@@ -70,7 +71,10 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
         lines.append(_end(model))
         lines.append(_last_epoch(model, dict(model.history)))
     if model.n_epochs or model.ended:
-        lines.append(diagnose(trained(model), None, lambda general: list(_causes(model, general))))
+        y = model.seen.y
+        notes = [] if y is None else list(constant_targets(*y))
+        past = trained(model)
+        lines.append(diagnose(past, None, lambda general: list(_causes(model, general)), notes))
     return Summary("\n".join(lines))
 
 
@@ -110,6 +114,8 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
         yield STREAMED_BY_CLASS
     if not general:
         return
+    yield from model.seen.begin
+    yield from stopped(model.ended, dict(model.history), model.seen.rules)
     yield from rate(model.training_spec, dict(model.history))
     yield from penalties(model.training_spec)
     yield from alike(model.network)

@@ -9,25 +9,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.causes import data as of_data
+from cnn_core.causes.begin import constant_targets, initial_weights, uneven, unweighted
+from cnn_core.causes.codes import codes
+from cnn_core.causes.matching import other_targets
 from cnn_core.causes.network import alike
+from cnn_core.causes.seen import Rules, Seen, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain
-from cnn_core.initializers import INITIALIZERS, Zeros
+from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
 from cnn_core.task import Task
 
 if TYPE_CHECKING:
     from cnn_core.causes.data import Run
+    from cnn_core.data.scaling import Scaling
+    from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.model import Model
     from cnn_core.training.fit import Job
     from cnn_core.training.loop import TrainingLoop
 
+COMPARED = 1000  # rows of a call that are compared with those before
+SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
+LOPSIDED = 3.0  # ratio of the ends of y above which a code for a missing entry is looked for
 SHOWS = 10  # validation rows, fewer of which may be of one class by chance
 
 
-def before_fit(p: SimpleNamespace, model: Model, data: Prepared, batch_size: int) -> Iterator[str]:
-    """What keeps a fit from learning and is known before it begins.
+def before_training(
+    p: SimpleNamespace, model: Model, data: Prepared, batch_size: int, purpose: str
+) -> tuple[list[str], Seen]:
+    """What is known of a training before it begins.
 
     Parameters
     ----------
@@ -37,11 +48,95 @@ def before_fit(p: SimpleNamespace, model: Model, data: Prepared, batch_size: int
         Before its next step.
     data : Prepared
     batch_size : int
+    purpose : str
+        As `fit.begin` takes it.
 
-    Yields
-    ------
-    str
+    Returns
+    -------
+    findings : list of str
+        What keeps it from learning.
+    seen : Seen
+        What later advice is to know.
     """
+    fits, streams = purpose == "fit", purpose == "partial_fit"
+    if not (fits or streams):
+        return [], Seen()
+    train, past = data.train, model.seen
+    regression, scaled = model.task.name == "regression", learned(model.scaling)
+    seen = rows_seen(past if streams else None, train, regression, scaled, data.target_scaling)
+    early = bool(p.early_stopping) and fits
+    seen = seen._replace(rules=Rules(early, float(p.min_delta), p.tol, int(p.patience)))
+    findings: list[str] = []
+    if model.n_epochs and _asked(model.history.streamed):
+        findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
+    if fits or not model.n_epochs:
+        told, begin = _of_beginning(p, model, train)
+        findings += told
+        begin += _codes_of_targets(seen.y, train, data.target_scaling) if fits else []
+        seen = seen._replace(begin=tuple(begin))
+        findings += _before_first_step(p, model, data, batch_size)
+        if fits and 0 < len(seen.constant) < model.task.n_outputs and train.X.count > 1:
+            assert seen.y is not None
+            findings += constant_targets(*seen.y)
+    else:
+        seen = seen._replace(begin=past.begin)
+    return findings, seen
+
+
+def _asked(calls: int) -> bool:
+    """Whether the rows of a call of partial_fit are compared with those before: of ever fewer
+    calls, so that a stream does not wait for it."""
+    return calls & (calls - 1) == 0
+
+
+def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
+    """Rows that lie elsewhere than those of the training that goes on: scaling stays its own."""
+    cure = f"take the same units, or {fresh}"
+    X, seen = data.train.X, model.seen
+    at = np.arange(0, X.count, -(-X.count // COMPARED))
+    some = X.array[at if X.indices is None else X.indices[at]]
+    scaled = learned(model.scaling)
+    yield from of_data.elsewhere(some, model.feature_names, scaled, seen.X, False, cure)
+    if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
+        y = in_units(data.target_scaling, data.train.y.rows()[:: -(-X.count // COMPARED)])
+        yield from other_targets(seen.y, y, slack=SLACK, cure=cure)
+
+
+def _codes_of_targets(
+    ends: np.ndarray | None, train: Dataset, scaling: TargetScaling | None
+) -> list[str]:
+    """Codes for a missing y, which are looked for where one end of the range lies much further from
+    the middle than the other."""
+    if ends is None or train.y is None:
+        return []
+    low, high = np.abs(ends if scaling is None else (ends - scaling.shift) / scaling.factor)
+    if not (np.maximum(low, high) > LOPSIDED * np.minimum(low, high)).any():
+        return []
+    return list(codes(in_units(scaling, train.y.rows()), y=True))
+
+
+def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[list[str], list[str]]:
+    """What is wrong with the weights of rows and with initial weights: what is told at once, and
+    what is told where the result is poor."""
+    told: list[str] = []
+    begin: list[str] = []
+    weights = train.row_weights()
+    if weights is not None:
+        labels = None if train.labels is None else train.labels.array[:, 0]
+        arguments = model.task, labels, weights[:, 0], p.class_weight
+        told += unweighted(*arguments)
+        begin += told or uneven(*arguments)
+    if not (model.n_epochs or isinstance(p.init, str)):
+        begin += initial_weights(model.network)
+        if isinstance(p.init, Initializer):  # weights that are given may be meant so
+            told += initial_weights(model.network, strict=True)
+    return told, begin
+
+
+def _before_first_step(
+    p: SimpleNamespace, model: Model, data: Prepared, batch_size: int
+) -> Iterator[str]:
+    """The order of the rows, units that begin alike, and rows to validate on that show little."""
     if not p.shuffle:
         known = data.train.y if data.train.labels is None else data.train.labels
         assert known is not None
@@ -101,6 +196,8 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
     elif scales_targets(model.task):
         cure = "scale_targets='standard' is the cure"
     rate = loop.trainer.learning_rate
+    scaled = learned(model.scaling)
+    begins = not model.n_epochs
     causes = divergence(
         Diverged(
             spec,
@@ -108,9 +205,11 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             train.X.rows(),
             train.y.array if train.y is not None and regression else None,
             model.feature_names,
-            model.scaling is not None,
+            scaled,
             float(np.abs(model.network.flat()).max()),
+            _cure_of_inputs(p.scale_inputs, model.scaling),
             cure,
+            "init='auto' draws small ones" if begins else "fit anew, with warm_start=False",
         )
     )
     best = loop.best_epoch
@@ -120,3 +219,12 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
         f"training diverged in epoch {loop.n_epochs + 1} at learning rate {rate:g} (loss "
         f"{loop.last_loss}): {causes}; the weights after epoch {kept}, {which}, are kept"
     )
+
+
+def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:
+    """Of features that are too large for a training."""
+    if scaling is not None and scaling.kind != "auto":
+        return "check these entries" if scaling.clips else "scale_inputs='robust_clip' limits it"
+    if asked == "auto":
+        return "scale_inputs='auto' has left it as it is; 'robust_clip' is the cure"
+    return "scale_inputs='auto' is the cure"

@@ -12,6 +12,7 @@ from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
+from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
 from cnn_core.data.rounding import merged, merged_integers
@@ -66,6 +67,7 @@ class Job(NamedTuple):
     validation: Dataset | None
     purpose: str  #: 'fit', 'initialize', 'partial_fit' or 'profile'
     stream: Run = None  #: how the classes have come in partial_fit, these rows included
+    seen: Seen = Seen()  #: what later advice is to know
 
 
 def begin(
@@ -142,12 +144,11 @@ def begin(
         inputs, outputs = data.scaling, data.target_scaling
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
-    begins = purpose == "fit" or (before is None and purpose == "partial_fit")
-    findings = list(advice.before_fit(p, model, data, spec.batch_size)) if begins else []
+    findings, seen = advice.before_training(p, model, data, spec.batch_size, purpose)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    job = Job(model, spec, data.train, data.validation, purpose, stream)
+    job = Job(model, spec, data.train, data.validation, purpose, stream, seen)
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, stream_begins)
@@ -420,7 +421,9 @@ def train(
     try:
         loop.run(epochs)
         if loop.reason == "divergence":
-            warn(advice.divergence_words(p, job, loop), DivergenceWarning)
+            words = advice.divergence_words(p, job, loop)
+            job = job._replace(seen=job.seen._replace(diverged=words))
+            warn(words, DivergenceWarning)
     finally:
         if watch is not None:
             watch.hide()
@@ -473,6 +476,7 @@ def _model_after(job: Job, result: TrainResult, backend: str, steps: Past) -> Mo
         weighted=job.train.weights is not None,
         ended=result.reason,
         stream=job.stream,
+        seen=job.seen,
     )
 
 

@@ -1,0 +1,155 @@
+"""What is wrong before the first step: weights that leave out a class or nearly all rows, initial
+weights of another size than the layers need, targets that are all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_core.data.validation import plain
+
+if TYPE_CHECKING:
+    from cnn_core._network import Network
+    from cnn_core.task import Task
+
+WHOLE, MOST = 0.99, 0.9  # share of the weight of one class, whose share of the rows is below MOST
+FEW = 0.01  # share of the rows that count, as (sum w)^2 / sum w^2 has it
+#: Root mean square of a layer's weights times sqrt(n_in), which is about 1: the size of z for
+#: inputs of size 1.
+USUAL, STRICT = (15.0, 1e-2), (20.0, 1e-4)
+
+
+def unweighted(
+    task: Task, labels: np.ndarray | None, weights: np.ndarray, class_weight: Any
+) -> Iterator[str]:
+    """A class whose rows all have weight 0.
+
+    Parameters
+    ----------
+    task : Task
+    labels : ndarray of int, shape (rows,), or None
+        Class indices.
+    weights : ndarray, shape (rows,)
+    class_weight
+        The parameter of MLP.
+
+    Yields
+    ------
+    str
+    """
+    if labels is None or task.classes is None:
+        return
+    counts = np.bincount(labels, minlength=task.n_classes)
+    totals = np.bincount(labels, weights, minlength=task.n_classes)
+    found = np.flatnonzero((counts > 0) & (totals == 0))
+    if len(found):
+        k = int(found[0])
+        yield (
+            f"Class {plain(task.classes[k])!r} has {_given(class_weight)} 0 in all of its "
+            f"{counts[k]} rows, so that it is never learned: give it a weight above 0."
+        )
+
+
+def _given(class_weight: Any) -> str:
+    return "sample_weight" if class_weight is None else "class_weight"
+
+
+def uneven(
+    task: Task, labels: np.ndarray | None, weights: np.ndarray, class_weight: Any
+) -> Iterator[str]:
+    """Weights by which one class, or a few rows, make up the loss.
+
+    Parameters
+    ----------
+    task, labels, weights, class_weight
+        As for `unweighted`.
+
+    Yields
+    ------
+    str
+    """
+    w = weights.astype(np.float64)
+    size = np.full(len(w), w.mean())
+    if labels is not None and task.classes is not None:
+        counts = np.bincount(labels, minlength=task.n_classes)
+        totals = np.bincount(labels, w, minlength=task.n_classes)
+        share, k = totals / totals.sum(), int(totals.argmax())
+        if share[k] > WHOLE and counts[k] < MOST * len(w):
+            yield (
+                f"{_given(class_weight)} gives class {plain(task.classes[k])!r} "
+                f"{100 * share[k]:.6g} % of the loss for {100 * counts[k] / len(w):.3g} % of the "
+                "rows, so that the other classes hardly count: take a smaller ratio, such as that "
+                "of class_weight='balanced'."
+            )
+            return
+        size = (totals / np.maximum(counts, 1))[labels]
+    relative = w / np.where(size > 0, size, 1)
+    counting = float(relative.sum() ** 2 / np.square(relative).sum())
+    rows = int(np.count_nonzero(w))
+    if counting < max(2.0, FEW * rows) and counting < rows / 2:
+        yield (
+            f"sample_weight lets about {counting:.2g} of {rows} rows count, as its largest is "
+            f"{w.max() / np.median(w[w > 0]):.2g} times the median, and the others are hardly "
+            "learned: take a smaller ratio."
+        )
+
+
+def initial_weights(network: Network, strict: bool = False) -> Iterator[str]:
+    """Initial weights so large that units saturate or outputs begin far off, or so small that
+    outputs and gradients vanish.
+
+    Parameters
+    ----------
+    network : Network
+    strict : bool
+        Whether to look for sizes from which hardly a network learns.
+
+    Yields
+    ------
+    str
+    """
+    large, small = STRICT if strict else USUAL
+    for l in range(network.n_layers):
+        W = network.weights(l)
+        size = float(np.sqrt(np.square(W, dtype=np.float64).mean() * W.shape[1]))
+        layer = "the output layer" if l == network.n_layers - 1 else f"hidden layer {l + 1}"
+        if size > large:
+            saturates = network.activations[l] in ("sigmoid", "tanh", "hard_sigmoid", "softmax")
+            what = "its units begin saturated" if saturates else "its outputs begin far off"
+        elif 0 < size < small and network.n_layers > 1:
+            what = "outputs and gradients nearly vanish"
+        else:
+            continue
+        yield (
+            f"The initial weights of {layer} are about {size:.2g} times the usual size, so that "
+            f"{what}: init='auto' is the cure."
+        )
+        return
+
+
+def constant_targets(low: np.ndarray, high: np.ndarray) -> Iterator[str]:
+    """Numbers to predict that are the same in every row.
+
+    Parameters
+    ----------
+    low, high : ndarray, shape (n_outputs,)
+
+    Yields
+    ------
+    str
+    """
+    constant = np.flatnonzero(low == high)
+    n = len(low)
+    if not len(constant):
+        return
+    i = int(constant[0])
+    if len(constant) == n:
+        which = "y" if n == 1 else "Each column of y"
+        yield f"{which} is the same in every row: there is nothing to learn."
+    else:
+        yield (
+            f"Column {i} of y is {low[i]:.4g} in every row and counts 0 in R^2, the mean over {n} "
+            "columns, unless it is met exactly: leave it out."
+        )
