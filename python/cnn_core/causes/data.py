@@ -77,6 +77,7 @@ def elsewhere(
     scaled: bool,
     seen: np.ndarray | None = None,
     alike: bool = True,
+    away: float = AWAY,
     cure: str = "take the same units, and whatever else was done to the training rows",
 ) -> Iterator[str]:
     """Features that lie elsewhere than in the training rows.
@@ -93,6 +94,8 @@ def elsewhere(
         Otherwise mean and standard deviation of some training rows.
     alike : bool
         Whether training rows that are not scaled were found to need no scaling.
+    away : float
+        The median of |x| after scaling that a feature may have.
     cure : str
 
     Yields
@@ -104,21 +107,21 @@ def elsewhere(
     X = some_rows(X, COMPARED)
     where = ""
     if scaled or seen is not None:
-        where = _distance(X, names, None if scaled else seen)
+        where = _distance(X, names, None if scaled else seen, away)
     if alike and not (scaled or where):
         where = why_scale(RowSource(X), None, names)
     if where:
         yield f"These rows lie elsewhere than those of training, as {where}: {cure}."
 
 
-def _distance(X: np.ndarray, names: np.ndarray | None, seen: np.ndarray | None) -> str:
+def _distance(X: np.ndarray, names: np.ndarray | None, seen: np.ndarray | None, away: float) -> str:
     """Where features lie from those of training, which are scaled or have such means and standard
     deviations: a clause, empty where they are near."""
-    away, scaled = AWAY, "after scaling"
+    scaled = "after scaling"
     if seen is not None:
         varied = seen[1] > 1e-6 * np.abs(seen[0])
         X = (X - seen[0]) / np.where(varied, seen[1], np.inf)
-        away, scaled = AWAY_OF_FEW, "beside the mean and deviation there"
+        away, scaled = max(away, AWAY_OF_FEW), "beside the mean and deviation there"
     size, spread = np.median(np.abs(X), axis=0), X.std(axis=0).max()
     i = int(size.argmax())
     if size[i] > away:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.causes import data as of_data
-from cnn_core.causes.begin import constant_targets, initial_weights, uneven, unweighted
+from cnn_core.causes.begin import initial_weights, uneven, unweighted
 from cnn_core.causes.codes import codes
 from cnn_core.causes.matching import other_targets
 from cnn_core.causes.network import alike
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from cnn_core.training.loop import TrainingLoop
 
 COMPARED = 1000  # rows of a call that are compared with those before
+#: Median of |x| after scaling that the features of a training that goes on may have, and what
+#: clipping makes of it.
+AWAY, AWAY_CLIPPED = 10.0, 2.87
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 LOPSIDED = 3.0  # ratio of the ends of y above which a code for a missing entry is looked for
 SHOWS = 10  # validation rows, fewer of which may be of one class by chance
@@ -75,9 +78,6 @@ def before_training(
         begin += _codes_of_targets(seen.y, train, data.target_scaling) if fits else []
         seen = seen._replace(begin=tuple(begin))
         findings += _before_first_step(p, model, data, batch_size)
-        if fits and 0 < len(seen.constant) < model.task.n_outputs and train.X.count > 1:
-            assert seen.y is not None
-            findings += constant_targets(*seen.y)
     else:
         seen = seen._replace(begin=past.begin)
     return findings, seen
@@ -96,7 +96,8 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     at = np.arange(0, X.count, -(-X.count // COMPARED))
     some = X.array[at if X.indices is None else X.indices[at]]
     scaled = learned(model.scaling)
-    yield from of_data.elsewhere(some, model.feature_names, scaled, seen.X, False, cure)
+    away = AWAY_CLIPPED if model.scaling is not None and model.scaling.clips else AWAY
+    yield from of_data.elsewhere(some, model.feature_names, scaled, seen.X, False, away, cure)
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
         y = in_units(data.target_scaling, data.train.y.rows()[:: -(-X.count // COMPARED)])
         yield from other_targets(seen.y, y, slack=SLACK, cure=cure)
