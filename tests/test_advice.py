@@ -301,6 +301,7 @@ def test_numbers_far_away_that_are_no_codes_are_not_told():
 ], ids=range(6))  # fmt: skip
 @pytest.mark.parametrize("options", [
     {}, dict(scale_inputs=None), dict(scale_inputs="standard"), dict(scale_inputs="robust_clip"),
+    dict(scale_inputs="robust_asinh"),
 ], ids=str)  # fmt: skip
 def test_going_on_with_other_units_is_told_once(change, target, options):
     with warnings.catch_warnings():
@@ -330,7 +331,7 @@ def test_a_divergence_after_the_first_epoch_is_said_first(capsys):
 
 
 @pytest.mark.parametrize("options, words", [
-    (dict(bias=False), "scale_inputs='auto' has left it as it is; 'robust_clip' is the cure"),
+    (dict(bias=False), "scale_inputs='auto' has left it as it is; 'robust_asinh' is the cure"),
     (dict(scale_inputs="standard"), ""), (dict(scale_inputs="robust_clip"), ""),
     (dict(scale_inputs=None), "scale_inputs='auto' is the cure"),
 ], ids=str)  # fmt: skip

@@ -324,7 +324,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             of the best one.
         UserWarning
             For what keeps a fit from learning and is known beforehand, such as sorted rows without
-            `shuffle`, or units that begin alike.
+            `shuffle`, units that begin alike, or other units of X or y than in the fit before.
         RuntimeWarning
             If the loss on the validation data is not finite.
         """

@@ -70,16 +70,20 @@ def rows_seen(
     X = y = None
     if regression and train.y is not None:
         found = train.y.array
-        y = in_units(targets, np.array([found.min(axis=0), found.max(axis=0)], np.float64))
+        y = in_units(
+            targets, np.array([np.minimum.reduce(found), np.maximum.reduce(found)], np.float64)
+        )
     if before is not None and before.rows:
         X = before.X
         if y is not None and before.y is not None:
             y = np.array([np.minimum(y[0], before.y[0]), np.maximum(y[1], before.y[1])])
     elif not scaled:
-        at = np.arange(0, train.X.count, -(-train.X.count // ROWS))
-        some = train.X.array[at if train.X.indices is None else train.X.indices[at]]
+        step = -(-train.X.count // ROWS)
+        indices = train.X.indices
+        some = train.X.array[::step] if indices is None else train.X.array[indices[::step]]
         with np.errstate(all="ignore"):
-            X = np.array([some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)])
+            mean = np.add.reduce(some, 0, np.float64) / len(some)
+            X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
     rows = train.X.count + (0 if before is None else before.rows)
     return Seen(rows, y, X)
 

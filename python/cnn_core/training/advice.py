@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from cnn_core.training.loop import TrainingLoop
 
 COMPARED = 1000  # rows of a call that are compared with those before
-#: Median of |x| after scaling that the features of a training that goes on may have, and what
-#: clipping makes of it.
-AWAY, AWAY_CLIPPED = 10.0, 2.87
+#: Curve of a scaling: the median of |x| after it that the features of a training that goes on may
+#: have; each is 10 before the curve.
+AWAY = {"linear": 10.0, "smooth clip": 2.87, "asinh": 3.0}
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 LOPSIDED = 3.0  # ratio of the ends of y above which a code for a missing entry is looked for
 SHOWS = 10  # validation rows, fewer of which may be of one class by chance
@@ -96,7 +96,7 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     at = np.arange(0, X.count, -(-X.count // COMPARED))
     some = X.array[at if X.indices is None else X.indices[at]]
     scaled = learned(model.scaling)
-    away = AWAY_CLIPPED if model.scaling is not None and model.scaling.clips else AWAY
+    away = AWAY["linear" if model.scaling is None else model.scaling.curve]
     yield from of_data.elsewhere(some, model.feature_names, scaled, seen.X, False, away, cure)
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
         y = in_units(data.target_scaling, data.train.y.rows()[:: -(-X.count // COMPARED)])
@@ -225,7 +225,9 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
 def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:
     """Of features that are too large for a training."""
     if scaling is not None and scaling.kind != "auto":
-        return "check these entries" if scaling.clips else "scale_inputs='robust_clip' limits it"
+        if scaling.curve == "linear":
+            return "scale_inputs='robust_clip' limits it"
+        return "check these entries"
     if asked == "auto":
-        return "scale_inputs='auto' has left it as it is; 'robust_clip' is the cure"
+        return "scale_inputs='auto' has left it as it is; 'robust_asinh' is the cure"
     return "scale_inputs='auto' is the cure"
