@@ -12,6 +12,7 @@ from cnn_core.causes.matching import contradictions, permuted_columns, permuted_
 from cnn_core.datasets import load_digits
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.initializers import Normal
+from cnn_core.model import Model
 
 from cnn_core import MLP, SGD
 
@@ -118,6 +119,18 @@ def test_the_column_in_other_units_is_named():
     other = BOTH[REST] * [1, 1000]
     text = diagnosis(X[LEARN], BOTH[LEARN], (X[REST], other), epochs=100)
     assert text.startswith("Column 1 of y lies elsewhere, from -2"), text
+
+
+def test_a_model_of_an_older_pickle_is_evaluated_without_what_it_has_not_seen():
+    model, _ = fitted(X, LINE, epochs=100)
+    state = model._fitted.__getstate__()
+    del state["seen"]
+    older = Model.__new__(Model)
+    older.__setstate__(state)
+    model._fitted = older
+    assert "lies elsewhere" not in model.evaluate(X, 1000 * LINE)["diagnosis"]
+    model.set_params(warm_start=True, epochs=1).fit(X, LINE)
+    assert "lies elsewhere" in model.evaluate(X, 1000 * LINE)["diagnosis"]
 
 
 # Labels and columns in another order
