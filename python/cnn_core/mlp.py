@@ -330,7 +330,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.fit, self, unknown)
-        from cnn_core.training import fit  # not needed by those who only predict
+        from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._checked_parameters()
         kept = None
@@ -338,12 +338,14 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             from cnn_core.training.checkpoint import Checkpoint
 
             kept = Checkpoint(self, checkpoint, checkpoint_every)
-        goes_on = kept is not None and kept.run is not None
+        before = self._fitted if p.warm_start else None
+        if kept is not None and kept.progress is not None:
+            before = kept.model
         job = fit.begin(
             p,
             X,
             y,
-            kept.model if goes_on else self._fitted if p.warm_start else None,
+            before,
             sample_weight=sample_weight,
             validation_data=validation_data,
             purpose="fit",
@@ -353,15 +355,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         for callback in callbacks:
             callback.before_fit(self)
         timers = [one for one in callbacks if isinstance(one, PhaseTimer)]
-        seconds = fit.train(
-            p,
-            job,
-            int(p.epochs),
-            self._publish,
-            watch,
-            timing=bool(timers),
-            checkpoint=kept,
-        )
+        epochs, timing = int(p.epochs), bool(timers)
+        seconds = run.train(p, job, epochs, self._publish, watch, timing=timing, checkpoint=kept)
         for timer in timers:
             timer.seconds = dict(seconds)
         for callback in callbacks:
@@ -399,7 +394,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.partial_fit, self, unknown)
-        from cnn_core.training import fit  # not needed by those who only predict
+        from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._checked_parameters()
         job = fit.begin(
@@ -412,7 +407,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             purpose="partial_fit",
         )
         watch = Watch(check_callbacks(p.callbacks), self, lambda: self._fitted, self._publish)
-        fit.train(p, job, 1, self._publish, watch)
+        run.train(p, job, 1, self._publish, watch)
         return self
 
     def profile(

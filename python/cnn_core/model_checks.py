@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole
 from cnn_core._network import Network
+from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling, scales_targets
 from cnn_core.history import Past
@@ -46,6 +47,7 @@ def check_model(model: Model) -> None:
         ("step_history", Past),
         ("state", (dict, type(None))),
         ("first_rows", (FirstRows, type(None))),
+        ("seen", Seen),
     ):
         value = getattr(model, name)
         _require(isinstance(value, kinds), name, f"is of type {type(value).__name__}")
@@ -120,6 +122,10 @@ def _check_features(model: Model) -> None:
     if names is not None:
         _require(isinstance(names, np.ndarray), "feature_names", "is no array")
         _require(names.shape == (n,), "feature_names", f"has the shape {names.shape}, not ({n},)")
+    for name, width in (("X", n), ("y", model.task.n_outputs)):
+        seen = getattr(model.seen, name)
+        fits = seen is None or (isinstance(seen, np.ndarray) and seen.shape == (2, width))
+        _require(fits, f"seen.{name}", f"is no array of shape (2, {width})")
     first = model.first_rows
     if first is not None:
         _require(np.shape(first.X)[1:] == (n,), "first_rows", f"have no {n} features")
@@ -172,7 +178,7 @@ def _check_history(name: str, past: Past) -> None:
 def _check_state(model: Model) -> None:
     state, spec = model.state, model.training_spec
     assert state is not None
-    backend = state.get("backend")
+    backend = str(state.get("backend"))
     _require(backend in BACKENDS, "state", f"is of the backend {backend!r}")
     if state.get("optimizer") == spec.optimizer:
         BACKENDS[backend].trainer(spec, model.network.copy(), threads=1).restore(state)

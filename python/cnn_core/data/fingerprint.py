@@ -48,7 +48,7 @@ def _of_rows(*sources: RowSource | None) -> str:
         rows = max(1, _BLOCK // max(1, array.strides[0]))
         step = -(-array.nbytes // _MOST)
         for first in range(0, len(array), rows * step):
-            digest.update(np.ascontiguousarray(array[first : first + rows]))
+            digest.update(np.ascontiguousarray(array[first : first + rows]).data)
         if source.indices is not None:
-            digest.update(np.ascontiguousarray(source.indices, np.int64))
+            digest.update(np.ascontiguousarray(source.indices, np.int64).data)
     return digest.hexdigest()

@@ -21,7 +21,7 @@ from cnn_core.files.codecs import (
     Whole,
 )
 from cnn_core.files.estimators import Contents, Saved, packed, unpacked
-from cnn_core.training.checkpoint import Position, Run
+from cnn_core.training.checkpoint import Position, Progress
 
 _POSITION = Record(
     Position,
@@ -29,8 +29,8 @@ _POSITION = Record(
 )
 
 #: What a checkpoint has beside the model.
-RUN = Record(
-    Run,
+PROGRESS = Record(
+    Progress,
     {
         "fingerprint": ByName(Text()),
         "until": Whole(1),
@@ -42,9 +42,11 @@ RUN = Record(
 )
 
 
-def write_checkpoint(path: str | os.PathLike[str], estimator: Saved, model: Any, run: Run) -> None:
+def write_checkpoint(
+    path: str | os.PathLike[str], estimator: Saved, model: Any, progress: Progress
+) -> None:
     """Write a checkpoint in the place of the one before."""
-    write_whole(path, packed(estimator, model, RUN, run))
+    write_whole(path, packed(estimator, model, PROGRESS, progress))
 
 
 def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:
@@ -61,8 +63,8 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
     except FileNotFoundError:
         return None
     try:
-        contents = unpacked(data, kind, True, RUN)
-        if contents.run is None:
+        contents = unpacked(data, kind, True, PROGRESS)
+        if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
         _check(contents)
     except ModelFormatError as error:
@@ -72,12 +74,11 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
 
 def _check(contents: Contents) -> None:
     """Raise for weights of another network than the model's."""
-    run: Run = contents.run
-    network = contents.model.network
-    flat = network.flat()
+    progress: Progress = contents.progress
+    best, position, flat = progress.best, progress.position, contents.model.network.flat()
     for name, array in (
-        ("run.best.0", None if run.best is None else run.best[0]),
-        ("run.position.parameters", None if run.position is None else run.position.parameters),
+        ("progress.best.0", None if best is None else best[0]),
+        ("progress.position.parameters", None if position is None else position.parameters),
     ):
         if array is not None and (array.shape, array.dtype) != (flat.shape, flat.dtype):
             raise ModelFormatError(

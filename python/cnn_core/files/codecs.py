@@ -82,10 +82,10 @@ class Real(Codec):
         self.finite = finite
 
     def write(self, value: Any, where: str, tensors: Tensors) -> float | str:
-        value = float(value)
-        if math.isfinite(value):
-            return value
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+        number = float(value)
+        if math.isfinite(number):
+            return number
+        return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
 
     def read(self, json: Any, where: str, tensors: Tensors) -> float:
         if type(json) in (int, float):
@@ -224,7 +224,7 @@ class Record(Codec):
         for name in json:
             if name not in self.fields:
                 raise ModelFormatError(
-                    f"{place} has {name[:50]!r}, which is not known; known are {', '.join(self.fields)}"
+                    f"{place} has {name[:50]!r}; known are {', '.join(self.fields)}"
                 )
         values = dict(self.defaults)
         for name, one in json.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -27,7 +28,7 @@ ALIGNMENT = 64
 #: Bytes of a header; that of a network of 784 inputs has some 2 kB, an epoch of history 100.
 HEADER = 1 << 25
 
-_DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 _START, _END = '{"sha256":"', '",'
 
 
@@ -127,18 +128,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         found = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
         fail(f"its tensors are damaged: {error}")
-    tensors = {}
-    for name, part in found:
-        if part["dtype"] not in _DTYPES:
-            fail(
-                f"the tensor {name[:50]!r} has the dtype {part['dtype']}, and none but {', '.join(_DTYPES)} is known"
-            )
-        dtype = _DTYPES[part["dtype"]]
-        tensors[name] = (
-            np.frombuffer(part["data"], dtype)
-            .reshape(part["shape"])
-            .astype(dtype.newbyteorder("="), copy=False)
-        )
+    tensors = {name: _array(name, part, fail) for name, part in found}
     text = text.rstrip(" ")
     rest = text[len(_START) + 64 + len(_END) :]
     if not text.startswith(_START) or text[len(_START) + 64 :][: len(_END)] != _END:
@@ -148,6 +138,15 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     json = strict_json.parse(b"{" + rest.encode(), "its metadata")
     assert isinstance(json, dict)
     return json, tensors
+
+
+def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> np.ndarray:
+    dtype = _DTYPES.get(part["dtype"])
+    if dtype is None:
+        known = " or ".join(_DTYPES)
+        fail(f"the tensor {name[:50]!r} is of {part['dtype']}, and must be of {known}")
+    array: np.ndarray = np.frombuffer(part["data"], dtype).reshape(part["shape"])
+    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def read_bytes(source: Any) -> tuple[bytes, str]:

@@ -53,7 +53,7 @@ class Saved:
         Parameters
         ----------
         file : path-like or binary file
-            A path has the old file or the whole new one at every moment. An open file is written to.
+            A path has the old file or the whole new one at every moment.
         optimizer : bool, default False
             Whether the optimizer's state goes in, for a training that goes on as if it had not been
             interrupted: one to three numbers more for each weight.
@@ -113,7 +113,8 @@ class Saved:
         ImportError
             Without the package safetensors, and without scikit-learn for its estimators.
         """
-        return load(file, cls, allow_nonfinite=allow_nonfinite)
+        found: Self = load(file, cls, allow_nonfinite=allow_nonfinite)
+        return found
 
     if TYPE_CHECKING:  # what each kind of estimator says about itself
 
@@ -135,15 +136,16 @@ class Saved:
 
 def _class_of(name: str) -> type[Saved]:
     """An estimator by its name in files."""
-    found: type[Saved] = getattr(importlib.import_module(ESTIMATORS[name]), name.rsplit(".", maxsplit=1)[-1])
+    module = importlib.import_module(ESTIMATORS[name])
+    found: type[Saved] = getattr(module, name.rpartition(".")[2])
     return found
 
 
 def packed(
     estimator: Saved,
     model: Any,
-    codec_of_run: Codec | None = None,
-    run: Any = None,
+    codec: Codec | None = None,
+    progress: Any = None,
     *,
     allow_nonfinite: bool = True,
 ) -> bytes:
@@ -160,8 +162,8 @@ def packed(
         "parameters": written_parameters(estimator),
         "model": estimator._model_in_files().write(model, "", tensors),
     }
-    if codec_of_run is not None:
-        json["run"] = codec_of_run.write(run, "run", tensors)
+    if codec is not None:
+        json["progress"] = codec.write(progress, "progress", tensors)
     if not allow_nonfinite:
         _check_finite(tensors, ValueError, "; allow_nonfinite=True saves them as they are")
     return pack(json, tensors)
@@ -239,14 +241,14 @@ class Contents(NamedTuple):
 
     estimator: Any
     model: Any
-    run: Any  #: what a training goes on from, in a checkpoint
+    progress: Any  #: what a training goes on from, in a checkpoint
     parameters: dict[str, Any]  #: as JSON has them
     version: str
     other_bits: bool  #: whether it was written by a version with other bits
 
 
 def unpacked(
-    data: bytes, kind: type[Any], allow_nonfinite: bool, codec_of_run: Codec | None = None
+    data: bytes, kind: type[Any], allow_nonfinite: bool, codec: Codec | None = None
 ) -> Contents:
     """What the bytes of a file hold, checked.
 
@@ -256,7 +258,7 @@ def unpacked(
     kind : type
         See `load`.
     allow_nonfinite : bool
-    codec_of_run : Codec, optional
+    codec : Codec, optional
         Of what a training goes on from, if it is of interest.
 
     Returns
@@ -273,8 +275,8 @@ def unpacked(
     number = Whole(1).read(json.get("format"), "format", tensors)
     if number > FORMAT:
         raise ModelFormatError(
-            f"it was saved by cnn_core {version[:50]} in format {number}, and this version reads up "
-            f"to format {FORMAT}: update cnn_core"
+            f"it was saved by cnn_core {version[:50]} in format {number}, and this version reads "
+            f"formats up to {FORMAT}: update cnn_core"
         )
     its_bits = Whole(1).read(json.get("bits"), "bits", tensors)
     name = Text(*ESTIMATORS).read(json.get("class"), "class", tensors)
@@ -296,11 +298,11 @@ def unpacked(
             raise ModelFormatError(f"the parameter {key[:50]!r} is not known")
         parameters[key] = Parameter().read(value, key, tensors)
     model = cls._model_in_files().read(json.get("model"), "", tensors)
-    run = json.get("run")
-    if run is not None and codec_of_run is not None:
-        run = codec_of_run.read(run, "run", tensors)
-    elif run is not None:  # of no use here; it belongs to a training
-        for name in [name for name in tensors if name.startswith("run.")]:
+    progress = json.get("progress")
+    if progress is not None and codec is not None:
+        progress = codec.read(progress, "progress", tensors)
+    elif progress is not None:  # of no use here; it belongs to a training
+        for name in [name for name in tensors if name.startswith("progress.")]:
             del tensors[name]
     if tensors:
         raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
@@ -308,4 +310,4 @@ def unpacked(
         estimator = cls._loaded(parameters, model)
     except (ValueError, TypeError) as error:
         raise ModelFormatError(f"parameters: {error}") from None
-    return Contents(estimator, model, run, given, version, its_bits != bits)
+    return Contents(estimator, model, progress, given, version, its_bits != bits)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._network import Network
+from cnn_core.causes.seen import Rules, Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
@@ -250,6 +251,42 @@ class Rows(Codec):
         )
 
 
+class Pair(Codec):
+    """Two vectors of float64 of the same length, in one array."""
+
+    vectors = Row(Numbers(finite=False), Numbers(finite=False))
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> list[Any]:
+        return self.vectors.write(value, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
+        first, second = self.vectors.read(json, where, tensors)
+        if len(first) != len(second):
+            raise ModelFormatError(f"{where}: its two lists differ in length")
+        return np.array([first, second])
+
+
+SEEN = Record(
+    Seen,
+    {
+        "rows": Whole(),
+        "y": Optional(Pair()),
+        "X": Optional(Pair()),
+        "rules": Record(
+            Rules,
+            {
+                "early_stopping": Flag(),
+                "min_delta": Real(),
+                "tol": Optional(Real()),
+                "patience": Whole(),
+            },
+        ),
+        "begin": List(Text(), tuple),
+        "diverged": Text(),
+    },
+)
+
+
 def _values(model: Model) -> Mapping[str, Any]:
     return vars(model) | {"network": (model.network_spec, model.network)}
 
@@ -287,6 +324,7 @@ MODEL = Record(
         "stream": Optional(List(Whole(), tuple)),
         "state": Optional(State()),
         "first_rows": Optional(Rows()),
+        "seen": SEEN,
     },
     get=_values,
 )

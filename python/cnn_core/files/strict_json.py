@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from cnn_core.exceptions import ModelFormatError
@@ -42,8 +43,7 @@ def parse(text: bytes, what: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
             fail(f"has the key {twice[:50]!r} twice in one object")
         return found
 
@@ -81,5 +81,5 @@ def parse(text: bytes, what: str) -> Any:
 
 
 def write(value: Any) -> bytes:
-    """The JSON text of a value, in ASCII and without spaces: the same value gives the same bytes."""
+    """The JSON text of a value, in ASCII and without spaces: the same bytes for the same value."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()

@@ -86,7 +86,7 @@ class Parameter(Codec):
                 return settings()[name](**values)
             except (TypeError, ValueError, AttributeError) as error:
                 raise ModelFormatError(f"{where}: {error}") from None
-        fail(where, json, "a value, or an object with 'tuple', 'dict' or 'object' and 'values'")
+        return fail(where, json, "a value, or a 'tuple', 'dict', or 'object' with 'values'")
 
     def _pair(self, json: Any, where: str, tensors: Tensors, depth: int) -> tuple[Any, Any]:
         if not isinstance(json, list) or len(json) != 2 or isinstance(json[0], (list, dict)):
@@ -180,7 +180,7 @@ class _Object(Codec):
             return _WHOLE.read(json, where, tensors)
         if isinstance(json, dict) and set(json) == {"bytes"} and isinstance(json["bytes"], str):
             return _latin(json["bytes"], where)
-        fail(where, json, "a bool, a number, a text or bytes")
+        return fail(where, json, "a bool, a number, a text or bytes")
 
 
 class Memory(Codec):

@@ -40,7 +40,8 @@ class _Layers(Codec):
         return len(coefs)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> tuple[list[Any], list[Any]]:
-        coefs, intercepts = [], []
+        coefs: list[np.ndarray] = []
+        intercepts: list[np.ndarray] = []
         for l in range(Whole(1, 1 + len(tensors)).read(json, where, tensors)):
             for name, arrays in ((f"{2 * l}.weight", coefs), (f"{2 * l}.bias", intercepts)):
                 if name not in tensors:
@@ -204,7 +205,7 @@ def _check(values: dict[str, Any], coefs: list[np.ndarray], intercepts: list[np.
     widths = check_shapes(coefs, intercepts, len(values["activations"]), values["n_features_in"])
     if (len(widths), widths[-1]) != (values["n_layers"], values["n_outputs"]):
         raise ValueError(
-            f"the weights are of widths {widths}, n_layers is {values['n_layers']} and n_outputs {values['n_outputs']}"
+            f"the weights are of widths {widths}, and n_layers is {values['n_layers']}"
         )
     for one in values["activations"]:
         if isinstance(one, str):

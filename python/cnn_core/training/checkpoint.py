@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Position(Frozen):
     sums: Sequence[float]
 
 
-class Run(Frozen):
+class Progress(Frozen):
     """What a training that goes on needs beside the model of its last whole epoch.
 
     Parameters
@@ -120,7 +120,7 @@ class Checkpoint:
         self.until = 0
         found = read_checkpoint(self.path, type(estimator))
         self.model = None if found is None else found.model
-        self.run: Run | None = None if found is None else found.run
+        self.progress: Progress | None = None if found is None else found.progress
         if found is not None:
             self._check_parameters(found.parameters)
             if found.other_bits:
@@ -158,28 +158,27 @@ class Checkpoint:
             Epochs that are to be done in all.
         """
         self.fingerprint = fingerprint(train, validation)
-        if self.run is None:
+        if self.progress is None:
             self.until = until
             return until
-        before = self.run.fingerprint
+        before = self.progress.fingerprint
         for part in {**before, **self.fingerprint}:
             if before.get(part) != self.fingerprint.get(part):
                 raise ValueError(
                     f"the checkpoint {self.path} is of a training on other data: {part} differs; "
                     "give the same, or take another path"
                 )
-        self.until = self.run.until
+        self.until = self.progress.until
         return self.until
 
     def is_due(self) -> bool:
         """Whether its seconds are over."""
         return time.monotonic() - self.last >= self.seconds
 
-    def after_epoch(self, write: Callable[[], None]) -> None:
-        """Have one written, if it is time."""
+    def is_due_after_epoch(self) -> bool:
+        """Whether they are, or its epochs; to be asked after each epoch."""
         self.waited += 1
-        if self.is_due() or (self.epochs and self.waited >= self.epochs):
-            write()
+        return self.is_due() or 0 < self.epochs <= self.waited
 
     def write(self, model: Any, loop: TrainingLoop, finished: bool) -> None:
         """Write one.
@@ -194,6 +193,6 @@ class Checkpoint:
         from cnn_core.files.checkpoints import write_checkpoint
 
         best = None if finished else loop.best
-        run = Run(self.fingerprint, self.until, finished, best, loop.stopping.state())
+        run = Progress(self.fingerprint, self.until, finished, best, loop.stopping.state())
         write_checkpoint(self.path, self.estimator, model, run)
         self.last, self.waited = time.monotonic(), 0

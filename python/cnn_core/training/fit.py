@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
-from cnn_core.callbacks import Watch
 from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
@@ -30,26 +27,15 @@ from cnn_core.data.validation import (
     check_X,
     plain,
 )
-from cnn_core.exceptions import DivergenceWarning
-from cnn_core.history import Past
 from cnn_core.initializers import Initializer
 from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
-from cnn_core.schedules import Constant
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, check_trainable, infer_task
-from cnn_core.threads import threads_of
 from cnn_core.training import advice
-from cnn_core.training.backends import BACKENDS
-from cnn_core.training.checkpoint import Checkpoint
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
-from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
-from cnn_core.training.rates import ScheduledRates
-from cnn_core.training.steps import Steps
-from cnn_core.training.stopping import Converged, Patience, Stopping
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
@@ -327,198 +313,3 @@ def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared)
         scaling=data.scaling,
         target_scaling=data.target_scaling,
     )
-
-
-def train(
-    p: SimpleNamespace,
-    job: Job,
-    epochs: int,
-    publish: Callable[[Model], None],
-    watch: Watch | None = None,
-    *,
-    timing: bool = False,
-    checkpoint: Checkpoint | None = None,
-) -> dict[str, float]:
-    """Run the epochs and publish what there is after the last good one.
-
-    `early_stopping` applies to a fit alone. After a partial_fit the model keeps the entries of the
-    last epochs only.
-
-    Parameters
-    ----------
-    p : namespace
-        The parameters of MLP, from `check_parameters`.
-    job : Job
-    epochs : int
-    publish : callable
-        Takes the model that users are to see.
-    watch : Watch, optional
-        The callbacks; those of steps alone, where the rows are of a partial_fit.
-    timing : bool
-        Whether to measure the phases of a step.
-    checkpoint : Checkpoint, optional
-        What the training goes on from, and where it leaves word of itself.
-
-    Returns
-    -------
-    dict of str to float
-        Seconds of each phase, if they were measured.
-    """
-    model, spec, incremental = job.model, job.spec, job.purpose == "partial_fit"
-    if not epochs:
-        publish(model)
-        return {}
-    network = model.network.copy()
-    trainer = BACKENDS[p.backend].trainer(
-        spec,
-        network,
-        threads=threads_of(p.n_threads),
-        adaptive=p.n_threads is None,
-        timing=timing,
-    )
-    _go_on(trainer, model, spec, p.backend)
-    if checkpoint is not None:
-        epochs = (
-            checkpoint.begin(job.train, job.validation, trainer.epochs + epochs) - trainer.epochs
-        )
-        if checkpoint.run is not None:
-            publish(model)
-            if checkpoint.run.finished:
-                return {}
-    if incremental:
-        _warn_of_end_of_plan(p, model, trainer.epochs)
-
-    def model_after(result: TrainResult) -> Model:
-        past = steps.past(result.steps)
-        if incremental:
-            history = model.history.streamed_on(result.history, p.schedule)
-            result = result._replace(history=history)
-            past = model.step_history.streamed_on(past, Constant())
-        return _model_after(job, result, p.backend, past)
-
-    def show_step(step: int, entry: dict[str, float]) -> bool:
-        return watch is not None and watch.step(model_after(loop.in_epoch()), step, entry)
-
-    def show(loop: TrainingLoop, entry: dict[str, float]) -> bool:
-        publish(model_after(loop.result()._replace(reason="running")))
-        return watch is not None and watch.epoch(loop.n_epochs, entry)
-
-    tell = show_step if watch is not None and watch.of_steps else None
-    steps = Steps(trainer, model.step_history, bool(p.step_history), tell)
-
-    def keep(loop: TrainingLoop, entry: dict[str, float]) -> None:
-        assert checkpoint is not None
-        checkpoint.after_epoch(lambda: checkpoint.write(model_after(loop.result()), loop, False))
-
-    hooks: list[Hook] = [_printing(model, epochs)] if p.verbose else []
-    if watch is not None and watch.callbacks and not incremental:
-        hooks += [show, lambda loop, entry: steps.ends]
-    if checkpoint is not None:
-        hooks.append(keep)
-    loop = _loop(p, job, trainer, network, epochs, hooks)
-    if checkpoint is not None and checkpoint.run is not None:
-        loop.go_on(checkpoint.run)
-    try:
-        loop.run(epochs)
-        if loop.reason == "divergence":
-            words = advice.divergence_words(p, job, loop)
-            job = job._replace(seen=job.seen._replace(diverged=words))
-            warn(words, DivergenceWarning)
-    finally:
-        if watch is not None:
-            watch.hide()
-        # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
-        # first fit that diverges leaves the initial weights.
-        if loop.epochs or (loop.reason == "divergence" and model.state is None):
-            publish(model_after(loop.result(final=True)))
-            if checkpoint is not None and loop.reason != "interrupted":
-                checkpoint.write(model_after(loop.result(final=True)), loop, True)
-        if p.verbose:
-            print_end(loop, p.patience)
-    return dict(trainer.seconds) if timing else {}
-
-
-def _printing(model: Model, epochs: int) -> Hook:
-    """What prints a line about each epoch."""
-    last = model.n_epochs + epochs
-
-    def line(loop: TrainingLoop, entry: dict[str, float]) -> None:
-        print(epoch_line(loop.n_epochs, last, entry, model.task), flush=True)
-
-    return line
-
-
-def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
-    """Say, before the first epoch of a stream beyond it, that a schedule's plan is over."""
-    if not p.schedule.plans_ahead or epochs < p.epochs:
-        return
-    if epochs == p.epochs or not model.history.streamed:
-        warn(
-            f"{type(p.schedule).__name__} has planned its rates for epochs={p.epochs}, and this "
-            f"partial_fit is epoch {epochs + 1}: the rates stay near the last one; set epochs to "
-            "the number of calls to come, or take a schedule without an end, such as InverseTime",
-            UserWarning,
-        )
-
-
-def _model_after(job: Job, result: TrainResult, backend: str, steps: Past) -> Model:
-    """The model that a training has come to."""
-    state = None if result.state is None else result.state | {"backend": backend}
-    return replace(
-        job.model,
-        training_spec=job.spec,
-        network=result.network,
-        history=result.history,
-        state=state,
-        best_epoch=result.best_epoch,
-        step_history=steps,
-        converged=result.reason == "converged",
-        weighted=job.train.weights is not None,
-        ended=result.reason,
-        stream=job.stream,
-        seen=job.seen,
-    )
-
-
-def _go_on(trainer: Any, model: Model, spec: TrainingSpec, backend: str) -> None:
-    """Let a trainer go on from where the model's was."""
-    state = model.state
-    if state is None:
-        return
-    check_state(state, ("epochs",), ("backend",))
-    if (state["optimizer"], state["backend"]) == (spec.optimizer, backend):
-        trainer.restore(state)
-    else:  # another optimizer starts anew, with the same weights
-        trainer.restore({**trainer.state(), "epochs": state["epochs"]})
-
-
-def _loop(
-    p: SimpleNamespace,
-    job: Job,
-    trainer: Any,
-    network: Any,
-    epochs: int,
-    hooks: Sequence[Hook],
-) -> TrainingLoop:
-    """The loop with the policies of MLP."""
-    model, validation = job.model, job.validation
-    monitor = LossAndMetric(model.task, job.train, validation)
-    start = Start(model.network, model.history, trainer.epochs)
-    stopping = Stopping()
-    if job.purpose == "fit" and p.early_stopping:
-        assert validation is not None
-        patience = int(p.patience), p.min_delta, bool(p.restore_best)
-        stopping = rule = Patience(monitor.watched, *patience)
-        if model.n_epochs:  # the weights of the fit before are to be surpassed
-            rule.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
-            if p.restore_best:
-                start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
-    if p.tol is not None:
-        stopping = Converged(float(p.tol), int(p.patience), stopping)
-    rates = None
-    if type(p.schedule) is not Constant:
-        per_epoch = -(-job.train.X.count // job.spec.batch_size)
-        planned = max(trainer.epochs + epochs, int(p.epochs))
-        rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
-    rows = DatasetRows(job.train, bool(p.shuffle))
-    return TrainingLoop(trainer, network, rows, monitor, start, rates, stopping, hooks)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnn_core.history import Past
-    from cnn_core.training.checkpoint import Run
+    from cnn_core.training.checkpoint import Progress
     from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
 
 
@@ -226,15 +226,15 @@ class TrainingLoop:
         """The parameters that are kept as the best, and their epoch."""
         return None if self._best is None else (self._best[0].flat(), self._best[1])
 
-    def go_on(self, run: Run) -> None:
+    def go_on(self, progress: Progress) -> None:
         """Go on from where another loop was."""
-        self.stopping.restore(run.stopping)
-        if run.best is None:
+        self.stopping.go_on(progress.stopping)
+        if progress.best is None:
             self._best = None
             return
         network = self.network.copy()
-        network.set_flat(run.best[0])
-        self._best = network, run.best[1]
+        network.set_flat(progress.best[0])
+        self._best = network, progress.best[1]
 
     def _keep(self) -> None:
         """Keep the weights of the epoch that has just ended, in the place of those before."""

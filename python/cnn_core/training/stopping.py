@@ -36,7 +36,7 @@ class Stopping:
         """The lowest number of each rule that counts, and the epochs since, for checkpoints."""
         return []
 
-    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+    def go_on(self, state: Sequence[tuple[float, int]]) -> None:
         """Go on from the `state` of rules like these."""
         if len(state):
             raise ValueError("the checkpoint is of a training that ended by other rules")
@@ -87,7 +87,7 @@ class Patience(Stopping):
         """The lowest number and the epochs since."""
         return [(self.lowest, self.waited)]
 
-    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+    def go_on(self, state: Sequence[tuple[float, int]]) -> None:
         """Go on from a `state`."""
         if len(state) != 1:
             raise ValueError("the checkpoint is of a training that ended by other rules")
@@ -125,7 +125,7 @@ class Converged(Stopping):
         """Those of both rules."""
         return [*self.plateau.state(), *self.other.state()]
 
-    def restore(self, state: Sequence[tuple[float, int]]) -> None:
+    def go_on(self, state: Sequence[tuple[float, int]]) -> None:
         """Go on from a `state`."""
-        self.plateau.restore(state[:1])
-        self.other.restore(state[1:])
+        self.plateau.go_on(state[:1])
+        self.other.go_on(state[1:])

@@ -1,0 +1,253 @@
+"""The run of a training: its trainer, its loop, and the models that it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from cnn_core._checks import check_state
+from cnn_core._frozen import replace
+from cnn_core._warn import warn
+from cnn_core.callbacks import Watch
+from cnn_core.exceptions import DivergenceWarning
+from cnn_core.model import Model
+from cnn_core.schedules import Constant
+from cnn_core.spec import TrainingSpec
+from cnn_core.threads import threads_of
+from cnn_core.training import advice
+from cnn_core.training.backends import BACKENDS
+from cnn_core.training.fit import Job
+from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
+from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
+from cnn_core.training.rates import ScheduledRates
+from cnn_core.training.steps import Steps
+from cnn_core.training.stopping import Converged, Patience, Stopping
+
+if TYPE_CHECKING:
+    from cnn_core.training.checkpoint import Checkpoint
+
+
+def train(
+    p: SimpleNamespace,
+    job: Job,
+    epochs: int,
+    publish: Callable[[Model], None],
+    watch: Watch | None = None,
+    *,
+    timing: bool = False,
+    checkpoint: Checkpoint | None = None,
+) -> dict[str, float]:
+    """Run the epochs and publish what there is after the last good one.
+
+    Parameters
+    ----------
+    p, job, publish, watch, timing, checkpoint
+        As for `TrainingRun`.
+    epochs : int
+        To be done where the checkpoint says nothing else.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds of each phase, if they were measured.
+    """
+    if not epochs:
+        publish(job.model)
+        return {}
+    run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
+    run.run(epochs)
+    return dict(run.trainer.seconds) if timing else {}
+
+
+class TrainingRun:
+    """The epochs of a job.
+
+    `early_stopping` applies to a fit alone. After a partial_fit the model keeps the entries of the
+    last epochs only.
+
+    Parameters
+    ----------
+    p : namespace
+        The parameters of MLP, from `check_parameters`.
+    job : Job
+    publish : callable
+        Takes the model that users are to see.
+    watch : Watch, optional
+        The callbacks; those of steps alone, where the rows are of a partial_fit.
+    timing : bool
+        Whether to measure the phases of a step.
+    checkpoint : Checkpoint, optional
+        What the training goes on from, and where it leaves word of itself.
+    """
+
+    def __init__(
+        self,
+        p: SimpleNamespace,
+        job: Job,
+        publish: Callable[[Model], None],
+        watch: Watch | None = None,
+        *,
+        timing: bool = False,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.p, self.job, self.publish, self.watch = p, job, publish, watch
+        self.checkpoint, self.incremental = checkpoint, job.purpose == "partial_fit"
+        self.network = job.model.network.copy()
+        self.trainer = BACKENDS[p.backend].trainer(
+            job.spec,
+            self.network,
+            threads=threads_of(p.n_threads),
+            adaptive=p.n_threads is None,
+            timing=timing,
+        )
+        _go_on(self.trainer, job.model, job.spec, p.backend)
+        tell = self._show_step if watch is not None and watch.of_steps else None
+        self.steps = Steps(self.trainer, job.model.step_history, bool(p.step_history), tell)
+
+    def run(self, epochs: int) -> None:
+        """Train, and publish what there is after the last good epoch.
+
+        Parameters
+        ----------
+        epochs : int
+            To be done where the checkpoint says nothing else.
+        """
+        model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
+        if checkpoint is not None:
+            until = self.trainer.epochs + epochs
+            until = checkpoint.begin(self.job.train, self.job.validation, until)
+            epochs = until - self.trainer.epochs
+            if checkpoint.progress is not None:
+                self.publish(model)
+                if checkpoint.progress.finished:
+                    return
+        if self.incremental:
+            _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
+        self.loop = loop = self._loop(epochs)
+        try:
+            loop.run(epochs)
+            if loop.reason == "divergence":
+                words = advice.divergence_words(self.p, self.job, loop)
+                self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
+                warn(words, DivergenceWarning)
+        finally:
+            if watch is not None:
+                watch.hide()
+            # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
+            # first fit that diverges leaves the initial weights.
+            if loop.epochs or (loop.reason == "divergence" and model.state is None):
+                last = self.model_after(loop.result(final=True))
+                self.publish(last)
+                if checkpoint is not None and loop.reason != "interrupted":
+                    checkpoint.write(last, loop, True)
+            if self.p.verbose:
+                print_end(loop, self.p.patience)
+
+    def model_after(self, result: TrainResult) -> Model:
+        """The model that the training has come to."""
+        job, past = self.job, self.steps.past(result.steps)
+        if self.incremental:
+            history = job.model.history.streamed_on(result.history, self.p.schedule)
+            result = result._replace(history=history)
+            past = job.model.step_history.streamed_on(past, Constant())
+        return replace(
+            job.model,
+            training_spec=job.spec,
+            network=result.network,
+            history=result.history,
+            state=None if result.state is None else result.state | {"backend": self.p.backend},
+            best_epoch=result.best_epoch,
+            step_history=past,
+            converged=result.reason == "converged",
+            weighted=job.train.weights is not None,
+            ended=result.reason,
+            stream=job.stream,
+            seen=job.seen,
+        )
+
+    # Hooks of the loop
+
+    def _show_step(self, step: int, entry: dict[str, float]) -> bool:
+        model = self.model_after(self.loop.in_epoch())
+        return self.watch is not None and self.watch.step(model, step, entry)
+
+    def _show(self, loop: TrainingLoop, entry: dict[str, float]) -> bool:
+        self.publish(self.model_after(loop.result()._replace(reason="running")))
+        return self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
+
+    def _keep(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
+        assert self.checkpoint is not None
+        if self.checkpoint.is_due_after_epoch():
+            self.checkpoint.write(self.model_after(loop.result()), loop, False)
+
+    def _hooks(self, epochs: int) -> list[Hook]:
+        hooks: list[Hook] = [_printing(self.job.model, epochs)] if self.p.verbose else []
+        if self.watch is not None and self.watch.callbacks and not self.incremental:
+            hooks += [self._show, lambda loop, entry: self.steps.ends]
+        if self.checkpoint is not None:
+            hooks.append(self._keep)
+        return hooks
+
+    def _loop(self, epochs: int) -> TrainingLoop:
+        """The loop with the policies of MLP."""
+        p, job, trainer = self.p, self.job, self.trainer
+        model, validation = job.model, job.validation
+        monitor = LossAndMetric(model.task, job.train, validation)
+        start = Start(model.network, model.history, trainer.epochs)
+        stopping = Stopping()
+        if job.purpose == "fit" and p.early_stopping:
+            assert validation is not None
+            patience = int(p.patience), p.min_delta, bool(p.restore_best)
+            stopping = rule = Patience(monitor.watched, *patience)
+            if model.n_epochs:  # the weights of the fit before are to be surpassed
+                rule.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
+                if p.restore_best:
+                    start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
+        if p.tol is not None:
+            stopping = Converged(float(p.tol), int(p.patience), stopping)
+        rates = None
+        if type(p.schedule) is not Constant:
+            per_epoch = -(-job.train.X.count // job.spec.batch_size)
+            planned = max(trainer.epochs + epochs, int(p.epochs))
+            rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
+        rows, hooks = DatasetRows(job.train, bool(p.shuffle)), self._hooks(epochs)
+        loop = TrainingLoop(trainer, self.network, rows, monitor, start, rates, stopping, hooks)
+        if self.checkpoint is not None and self.checkpoint.progress is not None:
+            loop.go_on(self.checkpoint.progress)
+        return loop
+
+
+def _printing(model: Model, epochs: int) -> Hook:
+    """What prints a line about each epoch."""
+    last = model.n_epochs + epochs
+
+    def line(loop: TrainingLoop, entry: dict[str, float]) -> None:
+        print(epoch_line(loop.n_epochs, last, entry, model.task), flush=True)
+
+    return line
+
+
+def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
+    """Say, before the first epoch of a stream beyond it, that a schedule's plan is over."""
+    if not p.schedule.plans_ahead or epochs < p.epochs:
+        return
+    if epochs == p.epochs or not model.history.streamed:
+        warn(
+            f"{type(p.schedule).__name__} has planned its rates for epochs={p.epochs}, and this "
+            f"partial_fit is epoch {epochs + 1}: the rates stay near the last one; set epochs to "
+            "the number of calls to come, or take a schedule without an end, such as InverseTime",
+            UserWarning,
+        )
+
+
+def _go_on(trainer: Any, model: Model, spec: TrainingSpec, backend: str) -> None:
+    """Let a trainer go on from where the model's was."""
+    state = model.state
+    if state is None:
+        return
+    check_state(state, ("epochs",), ("backend",))
+    if (state["optimizer"], state["backend"]) == (spec.optimizer, backend):
+        trainer.restore(state)
+    else:  # another optimizer starts anew, with the same weights
+        trainer.restore({**trainer.state(), "epochs": state["epochs"]})
