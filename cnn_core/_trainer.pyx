@@ -235,6 +235,14 @@ cdef class Trainer:
         finally:
             self.backprop.workspace.busy = False
 
+    def position(self):
+        """The parameters, in the order of `Network.flat`; and where in an epoch this run is."""
+        return self.backprop.network.flat(), 0, []
+
+    def go_on_at(self, parameters, batches, sums):
+        """Go on from another run's `position`."""
+        self.set_flat(parameters)
+
     # Epochs
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,

@@ -25,7 +25,7 @@ from cnn_core.training.checkpoint import Position, Progress
 
 _POSITION = Record(
     Position,
-    {"parameters": Tensor(), "batches": Whole(1), "sums": List(Real(finite=False))},
+    {"parameters": Tensor(), "batches": Whole(), "sums": List(Real(finite=False))},
 )
 
 #: What a checkpoint has beside the model.
@@ -80,8 +80,7 @@ def _check(contents: Contents) -> None:
         ("progress.best.0", None if best is None else best[0]),
         ("progress.position.parameters", None if position is None else position.parameters),
     ):
-        if array is not None and (array.shape, array.dtype) != (flat.shape, flat.dtype):
+        if array is not None and array.shape != flat.shape:
             raise ModelFormatError(
-                f"the tensor {name!r} must be of {flat.dtype} and have {flat.size} entries, got "
-                f"{array.dtype} and {array.size}"
+                f"the tensor {name!r} must have {flat.size} entries, got {array.size}"
             )

@@ -58,6 +58,7 @@ class Trainer:
         slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
+        self._position: tuple[int, list[float]] = (0, [])
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
         self.passes: list[Pass] = []
@@ -280,9 +281,13 @@ class Trainer:
         batch_size = self.spec.batch_size
         if shuffled and len(rows) > batch_size:
             order = permutation(self.spec.seed, self.epochs, len(rows))
-        total = weight = 0.0
-        metrics = self._metrics()
+        (done, sums), metrics = self._position, self._metrics()
+        total, weight = sums[:2] or (0.0, 0.0)
+        if done:
+            metrics.sums = sums[2:]
         for number, first in enumerate(range(0, len(rows), batch_size)):
+            if number < done:
+                continue
             chosen = order[first : first + batch_size]
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
@@ -302,12 +307,25 @@ class Trainer:
             if rates is not None:
                 self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
+            self._position = number + 1, [total, weight, *metrics.sums]
             if self.after_step is not None:
                 self.publish()
                 self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
         self.epochs += 1
+        self._position = 0, []
         self.publish()
         return total / weight, self._result(metrics)
+
+    def position(self) -> tuple[NDArray[np.float64], int, list[float]]:
+        """Where in an epoch this run is: the parameters, before they are rounded, the mini-batches
+        that are done, and the sums over them."""
+        return np.array(self.parameters), *self._position
+
+    def go_on_at(self, parameters: NDArray[np.float64], batches: int, sums: list[float]) -> None:
+        """Go on from another run's `position`."""
+        self.set_flat(parameters)
+        self.publish()
+        self._position = batches, sums
 
     def loss_and_gradient(
         self,

@@ -29,7 +29,8 @@ class Position(Frozen):
     Parameters
     ----------
     parameters : ndarray, shape (n_parameters,)
-        Weights and biases after the last step, as `Network.flat` has them.
+        Weights and biases after the last step, as `Network.flat` has them; the reference
+        implementation's in float64.
     batches : int
         Mini-batches of the epoch that are done.
     sums : sequence of float
@@ -192,7 +193,12 @@ class Checkpoint:
         """
         from cnn_core.files.checkpoints import write_checkpoint
 
-        best = None if finished else loop.best
-        run = Progress(self.fingerprint, self.until, finished, best, loop.stopping.state())
-        write_checkpoint(self.path, self.estimator, model, run)
+        best = position = None
+        if not finished:
+            best, position = loop.best, Position(*loop.trainer.position())
+            if not position.batches and position.parameters.dtype == model.network.dtype:
+                position = None  # the parameters are those of the model
+        stopping = loop.stopping.state()
+        progress = Progress(self.fingerprint, self.until, finished, best, stopping, position)
+        write_checkpoint(self.path, self.estimator, model, progress)
         self.last, self.waited = time.monotonic(), 0

@@ -213,6 +213,14 @@ class LBFGSTrainer:
         self._check_pairs(state["pairs"])
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
+    def position(self) -> tuple[np.ndarray, int, list[float]]:
+        """The parameters; steps are whole epochs."""
+        return self.inner.position()
+
+    def go_on_at(self, parameters: np.ndarray, batches: int, sums: list[float]) -> None:
+        """Go on from the parameters of another trainer."""
+        self.inner.go_on_at(parameters, 0, [])
+
     def _check_pairs(self, pairs: Any) -> None:
         """Raise unless these can be the pairs of a run with as many parameters."""
         parameters = self.inner.parameters

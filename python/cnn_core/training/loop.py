@@ -229,6 +229,9 @@ class TrainingLoop:
     def go_on(self, progress: Progress) -> None:
         """Go on from where another loop was."""
         self.stopping.go_on(progress.stopping)
+        if progress.position is not None:
+            where = progress.position
+            self.trainer.go_on_at(where.parameters, where.batches, list(where.sums))
         if progress.best is None:
             self._best = None
             return

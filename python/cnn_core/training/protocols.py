@@ -53,6 +53,13 @@ class Trainer(Protocol):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from another trainer's state."""
 
+    def position(self) -> tuple[np.ndarray, int, list[float]]:
+        """The parameters that the next step begins with, the mini-batches of an epoch that was
+        ended before it was over, and the sums over them."""
+
+    def go_on_at(self, parameters: np.ndarray, batches: int, sums: list[float]) -> None:
+        """Go on from another trainer's position: the next epoch is the rest of that one."""
+
 
 class GradientTrainer(Trainer, Protocol):
     """A trainer that also computes a loss and its gradient without taking a step."""
