@@ -21,6 +21,7 @@ from cnn_core.files.codecs import (
     Whole,
 )
 from cnn_core.files.estimators import Contents, Saved, packed, unpacked
+from cnn_core.files.values import Stream
 from cnn_core.training.checkpoint import Position, Progress
 
 _POSITION = Record(
@@ -38,6 +39,7 @@ PROGRESS = Record(
         "best": Optional(Row(Tensor(), Whole(1))),
         "stopping": List(Row(Real(finite=False), Whole())),
         "position": Optional(_POSITION),
+        "stream": Optional(Stream()),
     },
 )
 
@@ -66,21 +68,6 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         contents = unpacked(data, kind, True, PROGRESS)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
-        _check(contents)
     except ModelFormatError as error:
         raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
     return contents
-
-
-def _check(contents: Contents) -> None:
-    """Raise for weights of another network than the model's."""
-    progress: Progress = contents.progress
-    best, position, flat = progress.best, progress.position, contents.model.network.flat()
-    for name, array in (
-        ("progress.best.0", None if best is None else best[0]),
-        ("progress.position.parameters", None if position is None else position.parameters),
-    ):
-        if array is not None and array.shape != flat.shape:
-            raise ModelFormatError(
-                f"the tensor {name!r} must have {flat.size} entries, got {array.size}"
-            )

@@ -153,14 +153,24 @@ class RandomOrder:
         self.alone = source.count <= batch
         self.order = np.arange(source.count)
 
+    def skip(self, epochs: int) -> None:
+        """Draw the orders of epochs that are done."""
+        for _ in range(epochs):
+            self._next_order()
+
+    def _next_order(self) -> np.ndarray | None:
+        if not self.shuffle:
+            return None
+        drawn = np.arange(self.source.count)
+        self.stream.shuffle(drawn)
+        if self.alone:
+            return None
+        self.order = self.order[drawn]
+        return self.order
+
     def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, None]:
         """Have every row visited once; the loss."""
-        visit = None
-        if self.shuffle:
-            drawn = np.arange(self.source.count)
-            self.stream.shuffle(drawn)
-            if not self.alone:
-                visit = self.order = self.order[drawn]
+        visit = self._next_order()
         loss = self.source.epoch(trainer, visit, rates)
         if self.offset is not None:
             loss += self.offset.of(visit)

@@ -13,10 +13,9 @@ import numpy as np
 from cnn_core._checks import check_number
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
-from cnn_core.data.fingerprint import fingerprint
+from cnn_core.data.fingerprint import Parts, fingerprint
 
 if TYPE_CHECKING:
-    from cnn_core.data.prepare import Dataset
     from cnn_core.training.loop import TrainingLoop
 
 #: Seconds between checkpoints where nothing is said.
@@ -59,6 +58,8 @@ class Progress(Frozen):
         Of each rule that ends the training: the lowest number, and the epochs since.
     position : Position or None
         Where it is in an epoch.
+    stream : RandomState or None
+        In the state in which scikit-learn's estimators have begun to draw from it.
     """
 
     fingerprint: Mapping[str, str]
@@ -67,6 +68,7 @@ class Progress(Frozen):
     best: tuple[np.ndarray, int] | None = None
     stopping: Sequence[tuple[float, int]] = ()
     position: Position | None = None
+    stream: np.random.RandomState | None = None
 
 
 def interval(every: Any) -> tuple[float, int]:
@@ -118,6 +120,7 @@ class Checkpoint:
         self.seconds, self.epochs = interval(every)
         self.estimator, self.path = estimator, os.fspath(path)
         self.fingerprint: Mapping[str, str] = {}
+        self.stream: np.random.RandomState | None = None
         self.until = 0
         found = read_checkpoint(self.path, type(estimator))
         self.model = None if found is None else found.model
@@ -144,12 +147,13 @@ class Checkpoint:
                     f"and now it is {now.get(name)!r}; set it back, or take another path"
                 )
 
-    def begin(self, train: Dataset, validation: Dataset | None, until: int) -> int:
+    def begin(self, parts: Parts, until: int) -> int:
         """Take note of the data, which must be those of the checkpoint.
 
         Parameters
         ----------
-        train, validation : Dataset
+        parts : mapping of str to sequence of (ndarray or None)
+            See `data.fingerprint`.
         until : int
             Epochs that are to be done in all, if there is no checkpoint.
 
@@ -158,7 +162,7 @@ class Checkpoint:
         int
             Epochs that are to be done in all.
         """
-        self.fingerprint = fingerprint(train, validation)
+        self.fingerprint = fingerprint(parts)
         if self.progress is None:
             self.until = until
             return until
@@ -196,9 +200,11 @@ class Checkpoint:
         best = position = None
         if not finished:
             best, position = loop.best, Position(*loop.trainer.position())
-            if not position.batches and position.parameters.dtype == model.network.dtype:
+            if not position.batches and position.parameters.dtype == loop.network.dtype:
                 position = None  # the parameters are those of the model
         stopping = loop.stopping.state()
-        progress = Progress(self.fingerprint, self.until, finished, best, stopping, position)
+        progress = Progress(
+            self.fingerprint, self.until, finished, best, stopping, position, self.stream
+        )
         write_checkpoint(self.path, self.estimator, model, progress)
         self.last, self.waited = time.monotonic(), 0

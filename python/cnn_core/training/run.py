@@ -10,6 +10,7 @@ from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
+from cnn_core.data.fingerprint import parts_of
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.model import Model
 from cnn_core.schedules import Constant
@@ -116,7 +117,7 @@ class TrainingRun:
         model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
         if checkpoint is not None:
             until = self.trainer.epochs + epochs
-            until = checkpoint.begin(self.job.train, self.job.validation, until)
+            until = checkpoint.begin(parts_of(self.job.train, self.job.validation), until)
             epochs = until - self.trainer.epochs
             if checkpoint.progress is not None:
                 self.publish(model)
