@@ -36,7 +36,7 @@ PROGRESS = Record(
         "fingerprint": ByName(Text()),
         "until": Whole(1),
         "finished": Flag(),
-        "best": Optional(Row(Tensor(), Whole(1))),
+        "best": Optional(Row(Tensor(), Whole())),
         "stopping": List(Row(Real(finite=False), Whole())),
         "position": Optional(_POSITION),
         "stream": Optional(Stream()),
@@ -45,10 +45,14 @@ PROGRESS = Record(
 
 
 def write_checkpoint(
-    path: str | os.PathLike[str], estimator: Saved, model: Any, progress: Progress
+    path: str | os.PathLike[str],
+    estimator: Saved,
+    parameters: dict[str, Any],
+    model: Any,
+    progress: Progress,
 ) -> None:
     """Write a checkpoint in the place of the one before."""
-    write_whole(path, packed(estimator, model, PROGRESS, progress))
+    write_whole(path, packed(estimator, model, PROGRESS, progress, parameters=parameters))
 
 
 def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:

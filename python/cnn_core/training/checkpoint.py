@@ -16,6 +16,7 @@ from cnn_core._warn import warn
 from cnn_core.data.fingerprint import Parts, fingerprint
 
 if TYPE_CHECKING:
+    from cnn_core.files.estimators import Contents
     from cnn_core.training.loop import TrainingLoop
 
 #: Seconds between checkpoints where nothing is said.
@@ -116,17 +117,19 @@ class Checkpoint:
 
     def __init__(self, estimator: Any, path: str | os.PathLike[str], every: Any) -> None:
         from cnn_core.files.checkpoints import read_checkpoint
+        from cnn_core.files.estimators import written_parameters
 
         self.seconds, self.epochs = interval(every)
         self.estimator, self.path = estimator, os.fspath(path)
         self.fingerprint: Mapping[str, str] = {}
         self.stream: np.random.RandomState | None = None
         self.until = 0
+        self.parameters = written_parameters(estimator)
         found = read_checkpoint(self.path, type(estimator))
         self.model = None if found is None else found.model
         self.progress: Progress | None = None if found is None else found.progress
         if found is not None:
-            self._check_parameters(found.parameters)
+            self._check_parameters(found)
             if found.other_bits:
                 warn(
                     f"the checkpoint {self.path} was written by cnn_core {found.version}, whose "
@@ -136,15 +139,14 @@ class Checkpoint:
                 )
         self.last, self.waited = time.monotonic(), 0
 
-    def _check_parameters(self, saved: Mapping[str, Any]) -> None:
-        from cnn_core.files.estimators import written_parameters
-
-        now = written_parameters(self.estimator)
+    def _check_parameters(self, found: Contents) -> None:
+        saved, now = found.parameters, self.parameters
         for name in {**saved, **now}:
             if name not in FREE and saved.get(name) != now.get(name):
                 raise ValueError(
-                    f"the checkpoint {self.path} is of a training with {name}={saved.get(name)!r}, "
-                    f"and now it is {now.get(name)!r}; set it back, or take another path"
+                    f"the checkpoint {self.path} is of a training with "
+                    f"{name}={getattr(found.estimator, name)!r}, and now it is "
+                    f"{getattr(self.estimator, name)!r}; set it back, or take another path"
                 )
 
     def begin(self, parts: Parts, until: int) -> int:
@@ -206,5 +208,5 @@ class Checkpoint:
         progress = Progress(
             self.fingerprint, self.until, finished, best, stopping, position, self.stream
         )
-        write_checkpoint(self.path, self.estimator, model, progress)
+        write_checkpoint(self.path, self.estimator, self.parameters, model, progress)
         self.last, self.waited = time.monotonic(), 0
