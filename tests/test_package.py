@@ -123,6 +123,7 @@ def test_no_module_imports_itself_by_way_of_others(request):
     "name",
     [
         "_stop",
+        "_exclusive",
         "_cpu",
         "_memory",
         "_linalg",

@@ -260,13 +260,15 @@ def train(
 
     for callback in callbacks:
         callback.before_fit(estimator)
+    before = estimator._model
     try:
-        trained = epochs.run([show] if callbacks else [], watch)
+        publish(epochs.run([show] if callbacks else [], watch))
+    except KeyboardInterrupt:
+        watch.hide()
+        publish(epochs.last_whole() or before)
+        raise
     finally:
         watch.hide()
-    publish(trained)
-    for callback in callbacks:
-        callback.after_fit(estimator)
 
 
 def _forget_scores(start: FittedModel) -> FittedModel:
@@ -336,6 +338,7 @@ class _Epochs:
 
     def __init__(self, job: Job, validation: tuple[Any, Any] | None) -> None:
         self.job, p = job, job.p
+        self.loop: TrainingLoop | None = None
         scorer, chosen, data = self._set_apart(validation)
         self.count = data.X.shape[0] if chosen is None else len(chosen)
         optimizer = make_optimizer(p)
@@ -383,10 +386,8 @@ class _Epochs:
             self.stopping,
             hooks,
         )
-        try:
-            loop.run(1 if job.incremental else p.max_iter)
-        except KeyboardInterrupt:
-            p._warn("Training interrupted by user.")
+        self.loop = loop
+        loop.run(1 if job.incremental else p.max_iter)
         if loop.reason == "epochs" and not job.incremental:
             p._warn(
                 f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
@@ -397,6 +398,14 @@ class _Epochs:
         # What another partial_fit goes on with must be finite too: the optimizer's slots.
         _check_finite(self.trainer if job.incremental else result.network, job)
         return self.model_of(result)
+
+    def last_whole(self) -> FittedModel | None:
+        """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""
+        if self.loop is None or not self.loop.epochs:
+            return None
+        result = self.loop.result(final=True)
+        trained = self.trainer if self.job.incremental else result.network
+        return self.model_of(result) if trained.is_finite() else None
 
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""
