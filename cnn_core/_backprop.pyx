@@ -91,6 +91,8 @@ cdef class Backprop:
         self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
         self.g = address(self.gradient)
+        begin_stop(&self.stop, None)
+        leave(&self.stop)
         self.phase_seconds = <double *>self.arena.alloc(network.n_layers, PHASES, sizeof(double))
 
     @property

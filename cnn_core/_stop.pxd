@@ -14,6 +14,7 @@ cdef extern from "stop.h" nogil:
         double deadline
     ctypedef struct stop_t:
         int stopped
+        int shared
         uintptr_t caller
         Py_ssize_t work
         double next_look
@@ -30,5 +31,5 @@ cdef extern from "stop.h" nogil:
 cdef class EndRequest:
     cdef end_t end
 
-cdef void begin_stop(stop_t *stop, EndRequest end) noexcept
+cdef int begin_stop(stop_t *stop, EndRequest end) except -1
 cdef int leave(stop_t *stop) except -1

@@ -92,15 +92,19 @@ cdef bint is_due(const end_t *end) noexcept nogil:
     return flag_of(&end.requested) or clock_seconds() > end.deadline
 
 
-cdef void begin_stop(stop_t *stop, EndRequest end) noexcept:
-    """Make ready for a run of this thread; whoever calls keeps `end`, which may be None."""
+cdef int begin_stop(stop_t *stop, EndRequest end) except -1:
+    """Make ready for a run of this thread; whoever calls keeps `end`, which may be None. Raises `Ended`
+    where the end is asked for already."""
+    if end is not None and flag_of(&end.end.requested):
+        raise Ended
     stop.mode = flush_subnormals()
     restore_subnormals(stop.mode)
-    stop.stopped, stop.work, stop.look = 0, 0, look
+    stop.stopped, stop.shared, stop.work, stop.look = 0, 0, 0, look
     stop.next_look = clock_seconds() + SHORTEST_UNTIL_LOOK
     stop.end = NULL if end is None else &end.end
     stop.caller = this_thread()
     stop.has_signals = PyThread_get_thread_ident() == main_thread
+    return 0
 
 
 cdef void look(stop_t *stop) noexcept nogil:
@@ -124,8 +128,9 @@ cdef void look(stop_t *stop) noexcept nogil:
 
 
 cdef int leave(stop_t *stop) except -1:
-    """Raise what a signal handler has raised, or `Ended`; nothing where the run has gone through."""
-    stop.caller = 0
+    """Raise what a signal handler has raised, or `Ended`; nothing where the run has gone through.
+    Whatever computes before the next run begins is not ended."""
+    stop.end, stop.has_signals = NULL, 0
     if stop.stopped == INTERRUPTED:
         raise_what_is_set()
     if stop.stopped == ENDED:

@@ -32,7 +32,8 @@ typedef struct {
 typedef struct stop_t stop_t;
 struct stop_t {
     int stopped;         /* not 0: leave; the look says why */
-    uintptr_t caller;    /* the thread that looks; 0: none does */
+    int shared;          /* whether the pool's threads work on the run beside the caller */
+    uintptr_t caller;    /* the thread that looks, if it is shared */
     char apart[64];      /* the caller writes what follows while the others read `stopped` */
     ptrdiff_t work;      /* multiplications since it has looked at the clock */
     double next_look;    /* when signals are looked for again */
@@ -46,9 +47,12 @@ struct stop_t {
  * once in WORK_PER_LOOK. */
 static inline int stops(stop_t *stop, ptrdiff_t work)
 {
-    if (stop->caller == this_thread() && (stop->work += work) >= WORK_PER_LOOK) {
-        stop->work = 0;
-        stop->look(stop);
+    if (!stop->shared || stop->caller == this_thread()) {
+        stop->work += work;
+        if (stop->work >= WORK_PER_LOOK) {
+            stop->work = 0;
+            stop->look(stop);
+        }
     }
     return flag_of(&stop->stopped);
 }

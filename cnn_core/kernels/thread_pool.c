@@ -203,7 +203,9 @@ void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, con
     if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
         for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
     } else {
+        if (stop) stop->shared = 1;
         run_together(task, context, tasks, cost, threads, stop);
+        if (stop) stop->shared = 0;
         pthread_mutex_unlock(&pool.run);
     }
     restore_subnormals(mode);

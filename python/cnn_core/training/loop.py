@@ -204,7 +204,6 @@ class TrainingLoop:
                 return
             if seconds < math.inf:
                 self.end.after(seconds)
-            self.end.check()
             if rates is not None:
                 losses = history.losses if rates.looks_back else []
                 of_steps = rates.before_epoch(trainer, epoch, losses)
