@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport Backprop
 from cnn_core._batches cimport Batches, Totals
+from cnn_core._stop cimport EndRequest
 
 
 cdef class Trainer:
@@ -11,6 +12,7 @@ cdef class Trainer:
     cdef Batches batches
     cdef readonly int64_t epochs
     cdef public object after_step
+    cdef public EndRequest end
     cdef uint64_t seed
     cdef bint by_rows
     cdef double cost_scale
@@ -18,6 +20,7 @@ cdef class Trainer:
     cdef object order
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, object rates)
+    cdef EndRequest begin(self)
     cdef object tell(self, double cost)
     cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil
     cdef run_pass(self, Py_ssize_t rows)

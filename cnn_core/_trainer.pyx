@@ -4,7 +4,6 @@ without the GIL."""
 import numpy as np
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint64_t
 
 from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
@@ -16,7 +15,7 @@ from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
-from cnn_core._tuning cimport SECONDS_PER_SIGNAL_CHECK, WORK_PER_LOOK
+from cnn_core._stop cimport EndRequest, begin_stop, leave, stops
 from cnn_core._backprop import phases
 from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -74,6 +73,11 @@ cdef class Trainer:
         Called by `epoch` after each step with the cost whose gradient the step has followed: the
         mean over the mini-batch, with the penalty. What it raises ends the epoch there. It may
         read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
+    end : EndRequest or None
+        What may end `epoch`, `evaluate`, `loss_and_gradient` and `accumulate` before they are done,
+        with the exception `_stop.Ended`. So does Ctrl-C, or what else a signal handler raises, in
+        Python's main thread, within about 0.1 s. The parameters, and the optimizer, are then those
+        after the last whole step.
     """
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
@@ -281,11 +285,6 @@ cdef class Trainer:
             Share of rows classified right, without regard to weights; for a regression the sum of
             squared residuals of each output.
 
-        Raises
-        ------
-        KeyboardInterrupt
-            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch,
-            whichever is longer; the parameters are those after the last whole mini-batch.
         """
         self.backprop.workspace.acquire()
         try:
@@ -328,10 +327,9 @@ cdef class Trainer:
         return count
 
     cdef run_epoch(self, Py_ssize_t count, object rates):
-        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size, work = 0
+        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size
         cdef Totals totals
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
-        cdef double looked = clock_seconds()
         cdef bint tells = self.after_step is not None
         cdef double cost
         cdef const double *rate = NULL
@@ -341,6 +339,7 @@ cdef class Trainer:
             if len(rates) != blocks(count, batch):
                 raise ValueError(f"rates must have one entry for each of the "
                                  f"{blocks(count, batch)} mini-batches, got {len(rates)}")
+        end = self.begin()
         caught = None
         totals.loss, totals.weight, totals.correct = 0, 0, 0
         with nogil:
@@ -357,6 +356,9 @@ cdef class Trainer:
                 if rate != NULL:
                     self.batches.optimizer.h[0] = rate[block]
                 cost = self.run_batch(count, &totals, tells)
+                if stops(&self.backprop.stop,
+                         self.batches.batch.rows * (self.backprop.n_parameters + 1)):
+                    break
                 if tells:
                     restore_subnormals(mode)
                     with gil:
@@ -364,28 +366,21 @@ cdef class Trainer:
                     if caught is not None:
                         break
                     flush_subnormals()
-                # Reading the clock is worth it only after about a millisecond's work.
-                work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
-                if work > WORK_PER_LOOK:
-                    work = 0
-                    if clock_seconds() - looked > SECONDS_PER_SIGNAL_CHECK:
-                        restore_subnormals(mode)
-                        with gil:
-                            try:
-                                PyErr_CheckSignals()
-                            except BaseException as error:
-                                caught = error
-                        if caught is not None:
-                            break
-                        looked = clock_seconds()
-                        flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(False)
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         if caught is not None:
             raise caught
         self.epochs += 1
         return self.batches.result(count, &totals)
+
+    cdef EndRequest begin(self):
+        """Make ready for a run that can be ended; the caller keeps what is returned until its
+        end."""
+        end = self.end
+        begin_stop(&self.backprop.stop, end)
+        return end
 
     cdef object tell(self, double cost):
         """Call `after_step`; what it has raised."""
@@ -406,6 +401,8 @@ cdef class Trainer:
         self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
+        if self.batches.stopped():
+            return 0
         if (self.by_rows or tells) and weight > 0:
             mean = self.backprop.workspace.add_losses(rows, 0) / weight
         if self.by_rows:
@@ -459,6 +456,7 @@ cdef class Trainer:
     cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *:
         cdef double loss
         cdef uint64_t mode
+        end = self.begin()
         with nogil:
             mode = flush_subnormals()
             if not self.backprop.has_gradient:
@@ -474,7 +472,8 @@ cdef class Trainer:
             self.backprop.dropout_offset = 0
             loss = self.backprop.workspace.add_losses(rows, 0)
             restore_subnormals(mode)
-        self.backprop.has_gradient = True
+        self.backprop.has_gradient = not self.batches.stopped()
+        leave(&self.backprop.stop)
         return loss / weight if weight > 0 else 0.0
 
     def apply(self):
@@ -532,6 +531,7 @@ cdef class Trainer:
         if not 0 < rows <= self.backprop.workspace.max_batch_size:
             raise ValueError(f"a single pass takes 1 to {self.backprop.workspace.max_batch_size} "
                              f"rows, got {rows}")
+        end = self.begin()
         with nogil:
             mode = flush_subnormals()
             self.backprop.workspace.transpose_weights()
@@ -544,6 +544,7 @@ cdef class Trainer:
             totals.loss = self.cost_scale * self.backprop.workspace.add_losses(rows, 0)
             totals.loss += totals.weight * self.backprop.partition.penalty()
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         return self.batches.result(rows, &totals)
 
     def evaluate(self, RowSource X not None, RowSource y, RowSource labels):
@@ -574,6 +575,7 @@ cdef class Trainer:
         cdef Totals totals
         cdef uint64_t mode
         totals.loss, totals.weight, totals.correct = 0, count, 0
+        end = self.begin()
         with nogil:
             mode = flush_subnormals()
             for block in range(blocks(count, batch)):
@@ -581,7 +583,10 @@ cdef class Trainer:
                 self.batches.begin_batch(first, min(batch, count - first), False)
                 self.batches.make_plan(False)
                 totals.correct += self.batches.evaluate()
+                if self.batches.stopped():
+                    break
                 totals.loss = self.backprop.workspace.add_losses(self.batches.batch.rows,
                                                                  totals.loss)
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         return self.batches.result(count, &totals)

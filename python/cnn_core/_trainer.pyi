@@ -8,6 +8,7 @@ from cnn_core._backprop import Backprop
 from cnn_core._backprop import phases as phases
 from cnn_core._cpu import most_threads as most_threads
 from cnn_core._dataset import RowSource
+from cnn_core._stop import EndRequest
 
 OPTIONS: dict[str, Any]
 
@@ -15,6 +16,7 @@ OPTIONS: dict[str, Any]
 class Trainer:
     learning_rate: float
     after_step: Callable[[float], object] | None
+    end: EndRequest | None
     def __init__(
         self,
         backprop: Backprop,

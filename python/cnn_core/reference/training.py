@@ -1,13 +1,14 @@
 """Training: a mini-batch, an epoch, and predictions."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._checks import check_state
+from cnn_core._stop import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
@@ -61,6 +62,7 @@ class Trainer:
         self._position: tuple[int, list[float]] = (0, [])
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
+        self.end: EndRequest | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
 
@@ -138,7 +140,7 @@ class Trainer:
                     for r, a in enumerate(batch)
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
-            z = [affine(W, b, a) for a in batch]
+            z = [affine(W, b, a) for a in self._until_end(batch)]
             a = [activate(network.activations[l], network.activation_params[l], z_r) for z_r in z]
             passes.append(Pass(batch, mask, z, a, []))
             batch = a
@@ -167,7 +169,7 @@ class Trainer:
     ) -> Matrix:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), through the dropout between the layers if
         there is any"""
-        errors = [error_below(W_above, delta) for delta in delta_above]
+        errors = [error_below(W_above, delta) for delta in self._until_end(delta_above)]
         if mask:
             errors = [[g * m for g, m in zip(error, mask_r)] for error, mask_r in zip(errors, mask)]
         activation, param = self.network.activations[l], self.network.activation_params[l]
@@ -224,16 +226,16 @@ class Trainer:
         assert spec.optimizer is not None
         if spec.clip_norm:
             self.gradient = shorten(self.gradient, spec.clip_norm)
-        self.steps += 1
+        steps, h = self.steps + 1, dict(self.h)
         if spec.optimizer == "nadam":  # mu_1 ... mu_t
-            self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(
-                self.h, self.steps
-            )
-        step_of = OPTIMIZERS[spec.optimizer][0]
-        self.parameters = [
-            step_of(self.steps, self.h, w, g, slots)
-            for w, g, slots in zip(self.parameters, self.gradient, self.slots)
+            h["mu_product"] = (1.0 if steps == 1 else h["mu_product"]) * nadam_mu(h, steps)
+        step_of, slots = OPTIMIZERS[spec.optimizer][0], [list(one) for one in self.slots]
+        parameters = [
+            step_of(steps, h, w, g, slots_of_w)
+            for w, g, slots_of_w in zip(self.parameters, self.gradient, slots)
         ]
+        # The step is whole or not taken, whenever Ctrl-C comes.
+        self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps
         if spec.max_norm:
             self.parameters = flat(
                 [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()],
@@ -388,6 +390,13 @@ class Trainer:
         if id(source) not in self._lists:  # kept with its list, so the id stays its own
             self._lists[id(source)] = source, source.rows().astype(float).tolist()
         return self._lists[id(source)][1]
+
+    def _until_end(self, rows: Matrix) -> Iterator[Row]:
+        """The rows, as long as nothing ends the run."""
+        for row in rows:
+            if self.end is not None:
+                self.end.check()
+            yield row
 
     def _metrics(self) -> Metrics:
         return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)

@@ -14,6 +14,7 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._frozen import replace
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
@@ -174,6 +175,13 @@ class BaseMLP(Saved, BaseEstimator):
         ValueError, TypeError
             For parameters and data that cannot be trained on, and where the weights become infinite
             or NaN. The model is then as it was before.
+        RuntimeError
+            While another thread fits this object or sets its weights, and in a callback of a fit of
+            this object; the fit that is running goes on unharmed.
+        KeyboardInterrupt
+            On Ctrl-C, within about 0.1 s. The model is that of the last whole epoch (with
+            `early_stopping`, of the best one), or as it was before if there was none, as always
+            with solver 'lbfgs'.
 
         Warns
         -----
@@ -246,27 +254,32 @@ class BaseMLP(Saved, BaseEstimator):
         classes: ArrayLike | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
-        """`fit` or `partial_fit`; an error leaves the model as it was."""
-        before = self._model
-        p = self._copy(before)
-        stream = _job.own_stream(p, incremental)
-        drawn = None if stream is None else stream.get_state(legacy=False)
+        """`fit` or `partial_fit`; an error leaves the model as it was, Ctrl-C that of the last whole
+        epoch."""
+        with Exclusive(self) as exclusive:
+            before = self._model
+            p = self._copy(before)
+            stream = _job.own_stream(p, incremental)
+            drawn = None if stream is None else stream.get_state(legacy=False)
 
-        def publish(model: FittedModel) -> None:
-            self._model = model
+            def publish(model: FittedModel) -> None:
+                self._model = model
 
-        try:
-            if incremental:
-                p._set_classes(y, classes)
-            callbacks = _job.callbacks_of(p, validation)
-            job = _job.begin(p, X, y, sample_weight, incremental, checkpoint)
-            _fit.train(job, self, publish, callbacks, validation, checkpoint)
-        except BaseException:
-            if self._model is not before:  # a callback has looked
-                publish(before)
-            if stream is not None and drawn is not None:
-                stream.set_state(drawn)
-            raise
+            try:
+                if incremental:
+                    p._set_classes(y, classes)
+                callbacks = _job.callbacks_of(p, validation)
+                job = _job.begin(p, X, y, sample_weight, incremental, checkpoint)
+                _fit.train(job, self, publish, callbacks, validation, checkpoint)
+                exclusive.over = True
+                for callback in callbacks:
+                    callback.after_fit(self)
+            except BaseException as error:
+                if not isinstance(error, KeyboardInterrupt):
+                    publish(before)  # a callback may have seen others
+                if self._model is before and stream is not None and drawn is not None:
+                    stream.set_state(drawn)
+                raise
         return self
 
     def _threads(self) -> int:

@@ -98,13 +98,15 @@ def train(
 
     for callback in callbacks:
         callback.before_fit(estimator)
+    before = estimator._model
     try:
-        trained = epochs.run([show] if callbacks else [], watch, checkpoint)
+        publish(epochs.run([show] if callbacks else [], watch, checkpoint))
+    except KeyboardInterrupt:
+        watch.hide()
+        publish(epochs.last_whole() or before)
+        raise
     finally:
         watch.hide()
-    publish(trained)
-    for callback in callbacks:
-        callback.after_fit(estimator)
 
 
 def _forget_scores(start: FittedModel) -> FittedModel:
@@ -179,6 +181,7 @@ class _Epochs:
 
     def __init__(self, job: Job, validation: tuple[Any, Any] | None) -> None:
         self.job, p = job, job.p
+        self.loop: TrainingLoop | None = None
         scorer, chosen, data = self._set_apart(validation)
         self.count = data.X.shape[0] if chosen is None else len(chosen)
         self.before = job.start.n_iter if job.resumed else 0  # epochs of this training so far
@@ -235,13 +238,11 @@ class _Epochs:
             self.stopping,
             hooks,
         )
+        self.loop = loop
         if checkpoint is not None and checkpoint.progress is not None:
             self.rows.skip(self.before)
             loop.go_on(checkpoint.progress)
-        try:
-            loop.run(epochs)
-        except KeyboardInterrupt:
-            p._warn("Training interrupted by user.")
+        loop.run(epochs)
         if loop.reason == "epochs" and not job.incremental:
             p._warn(
                 f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
@@ -274,6 +275,14 @@ class _Epochs:
                 checkpoint.write(self.model_of(loop.result()), loop, False)
 
         return keep
+
+    def last_whole(self) -> FittedModel | None:
+        """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""
+        if self.loop is None or not self.loop.epochs:
+            return None
+        result = self.loop.result(final=True)
+        trained = self.trainer if self.job.incremental else result.network
+        return self.model_of(result) if trained.is_finite() else None
 
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""

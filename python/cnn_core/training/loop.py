@@ -20,7 +20,8 @@ hooks          called after each epoch; True ends   printing, callbacks | the sa
 =============  ===================================  ==============================================
 
 An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
-should_stop. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
+should_stop. `TrainingLoop.end` ends it from outside, from any thread or a signal handler; nothing of
+an epoch that is given up counts. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
 `TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C and any other
 exception too: `run` does not catch them, and `result` is that of the last whole epoch. Nothing is
 warned of either: `reason` says that an epoch has diverged.
@@ -34,6 +35,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnn_core._network import Network
+from cnn_core._stop import Ended, EndRequest
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.history import History
 from cnn_core.training.stopping import Stopping
@@ -76,7 +78,17 @@ class Start(NamedTuple):
 
 
 #: Why a run has ended, or 'running' in a model that a callback sees.
-REASONS = ("epochs", "stopping", "converged", "hook", "divergence", "interrupted", "running")
+REASONS = (
+    "epochs",
+    "stopping",
+    "converged",
+    "hook",
+    "divergence",
+    "max_seconds",
+    "requested",
+    "interrupted",
+    "running",
+)
 
 
 class TrainResult(NamedTuple):
@@ -113,6 +125,12 @@ class TrainingLoop:
     hooks : sequence of callables
         Called in their order after each epoch, all of them. One that wants to see weights asks for
         `result`; where nobody does, nothing is copied for it.
+
+    Attributes
+    ----------
+    end : EndRequest
+        Whoever has it may ask for the end: `run` then returns within about 0.1 s, with the reason
+        'requested', and `result` is that of the last whole epoch.
     """
 
     def __init__(
@@ -129,7 +147,7 @@ class TrainingLoop:
         self.trainer, self.network, self.rows, self.monitor = trainer, network, rows, monitor
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
-        self.first_step = trainer.steps
+        self.first_step, self.end = trainer.steps, EndRequest()
         self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
@@ -154,14 +172,38 @@ class TrainingLoop:
         """The epoch of the best weights, if they are the ones that a run ends with."""
         return None if self._best is None else self._best[1]
 
-    def run(self, epochs: int) -> None:
-        """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
+    def run(self, epochs: int, seconds: float = math.inf, began: float | None = None) -> None:
+        """Train for `epochs` epochs or until a rule, a hook, the trainer or `end` ends it.
+
+        Parameters
+        ----------
+        epochs : int
+        seconds : float
+            The first epoch that is over later than that after `began` is the last; one that takes
+            longer than that by itself is given up.
+        began : float, optional
+            A time of `time.perf_counter`; default now.
+        """
+        self.trainer.end = self.end
+        try:
+            self._run(epochs, seconds, (time.perf_counter() if began is None else began) + seconds)
+        except Ended:
+            self.reason = "requested" if self.end.requested else "max_seconds"
+        finally:
+            self.trainer.end = None
+
+    def _run(self, epochs: int, seconds: float, last: float) -> None:
         trainer, history, rates = self.trainer, self.history, self.rates
         epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
+            if start > last and epoch > self.first_epoch:
+                self.reason = "max_seconds"
+                return
+            if seconds < math.inf:
+                self.end.after(seconds)
             if rates is not None:
                 losses = history.losses if rates.looks_back else []
                 of_steps = rates.before_epoch(trainer, epoch, losses)

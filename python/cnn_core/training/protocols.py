@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnn_core._dataset import RowSource
+from cnn_core._stop import EndRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,8 @@ class Trainer(Protocol):
     learning_rate: float
     #: Called after each step with the cost whose gradient it has followed.
     after_step: Callable[[float], object] | None
+    #: What ends `epoch` and `evaluate` before they are done, by the exception `Ended`.
+    end: EndRequest | None
 
     @property
     def steps(self) -> int: ...

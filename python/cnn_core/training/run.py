@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -126,22 +127,28 @@ class TrainingRun:
         if self.incremental:
             _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
         self.loop = loop = self._loop(epochs)
+        limited = self.p.max_seconds is not None and not self.incremental
+        seconds = float(self.p.max_seconds) if limited else math.inf
         try:
-            loop.run(epochs)
+            loop.run(epochs, seconds, self.job.began)
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
                 warn(words, DivergenceWarning)
+            elif loop.reason == "max_seconds" and not loop.epochs:
+                warn(advice.out_of_time(self.p, model), UserWarning)
         finally:
             if watch is not None:
                 watch.hide()
             # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
-            # first fit that diverges leaves the initial weights.
+            # first fit that diverges, or whose time is over, leaves the initial weights.
             if loop.epochs or (loop.reason == "divergence" and model.state is None):
                 last = self.model_after(loop.result(final=True))
                 self.publish(last)
-                if checkpoint is not None and loop.reason != "interrupted":
+                if checkpoint is not None and loop.reason not in ("interrupted", "requested"):
                     checkpoint.write(last, loop, True)
+            elif loop.reason in ("max_seconds", "requested") and model.state is None:
+                self.publish(replace(model, ended=loop.reason))
             if self.p.verbose:
                 print_end(loop, self.p.patience)
 
