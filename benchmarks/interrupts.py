@@ -139,9 +139,7 @@ def main():
     for name in arguments.cases or CASES:
         for threads in (2, 1):
             work = CASES[name](threads)
-            times = [
-                1e3 * answer(work, random.uniform(0.5, 2.0)) for _ in range(arguments.tries)
-            ]
+            times = [1e3 * answer(work, random.uniform(0.5, 2.0)) for _ in range(arguments.tries)]
             print(f"{name:<22}{threads:>8}{statistics.median(times):>8.0f}{max(times):>9.0f}")
             sys.stdout.flush()
 

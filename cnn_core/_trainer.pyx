@@ -4,7 +4,9 @@ without the GIL."""
 import numpy as np
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
+from libc.math cimport INFINITY
+from libc.string cimport memcpy
 
 from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
@@ -98,6 +100,9 @@ cdef class Trainer:
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
         self.batches = Batches(backprop, rule, threads, options["adaptive"],
                                options["multilabel"])
+        self.residuals = np.zeros(backprop.network.widths[-1])
+        self.residuals_kept = <double *>address(self.residuals)
+        self.n_residuals, self.pause_at = len(self.residuals), INFINITY
 
     @property
     def threads(self):
@@ -239,13 +244,44 @@ cdef class Trainer:
         finally:
             self.backprop.workspace.busy = False
 
+    def pause_after(self, double seconds):
+        """Have epochs pause after the first mini-batch that ends later than `seconds` from now;
+        infinity for never."""
+        self.pause_at = clock_seconds() + seconds
+
+    @property
+    def batches_done(self):
+        """Mini-batches that are done of an epoch that pauses, or was ended."""
+        return self.done
+
     def position(self):
-        """The parameters, in the order of `Network.flat`; and where in an epoch this run is."""
-        return self.backprop.network.flat(), 0, []
+        """Where this run is in an epoch that was ended before it was over; the next call of `epoch`,
+        with the same rows, is the rest of it.
+
+        Returns
+        -------
+        parameters : ndarray, shape (n_parameters,)
+            In the order of `Network.flat`.
+        batches : int
+            Mini-batches that are done.
+        sums : list of float
+            Over them: losses, weights, rows that are right, and squared residuals of each output.
+        """
+        sums = [self.totals.loss, self.totals.weight, <double>self.totals.correct]
+        return self.backprop.network.flat(), self.done, sums + self.residuals.tolist()
 
     def go_on_at(self, parameters, batches, sums):
-        """Go on from another run's `position`."""
+        """Go on from the `position` of a run with the same shape of network."""
+        if not is_whole(batches) or batches < 0 or (
+                batches and len(sums) != 3 + len(self.residuals)):
+            raise ValueError(f"a position must be parameters, a whole number and "
+                             f"{3 + len(self.residuals)} sums, got {batches!r} and {sums!r}")
         self.set_flat(parameters)
+        self.done = batches
+        if batches:
+            self.totals.loss, self.totals.weight = sums[0], sums[1]
+            self.totals.correct = <Py_ssize_t>int(sums[2])
+            self.residuals[:] = sums[3:]
 
     # Epochs
 
@@ -284,6 +320,9 @@ cdef class Trainer:
         metric : float or ndarray of float64, shape (n_out,)
             Share of rows classified right, without regard to weights; for a regression the sum of
             squared residuals of each output.
+        None
+            Instead, where the epoch pauses, see `pause_after`: the next call, with the same
+            arguments, is the rest of it.
 
         """
         self.backprop.workspace.acquire()
@@ -329,6 +368,8 @@ cdef class Trainer:
     cdef run_epoch(self, Py_ssize_t count, object rates):
         cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size
         cdef Totals totals
+        cdef int64_t steps
+        cdef bint pauses = False
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
         cdef bint tells = self.after_step is not None
         cdef double cost
@@ -341,13 +382,13 @@ cdef class Trainer:
                                  f"{blocks(count, batch)} mini-batches, got {len(rates)}")
         end = self.begin()
         caught = None
-        totals.loss, totals.weight, totals.correct = 0, 0, 0
+        self.begin_sums(&totals)
         with nogil:
             mode = flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(True)
             self.backprop.workspace.transpose_weights()
-            for block in range(blocks(count, batch)):
+            for block in range(self.done, blocks(count, batch)):
                 self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
                 if random_access:
                     self.batches.X.read_ahead(
@@ -355,25 +396,49 @@ cdef class Trainer:
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rate != NULL:
                     self.batches.optimizer.h[0] = rate[block]
+                steps = self.batches.optimizer.steps
                 cost = self.run_batch(count, &totals, tells)
+                if self.batches.optimizer.steps > steps:
+                    self.keep_sums(block + 1, &totals)
+                    if tells:
+                        restore_subnormals(mode)
+                        with gil:
+                            caught = self.tell(cost)
+                        if caught is not None:
+                            break
+                        flush_subnormals()
+                    if self.pause_at < INFINITY and clock_seconds() > self.pause_at:
+                        pauses = block + 1 < blocks(count, batch)
+                        if pauses:
+                            break
                 if stops(&self.backprop.stop,
                          self.batches.batch.rows * (self.backprop.n_parameters + 1)):
                     break
-                if tells:
-                    restore_subnormals(mode)
-                    with gil:
-                        caught = self.tell(cost)
-                    if caught is not None:
-                        break
-                    flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(False)
             restore_subnormals(mode)
         leave(&self.backprop.stop)
         if caught is not None:
             raise caught
+        if pauses:
+            return None
         self.epochs += 1
+        self.done = 0
         return self.batches.result(count, &totals)
+
+    cdef begin_sums(self, Totals *totals):
+        """The sums over the mini-batches of this epoch that an earlier call has done."""
+        if self.done == 0:
+            totals.loss, totals.weight, totals.correct = 0, 0, 0
+        else:
+            totals[0] = self.totals
+            self.batches.residuals[:] = self.residuals
+
+    cdef void keep_sums(self, Py_ssize_t done, const Totals *totals) noexcept nogil:
+        """Note where the epoch is, should it be ended before it is over."""
+        self.done, self.totals = done, totals[0]
+        memcpy(self.residuals_kept, self.batches.squared_residuals,
+               self.n_residuals * sizeof(double))
 
     cdef EndRequest begin(self):
         """Make ready for a run that can be ended; the caller keeps what is returned until its

@@ -159,7 +159,9 @@ def test_a_child_that_is_forked_during_a_fit_can_fit(make):
             try:
                 model.set_params(callbacks=())
                 model.fit(X, TWO)
-                os._exit(0 if np.array_equal(weights_of(model), weights_of(make().fit(X, TWO))) else 2)
+                os._exit(
+                    0 if np.array_equal(weights_of(model), weights_of(make().fit(X, TWO))) else 2
+                )
             finally:
                 os._exit(3)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -38,7 +38,7 @@ def test_a_fit_ends_after_the_first_epoch_beyond_its_seconds(options, capsys):
     model = MLP(**given, epochs=10**6, max_seconds=0.3, verbose=1).fit(X[rows], LINE[rows])
     took = time.perf_counter() - began
     done = model.n_epochs_
-    assert 1 < done < 16 and 0.3 < took
+    assert 1 < done < 16 and took > 0.3
     assert not model.converged_ and len(model.history_["loss"]) == done
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == (
@@ -107,7 +107,12 @@ def test_partial_fit_does_not_look_at_max_seconds():
 @pytest.mark.parametrize("kind", [MLP, MLPClassifier, MLPRegressor])
 def test_max_seconds_is_a_positive_number_or_none(kind):
     assert kind(max_seconds=2).get_params()["max_seconds"] == 2
-    for value, error in ((0, ValueError), (-1.0, ValueError), (np.nan, ValueError), ("1", TypeError)):
+    for value, error in (
+        (0, ValueError),
+        (-1.0, ValueError),
+        (np.nan, ValueError),
+        ("1", TypeError),
+    ):
         with pytest.raises(error, match="max_seconds"):
             kind(max_seconds=value)
     assert pickle.loads(pickle.dumps(kind(max_seconds=3.5))).max_seconds == 3.5

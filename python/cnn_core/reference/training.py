@@ -1,6 +1,7 @@
 """Training: a mini-batch, an epoch, and predictions."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -60,6 +61,7 @@ class Trainer:
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
         self._position: tuple[int, list[float]] = (0, [])
+        self.pause_at = math.inf
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
         self.end: EndRequest | None = None
@@ -275,7 +277,7 @@ class Trainer:
         weights: RowSource | None = None,
         rates: Rates | None = None,
         total_weight: float | None = None,
-    ) -> tuple[float, Metric]:
+    ) -> tuple[float, Metric] | None:
         """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
         does."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
@@ -313,10 +315,21 @@ class Trainer:
             if self.after_step is not None:
                 self.publish()
                 self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
+            if time.monotonic() > self.pause_at and first + batch_size < len(rows):
+                return None
         self.epochs += 1
         self._position = 0, []
         self.publish()
         return total / weight, self._result(metrics)
+
+    def pause_after(self, seconds: float) -> None:
+        """Have epochs pause after the first mini-batch that ends later than that from now."""
+        self.pause_at = time.monotonic() + seconds
+
+    @property
+    def batches_done(self) -> int:
+        """Mini-batches that are done of an epoch that pauses, or was ended."""
+        return self._position[0]
 
     def position(self) -> tuple[NDArray[np.float64], int, list[float]]:
         """Where in an epoch this run is: the parameters, before they are rounded, the mini-batches

@@ -227,7 +227,6 @@ class _Epochs:
             epochs = checkpoint.begin(self._parts(), epochs) - self.before
             if checkpoint.progress is not None and checkpoint.progress.finished:
                 return job.start
-            hooks = [*hooks, self._keep(checkpoint)]
         loop = TrainingLoop(
             self.trainer,
             job.network,
@@ -242,7 +241,10 @@ class _Epochs:
         if checkpoint is not None and checkpoint.progress is not None:
             self.rows.skip(self.before)
             loop.go_on(checkpoint.progress)
-        loop.run(epochs)
+        if checkpoint is None:
+            loop.run(epochs)
+        else:
+            self._run_with(checkpoint, loop, epochs)
         if loop.reason == "epochs" and not job.incremental:
             p._warn(
                 f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
@@ -252,10 +254,7 @@ class _Epochs:
         result = loop.result(final=True)
         # What another partial_fit goes on with must be finite too: the optimizer's slots.
         _check_finite(self.trainer if job.incremental else result.network, job)
-        trained = self.model_of(result)
-        if checkpoint is not None and loop.reason != "interrupted":
-            checkpoint.write(trained, loop, True)
-        return trained
+        return self.model_of(result)
 
     def _parts(self) -> Parts:
         """The rows, for their fingerprint."""
@@ -269,12 +268,19 @@ class _Epochs:
             parts["X_val and y_val"] = [*_dense_parts(scorer.X), scorer.y]
         return parts
 
-    def _keep(self, checkpoint: Checkpoint) -> Hook:
-        def keep(loop: TrainingLoop, entry: dict[str, float]) -> None:
-            if checkpoint.is_due_after_epoch():
-                checkpoint.write(self.model_of(loop.result()), loop, False)
+    def _run_with(self, checkpoint: Checkpoint, loop: TrainingLoop, epochs: int) -> None:
+        """Train, and write checkpoints."""
+        from cnn_core.training.checkpoint import Writing, on_sigterm
 
-        return keep
+        # A sparse X is handed to the trainer in pieces.
+        pauses = isinstance(self.rows.source, DenseSource)
+        writing = Writing(checkpoint, loop, self.model_of, pauses)
+        try:
+            with on_sigterm():
+                loop.run(epochs)
+        finally:
+            if pauses or loop.reason != "interrupted":
+                writing.at_end()
 
     def last_whole(self) -> FittedModel | None:
         """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""

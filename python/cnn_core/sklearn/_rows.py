@@ -48,12 +48,13 @@ class DenseSource:
         )
         self.count = self.X.count
 
-    def epoch(self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None) -> float:
-        """Train on every row once, in the given order or as they stand; the loss."""
-        loss: float = trainer.epoch(self.X, self.y, self.labels, False, order, self.weights, rates)[
-            0
-        ]
-        return loss
+    def epoch(
+        self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
+    ) -> float | None:
+        """Train on every row once, in the given order or as they stand; the loss, or None where the
+        epoch pauses."""
+        found = trainer.epoch(self.X, self.y, self.labels, False, order, self.weights, rates)
+        return None if found is None else found[0]
 
 
 class SparseSource:
@@ -152,6 +153,9 @@ class RandomOrder:
         # One mini-batch holds the same rows in any order; the stream is drawn from all the same.
         self.alone = source.count <= batch
         self.order = np.arange(source.count)
+        #: The order of an epoch that was ended before it was over, and whether there is one.
+        self.visit: np.ndarray | None = None
+        self.is_open = False
 
     def skip(self, epochs: int) -> None:
         """Draw the orders of epochs that are done."""
@@ -168,10 +172,15 @@ class RandomOrder:
         self.order = self.order[drawn]
         return self.order
 
-    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, None]:
-        """Have every row visited once; the loss."""
-        visit = self._next_order()
+    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, None] | None:
+        """Have every row visited once; the loss, or None where the epoch pauses."""
+        if not self.is_open:
+            self.visit, self.is_open = self._next_order(), True
+        visit = self.visit
         loss = self.source.epoch(trainer, visit, rates)
+        if loss is None:
+            return None
         if self.offset is not None:
             loss += self.offset.of(visit)
+        self.is_open = False
         return loss, None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from cnn_core.data.fingerprint import Parts, fingerprint
 
 if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
-    from cnn_core.training.loop import TrainingLoop
+    from cnn_core.training.loop import TrainingLoop, TrainResult
 
 #: Seconds between checkpoints where nothing is said.
 INTERVAL = 60.0
@@ -93,7 +96,79 @@ def interval(every: Any) -> tuple[float, int]:
 
 
 #: Parameters that no result depends on: they may change between the parts of a training.
-FREE = ("n_threads", "verbose")
+FREE = ("n_threads", "verbose", "max_seconds")
+
+
+class Writing:
+    """Writes checkpoints of a loop, when they are due: a pause of the loop, and a hook.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    loop : TrainingLoop
+    model_of : callable
+        The model after a `TrainResult`.
+    pauses : bool
+        Whether the rows of an epoch are handed to the trainer in one call, so that it can pause.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        loop: TrainingLoop,
+        model_of: Callable[[TrainResult], Any],
+        pauses: bool = True,
+    ) -> None:
+        self.checkpoint, self.loop, self.model_of = checkpoint, loop, model_of
+        self.seconds_left, self.failed = checkpoint.seconds_left, False
+        loop.hooks = [*loop.hooks, self.after_epoch]
+        if pauses and hasattr(loop.trainer, "pause_after"):
+            loop.pause = self
+
+    def after_epoch(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
+        """Write one, if it is time."""
+        if self.checkpoint.is_due_after_epoch():
+            self.now()
+
+    def now(self) -> None:
+        """Write one of a training that is to go on."""
+        self._write(self.loop.in_progress(), finished=False)
+
+    def at_end(self) -> None:
+        """Write the last one, unless one could not be written. After a divergence the one before
+        stays, so that whoever goes on from it is warned again."""
+        if self.failed or self.loop.reason == "divergence":
+            return
+        if self.loop.reason in ("interrupted", "requested", "max_seconds"):
+            self.now()
+        else:
+            self._write(self.loop.result(final=True), finished=True)
+
+    def _write(self, result: TrainResult, finished: bool) -> None:
+        self.failed = True
+        self.checkpoint.write(self.model_of(result), self.loop, finished)
+        self.failed = False
+
+
+@contextmanager
+def on_sigterm() -> Iterator[None]:
+    """Have SIGTERM raise SystemExit, so that what is in progress ends as on Ctrl-C, and then the
+    process; unless somebody has a handler of their own, and in the main thread alone."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Checkpoint:
@@ -178,14 +253,14 @@ class Checkpoint:
         self.until = self.progress.until
         return self.until
 
-    def is_due(self) -> bool:
-        """Whether its seconds are over."""
-        return time.monotonic() - self.last >= self.seconds
+    def seconds_left(self) -> float:
+        """Until the next one is due."""
+        return self.last + self.seconds - time.monotonic()
 
     def is_due_after_epoch(self) -> bool:
-        """Whether they are, or its epochs; to be asked after each epoch."""
+        """Whether one is, also by the epochs since; to be asked after each epoch."""
         self.waited += 1
-        return self.is_due() or 0 < self.epochs <= self.waited
+        return self.seconds_left() <= 0 or 0 < self.epochs <= self.waited
 
     def write(self, model: Any, loop: TrainingLoop, finished: bool) -> None:
         """Write one.

@@ -223,6 +223,8 @@ class LBFGSTrainer:
         self._check_pairs(state["pairs"])
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
+    batches_done = 0  # steps are whole epochs
+
     def position(self) -> tuple[np.ndarray, int, list[float]]:
         """The parameters; steps are whole epochs."""
         return self.inner.position()

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from cnn_core.history import Past
     from cnn_core.training.checkpoint import Progress
-    from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
+    from cnn_core.training.protocols import Monitor, Pause, Rates, Trainer, TrainingRows
 
 
 class DatasetRows:
@@ -54,7 +54,7 @@ class DatasetRows:
     def __init__(self, data: Dataset, shuffle: bool) -> None:
         self.data, self.shuffle = data, shuffle
 
-    def epoch(self, trainer: Trainer, rates: np.ndarray | None) -> tuple[float, Any]:
+    def epoch(self, trainer: Trainer, rates: np.ndarray | None) -> tuple[float, Any] | None:
         """Have every row visited once."""
         data = self.data
         return trainer.epoch(
@@ -131,6 +131,9 @@ class TrainingLoop:
     end : EndRequest
         Whoever has it may ask for the end: `run` then returns within about 0.1 s, with the reason
         'requested', and `result` is that of the last whole epoch.
+    pause : Pause or None
+        What is to be done now and then, also between two mini-batches of an epoch; for trainers
+        that have `pause_after`.
     """
 
     def __init__(
@@ -148,6 +151,7 @@ class TrainingLoop:
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
         self.first_step, self.end = trainer.steps, EndRequest()
+        self.pause: Pause | None = None
         self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
@@ -194,7 +198,7 @@ class TrainingLoop:
 
     def _run(self, epochs: int, seconds: float, last: float) -> None:
         trainer, history, rates = self.trainer, self.history, self.rates
-        epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
+        entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
@@ -207,7 +211,7 @@ class TrainingLoop:
             if rates is not None:
                 losses = history.losses if rates.looks_back else []
                 of_steps = rates.before_epoch(trainer, epoch, losses)
-            loss, measured = epoch_of(trainer, of_steps)
+            loss, measured = self._epoch(of_steps)
             if stopping.diverged(loss, trainer):
                 self.reason, self.last_loss = "divergence", loss
                 return
@@ -232,6 +236,20 @@ class TrainingLoop:
                 return
         self.reason = "epochs"
 
+    def _epoch(self, rates: np.ndarray | None) -> tuple[float, Any]:
+        """Every row visited once: the loss, and what the metric is made of; with the pauses that
+        are due."""
+        pause, trainer = self.pause, self.trainer
+        if pause is None:
+            found = self.rows.epoch(trainer, rates)
+        else:
+            trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+            while (found := self.rows.epoch(trainer, rates)) is None:
+                pause.now()
+                trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+        assert found is not None
+        return found
+
     def result(self, final: bool = False) -> TrainResult:
         """What there is now.
 
@@ -255,6 +273,12 @@ class TrainingLoop:
         history = self.history.first(epochs)
         done = steps - self.first_step
         return TrainResult(network, epochs, history, state, best_epoch, self.reason, done)
+
+    def in_progress(self) -> TrainResult:
+        """What there is between two steps: the weights of the last whole epoch, and the state of
+        the trainer."""
+        steps = self.trainer.steps
+        return self.result()._replace(state=self.trainer.state(), steps=steps - self.first_step)
 
     def in_epoch(self) -> TrainResult:
         """What there is after a step, in the middle of an epoch, beside the history up to the last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +130,14 @@ class TrainingRun:
         self.loop = loop = self._loop(epochs)
         limited = self.p.max_seconds is not None and not self.incremental
         seconds = float(self.p.max_seconds) if limited else math.inf
+        writing = None
+        if checkpoint is not None:
+            from cnn_core.training.checkpoint import Writing, on_sigterm
+
+            writing = Writing(checkpoint, loop, self.model_after)
         try:
-            loop.run(epochs, seconds, self.job.began)
+            with nullcontext() if writing is None else on_sigterm():
+                loop.run(epochs, seconds, self.job.began)
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
@@ -143,14 +150,13 @@ class TrainingRun:
             # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
             # first fit that diverges, or whose time is over, leaves the initial weights.
             if loop.epochs or (loop.reason == "divergence" and model.state is None):
-                last = self.model_after(loop.result(final=True))
-                self.publish(last)
-                if checkpoint is not None and loop.reason not in ("interrupted", "requested"):
-                    checkpoint.write(last, loop, True)
+                self.publish(self.model_after(loop.result(final=True)))
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
                 self.publish(replace(model, ended=loop.reason))
             if self.p.verbose:
                 print_end(loop, self.p.patience)
+            if writing is not None:
+                writing.at_end()
 
     def model_after(self, result: TrainResult) -> Model:
         """The model that the training has come to."""
@@ -184,17 +190,10 @@ class TrainingRun:
         self.publish(self.model_after(loop.result()._replace(reason="running")))
         return self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
 
-    def _keep(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
-        assert self.checkpoint is not None
-        if self.checkpoint.is_due_after_epoch():
-            self.checkpoint.write(self.model_after(loop.result()), loop, False)
-
     def _hooks(self, epochs: int) -> list[Hook]:
         hooks: list[Hook] = [_printing(self.job.model, epochs)] if self.p.verbose else []
         if self.watch is not None and self.watch.callbacks and not self.incremental:
             hooks += [self._show, lambda loop, entry: self.steps.ends]
-        if self.checkpoint is not None:
-            hooks.append(self._keep)
         return hooks
 
     def _loop(self, epochs: int) -> TrainingLoop:
