@@ -148,6 +148,7 @@ setup(
         [
             shared,
             extension("_stop", "-Os"),
+            extension("_progress", "-Os"),
             extension("_exclusive", "-Os"),
             extension("_cpu", "-Os"),
             extension("_memory", "-Os"),

@@ -96,6 +96,18 @@ cdef class Backprop:
         self.phase_seconds = <double *>self.arena.alloc(network.n_layers, PHASES, sizeof(double))
 
     @property
+    def layer_seconds(self):
+        """Time spent in each phase so far, of each layer; shuffling and gathering count for the
+        first, the loss for the last.
+
+        Returns
+        -------
+        list of dict of str to float
+        """
+        return [{phase: self.phase_seconds[l * PHASES + i] for i, phase in enumerate(phases)}
+                for l in range(self.network.n_layers)]
+
+    @property
     def max_batch_size(self):
         """Rows of the largest mini-batch."""
         return self.workspace.max_batch_size

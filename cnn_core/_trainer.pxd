@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport Backprop
 from cnn_core._batches cimport Batches, Totals
+from cnn_core._progress cimport Progress
 from cnn_core._stop cimport EndRequest
 
 
@@ -18,16 +19,9 @@ cdef class Trainer:
     cdef double cost_scale
     cdef double total_weight            # of all rows of the epoch; negative: not given
     cdef object order
-    cdef Py_ssize_t done                # mini-batches of an epoch that was ended before it was over
-    cdef Totals totals                  # over them, as the next two
-    cdef object residuals
-    cdef double *residuals_kept
-    cdef Py_ssize_t n_residuals
-    cdef double pause_at
+    cdef Progress progress
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, object rates)
-    cdef begin_sums(self, Totals *totals)
-    cdef void keep_sums(self, Py_ssize_t done, const Totals *totals) noexcept nogil
     cdef EndRequest begin(self)
     cdef object tell(self, double cost)
     cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil

@@ -5,17 +5,15 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
-from libc.math cimport INFINITY
-from libc.string cimport memcpy
 
-from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
+from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
-from cnn_core._cpu cimport kernels_for, kernels_t
 from cnn_core._dataset cimport RowSource, all_rows_below
 from cnn_core._memory cimport address, blocks
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
+from cnn_core._progress cimport Progress
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._stop cimport EndRequest, begin_stop, leave, stops
 from cnn_core._backprop import phases
@@ -100,9 +98,7 @@ cdef class Trainer:
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
         self.batches = Batches(backprop, rule, threads, options["adaptive"],
                                options["multilabel"])
-        self.residuals = np.zeros(backprop.network.widths[-1])
-        self.residuals_kept = <double *>address(self.residuals)
-        self.n_residuals, self.pause_at = len(self.residuals), INFINITY
+        self.progress = Progress(backprop.network.widths[-1])
 
     @property
     def threads(self):
@@ -171,42 +167,18 @@ cdef class Trainer:
 
     def is_finite(self):
         """Whether parameters and slots are finite. An optimizer whose sums have overflowed takes no
-        step any more.
-
-        Returns
-        -------
-        bool
-        """
-        cdef Py_ssize_t n = self.backprop.network.parameters.size
-        cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
-        cdef bint finite = k.is_finite(n, self.backprop.network.w)
-        cdef int i
-        for i in range(len(self.batches.optimizer.slots)):
-            finite = finite and k.is_finite(n, self.batches.optimizer.slot[i])
-        return bool(finite)
+        step any more."""
+        return self.backprop.network.is_finite() and self.batches.optimizer.is_finite()
 
     @property
     def seconds(self):
-        """Time spent in each phase so far, in seconds; zeros unless `timing` was asked for.
-
-        Returns
-        -------
-        dict of str to float
-        """
+        """Time spent in each phase so far, by name; zeros unless `timing` was asked for."""
         return {phase: sum([layer[phase] for layer in self.layer_seconds]) for phase in phases}
 
     @property
     def layer_seconds(self):
-        """The same for each layer; shuffling and gathering count for the first, the loss for the
-        last.
-
-        Returns
-        -------
-        list of dict of str to float
-        """
-        return [{phase: self.backprop.phase_seconds[l * PHASES + i]
-                 for i, phase in enumerate(phases)}
-                for l in range(self.backprop.network.n_layers)]
+        """The same for each layer, as `Backprop.layer_seconds` has it."""
+        return self.backprop.layer_seconds
 
     def state(self, copy=True):
         """What a later run needs to go on from here, beside the parameters.
@@ -247,41 +219,22 @@ cdef class Trainer:
     def pause_after(self, double seconds):
         """Have epochs pause after the first mini-batch that ends later than `seconds` from now;
         infinity for never."""
-        self.pause_at = clock_seconds() + seconds
+        self.progress.pause_at = clock_seconds() + seconds
 
     @property
     def batches_done(self):
         """Mini-batches that are done of an epoch that pauses, or was ended."""
-        return self.done
+        return self.progress.done
 
     def position(self):
-        """Where this run is in an epoch that was ended before it was over; the next call of `epoch`,
-        with the same rows, is the rest of it.
-
-        Returns
-        -------
-        parameters : ndarray, shape (n_parameters,)
-            In the order of `Network.flat`.
-        batches : int
-            Mini-batches that are done.
-        sums : list of float
-            Over them: losses, weights, rows that are right, and squared residuals of each output.
-        """
-        sums = [self.totals.loss, self.totals.weight, <double>self.totals.correct]
-        return self.backprop.network.flat(), self.done, sums + self.residuals.tolist()
+        """The parameters, in the order of `Network.flat`, and what `Progress.get` gives."""
+        return self.backprop.network.flat(), *self.progress.get()
 
     def go_on_at(self, parameters, batches, sums):
-        """Go on from the `position` of a run with the same shape of network."""
-        if not is_whole(batches) or batches < 0 or (
-                batches and len(sums) != 3 + len(self.residuals)):
-            raise ValueError(f"a position must be parameters, a whole number and "
-                             f"{3 + len(self.residuals)} sums, got {batches!r} and {sums!r}")
+        """Go on from the `position` of a run with the same shape of network: the next call of
+        `epoch`, with the same rows, is the rest of that epoch."""
+        self.progress.set(batches, sums)
         self.set_flat(parameters)
-        self.done = batches
-        if batches:
-            self.totals.loss, self.totals.weight = sums[0], sums[1]
-            self.totals.correct = <Py_ssize_t>int(sums[2])
-            self.residuals[:] = sums[3:]
 
     # Epochs
 
@@ -382,13 +335,13 @@ cdef class Trainer:
                                  f"{blocks(count, batch)} mini-batches, got {len(rates)}")
         end = self.begin()
         caught = None
-        self.begin_sums(&totals)
+        self.progress.begin(self.batches, &totals)
         with nogil:
             mode = flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(True)
             self.backprop.workspace.transpose_weights()
-            for block in range(self.done, blocks(count, batch)):
+            for block in range(self.progress.done, blocks(count, batch)):
                 self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
                 if random_access:
                     self.batches.X.read_ahead(
@@ -399,7 +352,7 @@ cdef class Trainer:
                 steps = self.batches.optimizer.steps
                 cost = self.run_batch(count, &totals, tells)
                 if self.batches.optimizer.steps > steps:
-                    self.keep_sums(block + 1, &totals)
+                    self.progress.keep(block + 1, &totals, self.batches.squared_residuals)
                     if tells:
                         restore_subnormals(mode)
                         with gil:
@@ -407,10 +360,9 @@ cdef class Trainer:
                         if caught is not None:
                             break
                         flush_subnormals()
-                    if self.pause_at < INFINITY and clock_seconds() > self.pause_at:
-                        pauses = block + 1 < blocks(count, batch)
-                        if pauses:
-                            break
+                    pauses = self.progress.is_due() and block + 1 < blocks(count, batch)
+                    if pauses:
+                        break
                 if stops(&self.backprop.stop,
                          self.batches.batch.rows * (self.backprop.n_parameters + 1)):
                     break
@@ -423,22 +375,8 @@ cdef class Trainer:
         if pauses:
             return None
         self.epochs += 1
-        self.done = 0
+        self.progress.done = 0
         return self.batches.result(count, &totals)
-
-    cdef begin_sums(self, Totals *totals):
-        """The sums over the mini-batches of this epoch that an earlier call has done."""
-        if self.done == 0:
-            totals.loss, totals.weight, totals.correct = 0, 0, 0
-        else:
-            totals[0] = self.totals
-            self.batches.residuals[:] = self.residuals
-
-    cdef void keep_sums(self, Py_ssize_t done, const Totals *totals) noexcept nogil:
-        """Note where the epoch is, should it be ended before it is over."""
-        self.done, self.totals = done, totals[0]
-        memcpy(self.residuals_kept, self.batches.squared_residuals,
-               self.n_residuals * sizeof(double))
 
     cdef EndRequest begin(self):
         """Make ready for a run that can be ended; the caller keeps what is returned until its
