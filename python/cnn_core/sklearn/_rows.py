@@ -16,8 +16,11 @@ class Source(Protocol):
 
     count: int
 
-    def epoch(self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None) -> float:
-        """Train on every row once, in the given order or as they stand; the loss."""
+    def epoch(
+        self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
+    ) -> float | None:
+        """Train on every row once, in the given order or as they stand; the loss, or None where the
+        epoch pauses."""
 
 
 class DenseSource:
