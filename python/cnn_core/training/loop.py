@@ -22,9 +22,9 @@ hooks          called after each epoch; True ends   printing, callbacks | the sa
 An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
 should_stop. `TrainingLoop.end` ends it from outside, from any thread or a signal handler; nothing
 of an epoch that is given up counts. Nothing is published from here: whoever runs the loop takes a
-`TrainResult` from `TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C and any other
-exception too: `run` does not catch them, and `result` is that of the last whole epoch. Nothing is
-warned of either: `reason` says that an epoch has diverged.
+`TrainResult` from `TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C
+and any other exception too: `run` does not catch them, and `result` is that of the last whole
+epoch. Nothing is warned of either: `reason` says that an epoch has diverged.
 """
 
 from __future__ import annotations
