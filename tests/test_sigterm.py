@@ -54,9 +54,9 @@ def test_a_handler_of_somebody_else_stays(tmp_path):
             5,
             epochs=4,
             random_state=0,
-            callbacks=lambda model, epoch, logs: os.kill(os.getpid(), signal.SIGTERM)
-            if epoch == 2
-            else None,
+            callbacks=lambda model, epoch, logs: (
+                os.kill(os.getpid(), signal.SIGTERM) if epoch == 2 else None
+            ),
         )
         model.fit(X, X[:, 0], checkpoint=tmp_path / "run.ckpt")
         assert seen == [1] and model.n_epochs_ == 4

@@ -99,3 +99,28 @@ def test_what_does_not_match_is_named(change, given, message, tmp_path):
     MLPRegressor(**options).fit(X, Y, checkpoint=path)
     with pytest.raises(ValueError, match=message):
         MLPRegressor(**options | change).fit(**dict(X=X, y=Y) | given, checkpoint=path)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", ["adam", "early stopping", "adaptive", "dropout", "in order"])
+@pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])
+@pytest.mark.parametrize("every", [0, 1e9])
+def test_within_an_epoch_too(make, name, every, tmp_path):
+    options = dict(hidden_layer_sizes=8, max_iter=4, random_state=3, batch_size=50) | RUNS[name]
+    y, path, steps = Y if make is MLPRegressor else LABELS, tmp_path / "run.ckpt", []
+    whole = make(**options).fit(X, y)
+
+    class Fail(Callback):
+        left = 5
+
+        def after_step(self, model, step, logs):
+            steps.append(step)
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("after a step")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after a step"):
+            make(callbacks=[Fail()], **options).fit(X, y, checkpoint=path, checkpoint_every=every)
+    assert_same(whole, make(**options).fit(X, y, checkpoint=path))
+    assert steps == list(range(1, 11))  # none twice

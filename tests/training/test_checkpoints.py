@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cnn_core.training.monitor import LossAndMetric
 
 import cnn_core
 from cnn_core import (
@@ -241,7 +242,7 @@ def test_files_of_models_are_no_checkpoints_and_checkpoints_can_be_loaded(tmp_pa
             X, Y, checkpoint=path, checkpoint_every="epoch"
         )
     model = cnn_core.load(path)
-    assert model.n_epochs_ == 2
+    assert model.n_epochs_ == 3
     assert np.array_equal(model.parameters_, MLP(8, epochs=2, random_state=1).fit(X, Y).parameters_)
     model.save(path)
     with pytest.raises(ModelFormatError, match="it is the file of a model, not a checkpoint"):
@@ -293,3 +294,69 @@ def test_nothing_is_said_and_no_other_file_is_left(tmp_path):
             X, Y, checkpoint=tmp_path / "run.ckpt", checkpoint_every=0
         )
     assert os.listdir(tmp_path) == ["run.ckpt"]
+
+
+@pytest.mark.parametrize("name", ["adam", "dropout", "steps", "the reference implementation"])
+@pytest.mark.parametrize("every", [0, 1e9])
+def test_within_an_epoch_too(name, every, tmp_path):
+    """An exception after some step; the next part goes on with the next mini-batch."""
+    options = dict(hidden=8, epochs=4, random_state=5) | RUNS[name]
+    path, steps = tmp_path / "run.ckpt", []
+    whole = MLP(**options).fit(X, Y)
+
+    class Fail(Callback):
+        left = 5
+
+        def after_step(self, model, step, logs):
+            steps.append(step)
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("after a step")
+
+    for _ in range(4):
+        with pytest.raises(RuntimeError, match="after a step"):
+            MLP(callbacks=[Fail()], **options).fit(X, Y, checkpoint=path, checkpoint_every=every)
+    end = MLP(**options).fit(X, Y, checkpoint=path)
+    assert_same(whole, end)
+    assert steps == list(range(1, 21))  # none twice
+    if options.get("step_history"):
+        assert whole.step_history_ == end.step_history_
+
+
+@pytest.mark.parametrize("name", ["early stopping", "adam"])
+def test_an_interrupted_validation_costs_an_epoch_and_no_bit(name, tmp_path, monkeypatch):
+    options = dict(hidden=8, random_state=5) | dict(epochs=6) | RUNS[name]
+    given = {} if "early_stopping" in options else dict(validation_data=(X[:50], Y[:50]))
+    path = tmp_path / "run.ckpt"
+    whole = MLP(**options).fit(X, Y, **given)
+    entry, calls = LossAndMetric.entry, []
+
+    def interrupt(self, *args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return entry(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LossAndMetric, "entry", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            MLP(**options).fit(X, Y, checkpoint=path, checkpoint_every="epoch", **given)
+    assert_same(whole, MLP(**options).fit(X, Y, checkpoint=path, **given))
+
+
+def test_max_seconds_ends_a_part_of_a_training(tmp_path):
+    path = tmp_path / "run.ckpt"
+    options = dict(hidden=(64, 64), epochs=40, random_state=0)
+    rows, y = np.tile(X, (20, 1)), np.tile(Y, 20)
+    whole = MLP(**options).fit(rows, y)
+    parts = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where a part is over before its first epoch
+        while parts < 1000:
+            parts += 1
+            model = MLP(max_seconds=0.05, **options).fit(rows, y, checkpoint=path)
+            if model.n_epochs_ == 40:
+                break
+    assert parts > 1
+    assert np.array_equal(whole.parameters_, model.parameters_)
+    assert history(whole) == history(model)

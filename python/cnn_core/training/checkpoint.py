@@ -140,7 +140,8 @@ class Writing:
         if self.failed or self.loop.reason == "divergence":
             return
         if self.loop.reason in ("interrupted", "requested", "max_seconds"):
-            self.now()
+            if self.loop.can_go_on:
+                self.now()
         else:
             self._write(self.loop.result(final=True), finished=True)
 

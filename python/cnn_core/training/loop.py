@@ -159,6 +159,8 @@ class TrainingLoop:
         self._kept: tuple[Network, int, int] = (start.network, 0, trainer.steps)
         self._best = None if start.best_epoch is None else (start.network, start.best_epoch)
         self._spare: Network | None = None
+        #: Epochs whose entries the rules have seen, and those that the trainer had done before.
+        self._settled, self._trainer_epochs = 0, trainer.epochs
         self._shared = True  # whether somebody else has the kept network: then it is never written
 
     @property
@@ -225,6 +227,7 @@ class TrainingLoop:
             self._keep()
             if update(entry):
                 self._keep_best()
+            self._settled = self.epochs
             if hooks and any([hook(self, entry) for hook in hooks]):  # noqa: C419, all are called
                 self.reason = "hook"
                 return
@@ -273,6 +276,13 @@ class TrainingLoop:
         history = self.history.first(epochs)
         done = steps - self.first_step
         return TrainResult(network, epochs, history, state, best_epoch, self.reason, done)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether what there is now is between two steps of an epoch, or after a whole one: not so
+        where its validation was interrupted."""
+        done = self.trainer.epochs - self._trainer_epochs
+        return done == self.epochs == self._settled
 
     def in_progress(self) -> TrainResult:
         """What there is between two steps: the weights of the last whole epoch, and the state of
