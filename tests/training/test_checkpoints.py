@@ -243,7 +243,7 @@ def test_files_of_models_are_no_checkpoints_and_checkpoints_can_be_loaded(tmp_pa
         )
     model = cnn_core.load(path)
     assert model.n_epochs_ == 3
-    assert np.array_equal(model.parameters_, MLP(8, epochs=2, random_state=1).fit(X, Y).parameters_)
+    assert np.array_equal(model.parameters_, MLP(8, epochs=3, random_state=1).fit(X, Y).parameters_)
     model.save(path)
     with pytest.raises(ModelFormatError, match="it is the file of a model, not a checkpoint"):
         MLP(8, epochs=5, random_state=1).fit(X, Y, checkpoint=path)
