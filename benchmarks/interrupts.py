@@ -105,7 +105,7 @@ CASES = {
     "predict_proba": prediction("predict_proba"),
     "score": prediction("score", Y),
     "evaluate": prediction("evaluate", Y),
-    "sklearn fit": lambda threads: of_estimator(threads),
+    "sklearn fit": of_estimator,
     "sklearn fit, lbfgs": lambda threads: of_estimator(threads, solver="lbfgs"),
     "sklearn predict": predictions_of_estimator,
 }

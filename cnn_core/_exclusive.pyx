@@ -1,7 +1,7 @@
 """One fit of an object at a time.
 
-Compiled, as a signal handler may raise between any two lines of Python: what it has taken would stay
-taken.
+Compiled, as a signal handler may raise between any two lines of Python: what has been taken would
+stay taken.
 """
 
 import os
@@ -11,8 +11,8 @@ cimport cython
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
 
-# The `Exclusive` that has an object, by the object's id: nothing of it is in the object, its pickles
-# and its clones.
+# The `Exclusive` that has an object, by the object's id: nothing of it is in the object, its
+# pickles and its clones.
 cdef dict taken = {}
 
 if hasattr(os, "register_at_fork"):

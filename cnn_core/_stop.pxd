@@ -21,6 +21,7 @@ cdef extern from "stop.h" nogil:
         int has_signals
         uint64_t mode
         const end_t *end
+        void *error
         void (*look)(stop_t *) noexcept nogil
     uintptr_t this_thread()
     int flag_of(const int *flag)

@@ -9,24 +9,18 @@ import os
 import threading
 
 cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._tuning cimport LOOK_SHARE, LONGEST_UNTIL_LOOK, SHORTEST_UNTIL_LOOK
 
 cdef extern from "Python.h":
-    # Declared without its exception, which stays set until `leave`.
-    int check_signals "PyErr_CheckSignals"() noexcept
     unsigned long PyThread_get_thread_ident() nogil
-
-cdef extern from *:
-    """
-    static int raise_what_is_set(void) { return -1; }
-    """
-    int raise_what_is_set() except -1
 
 # Why a run is left.
 cdef enum:
-    INTERRUPTED = 1             # an exception of a signal handler is set
+    INTERRUPTED = 1             # a signal handler has raised `error`
     ENDED = 2                   # by its EndRequest
 
 cdef unsigned long main_thread
@@ -93,15 +87,15 @@ cdef bint is_due(const end_t *end) noexcept nogil:
 
 
 cdef int begin_stop(stop_t *stop, EndRequest end) except -1:
-    """Make ready for a run of this thread; whoever calls keeps `end`, which may be None. Raises `Ended`
-    where the end is asked for already."""
+    """Make ready for a run of this thread; whoever calls keeps `end`, which may be None. Raises
+    `Ended` where the end is asked for already."""
     if end is not None and flag_of(&end.end.requested):
         raise Ended
     stop.mode = flush_subnormals()
     restore_subnormals(stop.mode)
     stop.stopped, stop.shared, stop.work, stop.look = 0, 0, 0, look
     stop.next_look = clock_seconds() + SHORTEST_UNTIL_LOOK
-    stop.end = NULL if end is None else &end.end
+    stop.end, stop.error = NULL if end is None else &end.end, NULL
     stop.caller = this_thread()
     stop.has_signals = PyThread_get_thread_ident() == main_thread
     return 0
@@ -119,7 +113,11 @@ cdef void look(stop_t *stop) noexcept nogil:
         mode = flush_subnormals()
         restore_subnormals(stop.mode)
         with gil:
-            if check_signals():
+            try:
+                PyErr_CheckSignals()
+            except BaseException as error:
+                Py_INCREF(error)
+                stop.error = <void *>error
                 raise_flag(&stop.stopped, INTERRUPTED)
         restore_subnormals(mode)
         taken = clock_seconds() - now
@@ -132,7 +130,10 @@ cdef int leave(stop_t *stop) except -1:
     Whatever computes before the next run begins is not ended."""
     stop.end, stop.has_signals = NULL, 0
     if stop.stopped == INTERRUPTED:
-        raise_what_is_set()
+        error = <object>stop.error
+        stop.error = NULL
+        Py_DECREF(error)
+        raise error
     if stop.stopped == ENDED:
         raise Ended
     return 0

@@ -14,6 +14,7 @@ cdef class Trainer:
     cdef readonly int64_t epochs
     cdef public object after_step
     cdef public EndRequest end
+    cdef EndRequest ends            # of the run in progress
     cdef uint64_t seed
     cdef bint by_rows
     cdef double cost_scale
@@ -22,7 +23,7 @@ cdef class Trainer:
     cdef Progress progress
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, object rates)
-    cdef EndRequest begin(self)
+    cdef int begin(self) except -1
     cdef object tell(self, double cost)
     cdef double run_batch(self, Py_ssize_t count, Totals *totals, bint tells) noexcept nogil
     cdef run_pass(self, Py_ssize_t rows)

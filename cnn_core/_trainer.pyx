@@ -15,7 +15,7 @@ from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._progress cimport Progress
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
-from cnn_core._stop cimport EndRequest, begin_stop, leave, stops
+from cnn_core._stop cimport begin_stop, leave, stops
 from cnn_core._backprop import phases
 from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -333,7 +333,7 @@ cdef class Trainer:
             if len(rates) != blocks(count, batch):
                 raise ValueError(f"rates must have one entry for each of the "
                                  f"{blocks(count, batch)} mini-batches, got {len(rates)}")
-        end = self.begin()
+        self.begin()
         caught = None
         self.progress.begin(self.batches, &totals)
         with nogil:
@@ -378,12 +378,10 @@ cdef class Trainer:
         self.progress.done = 0
         return self.batches.result(count, &totals)
 
-    cdef EndRequest begin(self):
-        """Make ready for a run that can be ended; the caller keeps what is returned until its
-        end."""
-        end = self.end
-        begin_stop(&self.backprop.stop, end)
-        return end
+    cdef int begin(self) except -1:
+        """Make ready for a run that can be ended by what `end` is now."""
+        self.ends = self.end  # another thread may set that
+        return begin_stop(&self.backprop.stop, self.ends)
 
     cdef object tell(self, double cost):
         """Call `after_step`; what it has raised."""
@@ -459,7 +457,7 @@ cdef class Trainer:
     cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *:
         cdef double loss
         cdef uint64_t mode
-        end = self.begin()
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             if not self.backprop.has_gradient:
@@ -534,7 +532,7 @@ cdef class Trainer:
         if not 0 < rows <= self.backprop.workspace.max_batch_size:
             raise ValueError(f"a single pass takes 1 to {self.backprop.workspace.max_batch_size} "
                              f"rows, got {rows}")
-        end = self.begin()
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             self.backprop.workspace.transpose_weights()
@@ -578,7 +576,7 @@ cdef class Trainer:
         cdef Totals totals
         cdef uint64_t mode
         totals.loss, totals.weight, totals.correct = 0, count, 0
-        end = self.begin()
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             for block in range(blocks(count, batch)):

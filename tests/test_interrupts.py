@@ -36,6 +36,9 @@ X = np.random.default_rng(0).normal(size=(20_000, 100)).astype("float32")
 y = X[:, :10].argmax(axis=1)
 threads = int(sys.argv[1])
 
+def tiled(times):
+    return np.tile(X, (times, 1)), np.tile(y, times)
+
 def mlp(**options):
     given = dict(hidden=(1500, 1500), epochs=10**6, n_threads=threads, random_state=0)
     return MLP(**given | options)
@@ -45,32 +48,32 @@ def estimator(**options):
     given = dict(hidden_layer_sizes=(1500, 1500), max_iter=10**6, n_threads=threads)
     return MLPClassifier(**given | options)
 
-def predictions(name, *more):
+def predictions(name, of_labels=False):
     model = mlp().initialize(X, y)
-    many = np.tile(X, (40, 1))
-    return lambda: getattr(model, name)(many, *(np.tile(part, 40) for part in more))
+    many, labels = tiled(40)
+    return lambda: getattr(model, name)(many, *([labels] if of_labels else []))
 
 WORK = {
     "fit": lambda: lambda: mlp().fit(X, y),
-    "fit of one mini-batch": lambda: lambda: mlp(batch_size="full").fit(np.tile(X, (8, 1)), np.tile(y, 8)),
+    "fit of one mini-batch": lambda: lambda: mlp(batch_size="full").fit(*tiled(8)),
     "fit in float64": lambda: lambda: mlp(batch_size="full", dtype="float64").fit(X, y),
     "fit of a small network": lambda: lambda: mlp(hidden=8, batch_size="full").fit(X, y),
-    "validation": lambda: lambda: mlp().fit(X[:64], y[:64], validation_data=(np.tile(X, (40, 1)), np.tile(y, 40))),
+    "validation": lambda: lambda: mlp().fit(X[:64], y[:64], validation_data=tiled(40)),
     "lbfgs": lambda: lambda: mlp(optimizer="lbfgs").fit(X, y),
     "reference": lambda: lambda: mlp(hidden=20, backend="python", batch_size="full").fit(X, y),
     "predict": lambda: predictions("predict"),
     "predict_proba": lambda: predictions("predict_proba"),
     "forward": lambda: predictions("forward"),
     "decision_function": lambda: predictions("decision_function"),
-    "score": lambda: predictions("score", y),
-    "evaluate": lambda: predictions("evaluate", y),
+    "score": lambda: predictions("score", True),
+    "evaluate": lambda: predictions("evaluate", True),
     "estimator, fit": lambda: lambda: estimator(batch_size=20_000).fit(X, y),
     "estimator, lbfgs": lambda: lambda: estimator(solver="lbfgs").fit(X, y),
 }
 
 def estimated():
     model = estimator(max_iter=1).fit(X[:100], y[:100])
-    many = np.tile(X, (40, 1))
+    many, _ = tiled(40)
     return lambda: model.predict(many)
 
 if "sklearn" in sys.argv:
@@ -328,7 +331,8 @@ def child():
     if os.fork() == 0:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
-            MLP((1500, 1500), batch_size="full", epochs=10**6).fit(np.tile(X, (20, 1)), np.arange(120_000) % 2)
+            model = MLP((1500, 1500), batch_size="full", epochs=10**6)
+            model.fit(np.tile(X, (20, 1)), np.arange(120_000) % 2)
         except KeyboardInterrupt:
             os._exit(7)
         os._exit(1)
@@ -339,6 +343,10 @@ thread.start()
 thread.join()
 """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.stdout, done.stderr) == ("7\n", "")

@@ -1,6 +1,6 @@
 /* How a run is ended before its work is done. The thread that has called it looks from time to time
- * whether it must, and sets a flag; it and all others leave where they next read that. What the look
- * consists of is the caller's affair. */
+ * whether it must, and sets a flag; it and all others leave where they next read that. What the
+ * look consists of is the caller's affair. */
 #ifndef CNN_CORE_STOP_H
 #define CNN_CORE_STOP_H
 
@@ -31,15 +31,16 @@ typedef struct {
 
 typedef struct stop_t stop_t;
 struct stop_t {
-    int stopped;         /* not 0: leave; the look says why */
-    int shared;          /* whether the pool's threads work on the run beside the caller */
-    uintptr_t caller;    /* the thread that looks, if it is shared */
-    char apart[64];      /* the caller writes what follows while the others read `stopped` */
-    ptrdiff_t work;      /* multiplications since it has looked at the clock */
-    double next_look;    /* when signals are looked for again */
-    int has_signals;     /* whether the caller is the thread that gets them */
-    uint64_t mode;       /* the caller's floating-point mode */
-    const end_t *end;    /* or NULL */
+    int stopped;      /* not 0: leave; the look says why */
+    int shared;       /* whether the pool's threads work on the run beside the caller */
+    uintptr_t caller; /* the thread that looks, if it is shared */
+    char apart[64];   /* the caller writes what follows while the others read `stopped` */
+    ptrdiff_t work;   /* multiplications since it has looked at the clock */
+    double next_look; /* when signals are looked for again */
+    int has_signals;  /* whether the caller is the thread that gets them */
+    uint64_t mode;    /* the caller's floating-point mode */
+    const end_t *end; /* or NULL */
+    void *error;      /* what a look has met, to be raised at the end */
     void (*look)(stop_t *stop);
 };
 

@@ -88,6 +88,14 @@ def test_early_stopping_ends_with_the_best_weights_where_the_time_is_over():
     assert again.best_epoch_ == best and np.array_equal(again.parameters_, model.parameters_)
 
 
+def test_evaluate_advises_more_time_where_that_has_ended_a_fit():
+    given = dict(hidden=4, batch_size="full", random_state=0, callbacks=Sleep(0.02))
+    model = MLP(**given, epochs=10**6, max_seconds=0.1).fit(X, TWO)
+    assert "so a larger max_seconds may help" in model.evaluate(X, TWO)["diagnosis"]
+    model = MLP(**given, epochs=model.n_epochs_).fit(X, TWO)
+    assert "so more epochs may help" in model.evaluate(X, TWO)["diagnosis"]
+
+
 def test_a_warm_start_goes_on_from_where_the_time_was_over():
     given = dict(hidden=8, random_state=0, warm_start=True)
     model = MLP(**given, epochs=10**6, max_seconds=0.1).fit(X, TWO)
@@ -151,8 +159,11 @@ def test_a_signal_handler_ends_a_training_without_an_exception(loops, options):
 def test_another_thread_ends_a_training_in_the_midst_of_an_epoch(loops):
     model = MLP((2000, 2000), batch_size="full", epochs=10, random_state=0)
     many, labels = np.tile(X, (40, 1)), np.tile(TWO, 40)
-    timer = threading.Timer(0.5, lambda: loops[-1].end.request())
-    began = time.perf_counter()
+
+    def ask():
+        loops[-1].end.request()
+
+    timer, began = threading.Timer(0.5, ask), time.perf_counter()
     timer.start()
     model.fit(many, labels)
     timer.join()

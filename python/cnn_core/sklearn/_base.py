@@ -254,8 +254,8 @@ class BaseMLP(Saved, BaseEstimator):
         classes: ArrayLike | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
-        """`fit` or `partial_fit`; an error leaves the model as it was, Ctrl-C that of the last whole
-        epoch."""
+        """`fit` or `partial_fit`; an error leaves the model as it was, Ctrl-C that of the last
+        whole epoch."""
         with Exclusive(self) as exclusive:
             before = self._model
             p = self._copy(before)
@@ -275,8 +275,9 @@ class BaseMLP(Saved, BaseEstimator):
                 for callback in callbacks:
                     callback.after_fit(self)
             except BaseException as error:
-                if not isinstance(error, KeyboardInterrupt):
-                    publish(before)  # a callback may have seen others
+                interrupted = isinstance(error, KeyboardInterrupt)
+                if self._model is not before and not interrupted:  # a callback has looked
+                    publish(before)
                 if self._model is before and stream is not None and drawn is not None:
                     stream.set_state(drawn)
                 raise

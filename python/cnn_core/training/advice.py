@@ -237,6 +237,6 @@ def out_of_time(p: SimpleNamespace, model: Model) -> str:
     """That no epoch has ended in time, and which weights there are."""
     which = "as it was before" if model.n_epochs else "untrained, with its initial weights"
     return (
-        f"max_seconds={p.max_seconds:g} was over before the first epoch ended: the model is {which}; "
-        "allow more time, or train on fewer rows"
+        f"max_seconds={p.max_seconds:g} was over before the first epoch ended: the model is "
+        f"{which}; allow more time, or train on fewer rows"
     )
