@@ -320,6 +320,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         RuntimeError
             While another thread fits this object or sets its weights, and in a callback of a fit of
             this object; the fit that is running goes on unharmed.
+        MemoryError
+            At any moment. The model is then as it was before, whole epochs notwithstanding.
         KeyboardInterrupt
             On Ctrl-C, within about 0.1 s. After it, and after an exception in a callback, the model
             is the one of the last whole epoch (with early stopping, of the best one), or as it was

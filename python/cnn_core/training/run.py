@@ -58,8 +58,14 @@ def train(
     if not epochs:
         publish(job.model)
         return {}
-    run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
-    run.run(epochs)
+    before = None if watch is None else watch.current()
+    try:
+        run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
+        run.run(epochs)
+    except MemoryError:  # whole epochs notwithstanding, the estimator's model is as it was
+        if watch is not None:
+            publish(before)
+        raise
     return dict(run.trainer.seconds) if timing else {}
 
 
