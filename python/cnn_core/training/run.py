@@ -58,7 +58,7 @@ def train(
     if not epochs:
         publish(job.model)
         return {}
-    before = None if watch is None else watch.current()
+    before: Any = None if watch is None else watch.current()
     try:
         run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
         run.run(epochs)
