@@ -15,10 +15,7 @@ void fail_at(long n, long all_after)
 /* Allocations up to the one that fails; 0: it has failed, or none was to. */
 long left(void) { return countdown; }
 
-static int fails(void)
-{
-    return countdown > 0 ? --countdown == 0 : lasting != 0;
-}
+static int fails(void) { return countdown > 0 ? --countdown == 0 : lasting != 0; }
 
 static void *allocate(void *context, size_t size)
 {
