@@ -176,6 +176,8 @@ def test_dotted_names_lead_to_something(page):
         head, _, rest = name[1].partition(".")
         if head == "model":  # a user's
             assert hasattr(cnn_core.MLP, rest), span
+        elif head in cnn_core.__all__:
+            assert hasattr(getattr(cnn_core, head), rest), span
         elif head in modules:
             pkgutil.resolve_name(f"cnn_core.{name[1]}")
         elif head == "cnn_core":
