@@ -124,14 +124,14 @@ cdef class Optimizer:
 
     def restore(self, state):
         """Go on from `state`, of an optimizer of the same name and shape; settings stay these."""
-        self.check_state(state, ("steps",))
+        self.check_state(state)
         self.steps = state["steps"]
         for i in range(len(optimizer_settings(self.name)), OPTIMIZER_NUMBERS):
             self.h[i] = state["numbers"][i]
         for slot, values in zip(self.slots, state["slots"]):
             slot[:] = values
 
-    cdef check_state(self, state, tuple counts):
+    def check_state(self, state, tuple counts=("steps",)):
         """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
         _checks.check_state(state, counts, ("numbers", "slots"))
         numbers, slots = state["numbers"], state["slots"]

@@ -264,7 +264,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
         self.warm_start, self.backend = warm_start, backend
         self._fitted = None
-        self._checked_parameters()
+        self._check_parameters()
 
     # Training
 
@@ -332,7 +332,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             refuse(MLP.fit, self, unknown)
         from cnn_core.training import fit, run  # not needed by those who only predict
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         kept = None
         if checkpoint is not None:
             from cnn_core.training.checkpoint import Checkpoint
@@ -396,7 +396,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             refuse(MLP.partial_fit, self, unknown)
         from cnn_core.training import fit, run  # not needed by those who only predict
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         job = fit.begin(
             p,
             X,
@@ -449,7 +449,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         from cnn_core import profile
         from cnn_core.training import fit
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
         job = fit.begin(p, X, y, self._fitted if p.warm_start else None)

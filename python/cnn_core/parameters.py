@@ -355,7 +355,7 @@ class Parameters(Keywords):
     def _parameters_in_files(cls) -> Mapping[str, Any]:
         return cls._defaults()
 
-    def _checked_parameters(self) -> SimpleNamespace:
+    def _check_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""
         return check_parameters(self._all())

@@ -65,7 +65,8 @@ class Saved:
         NotFittedError
             Before the first fit.
         ValueError, TypeError
-            For weights that are not finite, and labels that no file can hold.
+            For weights that are not finite, labels that no file can hold, and parameters that no
+            fit takes.
         OSError
             Where the file cannot be written; the old one is whole then.
         ImportError
@@ -77,9 +78,14 @@ class Saved:
             For a parameter that no file can hold, such as a schedule of a user's own. The loaded
             estimator has its default.
         """
+        if not (hasattr(file, "write") or isinstance(file, (str, os.PathLike))):
+            raise TypeError(f"save takes a path or a binary file, got {type(file).__name__}")
+        self._check_parameters()
         data = packed(self, self._model_to_save(optimizer), allow_nonfinite=allow_nonfinite)
         if hasattr(file, "write"):
-            file.write(data)
+            from cnn_core.files.container import write_bytes
+
+            write_bytes(file, data)
             return
         from cnn_core.files.atomic import write_whole
 
@@ -129,9 +135,12 @@ class Saved:
         def _model_to_save(self, optimizer: bool) -> Any:
             """The fitted model; with the optimizer's state, if it is asked for."""
 
+        def _check_parameters(self) -> object:
+            """Raise ValueError or TypeError for parameters that no fit takes."""
+
         @classmethod
         def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
-            """An estimator; raises ValueError or TypeError for parameters that it cannot have."""
+            """An estimator with this model."""
 
 
 def _class_of(name: str) -> type[Saved]:
@@ -176,8 +185,10 @@ def written_parameters(estimator: Saved) -> dict[str, Any]:
     written = {}
     for name in estimator._parameters_in_files():
         value = getattr(estimator, name)
-        if name in NOT_SAVED or isinstance(value, (np.random.Generator, np.random.RandomState)):
-            continue  # a generator has given the seed, which is part of the model
+        if name in NOT_SAVED:
+            continue
+        if isinstance(value, (np.random.Generator, np.random.RandomState)):
+            value = None  # it has given the seed, which is part of the model
         try:
             written[name] = Parameter().write(value, name, {})
         except NotKept:
@@ -190,9 +201,11 @@ def written_parameters(estimator: Saved) -> dict[str, Any]:
 
 
 def _check_finite(tensors: Tensors, error: type[ValueError], cure: str) -> None:
+    from cnn_core._linalg import is_finite
+
     for name, array in tensors.items():
-        if not np.isfinite(array).all():
-            raise error(f"the tensor {name!r} has entries that are not finite{cure}")
+        if array.size and not is_finite(np.ascontiguousarray(array)):
+            raise error(f"the tensor {name[:50]!r} has entries that are not finite{cure}")
 
 
 def load(
@@ -308,6 +321,7 @@ def unpacked(
         raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
     try:
         estimator = cls._loaded(parameters, model)
+        estimator._check_parameters()
     except (ValueError, TypeError) as error:
         raise ModelFormatError(f"parameters: {error}") from None
     return Contents(estimator, model, progress, given, version, its_bits != bits)

@@ -10,8 +10,13 @@ from cnn_core.exceptions import ModelFormatError
 
 #: Digits of a whole number: those of 2^64.
 DIGITS = 20
-#: Lists and objects in one text. Each takes some 60 bytes for two characters.
-CONTAINERS = 100_000
+#: Lists and objects in one text. Each takes 60 to 200 bytes, for two to six characters.
+CONTAINERS = 50_000
+
+
+def containers(text: bytes) -> int:
+    """The most lists and objects that a text can have."""
+    return text.count(b"[") + text.count(b"{")
 
 
 def parse(text: bytes, what: str) -> Any:
@@ -62,7 +67,7 @@ def parse(text: bytes, what: str) -> Any:
             else fail(f"has the number {digits[:50]}, beyond float64")
         )
 
-    if text.count(b"[") + text.count(b"{") > CONTAINERS:
+    if containers(text) > CONTAINERS:
         fail(f"has more than {CONTAINERS:,} lists and objects")
     try:
         return json.loads(
