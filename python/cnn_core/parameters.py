@@ -300,7 +300,7 @@ class Parameters(Keywords):
         init: Any = cls.__init__
         code, defaults = init.__code__, init.__defaults__
         names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        return {**dict(zip(names, defaults)), **init.__kwdefaults__}
+        return {**dict(zip(names, defaults or ())), **(init.__kwdefaults__ or {})}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters.

@@ -27,6 +27,9 @@ ESTIMATORS = {
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
 
+#: What the JSON has, and `progress` in a checkpoint.
+_ENTRIES = ("format", "bits", "version", "class", "parameters", "model", "progress")
+
 #: Parameters that are no part of a model: what watches a training and prints.
 NOT_SAVED = ("callbacks",)
 
@@ -291,10 +294,13 @@ def unpacked(
             f"it was saved by cnn_core {version[:50]} in format {number}, and this version reads "
             f"formats up to {FORMAT}: update cnn_core"
         )
+    for key in json:
+        if key not in _ENTRIES:
+            raise ModelFormatError(f"it has {key[:50]!r}, which is not known")
     its_bits = Whole(1).read(json.get("bits"), "bits", tensors)
     name = Text(*ESTIMATORS).read(json.get("class"), "class", tensors)
     cls = _class_of(name)
-    if issubclass(kind, cls):  # a user's own, derived from what was saved
+    if kind is not Saved and kind._in_files == name:  # also a user's own, derived from it
         cls = kind
     elif not issubclass(cls, kind):
         raise ModelFormatError(

@@ -77,7 +77,10 @@ class Parameters(Codec):
             W = take(tensors, f"{2 * l}.weight", (n_out, n_in), spec.dtype)
             b = take(tensors, f"{2 * l}.bias", (n_out,), spec.dtype) if spec.bias else None
             layers.append((W, b))
-        network = make_network(spec)
+        try:
+            network = make_network(spec)
+        except ValueError as error:
+            raise ModelFormatError(f"{where}: {error}") from None
         for l, (W, b) in enumerate(layers):
             network.set_layer(l, W, np.zeros(len(W), spec.dtype) if b is None else b)
         return spec, network

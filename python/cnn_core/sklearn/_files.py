@@ -120,8 +120,15 @@ class _Binarizer(Codec):
         return found
 
 
+class _Float64(Real):
+    """A float of NumPy's."""
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.float64:
+        return np.float64(super().read(json, where, tensors))
+
+
 _FLOATS = List(Real(finite=False))
-_LOSS = List(Real(finite=False), lambda losses: [np.float64(loss) for loss in losses])
+_LOSS = _Float64(finite=False)
 
 _OPTIMIZER = Record(
     OptimizerState,
@@ -136,9 +143,9 @@ _OPTIMIZER = Record(
 
 #: The fields of a model but its weights. Those that the model does not have are not in the file.
 _FIELDS: dict[str, Codec] = {
-    "loss": Real(finite=False),
-    "loss_curve": _LOSS,
-    "best_loss": Optional(Real(finite=False)),
+    "loss": _LOSS,
+    "loss_curve": List(_LOSS),
+    "best_loss": Optional(_LOSS),
     "validation_scores": Optional(_FLOATS),
     "best_validation_score": Optional(Real(finite=False)),
     "n_iter": Whole(),
@@ -180,8 +187,6 @@ class _Model(Codec):
     def read(self, json: Any, where: str, tensors: Tensors) -> FittedModel:
         values = self.record.read(json, where, tensors)
         coefs, intercepts = values.pop("layers")
-        if values["loss"] is not ABSENT:
-            values["loss"] = np.float64(values["loss"])
         model = FittedModel(coefs=coefs, intercepts=intercepts, **values)
         try:
             check_fitted(model)
