@@ -19,7 +19,6 @@ import pickle
 import random
 import re
 import resource
-import select
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from file_edits import Parts, put_together, taken_apart, written  # noqa: E402
 import cnn_core  # noqa: E402
 from cnn_core import ModelFormatError  # noqa: E402
 
-#: The longest that loading a file may take.
+#: The longest that loading a file may take, of the processor's time.
 SECONDS = 1.0
 #: After this long without an answer a child is dead.
 HANGS = 20.0
@@ -287,7 +286,7 @@ def rows_for(model):
     """X and y that a model can train on."""
     if hasattr(model, "coefs_"):
         n, outputs, classes = model.n_features_in_, model.n_outputs_, getattr(model, "classes_", None)
-        several = classes is not None and model._label_binarizer.y_type_.startswith("multilabel")
+        several = classes is not None and model._model.label_binarizer.y_type_.startswith("multilabel")
         one_hot = False
     else:
         task = model._fitted.task
@@ -311,18 +310,18 @@ def outcome(data, trains=True):
     AssertionError
         With what must not happen.
     """
-    before, start = resident(), time.perf_counter()
+    before, start = resident(), time.process_time()
     try:
         model = cnn_core.load(data)
     except ModelFormatError as error:
         model, message = None, str(error)
-    seconds, grown = time.perf_counter() - start, peak() - before
+    seconds, grown = time.process_time() - start, peak() - before
     assert seconds <= SECONDS, f"{seconds:.2f} s"
     most = allowed_bytes(len(data))
     assert peak() == PEAK[0] or grown <= most, f"{grown:,} bytes for a file of {len(data):,}"
     PEAK[0] = peak()
     if model is None:
-        assert len(message) < 1000, "a message of {len(message)} characters"
+        assert len(message) < 1000, f"a message of {len(message)} characters"
         return "refused"
     X, y = rows_for(model)
     model.predict(X)
@@ -348,98 +347,93 @@ def work(files, seed, numbers):
     """Load the files of these numbers, and write a line for each before and after."""
     warnings.simplefilter("ignore")
     cnn_core.set_num_threads(1)
+    answers, sys.stdout = sys.stdout, open(os.devnull, "w")  # where a model is verbose
     limit = 8 << 30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    for data in files[:: max(1, len(files) // 20)]:  # imports what is needed
-        outcome(data)
+    for data in (files[0], files[-1]):  # imports what is needed
+        cnn_core.load(data, allow_nonfinite=True)
     for number in numbers:
-        print(f"start {number}", flush=True)
+        print(f"start {number}", file=answers, flush=True)
         try:
             found = outcome(mutated(number, seed, files))
         except BaseException as error:
             found = f"FAILED {type(error).__name__}: {error}".replace("\n", " ")[:500]
-        print(f"done {number} {found}", flush=True)
+        print(f"done {number} {found}", file=answers, flush=True)
 
 
 # Many files
 
 
 class Child:
-    """A process that loads some files."""
+    """A process that loads some files, and what it writes meanwhile."""
 
     def __init__(self, path, seed, numbers):
-        self.path, self.seed, self.last = path, seed, numbers[-1]
-        self.current, self.left = None, list(numbers)
+        self.path, self.seed, self.left = path, seed, list(numbers)
         self.start()
 
     def start(self):
+        """Begin, or go on behind a file that was its death."""
         command = [sys.executable, __file__, "--child", self.path, "--seed", str(self.seed)]
         first, last = self.left[0], self.left[-1]
+        self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [*command, "--first", str(first), "--files", str(last + 1 - first)],
-            stdout=subprocess.PIPE,
+            stdout=self.output,
             stderr=subprocess.DEVNULL,
         )
-        self.heard = time.monotonic() + 60  # imports
+        self.heard, self.read, self.current = time.monotonic() + 60, 0, self.left[0]
 
-    def lines(self):
-        """What it has written since."""
-        found = []
-        while select.select([self.process.stdout], [], [], 0)[0]:
-            line = self.process.stdout.readline().decode()
-            if not line:
-                break
+    def done(self):
+        """(number, outcome) of each file that it has done since."""
+        data = os.pread(self.output.fileno(), 1 << 24, self.read)
+        data = data[: data.rfind(b"\n") + 1]
+        self.read += len(data)
+        for line in data.decode(errors="replace").splitlines():
+            kind, number, *rest = line.split(maxsplit=2)
             self.heard = max(self.heard, time.monotonic())
-            found.append(line.split(maxsplit=2))
-        return found
+            self.current = int(number)
+            if kind == "done":
+                self.left.remove(int(number))
+                yield int(number), rest[0]
+
+    def failure(self):
+        """What has ended it before its time; None while it works and where it is done."""
+        code = self.process.poll()
+        if code is None and time.monotonic() - self.heard > HANGS:
+            self.process.kill()
+            self.process.wait()
+            return "hangs"
+        if code and self.read == 0:
+            raise RuntimeError(f"a child dies with {code} before its first file")
+        return None if code is None or not self.left else f"dies with {code}"
 
 
 def run(files, count, seed, jobs, first=0):
     """Load `count` files; returns a Counter of what has become of them, and the failures."""
     outcomes, failures = Counter(), []
+    size = min(BATCH, -(-count // jobs))
+    waiting = [range(at, min(at + size, first + count)) for at in range(first, first + count, size)]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "files")
         Path(path).write_bytes(pickle.dumps(files))
-        waiting = [
-            range(at, min(at + BATCH, first + count))
-            for at in range(first, first + count, min(BATCH, -(-count // jobs)))
-        ]
-        waiting = [range(r[0], min(r[-1] + 1, n[0])) for r, n in zip(waiting, [*waiting[1:], [1 << 62]])]
         children = []
         while waiting or children:
             while waiting and len(children) < jobs:
                 children.append(Child(path, seed, waiting.pop(0)))
-            time.sleep(0.01)
+            time.sleep(0.02)
             for child in list(children):
-                for kind, number, *rest in child.lines():
-                    child.current = int(number)
-                    if kind == "done":
-                        child.left.remove(child.current)
-                        child.current = None
-                        word = rest[0].split()[0]
-                        outcomes[word] += 1
-                        if word == "FAILED":
-                            failures.append((int(number), rest[0].strip()))
-                code = child.process.poll()
-                hangs = time.monotonic() - child.heard > HANGS
-                if code is None and not hangs:
-                    continue
-                if hangs:
-                    child.process.kill()
-                    child.process.wait()
-                if not child.left:
-                    children.remove(child)
-                    continue
-                number = child.left.pop(0) if child.current is None else child.current
-                if child.current is not None:
-                    child.left.remove(number)
-                what = "hangs" if hangs else f"dies with {code}"
-                outcomes["FAILED"] += 1
-                failures.append((number, what))
-                child.current = None
-                if child.left:
-                    child.start()
-                else:
+                failure = child.failure()
+                for number, word in child.done():
+                    outcomes[word.split()[0]] += 1
+                    if word.startswith("FAILED"):
+                        failures.append((number, word))
+                if failure and child.left:
+                    outcomes["FAILED"] += 1
+                    failures.append((child.current, failure))
+                    child.left = [number for number in child.left if number > child.current]
+                    if child.left:
+                        child.start()
+                if not child.left and child.process.poll() is not None:
                     children.remove(child)
     return outcomes, failures
 
