@@ -124,6 +124,8 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
     vector = isinstance(classes, np.ndarray) and classes.ndim == 1
     _require(vector, "task.classes", "is no vector")
     assert classes is not None
+    several = len(classes) > 1 or task.name == "multilabel"
+    _require(several, "task.classes", f"has {len(classes)} classes, fewer than two")
     outputs = [len(classes)]
     if task.name == "classification" and len(classes) == 2:
         outputs = [2] if task.output == "softmax" else [1, 2] if task.one_hot else [1]

@@ -27,6 +27,9 @@ ESTIMATORS = {
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
 
+#: Characters of a message about a file, which may quote it.
+LONGEST = 500
+
 #: What the JSON has, and `progress` in a checkpoint.
 _ENTRIES = ("format", "bits", "version", "class", "parameters", "model", "progress")
 
@@ -242,7 +245,7 @@ def load(
     try:
         contents = unpacked(data, kind, allow_nonfinite)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{called}: {error}") from None
+        raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
     if contents.other_bits and getattr(contents.model, "state", None) is not None:
         warn(
             f"{called} was saved by cnn_core {contents.version}, whose results may differ in the "

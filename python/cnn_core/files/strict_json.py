@@ -31,14 +31,14 @@ def parse(text: bytes, what: str) -> Any:
     Returns
     -------
     object
-        Of dict, list, str, int, float, bool and None.
+        Of dict, list, str, int, float, bool and None. A number beyond float64 is infinite.
 
     Raises
     ------
     ModelFormatError
         For what is not UTF-8 or no JSON; a key that stands twice in one object, of which readers
-        take the first or the last; NaN and Infinity, which are no JSON; numbers beyond float64 or
-        of more than `DIGITS` digits; more than `CONTAINERS` lists and objects, or so many within
+        take the first or the last; NaN and Infinity, which are no JSON; whole numbers of more
+        than `DIGITS` digits; more than `CONTAINERS` lists and objects, or so many within
         each other that they cannot be read.
     """
 
@@ -59,14 +59,6 @@ def parse(text: bytes, what: str) -> Any:
             else fail(f"has a number of {len(digits)} digits")
         )
 
-    def real(digits: str) -> float:
-        value = float(digits)
-        return (
-            value
-            if abs(value) < float("inf")
-            else fail(f"has the number {digits[:50]}, beyond float64")
-        )
-
     if containers(text) > CONTAINERS:
         fail(f"has more than {CONTAINERS:,} lists and objects")
     try:
@@ -74,7 +66,6 @@ def parse(text: bytes, what: str) -> Any:
             text.decode("utf-8"),
             object_pairs_hook=unique,
             parse_int=whole,
-            parse_float=real,
             parse_constant=lambda name: fail(f"has {name}, which is no JSON"),
         )
     except UnicodeDecodeError as error:

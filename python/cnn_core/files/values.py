@@ -85,8 +85,10 @@ class Parameter(Codec):
         raise NotKept
 
     def read(self, json: Any, where: str, tensors: Tensors, depth: int = 0) -> Any:
-        if json is None or type(json) in (bool, str, float):
+        if json is None or type(json) in (bool, str):
             return json
+        if type(json) is float:
+            return Real().read(json, where, tensors)
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
         if depth == DEEPEST:
@@ -245,8 +247,10 @@ class _Object(Codec):
     """A bool, a number, a text, or bytes."""
 
     def read(self, json: Any, where: str, tensors: Tensors) -> Any:
-        if type(json) in (bool, float, str):
+        if type(json) in (bool, str):
             return json
+        if type(json) is float:
+            return Real().read(json, where, tensors)
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
         if isinstance(json, dict) and set(json) == {"bytes"}:

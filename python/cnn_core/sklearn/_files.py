@@ -126,6 +126,9 @@ class _Float64(Real):
     def read(self, json: Any, where: str, tensors: Tensors) -> np.float64:
         return np.float64(super().read(json, where, tensors))
 
+    def read_all(self, json: list[Any], where: str, tensors: Tensors) -> list[Any]:
+        return list(map(np.float64, super().read_all(json, where, tensors)))
+
 
 _FLOATS = List(Real(finite=False))
 _LOSS = _Float64(finite=False)
