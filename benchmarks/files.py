@@ -1,8 +1,9 @@
 """Model files against NumPy's: ``python benchmarks/files.py``.
 
-Saving and loading a 784-128-10 model, each interleaved with `numpy.savez` and `numpy.load` of the same
-arrays, which neither flush to the disk nor check what they read; and, in new processes, an import of
-cnn_core, the load of an 8-16-2 model and one prediction, beside NumPy's import alone. Medians.
+Saving and loading a 784-128-10 model, each interleaved with `numpy.savez` and `numpy.load` of the
+same arrays, which neither flush to the disk nor check what they read; and, in new processes, an
+import of cnn_core, the load of an 8-16-2 model and one prediction, beside NumPy's import alone.
+Medians.
 """
 
 import argparse
@@ -79,10 +80,14 @@ def warm(folder, repeats):
     )
     ms = {name: f"{1e3 * value:.2f} ms" for name, value in found.items()}
     print(f"784-128-10, {ours.stat().st_size:,} bytes, {repeats} times")
-    print(f"save {ms['save']}, without fsync {ms['unflushed']}, numpy.savez {ms['savez']}: "
-          f"{found['save'] / found['savez']:.1f} times, {found['unflushed'] / found['savez']:.1f}")
-    print(f"load {ms['load']}, numpy.load {ms['numpy_load']}: "
-          f"{found['load'] / found['numpy_load']:.1f} times")
+    print(
+        f"save {ms['save']}, without fsync {ms['unflushed']}, numpy.savez {ms['savez']}: "
+        f"{found['save'] / found['savez']:.1f} times, {found['unflushed'] / found['savez']:.1f}"
+    )
+    print(
+        f"load {ms['load']}, numpy.load {ms['numpy_load']}: "
+        f"{found['load'] / found['numpy_load']:.1f} times"
+    )
 
 
 def cold(folder, repeats):
@@ -98,8 +103,10 @@ def cold(folder, repeats):
             )  # fmt: skip
             numpy_import, rest = map(float, done.stdout.split())
             (beyond if ours else alone).append(rest if ours else numpy_import)
-    print(f"import, load of 8-16-2 and a prediction: {1e3 * statistics.median(beyond):.1f} ms "
-          f"beyond NumPy's import, which takes {1e3 * statistics.median(alone):.1f} ms")
+    print(
+        f"import, load of 8-16-2 and a prediction: {1e3 * statistics.median(beyond):.1f} ms "
+        f"beyond NumPy's import, which takes {1e3 * statistics.median(alone):.1f} ms"
+    )
 
 
 def main():

@@ -10,6 +10,7 @@ from golden import record
 from golden.results import PARTS, digest, hashes_of
 from golden.runs import RUNS
 
+import cnn_core
 from cnn_core import _cpu
 
 RECORDED = record.read()

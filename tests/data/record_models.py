@@ -1,7 +1,7 @@
-"""Write model files of the present format, to be read for ever: ``python tests/data/record_models.py``.
+"""Write model files of the present format, to be read for ever.
 
-Each new `FORMAT` gets a folder of its own. What is there is never written again: later versions must
-read it. `predictions.json` holds what each model predicts for `file_cases.X`.
+``python tests/data/record_models.py``: each new `FORMAT` gets a folder of its own. What is there is
+never written again: later versions must read it. `predictions.json` holds what each model predicts for `file_cases.X`.
 """
 
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cnn_core.files.estimators import FORMAT  # noqa: E402
-from file_cases import CASES, SKLEARN, quietly  # noqa: E402
+from cnn_core.files.estimators import FORMAT
+from file_cases import CASES, SKLEARN, quietly
 
 FOLDER = Path(__file__).with_name("models")
 

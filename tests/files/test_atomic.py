@@ -10,14 +10,25 @@ import threading
 import time
 
 import pytest
+from cnn_core.files import atomic
 
 from cnn_core import MLP, load
-from cnn_core.files import atomic
 
 if sys.platform == "win32":
     pytest.skip("its calls are others", allow_module_level=True)
 
-CALLS = ("open", "write", "fsync", "replace", "fchmod", "stat", "fstat", "close", "listdir", "unlink")
+CALLS = (
+    "open",
+    "write",
+    "fsync",
+    "replace",
+    "fchmod",
+    "stat",
+    "fstat",
+    "close",
+    "listdir",
+    "unlink",
+)
 
 
 def failing(monkeypatch, name, at, error):
@@ -56,7 +67,7 @@ def test_whatever_fails_the_old_file_is_whole_and_nothing_is_left(
                 atomic.write_whole(path, b"new")
                 written = True
             except OSError as caught:
-                assert caught.errno == error
+                assert caught.errno == error  # noqa: PT017
                 written, failed = False, failed + 1
         content = path.read_bytes() if path.exists() else None
         flushed_all_but_the_folder = name in ("fsync", "open") and content == b"new"

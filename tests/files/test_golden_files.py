@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from file_cases import LINE, X, quietly
+from cnn_core.files.estimators import FORMAT
+from file_cases import X, quietly
 from file_edits import taken_apart
 
 import cnn_core
-from cnn_core.files.estimators import FORMAT
 
 _PATH = Path(__file__).resolve().parents[1] / "data" / "record_models.py"
 _SPEC = importlib.util.spec_from_file_location("record_models", _PATH)
@@ -54,7 +54,9 @@ def test_a_file_of_any_format_loads_predicts_and_trains_on(path):
     quietly(model.save, again, optimizer=True)
     assert record.predictions(cnn_core.load(again.getvalue()), X) == found
     if hasattr(model, "partial_fit"):
-        quietly(model.partial_fit, X, LINE if path.stem in ("first-rows", "stream") else targets(model))
+        quietly(
+            model.partial_fit, X, LINE if path.stem in ("first-rows", "stream") else targets(model)
+        )
 
 
 def targets(model):

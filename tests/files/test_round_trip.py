@@ -201,7 +201,7 @@ def test_what_no_file_can_hold_is_told_and_gets_its_default():
 
     model = MLP(3, epochs=1, learning_rate=Mine(), random_state=10**1300).fit(X, TWO)
     file = io.BytesIO()
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="which no model file can hold") as caught:
         model.save(file)
     assert [str(one.message).split(" is of")[0] for one in caught] == [
         "learning_rate",

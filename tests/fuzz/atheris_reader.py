@@ -18,10 +18,10 @@ with atheris.instrument_imports(include=["cnn_core.files", "cnn_core.model_check
     from cnn_core.files import codecs, container, schema, strict_json, values  # noqa: F401
     from cnn_core.files.estimators import unpacked
 
-from file_edits import Parts, put_together, taken_apart  # noqa: E402
+from file_edits import Parts, put_together, taken_apart
 
-import cnn_core  # noqa: E402
-from cnn_core import MLP, ModelFormatError  # noqa: E402
+import cnn_core
+from cnn_core import MLP, ModelFormatError
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "models"
 

@@ -29,11 +29,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
-from file_edits import Parts, put_together, taken_apart, written  # noqa: E402
+import numpy as np
+from file_edits import Parts, put_together, taken_apart, written
 
-import cnn_core  # noqa: E402
-from cnn_core import ModelFormatError  # noqa: E402
+import cnn_core
+from cnn_core import ModelFormatError
 
 #: The longest that loading a file may take, of the processor's time.
 SECONDS = 1.0
@@ -109,7 +109,9 @@ def insert(rng, data, files):
 def swap(rng, data, files):
     a, b = sorted((_place(rng, data), _place(rng, data)))
     size = min(_size(rng), b - a)
-    return data[:a] + data[b : b + size] + data[a + size : b] + data[a : a + size] + data[b + size :]
+    return (
+        data[:a] + data[b : b + size] + data[a + size : b] + data[a : a + size] + data[b + size :]
+    )
 
 
 def rename_key(rng, data, files):
@@ -144,8 +146,8 @@ OF_BYTES = (
 # Changes behind the checksum
 
 ODD = (
-    None, True, False, 0, 1, -1, 2, 3, 7, 16, 255, 65536, 10**9, 2**31, 2**40, 2**62, 2**63 - 1, 2**63,
-    2**64, 0.0, -0.0, 0.5, 1.5, -1.0, 1e-300, 1e300, "", "nan", "inf", "-inf", "relu", "softmax",
+    None, True, False, 0, 1, -1, 2, 3, 7, 16, 255, 65536, 10**9, 2**31, 2**40, 2**62, 2**63 - 1,
+    2**63, 2**64, 0.0, -0.0, 0.5, 1.5, -1.0, 1e-300, 1e300, "", "nan", "inf", "-inf", "relu", "softmax",
     "identity", "sigmoid", "mse", "hinge", "poisson", "sgd", "adam", "lbfgs", "nadam", "native",
     "python", "regression", "multilabel", "float64", "a" * 1000, "\ud800", [], {}, [[]], [0], ["a"],
     [1.0, 2.0], {"a": 1}, {"tuple": []}, {"dict": []}, {"object": "Adam", "values": {}},
@@ -285,8 +287,14 @@ def peak():
 def rows_for(model):
     """X and y that a model can train on."""
     if hasattr(model, "coefs_"):
-        n, outputs, classes = model.n_features_in_, model.n_outputs_, getattr(model, "classes_", None)
-        several = classes is not None and model._model.label_binarizer.y_type_.startswith("multilabel")
+        n, outputs, classes = (
+            model.n_features_in_,
+            model.n_outputs_,
+            getattr(model, "classes_", None),
+        )
+        several = classes is not None and model._model.label_binarizer.y_type_.startswith(
+            "multilabel"
+        )
         one_hot = False
     else:
         task = model._fitted.task
@@ -347,7 +355,7 @@ def work(files, seed, numbers):
     """Load the files of these numbers, and write a line for each before and after."""
     warnings.simplefilter("ignore")
     cnn_core.set_num_threads(1)
-    answers, sys.stdout = sys.stdout, open(os.devnull, "w")  # where a model is verbose
+    answers, sys.stdout = sys.stdout, io.StringIO()  # where a model is verbose
     limit = 8 << 30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for data in (files[0], files[-1]):  # imports what is needed
@@ -375,7 +383,7 @@ class Child:
         """Begin, or go on behind a file that was its death."""
         command = [sys.executable, __file__, "--child", self.path, "--seed", str(self.seed)]
         first, last = self.left[0], self.left[-1]
-        self.output = tempfile.TemporaryFile()
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115, closed in `run`
         self.process = subprocess.Popen(
             [*command, "--first", str(first), "--files", str(last + 1 - first)],
             stdout=self.output,
@@ -403,7 +411,7 @@ class Child:
             self.process.kill()
             self.process.wait()
             return "hangs"
-        if code and self.read == 0:
+        if code and not os.fstat(self.output.fileno()).st_size:
             raise RuntimeError(f"a child dies with {code} before its first file")
         return None if code is None or not self.left else f"dies with {code}"
 
@@ -432,9 +440,11 @@ def run(files, count, seed, jobs, first=0):
                     failures.append((child.current, failure))
                     child.left = [number for number in child.left if number > child.current]
                     if child.left:
+                        child.output.close()
                         child.start()
                 if not child.left and child.process.poll() is not None:
                     children.remove(child)
+                    child.output.close()
     return outcomes, failures
 
 

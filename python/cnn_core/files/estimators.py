@@ -88,14 +88,14 @@ class Saved:
             raise TypeError(f"save takes a path or a binary file, got {type(file).__name__}")
         self._check_parameters()
         data = packed(self, self._model_to_save(optimizer), allow_nonfinite=allow_nonfinite)
-        if hasattr(file, "write"):
-            from cnn_core.files.container import write_bytes
+        if isinstance(file, (str, os.PathLike)):
+            from cnn_core.files.atomic import write_whole
 
-            write_bytes(file, data)
+            write_whole(file, data)
             return
-        from cnn_core.files.atomic import write_whole
+        from cnn_core.files.container import write_bytes
 
-        write_whole(file, data)
+        write_bytes(file, data)
 
     @classmethod
     def load(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -46,9 +45,7 @@ def settings() -> dict[str, type[Settings]]:
         name: kind
         for module in modules
         for name, kind in vars(module).items()
-        if isinstance(kind, type)
-        and issubclass(kind, Settings)
-        and name not in _BASES
+        if isinstance(kind, type) and issubclass(kind, Settings) and name not in _BASES
     }
 
 
@@ -64,7 +61,9 @@ class Parameter(Codec):
         if isinstance(value, int):
             return _written_whole(value)
         if isinstance(value, float):
-            return value if math.isfinite(value) else {"float": _NUMBER.write(value, where, tensors)}
+            return (
+                value if math.isfinite(value) else {"float": _NUMBER.write(value, where, tensors)}
+            )
         if isinstance(value, bytes):
             return {"bytes": value.decode("latin-1")}
         if isinstance(value, np.ndarray) and value.dtype.char in _NUMBERS:
@@ -237,10 +236,9 @@ def _written_object(value: Any, where: str) -> Any:
 
 def _latin(text: Any, where: str) -> bytes:
     """Bytes, written as a text of the characters of these numbers."""
-    with suppress(UnicodeEncodeError):
-        if isinstance(text, str):
-            return text.encode("latin-1")
-    fail(where, text, "a text of the characters U+0000 to U+00FF")
+    if not isinstance(text, str) or any(ord(one) > 255 for one in text):
+        fail(where, text, "a text of the characters U+0000 to U+00FF")
+    return text.encode("latin-1")
 
 
 class _Object(Codec):

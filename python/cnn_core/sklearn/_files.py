@@ -167,6 +167,9 @@ _FIELDS: dict[str, Codec] = {
 }
 
 
+_DEFAULTS = {name: FittedModel._defaults[name] for name in _FIELDS}
+
+
 class _Fields(Record):
     """A record whose fields may be absent."""
 
@@ -182,7 +185,7 @@ def _values(model: FittedModel) -> Mapping[str, Any]:
 class _Model(Codec):
     """A `FittedModel`."""
 
-    record = _Fields(dict, {"layers": _Layers(), **_FIELDS}, dict.fromkeys(_FIELDS, ABSENT))
+    record = _Fields(dict, {"layers": _Layers(), **_FIELDS}, _DEFAULTS)
 
     def write(self, value: Any, where: str, tensors: Tensors) -> Any:
         return self.record.write(_values(value), where, tensors)

@@ -126,7 +126,7 @@ def _check_classes(model: FittedModel, outputs: int) -> None:
         return
     own, kind = getattr(binarizer, "classes_", None), getattr(binarizer, "y_type_", None)
     wanted = 1 if kind == "binary" else len(classes)
-    if not _is_vector(own) or own.tolist() != classes.tolist() or wanted != outputs:
+    if own is None or not _is_vector(own) or own.tolist() != classes.tolist() or wanted != outputs:
         raise ValueError(f"the classes do not fit {outputs} outputs of {kind!r}")
 
 
