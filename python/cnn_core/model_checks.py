@@ -166,7 +166,8 @@ def _check_seen(model: Model) -> None:
     for name, width in (("X", model.n_features), ("y", model.task.n_outputs)):
         found = getattr(seen, name)
         fits = found is None or (
-            isinstance(found, np.ndarray) and (found.shape, found.dtype.name) == ((2, width), "float64")
+            isinstance(found, np.ndarray)
+            and (found.shape, found.dtype.name) == ((2, width), "float64")
         )
         _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
     _require(is_whole(seen.rows) and seen.rows >= 0, "seen.rows", f"is {seen.rows!r}")

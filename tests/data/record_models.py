@@ -1,7 +1,8 @@
 """Write model files of the present format, to be read for ever.
 
 ``python tests/data/record_models.py``: each new `FORMAT` gets a folder of its own. What is there is
-never written again: later versions must read it. `predictions.json` holds what each model predicts for `file_cases.X`.
+never written again: later versions must read it. `predictions.json` holds what each model predicts
+for `file_cases.X`.
 """
 
 import json

@@ -9,8 +9,8 @@ Where bits change by accident, the change is wrong. Where they change on purpose
    that differ.
 2. Explain every one of them by the change. A run that differs and should not is a bug.
 3. Raise `cnn_core.bits` by one, run the recorder with ``--overwrite`` and commit `hashes.json`
-   together with the change, the reason in the commit's body. The version stands in `hashes.json`: bits are
-   comparable between two releases that have the same.
+   together with the change, the reason in the commit's body. The number stands in `hashes.json`,
+   too: bits are comparable between two releases that have the same.
 4. Say in CHANGELOG.md which results differ from the release before.
 """
 
