@@ -5,6 +5,7 @@ from libc.stdint cimport uint64_t
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
 from cnn_core._partition cimport Partition, TileView, WeightTile
+from cnn_core._stop cimport stop_t
 from cnn_core._workspace cimport Workspace
 
 # Where the time of a training run goes; `phases` in _backprop.pyx names them.
@@ -36,6 +37,7 @@ cdef class Backprop:
     cdef Py_ssize_t layers_by_output    # the lowest, that threads share by outputs, not by rows
     cdef Py_ssize_t batch_offset    # the row of the mini-batch that stands first in the workspace
     cdef Py_ssize_t dropout_offset  # rows of the mini-batch before those of the workspace
+    cdef stop_t stop                # of the run that works with the buffers
     cdef bint timing
     cdef double last_mark
     cdef bint has_gradient          # of `Trainer.accumulate`, which waits for `apply`
@@ -53,6 +55,8 @@ cdef class Backprop:
     cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
                               Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void forward_transposed(self, Py_ssize_t first, Py_ssize_t rows,
+                                 bint dropping) noexcept nogil
     cdef void activate_last(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void evaluate_loss(self, Py_ssize_t first, Py_ssize_t rows, bint with_delta) noexcept nogil

@@ -18,12 +18,14 @@ from libc.string cimport memcpy
 
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
 from cnn_core._dropout cimport seed_dropout
-from cnn_core._matmul cimport matmul_args, panels_of, row_panels
+from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
 from cnn_core._network cimport Layer, Network, bias_at, weight_offset
 from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
+from cnn_core._stop cimport begin_stop, leave, stops
+from cnn_core._tuning cimport WORK_PER_CALL
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
 from cnn_core import _activations, _losses
 from cnn_core._checks import MATRIX, NUMBER, as_array, takes
@@ -89,7 +91,21 @@ cdef class Backprop:
         self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
         self.g = address(self.gradient)
+        begin_stop(&self.stop, None)
+        leave(&self.stop)
         self.phase_seconds = <double *>self.arena.alloc(network.n_layers, PHASES, sizeof(double))
+
+    @property
+    def layer_seconds(self):
+        """Time spent in each phase so far, of each layer; shuffling and gathering count for the
+        first, the loss for the last.
+
+        Returns
+        -------
+        list of dict of str to float
+        """
+        return [{phase: self.phase_seconds[l * PHASES + i] for i, phase in enumerate(phases)}
+                for l in range(self.network.n_layers)]
 
     @property
     def max_batch_size(self):
@@ -152,7 +168,12 @@ cdef class Backprop:
         cdef Matrix x = self.workspace.layer_input(l, first, rows, dropping,
                                                    self.dropout_offset + self.batch_offset)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
-        self.network.forward(l, panel, panels, rows, &x, indices + first if indices else NULL, &z)
+        cdef Py_ssize_t work = rows * self.network.layers[l].n_in * self.network.lanes
+        cdef Py_ssize_t end = panel + panels, step = panels_per_call(panels, work)
+        while panel < end and not stops(&self.stop, step * work):
+            self.network.forward(l, panel, min(step, end - panel), rows, &x,
+                                 indices + first if indices else NULL, &z)
+            panel += step
         self.record_phase(FORWARD, l)
 
     cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
@@ -175,12 +196,18 @@ cdef class Backprop:
         cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
         cdef Matrix a = from_row(&self.workspace.layers[l].a, first), mask
+        cdef Py_ssize_t work = rows * depth * lanes, step = panels_per_call(panels, work)
+        cdef Py_ssize_t i = panel, end = panel + panels
         cdef matmul_args_t p
-        matmul_args(&p, rows, panels, depth, above,
-                    panels_of(self.workspace.layers[l + 1].Wt + panel * depth * PANEL_BYTES,
-                              PANEL_BYTES, depth * PANEL_BYTES),
-                    row_panels(&delta, panel), itemsize)
-        k.matmul(&p)
+        while i < end:
+            if stops(&self.stop, step * work):
+                return
+            matmul_args(&p, rows, min(step, end - i), depth, above,
+                        panels_of(self.workspace.layers[l + 1].Wt + i * depth * PANEL_BYTES,
+                                  PANEL_BYTES, depth * PANEL_BYTES),
+                        row_panels(&delta, i), itemsize)
+            k.matmul(&p)
+            i += step
         self.record_phase(BACKWARD, l + 1)
         if dropping and self.workspace.inputs[l + 1].drops:
             mask = from_row(&self.workspace.inputs[l + 1].mask, first)
@@ -195,25 +222,31 @@ cdef class Backprop:
 
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^L of all outputs, and a^L where the loss asks for it."""
+        cdef Py_ssize_t l = self.network.n_layers - 1
+        if self.workspace.transposed:
+            self.forward_transposed(first, rows, dropping)
+        else:
+            self.forward_panels(l, 0, self.network.layers[l].panels, first, rows, dropping)
+        if not self.from_logits:
+            self.activate_last(first, rows)
+
+    cdef void forward_transposed(self, Py_ssize_t first, Py_ssize_t rows,
+                                 bint dropping) noexcept nogil:
+        """z^L of all outputs, transposed."""
         cdef Py_ssize_t l = self.network.n_layers - 1, lanes = self.network.lanes
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Layer *layer = &self.network.layers[l]
-        cdef const Py_ssize_t *indices = self.workspace.inputs[l].row_indices
         cdef Matrix x = self.workspace.layer_input(l, first, rows, dropping,
                                                    self.dropout_offset + self.batch_offset)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first), x_transposed
         cdef Py_ssize_t inputs = blocks(layer.n_in, lanes) * lanes
         cdef Py_ssize_t padded_rows = blocks(rows, lanes) * lanes
-        if self.workspace.transposed:
-            x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
-                                  itemsize, padded_rows * itemsize)
-            kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data,
-                                            inputs, padded_rows, x_transposed.data)
-            x = x_transposed
-        self.network.forward(l, 0, layer.panels, rows, &x, indices + first if indices else NULL, &z)
+        x_transposed = matrix(self.workspace.x_transposed.data + first * inputs * itemsize,
+                              itemsize, padded_rows * itemsize)
+        kernels_for(itemsize).transpose(rows, layer.n_in, elements(x.row, itemsize), x.data,
+                                        inputs, padded_rows, x_transposed.data)
+        self.network.forward(l, 0, layer.panels, rows, &x_transposed, NULL, &z)
         self.record_phase(FORWARD, l)
-        if not self.from_logits:
-            self.activate_last(first, rows)
 
     cdef void activate_last(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """a^L = f(z^L) for some rows."""
@@ -286,18 +319,26 @@ cdef class Backprop:
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Matrix a = layer_input.dropped if dropping and layer_input.drops else layer_input.a
         cdef Matrix delta = self.workspace.layers[tile.layer].delta
+        cdef const Py_ssize_t *indices = layer_input.row_indices
+        cdef Py_ssize_t first = 0, work = tile.inputs * tile.panels * self.network.lanes
+        cdef Py_ssize_t step = rows if rows * work <= WORK_PER_CALL else WORK_PER_CALL // work
         cdef matmul_args_t p
         if is_transposed(&delta, itemsize):
             self.weight_gradient_transposed(tile, rows, &a, accumulate)
-        else:
-            matmul_args(&p, tile.inputs, tile.panels, rows,
-                        matrix(at(&a, 0, tile.input), a.column, a.row),
+            rows = 0
+        while first < rows:
+            if first > 0 and stops(&self.stop, step * work):
+                return
+            delta = from_row(&self.workspace.layers[tile.layer].delta, first)
+            matmul_args(&p, tile.inputs, tile.panels, min(step, rows - first),
+                        matrix(at(&a, 0 if indices else first, tile.input), a.column, a.row),
                         row_panels(&delta, tile.panel),
                         panels_of(view.W, PANEL_BYTES, view.panel), itemsize)
-            p.depth_index, p.accumulate = layer_input.row_indices, accumulate
+            p.depth_index, p.accumulate = indices + first if indices else NULL, accumulate or first
             # The bias is the weight of an input that is always 1.
             p.bias_grad = view.b if tile.input == 0 else NULL
             kernels_for(itemsize).matmul(&p)
+            first += step
         self.record_phase(GRADIENT, tile.layer)
 
     cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
@@ -394,6 +435,7 @@ cdef class Backprop:
         cdef WeightTile *tile
         cdef TileView view
         cdef uint64_t mode
+        begin_stop(&self.stop, None)
         ws.use_weights(False)
         self.activates_output = self.has_gradient = False
         ws.inputs[0].a, ws.inputs[0].row_indices = ws.x, NULL
@@ -411,11 +453,14 @@ cdef class Backprop:
                 self.forward_backward(i * block, min(block, rows - i * block), False)
             for i in range(self.partition.count):
                 tile = &self.partition.tiles[i]
+                if stops(&self.stop, rows * tile.inputs * tile.panels * network.lanes):
+                    break
                 view = self.gradient_view(tile)
                 self.weight_gradient(tile, rows, False, &view, False)
                 self.store_gradient(tile, &view)
                 self.add_penalty(tile, &view)
             restore_subnormals(mode)
+        leave(&self.stop)
         return ws.add_losses(rows, 0) / rows + self.partition.penalty(), network.flat(self.gradient)
 
 

@@ -57,6 +57,7 @@ cdef class Batches:
     cdef void gather_block(self, Py_ssize_t i) noexcept nogil
     cdef void make_plan(self, bint sampling) noexcept nogil
     cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil
+    cdef bint stopped(self) noexcept nogil
     cdef Py_ssize_t n_blocks(self) noexcept nogil
     cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil
     cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate,

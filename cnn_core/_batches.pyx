@@ -6,7 +6,7 @@ cimport cython
 from libc.stdint cimport int32_t
 
 from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
-from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_task
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_run_until, pool_task
 from cnn_core._dataset cimport RowSource, source_row
 from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, matrix
 from cnn_core._network cimport Layer, weight_offset
@@ -14,7 +14,9 @@ from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
                                   threads_pay)
 from cnn_core._platform cimport clock_seconds
-from cnn_core._tuning cimport BLOCK_ROWS_BLOCKWISE, LONG_ROW, TILE_INPUTS, TILE_PANELS
+from cnn_core._stop cimport flag_of, stops
+from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
+                               TILE_PANELS, WORK_PER_CALL)
 from cnn_core._workspace cimport LayerInput
 
 cdef object INT32 = np.dtype(np.int32)
@@ -154,7 +156,8 @@ cdef class Batches:
         if self.plan.strategy == LAYER_PARALLEL:
             self.run_layer_parallel()
         else:
-            pool_run(forward_backward_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+            pool_run_until(forward_backward_task, <void *>self, self.n_blocks(), NULL,
+                           self.plan.threads, &self.backprop.stop)
         correct = self.update_metrics(self.batch.rows, self.backprop.metric_output(),
                                       self.backprop.threshold)
         self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
@@ -163,9 +166,14 @@ cdef class Batches:
     cdef Py_ssize_t evaluate(self) noexcept nogil:
         """Losses and outputs of the mini-batch; returns what `update_metrics` does."""
         cdef Py_ssize_t last = self.backprop.network.n_layers - 1
-        pool_run(evaluate_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        pool_run_until(evaluate_task, <void *>self, self.n_blocks(), NULL, self.plan.threads,
+                       &self.backprop.stop)
         return self.update_metrics(self.batch.rows, self.backprop.workspace.layers[last].a,
                                    self.backprop.y_threshold)
+
+    cdef bint stopped(self) noexcept nogil:
+        """Whether the run is to be left: what there is of the mini-batch is of no use."""
+        return flag_of(&self.backprop.stop.stopped)
 
     cdef Py_ssize_t n_blocks(self) noexcept nogil:
         return blocks(self.batch.rows, self.plan.block)
@@ -179,6 +187,8 @@ cdef class Batches:
         for i in range(blocks(self.batch.rows, BLOCK_ROWS_BLOCKWISE)):
             first = i * BLOCK_ROWS_BLOCKWISE
             rows = min(BLOCK_ROWS_BLOCKWISE, self.batch.rows - first)
+            if first > 0 and self.stopped():
+                break
             self.backprop.batch_offset = first
             if x.row_indices:
                 x.row_indices = self.row_indices + first
@@ -217,7 +227,8 @@ cdef class Batches:
         self.backprop.layers_by_output = layers
         for l in range(layers):
             self.share_layer(l, forward_share_task)
-        pool_run(forward_backward_task, <void *>self, self.n_blocks(), NULL, self.plan.threads)
+        pool_run_until(forward_backward_task, <void *>self, self.n_blocks(), NULL,
+                       self.plan.threads, &self.backprop.stop)
         for l in range(layers - 2, -1, -1):
             self.share_layer(l, backward_share_task)
         self.backprop.layers_by_output = 0
@@ -229,7 +240,7 @@ cdef class Batches:
         self.share.layer = l
         self.share.count = threads * (
             self.backprop.network.layers[l].panels // (TILE_PANELS * threads))
-        pool_run(task, <void *>self, self.share.count, NULL, threads)
+        pool_run_until(task, <void *>self, self.share.count, NULL, threads, &self.backprop.stop)
 
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil:
         """The layer forward or backward for a share of its outputs and all rows."""
@@ -238,6 +249,8 @@ cdef class Batches:
         cdef Py_ssize_t panel = i * panels // self.share.count
         panels = (i + 1) * panels // self.share.count - panel
         for i in range(blocks(self.batch.rows, block)):
+            if self.stopped():
+                return
             first = i * block
             rows = min(block, self.batch.rows - first)
             if back:
@@ -257,7 +270,7 @@ cdef class Batches:
         if self.backprop.layers_by_output == 0 or self.batch.in_place:
             self.gather_block(i)
         self.backprop.record_phase(GATHER, 0)
-        while first < end:
+        while first < end and not self.stopped():
             if back:
                 self.backprop.forward_backward(first, min(block, end - first), self.batch.dropping)
             else:
@@ -277,6 +290,10 @@ cdef class Batches:
             if not self.backprop.network.has_bias:
                 view.b = NULL
         if self.job.parts & COMPUTE:
+            if not self.job.parts & STEP and stops(
+                    &self.backprop.stop,
+                    self.batch.rows * tile.inputs * tile.panels * self.backprop.network.lanes):
+                return
             self.backprop.weight_gradient(tile, self.batch.rows, self.batch.dropping, &view,
                                           self.job.accumulate)
             self.backprop.store_gradient(tile, &view)
@@ -305,21 +322,26 @@ cdef class Batches:
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
         """Some parts of the work on all tiles."""
         self.job.parts, self.job.accumulate = parts, accumulate
-        pool_run(tile_task, <void *>self, self.backprop.partition.count,
-                 self.backprop.partition.costs, self.plan.threads)
+        pool_run_until(tile_task, <void *>self, self.backprop.partition.count,
+                       self.backprop.partition.costs, self.plan.threads, &self.backprop.stop)
 
     cdef double apply_gradient(self, bint is_complete) noexcept nogil:
         """The gradient, where it is not complete yet, and one step on all parameters, which begins
-        once all deltas are complete; returns the penalties."""
+        once all deltas are complete; returns the penalties. A run that is ended takes the whole
+        step or none."""
         cdef Py_ssize_t n = self.backprop.n_parameters
         cdef bint by_tiles = self.plan.strategy != BLOCKWISE or self.backprop.timing
         cdef bint clips = self.optimizer.clip_norm > 0
+        cdef bint in_one_pass = by_tiles and not clips and not is_complete and (
+            self.batch.rows < ROWS_PER_PASS or self.batch.rows * n <= WORK_PER_CALL)
+        if not (in_one_pass or is_complete):
+            self.run_tiles(COMPUTE | PENALTY, False)
+        if self.stopped():
+            return 0
         self.optimizer.begin_step()
-        if by_tiles and not clips and not is_complete:
+        if in_one_pass:
             self.run_tiles(COMPUTE | PENALTY | STEP, False)
         else:
-            if not is_complete:
-                self.run_tiles(COMPUTE | PENALTY, False)
             self.optimizer.clip(n, self.backprop.g)
             if by_tiles:
                 self.run_tiles(STEP, False)

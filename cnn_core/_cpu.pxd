@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from cnn_core._stop cimport stop_t
+
 cdef extern from "kernels.h" nogil:
     enum: OPTIMIZER_NUMBERS
 
@@ -126,6 +128,8 @@ cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil
 ctypedef void (*pool_task)(void *context, Py_ssize_t task, int worker) noexcept nogil
 
 # Calls task(context, 0 .. tasks - 1, worker) on up to `threads` threads; returns when all are done
-# (thread_pool.h).
+# (thread_pool.h). `pool_run_until`: of tasks that look at `stop`.
 cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
                    int threads) noexcept nogil
+cdef void pool_run_until(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
+                         int threads, stop_t *stop) noexcept nogil

@@ -80,6 +80,8 @@ cdef extern from "thread_pool.h" nogil:
     enum: POOL_MOST_THREADS
     void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
                            int threads)
+    void cnn_core_pool_run_until(pool_task task, void *context, Py_ssize_t tasks,
+                                 const Py_ssize_t *cost, int threads, stop_t *stop)
 
 most_threads = POOL_MOST_THREADS
 
@@ -87,6 +89,11 @@ most_threads = POOL_MOST_THREADS
 cdef void pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
                    int threads) noexcept nogil:
     cnn_core_pool_run(task, context, tasks, cost, threads)
+
+
+cdef void pool_run_until(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,
+                         int threads, stop_t *stop) noexcept nogil:
+    cnn_core_pool_run_until(task, context, tasks, cost, threads, stop)
 
 
 def functions():

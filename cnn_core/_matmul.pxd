@@ -2,6 +2,7 @@
 
 from cnn_core._cpu cimport matmul_args_t
 from cnn_core._memory cimport PANEL_BYTES, Matrix, elements
+from cnn_core._tuning cimport MICRO_PANELS, WORK_PER_CALL
 
 # Rows of whole panels: row r of panel p is at data + r * row + p * panel, in bytes.
 cdef struct Panels:
@@ -33,3 +34,11 @@ cdef inline void matmul_args(matmul_args_t *p, Py_ssize_t rows, Py_ssize_t panel
     p.row_index = p.depth_index = NULL
     p.bias = p.row_bias = p.bias_grad = NULL
     p.accumulate = 0
+
+
+cdef inline Py_ssize_t panels_per_call(Py_ssize_t panels, Py_ssize_t work) noexcept nogil:
+    """Of some panels those that one call of the micro-kernel computes, at `work` multiplications
+    each, so that a run can be ended between two calls."""
+    if panels * work <= WORK_PER_CALL:
+        return panels
+    return max(1, WORK_PER_CALL // (work * MICRO_PANELS)) * MICRO_PANELS

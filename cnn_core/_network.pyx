@@ -89,7 +89,10 @@ cdef class Network:
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
         total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + self.has_bias)
                     for n_in, n_out in zip(self.widths, self.widths[1:]))
-        self.parameters = aligned_zeros(total, self.dtype)
+        try:
+            self.parameters = aligned_zeros(total, self.dtype)
+        except MemoryError as error:
+            raise MemoryError(f"layers of {self.widths} neurons: {error}") from None
         self.w = address(self.parameters)
         self.block = BLOCK_ROWS_LARGE if self.parameters.nbytes > LARGE_WEIGHTS else BLOCK_ROWS
         for l in range(self.n_layers):

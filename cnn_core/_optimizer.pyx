@@ -131,6 +131,16 @@ cdef class Optimizer:
         for slot, values in zip(self.slots, state["slots"]):
             slot[:] = values
 
+    def is_finite(self):
+        """Whether the slots are finite."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t n = self.network.parameters.size
+        cdef bint finite = True
+        cdef int i
+        for i in range(len(self.slots)):
+            finite = finite and k.is_finite(n, self.slot[i])
+        return bool(finite)
+
     def check_state(self, state, tuple counts=("steps",)):
         """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
         _checks.check_state(state, counts, ("numbers", "slots"))

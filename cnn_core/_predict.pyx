@@ -10,13 +10,14 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, matmul_args_t
+from cnn_core._cpu cimport kernels_for, kernels_t, pool_run_until, matmul_args_t
 from cnn_core._linalg cimport SMOOTH_CLIP, Curve, Units, curve_named, scale_row, to_units
-from cnn_core._matmul cimport matmul_args, panels_of, row_panels
+from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
 from cnn_core._network cimport Layer, Network, bias_at
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
+from cnn_core._stop cimport begin_stop, leave, stop_t, stops
 from cnn_core._tuning cimport (BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, ROWS_COUNTED_TOGETHER,
                                STACK_BYTES, WORK_PER_THREAD)
 from cnn_core._checks import DOUBLES, Array
@@ -40,6 +41,7 @@ cdef struct Prediction:
     double threshold
     char *scratch               # two buffers of a block for each thread
     const Units *units          # NULL: the outputs as they are
+    stop_t stop
     Py_ssize_t count, block, buffer_bytes
     bint check_finite, check_outputs, refused, has_nan
 
@@ -163,8 +165,10 @@ cdef class BatchPredictor:
         p.out = address(out) if out is not None else NULL
         p.index = <Py_ssize_t *>address(index) if index is not None else NULL
         p.units = &self.units if self.outputs is not None else NULL
+        begin_stop(&p.stop, None)
         with nogil:
-            pool_run(predict_task, &p, n_blocks, NULL, threads)
+            pool_run_until(predict_task, &p, n_blocks, NULL, threads, &p.stop)
+        leave(&p.stop)
         if p.has_nan and not p.refused:
             bad = (count_nan(network, X, threads) if out is None
                    else np.count_nonzero(~np.isfinite(out).all(axis=1)))
@@ -221,7 +225,7 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
                         int worker) noexcept nogil:
     """A block of rows through all layers, on two buffers in turn."""
     cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block
-    cdef Py_ssize_t n_in = network.layers[0].n_in, l
+    cdef Py_ssize_t n_in = network.layers[0].n_in, l, panel, panels, step, work
     cdef Py_ssize_t rows = min(p.block, p.count - first)
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *spare = p.scratch + 2 * worker * p.buffer_bytes
@@ -234,7 +238,14 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
                     BLOCK_ROWS_TRANSPOSED, filled)
     for l in range(network.n_layers):
         a = layer_output(network, l, spare)
-        network.forward(l, 0, network.layers[l].panels, rows, &x, NULL, &a)
+        work = rows * network.layers[l].n_in * network.lanes
+        panel, panels = 0, network.layers[l].panels
+        step = panels_per_call(panels, work)
+        while panel < panels:
+            if stops(&p.stop, step * work):
+                return
+            network.forward(l, panel, min(step, panels - panel), rows, &x, NULL, &a)
+            panel += step
         # Looked at here, the rows are in the cache: before, they would be fetched once more.
         if l == 0 and p.check_finite and not k.is_finite(rows * n_in, source):
             p.refused = True

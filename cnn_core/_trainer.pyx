@@ -4,19 +4,18 @@ without the GIL."""
 import numpy as np
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
-from cnn_core._backprop cimport PHASES, SHUFFLE, LOSS, Backprop
+from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
-from cnn_core._cpu cimport kernels_for, kernels_t
 from cnn_core._dataset cimport RowSource, all_rows_below
 from cnn_core._memory cimport address, blocks
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
+from cnn_core._progress cimport Progress
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
-from cnn_core._tuning cimport SECONDS_PER_SIGNAL_CHECK, WORK_PER_LOOK
+from cnn_core._stop cimport begin_stop, leave, stops
 from cnn_core._backprop import phases
 from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -74,6 +73,11 @@ cdef class Trainer:
         Called by `epoch` after each step with the cost whose gradient the step has followed: the
         mean over the mini-batch, with the penalty. What it raises ends the epoch there. It may
         read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
+    end : EndRequest or None
+        What may end `epoch`, `evaluate`, `loss_and_gradient` and `accumulate` before they are done,
+        with the exception `_stop.Ended`. So does Ctrl-C, or what else a signal handler raises, in
+        Python's main thread, within about 0.1 s. The parameters, and the optimizer, are then those
+        after the last whole step.
     """
 
     # Not __init__, which can be left out or called again: no object exists without its buffers.
@@ -94,6 +98,7 @@ cdef class Trainer:
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
         self.batches = Batches(backprop, rule, threads, options["adaptive"],
                                options["multilabel"])
+        self.progress = Progress(backprop.network.widths[-1])
 
     @property
     def threads(self):
@@ -162,42 +167,18 @@ cdef class Trainer:
 
     def is_finite(self):
         """Whether parameters and slots are finite. An optimizer whose sums have overflowed takes no
-        step any more.
-
-        Returns
-        -------
-        bool
-        """
-        cdef Py_ssize_t n = self.backprop.network.parameters.size
-        cdef const kernels_t *k = kernels_for(self.backprop.network.itemsize)
-        cdef bint finite = k.is_finite(n, self.backprop.network.w)
-        cdef int i
-        for i in range(len(self.batches.optimizer.slots)):
-            finite = finite and k.is_finite(n, self.batches.optimizer.slot[i])
-        return bool(finite)
+        step any more."""
+        return self.backprop.network.is_finite() and self.batches.optimizer.is_finite()
 
     @property
     def seconds(self):
-        """Time spent in each phase so far, in seconds; zeros unless `timing` was asked for.
-
-        Returns
-        -------
-        dict of str to float
-        """
+        """Time spent in each phase so far, by name; zeros unless `timing` was asked for."""
         return {phase: sum([layer[phase] for layer in self.layer_seconds]) for phase in phases}
 
     @property
     def layer_seconds(self):
-        """The same for each layer; shuffling and gathering count for the first, the loss for the
-        last.
-
-        Returns
-        -------
-        list of dict of str to float
-        """
-        return [{phase: self.backprop.phase_seconds[l * PHASES + i]
-                 for i, phase in enumerate(phases)}
-                for l in range(self.backprop.network.n_layers)]
+        """The same for each layer, as `Backprop.layer_seconds` has it."""
+        return self.backprop.layer_seconds
 
     def state(self, copy=True):
         """What a later run needs to go on from here, beside the parameters.
@@ -239,6 +220,26 @@ cdef class Trainer:
         finally:
             self.backprop.workspace.busy = False
 
+    def pause_after(self, double seconds):
+        """Have epochs pause after the first mini-batch that ends later than `seconds` from now;
+        infinity for never."""
+        self.progress.pause_at = clock_seconds() + seconds
+
+    @property
+    def batches_done(self):
+        """Mini-batches that are done of an epoch that pauses, or was ended."""
+        return self.progress.done
+
+    def position(self):
+        """The parameters, in the order of `Network.flat`, and what `Progress.get` gives."""
+        return self.backprop.network.flat(), *self.progress.get()
+
+    def go_on_at(self, parameters, batches, sums):
+        """Go on from the `position` of a run with the same shape of network: the next call of
+        `epoch`, with the same rows, is the rest of that epoch."""
+        self.progress.set(batches, sums)
+        self.set_flat(parameters)
+
     # Epochs
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
@@ -276,12 +277,10 @@ cdef class Trainer:
         metric : float or ndarray of float64, shape (n_out,)
             Share of rows classified right, without regard to weights; for a regression the sum of
             squared residuals of each output.
+        None
+            Instead, where the epoch pauses, see `pause_after`: the next call, with the same
+            arguments, is the rest of it.
 
-        Raises
-        ------
-        KeyboardInterrupt
-            On Ctrl-C (or what another signal handler raises), within about 0.1 s or a mini-batch,
-            whichever is longer; the parameters are those after the last whole mini-batch.
         """
         self.backprop.workspace.acquire()
         try:
@@ -324,10 +323,11 @@ cdef class Trainer:
         return count
 
     cdef run_epoch(self, Py_ssize_t count, object rates):
-        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size, work = 0
+        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size
         cdef Totals totals
+        cdef int64_t steps
+        cdef bint pauses = False
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
-        cdef double looked = clock_seconds()
         cdef bint tells = self.after_step is not None
         cdef double cost
         cdef const double *rate = NULL
@@ -337,14 +337,15 @@ cdef class Trainer:
             if len(rates) != blocks(count, batch):
                 raise ValueError(f"rates must have one entry for each of the "
                                  f"{blocks(count, batch)} mini-batches, got {len(rates)}")
+        self.begin()
         caught = None
-        totals.loss, totals.weight, totals.correct = 0, 0, 0
+        self.progress.begin(self.batches, &totals)
         with nogil:
             mode = flush_subnormals()
             if random_access:
                 self.batches.X.advise_random(True)
             self.backprop.workspace.transpose_weights()
-            for block in range(blocks(count, batch)):
+            for block in range(self.progress.done, blocks(count, batch)):
                 self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
                 if random_access:
                     self.batches.X.read_ahead(
@@ -352,36 +353,39 @@ cdef class Trainer:
                         min(batch, count - block * batch - self.batches.batch.rows))
                 if rate != NULL:
                     self.batches.optimizer.h[0] = rate[block]
+                steps = self.batches.optimizer.steps
                 cost = self.run_batch(count, &totals, tells)
-                if tells:
-                    restore_subnormals(mode)
-                    with gil:
-                        caught = self.tell(cost)
-                    if caught is not None:
-                        break
-                    flush_subnormals()
-                # Reading the clock is worth it only after about a millisecond's work.
-                work += self.batches.batch.rows * (self.backprop.n_parameters + 1)
-                if work > WORK_PER_LOOK:
-                    work = 0
-                    if clock_seconds() - looked > SECONDS_PER_SIGNAL_CHECK:
+                if self.batches.optimizer.steps > steps:
+                    self.progress.keep(block + 1, &totals, self.batches.squared_residuals)
+                    if tells:
                         restore_subnormals(mode)
                         with gil:
-                            try:
-                                PyErr_CheckSignals()
-                            except BaseException as error:
-                                caught = error
+                            caught = self.tell(cost)
                         if caught is not None:
                             break
-                        looked = clock_seconds()
                         flush_subnormals()
+                    pauses = self.progress.is_due() and block + 1 < blocks(count, batch)
+                    if pauses:
+                        break
+                if stops(&self.backprop.stop,
+                         self.batches.batch.rows * (self.backprop.n_parameters + 1)):
+                    break
             if random_access:
                 self.batches.X.advise_random(False)
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         if caught is not None:
             raise caught
+        if pauses:
+            return None
         self.epochs += 1
+        self.progress.done = 0
         return self.batches.result(count, &totals)
+
+    cdef int begin(self) except -1:
+        """Make ready for a run that can be ended by what `end` is now."""
+        self.ends = self.end  # another thread may set that
+        return begin_stop(&self.backprop.stop, self.ends)
 
     cdef object tell(self, double cost):
         """Call `after_step`; what it has raised."""
@@ -402,6 +406,8 @@ cdef class Trainer:
         self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
+        if self.batches.stopped():
+            return 0
         if (self.by_rows or tells) and weight > 0:
             mean = self.backprop.workspace.add_losses(rows, 0) / weight
         if self.by_rows:
@@ -455,6 +461,7 @@ cdef class Trainer:
     cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *:
         cdef double loss
         cdef uint64_t mode
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             if not self.backprop.has_gradient:
@@ -470,7 +477,8 @@ cdef class Trainer:
             self.backprop.dropout_offset = 0
             loss = self.backprop.workspace.add_losses(rows, 0)
             restore_subnormals(mode)
-        self.backprop.has_gradient = True
+        self.backprop.has_gradient = not self.batches.stopped()
+        leave(&self.backprop.stop)
         return loss / weight if weight > 0 else 0.0
 
     def apply(self):
@@ -528,6 +536,7 @@ cdef class Trainer:
         if not 0 < rows <= self.backprop.workspace.max_batch_size:
             raise ValueError(f"a single pass takes 1 to {self.backprop.workspace.max_batch_size} "
                              f"rows, got {rows}")
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             self.backprop.workspace.transpose_weights()
@@ -540,6 +549,7 @@ cdef class Trainer:
             totals.loss = self.cost_scale * self.backprop.workspace.add_losses(rows, 0)
             totals.loss += totals.weight * self.backprop.partition.penalty()
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         return self.batches.result(rows, &totals)
 
     def evaluate(self, RowSource X not None, RowSource y, RowSource labels):
@@ -570,6 +580,7 @@ cdef class Trainer:
         cdef Totals totals
         cdef uint64_t mode
         totals.loss, totals.weight, totals.correct = 0, count, 0
+        self.begin()
         with nogil:
             mode = flush_subnormals()
             for block in range(blocks(count, batch)):
@@ -577,7 +588,10 @@ cdef class Trainer:
                 self.batches.begin_batch(first, min(batch, count - first), False)
                 self.batches.make_plan(False)
                 totals.correct += self.batches.evaluate()
+                if self.batches.stopped():
+                    break
                 totals.loss = self.backprop.workspace.add_losses(self.batches.batch.rows,
                                                                  totals.loss)
             restore_subnormals(mode)
+        leave(&self.backprop.stop)
         return self.batches.result(count, &totals)

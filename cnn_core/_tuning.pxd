@@ -23,8 +23,12 @@ cdef extern from "tuning.h" nogil:
         LONG_ROW
         PREFETCH_ROWS
         READ_AHEAD_BATCHES
-        WORK_PER_LOOK
+        WORK_PER_CALL
+        ROWS_PER_PASS
+        MICRO_PANELS
         STACK_BYTES
         LONG_PREDICTION
-    double SECONDS_PER_SIGNAL_CHECK
+    double LOOK_SHARE
+    double SHORTEST_UNTIL_LOOK
+    double LONGEST_UNTIL_LOOK
     double TRANSPOSED_SHARE

@@ -51,14 +51,44 @@ def test_an_error_leaves_the_model_as_it_was():
     assert np.array_equal(flat(model), weights) and model.loss_curve_ == curve
 
 
-def test_ctrl_c_ends_a_fit_with_a_warning_and_keeps_what_was_learned():
+def test_ctrl_c_reaches_the_caller_and_keeps_what_was_learned():
     model = classifier(max_iter=10**6, n_iter_no_change=np.inf)
     timer = threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,))
     timer.start()
-    with pytest.warns(UserWarning, match="Training interrupted by user."):
+    with pytest.raises(KeyboardInterrupt):
         model.fit(X, THREE)
     timer.join()
     assert 0 < model.n_iter_ < 10**6 and model.score(X, THREE) > 0.9
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_ctrl_c_before_the_first_whole_epoch_leaves_an_estimator_as_it_was(solver):
+    model = classifier(solver=solver).fit(X, THREE)
+    before = model._model
+    many, labels = np.tile(X, (200, 1)), np.tile(THREE, 200)
+    model.set_params(hidden_layer_sizes=(1000, 1000), batch_size=len(many), max_iter=50)
+    timer = threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(many, labels)
+    timer.join()
+    assert model._model is before
+
+
+def test_ctrl_c_in_partial_fit_leaves_model_and_stream_as_they_were():
+    model, other = (classifier().partial_fit(X, THREE, classes=[0, 1, 2]) for _ in range(2))
+
+    class Stop(Callback):
+        def after_step(self, model, step, logs):
+            raise KeyboardInterrupt
+
+    before = model._model
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=Stop()).partial_fit(X, THREE)
+    assert model._model is before
+    model.set_params(callbacks=()).partial_fit(X, THREE)
+    other.partial_fit(X, THREE)
+    assert np.array_equal(flat(model), flat(other))
 
 
 @pytest.mark.parametrize(

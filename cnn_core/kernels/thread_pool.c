@@ -15,10 +15,10 @@
 #if defined(_WIN32)
 
 /* One thread: neither written nor tried for Windows yet. */
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
-                       int threads)
+void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                             int threads, stop_t *stop)
 {
-    (void)cost, (void)threads;
+    (void)cost, (void)threads, (void)stop;
     const uint64_t mode = flush_subnormals();
     for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
     restore_subnormals(mode);
@@ -166,7 +166,7 @@ static ptrdiff_t chunk_end(ptrdiff_t begin, int t, ptrdiff_t tasks, const ptrdif
 
 /* A run on the pool, which the caller has locked. */
 static void run_together(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
-                         int threads)
+                         int threads, stop_t *stop)
 {
     if (pool.workers < threads - 1) start_workers(threads - 1);
     pool.task = task;
@@ -188,12 +188,14 @@ static void run_together(pool_task task, void *context, ptrdiff_t tasks, const p
     for (int i = 0; atomic_load(&pool.state) & TAKING_PART; i++)
         if (i < PAUSES_BEFORE_YIELD)
             PAUSE();
-        else
+        else {
             sched_yield();
+            if (stop) stops(stop, WORK_PER_LOOK);
+        }
 }
 
-void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
-                       int threads)
+void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                             int threads, stop_t *stop)
 {
     const uint64_t mode = flush_subnormals();
     if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
@@ -201,10 +203,18 @@ void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptr
     if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
         for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
     } else {
-        run_together(task, context, tasks, cost, threads);
+        if (stop) stop->shared = 1;
+        run_together(task, context, tasks, cost, threads, stop);
+        if (stop) stop->shared = 0;
         pthread_mutex_unlock(&pool.run);
     }
     restore_subnormals(mode);
 }
 
 #endif
+
+void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                       int threads)
+{
+    cnn_core_pool_run_until(task, context, tasks, cost, threads, NULL);
+}

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "stop.h"
+
 /* One of several independent pieces of work; `worker` is below the number of threads of the run,
  * and no two pieces that run at the same time have the same. */
 typedef void (*pool_task)(void *context, ptrdiff_t task, int worker);
@@ -17,6 +19,11 @@ typedef void (*pool_task)(void *context, ptrdiff_t task, int worker);
  * (platform.h), whatever mode the caller has, who finds it unchanged. */
 void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
                        int threads);
+
+/* The same for tasks that return early where `stop` says so; the caller looks at it, too, while it
+ * waits for the others. */
+void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
+                             int threads, stop_t *stop);
 
 /* The most threads that a run can have. */
 enum { POOL_MOST_THREADS = 64 };

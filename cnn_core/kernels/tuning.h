@@ -112,16 +112,26 @@ enum {
     READ_AHEAD_BATCHES = 64,
 };
 
-/* Looks for a waiting signal */
+/* Looks for a waiting signal, or the end of a run's time */
 
 enum {
     /* Multiplications between two looks at the clock: 1.0 ms of 30-64-32-2 (EPYC, 2026-11-26). */
     WORK_PER_LOOK = 10000000,
+    /* Multiplications of one call of the micro-kernel, after which the flag is read that ends a
+     * run: 12 ms of float32 on one core (EPYC, 2026-11-26). No layer of 1024-1024 is divided. */
+    WORK_PER_CALL = 1 << 29,
+    /* A step is whole or not taken. Its gradients are computed in the same pass over the weight
+     * tiles, which nothing ends, where that is short: of fewer rows than these, or no more
+     * multiplications than WORK_PER_CALL. */
+    ROWS_PER_PASS = 512,
 };
 
-/* Seconds between two looks: where another Python thread is busy it keeps the GIL for 5 ms
- * (sys.getswitchinterval), 5 % of these. */
-#define SECONDS_PER_SIGNAL_CHECK 0.1
+/* A look for signals needs the GIL, for which it waits 5 ms where another Python thread is busy
+ * (sys.getswitchinterval). The next look comes when this one's time is LOOK_SHARE of the time
+ * since, but not before the shortest and not after the longest of these, in seconds. */
+#define LOOK_SHARE 0.05
+#define SHORTEST_UNTIL_LOOK 0.01
+#define LONGEST_UNTIL_LOOK 0.1
 
 /* One row */
 

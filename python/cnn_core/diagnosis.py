@@ -187,9 +187,10 @@ class _Case:
     def _more(self) -> str:
         """What may help a training that was short."""
         trained = self.trained
+        more = "a larger max_seconds" if trained.ended == "max_seconds" else "more epochs"
         if trained.steps is not None and trained.steps < FEW_STEPS:
             smaller = " or a smaller batch_size" if trained.batch_size > 1 else ""
-            return f"; only {trained.steps} steps were taken, so more epochs{smaller} may help"
+            return f"; only {trained.steps} steps were taken, so {more}{smaller} may help"
         if trained.ended == "stopping" and (
             self.falling or len(self.train) <= trained.patience + 3
         ):
@@ -198,7 +199,7 @@ class _Case:
                 f"than {trained.patience} may help"
             )
         if self.falling and trained.ended not in ("stopping", "converged", "hook"):
-            return "; the loss was still falling, so more epochs may help"
+            return f"; the loss was still falling, so {more} may help"
         return ""
 
     def _trial(self) -> str:

@@ -63,6 +63,7 @@ class MLPOfOneTask(MLP):
         clip_outputs: bool = False,
         class_weight: ClassWeight = None,
         tol: float | None = None,
+        max_seconds: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
@@ -87,7 +88,8 @@ class Fitted(Saved):
 
     @weights_.setter
     def weights_(self, values: Sequence[ArrayLike]) -> None:
-        self._set_layers(values, None)
+        with Exclusive(self, sets=True):
+            self._set_layers(values, None)
 
     @property
     def biases_(self) -> tuple[Reals, ...]:
@@ -96,7 +98,8 @@ class Fitted(Saved):
 
     @biases_.setter
     def biases_(self, values: Sequence[ArrayLike]) -> None:
-        self._set_layers(None, values)
+        with Exclusive(self, sets=True):
+            self._set_layers(None, values)
 
     @property
     def parameters_(self) -> Reals:
@@ -104,9 +107,10 @@ class Fitted(Saved):
 
     @parameters_.setter
     def parameters_(self, values: ArrayLike) -> None:
-        model = self._model()
-        numbers = numbers_for(model, "parameters_", values)
-        self._with_parameters(model, lambda network: network.set_flat(numbers))
+        with Exclusive(self, sets=True):
+            model = self._model()
+            numbers = numbers_for(model, "parameters_", values)
+            self._with_parameters(model, lambda network: network.set_flat(numbers))
 
     @property
     def history_(self) -> dict[str, list[float]]:

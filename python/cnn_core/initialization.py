@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Never, Self
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.fitted import Fitted
 
@@ -67,7 +68,8 @@ class Initialization(Fitted):
 
         p = self._check_parameters()
         if X is None and y is None:
-            self._publish(untrained.from_sizes(p, n_features, n_outputs, classes))
+            with Exclusive(self):
+                self._publish(untrained.from_sizes(p, n_features, n_outputs, classes))
             return self
         if n_features is not None or n_outputs is not None:
             raise ValueError(
@@ -77,5 +79,6 @@ class Initialization(Fitted):
             raise ValueError(
                 f"initialize takes X and y together; {'X' if X is None else 'y'} is missing"
             )
-        self._publish(fit.begin(p, X, y, classes=classes, purpose="initialize").model)
+        with Exclusive(self):
+            self._publish(fit.begin(p, X, y, classes=classes, purpose="initialize").model)
         return self

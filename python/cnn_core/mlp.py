@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, PhaseTimer, Watch, check_callbacks
 from cnn_core.initialization import Initialization
@@ -128,6 +129,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     tol : float, optional
         Stop as converged when the training loss has not fallen by more than this for `patience`
         epochs. The weights are those of the last epoch.
+    max_seconds : float, optional
+        Stop after the first epoch that is over later than that after the fit began; an epoch that
+        takes longer by itself is given up. The weights are those of the last whole epoch. Not for
+        `partial_fit`.
     early_stopping : bool, default False
         Stop when the loss on validation rows has not improved for `patience` epochs. Without
         validation_data a share of the training rows, the same of each class, is set apart for it.
@@ -236,6 +241,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         clip_outputs: bool = False,
         class_weight: ClassWeight = None,
         tol: float | None = None,
+        max_seconds: float | None = None,
         early_stopping: bool = False,
         patience: int = 10,
         min_delta: float = 0.0,
@@ -257,7 +263,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
         self.init, self.scale_inputs, self.scale_targets = init, scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
-        self.tol, self.early_stopping = tol, early_stopping
+        self.tol, self.max_seconds, self.early_stopping = tol, max_seconds, early_stopping
         self.patience, self.min_delta = patience, min_delta
         self.validation_fraction, self.restore_best = validation_fraction, restore_best
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
@@ -311,10 +317,15 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         ------
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
+        RuntimeError
+            While another thread fits this object or sets its weights, and in a callback of a fit of
+            this object; the fit that is running goes on unharmed.
+        MemoryError
+            At any moment. The model is then as it was before, whole epochs notwithstanding.
         KeyboardInterrupt
-            On Ctrl-C. After it, and after an exception in a callback, the model is the one of the
-            last whole epoch (with early stopping, of the best one), or as it was before if there
-            was none.
+            On Ctrl-C, within about 0.1 s. After it, and after an exception in a callback, the model
+            is the one of the last whole epoch (with early stopping, of the best one), or as it was
+            before if there was none.
 
         Warns
         -----
@@ -333,34 +344,43 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()
-        kept = None
-        if checkpoint is not None:
-            from cnn_core.training.checkpoint import Checkpoint
-
-            kept = Checkpoint(self, checkpoint, checkpoint_every)
-        before = self._fitted if p.warm_start else None
-        if kept is not None and kept.progress is not None:
-            before = kept.model
-        job = fit.begin(
-            p,
-            X,
-            y,
-            before,
-            sample_weight=sample_weight,
-            validation_data=validation_data,
-            purpose="fit",
-        )
         callbacks = check_callbacks(p.callbacks)
-        watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
-        for callback in callbacks:
-            callback.before_fit(self)
         timers = [one for one in callbacks if isinstance(one, PhaseTimer)]
-        epochs, timing = int(p.epochs), bool(timers)
-        seconds = run.train(p, job, epochs, self._publish, watch, timing=timing, checkpoint=kept)
-        for timer in timers:
-            timer.seconds = dict(seconds)
-        for callback in callbacks:
-            callback.after_fit(self)
+        watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
+        with Exclusive(self) as exclusive:
+            kept = None
+            if checkpoint is not None:
+                from cnn_core.training.checkpoint import Checkpoint
+
+                kept = Checkpoint(self, checkpoint, checkpoint_every)
+            before = self._fitted if p.warm_start else None
+            if kept is not None and kept.progress is not None:
+                before = kept.model
+            job = fit.begin(
+                p,
+                X,
+                y,
+                before,
+                sample_weight=sample_weight,
+                validation_data=validation_data,
+                purpose="fit",
+            )
+            for callback in callbacks:
+                callback.before_fit(self)
+            seconds = run.train(
+                p,
+                job,
+                int(p.epochs),
+                self._publish,
+                watch,
+                timing=bool(timers),
+                checkpoint=kept,
+            )
+            exclusive.over = True
+            for timer in timers:
+                timer.seconds = dict(seconds)
+            for callback in callbacks:
+                callback.after_fit(self)
         return self
 
     @without_unknown
@@ -397,17 +417,18 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()
-        job = fit.begin(
-            p,
-            X,
-            y,
-            self._fitted,
-            classes=classes,
-            sample_weight=sample_weight,
-            purpose="partial_fit",
-        )
         watch = Watch(check_callbacks(p.callbacks), self, lambda: self._fitted, self._publish)
-        run.train(p, job, 1, self._publish, watch)
+        with Exclusive(self):
+            job = fit.begin(
+                p,
+                X,
+                y,
+                self._fitted,
+                classes=classes,
+                sample_weight=sample_weight,
+                purpose="partial_fit",
+            )
+            run.train(p, job, 1, self._publish, watch)
         return self
 
     def profile(

@@ -166,6 +166,7 @@ RULES: dict[str, Check] = {
     "clip_outputs": flag,
     "class_weight": optional(check_class_weight),
     "tol": optional(number(0)),
+    "max_seconds": optional(number(0, None, above=True)),
     "early_stopping": flag,
     "patience": count(),
     "min_delta": number(0),

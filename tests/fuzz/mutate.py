@@ -148,7 +148,8 @@ OF_BYTES = (
 ODD = (
     None, True, False, 0, 1, -1, 2, 3, 7, 16, 255, 65536, 10**9, 2**31, 2**40, 2**62, 2**63 - 1,
     2**63, 2**64, 0.0, -0.0, 0.5, 1.5, -1.0, 1e-300, 1e300, "", "nan", "inf", "-inf", "relu",
-    "softmax", "identity", "sigmoid", "mse", "hinge", "poisson", "sgd", "adam", "lbfgs", "nadam", "native",
+    "softmax", "identity", "sigmoid", "mse", "hinge", "poisson", "sgd", "adam", "lbfgs", "nadam",
+    "native",
     "python", "regression", "multilabel", "float64", "a" * 1000, "\ud800", [], {}, [[]], [0], ["a"],
     [1.0, 2.0], {"a": 1}, {"tuple": []}, {"dict": []}, {"object": "Adam", "values": {}},
     {"dtype": "<U1000000", "values": ["a"]}, {"dtype": "|O", "values": [1, "a"]},

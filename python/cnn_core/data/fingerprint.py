@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,44 +12,53 @@ if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
 
-#: Bytes of X that are read whole. Of more, rows that are evenly spaced and have as many.
+#: Bytes of an array that are read whole. Of more, rows that are evenly spaced and have as many.
 _MOST = 1 << 30
 _BLOCK = 1 << 22
 
+#: The arrays that make up each part of the data.
+Parts = Mapping[str, Iterable[np.ndarray | None]]
 
-def fingerprint(train: Dataset, validation: Dataset | None) -> dict[str, str]:
-    """A SHA-256 of each part of the rows that a network is trained on and judged by.
+
+def parts_of(train: Dataset, validation: Dataset | None) -> Parts:
+    """The arrays that a network is trained on and judged by."""
+    parts = {
+        "X": _arrays(train.X),
+        "y": [*_arrays(train.y), *_arrays(train.labels)],
+        "sample_weight": _arrays(train.weights),
+    }
+    if validation is not None:
+        judged = (validation.X, validation.y, validation.labels)
+        parts["validation_data"] = [array for one in judged for array in _arrays(one)]
+    return parts
+
+
+def _arrays(source: RowSource | None) -> list[np.ndarray | None]:
+    return [] if source is None else [source.array, source.indices]
+
+
+def fingerprint(parts: Parts) -> dict[str, str]:
+    """A SHA-256 of each part.
 
     Parameters
     ----------
-    train : Dataset
-    validation : Dataset or None
+    parts : mapping of str to sequence of (ndarray or None)
 
     Returns
     -------
     dict of str to str
     """
-    found = {
-        "X": _of_rows(train.X),
-        "y": _of_rows(train.y, train.labels),
-        "weights": _of_rows(train.weights),
-    }
-    if validation is not None:
-        found["validation_data"] = _of_rows(validation.X, validation.y, validation.labels)
-    return found
+    return {name: _of_arrays(arrays) for name, arrays in parts.items()}
 
 
-def _of_rows(*sources: RowSource | None) -> str:
+def _of_arrays(arrays: Iterable[np.ndarray | None]) -> str:
     digest = hashlib.sha256()
-    for source in sources:
-        if source is None:
+    for array in arrays:
+        if array is None:
             continue
-        array = source.array
         digest.update(f"{array.dtype.str} {array.shape}".encode())
-        rows = max(1, _BLOCK // max(1, array.strides[0]))
+        rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
         step = -(-array.nbytes // _MOST)
-        for first in range(0, len(array), rows * step):
+        for first in range(0, len(array), max(1, rows * step)):
             digest.update(np.ascontiguousarray(array[first : first + rows]).data)
-        if source.indices is not None:
-            digest.update(np.ascontiguousarray(source.indices, np.int64).data)
     return digest.hexdigest()

@@ -16,6 +16,7 @@ from cnn_core.data.kinds import CURES, kind_of_class
 from cnn_core.data.validation import (
     as_numbers,
     check_finite,
+    check_room,
     is_missing,
     plain,
     position,
@@ -31,10 +32,12 @@ class OneClassError(ValueError):
 
 
 def check_given(name: str, y: Any) -> None:
-    """Raise for what is no list or array with an entry for each row."""
+    """Raise for what is no list or array with an entry for each row, and for more rows than memory
+    is for."""
     if y is None:
         raise TypeError(f"{name} is None; a label or number for each row is needed")
     if isinstance(y, (np.ndarray, list, tuple)):
+        check_room(name, y)
         return
     kind, needed = type(y).__name__, "a list or an array with an entry for each row is needed"
     if hasattr(y, "toarray"):

@@ -13,6 +13,7 @@ import numpy as np
 from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
+from cnn_core._memory import aligned_zeros
 from cnn_core.data.kinds import CURES, kind_of_class, kind_of_type, typed_columns
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cnn_core.data.scaling import Scaling
 
 _BLOCK = 1 << 20  # elements looked at together
+_MANY = 1 << 36  # rows from which on it is asked first whether there is memory for their results
 
 
 def feature_names(X: object, name: str = "X") -> np.ndarray | None:
@@ -293,6 +295,7 @@ def check_X(
     """Inputs as a C-contiguous array of `dtype`, shape (rows, features), scaled if there is a
     `scaling`; not copied where it is one already. Without `check_entries` the caller sees to it
     that the entries of one that is not copied are finite."""
+    check_room(name, X)
     array = as_numbers(name, X)
     if array.ndim != 2:
         hint = ""
@@ -435,11 +438,23 @@ def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> 
 
 
 def check_lengths(X: object, y: object) -> None:
-    """Raise where X and y plainly have different numbers of rows, before anything is made of
-    them."""
+    """Raise where X and y plainly have different numbers of rows, or more than memory is for,
+    before anything is made of them."""
     rows_X, rows_y = _rows(X, 2), _rows(y, 1)
     if rows_X and rows_y:
         check_rows(rows_X, rows_y)
+    check_room("X", X)
+
+
+def check_room(name: str, X: object) -> None:
+    """Raise where not even four bytes for each row can be had. A view that repeats a row may have
+    2**60 of them; to look at each would have no end."""
+    rows = _rows(X, 1) or 0
+    if rows >= _MANY:
+        try:
+            aligned_zeros(rows, np.float32)
+        except MemoryError as error:
+            raise MemoryError(f"{name} has {rows:,} rows: {error}") from None
 
 
 def _rows(values: Any, ndim: int) -> int | None:

@@ -21,11 +21,12 @@ from cnn_core.files.codecs import (
     Whole,
 )
 from cnn_core.files.estimators import Contents, Saved, packed, unpacked
+from cnn_core.files.values import Stream
 from cnn_core.training.checkpoint import Position, Progress
 
 _POSITION = Record(
     Position,
-    {"parameters": Tensor(), "batches": Whole(1), "sums": List(Real(finite=False))},
+    {"parameters": Tensor(), "batches": Whole(), "sums": List(Real(finite=False))},
 )
 
 #: What a checkpoint has beside the model.
@@ -35,18 +36,23 @@ PROGRESS = Record(
         "fingerprint": ByName(Text()),
         "until": Whole(1),
         "finished": Flag(),
-        "best": Optional(Row(Tensor(), Whole(1))),
+        "best": Optional(Row(Tensor(), Whole())),
         "stopping": List(Row(Real(finite=False), Whole())),
         "position": Optional(_POSITION),
+        "stream": Optional(Stream()),
     },
 )
 
 
 def write_checkpoint(
-    path: str | os.PathLike[str], estimator: Saved, model: Any, progress: Progress
+    path: str | os.PathLike[str],
+    estimator: Saved,
+    parameters: dict[str, Any],
+    model: Any,
+    progress: Progress,
 ) -> None:
     """Write a checkpoint in the place of the one before."""
-    write_whole(path, packed(estimator, model, PROGRESS, progress))
+    write_whole(path, packed(estimator, model, PROGRESS, progress, parameters=parameters))
 
 
 def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:
@@ -66,22 +72,6 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         contents = unpacked(data, kind, True, PROGRESS)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
-        _check(contents)
     except ModelFormatError as error:
         raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
     return contents
-
-
-def _check(contents: Contents) -> None:
-    """Raise for weights of another network than the model's."""
-    progress: Progress = contents.progress
-    best, position, flat = progress.best, progress.position, contents.model.network.flat()
-    for name, array in (
-        ("progress.best.0", None if best is None else best[0]),
-        ("progress.position.parameters", None if position is None else position.parameters),
-    ):
-        if array is not None and (array.shape, array.dtype) != (flat.shape, flat.dtype):
-            raise ModelFormatError(
-                f"the tensor {name!r} must be of {flat.dtype} and have {flat.size} entries, got "
-                f"{array.dtype} and {array.size}"
-            )

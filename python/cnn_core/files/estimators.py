@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from cnn_core._warn import warn
 from cnn_core.exceptions import ModelFormatError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from cnn_core.files.codecs import Codec, Tensors
 
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
@@ -128,6 +131,41 @@ class Saved:
         found: Self = load(file, cls, allow_nonfinite=allow_nonfinite)
         return found
 
+    @classmethod
+    def resume(
+        cls, checkpoint: str | os.PathLike[str], X: ArrayLike, y: ArrayLike, **options: Any
+    ) -> Self:
+        """Go on with the training of a checkpoint, to the bits of one that was never interrupted.
+
+        Parameters
+        ----------
+        checkpoint : path-like
+            Written by ``fit(X, y, checkpoint=...)``.
+        X, y : array-like
+            Those of that fit.
+        **options
+            The other arguments of that fit, such as `sample_weight`.
+
+        Returns
+        -------
+        estimator
+            With the parameters of that fit, trained to its end.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is no such file.
+        ModelFormatError, ValueError
+            For a file that is no checkpoint, and for other data.
+        """
+        from cnn_core.files.checkpoints import read_checkpoint
+
+        found = read_checkpoint(checkpoint, cls)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(checkpoint))
+        resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)
+        return resumed
+
     if TYPE_CHECKING:  # what each kind of estimator says about itself
 
         @classmethod
@@ -162,9 +200,11 @@ def packed(
     codec: Codec | None = None,
     progress: Any = None,
     *,
+    parameters: dict[str, Any] | None = None,
     allow_nonfinite: bool = True,
 ) -> bytes:
-    """The bytes of an estimator's file with a model, and perhaps what its training goes on from."""
+    """The bytes of an estimator's file with a model, and perhaps what its training goes on from.
+    `parameters` are those of `written_parameters`, where they are known already."""
     from cnn_core import __version__, bits
     from cnn_core.files.container import pack
 
@@ -174,7 +214,7 @@ def packed(
         "bits": bits,
         "version": __version__,
         "class": estimator._in_files,
-        "parameters": written_parameters(estimator),
+        "parameters": written_parameters(estimator) if parameters is None else parameters,
         "model": estimator._model_in_files().write(model, "", tensors),
     }
     if codec is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core._settings import Settings
 from cnn_core.exceptions import ModelFormatError
-from cnn_core.files.codecs import Codec, Flag, List, Real, Tensors, Text, Whole, fail, shown
+from cnn_core.files.codecs import Codec, Flag, List, Real, Record, Tensors, Text, Whole, fail, shown
 
 #: Lists, tuples and objects within each other.
 DEEPEST = 8
@@ -274,3 +274,36 @@ class Memory(Codec):
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
         return _NUMBER.read(json, where, tensors)
+
+
+class Stream(Codec):
+    """A `RandomState` of the Mersenne Twister."""
+
+    fields = Record(
+        dict,
+        {
+            "key": List(Whole(0, 1 << 32)),
+            "pos": Whole(0, 625),
+            "has_gauss": Whole(0, 2),
+            "gauss": Real(),
+        },
+        get=lambda state: state,
+    )
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
+        state = value.get_state(legacy=False)
+        if state["bit_generator"] != "MT19937":
+            raise TypeError(
+                f"random_state is a RandomState of {state['bit_generator']}, whose state no file "
+                "can hold; take a seed, or optimizer=False"
+            )
+        return self.fields.write({**state, **state["state"]}, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.random.RandomState:
+        state = self.fields.read(json, where, tensors)
+        if len(state["key"]) != 624:
+            fail(where, state["key"], "624 whole numbers")
+        stream = np.random.RandomState(0)
+        inner = {"key": np.array(state.pop("key"), np.uint32), "pos": state.pop("pos")}
+        stream.set_state({"bit_generator": "MT19937", "state": inner, **state})
+        return stream

@@ -103,6 +103,8 @@ def _end(model: "Model") -> str:
         "converged": "ended as it had converged",
         "hook": "ended by a callback",
         "divergence": "ended as the next epoch diverged",
+        "max_seconds": "ended as max_seconds was over",
+        "requested": "ended by request",
         "interrupted": "ended by Ctrl-C or an error",
         "running": "still in training",
     }.get(model.ended, "ended for a reason that is not known")

@@ -47,6 +47,15 @@ class Metrics:
                 for j, (o, t) in enumerate(zip(out, y)):
                     self.residuals[j] += (o - t) * (o - t)
 
+    @property
+    def sums(self) -> Row:
+        """All that has been counted."""
+        return [float(self.correct), float(self.rows), *self.residuals]
+
+    @sums.setter
+    def sums(self, values: Row) -> None:
+        self.correct, self.rows, self.residuals = int(values[0]), int(values[1]), [*values[2:]]
+
     def result(self) -> float | Row:
         """The share of correct rows, or the summed squared residuals of each output."""
         if self.classified or self.multilabel:

@@ -1,13 +1,15 @@
 """Training: a mini-batch, an epoch, and predictions."""
 
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._checks import check_state
+from cnn_core._stop import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
@@ -58,8 +60,11 @@ class Trainer:
         slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
+        self._position: tuple[int, list[float]] = (0, [])
+        self.pause_at = math.inf
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
+        self.end: EndRequest | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
 
@@ -141,7 +146,7 @@ class Trainer:
                     for r, a in enumerate(batch)
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
-            z = [affine(W, b, a) for a in batch]
+            z = [affine(W, b, a) for a in self._until_end(batch)]
             a = [activate(network.activations[l], network.activation_params[l], z_r) for z_r in z]
             passes.append(Pass(batch, mask, z, a, []))
             batch = a
@@ -170,7 +175,7 @@ class Trainer:
     ) -> Matrix:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l), through the dropout between the layers if
         there is any"""
-        errors = [error_below(W_above, delta) for delta in delta_above]
+        errors = [error_below(W_above, delta) for delta in self._until_end(delta_above)]
         if mask:
             errors = [[g * m for g, m in zip(error, mask_r)] for error, mask_r in zip(errors, mask)]
         activation, param = self.network.activations[l], self.network.activation_params[l]
@@ -227,16 +232,16 @@ class Trainer:
         assert spec.optimizer is not None
         if spec.clip_norm:
             self.gradient = shorten(self.gradient, spec.clip_norm)
-        self.steps += 1
+        steps, h = self.steps + 1, dict(self.h)
         if spec.optimizer == "nadam":  # mu_1 ... mu_t
-            self.h["mu_product"] = (1.0 if self.steps == 1 else self.h["mu_product"]) * nadam_mu(
-                self.h, self.steps
-            )
-        step_of = OPTIMIZERS[spec.optimizer][0]
-        self.parameters = [
-            step_of(self.steps, self.h, w, g, slots)
-            for w, g, slots in zip(self.parameters, self.gradient, self.slots)
+            h["mu_product"] = (1.0 if steps == 1 else h["mu_product"]) * nadam_mu(h, steps)
+        step_of, slots = OPTIMIZERS[spec.optimizer][0], [list(one) for one in self.slots]
+        parameters = [
+            step_of(steps, h, w, g, slots_of_w)
+            for w, g, slots_of_w in zip(self.parameters, self.gradient, slots)
         ]
+        # The step is whole or not taken, whenever Ctrl-C comes.
+        self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps
         if spec.max_norm:
             self.parameters = flat(
                 [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()],
@@ -276,7 +281,7 @@ class Trainer:
         weights: RowSource | None = None,
         rates: Rates | None = None,
         total_weight: float | None = None,
-    ) -> tuple[float, Metric]:
+    ) -> tuple[float, Metric] | None:
         """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
         does."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
@@ -284,9 +289,13 @@ class Trainer:
         batch_size = self.spec.batch_size
         if shuffled and len(rows) > batch_size:
             order = permutation(self.spec.seed, self.epochs, len(rows))
-        total = weight = 0.0
-        metrics = self._metrics()
+        (done, sums), metrics = self._position, self._metrics()
+        total, weight = sums[:2] or (0.0, 0.0)
+        if done:
+            metrics.sums = sums[2:]
         for number, first in enumerate(range(0, len(rows), batch_size)):
+            if number < done:
+                continue
             chosen = order[first : first + batch_size]
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
@@ -306,12 +315,36 @@ class Trainer:
             if rates is not None:
                 self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
+            self._position = number + 1, [total, weight, *metrics.sums]
             if self.after_step is not None:
                 self.publish()
                 self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
+            if time.monotonic() > self.pause_at and first + batch_size < len(rows):
+                return None
         self.epochs += 1
+        self._position = 0, []
         self.publish()
         return total / weight, self._result(metrics)
+
+    def pause_after(self, seconds: float) -> None:
+        """Have epochs pause after the first mini-batch that ends later than that from now."""
+        self.pause_at = time.monotonic() + seconds
+
+    @property
+    def batches_done(self) -> int:
+        """Mini-batches that are done of an epoch that pauses, or was ended."""
+        return self._position[0]
+
+    def position(self) -> tuple[NDArray[np.float64], int, list[float]]:
+        """Where in an epoch this run is: the parameters, before they are rounded, the mini-batches
+        that are done, and the sums over them."""
+        return np.array(self.parameters), *self._position
+
+    def go_on_at(self, parameters: NDArray[np.float64], batches: int, sums: list[float]) -> None:
+        """Go on from another run's `position`."""
+        self.set_flat(parameters)
+        self.publish()
+        self._position = batches, sums
 
     def loss_and_gradient(
         self,
@@ -374,6 +407,13 @@ class Trainer:
         if id(source) not in self._lists:  # kept with its list, so the id stays its own
             self._lists[id(source)] = source, source.rows().astype(float).tolist()
         return self._lists[id(source)][1]
+
+    def _until_end(self, rows: Matrix) -> Iterator[Row]:
+        """The rows, as long as nothing ends the run."""
+        for row in rows:
+            if self.end is not None:
+                self.end.check()
+            yield row
 
     def _metrics(self) -> Metrics:
         return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)

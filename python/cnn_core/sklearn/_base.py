@@ -4,6 +4,7 @@ aside, and predictions with one snapshot."""
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -13,11 +14,12 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._frozen import replace
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.files.estimators import Saved
-from cnn_core.sklearn import _fit
+from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import CONSTRAINTS, are_activations, layer_activations
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Labels, MatrixLike, Reals
     from cnn_core.files.codecs import Codec
+    from cnn_core.training.checkpoint import Checkpoint
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -143,6 +146,8 @@ class BaseMLP(Saved, BaseEstimator):
         *,
         X_val: MatrixLike | None = None,
         y_val: ArrayLike | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 60.0,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
 
@@ -159,6 +164,12 @@ class BaseMLP(Saved, BaseEstimator):
             Rows that are evaluated after every epoch and never trained on, in the place of those
             that `early_stopping` would set apart. Without `early_stopping` they are evaluated only.
             Not with solver 'lbfgs'.
+        checkpoint : path-like, optional
+            A file that keeps all that the training consists of, and from which `fit` goes on where
+            it exists, as `cnn_core.MLP.fit` says. Not with solver 'lbfgs', whose state is SciPy's,
+            and not with `warm_start`.
+        checkpoint_every : float or str, default 60
+            Seconds between two of them, or epochs, such as ``'5 epochs'``.
 
         Returns
         -------
@@ -169,6 +180,13 @@ class BaseMLP(Saved, BaseEstimator):
         ValueError, TypeError
             For parameters and data that cannot be trained on, and where the weights become infinite
             or NaN. The model is then as it was before.
+        RuntimeError
+            While another thread fits this object or sets its weights, and in a callback of a fit of
+            this object; the fit that is running goes on unharmed.
+        KeyboardInterrupt
+            On Ctrl-C, within about 0.1 s. The model is that of the last whole epoch (with
+            `early_stopping`, of the best one), or as it was before if there was none, as always
+            with solver 'lbfgs'.
 
         Warns
         -----
@@ -177,7 +195,23 @@ class BaseMLP(Saved, BaseEstimator):
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together")
-        return self._fit(X, y, sample_weight, False, None if X_val is None else (X_val, y_val))
+        validation = None if X_val is None else (X_val, y_val)
+        kept = None
+        if checkpoint is not None:
+            kept = self._checkpoint(checkpoint, checkpoint_every)
+        return self._fit(X, y, sample_weight, False, validation, checkpoint=kept)
+
+    def _checkpoint(self, path: str | os.PathLike[str], every: Any) -> Checkpoint:
+        from cnn_core.training.checkpoint import Checkpoint
+
+        if self._full_batch_by_scipy():
+            raise ValueError(
+                "checkpoint does not go with solver='lbfgs', whose state is SciPy's; "
+                "cnn_core.MLP(optimizer='lbfgs') can go on"
+            )
+        if self.warm_start:
+            raise ValueError("checkpoint does not go with warm_start=True")
+        return Checkpoint(self, path, every)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as scikit-learn's estimators do; a call that is refused changes none.
@@ -223,28 +257,35 @@ class BaseMLP(Saved, BaseEstimator):
         incremental: bool,
         validation: tuple[Any, Any] | None = None,
         classes: ArrayLike | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
-        """`fit` or `partial_fit`; an error leaves the model as it was."""
-        before = self._model
-        p = self._copy(before)
-        stream = _fit.own_stream(p, incremental)
-        drawn = None if stream is None else stream.get_state(legacy=False)
+        """`fit` or `partial_fit`; an error leaves the model as it was, Ctrl-C that of the last
+        whole epoch."""
+        with Exclusive(self) as exclusive:
+            before = self._model
+            p = self._copy(before)
+            stream = _job.own_stream(p, incremental)
+            drawn = None if stream is None else stream.get_state(legacy=False)
 
-        def publish(model: FittedModel) -> None:
-            self._model = model
+            def publish(model: FittedModel) -> None:
+                self._model = model
 
-        try:
-            if incremental:
-                p._set_classes(y, classes)
-            callbacks = _fit.callbacks_of(p, validation)
-            job = _fit.begin(p, X, y, sample_weight, incremental)
-            _fit.train(job, self, publish, callbacks, validation)
-        except BaseException:
-            if self._model is not before:  # a callback has looked
-                publish(before)
-            if stream is not None and drawn is not None:
-                stream.set_state(drawn)
-            raise
+            try:
+                if incremental:
+                    p._set_classes(y, classes)
+                callbacks = _job.callbacks_of(p, validation)
+                job = _job.begin(p, X, y, sample_weight, incremental, checkpoint)
+                _fit.train(job, self, publish, callbacks, validation, checkpoint)
+                exclusive.over = True
+                for callback in callbacks:
+                    callback.after_fit(self)
+            except BaseException as error:
+                interrupted = isinstance(error, KeyboardInterrupt)
+                if self._model is not before and not interrupted:  # a callback has looked
+                    publish(before)
+                if self._model is before and stream is not None and drawn is not None:
+                    stream.set_state(drawn)
+                raise
         return self
 
     def _threads(self) -> int:

@@ -8,20 +8,22 @@ import numpy as np
 
 from cnn_core.data.kinds import COMPLEX, CURES, RAW, RECORDS, kind_of_class
 from cnn_core.data.targets import refuse_nested, refuse_ragged
-from cnn_core.data.validation import refuse_columns, refuse_kinds
+from cnn_core.data.validation import check_room, refuse_columns, refuse_kinds
 
 #: scikit-learn takes dates and time spans as labels.
 _NO_LABELS = {kind: CURES[kind] for kind in (COMPLEX, RECORDS, RAW)}
 
 
 def check_numbers(name: str, values: Any) -> None:
-    """Raise for dates, time spans, complex numbers and records.
+    """Raise for dates, time spans, complex numbers and records, and for more rows than memory is
+    for.
 
     Parameters
     ----------
     name : str
     values : array-like or sparse matrix
     """
+    check_room(name, values)
     try:
         refuse_kinds(name, values)
     except TypeError as error:

@@ -18,10 +18,9 @@ from cnn_core.files.codecs import (
     Tensors,
     Text,
     Whole,
-    fail,
 )
 from cnn_core.files.schema import State
-from cnn_core.files.values import Labels, Parameter
+from cnn_core.files.values import Labels, Parameter, Stream
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
 from cnn_core.sklearn._model_checks import check_fitted
@@ -64,39 +63,6 @@ class _NativeState(Codec):
         state = State().read(json, where, tensors)
         del state["backend"]
         return state
-
-
-class _Stream(Codec):
-    """A `RandomState` of the Mersenne Twister."""
-
-    fields = Record(
-        dict,
-        {
-            "key": List(Whole(0, 1 << 32)),
-            "pos": Whole(0, 625),
-            "has_gauss": Whole(0, 2),
-            "gauss": Real(),
-        },
-        get=lambda state: state,
-    )
-
-    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
-        state = value.get_state(legacy=False)
-        if state["bit_generator"] != "MT19937":
-            raise TypeError(
-                f"random_state is a RandomState of {state['bit_generator']}, whose state no file "
-                "can hold; take a seed, or optimizer=False"
-            )
-        return self.fields.write({**state, **state["state"]}, where, tensors)
-
-    def read(self, json: Any, where: str, tensors: Tensors) -> np.random.RandomState:
-        state = self.fields.read(json, where, tensors)
-        if len(state["key"]) != 624:
-            fail(where, state["key"], "624 whole numbers")
-        stream = np.random.RandomState(0)
-        inner = {"key": np.array(state.pop("key"), np.uint32), "pos": state.pop("pos")}
-        stream.set_state({"bit_generator": "MT19937", "state": inner, **state})
-        return stream
 
 
 class _Binarizer(Codec):
@@ -163,7 +129,7 @@ _FIELDS: dict[str, Codec] = {
     "activations": List(Parameter()),
     "no_improvement_count": Whole(),
     "optimizer": Optional(_OPTIMIZER),
-    "stream": Optional(_Stream()),
+    "stream": Optional(Stream()),
 }
 
 

@@ -7,30 +7,24 @@ nor its model change while a training runs; nothing is seen outside until `publi
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight
 
-from cnn_core._frozen import Frozen, replace
-from cnn_core._network import Network
-from cnn_core.callbacks import Callback, Watch, check_callbacks
+from cnn_core._frozen import replace
+from cnn_core.callbacks import Callback, Watch
 from cnn_core.history import Past
 from cnn_core.optimizers import SGD, Optimizer
 from cnn_core.schedules import Schedule
-from cnn_core.sklearn._checks import check_numbers
+from cnn_core.sklearn._job import Data, Job, arrays_of
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
 from cnn_core.sklearn._parameters import (
     batch_rows,
     dropout_rates,
-    hidden_sizes,
     initial_rate,
-    layer_activations,
     make_optimizer,
 )
 from cnn_core.sklearn._policies import (
@@ -48,15 +42,9 @@ from cnn_core.sklearn._rows import (
     SparseSource,
 )
 from cnn_core.sklearn._weights import (
-    PackedWeights,
-    WeightCache,
-    check_shapes,
-    dense_rows,
     flat_views,
     load_weights,
-    make_network,
     store_weights,
-    weights_of,
 )
 from cnn_core.spec import TrainingSpec
 from cnn_core.training.backends import native
@@ -65,166 +53,13 @@ from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.steps import Steps
 
 if TYPE_CHECKING:
+    from cnn_core.data.fingerprint import Parts
     from cnn_core.sklearn._base import BaseMLP
+    from cnn_core.training.checkpoint import Checkpoint
     from cnn_core.training.protocols import Finite, Rates
 
 #: Penalty of a row of weight 1/2 to 1 above which it is named as what has spoilt a training.
 LARGE_PENALTY = 1e6
-
-
-class Data(NamedTuple):
-    """Rows as the native core wants them."""
-
-    X: Any  #: ndarray, or sparse
-    targets: np.ndarray | None
-    labels: np.ndarray | None
-    weights: np.ndarray | None
-
-    def take(self, rows: np.ndarray) -> tuple[Any, ...]:
-        """Targets, labels and weights of some rows."""
-        return tuple(None if part is None else part[rows] for part in self[1:])
-
-
-class Job(Frozen):
-    """What a training begins with.
-
-    Parameters
-    ----------
-    p : BaseMLP
-        Parameters and hooks.
-    start : FittedModel
-        With new initial weights, or what an earlier training has left.
-    network : Network
-        To be trained.
-    activations : list
-        Of the layers, as users name them.
-    data : Data
-    weight_scale : float
-        By what the weights of the rows have been multiplied.
-    stream : RandomState
-    warm, incremental : bool
-        Whether a `fit`, or a `partial_fit`, goes on from an earlier training.
-    """
-
-    p: BaseMLP
-    start: FittedModel
-    network: Network
-    activations: list[Any]
-    data: Data
-    weight_scale: float
-    stream: np.random.RandomState
-    warm: bool
-    incremental: bool
-
-    def model(self, start: FittedModel, network: Network, **changes: Any) -> FittedModel:
-        """The model with a trained network, which from now on is never changed."""
-        coefs, intercepts = weights_of(network)
-        weights = WeightCache(PackedWeights(network, self.activations))
-        return replace(
-            start,
-            coefs=coefs,
-            intercepts=intercepts,
-            weights=weights,
-            activations=self.activations,
-            stream=self.stream,
-            **changes,
-        )
-
-
-def own_stream(p: BaseMLP, incremental: bool) -> np.random.RandomState | None:
-    """The stream of an earlier training from which this one goes on drawing.
-
-    scikit-learn's seeds begin it anew in each `partial_fit`, which so visits its rows in one and
-    the same order; here it goes on.
-    """
-    goes_on = incremental and not p.compatible and isinstance(p.random_state, Integral)
-    return p._model.stream if goes_on else None
-
-
-def begin(p: BaseMLP, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Job:
-    """Check what a fit is given; initial weights are drawn where there are none to go on from."""
-    hidden = hidden_sizes(p)
-    first = p._model.coefs is ABSENT or not (p.warm_start or incremental)
-    if incremental and p.early_stopping:
-        raise ValueError("partial_fit does not support early_stopping=True")
-    X, y = p._validate_training_rows(X, y, incremental, reset=first)
-    check_numbers("sample_weight", sample_weight)
-    weights = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-    stream = own_stream(p, incremental) or check_random_state(p.random_state)
-    lbfgs, dtype = p._full_batch_by_scipy(), p.dtype
-    if dtype is None:
-        # scikit-learn's L-BFGS gives float64 for any X.
-        dtype = np.float64 if lbfgs else X.dtype
-        if not (lbfgs or first):
-            dtype = np.result_type(*p._model.coefs[:1], np.float32)
-    dtype = np.dtype(dtype)
-    targets, labels = p._targets(y, dtype)
-    n_outputs = p._count_outputs(y)
-    weights, weight_scale = p._scaled_weights(weights, y, incremental, dtype)
-    start = p._model
-    if first:
-        start = _initial_model(p, (X.shape[1], *hidden, n_outputs), stream, dtype)
-    p._model = start = replace(start, n_outputs=n_outputs)
-    activations = layer_activations(p, start.n_layers - 1, start.out_activation)
-    coefs, intercepts = _arrays(start)
-    widths = check_shapes(coefs, intercepts, len(activations), X.shape[1])
-    if n_outputs != widths[-1]:
-        raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}")
-    network = make_network(widths, activations, dtype)
-    load_weights(network, coefs, intercepts)
-    X = X.tocsr() if hasattr(X, "tocsr") and not lbfgs else dense_rows(X, dtype)
-    data, warm = Data(X, targets, labels, weights), not (first or incremental)
-    return Job(p, start, network, activations, data, weight_scale, stream, warm, incremental)
-
-
-def _arrays(model: FittedModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Weights and biases that users may have replaced by other array-likes."""
-    return list(map(np.asarray, model.coefs)), list(map(np.asarray, model.intercepts))
-
-
-def _initial_model(
-    p: BaseMLP, widths: tuple[int, ...], stream: np.random.RandomState, dtype: np.dtype[Any]
-) -> FittedModel:
-    """Initial weights and biases, uniform with Glorot & Bengio's bound (2010, eq. 16), and counts
-    at 0."""
-    known, output = p._model, p._output_activation()
-    activations = layer_activations(p, len(widths) - 1, output)[:-1]
-    # The output layer's bound is that of the hidden layer below, as where one activation serves
-    # all.
-    activations.append(activations[-1] if activations else p.activation)
-    coefs, intercepts = [], []
-    for n_in, n_out, activation in zip(widths, widths[1:], activations):
-        sigmoid = isinstance(activation, str) and activation in ("logistic", "sigmoid")
-        bound = np.sqrt((2.0 if sigmoid else 6.0) / (n_in + n_out))
-        coefs.append(stream.uniform(-bound, bound, (n_in, n_out)).astype(dtype, copy=False))
-        intercepts.append(stream.uniform(-bound, bound, n_out).astype(dtype, copy=False))
-    return FittedModel(
-        coefs=coefs,
-        intercepts=intercepts,
-        n_layers=len(widths),
-        out_activation=output,
-        n_iter=0,
-        t=0,
-        n_features_in=known.n_features_in,
-        feature_names_in=known.feature_names_in,
-        classes=known.classes,
-        label_binarizer=known.label_binarizer,
-    )
-
-
-def callbacks_of(p: BaseMLP, validation: object) -> list[Callback]:
-    """The callbacks; raises where something is asked for that L-BFGS has not."""
-    callbacks = check_callbacks(() if p.callbacks is None else p.callbacks)
-    for what, wanted in (
-        ("X_val and y_val do", validation is not None),
-        ("dropout does", np.any(p.dropout)),
-        ("a schedule does", isinstance(p.learning_rate, Schedule)),
-        ("callbacks do", callbacks),
-        ("restore_best_weights=True does", p.restore_best_weights),
-    ):
-        if p._full_batch_by_scipy() and wanted:
-            raise ValueError(f"{what} not go with solver='lbfgs', which has no epochs")
-    return callbacks
 
 
 def train(
@@ -233,6 +68,7 @@ def train(
     publish: Callable[[FittedModel], None],
     callbacks: list[Callback],
     validation: tuple[Any, Any] | None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train, and publish the model that comes of it.
 
@@ -246,6 +82,8 @@ def train(
     callbacks : list of Callback
     validation : (X, y) or None
         Rows to score on.
+    checkpoint : Checkpoint, optional
+        What the training goes on from, and where it leaves word of itself.
     """
     if job.p._full_batch_by_scipy():
         publish(_minimize_loss(job))
@@ -260,13 +98,15 @@ def train(
 
     for callback in callbacks:
         callback.before_fit(estimator)
+    before = estimator._model
     try:
-        trained = epochs.run([show] if callbacks else [], watch)
+        publish(epochs.run([show] if callbacks else [], watch, checkpoint))
+    except KeyboardInterrupt:
+        watch.hide()
+        publish(epochs.last_whole() or before)
+        raise
     finally:
         watch.hide()
-    publish(trained)
-    for callback in callbacks:
-        callback.after_fit(estimator)
 
 
 def _forget_scores(start: FittedModel) -> FittedModel:
@@ -327,6 +167,11 @@ def _offset(job: Job, data: Data, batch: int) -> PoissonLossOffset | None:
     return PoissonLossOffset(data.targets, data.weights, batch)
 
 
+def _dense_parts(X: Any) -> list[np.ndarray | None]:
+    """The arrays of a dense or sparse matrix."""
+    return [X.data, X.indices, X.indptr] if hasattr(X, "indptr") else [X]
+
+
 class _Epochs:
     """A training in epochs of mini-batches: the loop with scikit-learn's policies.
 
@@ -336,8 +181,10 @@ class _Epochs:
 
     def __init__(self, job: Job, validation: tuple[Any, Any] | None) -> None:
         self.job, p = job, job.p
+        self.loop: TrainingLoop | None = None
         scorer, chosen, data = self._set_apart(validation)
         self.count = data.X.shape[0] if chosen is None else len(chosen)
+        self.before = job.start.n_iter if job.resumed else 0  # epochs of this training so far
         optimizer = make_optimizer(p)
         batch = batch_rows(p, self.count, optimizer.full_batch)
         self.state = self._optimizer_state(optimizer)
@@ -355,7 +202,9 @@ class _Epochs:
         self.rates = self._rates(sgd, -(-self.count // batch))
         self.stopping = self._stopping(sgd and p.learning_rate == "adaptive")
 
-    def run(self, hooks: list[Hook], watch: Watch) -> FittedModel:
+    def run(
+        self, hooks: list[Hook], watch: Watch, checkpoint: Checkpoint | None = None
+    ) -> FittedModel:
         """Train; the model that it leaves."""
 
         def tell(step: int, entry: dict[str, float]) -> bool:
@@ -373,6 +222,11 @@ class _Epochs:
         if watch.of_steps:
             steps = Steps(self.trainer, Past(), False, tell)
             hooks = [*hooks, lambda loop, entry: steps.ends]
+        epochs = 1 if job.incremental else p.max_iter
+        if checkpoint is not None:
+            epochs = checkpoint.begin(self._parts(), epochs) - self.before
+            if checkpoint.progress is not None and checkpoint.progress.finished:
+                return job.start
         loop = TrainingLoop(
             self.trainer,
             job.network,
@@ -383,10 +237,14 @@ class _Epochs:
             self.stopping,
             hooks,
         )
-        try:
-            loop.run(1 if job.incremental else p.max_iter)
-        except KeyboardInterrupt:
-            p._warn("Training interrupted by user.")
+        self.loop = loop
+        if checkpoint is not None and checkpoint.progress is not None:
+            self.rows.skip(self.before)
+            loop.go_on(checkpoint.progress)
+        if checkpoint is None:
+            loop.run(epochs)
+        else:
+            self._run_with(checkpoint, loop, epochs)
         if loop.reason == "epochs" and not job.incremental:
             p._warn(
                 f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
@@ -397,6 +255,40 @@ class _Epochs:
         # What another partial_fit goes on with must be finite too: the optimizer's slots.
         _check_finite(self.trainer if job.incremental else result.network, job)
         return self.model_of(result)
+
+    def _parts(self) -> Parts:
+        """The rows, for their fingerprint."""
+        data, scorer = self.job.data, self.monitor.scorer
+        parts: dict[str, list[np.ndarray | None]] = {
+            "X": _dense_parts(data.X),
+            "y": [data.targets, data.labels],
+            "sample_weight": [data.weights],
+        }
+        if scorer is not None:
+            parts["X_val and y_val"] = [*_dense_parts(scorer.X), scorer.y]
+        return parts
+
+    def _run_with(self, checkpoint: Checkpoint, loop: TrainingLoop, epochs: int) -> None:
+        """Train, and write checkpoints."""
+        from cnn_core.training.checkpoint import Writing, on_sigterm
+
+        # A sparse X is handed to the trainer in pieces.
+        pauses = isinstance(self.rows.source, DenseSource)
+        writing = Writing(checkpoint, loop, self.model_of, pauses)
+        try:
+            with on_sigterm():
+                loop.run(epochs)
+        finally:
+            if pauses or loop.reason != "interrupted":
+                writing.at_end()
+
+    def last_whole(self) -> FittedModel | None:
+        """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""
+        if self.loop is None or not self.loop.epochs:
+            return None
+        result = self.loop.result(final=True)
+        trained = self.trainer if self.job.incremental else result.network
+        return self.model_of(result) if trained.is_finite() else None
 
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""
@@ -415,7 +307,7 @@ class _Epochs:
             validation_scores=scores,
             best_validation_score=stopping.best_score,
             no_improvement_count=stopping.waited,
-            n_iter=epochs,
+            n_iter=self.before + epochs,
             t=start.t + epochs * self.count,
             optimizer=replace(
                 state,
@@ -473,10 +365,14 @@ class _Epochs:
     def _optimizer_state(self, optimizer: Optimizer) -> OptimizerState:
         """How far the optimizer is."""
         job, p = self.job, self.job.p
-        state = job.start.optimizer if job.incremental else None
-        if state is not None and state.name == optimizer.name:
+        state = job.start.optimizer if job.incremental or job.resumed else None
+        if state is not None and state.name != optimizer.name:
+            state = None
+        if state is not None and job.incremental:
             return state
         seed = int(job.stream.randint(np.iinfo(np.int32).max)) if np.any(p.dropout) else 0
+        if state is not None:
+            return state
         return OptimizerState(optimizer.name, initial_rate(p), seed=seed)
 
     def _make_trainer(self, optimizer: Optimizer, batch: int) -> Any:
@@ -532,7 +428,7 @@ def _minimize_loss(job: Job) -> FittedModel:
         store_weights(network, *flat_views(gradient, widths), vector=trainer.gradient)
         return loss + shift, gradient
 
-    coefs, intercepts = _arrays(job.start)
+    coefs, intercepts = arrays_of(job.start)
     weights = np.concatenate([part.ravel() for part in (*coefs, *intercepts)])
     result = minimize(
         loss_and_gradient,

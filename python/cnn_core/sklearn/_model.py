@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from cnn_core._exclusive import Exclusive
 from cnn_core._frozen import Frozen, replace
 from cnn_core.sklearn._weights import WeightCache
 
@@ -125,7 +126,8 @@ class FittedAttribute(Generic[_Value]):
         return value
 
     def __set__(self, estimator: Any, value: Any) -> None:
-        estimator._model = replace(estimator._model, **{self.field: value})
+        with Exclusive(estimator, sets=True):
+            estimator._model = replace(estimator._model, **{self.field: value})
 
     def __delete__(self, estimator: Any) -> None:
         self.__get__(estimator)

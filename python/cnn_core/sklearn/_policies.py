@@ -8,6 +8,7 @@ scikit-learn 1.9's `sklearn.neural_network`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -178,6 +179,14 @@ class Tolerance(Stopping):
                 self.best_loss = np.float64(loss)  # as scikit-learn's, which has dtype and the like
         self.waited = self.waited + 1 if bad else 0
         return improved and self.restore
+
+    def state(self) -> list[tuple[float, int]]:
+        """What is not in the model: the lowest loss of this run, and the last one."""
+        return [(self._lowest, 0), (self._loss, 0)]
+
+    def go_on(self, state: Sequence[tuple[float, int]]) -> None:
+        """Go on from a `state`."""
+        (self._lowest, _), (self._loss, _) = state
 
     def should_stop(self) -> bool:
         """Whether there have been too many, or the weights cannot come back from where they are."""

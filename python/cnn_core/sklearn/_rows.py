@@ -16,8 +16,11 @@ class Source(Protocol):
 
     count: int
 
-    def epoch(self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None) -> float:
-        """Train on every row once, in the given order or as they stand; the loss."""
+    def epoch(
+        self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
+    ) -> float | None:
+        """Train on every row once, in the given order or as they stand; the loss, or None where the
+        epoch pauses."""
 
 
 class DenseSource:
@@ -48,12 +51,13 @@ class DenseSource:
         )
         self.count = self.X.count
 
-    def epoch(self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None) -> float:
-        """Train on every row once, in the given order or as they stand; the loss."""
-        loss: float = trainer.epoch(self.X, self.y, self.labels, False, order, self.weights, rates)[
-            0
-        ]
-        return loss
+    def epoch(
+        self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
+    ) -> float | None:
+        """Train on every row once, in the given order or as they stand; the loss, or None where the
+        epoch pauses."""
+        found = trainer.epoch(self.X, self.y, self.labels, False, order, self.weights, rates)
+        return None if found is None else found[0]
 
 
 class SparseSource:
@@ -152,16 +156,34 @@ class RandomOrder:
         # One mini-batch holds the same rows in any order; the stream is drawn from all the same.
         self.alone = source.count <= batch
         self.order = np.arange(source.count)
+        #: The order of an epoch that was ended before it was over, and whether there is one.
+        self.visit: np.ndarray | None = None
+        self.is_open = False
 
-    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, None]:
-        """Have every row visited once; the loss."""
-        visit = None
-        if self.shuffle:
-            drawn = np.arange(self.source.count)
-            self.stream.shuffle(drawn)
-            if not self.alone:
-                visit = self.order = self.order[drawn]
+    def skip(self, epochs: int) -> None:
+        """Draw the orders of epochs that are done."""
+        for _ in range(epochs):
+            self._next_order()
+
+    def _next_order(self) -> np.ndarray | None:
+        if not self.shuffle:
+            return None
+        drawn = np.arange(self.source.count)
+        self.stream.shuffle(drawn)
+        if self.alone:
+            return None
+        self.order = self.order[drawn]
+        return self.order
+
+    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, None] | None:
+        """Have every row visited once; the loss, or None where the epoch pauses."""
+        if not self.is_open:
+            self.visit, self.is_open = self._next_order(), True
+        visit = self.visit
         loss = self.source.epoch(trainer, visit, rates)
+        if loss is None:
+            return None
         if self.offset is not None:
             loss += self.offset.of(visit)
+        self.is_open = False
         return loss, None

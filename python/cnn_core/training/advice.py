@@ -231,3 +231,12 @@ def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:
     if asked == "auto":
         return "scale_inputs='auto' has left it as it is; 'robust_asinh' is the cure"
     return "scale_inputs='auto' is the cure"
+
+
+def out_of_time(p: SimpleNamespace, model: Model) -> str:
+    """That no epoch has ended in time, and which weights there are."""
+    which = "as it was before" if model.n_epochs else "untrained, with its initial weights"
+    return (
+        f"max_seconds={p.max_seconds:g} was over before the first epoch ended: the model is "
+        f"{which}; allow more time, or train on fewer rows"
+    )

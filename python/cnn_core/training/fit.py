@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -54,6 +55,7 @@ class Job(NamedTuple):
     purpose: str  #: 'fit', 'initialize', 'partial_fit' or 'profile'
     stream: Run = None  #: how the classes have come in partial_fit, these rows included
     seen: Seen = Seen()  #: what later advice is to know
+    began: float = 0.0  #: when, as `time.perf_counter` has it
 
 
 def begin(
@@ -89,6 +91,7 @@ def begin(
     -------
     Job
     """
+    began = time.perf_counter()
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
@@ -134,7 +137,7 @@ def begin(
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    job = Job(model, spec, data.train, data.validation, purpose, stream, seen)
+    job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, stream_begins)

@@ -19,6 +19,7 @@ from cnn_core._linalg import axpy, dot
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
+    from cnn_core._stop import EndRequest
     from cnn_core.training.protocols import GradientTrainer, Vectors
 
     #: X, y, labels and weights.
@@ -189,6 +190,15 @@ class LBFGSTrainer:
         self._here: Point | None = None
 
     @property
+    def end(self) -> EndRequest | None:
+        """What ends an epoch before it is done."""
+        return self.inner.end
+
+    @end.setter
+    def end(self, request: EndRequest | None) -> None:
+        self.inner.end = request
+
+    @property
     def seconds(self) -> dict[str, float]:
         """Time spent in each phase."""
         return self.inner.seconds
@@ -211,6 +221,16 @@ class LBFGSTrainer:
         """Go on from another trainer's state."""
         self.check_state(state)
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
+
+    batches_done = 0  # steps are whole epochs
+
+    def position(self) -> tuple[np.ndarray, int, list[float]]:
+        """The parameters; steps are whole epochs."""
+        return self.inner.position()
+
+    def go_on_at(self, parameters: np.ndarray, batches: int, sums: list[float]) -> None:
+        """Go on from the parameters of another trainer."""
+        self.inner.go_on_at(parameters, 0, [])
 
     def check_state(self, state: dict[str, Any]) -> None:
         """Raise unless `restore` can take a state."""
@@ -265,7 +285,6 @@ class LBFGSTrainer:
         if self._rows is None or here is None or any(a is not b for a, b in zip(rows, self._rows)):
             self._rows, self._here = rows, self._point(rows, 0.0, None)
             here = self._here
-        self.epochs += 1
         before = self.steps
         if math.isfinite(here.cost):
             self.converged = self.vectors.infinity_norm(here.gradient) <= self.tolerance or not (
@@ -273,6 +292,7 @@ class LBFGSTrainer:
             )
         if self.after_step is not None and self.steps > before:
             self.after_step(here.cost)
+        self.epochs += 1
         return here.cost, here.metric
 
     def _point(self, rows: Sources, t: float, direction: Any) -> Point:
@@ -305,8 +325,10 @@ class LBFGSTrainer:
 
         first = 1.0 if self.pairs else min(1.0, 1 / v.l1_norm(here.gradient))
         first *= self.learning_rate
-        found = line_search(at, start, first, v.infinity_norm(direction), self.max_evaluations)
-        v.assign(origin, parameters)
+        try:
+            found = line_search(at, start, first, v.infinity_norm(direction), self.max_evaluations)
+        finally:
+            v.assign(origin, parameters)
         if not found.cost < here.cost:
             return False
         v.axpy(found.t, direction, parameters)

@@ -20,10 +20,11 @@ hooks          called after each epoch; True ends   printing, callbacks | the sa
 =============  ===================================  ==============================================
 
 An epoch goes: rates, rows, diverged, entry, rates.after_epoch, history, weights, update, hooks,
-should_stop. Nothing is published from here: whoever runs the loop takes a `TrainResult` from
-`TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C and any other
-exception too: `run` does not catch them, and `result` is that of the last whole epoch. Nothing is
-warned of either: `reason` says that an epoch has diverged.
+should_stop. `TrainingLoop.end` ends it from outside, from any thread or a signal handler; nothing
+of an epoch that is given up counts. Nothing is published from here: whoever runs the loop takes a
+`TrainResult` from `TrainingLoop.result`, in a hook or at the end, and publishes it. After Ctrl-C
+and any other exception too: `run` does not catch them, and `result` is that of the last whole
+epoch. Nothing is warned of either: `reason` says that an epoch has diverged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnn_core._network import Network
+from cnn_core._stop import Ended, EndRequest
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.history import History
 from cnn_core.training.stopping import Stopping
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from cnn_core.history import Past
     from cnn_core.training.checkpoint import Progress
-    from cnn_core.training.protocols import Monitor, Rates, Trainer, TrainingRows
+    from cnn_core.training.protocols import Monitor, Pause, Rates, Trainer, TrainingRows
 
 
 class DatasetRows:
@@ -52,7 +54,7 @@ class DatasetRows:
     def __init__(self, data: Dataset, shuffle: bool) -> None:
         self.data, self.shuffle = data, shuffle
 
-    def epoch(self, trainer: Trainer, rates: np.ndarray | None) -> tuple[float, Any]:
+    def epoch(self, trainer: Trainer, rates: np.ndarray | None) -> tuple[float, Any] | None:
         """Have every row visited once."""
         data = self.data
         return trainer.epoch(
@@ -76,7 +78,17 @@ class Start(NamedTuple):
 
 
 #: Why a run has ended, or 'running' in a model that a callback sees.
-REASONS = ("epochs", "stopping", "converged", "hook", "divergence", "interrupted", "running")
+REASONS = (
+    "epochs",
+    "stopping",
+    "converged",
+    "hook",
+    "divergence",
+    "max_seconds",
+    "requested",
+    "interrupted",
+    "running",
+)
 
 
 class TrainResult(NamedTuple):
@@ -113,6 +125,15 @@ class TrainingLoop:
     hooks : sequence of callables
         Called in their order after each epoch, all of them. One that wants to see weights asks for
         `result`; where nobody does, nothing is copied for it.
+
+    Attributes
+    ----------
+    end : EndRequest
+        Whoever has it may ask for the end: `run` then returns within about 0.1 s, with the reason
+        'requested', and `result` is that of the last whole epoch.
+    pause : Pause or None
+        What is to be done now and then, also between two mini-batches of an epoch; for trainers
+        that have `pause_after`.
     """
 
     def __init__(
@@ -129,7 +150,8 @@ class TrainingLoop:
         self.trainer, self.network, self.rows, self.monitor = trainer, network, rows, monitor
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
-        self.first_step = trainer.steps
+        self.first_step, self.end = trainer.steps, EndRequest()
+        self.pause: Pause | None = None
         self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
@@ -137,6 +159,8 @@ class TrainingLoop:
         self._kept: tuple[Network, int, int] = (start.network, 0, trainer.steps)
         self._best = None if start.best_epoch is None else (start.network, start.best_epoch)
         self._spare: Network | None = None
+        #: Epochs whose entries the rules have seen, and those that the trainer had done before.
+        self._settled, self._trainer_epochs = 0, trainer.epochs
         self._shared = True  # whether somebody else has the kept network: then it is never written
 
     @property
@@ -154,18 +178,42 @@ class TrainingLoop:
         """The epoch of the best weights, if they are the ones that a run ends with."""
         return None if self._best is None else self._best[1]
 
-    def run(self, epochs: int) -> None:
-        """Train for `epochs` epochs or until a rule, a hook or the trainer ends it."""
+    def run(self, epochs: int, seconds: float = math.inf, began: float | None = None) -> None:
+        """Train for `epochs` epochs or until a rule, a hook, the trainer or `end` ends it.
+
+        Parameters
+        ----------
+        epochs : int
+        seconds : float
+            The first epoch that is over later than that after `began` is the last; one that takes
+            longer than that by itself is given up.
+        began : float, optional
+            A time of `time.perf_counter`; default now.
+        """
+        self.trainer.end = self.end
+        try:
+            self._run(epochs, seconds, (time.perf_counter() if began is None else began) + seconds)
+        except Ended:
+            self.reason = "requested" if self.end.requested else "max_seconds"
+        finally:
+            self.trainer.end = None
+
+    def _run(self, epochs: int, seconds: float, last: float) -> None:
         trainer, history, rates = self.trainer, self.history, self.rates
-        epoch_of, entry_of, stopping = self.rows.epoch, self.monitor.entry, self.stopping
+        entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
+            if start > last and epoch > self.first_epoch:
+                self.reason = "max_seconds"
+                return
+            if seconds < math.inf:
+                self.end.after(seconds)
             if rates is not None:
                 losses = history.losses if rates.looks_back else []
                 of_steps = rates.before_epoch(trainer, epoch, losses)
-            loss, measured = epoch_of(trainer, of_steps)
+            loss, measured = self._epoch(of_steps)
             if stopping.diverged(loss, trainer):
                 self.reason, self.last_loss = "divergence", loss
                 return
@@ -179,6 +227,7 @@ class TrainingLoop:
             self._keep()
             if update(entry):
                 self._keep_best()
+            self._settled = self.epochs
             if hooks and any([hook(self, entry) for hook in hooks]):  # noqa: C419, all are called
                 self.reason = "hook"
                 return
@@ -189,6 +238,20 @@ class TrainingLoop:
                 self.reason = "converged"
                 return
         self.reason = "epochs"
+
+    def _epoch(self, rates: np.ndarray | None) -> tuple[float, Any]:
+        """Every row visited once: the loss, and what the metric is made of; with the pauses that
+        are due."""
+        pause, trainer = self.pause, self.trainer
+        if pause is None:
+            found = self.rows.epoch(trainer, rates)
+        else:
+            trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+            while (found := self.rows.epoch(trainer, rates)) is None:
+                pause.now()
+                trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+        assert found is not None
+        return found
 
     def result(self, final: bool = False) -> TrainResult:
         """What there is now.
@@ -214,6 +277,19 @@ class TrainingLoop:
         done = steps - self.first_step
         return TrainResult(network, epochs, history, state, best_epoch, self.reason, done)
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether what there is now is between two steps of an epoch, or after a whole one: not so
+        where its validation was interrupted."""
+        done = self.trainer.epochs - self._trainer_epochs
+        return done == self.epochs == self._settled
+
+    def in_progress(self) -> TrainResult:
+        """What there is between two steps: the weights of the last whole epoch, and the state of
+        the trainer."""
+        steps = self.trainer.steps
+        return self.result()._replace(state=self.trainer.state(), steps=steps - self.first_step)
+
     def in_epoch(self) -> TrainResult:
         """What there is after a step, in the middle of an epoch, beside the history up to the last
         whole one."""
@@ -229,6 +305,9 @@ class TrainingLoop:
     def go_on(self, progress: Progress) -> None:
         """Go on from where another loop was."""
         self.stopping.go_on(progress.stopping)
+        if progress.position is not None:
+            where = progress.position
+            self.trainer.go_on_at(where.parameters, where.batches, list(where.sums))
         if progress.best is None:
             self._best = None
             return

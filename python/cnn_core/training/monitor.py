@@ -79,6 +79,7 @@ def print_end(loop: TrainingLoop, patience: int) -> None:
         Of early stopping.
     """
     last, best = loop.n_epochs, loop.best_epoch
+    when = f"after epoch {last}" if loop.epochs else f"in epoch {last + 1}"
     kept = last if best is None else best
     why = {
         "epochs": "done" if kept != last else "",
@@ -86,6 +87,8 @@ def print_end(loop: TrainingLoop, patience: int) -> None:
         "converged": f"stopped: converged in epoch {last}",
         "hook": "stopped: a callback returned True",
         "divergence": f"stopped: diverged in epoch {last + 1}",
+        "max_seconds": f"stopped: max_seconds was over {when}",
+        "requested": f"stopped by request {when}",
         "interrupted": f"interrupted after epoch {last}",
     }[loop.reason]
     if not why:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnn_core._dataset import RowSource
+from cnn_core._stop import EndRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,8 @@ class Trainer(Protocol):
     learning_rate: float
     #: Called after each step with the cost whose gradient it has followed.
     after_step: Callable[[float], object] | None
+    #: What ends `epoch` and `evaluate` before they are done, by the exception `Ended`.
+    end: EndRequest | None
 
     @property
     def steps(self) -> int: ...
@@ -36,8 +39,9 @@ class Trainer(Protocol):
         weights: RowSource | None = None,
         rates: np.ndarray | None = None,
         total_weight: float | None = None,
-    ) -> tuple[float, Any]:
-        """Visit every row once; the loss and what the metric is made of."""
+    ) -> tuple[float, Any] | None:
+        """Visit every row once; the loss and what the metric is made of. None where the epoch
+        pauses: the next call, with the same arguments, is the rest of it."""
 
     def evaluate(
         self, X: RowSource, y: RowSource | None, labels: RowSource | None
@@ -52,6 +56,27 @@ class Trainer(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from another trainer's state."""
+
+    @property
+    def batches_done(self) -> int:
+        """Mini-batches that are done of an epoch that pauses, or was ended."""
+
+    def position(self) -> tuple[np.ndarray, int, list[float]]:
+        """The parameters that the next step begins with, the mini-batches of an epoch that was
+        ended before it was over, and the sums over them."""
+
+    def go_on_at(self, parameters: np.ndarray, batches: int, sums: list[float]) -> None:
+        """Go on from another trainer's position: the next epoch is the rest of that one."""
+
+
+class Pause(Protocol):
+    """What a training loop does now and then."""
+
+    def seconds_left(self) -> float:
+        """Until it is due."""
+
+    def now(self) -> None:
+        """Do it; the trainer is between two steps."""
 
 
 class GradientTrainer(Trainer, Protocol):
@@ -105,8 +130,9 @@ class Vectors(Protocol):
 class TrainingRows(Protocol):
     """The rows to train on and their order."""
 
-    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any]:
-        """Have every row visited once; the loss and what the metric is made of."""
+    def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any] | None:
+        """Have every row visited once; the loss and what the metric is made of, or None where the
+        epoch pauses."""
 
 
 class Rates(Protocol):

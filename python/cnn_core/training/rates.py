@@ -33,7 +33,8 @@ class ScheduledRates:
         """A rate for each step of the epoch."""
         schedule, per_epoch = self.schedule, self.per_epoch
         initial = schedule.after(losses, self.initial)
-        steps = np.arange(trainer.steps, trainer.steps + per_epoch)
+        first = trainer.steps - trainer.batches_done
+        steps = np.arange(first, first + per_epoch)
         rates: np.ndarray = schedule.rates(initial, steps, epoch, per_epoch, self.epochs)
         return rates if self.trusted else check_rates(schedule, rates, epoch, per_epoch)
 

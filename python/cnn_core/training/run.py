@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
+from cnn_core.data.fingerprint import parts_of
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.model import Model
 from cnn_core.schedules import Constant
@@ -55,8 +58,14 @@ def train(
     if not epochs:
         publish(job.model)
         return {}
-    run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
-    run.run(epochs)
+    before: Any = None if watch is None else watch.current()
+    try:
+        run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
+        run.run(epochs)
+    except MemoryError:  # whole epochs notwithstanding, the estimator's model is as it was
+        if watch is not None:
+            publish(before)
+        raise
     return dict(run.trainer.seconds) if timing else {}
 
 
@@ -116,7 +125,7 @@ class TrainingRun:
         model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
         if checkpoint is not None:
             until = self.trainer.epochs + epochs
-            until = checkpoint.begin(self.job.train, self.job.validation, until)
+            until = checkpoint.begin(parts_of(self.job.train, self.job.validation), until)
             epochs = until - self.trainer.epochs
             if checkpoint.progress is not None:
                 self.publish(model)
@@ -125,24 +134,35 @@ class TrainingRun:
         if self.incremental:
             _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
         self.loop = loop = self._loop(epochs)
+        limited = self.p.max_seconds is not None and not self.incremental
+        seconds = float(self.p.max_seconds) if limited else math.inf
+        writing = None
+        if checkpoint is not None:
+            from cnn_core.training.checkpoint import Writing, on_sigterm
+
+            writing = Writing(checkpoint, loop, self.model_after)
         try:
-            loop.run(epochs)
+            with nullcontext() if writing is None else on_sigterm():
+                loop.run(epochs, seconds, self.job.began)
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
                 warn(words, DivergenceWarning)
+            elif loop.reason == "max_seconds" and not loop.epochs:
+                warn(advice.out_of_time(self.p, model), UserWarning)
         finally:
             if watch is not None:
                 watch.hide()
             # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
-            # first fit that diverges leaves the initial weights.
+            # first fit that diverges, or whose time is over, leaves the initial weights.
             if loop.epochs or (loop.reason == "divergence" and model.state is None):
-                last = self.model_after(loop.result(final=True))
-                self.publish(last)
-                if checkpoint is not None and loop.reason != "interrupted":
-                    checkpoint.write(last, loop, True)
+                self.publish(self.model_after(loop.result(final=True)))
+            elif loop.reason in ("max_seconds", "requested") and model.state is None:
+                self.publish(replace(model, ended=loop.reason))
             if self.p.verbose:
                 print_end(loop, self.p.patience)
+            if writing is not None:
+                writing.at_end()
 
     def model_after(self, result: TrainResult) -> Model:
         """The model that the training has come to."""
@@ -176,17 +196,10 @@ class TrainingRun:
         self.publish(self.model_after(loop.result()._replace(reason="running")))
         return self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
 
-    def _keep(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
-        assert self.checkpoint is not None
-        if self.checkpoint.is_due_after_epoch():
-            self.checkpoint.write(self.model_after(loop.result()), loop, False)
-
     def _hooks(self, epochs: int) -> list[Hook]:
         hooks: list[Hook] = [_printing(self.job.model, epochs)] if self.p.verbose else []
         if self.watch is not None and self.watch.callbacks and not self.incremental:
             hooks += [self._show, lambda loop, entry: self.steps.ends]
-        if self.checkpoint is not None:
-            hooks.append(self._keep)
         return hooks
 
     def _loop(self, epochs: int) -> TrainingLoop:

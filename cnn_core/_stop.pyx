@@ -1,0 +1,139 @@
+"""Ctrl-C and other ends of what runs without the GIL.
+
+The thread that has called looks at the clock after about a millisecond's work, and now and then,
+with the GIL, for signals. Only Python's main thread gets those: others never wait for the GIL.
+"""
+
+import math
+import os
+import threading
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF
+
+from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
+from cnn_core._tuning cimport LOOK_SHARE, LONGEST_UNTIL_LOOK, SHORTEST_UNTIL_LOOK
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() nogil
+
+# Why a run is left.
+cdef enum:
+    INTERRUPTED = 1             # a signal handler has raised `error`
+    ENDED = 2                   # by its EndRequest
+
+cdef unsigned long main_thread
+
+
+def _find_main_thread():
+    """Note which thread gets signals: in a forked child the one that has forked."""
+    global main_thread
+    main_thread = threading.main_thread().ident or 0
+
+
+_find_main_thread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_find_main_thread)
+
+
+class Ended(Exception):
+    """What is in progress is given up, as an `EndRequest` has it; the training loop catches it."""
+
+
+@cython.final
+cdef class EndRequest:
+    """Asks a training to end in an orderly way: without an exception, with the weights of the last
+    whole epoch. An epoch in progress is given up within about 0.1 s, however long it takes.
+
+    Any thread may ask, and a signal handler may: ``signal.signal(signal.SIGTERM, lambda *_:
+    loop.end.request())``.
+
+    Attributes
+    ----------
+    requested : bool
+        Whether somebody has asked.
+    """
+
+    def __cinit__(self):
+        self.end.deadline = math.inf
+
+    def request(self):
+        """Ask for the end, as soon as may be."""
+        raise_flag(&self.end.requested, 1)
+
+    @property
+    def requested(self):
+        return bool(flag_of(&self.end.requested))
+
+    def after(self, double seconds):
+        """Ask for the end of what is in progress then; a later call takes the place of this one.
+
+        Parameters
+        ----------
+        seconds : float
+            From now on; infinity for never.
+        """
+        self.end.deadline = clock_seconds() + seconds
+
+    def check(self):
+        """Raise `Ended` where the end is due: for what runs in Python."""
+        if is_due(&self.end):
+            raise Ended
+
+
+cdef bint is_due(const end_t *end) noexcept nogil:
+    return flag_of(&end.requested) or clock_seconds() > end.deadline
+
+
+cdef int begin_stop(stop_t *stop, EndRequest end) except -1:
+    """Make ready for a run of this thread; whoever calls keeps `end`, which may be None. Raises
+    `Ended` where the end is asked for already."""
+    if end is not None and flag_of(&end.end.requested):
+        raise Ended
+    stop.mode = flush_subnormals()
+    restore_subnormals(stop.mode)
+    stop.stopped, stop.shared, stop.work, stop.look = 0, 0, 0, look
+    stop.next_look = clock_seconds() + SHORTEST_UNTIL_LOOK
+    stop.end, stop.error = NULL if end is None else &end.end, NULL
+    stop.caller = this_thread()
+    stop.has_signals = PyThread_get_thread_ident() == main_thread
+    return 0
+
+
+cdef void look(stop_t *stop) noexcept nogil:
+    """Whether the run must end; signal handlers run with the caller's floating-point mode."""
+    cdef double now = clock_seconds(), taken
+    cdef uint64_t mode
+    if stop.stopped:
+        return
+    if stop.end != NULL and is_due(stop.end):
+        raise_flag(&stop.stopped, ENDED)
+    elif stop.has_signals and now >= stop.next_look:
+        mode = flush_subnormals()
+        restore_subnormals(stop.mode)
+        with gil:
+            try:
+                PyErr_CheckSignals()
+            except BaseException as error:
+                Py_INCREF(error)
+                stop.error = <void *>error
+                raise_flag(&stop.stopped, INTERRUPTED)
+        restore_subnormals(mode)
+        taken = clock_seconds() - now
+        stop.next_look = now + taken + min(LONGEST_UNTIL_LOOK,
+                                           max(SHORTEST_UNTIL_LOOK, taken / LOOK_SHARE))
+
+
+cdef int leave(stop_t *stop) except -1:
+    """Raise what a signal handler has raised, or `Ended`; nothing where the run has gone through.
+    Whatever computes before the next run begins is not ended."""
+    stop.end, stop.has_signals = NULL, 0
+    if stop.stopped == INTERRUPTED:
+        error = <object>stop.error
+        stop.error = NULL
+        Py_DECREF(error)
+        raise error
+    if stop.stopped == ENDED:
+        raise Ended
+    return 0

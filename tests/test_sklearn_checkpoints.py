@@ -1,0 +1,126 @@
+"""Checkpoints of scikit-learn's estimators."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from cnn_core.sklearn import MLPClassifier, MLPRegressor
+
+from cnn_core import Callback, ReduceOnPlateau
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(300, 4))
+Y = X[:, 0] * X[:, 1]
+LABELS = np.array(["a", "b", "c"])[RNG.integers(0, 3, 300)]
+
+RUNS = {
+    "adam": {},
+    "early stopping": dict(early_stopping=True),
+    "best weights": dict(restore_best_weights=True),
+    "adaptive": dict(solver="sgd", learning_rate="adaptive", tol=1e-2, n_iter_no_change=2),
+    "invscaling": dict(solver="sgd", learning_rate="invscaling"),
+    "a schedule": dict(learning_rate=ReduceOnPlateau(patience=2)),
+    "dropout": dict(dropout=0.3),
+    "in order": dict(shuffle=False),
+    "one batch": dict(batch_size=300),
+    "float32": dict(dtype="float32"),
+}
+
+
+class Interrupt(Callback):
+    """Ctrl-C after some epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def after_epoch(self, model, epoch, logs):
+        if epoch == self.epoch:
+            raise RuntimeError("interrupted")
+
+
+def assert_same(a, b):
+    assert all(map(np.array_equal, a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_))
+    for name in ("loss_curve_", "n_iter_", "t_", "best_loss_", "validation_scores_"):
+        assert getattr(a, name) == getattr(b, name), name
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])
+@pytest.mark.parametrize("matrix", [np.asarray, scipy.sparse.csr_matrix])
+def test_an_interrupted_training_ends_with_the_bits_of_an_uninterrupted_one(
+    make, name, matrix, tmp_path
+):
+    options = dict(hidden_layer_sizes=8, max_iter=12, random_state=3) | RUNS[name]
+    rows, y = matrix(X), Y if make is MLPRegressor else LABELS
+    path = tmp_path / "run.ckpt"
+    whole = make(**options).fit(rows, y)
+    for epoch in (2, 3, 4):  # counted from where each goes on
+        with pytest.raises(RuntimeError, match="interrupted"):
+            make(callbacks=[Interrupt(epoch)], **options).fit(
+                rows, y, checkpoint=path, checkpoint_every="epoch"
+            )
+    end = make(n_threads=2, **options).fit(rows, y, checkpoint=path)
+    assert_same(whole, end)
+    assert_same(whole, make(**options).fit(rows, y, checkpoint=path))  # it is over
+    if not options.get("early_stopping"):
+        assert_same(whole.partial_fit(rows, y), end.partial_fit(rows, y))
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_seed_that_was_drawn_is_kept_with_the_rows_set_apart(tmp_path):
+    path, ends = tmp_path / "run.ckpt", []
+    options = dict(hidden_layer_sizes=5, max_iter=6, early_stopping=True)
+    with pytest.raises(RuntimeError):
+        MLPRegressor(callbacks=[Interrupt(3)], **options).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    first = path.read_bytes()
+    for _ in range(2):
+        path.write_bytes(first)
+        ends.append(MLPRegressor(**options).fit(X, Y, checkpoint=path))
+    assert_same(*ends)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    ("change", "given", "message"),
+    [
+        (dict(alpha=1.0), {}, "with alpha=0.0001, and now it is 1.0"),
+        ({}, dict(X=X + 1), "on other data: X differs"),
+        ({}, dict(X=X[:, :3]), "features, outputs or classes differ"),
+        ({}, dict(y=Y + 1), "on other data: y differs"),
+        ({}, dict(X_val=X, y_val=Y), "on other data: X_val and y_val differs"),
+        (dict(solver="lbfgs"), {}, "does not go with solver='lbfgs'"),
+        (dict(warm_start=True), {}, "does not go with warm_start=True"),
+    ],
+)
+def test_what_does_not_match_is_named(change, given, message, tmp_path):
+    path, options = tmp_path / "run.ckpt", dict(hidden_layer_sizes=5, max_iter=2, random_state=0)
+    MLPRegressor(**options).fit(X, Y, checkpoint=path)
+    with pytest.raises(ValueError, match=message):
+        MLPRegressor(**options | change).fit(**dict(X=X, y=Y) | given, checkpoint=path)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", ["adam", "early stopping", "adaptive", "dropout", "in order"])
+@pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])
+@pytest.mark.parametrize("every", [0, 1e9])
+def test_within_an_epoch_too(make, name, every, tmp_path):
+    options = dict(hidden_layer_sizes=8, max_iter=4, random_state=3, batch_size=50) | RUNS[name]
+    y, path, steps = Y if make is MLPRegressor else LABELS, tmp_path / "run.ckpt", []
+    whole = make(**options).fit(X, y)
+
+    class Fail(Callback):
+        left = 5
+
+        def after_step(self, model, step, logs):
+            steps.append(step)
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("after a step")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after a step"):
+            make(callbacks=[Fail()], **options).fit(X, y, checkpoint=path, checkpoint_every=every)
+    assert_same(whole, make(**options).fit(X, y, checkpoint=path))
+    assert steps == list(range(1, 11))  # none twice

@@ -1,0 +1,362 @@
+"""Checkpoints: a training that was interrupted ends with the bits of one that was not."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+from cnn_core.training.monitor import LossAndMetric
+
+import cnn_core
+from cnn_core import (
+    LBFGS,
+    MLP,
+    SGD,
+    Callback,
+    InverseTime,
+    MLPClassifier,
+    MLPRegressor,
+    ModelFormatError,
+    OneCycle,
+    ReduceOnPlateau,
+    Warmup,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 4)) * [1, 100, 1, 1]
+Y = X[:, 0] * X[:, 2]
+LABELS = np.array(["a", "b", "c"])[RNG.integers(0, 3, 200)]
+EPOCHS = 9
+
+RUNS = {
+    "adam": {},
+    "momentum": dict(optimizer=SGD(0.01, momentum=0.9, nesterov=True)),
+    "nadam": dict(optimizer="nadam"),
+    "rprop": dict(optimizer="rprop"),
+    "L-BFGS": dict(optimizer=LBFGS()),
+    "a schedule of steps": dict(learning_rate=OneCycle(0.01)),
+    "a schedule that looks back": dict(learning_rate=Warmup(2, ReduceOnPlateau(patience=1))),
+    "early stopping": dict(early_stopping=True, patience=2, epochs=40),
+    "tol": dict(tol=1e-3, patience=2, epochs=40),
+    "both rules": dict(early_stopping=True, tol=1e-4, patience=3, epochs=40),
+    "dropout": dict(dropout=0.2),
+    "penalties and limits": dict(l1=1e-4, l2=1e-3, clip_norm=1.0, max_norm=3.0),
+    "float64": dict(dtype="float64"),
+    "steps": dict(step_history=True),
+    "in order": dict(shuffle=False),
+    "no biases": dict(bias=False),
+    "the reference implementation": dict(backend="python", hidden=3),
+    "its L-BFGS": dict(backend="python", hidden=3, optimizer="lbfgs"),
+}
+
+
+class Interrupt(Callback):
+    """Ctrl-C after some epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def after_epoch(self, model, epoch, logs):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def history(model):
+    return {name: values for name, values in model.history_.items() if name != "seconds"}
+
+
+def interrupted(make, fit, epochs=(2, 3, 7)):
+    """Trainings that end after these epochs; each goes on from the one before."""
+    for epoch in epochs:
+        try:
+            fit(make(callbacks=[Interrupt(epoch)]))
+        except KeyboardInterrupt:
+            continue
+
+
+def assert_same(a, b):
+    assert np.array_equal(a.parameters_, b.parameters_)
+    assert history(a) == history(b)
+    assert a.converged_ == b.converged_ and a.n_epochs_ == b.n_epochs_
+    assert np.array_equal(a.predict(X), b.predict(X))
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("y", [Y, LABELS], ids=["numbers", "labels"])
+def test_an_interrupted_training_ends_with_the_bits_of_an_uninterrupted_one(name, y, tmp_path):
+    options = dict(hidden=8, epochs=EPOCHS, random_state=5) | RUNS[name]
+    path = tmp_path / "run.ckpt"
+
+    def make(**more):
+        return MLP(**options | more)
+
+    def fit(model):
+        return model.fit(X, y, checkpoint=path, checkpoint_every="epoch")
+
+    whole = make().fit(X, y)
+    interrupted(make, fit)
+    end = fit(make(n_threads=2))
+    assert_same(whole, end)
+    if options.get("early_stopping"):
+        assert whole.best_epoch_ == end.best_epoch_
+    if options.get("step_history"):
+        assert whole.step_history_ == end.step_history_
+    if name != "a schedule of steps":  # whose plan is over
+        ends = [model.partial_fit(X, y).parameters_ for model in (whole, end)]
+        assert np.array_equal(*ends)
+
+
+def test_a_seed_that_was_drawn_is_kept(tmp_path):
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        MLP(8, epochs=5, callbacks=[Interrupt(2)]).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    first = path.read_bytes()
+    ends = []
+    for _ in range(2):
+        path.write_bytes(first)
+        ends.append(MLP(8, epochs=5).fit(X, Y, checkpoint=path).parameters_)
+    assert np.array_equal(*ends)
+
+
+def test_a_training_that_is_over_gives_its_model_without_an_epoch_more(tmp_path):
+    path, seen = tmp_path / "run.ckpt", []
+    done = MLP(8, epochs=3, random_state=0).fit(X, Y, checkpoint=path)
+    again = MLP(
+        8, epochs=3, random_state=0, callbacks=lambda model, epoch, logs: seen.append(epoch)
+    )
+    assert_same(done, again.fit(X, Y, checkpoint=path))
+    assert not seen
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 150)])
+def test_weights_and_validation_data_are_part_of_it(rows, tmp_path):
+    path, weights = tmp_path / "run.ckpt", np.arange(200) % 3
+    given = dict(sample_weight=weights, validation_data=(X[rows], Y[rows]))
+
+    def make(**more):
+        return MLP(8, epochs=6, random_state=1, **more)
+
+    def fit(model):
+        return model.fit(X, Y, checkpoint=path, checkpoint_every="2 epochs", **given)
+
+    whole = make().fit(X, Y, **given)
+    interrupted(make, fit, (3, 5))
+    assert_same(whole, fit(make()))
+
+
+def test_resume_needs_the_path_and_the_data_alone(tmp_path):
+    path = tmp_path / "run.ckpt"
+    options = dict(hidden=(5, 3), epochs=6, random_state=2, learning_rate=InverseTime(0.01))
+    whole = MLPRegressor(**options).fit(X, Y)
+    with pytest.raises(KeyboardInterrupt):
+        MLPRegressor(callbacks=[Interrupt(4)], **options).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    end = MLP.resume(path, X, Y)
+    assert type(end) is MLPRegressor and repr(end) == repr(whole)
+    assert_same(whole, end)
+    with pytest.raises(FileNotFoundError):
+        MLP.resume(tmp_path / "none.ckpt", X, Y)
+    with pytest.raises(ModelFormatError, match=r"run\.ckpt: it holds a MLPRegressor"):
+        MLPClassifier.resume(path, X, Y)
+
+
+def test_a_warm_start_can_be_interrupted(tmp_path):
+    path = tmp_path / "run.ckpt"
+
+    def make(**more):
+        model = MLP(8, epochs=4, random_state=1, warm_start=True).fit(X, Y)
+        return model.set_params(**more)
+
+    def fit(model):
+        return model.fit(X, Y, checkpoint=path, checkpoint_every="epoch")
+
+    whole = make().fit(X, Y)
+    assert whole.n_epochs_ == 8
+    interrupted(make, fit, (5, 6))
+    assert_same(whole, fit(make()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(epochs=20), r"with epochs=6, and now it is 20; set it back"),
+        (dict(hidden=(5, 3)), r"with hidden=\(5,\), and now it is \(5, 3\)"),
+        (dict(learning_rate=0.1), "with learning_rate=None, and now it is 0.1"),
+        (dict(optimizer="sgd"), "with optimizer='adam', and now it is 'sgd'"),
+        (dict(random_state=7), "with random_state=1, and now it is 7"),
+        (dict(scale_inputs=None), "with scale_inputs='auto', and now it is None"),
+    ],
+)
+def test_other_parameters_are_named(change, message, tmp_path):
+    path, options = tmp_path / "run.ckpt", dict(hidden=(5,), epochs=6, random_state=1)
+    MLP(**options).fit(X, Y, checkpoint=path)
+    model = MLP(**options | change)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, Y, checkpoint=path)
+    assert not hasattr(model, "weights_")
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        (dict(X=X * 1.001), "X"),
+        (dict(X=X[::-1].copy()), "X"),
+        (dict(X=X[:100], y=Y[:100]), "X"),
+        (dict(y=Y + 1e-3), "y"),
+        (dict(sample_weight=np.arange(200.0)), "sample_weight"),
+        (dict(validation_data=(X, Y)), "validation_data"),
+    ],
+)
+def test_other_data_are_named(given, part, tmp_path):
+    path, model = tmp_path / "run.ckpt", MLP(5, epochs=3, random_state=1)
+    model.fit(X, Y, checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"on other data: {part} differs"):
+        MLP(5, epochs=3, random_state=1).fit(**dict(X=X, y=Y) | given, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("every", "message"),
+    [
+        (-1, "checkpoint_every must be .*, got -1"),
+        ("often", "must be a number of seconds, 'epoch' or such as '5 epochs', got 'often'"),
+        ("0 epochs", "got '0 epochs'"),
+        (None, "checkpoint_every must be a"),
+    ],
+)
+def test_an_interval_that_is_none_is_refused_before_anything_is_done(every, message, tmp_path):
+    path = tmp_path / "run.ckpt"
+    with pytest.raises((ValueError, TypeError), match=message):
+        MLP(5).fit(X, Y, checkpoint=path, checkpoint_every=every)
+    assert not path.exists()
+
+
+def test_files_of_models_are_no_checkpoints_and_checkpoints_can_be_loaded(tmp_path):
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        MLP(8, epochs=5, random_state=1, callbacks=[Interrupt(3)]).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    model = cnn_core.load(path)
+    assert model.n_epochs_ == 3
+    assert np.array_equal(model.parameters_, MLP(8, epochs=3, random_state=1).fit(X, Y).parameters_)
+    model.save(path)
+    with pytest.raises(ModelFormatError, match="it is the file of a model, not a checkpoint"):
+        MLP(8, epochs=5, random_state=1).fit(X, Y, checkpoint=path)
+
+
+def test_a_damaged_checkpoint_is_an_error_and_stays_as_it_is(tmp_path):
+    path = tmp_path / "run.ckpt"
+    MLP(5, epochs=2, random_state=0).fit(X, Y, checkpoint=path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match=str(path)):
+        MLP(5, epochs=2, random_state=0).fit(X, Y, checkpoint=path)
+    assert path.read_bytes() == data
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_fit_with_the_epochs_so_far(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    path = folder / "run.ckpt"
+
+    def remove(model, epoch, logs):
+        if epoch == 3:
+            path.unlink()
+            os.rmdir(folder)
+
+    model = MLP(5, epochs=5, random_state=0, callbacks=remove)
+    with pytest.raises(FileNotFoundError):
+        model.fit(X, Y, checkpoint=path, checkpoint_every="epoch")
+    assert model.n_epochs_ == 3
+
+
+def test_other_bits_are_warned_of(tmp_path, monkeypatch):
+    path = tmp_path / "run.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        MLP(5, epochs=4, random_state=0, callbacks=[Interrupt(3)]).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    monkeypatch.setattr(cnn_core, "bits", cnn_core.bits + 1)
+    with pytest.warns(UserWarning, match="may differ in the last bits"):
+        MLP(5, epochs=4, random_state=0).fit(X, Y, checkpoint=path)
+
+
+def test_nothing_is_said_and_no_other_file_is_left(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLP(5, epochs=4, random_state=0).fit(
+            X, Y, checkpoint=tmp_path / "run.ckpt", checkpoint_every=0
+        )
+    assert os.listdir(tmp_path) == ["run.ckpt"]
+
+
+@pytest.mark.parametrize("name", ["adam", "dropout", "steps", "the reference implementation"])
+@pytest.mark.parametrize("every", [0, 1e9])
+def test_within_an_epoch_too(name, every, tmp_path):
+    """An exception after some step; the next part goes on with the next mini-batch."""
+    options = dict(hidden=8, epochs=4, random_state=5) | RUNS[name]
+    path, steps = tmp_path / "run.ckpt", []
+    whole = MLP(**options).fit(X, Y)
+
+    class Fail(Callback):
+        left = 5
+
+        def after_step(self, model, step, logs):
+            steps.append(step)
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("after a step")
+
+    for _ in range(4):
+        with pytest.raises(RuntimeError, match="after a step"):
+            MLP(callbacks=[Fail()], **options).fit(X, Y, checkpoint=path, checkpoint_every=every)
+    end = MLP(**options).fit(X, Y, checkpoint=path)
+    assert_same(whole, end)
+    assert steps == list(range(1, 21))  # none twice
+    if options.get("step_history"):
+        assert whole.step_history_ == end.step_history_
+
+
+@pytest.mark.parametrize("name", ["early stopping", "adam"])
+def test_an_interrupted_validation_costs_an_epoch_and_no_bit(name, tmp_path, monkeypatch):
+    options = dict(hidden=8, random_state=5) | dict(epochs=6) | RUNS[name]
+    given = {} if "early_stopping" in options else dict(validation_data=(X[:50], Y[:50]))
+    path = tmp_path / "run.ckpt"
+    whole = MLP(**options).fit(X, Y, **given)
+    entry, calls = LossAndMetric.entry, []
+
+    def interrupt(self, *args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return entry(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LossAndMetric, "entry", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            MLP(**options).fit(X, Y, checkpoint=path, checkpoint_every="epoch", **given)
+    assert_same(whole, MLP(**options).fit(X, Y, checkpoint=path, **given))
+
+
+def test_max_seconds_ends_a_part_of_a_training(tmp_path):
+    path = tmp_path / "run.ckpt"
+    options = dict(hidden=(64, 64), epochs=40, random_state=0)
+    rows, y = np.tile(X, (20, 1)), np.tile(Y, 20)
+    whole = MLP(**options).fit(rows, y)
+    parts = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where a part is over before its first epoch
+        while parts < 1000:
+            parts += 1
+            model = MLP(max_seconds=0.05, **options).fit(rows, y, checkpoint=path)
+            if model.n_epochs_ == 40:
+                break
+    assert parts > 1
+    assert np.array_equal(whole.parameters_, model.parameters_)
+    assert history(whole) == history(model)
