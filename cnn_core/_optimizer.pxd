@@ -15,7 +15,6 @@ cdef class Optimizer:
     cdef double[OPTIMIZER_NUMBERS] h        # settings, and what a step leaves for the next
     cdef (void *)[8] slot
     cdef readonly double clip_norm, max_norm
-    cdef check_state(self, state, tuple counts)
     cdef void begin_step(self) noexcept nogil
     cdef void step_slice(self, Py_ssize_t offset, Py_ssize_t n, const char *g) noexcept nogil
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil

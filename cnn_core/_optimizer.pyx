@@ -124,7 +124,7 @@ cdef class Optimizer:
 
     def restore(self, state):
         """Go on from `state`, of an optimizer of the same name and shape; settings stay these."""
-        self.check_state(state, ("steps",))
+        self.check_state(state)
         self.steps = state["steps"]
         for i in range(len(optimizer_settings(self.name)), OPTIMIZER_NUMBERS):
             self.h[i] = state["numbers"][i]
@@ -141,7 +141,7 @@ cdef class Optimizer:
             finite = finite and k.is_finite(n, self.slot[i])
         return bool(finite)
 
-    cdef check_state(self, state, tuple counts):
+    def check_state(self, state, tuple counts=("steps",)):
         """Raise unless `restore` can take all of it, and `counts` are whole numbers."""
         _checks.check_state(state, counts, ("numbers", "slots"))
         numbers, slots = state["numbers"], state["slots"]

@@ -199,6 +199,10 @@ cdef class Trainer:
         finally:
             self.backprop.workspace.busy = False
 
+    def check_state(self, state):
+        """Raise unless `restore` can take a state."""
+        self.batches.optimizer.check_state(state, ("epochs", "steps"))
+
     def restore(self, state):
         """Go on from where another run was when it gave `state`.
 
@@ -210,7 +214,7 @@ cdef class Trainer:
         """
         self.backprop.workspace.acquire()
         try:
-            self.batches.optimizer.check_state(state, ("epochs", "steps"))
+            self.check_state(state)
             self.batches.optimizer.restore(state)
             self.epochs = state["epochs"]
         finally:

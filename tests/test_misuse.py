@@ -53,8 +53,9 @@ def test_a_model_from_a_damaged_pickle_says_so():
     X = np.random.default_rng(0).normal(size=(90, 6))
     model = MLP(8, epochs=1).fit(X, X[:, 0] > 0)
     model._fitted.state["numbers"].clear()
+    data = pickle.dumps(model)
     with pytest.raises(ValueError, match="the numbers of a state"):
-        pickle.loads(pickle.dumps(model)).partial_fit(X, X[:, 0] > 0)
+        pickle.loads(data)
 
 
 STATES = [
@@ -81,14 +82,17 @@ def test_a_model_with_a_damaged_state_says_so_and_stays(backend, optimizer, part
         del state[part]
     else:
         state[part] = value
-    damaged = pickle.loads(pickle.dumps(model))
-    for use in (damaged.fit, damaged.partial_fit):
-        with pytest.raises(
-            ValueError, match="of a state must be|a state must be a dict|this state is"
-        ):
+    wrong = "of a state must be|a state must be a dict|this state is"
+    for use in (model.fit, model.partial_fit):
+        if (part, value) == ("backend", "gone"):
+            break  # a training that goes on then does without the state
+        with pytest.raises(ValueError, match=wrong):
             use(X, y)
-        assert np.array_equal(damaged.parameters_, before)
-    damaged.set_params(warm_start=False).fit(X, y)  # a new start needs no state
+        assert np.array_equal(model.parameters_, before)
+    data = pickle.dumps(model)
+    with pytest.raises(ValueError, match=f"{wrong}|state is of the backend|state has"):
+        pickle.loads(data)
+    model.set_params(warm_start=False).fit(X, y)  # a new start needs no state
 
 
 @pytest.mark.parametrize("backend", ["native", "python"])

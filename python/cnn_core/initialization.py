@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Initialization(Fitted):
     """The method of `MLP` that makes an untrained model."""
 
-    _checked_parameters: Callable[[], SimpleNamespace]
+    _check_parameters: Callable[[], SimpleNamespace]
 
     @without_unknown
     def initialize(
@@ -66,7 +66,7 @@ class Initialization(Fitted):
             refuse(Initialization.initialize, self, unknown)
         from cnn_core.training import fit, untrained  # not needed by those who only predict
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         if X is None and y is None:
             with Exclusive(self):
                 self._publish(untrained.from_sizes(p, n_features, n_outputs, classes))

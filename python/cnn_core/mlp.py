@@ -270,7 +270,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
         self.warm_start, self.backend = warm_start, backend
         self._fitted = None
-        self._checked_parameters()
+        self._check_parameters()
 
     # Training
 
@@ -343,7 +343,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             refuse(MLP.fit, self, unknown)
         from cnn_core.training import fit, run  # not needed by those who only predict
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         callbacks = check_callbacks(p.callbacks)
         timers = [one for one in callbacks if isinstance(one, PhaseTimer)]
         watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
@@ -416,7 +416,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             refuse(MLP.partial_fit, self, unknown)
         from cnn_core.training import fit, run  # not needed by those who only predict
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         watch = Watch(check_callbacks(p.callbacks), self, lambda: self._fitted, self._publish)
         with Exclusive(self):
             job = fit.begin(
@@ -470,7 +470,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         from cnn_core import profile
         from cnn_core.training import fit
 
-        p = self._checked_parameters()
+        p = self._check_parameters()
         profile.check(p, seconds, plot)
         p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
         job = fit.begin(p, X, y, self._fitted if p.warm_start else None)

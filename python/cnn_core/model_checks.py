@@ -10,13 +10,14 @@ import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole
+from cnn_core._frozen import replace
 from cnn_core._network import Network
 from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling, scales_targets
 from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
-from cnn_core.task import Task
+from cnn_core.task import Task, check_task
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.first_rows import FirstRows
 
@@ -48,21 +49,34 @@ def check_model(model: Model) -> None:
         ("state", (dict, type(None))),
         ("first_rows", (FirstRows, type(None))),
         ("seen", Seen),
+        ("converged", bool),
+        ("weighted", bool),
+        ("ended", str),
+        ("baseline", float),
+        ("stream", (tuple, type(None))),
     ):
         value = getattr(model, name)
         _require(isinstance(value, kinds), name, f"is of type {type(value).__name__}")
     _check_network(model.network_spec, model.network)
     _check_task(model.task, model.network_spec)
+    _check_training(model.training_spec, model.task)
     _check_features(model)
+    _check_first_rows(model)
     _check_targets(model)
+    _check_seen(model)
     _require(is_whole(model.seed) and 0 <= model.seed < 1 << 64, "seed", f"is {model.seed!r}")
     for name in ("history", "step_history"):
         _check_history(name, getattr(model, name))
-    best = model.best_epoch
+    best, stream = model.best_epoch, model.stream
     _require(
         best is None or (is_whole(best) and model.history.forgotten < best <= model.n_epochs),
         "best_epoch",
         f"is {best!r}, and there are {model.n_epochs} epochs",
+    )
+    _require(
+        not stream or (len(stream) == 3 and all(is_whole(n) and n >= 0 for n in stream)),
+        "stream",
+        f"is {stream!r}",
     )
     if model.state is not None:
         _check_state(model)
@@ -74,8 +88,9 @@ def _require(right: bool, part: str, wrong: str) -> None:
 
 
 def _check_network(spec: NetworkSpec, network: Network) -> None:
-    has = (tuple(network.widths), tuple(network.activations), np.dtype(network.dtype).name)
-    says = (spec.widths, spec.activations, spec.dtype)
+    has: Any = (network.widths, network.activations, network.activation_params)
+    has = (*has, network.dtype.name, network.has_bias)
+    says = (spec.widths, spec.activations, spec.activation_params, spec.dtype, spec.bias)
     _require(has == says, "network", f"is {has}, and network_spec says {says}")
 
 
@@ -85,6 +100,9 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
     )
     _require(task.loss in _losses.names(), "task", f"has the loss {task.loss!r}")
     _require(task.output in _activations.names(), "task", f"has the output {task.output!r}")
+    for name in ("flat", "one_hot"):
+        value = getattr(task, name)
+        _require(isinstance(value, bool), f"task.{name}", f"is {value!r}")
     for name in ("loss_param", "output_param"):
         value = getattr(task, name)
         known = value is None or (
@@ -100,13 +118,19 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
     classes = task.classes
     if task.name == "regression":
         _require(classes is None, "task", "has classes, and is a regression")
+        _require(not task.flat or task.n_outputs == 1, "task", "has a flat y of several outputs")
+        check_task(task)
         return
     vector = isinstance(classes, np.ndarray) and classes.ndim == 1
     _require(vector, "task.classes", "is no vector")
     assert classes is not None
-    alone = task.name == "classification" and len(classes) == 2
+    several = len(classes) > 1 or task.name == "multilabel"
+    _require(several, "task.classes", f"has {len(classes)} classes, fewer than two")
+    outputs = [len(classes)]
+    if task.name == "classification" and len(classes) == 2:
+        outputs = [2] if task.output == "softmax" else [1, 2] if task.one_hot else [1]
     _require(
-        len(classes) == task.n_outputs or (alone and task.n_outputs == 1),
+        task.n_outputs in outputs,
         "task",
         f"has {len(classes)} classes and {task.n_outputs} outputs",
     )
@@ -115,6 +139,14 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
     except TypeError as error:
         raise ValueError(f"task.classes cannot be compared: {error}") from None
     _require(ascending, "task.classes", "is not in ascending order")
+    check_task(task)
+
+
+def _check_training(spec: TrainingSpec, task: Task) -> None:
+    for name in ("loss", "loss_param"):
+        own, wanted = getattr(spec, name), getattr(task, name)
+        _require(own == wanted, "training_spec", f"has the {name} {own!r}, and task {wanted!r}")
+    _require(spec.multilabel == (task.name == "multilabel"), "training_spec", "is of another task")
 
 
 def _check_features(model: Model) -> None:
@@ -122,18 +154,56 @@ def _check_features(model: Model) -> None:
     if names is not None:
         _require(isinstance(names, np.ndarray), "feature_names", "is no array")
         _require(names.shape == (n,), "feature_names", f"has the shape {names.shape}, not ({n},)")
-    for name, width in (("X", n), ("y", model.task.n_outputs)):
-        seen = getattr(model.seen, name)
-        fits = seen is None or (isinstance(seen, np.ndarray) and seen.shape == (2, width))
-        _require(fits, f"seen.{name}", f"is no array of shape (2, {width})")
-    first = model.first_rows
-    if first is not None:
-        _require(np.shape(first.X)[1:] == (n,), "first_rows", f"have no {n} features")
-        _check_network(model.network_spec, first.network)
     if model.scaling is not None:
-        known = model.scaling.kind in ("", "auto", *SCALINGS)
-        _require(known, "scaling", f"is {model.scaling.kind!r}")
+        kind, reason = model.scaling.kind, model.scaling.reason
+        _require(kind in ("", "auto", *SCALINGS), "scaling", f"is {kind!r}")
+        _require(isinstance(reason, str), "scaling.reason", f"is {reason!r}")
         _check_vectors("scaling", model.scaling, ("shift", "factor"), n)
+
+
+def _check_seen(model: Model) -> None:
+    seen, rules = model.seen, model.seen.rules
+    for name, width in (("X", model.n_features), ("y", model.task.n_outputs)):
+        found = getattr(seen, name)
+        fits = found is None or (
+            isinstance(found, np.ndarray)
+            and (found.shape, found.dtype.name) == ((2, width), "float64")
+        )
+        _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
+    _require(is_whole(seen.rows) and seen.rows >= 0, "seen.rows", f"is {seen.rows!r}")
+    texts = isinstance(seen.begin, tuple) and {*map(type, (*seen.begin, seen.diverged))} == {str}
+    _require(texts, "seen", "has something else than texts")
+    numbers = {name: getattr(rules, name, "") for name in ("min_delta", "tol", "patience")}
+    for name, value in numbers.items():
+        none = name == "tol" and value is None
+        number = isinstance(value, (int, float)) and math.isfinite(value)
+        _require(none or number, f"seen.rules.{name}", f"is {value!r}")
+
+
+def _check_first_rows(model: Model) -> None:
+    first = model.first_rows
+    if first is None:
+        return
+    X, y, weights = first.X, first.y, first.weights
+    _require(isinstance(X, np.ndarray), "first_rows.X", "is no array")
+    shape, wanted = (X.dtype.name, *X.shape[1:]), model.n_features
+    right = shape in (("float32", wanted), ("float64", wanted))
+    _require(right, "first_rows.X", f"has no {wanted} features of float32 or float64")
+    rows = len(X)
+    right = isinstance(y, np.ndarray) and y.ndim in (1, 2) and len(y) == rows
+    _require(right, "first_rows.y", f"has no {rows} rows")
+    _require(
+        weights is None
+        or (
+            isinstance(weights, np.ndarray)
+            and (weights.shape, weights.dtype.name) == ((rows,), "float64")
+            and bool((weights >= 0).all() and np.isfinite(weights).all())
+        ),
+        "first_rows.weights",
+        f"are no {rows} numbers of at least 0",
+    )
+    _require(isinstance(first.network, Network), "first_rows.network", "is no network")
+    _check_network(model.network_spec, first.network)
 
 
 def _check_targets(model: Model) -> None:
@@ -172,7 +242,14 @@ def _check_vectors(
 def _check_history(name: str, past: Past) -> None:
     for columns, length in past.parts:
         for column, entries in columns.items():
+            _require(isinstance(entries, list), name, f"has no list of {column!r}")
             _require(len(entries) >= length, name, f"has {len(entries)} of {length} {column!r}")
+            numbers = {*map(type, entries)} <= {float}
+            _require(numbers, name, f"has something else than floats among its {column!r}")
+    counts = (past.streamed, past.covered, *(count for gap in past.gaps for count in gap))
+    right = all(is_whole(count) and count >= 0 for count in counts)
+    _require(right, name, f"has the counts {counts!r}")
+    _require(max(past.streamed, past.covered) <= past.kept, name, "counts entries it has not")
 
 
 def _check_state(model: Model) -> None:
@@ -180,7 +257,6 @@ def _check_state(model: Model) -> None:
     assert state is not None
     backend = str(state.get("backend"))
     _require(backend in BACKENDS, "state", f"is of the backend {backend!r}")
-    if state.get("optimizer") == spec.optimizer:
-        BACKENDS[backend].trainer(spec, model.network.copy(), threads=1).restore(state)
-    else:
-        _require(is_whole(state.get("epochs")), "state", f"has {state.get('epochs')!r} epochs")
+    # Of one row, as nothing is trained here and a mini-batch may be of any size.
+    trainer = BACKENDS[backend].trainer(replace(spec, batch_size=1), model.network)
+    trainer.check_state(state)

@@ -301,7 +301,7 @@ class Parameters(Keywords):
         init: Any = cls.__init__
         code, defaults = init.__code__, init.__defaults__
         names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        return {**dict(zip(names, defaults)), **init.__kwdefaults__}
+        return {**dict(zip(names, defaults or ())), **(init.__kwdefaults__ or {})}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters.
@@ -356,7 +356,7 @@ class Parameters(Keywords):
     def _parameters_in_files(cls) -> Mapping[str, Any]:
         return cls._defaults()
 
-    def _checked_parameters(self) -> SimpleNamespace:
+    def _check_parameters(self) -> SimpleNamespace:
         """The parameters as they are now, checked; a fit works with these, whatever becomes of the
         estimator's own while it runs."""
         return check_parameters(self._all())

@@ -290,9 +290,7 @@ class Warmup(Schedule):
 
         if not isinstance(losses, Losses):
             return Losses(losses[self.epochs :])
-        skipped, (epochs, memory) = losses.after(self.epochs), losses.memory or (0, None)
-        if epochs != self.epochs:
-            memory = None
+        skipped, memory = losses.after(self.epochs), _noted(losses.memory, self.epochs)
         gaps, left = [], self.epochs - skipped  # of the warm-up's, those that are forgotten
         for position, count in losses.gaps:
             gone = min(left, count)
@@ -415,9 +413,9 @@ class ReduceOnPlateau(Schedule):
     def _progress(self, losses: Sequence[float]) -> tuple[Any, tuple[float, int, int]]:
         """The rule, and where it has come to."""
         rule, lowest, waited, drops = (self.patience, self.min_delta), float("inf"), 0, 0
-        memory = getattr(losses, "memory", None)
-        if memory is not None and memory[0] == rule:
-            lowest, waited, drops = memory[1]
+        noted = _noted(getattr(losses, "memory", None), rule)
+        if isinstance(noted, tuple) and [*map(type, noted)] == [float, int, int]:
+            lowest, waited, drops = noted
             losses = losses[getattr(losses, "covered", 0) :]
         for loss in losses:
             if loss < lowest - self.min_delta:
@@ -427,6 +425,13 @@ class ReduceOnPlateau(Schedule):
                 if waited >= self.patience:
                     drops, waited = drops + 1, 0
         return rule, (lowest, waited, drops)
+
+
+def _noted(memory: Any, rule: object) -> Any:
+    """What a memory (rule, note) says; None where it is that of another schedule."""
+    if isinstance(memory, tuple) and len(memory) == 2 and memory[0] == rule:
+        return memory[1]
+    return None
 
 
 def _power(base: float, exponent: int) -> float:

@@ -342,6 +342,16 @@ def _output(loss: str, output: str, kind: str) -> str:
     return output
 
 
+def check_task(task: Task) -> None:
+    """Raise ValueError for a loss and an output that do not go with what y was."""
+    kind = task.name
+    if kind == "classification":
+        kind = "two_classes" if task.n_classes == 2 else "classes"
+        kind = "one_hot" if task.one_hot else kind
+    _check_fit(task.loss, kind, (0, task.n_outputs), task.n_classes)
+    _output(task.loss, task.output, kind)
+
+
 def check_trainable(activations: Sequence[str], loss: str) -> None:
     """Raise for layers that cannot learn, as a derivative of 0 stops what is sent back to them."""
     *hidden, output = activations

@@ -8,9 +8,9 @@ Where bits change by accident, the change is wrong. Where they change on purpose
 1. Run the recorder. It writes runs that are new and lists those that have changed, with the parts
    that differ.
 2. Explain every one of them by the change. A run that differs and should not is a bug.
-3. Raise `VERSION` by one, run the recorder with ``--overwrite`` and commit `hashes.json` together
-   with the change, the reason in the commit's body. The version stands in `hashes.json`: bits are
-   comparable between two releases that have the same.
+3. Raise `cnn_core.bits` by one, run the recorder with ``--overwrite`` and commit `hashes.json`
+   together with the change, the reason in the commit's body. The number stands in `hashes.json`,
+   too: bits are comparable between two releases that have the same.
 4. Say in CHANGELOG.md which results differ from the release before.
 """
 
@@ -23,14 +23,12 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
+import cnn_core  # noqa: E402
 from cnn_core import _cpu  # noqa: E402
 from golden.results import PARTS, hashes_of  # noqa: E402
 from golden.runs import RUNS  # noqa: E402
 
 FILE = Path(__file__).with_name("hashes.json")
-
-#: Raised by one whenever the bits of a run change on purpose.
-VERSION = 6
 
 
 def read():
@@ -41,7 +39,7 @@ def read():
 def write(runs):
     """Put hashes into the file, a line a run."""
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(runs[name])}" for name in sorted(runs))
-    FILE.write_text(f'{{"version": {VERSION}, "runs": {{\n{lines}\n}}}}\n')
+    FILE.write_text(f'{{"version": {cnn_core.bits}, "runs": {{\n{lines}\n}}}}\n')
 
 
 def compute(run):

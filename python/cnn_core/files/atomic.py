@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
@@ -11,6 +12,9 @@ from contextlib import suppress
 
 if sys.platform != "win32":
     import fcntl
+
+#: Bytes of a file's name that the name of its temporary file begins with.
+_NAME = 200
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -33,27 +37,20 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         could not be flushed, the new one is there, and a crash of the machine may undo it.
     """
     path = os.path.realpath(os.fspath(path))
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    mode = _mode_of(path)
     folder, name = os.path.split(path)
-    _remove_leftovers(folder, name)
-    temporary, file = _create(folder, name)
+    start = f".{name.encode(errors='ignore')[:_NAME].decode(errors='ignore')}."
+    _remove_leftovers(folder, start)
+    temporary, file = _create(folder, start)
     try:
         try:
-            if hasattr(os, "fchmod"):
-                with suppress(FileNotFoundError):
-                    os.fchmod(file, stat.S_IMODE(os.stat(path).st_mode))
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-            os.fsync(file)
+            _fill(file, data, mode)
             if sys.platform == "win32":  # an open file cannot be renamed there
                 os.close(file)
                 file = -1
             os.replace(temporary, path)
         finally:
-            if file >= 0:
-                os.close(file)
+            _close(file)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
@@ -61,33 +58,65 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     _flush_folder(folder)
 
 
-def _create(folder: str, name: str) -> tuple[str, int]:
+def _mode_of(path: str) -> int | None:
+    """The permissions of a file that is there."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):  # to replace a device or a pipe is never meant
+        raise OSError(errno.EINVAL, "Not a regular file; open it and save to that", path)
+    return stat.S_IMODE(mode)
+
+
+def _fill(file: int, data: bytes, mode: int | None) -> None:
+    """Write all of the temporary file and have it on the disk."""
+    if mode is not None and hasattr(os, "fchmod"):
+        os.fchmod(file, mode)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.fsync(file)
+
+
+def _close(file: int) -> None:
+    if file >= 0:
+        with suppress(OSError):  # of content that could not be written, fsync has told
+            os.close(file)
+
+
+def _create(folder: str, start: str) -> tuple[str, int]:
     """A new temporary file, locked, so that others see that its writer lives."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     while True:
-        temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(6)}.tmp")
+        temporary = os.path.join(folder, f"{start}{secrets.token_hex(6)}.tmp")
         file = os.open(temporary, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
         if sys.platform == "win32":
             return temporary, file
         with suppress(OSError):  # some file systems know no locks; nobody removes leftovers there
             fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
+        try:
             if os.path.samestat(os.fstat(file), os.stat(temporary)):
                 return temporary, file
-        os.close(file)  # removed as a leftover before it was locked
+            _close(file)
+        except FileNotFoundError:  # removed as a leftover before it was locked
+            _close(file)
+        except BaseException:
+            _close(file)
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
-def _remove_leftovers(folder: str, name: str) -> None:
+def _remove_leftovers(folder: str, start: str) -> None:
     """Remove what writers of this file have left that are dead."""
     if sys.platform == "win32":  # the system has closed their files, and does not tell
         return
-    start = f".{name[:200]}."
+    leftover = re.compile(re.escape(start) + "[0-9a-f]{12}[.]tmp")
     with suppress(OSError):
-        for entry in os.listdir(folder):
-            if not (
-                entry.startswith(start) and entry.endswith(".tmp") and len(entry) == len(start) + 16
-            ):
-                continue
+        for entry in filter(leftover.fullmatch, os.listdir(folder)):
             with suppress(OSError):
                 temporary = os.path.join(folder, entry)
                 file = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -102,11 +131,14 @@ def _flush_folder(folder: str) -> None:
     """Have the new name survive a crash too, where folders can be flushed."""
     if sys.platform == "win32":
         return
-    file = os.open(folder, os.O_RDONLY)
+    try:
+        file = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one may create files in a folder that one may not read
+        return
     try:
         os.fsync(file)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
-        os.close(file)
+        _close(file)

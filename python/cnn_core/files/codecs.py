@@ -49,6 +49,14 @@ class Codec:
         """
         raise NotImplementedError
 
+    def write_all(self, values: Any, where: str, tensors: Tensors) -> list[Any]:
+        """What JSON holds of a sequence of values."""
+        return [self.write(one, f"{where}.{i}", tensors) for i, one in enumerate(values)]
+
+    def read_all(self, json: list[Any], where: str, tensors: Tensors) -> list[Any]:
+        """The values again."""
+        return [self.read(one, f"{where}.{i}", tensors) for i, one in enumerate(json)]
+
 
 class Flag(Codec):
     """True or False."""
@@ -88,11 +96,24 @@ class Real(Codec):
         return "nan" if math.isnan(number) else "inf" if number > 0 else "-inf"
 
     def read(self, json: Any, where: str, tensors: Tensors) -> float:
-        if type(json) in (int, float):
+        if type(json) in (int, float) and math.isfinite(json):
             return float(json)
         if not self.finite and isinstance(json, str) and json in _NOT_FINITE:
             return _NOT_FINITE[json]
         fail(where, json, "a number" if self.finite else "a number, 'nan', 'inf' or '-inf'")
+
+    # Long lists are usual, and most of what reading and writing the JSON takes.
+
+    def write_all(self, values: Any, where: str, tensors: Tensors) -> list[Any]:
+        numbers = list(values)
+        if {*map(type, numbers)} <= {float} and all(map(math.isfinite, numbers)):
+            return numbers
+        return super().write_all(numbers, where, tensors)
+
+    def read_all(self, json: list[Any], where: str, tensors: Tensors) -> list[Any]:
+        if {*map(type, json)} <= {float} and all(map(math.isfinite, json)):
+            return json
+        return super().read_all(json, where, tensors)
 
 
 class Text(Codec):
@@ -132,14 +153,12 @@ class List(Codec):
         self.codec, self.kind = codec, kind
 
     def write(self, value: Any, where: str, tensors: Tensors) -> list[Any]:
-        write = self.codec.write
-        return [write(one, f"{where}.{i}", tensors) for i, one in enumerate(value)]
+        return self.codec.write_all(value, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> Any:
         if not isinstance(json, list):
             fail(where, json, "a list")
-        read = self.codec.read
-        return self.kind([read(one, f"{where}.{i}", tensors) for i, one in enumerate(json)])
+        return self.kind(self.codec.read_all(json, where, tensors))
 
 
 class Row(Codec):

@@ -2,13 +2,14 @@
 
 The package ``safetensors`` writes and reads the format. `MAGIC` in the header's metadata has a JSON
 text of the form ``{"sha256":"...",...}``: the SHA-256 is of what follows it in the text and of all
-tensors. Spaces at its end let the tensors begin at a multiple of `ALIGNMENT` bytes.
+tensors. Spaces at the header's end let the tensors begin at a multiple of `ALIGNMENT` bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -65,13 +66,26 @@ def pack(json: dict[str, Any], tensors: Tensors) -> bytes:
     text = f"{_START}{_checksum(rest, arrays)}{_END}{rest}"
     data = _serialize(arrays, text)
     length = int.from_bytes(data[:8], "little")
-    if length > HEADER - ALIGNMENT:
-        raise ValueError(
-            f"the model's numbers beside its weights, such as its history, take {length:,} bytes, "
-            f"and a file can have {HEADER:,}"
-        )
+    _check_size(length, strict_json.containers(data[8 : 8 + length]))
     missing = -(8 + length) % ALIGNMENT
-    return _serialize(arrays, text + missing * " ") if missing else data
+    if not missing:
+        return data
+    whole = memoryview(data)
+    start = (length + missing).to_bytes(8, "little")
+    return b"".join((start, whole[8 : 8 + length], missing * b" ", whole[8 + length :]))
+
+
+def _check_size(length: int, containers: int) -> None:
+    """Raise for a header that `unpack` would refuse."""
+    for found, most, what in (
+        (length, HEADER - ALIGNMENT, "bytes"),
+        (containers, strict_json.CONTAINERS, "lists and objects"),
+    ):
+        if found > most:
+            raise ValueError(
+                "what the model has beside its weights, such as its history or an init of arrays, "
+                f"takes {found:,} {what} of JSON, and a file can have {most:,}"
+            )
 
 
 def _serialize(arrays: Tensors, text: str) -> bytes:
@@ -82,7 +96,7 @@ def _serialize(arrays: Tensors, text: str) -> bytes:
 def _checksum(rest: str, arrays: Tensors) -> str:
     found = hashlib.sha256(rest.encode())
     for name in sorted(arrays):
-        found.update(arrays[name].tobytes())
+        found.update(np.ascontiguousarray(arrays[name]).data)
     return found.hexdigest()
 
 
@@ -129,7 +143,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     except safetensors.SafetensorError as error:
         fail(f"its tensors are damaged: {error}")
     tensors = {name: _array(name, part, fail) for name, part in found}
-    text = text.rstrip(" ")
+    del found
     rest = text[len(_START) + 64 + len(_END) :]
     if not text.startswith(_START) or text[len(_START) + 64 :][: len(_END)] != _END:
         fail("it has no SHA-256 of its content")
@@ -137,7 +151,10 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         fail("its SHA-256 is not that of its content: it is damaged, or was changed by hand")
     json = strict_json.parse(b"{" + rest.encode(), "its metadata")
     assert isinstance(json, dict)
-    return json, tensors
+    return json, {
+        name: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for name, array in tensors.items()
+    }
 
 
 def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> np.ndarray:
@@ -145,8 +162,7 @@ def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> 
     if dtype is None:
         known = " or ".join(_DTYPES)
         fail(f"the tensor {name[:50]!r} is of {part['dtype']}, and must be of {known}")
-    array: np.ndarray = np.frombuffer(part["data"], dtype).reshape(part["shape"])
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    return np.frombuffer(part["data"], dtype).reshape(part["shape"])
 
 
 def read_bytes(source: Any) -> tuple[bytes, str]:
@@ -164,6 +180,21 @@ def read_bytes(source: Any) -> tuple[bytes, str]:
         raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")
     with open(source, "rb") as file:
         return file.read(), os.fspath(source)
+
+
+def write_bytes(file: Any, data: bytes) -> None:
+    """Write to a binary file all that there is, also where it takes a part at a time."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            count = file.write(rest)
+        except TypeError:
+            if isinstance(file, io.TextIOBase):
+                raise TypeError("save needs a file that is open in binary mode") from None
+            raise
+        if not isinstance(count, int):  # a file of somebody's own, that takes all of it
+            return
+        rest = rest[count:]
 
 
 def _name_of(file: BinaryIO) -> str:

@@ -30,6 +30,12 @@ ESTIMATORS = {
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
 
+#: Characters of a message about a file, which may quote it.
+LONGEST = 500
+
+#: What the JSON has, and `progress` in a checkpoint.
+_ENTRIES = ("format", "bits", "version", "class", "parameters", "model", "progress")
+
 #: Parameters that are no part of a model: what watches a training and prints.
 NOT_SAVED = ("callbacks",)
 
@@ -68,7 +74,8 @@ class Saved:
         NotFittedError
             Before the first fit.
         ValueError, TypeError
-            For weights that are not finite, and labels that no file can hold.
+            For weights that are not finite, labels that no file can hold, and parameters that no
+            fit takes.
         OSError
             Where the file cannot be written; the old one is whole then.
         ImportError
@@ -80,13 +87,18 @@ class Saved:
             For a parameter that no file can hold, such as a schedule of a user's own. The loaded
             estimator has its default.
         """
+        if not (hasattr(file, "write") or isinstance(file, (str, os.PathLike))):
+            raise TypeError(f"save takes a path or a binary file, got {type(file).__name__}")
+        self._check_parameters()
         data = packed(self, self._model_to_save(optimizer), allow_nonfinite=allow_nonfinite)
-        if hasattr(file, "write"):
-            file.write(data)
-            return
-        from cnn_core.files.atomic import write_whole
+        if isinstance(file, (str, os.PathLike)):
+            from cnn_core.files.atomic import write_whole
 
-        write_whole(file, data)
+            write_whole(file, data)
+            return
+        from cnn_core.files.container import write_bytes
+
+        write_bytes(file, data)
 
     @classmethod
     def load(
@@ -167,9 +179,12 @@ class Saved:
         def _model_to_save(self, optimizer: bool) -> Any:
             """The fitted model; with the optimizer's state, if it is asked for."""
 
+        def _check_parameters(self) -> object:
+            """Raise ValueError or TypeError for parameters that no fit takes."""
+
         @classmethod
         def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
-            """An estimator; raises ValueError or TypeError for parameters that it cannot have."""
+            """An estimator with this model."""
 
 
 def _class_of(name: str) -> type[Saved]:
@@ -216,8 +231,10 @@ def written_parameters(estimator: Saved) -> dict[str, Any]:
     written = {}
     for name in estimator._parameters_in_files():
         value = getattr(estimator, name)
-        if name in NOT_SAVED or isinstance(value, (np.random.Generator, np.random.RandomState)):
-            continue  # a generator has given the seed, which is part of the model
+        if name in NOT_SAVED:
+            continue
+        if isinstance(value, (np.random.Generator, np.random.RandomState)):
+            value = None  # it has given the seed, which is part of the model
         try:
             written[name] = Parameter().write(value, name, {})
         except NotKept:
@@ -230,9 +247,11 @@ def written_parameters(estimator: Saved) -> dict[str, Any]:
 
 
 def _check_finite(tensors: Tensors, error: type[ValueError], cure: str) -> None:
+    from cnn_core._linalg import is_finite
+
     for name, array in tensors.items():
-        if not np.isfinite(array).all():
-            raise error(f"the tensor {name!r} has entries that are not finite{cure}")
+        if array.size and not is_finite(np.ascontiguousarray(array)):
+            raise error(f"the tensor {name[:50]!r} has entries that are not finite{cure}")
 
 
 def load(
@@ -266,7 +285,7 @@ def load(
     try:
         contents = unpacked(data, kind, allow_nonfinite)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{called}: {error}") from None
+        raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
     if contents.other_bits and getattr(contents.model, "state", None) is not None:
         warn(
             f"{called} was saved by cnn_core {contents.version}, whose results may differ in the "
@@ -318,10 +337,13 @@ def unpacked(
             f"it was saved by cnn_core {version[:50]} in format {number}, and this version reads "
             f"formats up to {FORMAT}: update cnn_core"
         )
+    for key in json:
+        if key not in _ENTRIES:
+            raise ModelFormatError(f"it has {key[:50]!r}, which is not known")
     its_bits = Whole(1).read(json.get("bits"), "bits", tensors)
     name = Text(*ESTIMATORS).read(json.get("class"), "class", tensors)
     cls = _class_of(name)
-    if issubclass(kind, cls):  # a user's own, derived from what was saved
+    if kind is not Saved and kind._in_files == name:  # also a user's own, derived from it
         cls = kind
     elif not issubclass(cls, kind):
         raise ModelFormatError(
@@ -348,6 +370,7 @@ def unpacked(
         raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
     try:
         estimator = cls._loaded(parameters, model)
+        estimator._check_parameters()
     except (ValueError, TypeError) as error:
         raise ModelFormatError(f"parameters: {error}") from None
     return Contents(estimator, model, progress, given, version, its_bits != bits)

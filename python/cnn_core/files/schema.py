@@ -77,7 +77,10 @@ class Parameters(Codec):
             W = take(tensors, f"{2 * l}.weight", (n_out, n_in), spec.dtype)
             b = take(tensors, f"{2 * l}.bias", (n_out,), spec.dtype) if spec.bias else None
             layers.append((W, b))
-        network = make_network(spec)
+        try:
+            network = make_network(spec)
+        except ValueError as error:
+            raise ModelFormatError(f"{where}: {error}") from None
         for l, (W, b) in enumerate(layers):
             network.set_layer(l, W, np.zeros(len(W), spec.dtype) if b is None else b)
         return spec, network
@@ -214,8 +217,8 @@ class Rows(Codec):
         {
             "rows": Whole(1),
             "X": Tensor(),
-            "y": List(Labels()),
-            "flat": Flag(),
+            "y": Labels(),
+            "columns": Optional(Whole(1)),
             "weights": Optional(Numbers()),
             "network": Tensor(),
         },
@@ -227,8 +230,8 @@ class Rows(Codec):
         values = {
             "rows": len(value.X),
             "X": value.X.ravel(),
-            "y": [y] if y.ndim == 1 else list(y.T),
-            "flat": y.ndim == 1,
+            "y": y.ravel(),
+            "columns": None if y.ndim == 1 else y.shape[1],
             "weights": value.weights,
             "network": value.network.flat(),
         }
@@ -236,19 +239,14 @@ class Rows(Codec):
 
     def read(self, json: Any, where: str, tensors: Tensors) -> FirstRows:
         values = self.fields.read(json, where, tensors)
-        rows, y, weights = values["rows"], values["y"], values["weights"]
-        if (
-            values["X"].size % rows
-            or {len(one) for one in y} != {rows}
-            or (len(y) > 1 and values["flat"])
-        ):
+        rows, X, y, weights = (values[name] for name in ("rows", "X", "y", "weights"))
+        if X.size % rows or len(y) != rows * (values["columns"] or 1):
             raise ModelFormatError(f"{where}: X and y have no {rows} rows")
         if weights is not None and weights.shape != (rows,):
             raise ModelFormatError(f"{where}: there are {len(weights)} weights of {rows} rows")
-        X = values["X"].reshape(rows, -1)
-        return FirstRows(
-            X, y[0] if values["flat"] else np.column_stack(y), weights, values["network"]
-        )
+        if values["columns"]:
+            y = y.reshape(rows, -1)
+        return FirstRows(X.reshape(rows, -1), y, weights, values["network"])
 
 
 class Pair(Codec):

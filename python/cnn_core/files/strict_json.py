@@ -10,8 +10,13 @@ from cnn_core.exceptions import ModelFormatError
 
 #: Digits of a whole number: those of 2^64.
 DIGITS = 20
-#: Lists and objects in one text. Each takes some 60 bytes for two characters.
-CONTAINERS = 100_000
+#: Lists and objects in one text. Each takes 60 to 200 bytes, for two to six characters.
+CONTAINERS = 50_000
+
+
+def containers(text: bytes) -> int:
+    """The most lists and objects that a text can have."""
+    return text.count(b"[") + text.count(b"{")
 
 
 def parse(text: bytes, what: str) -> Any:
@@ -26,14 +31,14 @@ def parse(text: bytes, what: str) -> Any:
     Returns
     -------
     object
-        Of dict, list, str, int, float, bool and None.
+        Of dict, list, str, int, float, bool and None. A number beyond float64 is infinite.
 
     Raises
     ------
     ModelFormatError
         For what is not UTF-8 or no JSON; a key that stands twice in one object, of which readers
-        take the first or the last; NaN and Infinity, which are no JSON; numbers beyond float64 or
-        of more than `DIGITS` digits; more than `CONTAINERS` lists and objects, or so many within
+        take the first or the last; NaN and Infinity, which are no JSON; whole numbers of more
+        than `DIGITS` digits; more than `CONTAINERS` lists and objects, or so many within
         each other that they cannot be read.
     """
 
@@ -54,22 +59,13 @@ def parse(text: bytes, what: str) -> Any:
             else fail(f"has a number of {len(digits)} digits")
         )
 
-    def real(digits: str) -> float:
-        value = float(digits)
-        return (
-            value
-            if abs(value) < float("inf")
-            else fail(f"has the number {digits[:50]}, beyond float64")
-        )
-
-    if text.count(b"[") + text.count(b"{") > CONTAINERS:
+    if containers(text) > CONTAINERS:
         fail(f"has more than {CONTAINERS:,} lists and objects")
     try:
         return json.loads(
             text.decode("utf-8"),
             object_pairs_hook=unique,
             parse_int=whole,
-            parse_float=real,
             parse_constant=lambda name: fail(f"has {name}, which is no JSON"),
         )
     except UnicodeDecodeError as error:

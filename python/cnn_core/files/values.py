@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -15,10 +16,19 @@ from cnn_core.files.codecs import Codec, Flag, List, Real, Record, Tensors, Text
 
 #: Lists, tuples and objects within each other.
 DEEPEST = 8
-#: Characters of all labels together, as NumPy holds them.
-MOST_CHARACTERS = 1 << 22
+#: Characters of a vector of labels, as NumPy holds them: each as long as the longest may be.
+MOST_CHARACTERS = 1 << 20
+#: Hexadecimal digits of a whole number beyond 64 bits, such as a seed.
+MOST_DIGITS = 1000
 
 _WHOLE = Whole(-(1 << 63), 1 << 64)
+_NUMBER = Real(finite=False)
+
+
+_NUMBERS = "?bhilqBHILQefd"  # NumPy's codes of bools, whole numbers and floats
+_DTYPES = (np.dtype("float32"), np.dtype("float64"))
+#: What the package's objects are derived from; no parameter is one of these.
+_BASES = ("Activation", "Initializer", "Optimizer", "Schedule", "Settings")
 
 
 class NotKept(Exception):
@@ -35,21 +45,30 @@ def settings() -> dict[str, type[Settings]]:
         name: kind
         for module in modules
         for name, kind in vars(module).items()
-        if isinstance(kind, type) and issubclass(kind, Settings) and not name.startswith("_")
+        if isinstance(kind, type) and issubclass(kind, Settings) and name not in _BASES
     }
 
 
 class Parameter(Codec):
-    """What a constructor may be given: None, a bool, a number, a text, a list or tuple or dict of
-    those, and the package's own objects."""
+    """What a constructor may be given: None, a bool, a number, a text, an array, a list or tuple or
+    dict of those, and the package's own objects."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> Any:
         if isinstance(value, np.generic):
             value = value.item()
-        if value is None or isinstance(value, (bool, int, str)):
+        if value is None or isinstance(value, (bool, str)):
             return value
+        if isinstance(value, int):
+            return _written_whole(value)
         if isinstance(value, float):
-            return Real().write(value, where, tensors)
+            return (
+                value if math.isfinite(value) else {"float": _NUMBER.write(value, where, tensors)}
+            )
+        if isinstance(value, bytes):
+            return {"bytes": value.decode("latin-1")}
+        if isinstance(value, np.ndarray) and value.dtype.char in _NUMBERS:
+            labels = Labels().write(value.ravel(), where, tensors)
+            return {"array": labels, "shape": list(value.shape)}
         if isinstance(value, (list, tuple, range, np.ndarray)):
             entries = [self.write(one, where, tensors) for one in value]
             return entries if isinstance(value, list) else {"tuple": entries}
@@ -59,40 +78,90 @@ class Parameter(Codec):
         if settings().get(type(value).__name__) is type(value):
             values = {name: self.write(one, where, tensors) for name, one in vars(value).items()}
             return {"object": type(value).__name__, "values": values}
-        if isinstance(value, (type, np.dtype)):
-            return np.dtype(value).name
+        for dtype in _DTYPES if isinstance(value, (type, np.dtype)) else ():
+            if value in (dtype, dtype.type):
+                return dtype.name
         raise NotKept
 
     def read(self, json: Any, where: str, tensors: Tensors, depth: int = 0) -> Any:
-        if json is None or type(json) in (bool, str, float):
+        if json is None or type(json) in (bool, str):
             return json
+        if type(json) is float:
+            return Real().read(json, where, tensors)
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
         if depth == DEEPEST:
             fail(where, json, f"no more than {DEEPEST} lists and objects within each other")
         if isinstance(json, list):
             return [self.read(one, where, tensors, depth + 1) for one in json]
-        if set(json) == {"tuple"} and isinstance(json["tuple"], list):
-            return tuple(self.read(one, where, tensors, depth + 1) for one in json["tuple"])
-        if set(json) == {"dict"} and isinstance(json["dict"], list):
-            return dict(self._pair(one, where, tensors, depth) for one in json["dict"])
+        if len(json) == 1:
+            ((kind, content),) = json.items()
+            if kind == "tuple" and isinstance(content, list):
+                return tuple(self.read(one, where, tensors, depth + 1) for one in content)
+            if kind == "dict" and isinstance(content, list):
+                return self._dict(content, where, tensors, depth)
+            if kind == "float":
+                return _NUMBER.read(content, where, tensors)
+            if kind == "bytes":
+                return _latin(content, where)
+            if kind == "hex":
+                return _read_whole(content, where)
+        if set(json) == {"array", "shape"}:
+            return self._array(json, where, tensors)
         if set(json) == {"object", "values"} and isinstance(json["values"], dict):
             name = Text(*settings()).read(json["object"], where, tensors)
             values = {
-                key: self.read(one, f"{where}.{key}", tensors, depth + 1)
+                key: self.read(one, f"{where}.{key[:50]}", tensors, depth + 1)
                 for key, one in json["values"].items()
             }
             try:
                 return settings()[name](**values)
             except (TypeError, ValueError, AttributeError) as error:
                 raise ModelFormatError(f"{where}: {error}") from None
-        return fail(where, json, "a value, or a 'tuple', 'dict', or 'object' with 'values'")
+        return fail(
+            where,
+            json,
+            "a value or one of {'tuple': [...]}, {'dict': [...]}, {'float': ...}, {'bytes': ...}, "
+            "{'hex': ...}, {'array': ..., 'shape': ...}, {'object': ..., 'values': ...}",
+        )
 
-    def _pair(self, json: Any, where: str, tensors: Tensors, depth: int) -> tuple[Any, Any]:
-        if not isinstance(json, list) or len(json) != 2 or isinstance(json[0], (list, dict)):
-            fail(where, json, "a key and a value")
-        key, value = (self.read(one, where, tensors, depth + 1) for one in json)
-        return key, value
+    def _dict(self, json: list[Any], where: str, tensors: Tensors, depth: int) -> dict[Any, Any]:
+        found = {}
+        for pair in json:
+            if not isinstance(pair, list) or len(pair) != 2:
+                fail(where, pair, "a key and a value")
+            key, value = (self.read(one, where, tensors, depth + 1) for one in pair)
+            if not isinstance(key, (bool, int, float, str, bytes)):
+                fail(where, key, "a label, as the key of a dict")
+            if key in found:
+                raise ModelFormatError(f"{where} has the key {shown(key)} twice")
+            found[key] = value
+        return found
+
+    def _array(self, json: dict[str, Any], where: str, tensors: Tensors) -> np.ndarray:
+        flat = Labels().read(json["array"], where, tensors)
+        shape = List(Whole(0, 1 << 32)).read(json["shape"], f"{where}.shape", tensors)
+        if flat.dtype.char not in _NUMBERS or math.prod(shape) != len(flat):
+            fail(where, shape, f"an array of numbers and the shape of its {len(flat)}")
+        return flat.reshape(shape)
+
+
+def _written_whole(value: int) -> Any:
+    """A whole number as JSON has it; beyond 64 bits in hexadecimal digits."""
+    if _WHOLE.low <= value < _WHOLE.bound:
+        return int(value)
+    digits = f"{value:x}"
+    if len(digits) > MOST_DIGITS:
+        raise NotKept
+    return {"hex": digits}
+
+
+def _read_whole(digits: Any, where: str) -> int:
+    if not isinstance(digits, str) or not re.fullmatch(
+        rf"-?[1-9a-f][0-9a-f]{{15,{MOST_DIGITS}}}", digits, re.ASCII
+    ):
+        fail(where, digits, f"16 to {MOST_DIGITS} hexadecimal digits")
+    return int(digits, 16)
 
 
 class Labels(Codec):
@@ -101,7 +170,9 @@ class Labels(Codec):
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
         if value.dtype.kind not in "biufUSO" or value.dtype == np.longdouble:
-            raise TypeError(f"{where} of {value.dtype} cannot be kept in a file")
+            raise TypeError(
+                f"{where} of {value.dtype} cannot be kept in a file; take texts, numbers or bools"
+            )
         values = value.tolist()
         if value.dtype.kind == "S":
             values = [one.decode("latin-1") for one in values]
@@ -163,24 +234,26 @@ def _written_object(value: Any, where: str) -> Any:
     return value
 
 
-def _latin(text: str, where: str) -> bytes:
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        fail(where, text, "a text of bytes")
+def _latin(text: Any, where: str) -> bytes:
+    """Bytes, written as a text of the characters of these numbers."""
+    if not isinstance(text, str) or any(ord(one) > 255 for one in text):
+        fail(where, text, "a text of the characters U+0000 to U+00FF")
+    return text.encode("latin-1")
 
 
 class _Object(Codec):
     """A bool, a number, a text, or bytes."""
 
     def read(self, json: Any, where: str, tensors: Tensors) -> Any:
-        if type(json) in (bool, float, str):
+        if type(json) in (bool, str):
             return json
+        if type(json) is float:
+            return Real().read(json, where, tensors)
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
-        if isinstance(json, dict) and set(json) == {"bytes"} and isinstance(json["bytes"], str):
+        if isinstance(json, dict) and set(json) == {"bytes"}:
             return _latin(json["bytes"], where)
-        return fail(where, json, "a bool, a number, a text or bytes")
+        return fail(where, json, "a bool, a number, a text or {'bytes': ...}")
 
 
 class Memory(Codec):
@@ -191,7 +264,7 @@ class Memory(Codec):
             return [self.write(one, where, tensors) for one in value]
         if value is None or isinstance(value, int):
             return value
-        return Real(finite=False).write(value, where, tensors)
+        return _NUMBER.write(value, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors, depth: int = 0) -> Any:
         if isinstance(json, list) and depth < DEEPEST:
@@ -200,7 +273,7 @@ class Memory(Codec):
             return None
         if type(json) is int:
             return _WHOLE.read(json, where, tensors)
-        return Real(finite=False).read(json, where, tensors)
+        return _NUMBER.read(json, where, tensors)
 
 
 class Stream(Codec):

@@ -99,13 +99,13 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state`; settings that were given here replace those of that run."""
-        self._check_state(state)
+        self.check_state(state)
         self.epochs, self.steps = state["epochs"], state["steps"]
         self.h = state["numbers"] | self.h
         self.slots = [list(slots) for slots in state["slots"]]
 
-    def _check_state(self, state: dict[str, Any]) -> None:
-        """Raise unless this run can go on from a state."""
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise unless `restore` can take a state."""
         check_state(state, ("epochs", "steps"), ("numbers", "slots"))
         if state["optimizer"] != self.spec.optimizer:
             raise ValueError(
@@ -114,7 +114,11 @@ class Trainer:
             )
         numbers, slots = state["numbers"], state["slots"]
         needed = {"mu_product"} if state["optimizer"] == "nadam" and state["steps"] else set()
-        if not isinstance(numbers, dict) or not needed <= set(numbers):
+        if (
+            not isinstance(numbers, dict)
+            or not needed <= set(numbers)
+            or not all(isinstance(number, float) for number in numbers.values())
+        ):
             raise ValueError(f"the numbers of a state must be a dict of numbers, got {numbers!r}")
         listed = slots if isinstance(slots, list) else ()
         lengths = [len(one) if isinstance(one, list) else -1 for one in listed]

@@ -111,16 +111,21 @@ class BaseMLP(Saved, BaseEstimator):
         return {name: parameters[name].default for name in cls._get_param_names()}
 
     def _model_to_save(self, optimizer: bool) -> FittedModel:
+        from cnn_core.sklearn._model_checks import check_fitted
+
         check_is_fitted(self)
         model = self._model
+        check_fitted(model)
         return model if optimizer else replace(model, optimizer=None, stream=None)
 
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: FittedModel) -> Self:
         loaded = cls(**parameters)
-        loaded._validate_params()
         loaded._model = model
         return loaded
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model.coefs is not ABSENT

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 
-from cnn_core._names import choose
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
     Codec,
@@ -24,8 +23,8 @@ from cnn_core.files.schema import State
 from cnn_core.files.values import Labels, Parameter, Stream
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
+from cnn_core.sklearn._model_checks import check_fitted
 from cnn_core.sklearn._parameters import ACTIVATIONS
-from cnn_core.sklearn._weights import check_shapes
 
 
 class _Layers(Codec):
@@ -33,9 +32,12 @@ class _Layers(Codec):
     has the number of layers."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> int:
-        coefs, intercepts = value
+        coefs, intercepts = (list(map(np.asarray, one)) for one in value)
+        single = np.result_type(*coefs, *intercepts) == np.float32
+        dtype = np.float32 if single else np.float64  # in which predictions are computed
         for l, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
-            tensors[f"{2 * l}.weight"], tensors[f"{2 * l}.bias"] = np.asarray(W).T, np.asarray(b)
+            tensors[f"{2 * l}.weight"] = W.T.astype(dtype, copy=False)
+            tensors[f"{2 * l}.bias"] = b.astype(dtype, copy=False)
         return len(coefs)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> tuple[list[Any], list[Any]]:
@@ -46,6 +48,8 @@ class _Layers(Codec):
                 if name not in tensors:
                     raise ModelFormatError(f"the tensor {name!r} is missing")
                 arrays.append(np.array(tensors.pop(name).T, order="C"))
+        if len({array.dtype for array in (*coefs, *intercepts)}) > 1:
+            raise ModelFormatError("weights and biases must be of one dtype")
         return coefs, intercepts
 
 
@@ -82,8 +86,18 @@ class _Binarizer(Codec):
         return found
 
 
+class _Float64(Real):
+    """A float of NumPy's."""
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.float64:
+        return np.float64(super().read(json, where, tensors))
+
+    def read_all(self, json: list[Any], where: str, tensors: Tensors) -> list[Any]:
+        return list(map(np.float64, super().read_all(json, where, tensors)))
+
+
 _FLOATS = List(Real(finite=False))
-_LOSS = List(Real(finite=False), lambda losses: [np.float64(loss) for loss in losses])
+_LOSS = _Float64(finite=False)
 
 _OPTIMIZER = Record(
     OptimizerState,
@@ -98,9 +112,9 @@ _OPTIMIZER = Record(
 
 #: The fields of a model but its weights. Those that the model does not have are not in the file.
 _FIELDS: dict[str, Codec] = {
-    "loss": Real(finite=False),
-    "loss_curve": _LOSS,
-    "best_loss": Optional(Real(finite=False)),
+    "loss": _LOSS,
+    "loss_curve": List(_LOSS),
+    "best_loss": Optional(_LOSS),
     "validation_scores": Optional(_FLOATS),
     "best_validation_score": Optional(Real(finite=False)),
     "n_iter": Whole(),
@@ -119,6 +133,9 @@ _FIELDS: dict[str, Codec] = {
 }
 
 
+_DEFAULTS = {name: FittedModel._defaults[name] for name in _FIELDS}
+
+
 class _Fields(Record):
     """A record whose fields may be absent."""
 
@@ -134,7 +151,7 @@ def _values(model: FittedModel) -> Mapping[str, Any]:
 class _Model(Codec):
     """A `FittedModel`."""
 
-    record = _Fields(dict, {"layers": _Layers(), **_FIELDS}, dict.fromkeys(_FIELDS, ABSENT))
+    record = _Fields(dict, {"layers": _Layers(), **_FIELDS}, _DEFAULTS)
 
     def write(self, value: Any, where: str, tensors: Tensors) -> Any:
         return self.record.write(_values(value), where, tensors)
@@ -142,52 +159,12 @@ class _Model(Codec):
     def read(self, json: Any, where: str, tensors: Tensors) -> FittedModel:
         values = self.record.read(json, where, tensors)
         coefs, intercepts = values.pop("layers")
-        if values["loss"] is not ABSENT:
-            values["loss"] = np.float64(values["loss"])
+        model = FittedModel(coefs=coefs, intercepts=intercepts, **values)
         try:
-            _check(values, coefs, intercepts)
+            check_fitted(model)
         except (ValueError, TypeError) as error:
             raise ModelFormatError(str(error)) from None
-        return FittedModel(coefs=coefs, intercepts=intercepts, **values)
-
-
-def _check(values: dict[str, Any], coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
-    """Raise for parts that do not fit each other."""
-    for name in (
-        "n_layers",
-        "n_outputs",
-        "out_activation",
-        "n_features_in",
-        "activations",
-        "n_iter",
-        "t",
-    ):
-        if values[name] is ABSENT:
-            raise ValueError(f"the model has no {name!r}")
-    if any(W.ndim != 2 for W in coefs) or any(b.ndim != 1 for b in intercepts):
-        raise ValueError("weights must have two dimensions, and biases one")
-    if len({array.dtype for array in (*coefs, *intercepts)}) > 1:
-        raise ValueError("weights and biases must be of one dtype")
-    widths = check_shapes(coefs, intercepts, len(values["activations"]), values["n_features_in"])
-    if (len(widths), widths[-1]) != (values["n_layers"], values["n_outputs"]):
-        raise ValueError(
-            f"the weights are of widths {widths}, and n_layers is {values['n_layers']}"
-        )
-    for one in values["activations"]:
-        if isinstance(one, str):
-            choose("activation", one, tuple(sorted(ACTIVATIONS)))
-    names = values["feature_names_in"]
-    if names is not ABSENT and names.shape != (widths[0],):
-        raise ValueError(f"there are {len(names)} feature names and {widths[0]} features")
-    binarizer, classes = values["label_binarizer"], values["classes"]
-    if (binarizer is ABSENT) != (classes is ABSENT):
-        raise ValueError("there are classes, or a label_binarizer, without the other")
-    if classes is not ABSENT:
-        outputs = 1 if binarizer.y_type_ == "binary" else len(classes)
-        if binarizer.classes_.tolist() != classes.tolist() or outputs != widths[-1]:
-            raise ValueError(
-                f"the classes do not fit {widths[-1]} outputs of {binarizer.y_type_!r}"
-            )
+        return model
 
 
 MODEL = _Model()

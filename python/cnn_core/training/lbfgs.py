@@ -219,8 +219,7 @@ class LBFGSTrainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from another trainer's state."""
-        check_state(state, ("epochs", "steps"), ("pairs",))
-        self._check_pairs(state["pairs"])
+        self.check_state(state)
         self.epochs, self.steps, self.pairs = state["epochs"], state["steps"], list(state["pairs"])
 
     batches_done = 0  # steps are whole epochs
@@ -233,8 +232,10 @@ class LBFGSTrainer:
         """Go on from the parameters of another trainer."""
         self.inner.go_on_at(parameters, 0, [])
 
-    def _check_pairs(self, pairs: Any) -> None:
-        """Raise unless these can be the pairs of a run with as many parameters."""
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise unless `restore` can take a state."""
+        check_state(state, ("epochs", "steps"), ("pairs",))
+        pairs = state["pairs"]
         parameters = self.inner.parameters
 
         def is_vector(x: Any) -> bool:

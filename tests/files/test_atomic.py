@@ -1,0 +1,266 @@
+"""A file is written whole or not at all, whatever fails, and whoever is killed."""
+
+import errno
+import os
+import random
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from cnn_core.files import atomic
+
+from cnn_core import MLP, load
+
+if sys.platform == "win32":
+    pytest.skip("its calls are others", allow_module_level=True)
+
+CALLS = (
+    "open",
+    "write",
+    "fsync",
+    "replace",
+    "fchmod",
+    "stat",
+    "fstat",
+    "close",
+    "listdir",
+    "unlink",
+)
+
+
+def failing(monkeypatch, name, at, error):
+    """Have a function of os fail once, the call of that number; returns a list of its calls."""
+    real, calls = getattr(os, name), []
+
+    def call(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == at + 1:
+            if name == "close":
+                real(*arguments)  # the number is free then, as POSIX leaves it on Linux
+            raise OSError(error, os.strerror(error))
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(os, name, call)
+    return calls
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("there", [True, False])
+def test_whatever_fails_the_old_file_is_whole_and_nothing_is_left(
+    tmp_path, monkeypatch, name, error, there
+):
+    path, failed = tmp_path / "model", 0
+    leftover = tmp_path / ".model.0123456789ab.tmp"
+    for at in range(20):
+        for file in (path, leftover):
+            file.unlink(missing_ok=True)
+        if there:
+            path.write_bytes(b"old")
+            leftover.write_bytes(b"of a writer that was killed")
+        with monkeypatch.context() as patched:
+            calls = failing(patched, name, at, error)
+            try:
+                atomic.write_whole(path, b"new")
+                written = True
+            except OSError as caught:
+                assert caught.errno == error  # noqa: PT017
+                written, failed = False, failed + 1
+        content = path.read_bytes() if path.exists() else None
+        flushed_all_but_the_folder = name in ("fsync", "open") and content == b"new"
+        if written or flushed_all_but_the_folder:
+            assert content == b"new"
+        else:
+            assert content == (b"old" if there else None)
+        others = set(os.listdir(tmp_path)) - {"model"}
+        assert others <= ({leftover.name} if len(calls) > at else set())
+        if len(calls) <= at:
+            break
+    else:
+        pytest.fail("more calls than one write makes")
+    if name in ("write", "fsync", "replace"):
+        assert failed
+
+
+def test_a_write_that_takes_a_part_is_gone_on_with(tmp_path, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:3]))
+    atomic.write_whole(tmp_path / "model", b"0123456789")
+    assert (tmp_path / "model").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
+def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, call):
+    path = tmp_path / "model"
+    path.write_bytes(b"old")
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write_whole(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["model"]
+
+
+SAVE = """
+import sys
+from cnn_core import MLP
+X = [[i / 10, i % 3] for i in range(20)]
+models = [MLP(n, epochs=1, random_state=n).fit(X, [i % 2 for i in range(20)]) for n in (300, 301)]
+for i in range(100_000):
+    models[i % 2].save(sys.argv[1], optimizer=True)
+    if i == 0:
+        print("go", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_file_loads_after_any_of_50_kills_and_the_next_save_tidies_up(tmp_path):
+    path, rng, leftovers = tmp_path / "model", random.Random(0), 0
+    widths = set()
+    for _ in range(50):
+        with subprocess.Popen(
+            [sys.executable, "-c", SAVE, str(path)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline() == b"go\n"
+            time.sleep(rng.random() * 0.02)
+            process.kill()
+        widths.add(load(path).hidden)
+        leftovers += len(os.listdir(tmp_path)) - 1
+    assert widths == {300, 301}
+    load(path).save(path)
+    assert os.listdir(tmp_path) == ["model"]
+    print(f"{leftovers} temporary files were left behind")
+
+
+def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path):
+    path = tmp_path / "model"
+    temporary, file = atomic._create(str(tmp_path), ".model.")
+    others = [".model.0123456789ab.tmp", ".model.x.tmp", ".model.0123456789abc.tmp", "model.tmp",
+              ".models.0123456789ab.tmp", ".Model.0123456789ab.tmp"]  # fmt: skip
+    for name in others:
+        (tmp_path / name).write_bytes(b"")
+    atomic.write_whole(path, b"new")
+    names = {*os.listdir(tmp_path)}
+    assert names == {"model", os.path.basename(temporary), *others[1:]}
+    os.close(file)
+    atomic.write_whole(path, b"new")
+    assert os.path.basename(temporary) not in os.listdir(tmp_path)
+
+
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    link.symlink_to("folder/target")
+    for data in (b"first", b"second"):  # also where the target is not there yet
+        atomic.write_whole(link, data)
+        assert link.is_symlink() and target.read_bytes() == data
+    assert os.listdir(tmp_path / "folder") == ["target"]
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(OSError):
+        atomic.write_whole(loop, b"new")
+    assert loop.is_symlink()
+
+
+def test_permissions_are_kept_and_new_files_have_the_usual_ones(tmp_path):
+    path = tmp_path / "model"
+    before = os.umask(0o027)
+    try:
+        atomic.write_whole(path, b"new")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    finally:
+        os.umask(before)
+    for mode in (0o600, 0o444, 0o755):
+        path.chmod(mode)
+        atomic.write_whole(path, b"newer")
+        assert stat.S_IMODE(path.stat().st_mode) == mode and path.read_bytes() == b"newer"
+
+
+def test_folders_devices_and_pipes_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for wrong, error in (
+        (tmp_path, IsADirectoryError),
+        (tmp_path / "pipe", OSError),
+        ("/dev/null", OSError),
+        (tmp_path / "none" / "model", FileNotFoundError),
+        (tmp_path / "pipe" / "model", NotADirectoryError),
+    ):
+        with pytest.raises(error):
+            atomic.write_whole(wrong, b"new")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode) and os.listdir(tmp_path) == ["pipe"]
+    with pytest.raises(OSError, match="Not a regular file; open it and save to that"):
+        atomic.write_whole("/dev/null", b"new")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only_says_so(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError):
+            atomic.write_whole(tmp_path / "model", b"new")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_read_can_be_written_to(tmp_path, monkeypatch):
+    real = os.open
+
+    def of_another_user(path, flags, *mode):
+        if path == str(tmp_path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", of_another_user)
+    atomic.write_whole(tmp_path / "model", b"new")
+    assert (tmp_path / "model").read_bytes() == b"new"
+
+
+def test_relative_paths_and_names_of_any_length(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "m" * 255, 85 * "€", "\udcff", ".hidden", "[a]*"):
+        atomic.write_whole(name, b"new")
+        assert (tmp_path / name).read_bytes() == b"new"
+    assert len(os.listdir(tmp_path)) == 6
+
+
+def test_two_writers_at_once_leave_the_file_of_one(tmp_path):
+    path = tmp_path / "model"
+    contents = [bytes([n]) * 50_000 for n in range(4)]
+    stop, errors = threading.Event(), []
+
+    def write(data):
+        try:
+            for _ in range(30):
+                atomic.write_whole(path, data)
+        except BaseException as error:
+            errors.append(error)
+
+    def read():
+        while not stop.is_set():
+            if path.exists() and path.read_bytes() not in contents:
+                errors.append("a mixture")
+
+    writers = [threading.Thread(target=write, args=(data,)) for data in contents]
+    reader = threading.Thread(target=read)
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    reader.join()
+    assert not errors and os.listdir(tmp_path) == ["model"]
+
+
+def test_a_model_that_cannot_be_saved_leaves_the_file_of_before(tmp_path):
+    model, path = MLP(3, epochs=1).fit([[0.0], [1.0]], [0, 1]), tmp_path / "model"
+    model.save(path)
+    before = path.read_bytes()
+    model.hidden = "many"
+    with pytest.raises(TypeError):
+        model.save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["model"]

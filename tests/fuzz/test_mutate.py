@@ -1,0 +1,48 @@
+"""Files that were changed at random, a few of them: `mutate.py` loads as many as one likes."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("reads memory from /proc", allow_module_level=True)
+
+_SPEC = importlib.util.spec_from_file_location("mutate", Path(__file__).with_name("mutate.py"))
+mutate = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(mutate)
+
+KINDS = ("plain", "first rows", "long stream", "labels of text", "python", "optimizer lbfgs",
+         "learning_rate Warmup", "class weights, bytes")  # fmt: skip
+
+
+def test_a_changed_file_is_a_model_or_one_error():
+    outcomes, failures = mutate.run(mutate.base_files(KINDS), count=1500, seed=0, jobs=1)
+    assert not failures
+    assert outcomes["refused"] > 900 and outcomes["trained"] > 50
+
+
+def test_every_change_makes_other_files_and_the_same_from_one_seed():
+    files = mutate.base_files(("plain",))
+    made = [mutate.mutated(number, 0, files) for number in range(200)]
+    assert made == [mutate.mutated(number, 0, files) for number in range(200)]
+    assert len(set(made) - set(files)) > 150
+
+
+def test_a_child_that_dies_or_hangs_is_a_failure(monkeypatch, tmp_path):
+    script = tmp_path / "mutate.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "first = int(sys.argv[sys.argv.index('--first') + 1])\n"
+        "for n in range(first, 4):\n"
+        "    print('start', n, flush=True)\n"
+        "    if n == 1: os.abort()\n"
+        "    if n == 2: time.sleep(60)\n"
+        "    print('done', n, 'refused', flush=True)\n"
+    )
+    monkeypatch.setattr(mutate, "__file__", str(script))
+    monkeypatch.setattr(mutate, "HANGS", -58.0)
+    outcomes, failures = mutate.run([b""], count=4, seed=0, jobs=1)
+    assert failures == [(1, "dies with -6"), (2, "hangs")]
+    assert outcomes == {"refused": 2, "FAILED": 2}
