@@ -3,6 +3,7 @@ for one kind of value, so that a file is described once."""
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -283,16 +284,31 @@ class Choice(Codec):
 
 
 class Numbers(Codec):
-    """A vector of float64, as JSON's decimal numbers, which are exact."""
+    """A vector of float64, as JSON's decimal numbers, which are exact; a long one as the base64 of
+    its bytes, little-endian, which takes a tenth of the time."""
+
+    #: Entries of the longest one in decimal numbers.
+    readable = 64
 
     def __init__(self, finite: bool = True) -> None:
-        self.list = List(Real(finite))
+        self.finite, self.list = finite, List(Real(finite))
 
-    def write(self, value: Any, where: str, tensors: Tensors) -> list[Any]:
-        return self.list.write(value.tolist(), where, tensors)
+    def write(self, value: Any, where: str, tensors: Tensors) -> list[Any] | str:
+        if len(value) <= self.readable:
+            return self.list.write(value.tolist(), where, tensors)
+        return base64.b64encode(value.astype("<f8").tobytes()).decode()
 
     def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
-        return np.array(self.list.read(json, where, tensors), np.float64)
+        if not isinstance(json, str):
+            return np.array(self.list.read(json, where, tensors), np.float64)
+        allowed = "a list of numbers, or the base64 of numbers of 8 bytes"
+        try:
+            array = np.frombuffer(base64.b64decode(json, validate=True), "<f8").astype(np.float64)
+        except ValueError:
+            fail(where, json, allowed)
+        if self.finite and not np.isfinite(array).all():
+            fail(where, json, f"{allowed}, all of them finite")
+        return array
 
 
 class Flags(Codec):
