@@ -312,13 +312,14 @@ class Numbers(Codec):
 
 
 class Flags(Codec):
-    """A vector of bool."""
+    """A vector of bool, as a text of 0 and 1."""
 
-    def write(self, value: Any, where: str, tensors: Tensors) -> list[bool]:
-        found: list[bool] = value.tolist()
-        return found
+    def write(self, value: Any, where: str, tensors: Tensors) -> str:
+        return (value.astype(np.uint8) + ord("0")).tobytes().decode()
 
     def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
+        if isinstance(json, str) and not json.strip("01"):
+            return np.frombuffer(json.encode(), np.uint8) == ord("1")
         return np.array(List(Flag()).read(json, where, tensors), bool)
 
 
