@@ -42,7 +42,7 @@ def diagnosis(X, y, rows=None, weights=None, **options):
 
 
 def said_by_summary(model, capsys):
-    model.summary()
+    print(model.summary())
     return capsys.readouterr().out
 
 
@@ -189,7 +189,8 @@ def test_a_class_of_weight_0_is_told_by_fit_evaluate_and_summary(options, words,
     (TWO, dict(class_weight={0: 1e-5, 1: 1}), "class_weight gives class 1 99.999 % of the loss"),
     (TWO, dict(weights=np.where(TWO, 1.0, 1e4)), "sample_weight gives class 0 99.99"),
     (LINE, dict(weights=np.where(np.arange(600) == 3, 1e6, 1.0)), "sample_weight lets about 1 of"),
-], ids=range(4))  # fmt: skip
+    (TWO, dict(weights=np.where(np.arange(600) == 3, 1e9, 1.0)), "sample_weight lets about 1 of"),
+], ids=range(5))  # fmt: skip
 def test_weights_that_leave_little_to_learn_from_are_named(y, options, words):
     assert diagnosis(X, y, **options).startswith(words)
 
@@ -279,12 +280,17 @@ def test_a_code_in_X_is_named_with_its_column_and_count(number, options):
 def test_a_code_in_y_is_named_with_its_count():
     y = LINE.copy()
     y[::20] = -999.0
-    words = "y is -999 in 30 rows, far from the others (-7.762 to 7.328)"
+    others = "far from the others (-7.762 to 7.328)"
+    here, there = f"is -999 in 30 of these rows, {others}", f"was -999 in 30 rows, {others}"
     for options in ({}, dict(loss="mae"), dict(scale_targets=None)):
-        assert diagnosis(X, y, **options).startswith(words)
-    assert diagnosis(X, y, (X[1:20], y[1:20])).startswith(words)  # in training alone
-    two = np.column_stack((LINE, y))
-    assert diagnosis(X, two).startswith(f"Column 1 of {words}")
+        text = diagnosis(X, y, **options)
+        assert text.startswith(f"In training y {there}") and f"y {here}" in text
+    text = diagnosis(X, y, (X[1:20], y[1:20]))  # in training alone
+    assert text.startswith(f"In training y {there}") and "of these rows" not in text
+    text = diagnosis(X, LINE, (X, y), epochs=2)  # in these rows alone
+    assert f"y {here}" in text and "In training y" not in text and "elsewhere" not in text
+    text = diagnosis(X, np.column_stack((LINE, y)))
+    assert text.startswith(f"In training column 1 of y {there}") and f"Column 1 of y {here}" in text
 
 
 def test_a_code_is_named_by_the_column_of_a_frame():

@@ -70,9 +70,9 @@ def test_early_stopping_of_a_warm_start_never_ends_worse_than_it_began():
         X, LINE, validation_data=(X, LINE)
     )
     start = model.parameters_
-    model.set_params(warm_start=True, patience=3, learning_rate=0.1).fit(
-        X, -LINE, validation_data=(X, LINE)
-    )
+    model.set_params(warm_start=True, patience=3, learning_rate=0.1)
+    with pytest.warns(UserWarning, match="y of the validation data is about -"):
+        model.fit(X, -LINE, validation_data=(X, LINE))
     assert np.array_equal(model.parameters_, start)
     assert model.best_epoch_ <= 200 < model.n_epochs_ == 203
 

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cnn_core.initializers import Normal
 
 from cnn_core import MLP, SGD, Adam, DivergenceWarning
 
@@ -89,13 +90,49 @@ def test_scaled_data_are_not_to_be_scaled():
 
 def test_evaluate_and_summary_name_it_too(capsys):
     model, _ = warning(X, LINE, optimizer=SGD(1e6))
-    words = "The learning rate 1e+06 is 1e+08 times sgd's own: take 0.01. Training diverged in its"
+    words = "Training diverged in epoch 1 at learning rate 1e+06 (loss nan): the learning rate is "
     assert model.evaluate(X, LINE)["diagnosis"].startswith(words)
     print(model.summary())
     assert words in capsys.readouterr().out
-    model, _ = warning(X * [1, 1, 1e6, 1], LINE, optimizer="sgd")
+    model, said = warning(X * [1, 1, 1e6, 1], LINE, optimizer="sgd")
     text = model.evaluate(X * [1, 1, 1e6, 1], LINE)["diagnosis"]
-    assert text.startswith("Features differ in size")
+    assert text == f"T{said[1:]}. Not trained for a whole epoch."
+
+
+@pytest.mark.parametrize("options, words", [
+    (dict(init=Normal(5.0), hidden=(8, 8), optimizer=SGD(0.03)),
+     r"the weights of hidden layer \d begin at about \d+ times the usual size; init='auto'"),
+    (dict(activation="exp", hidden=(64, 64), optimizer=SGD(0.05)), "the activation 'exp' of the"),
+    (dict(l2=500.0, optimizer="sgd"), "l2=500 at this learning rate"),
+])  # fmt: skip
+def test_what_the_network_does_is_named(options, words):
+    model, text = warning(X, LINE, **options)
+    assert re.search(words, text) and "neither X" not in text, text
+    text = model.evaluate(X, LINE)["diagnosis"]
+    assert text.startswith("Training diverged") and "keeps the weights near 0" not in text
+
+
+def test_weights_of_rows_are_named():
+    with pytest.warns(DivergenceWarning, match=r"gradient up to 1e\+04 times .* by its mean"):
+        MLP(8, optimizer="sgd", random_state=0).partial_fit(X, LINE, sample_weight=[1e4] * 400)
+    heavy = np.where(np.arange(400) == 3, 1e9, 1.0)
+    model = MLP(**PLAIN | dict(optimizer=SGD(0.09), batch_size=8))
+    with pytest.warns(DivergenceWarning, match="gradient up to 50 .* smaller ratio in sample_w"):
+        model.fit(X, LINE, sample_weight=heavy)
+
+
+def test_outputs_whose_targets_are_not_scaled_are_named():
+    model, text = warning(X, 3000 + 100 * LINE, output="exp", loss="mse", optimizer="sgd")
+    assert "output='identity', whose targets are scaled, is the cure" in text
+    assert "the output 'exp' grows exponentially" in text
+    assert "higher learning rate" not in model.evaluate(X, 3000 + 100 * LINE)["diagnosis"]
+
+
+def test_counts_that_diverge_are_not_to_take_a_higher_rate():
+    y = np.random.default_rng(1).poisson(5000 * np.exp(X[:, 0]))
+    model, text = warning(X, y, loss="poisson", optimizer="sgd")
+    found = model.evaluate(X, y)["diagnosis"]
+    assert found.startswith(f"T{text[1:]}") and "higher" not in found
 
 
 def test_a_usual_training_does_not_diverge():

@@ -123,19 +123,17 @@ def test_plateau_looks_at_the_validation_loss_where_there_is_one():
     )
     assert stuck.fit(X, y).history_["learning_rate"] == [1e-30] * 3 + [5e-31] * 2 + [2.5e-31]
     schedule = ReduceOnPlateau(1, 0.5, initial=0.01)
-    history = (
-        MLP(
-            4,
-            learning_rate=schedule,
-            optimizer="sgd",
-            epochs=20,
-            random_state=0,
-            scale_inputs=None,
-            scale_targets=None,
-        )
-        .fit(X, y, validation_data=(X, -y))
-        .history_
-    )  # what is learned makes it worse
+    model = MLP(
+        4,
+        learning_rate=schedule,
+        optimizer="sgd",
+        epochs=20,
+        random_state=0,
+        scale_inputs=None,
+        scale_targets=None,
+    )
+    with pytest.warns(UserWarning, match="y of the validation data is about -"):
+        history = model.fit(X, y, validation_data=(X, -y)).history_  # learning makes it worse
     by = {
         name: [schedule.after(history[name][:e], 0.01) for e in range(20)]
         for name in ("loss", "val_loss")

@@ -148,3 +148,28 @@ def test_a_rare_class_is_not_judged_by_accuracy():
         "No sign of over- or underfitting", ""
     )
     assert "larger net" not in found["diagnosis"]
+
+
+def test_what_is_taken_for_a_rare_class_is_counted():
+    y = rare(0.03)
+    for options, score in (({}, "predict_proba"), (dict(loss="hinge"), "forward")):
+        model = MLP(8, class_weight="balanced", epochs=60, random_state=0, **options).fit(X, y)
+        taken = model.predict(X) == 1
+        words = (
+            f"{(y[taken] == 1).sum()} of them are found, among {taken.sum()} that are taken for it "
+            f"(precision {(y[taken] == 1).mean():.3g}); a threshold on {score} trades one for the"
+        )
+        assert words in model.evaluate(X, y)["diagnosis"]
+
+
+@pytest.mark.parametrize("clips", [False, True])
+def test_several_outputs_have_their_own_r2(clips):
+    metrics = pytest.importorskip("sklearn.metrics")
+    y = np.column_stack((X[:, 0], X[:, 1] ** 2, np.full(600, 2.0))) * [1, 1e3, 1]
+    model = MLP(8, epochs=30, random_state=0, clip_outputs=clips, dtype="float64").fit(X, y)
+    found = model.evaluate(X, y)
+    expected = metrics.r2_score(y[:, :2], model.predict(X)[:, :2], multioutput="raw_values")
+    assert found["r2_per_output"][:2] == pytest.approx(expected.tolist(), rel=1e-9)
+    assert found["r2_per_output"][2] == (1.0 if clips else 0.0)
+    assert np.mean(found["r2_per_output"]) == found["r2"]
+    assert "r2_per_output" not in MLP(8, epochs=2).fit(X, X[:, 0]).evaluate(X, X[:, 0])

@@ -92,7 +92,8 @@ def test_a_fits_own_history_stays_whole():
 def test_a_fit_with_validation_and_early_stopping_after_a_stream(capsys):
     model = streamed(STREAMED + 20)
     model.set_params(warm_start=True, early_stopping=True, patience=2, epochs=20)
-    model.fit(X, LINE, validation_data=(X, -LINE))
+    with pytest.warns(UserWarning, match="y of the validation data is about -"):
+        model.fit(X, LINE, validation_data=(X, -LINE))
     assert STREAMED + 20 <= model.best_epoch_ < model.n_epochs_
     assert math.isnan(model.history_["val_loss"][0])
     print(model.summary())

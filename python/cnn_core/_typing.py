@@ -51,12 +51,13 @@ DtypeName: TypeAlias = Literal["float32", "float64"]
 
 
 class Evaluation(TypedDict):
-    """What `MLP.evaluate` returns: accuracy for classes, r2 for a regression; with a rare class
-    the scores that it counts in too."""
+    """What `MLP.evaluate` returns: accuracy for classes, r2 for a regression, also of each of
+    several outputs; with a rare class the scores that it counts in too."""
 
     loss: float
     accuracy: NotRequired[float]
     balanced_accuracy: NotRequired[float]
     average_precision: NotRequired[float]
     r2: NotRequired[float]
+    r2_per_output: NotRequired[list[float]]
     diagnosis: str

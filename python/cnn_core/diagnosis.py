@@ -16,6 +16,7 @@ GOOD = 0.95  # of that way, from which no cause is looked for
 WORSE = 0.05  # of that way, by which the metric on other rows must lie below that of training
 FEW_STEPS = 200  # of mini-batches, after which few networks have learned
 NO_HIDDEN = "it has no hidden layers"
+NAMES = ("loss", "metric")
 MOSTLY = 0.9  # share of the largest class above which accuracy says little
 
 
@@ -49,6 +50,32 @@ class Trained(NamedTuple):
     linear: str = ""  #: why the network is linear in x, if it is
     varying: float = 1.0  #: share of the outputs whose y was not always the same
     patience: int = 0
+    recent: int = 1  #: entries that are averaged at the end, as each is of few rows
+    comparable: bool = True  #: whether their metric says anything
+    unlike: tuple[str, ...] = ()  #: how the validation rows differ from those of training
+
+
+def at_end(trained: Trained) -> tuple[float, float | None]:
+    """Loss and metric of the epoch whose weights the model has, or the mean of the last ones; the
+    metric is None where it says nothing.
+
+    Parameters
+    ----------
+    trained : Trained
+
+    Returns
+    -------
+    (float, float or None)
+    """
+    history = trained.history
+    if not history.get("loss"):
+        return math.nan, trained.baseline
+    end = trained.best_epoch or len(history["loss"])
+    loss, metric = (
+        math.fsum(some) / len(some)
+        for some in (history[name][max(0, end - trained.recent) : end] for name in NAMES)
+    )
+    return loss, metric if trained.comparable else None
 
 
 #: parameter: what more of it is called, and what less of it
@@ -84,21 +111,23 @@ def diagnose(
     str
         The causes, the notes, then what metrics and losses suggest.
     """
-    history = trained.history
     causes: Sequence[str] = ()
     diverged = trained.divergence
-    if not history.get("loss"):
-        words = "not trained for a whole epoch"
-        if trained.diverged:
+    told = [f"{diverged[0].upper()}{diverged[1:]}."] if diverged else []
+    if not trained.history.get("loss"):
+        words, causes = "not trained for a whole epoch", told
+        if trained.diverged and not told:  # a model of an older version
             words = "training diverged in its first epoch: the weights are those before it"
             causes = find_causes(True)
     elif diverged:
-        causes = [f"{diverged[0].upper()}{diverged[1:]}."]
+        causes = told
         words = _Case(trained, evaluated).verdict(True)
     else:
         case = _Case(trained, evaluated)
+        unlike = list(trained.unlike) if evaluated is None else []
         if case.reached < GOOD or (case.worse and case.other is not None):
-            causes = find_causes(case.reached < GOOD) or case.linear()
+            causes = find_causes(case.reached < GOOD) or ([] if unlike else case.linear())
+        causes = [*unlike, *causes]
         words = case.verdict(bool(causes))
     said = [*causes, *notes]
     return " ".join([*said, f"{words[0].upper()}{words[1:]}."]) if said else f"{words}."
@@ -113,29 +142,33 @@ class _Case:
         train, curve = history["loss"], history.get("val_loss")
         if curve and any(map(math.isnan, curve)):  # some of the epochs were without validation
             curve = None
-        self.at = (trained.best_epoch or len(train)) - 1
+        at = (trained.best_epoch or len(train)) - 1
         self.curve = curve
-        self.loss, self.metric = train[self.at], history["metric"][self.at]
+        self.loss, known = at_end(trained)
+        self.metric = math.nan if known is None else known
         self.unseen: float | None = None
         self.other: float | None = None
         self.rows: int | None = None
         if evaluated is not None:
             self.unseen, self.other, self.rows = evaluated.loss, evaluated.metric, evaluated.rows
         elif curve:
-            self.unseen = curve[self.at]
+            self.unseen = curve[at]
             if "val_metric" in history:
-                self.other = history["val_metric"][self.at]
+                self.other = history["val_metric"][at]
         self.where = "the validation rows" if evaluated is None else "these rows"
         self.train = train
         self.falling = _still_falls(train) and (curve is None or _still_falls(curve))
 
     @property
-    def reached(self) -> float:
-        """How far the model has come from the constant prediction to the perfect one: the best of
-        what is known, as the metric of training is low under dropout and early on, and accuracy
+    def _known(self) -> list[float]:
+        """How far the model has come from the constant prediction to the perfect one, by all
+        that is known, as the metric of training is low under dropout and early on, and accuracy
         says little of rare classes."""
         evaluated, baseline = self.evaluated, self.trained.baseline
-        known = [_progress(min(self.metric / (self.trained.varying or 1.0), 1.0), baseline)]
+        known = []
+        if self.trained.comparable:
+            metric = min(self.metric / (self.trained.varying or 1.0), 1.0)
+            known.append(_progress(metric, baseline))
         if evaluated is not None and evaluated.varying is not None:
             known.append(evaluated.varying)
         if self.other is not None and not (evaluated and evaluated.says_little):
@@ -143,7 +176,12 @@ class _Case:
             known.append(_progress(self.other, baseline if here is None else here))
         if evaluated is not None and evaluated.balanced is not None:
             known.append(_progress(evaluated.balanced, 1 / evaluated.n_classes))
-        return max(known)
+        return known
+
+    @property
+    def reached(self) -> float:
+        """The best of it; 0 where nothing is known."""
+        return max(self._known, default=0.0)
 
     def verdict(self, caused: bool) -> str:
         """What the numbers suggest; `caused` says whether likely causes stand before it."""
@@ -152,9 +190,9 @@ class _Case:
             more = self._more()
         if self.evaluated is not None and self.evaluated.says_little:
             return self._both()
-        if self.reached < POOR:
+        if self._known and self.reached < POOR:
             return self._underfitting(caused, more)
-        if self.evaluated is None and (risen := self._risen()):
+        if self.evaluated is None and not trained.unlike and (risen := self._risen()):
             return f"may be overfitting: {risen}. {self._help()}"
         if self.unseen is None:
             return (
@@ -165,7 +203,7 @@ class _Case:
         if caused:  # which is not cured by what is good against overfitting
             reached = f"where a constant prediction reaches {trained.baseline:.4g}"
             return f"has learned in part: {self._both(below)}, {reached}"
-        if self.worse if self.other is not None else self._larger_loss():
+        if self.worse if self.other is not None and trained.comparable else self._larger_loss():
             return f"may be overfitting: {self._both(below)}. {self._help()}"
         return f"no sign of over- or underfitting: {self._both()}{more}"
 
@@ -273,6 +311,9 @@ class _Case:
         losses = f"loss {self.unseen:.4g} and {self.loss:.4g}"
         if self.trained.weighted:
             losses += ", which was weighted"
+        if not self.trained.comparable and self.other is not None:
+            losses = f"loss {self.unseen:.4g}, and {self.loss:.4g} in training"
+            return f"{self.trained.word} is {self.other:.4g} on {self.where}{below} ({losses})"
         if self.other is None:
             return f"the loss is {self.unseen:.4g} on {self.where} and {self.loss:.4g} in training"
         return (
@@ -291,7 +332,10 @@ class _Case:
             return f"may be underfitting: {found}{cure}{more}"
         here = "" if self.other is None else f" and {self.other:.4g} on {self.where}"
         reaches = f"a constant prediction reaches {trained.baseline:.4g}"
-        found = f"{word} is {self.metric:.4g} in training{here}, where {reaches}"
+        train = f"{self.metric:.4g} in training{here}"
+        if not trained.comparable:
+            train = f"{self.other:.4g} on {self.where}"
+        found = f"{word} is {train}, where {reaches}"
         if (
             self.evaluated is None
             and word == "accuracy"

@@ -12,7 +12,8 @@ from cnn_core._dataset import RowSource
 from cnn_core.causes import data as of_data
 from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
-from cnn_core.causes.codes import codes
+from cnn_core.causes.codes import code, code_of_targets, codes
+from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import (
     contradictions,
     multiple,
@@ -20,12 +21,13 @@ from cnn_core.causes.matching import (
     permuted_columns,
     permuted_labels,
 )
+from cnn_core.causes.outliers import ROBUST, outliers, without, words
 from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain
-from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, diagnose
+from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, at_end, diagnose
 from cnn_core.meaning import outside_range
 from cnn_core.scores import average_precision, balanced_accuracy
 
@@ -33,24 +35,23 @@ if TYPE_CHECKING:
     from cnn_core._typing import Evaluation
     from cnn_core.model import Model
 
-GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
-SLOW = "more epochs, a higher learning rate or smaller units may help"
 FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
 LEARNED, HIDES = 0.75, 0.5  # R^2 of one output, and by how much another is told to lie below it
 SAMPLE = 300  # rows in which causes in the network are looked for
+SHOWS = 100  # rows of a call of partial_fit whose metric can be compared
 RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
 
 class Settings(NamedTuple):
     """The parameters of MLP that evaluation looks at."""
 
-    shuffle: bool
     weighs_classes: bool
-    scale_inputs: str | None
+    scale_inputs: str | None  #: None: nothing, or 'auto' where it scales nothing
+    scale_targets: str | None
 
 
-def trained(model: Model) -> Trained:
-    """What a model knows of its training."""
+def trained(model: Model, rows: int = SAMPLE) -> Trained:
+    """What a model knows of its training, to be compared with so many other rows."""
     word = "R2" if model.task.name == "regression" else "accuracy"
     history = dict(model.history)
     diverged = model.ended == "divergence"
@@ -76,13 +77,27 @@ def trained(model: Model) -> Trained:
         of_network.linear(model.network.activations),
         1 - len(seen.constant) / model.task.n_outputs,
         seen.rules.patience,
+        *_recent(model, rows),
+        seen.validation,
     )
+
+
+def _recent(model: Model, rows: int) -> tuple[int, bool]:
+    """How many of the last entries of the history are to be averaged, as each is of few rows, and
+    whether their mean metric says anything: R^2 of few rows does not, nor beside an outlier that
+    the loss is not ruled by."""
+    last, streamed = model.seen.last, model.history.streamed
+    robust = bool(model.seen.outlier) and model.task.loss in ROBUST
+    if not (streamed and 0 < last < SHOWS):
+        return 1, not robust
+    entries = -(-min(max(rows, SHOWS), SAMPLE) // last)
+    return min(entries, streamed), model.task.name != "regression"
 
 
 def evaluation(
     model: Model,
     data: Dataset,
-    measured: tuple[float, float],
+    measured: tuple[float, float, list[float]],
     outputs: Callable[[], np.ndarray],
     backend: Any,
     settings: Settings,
@@ -94,8 +109,8 @@ def evaluation(
     ----------
     model : Model
     data : Dataset
-    measured : (float, float)
-        Loss and metric.
+    measured : (float, float, list of float)
+        Loss, metric, and R^2 of each output of a regression.
     outputs : callable
         Computes a^L of the rows; called where a class is rare.
     backend : object of `training.backends`
@@ -107,42 +122,49 @@ def evaluation(
     -------
     dict
     """
-    loss, metric = measured
-    found: dict[str, Any] = {
-        "loss": loss,
-        "r2" if model.task.name == "regression" else "accuracy": metric,
-    }
-    baseline = data.baseline_score(model.task)
+    loss, metric, of_outputs = measured
+    task, seen = model.task, model.seen
+    regression = task.name == "regression"
+    found: dict[str, Any] = {"loss": loss, "r2" if regression else "accuracy": metric}
+    if regression and task.n_outputs > 1:
+        found["r2_per_output"] = of_outputs
+    baseline = data.baseline_score(task)
     rare, evaluated = "", Evaluated(loss, metric, data.X.count, baseline)
-    if model.task.name != "regression":
+    if not regression:
         scores, rare, n_classes = _class_scores(model, data, outputs, settings.weighs_classes)
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
     doubts = list(_doubts(model, data))
     notes = [*doubts, *([rare] if rare else [])]
-    past = trained(model)
+    past = trained(model, data.X.count)
     if past.baseline >= 1:  # a stream began with one class
         past = past._replace(baseline=baseline)
-    if model.task.name == "regression" and model.task.n_outputs > 1 and metric < GOOD:
+    if regression and task.n_outputs > 1 and metric < GOOD:
         assert data.y is not None
         y = in_units(model.target_scaling, data.y.rows())
         with np.errstate(all="ignore"):  # of a training that has diverged
-            varying, words = _of_outputs(y, outputs())
-        evaluated, notes = evaluated._replace(varying=varying), [*words, *notes]
-    reached = _reached(past)
-    learned = reached > past.baseline + POOR * (1 - past.baseline)
+            varying, said = _of_outputs(y, outputs())
+        evaluated, notes = evaluated._replace(varying=varying), [*said, *notes]
+    metrics = Metrics(metric, at_end(past)[1], past.baseline)
+    if seen.outlier and (metrics.reached is None or metrics.reached < metric - POOR):
+        notes.insert(0, seen.outlier)  # R^2 in training says little
 
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
         raw = data.X.array if model.scaling is None else given()
-        some = list(codes(raw, model.feature_names))
-        if general or not some:
-            some += _of_features_elsewhere(model, data, settings, general)
-        some += model.seen.begin
-        some += _of_other_rows(model, data, traced.layers[-1].a, learned, reached - metric)
-        some += _of_order(model, data, settings.shuffle)
-        return [*some, *_causes(model, data, traced, settings, metric)] if general else some
+        here, away = list(codes(raw, model.feature_names)), []
+        if general or not here:
+            away = list(_of_features_elsewhere(model, data, settings, general))
+        # Of rows that lie elsewhere the outputs say nothing.
+        known = metrics._replace(reached=None) if away else metrics
+        about_y = list(of_other_rows(model, data, traced.layers[-1].a, known))
+        if general and data.y is not None and regression and not (about_y or seen.outlier):
+            about_y += _of_targets(model, data.y.array, settings)
+        some = [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
+        if general:
+            some += _causes(model, data, traced, settings, metric, bool(away))
+        return [one for one in dict.fromkeys(some) if one not in notes]
 
     evaluated = evaluated._replace(says_little=bool(doubts))
     with np.errstate(all="ignore"):
@@ -150,10 +172,14 @@ def evaluation(
     return cast("Evaluation", found)
 
 
-def _reached(past: Trained) -> float:
-    """The metric in training; the baseline where there is none."""
-    metric = past.history.get("metric")
-    return metric[(past.best_epoch or len(metric)) - 1] if metric else past.baseline
+def _of_training(model: Model) -> Iterator[str]:
+    """What was wrong before the first step, and with the order of a stream, which the metric of
+    training does not show."""
+    yield from model.seen.begin
+    if model.seen.outlier:
+        yield model.seen.outlier
+    if model.stream == ():
+        yield of_data.STREAMED_BY_CLASS
 
 
 def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:
@@ -180,31 +206,103 @@ def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:
     return mean, words
 
 
-def _of_other_rows(
-    model: Model, data: Dataset, a: np.ndarray, learned: bool, fall: float
+class Metrics(NamedTuple):
+    """Accuracy or R^2."""
+
+    here: float
+    reached: float | None  #: in training; None where it is not known
+    baseline: float
+
+    @property
+    def learned(self) -> bool:
+        """Whether the model has learned something."""
+        least = self.baseline + POOR * (1 - self.baseline)
+        return self.reached is not None and self.reached > least
+
+    @property
+    def falls(self) -> bool:
+        """Whether much of it is lost on these rows."""
+        return self.reached is not None and self.reached - self.here > POOR
+
+
+def of_other_rows(
+    model: Model, data: Dataset, a: np.ndarray, metrics: Metrics, whose: str = ""
 ) -> Iterator[str]:
-    """Targets that do not belong to what the model has learned; `a` are outputs of some rows,
-    `fall` by how much the metric lies below that of training."""
+    """Targets that do not belong to what the model has learned.
+
+    Parameters
+    ----------
+    model : Model
+    data : Dataset
+    a : ndarray, shape (rows of `sample`, n_outputs)
+        Outputs, as the network gives them.
+    metrics : Metrics
+    whose : str
+        Which rows these are, such as 'the validation data'.
+
+    Yields
+    ------
+    str
+    """
     task, some = model.task, sample(data)
     if task.name == "regression":
-        assert data.y is not None and some.y is not None
-        seen, scaling = model.seen, model.target_scaling
-        every = in_units(scaling, data.y.rows())
-        y, predicted = in_units(scaling, some.y.array), in_units(scaling, a)
-        found = list(codes(every, y=True))
-        if not found and learned:
-            found += permuted_columns(y, predicted)
-        if not found and seen.y is not None and seen.rows >= of_data.ENOUGH:
-            related = multiple(y, predicted) if learned and fall > POOR else None
-            found += other_targets(seen.y, every, related)
-        yield from found
+        yield from _of_other_targets(model, data, a, metrics, whose)
     elif task.name == "multilabel":
         assert some.y is not None
-        if learned:
-            yield from permuted_columns(some.y.array, a)
-    elif learned:
+        if metrics.learned:
+            yield from permuted_columns(some.y.array, a, whose)
+    elif metrics.learned:
         assert some.labels is not None and task.classes is not None
-        yield from permuted_labels(some.labels.array[:, 0], _classes_of(model, a), task.classes)
+        predicted = _classes_of(model, a)
+        yield from permuted_labels(
+            some.labels.array[:, 0], predicted, task.classes, metrics.reached or 1.0, whose
+        )
+
+
+def _of_other_targets(
+    model: Model, data: Dataset, a: np.ndarray, metrics: Metrics, whose: str
+) -> Iterator[str]:
+    """The same for numbers to predict."""
+    seen, scaling, some = model.seen, model.target_scaling, sample(data)
+    assert data.y is not None and some.y is not None
+    every, y = (in_units(scaling, rows) for rows in (data.y.rows(), some.y.array))
+    missing = code(every)
+    if missing is not None:
+        yield code_of_targets(missing, every.shape[1], False)
+        return
+    far = outliers(every)
+    if far:
+        worst = max(far, key=lambda one: one.share)
+        yield words(worst, every.shape[1], model.task.loss, "these rows")
+    kept = without(far, y)
+    y, predicted = y[kept], in_units(scaling, a)[kept]
+    found = list(permuted_columns(y, predicted, whose)) if metrics.learned else []
+    if not found and seen.y is not None and seen.rows >= of_data.ENOUGH:
+        related = None
+        if metrics.learned and metrics.falls:
+            assert metrics.reached is not None
+            related = multiple(y, predicted, metrics.reached)
+        every = every[without(far, every)]
+        name, rows = (f"y of {whose}", "") if whose else ("y", " in these rows")
+        said = name, rows, "take the same units and sign"
+        found += other_targets(seen.y, every, related, said=said)
+    yield from found
+
+
+def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str]:
+    """Targets that the network learns badly; `y` as it learns them."""
+    task, scaling = model.task, model.target_scaling
+    if scales_targets(task):
+        if settings.scale_targets is None and not (scaling is not None and scaling.scales):
+            yield from of_data.targets(y)
+    elif task.output in GROWING:
+        cure = of_data.cure_of_growing(task.loss)
+        if not any(cure in one for one in model.seen.begin):
+            yield from of_data.targets(y, cure)
+    if task.loss == "mse":
+        yield from of_data.wild_targets(y)
+    if not scales_targets(task):
+        yield from (f"{text}." for text in outside_range(task, y))
 
 
 def _of_features_elsewhere(
@@ -278,11 +376,19 @@ def _of_rare_class(
     there = np.flatnonzero(counts)
     rarest = int(there[counts[there].argmin()])
     common, name = plain(classes[counts.argmax()]), plain(classes[rarest])
-    hits = int((predicted[labels == rarest] == rarest).sum())
+    taken = predicted == rarest
+    hits = int(taken[labels == rarest].sum())
+    flagged = ""
+    if taken.any():
+        share = hits / int(taken.sum())
+        flagged = f", among {taken.sum()} that are taken for it (precision {share:.3g})"
+        if len(classes) == 2:
+            score = "predict_proba" if model.task.output in ("sigmoid", "softmax") else "forward"
+            flagged += f"; a threshold on {score} trades one for the other"
     return (
         f"Only {counts[rarest]} of these {len(labels)} rows are of class {name!r}; "
-        f"{hits or 'none'} of them {'is' if hits == 1 else 'are'} found. As {common!r} for every "
-        f"row has accuracy {counts.max() / len(labels):.4g}, judge by balanced_accuracy "
+        f"{hits or 'none'} of them {'is' if hits == 1 else 'are'} found{flagged}. As {common!r} "
+        f"for every row has accuracy {counts.max() / len(labels):.4g}, judge by balanced_accuracy "
         f"({scores['balanced_accuracy']:.3g}; chance {1 / len(there):.3g}) and average_precision "
         f"({scores['average_precision']:.3g}; chance {chance:.2g})."
     )
@@ -323,37 +429,18 @@ def _doubts(model: Model, data: Dataset) -> Iterator[str]:
             yield "y is the same in all these rows: R^2 means nothing here."
 
 
-def _of_order(model: Model, data: Dataset, shuffle: bool) -> Iterator[str]:
-    """Rows that have come in an order in which the last ones are learned best: the metric of
-    training does not show it."""
-    known = data.y if data.labels is None else data.labels
-    if not shuffle and known is not None:
-        yield from of_data.order(known.array, model.training_spec.batch_size)
-    if model.stream == ():
-        yield of_data.STREAMED_BY_CLASS
-
-
 def _causes(
-    model: Model, data: Dataset, traced: Any, settings: Settings, metric: float
+    model: Model, data: Dataset, traced: Any, settings: Settings, metric: float, elsewhere: bool
 ) -> Iterator[str]:
-    """The other causes, those first that keep a network most from learning."""
-    task, spec = model.task, model.training_spec
-    regression = task.name == "regression"
-    X = data.X.array
-    # Of a memory map or a stream 'auto' may have left them unscaled.
-    cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
+    """The other causes, those first that keep a network most from learning; of features not where
+    they lie `elsewhere` than in training."""
+    spec, X = model.training_spec, data.X.array
     scaled = model.scaling is not None
-    yield from of_data.features(X, model.feature_names, scaled, f"scale_inputs={cure!r}")
-    if data.y is not None and regression:
-        if scales_targets(task):
-            if model.target_scaling is None or not model.target_scaling.scales:
-                yield from of_data.targets(data.y.array)
-        elif task.output in GROWING:
-            yield from of_data.targets(data.y.array, SLOW)
-        if task.loss == "mse":
-            yield from of_data.wild_targets(data.y.array)
-        if not scales_targets(task):
-            yield from (f"{text}." for text in outside_range(task, data.y.array))
+    if not (elsewhere or of_data.CONSTANT in model.seen.begin):
+        # Of a memory map or a stream 'auto' may have left them unscaled.
+        cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
+        curve = None if model.scaling is None else model.scaling.curve
+        yield from of_data.features(X, model.feature_names, curve, f"scale_inputs={cure!r}")
     known = data.y if data.labels is None else data.labels
     assert known is not None
     yield from contradictions(X, known.array, data.labels is not None, metric)

@@ -496,8 +496,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``; ``diagnosis``, the likely cause
-            where the model is not good, and what the numbers suggest about over- or underfitting.
+            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also
+            ``r2_per_output``, a list; ``diagnosis``, the likely cause where the model is not good,
+            and what the numbers suggest about over- or underfitting.
             Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
             ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
             mean over more.
@@ -506,7 +507,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             refuse(MLP.evaluate, self, unknown)
         from cnn_core.data.validation import check_X
         from cnn_core.evaluation import Settings, evaluation
+        from cnn_core.task import r2_of_outputs
+        from cnn_core.training.fit import scaling_meant
 
+        scale_targets = scaling_meant(self.scale_targets, self.init, bool(self.bias))
         model, backend = self._model(), BACKENDS[self.backend]
         data, task = model.dataset(X, y), model.task
         spec = model.training_spec.without_steps(min(data.X.count, EVALUATED_TOGETHER))
@@ -515,16 +519,21 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         regression = task.name == "regression"
         if regression:
             warn_of_single_row(data.X.count)
-        metric = task.metric(measured, data.total_sum_of_squares() if regression else None)
-        if model.target_scaling is not None and model.target_scaling.clips:
-            metric = model.score(X, y, None, self.backend, self.n_threads)
+        of_outputs: list[float] = []
+        if not regression:
+            metric = float(measured)
+        else:
+            scores = r2_of_outputs(measured, data.total_sum_of_squares())
+            if model.target_scaling is not None and model.target_scaling.clips:
+                scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
+            metric, of_outputs = float(scores.mean()), scores.tolist()
         threads = self._threads()["threads"]
         return evaluation(
             model,
             data,
-            (loss, metric),
+            (loss, metric, of_outputs),
             lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
             backend,
-            Settings(bool(self.shuffle), self.class_weight is not None, self.scale_inputs),
+            Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
             lambda: check_X(X, "float64"),
         )

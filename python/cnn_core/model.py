@@ -25,7 +25,7 @@ from cnn_core.data.validation import (
 )
 from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
-from cnn_core.task import Task, r2
+from cnn_core.task import Task, r2_of_outputs
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
     BACKENDS,
@@ -291,30 +291,14 @@ class Model(_Predicts, Frozen):
         from cnn_core.data.prepare import make_targets, make_weights
 
         task = self.task
-        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
-        if len(shape) != 2:
-            self.check_X(X)  # says what is wrong
+        if task.name == "regression":
+            return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
+        rows = self._count(X)
         targets, labels = make_targets(task, y, None, np.float64)
         wanted = labels if targets is None else targets
         assert wanted is not None
-        check_rows(shape[0], len(wanted))
-        weights, _ = make_weights(task, labels, shape[0], sample_weight, None, np.float64)
-        if task.name == "regression":
-            assert targets is not None
-            warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
-            w = np.ones((len(targets), 1)) if weights is None else weights
-            # Of predictions that are not rounded: far from 0 float32 has few numbers.
-            network = BACKENDS[backend].predictor(self.network, self.scaling)
-            predicted = network.outputs(self.check_X(X, False), threads_of(n_threads))
-            if self.target_scaling is not None:
-                predicted = self.target_scaling.invert(predicted, np.float64)
-            # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.
-            exponent = int(np.frexp(np.abs(targets).max())[1])
-            if exponent > 400:
-                targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
-            mean = (w * targets).sum(axis=0) / w.sum()
-            residual = (w * (targets - predicted) ** 2).sum(axis=0)
-            return r2(residual, (w * (targets - mean) ** 2).sum(axis=0))
+        check_rows(rows, len(wanted))
+        weights, _ = make_weights(task, labels, rows, sample_weight, None, np.float64)
         predicted = self.predict(X, backend, n_threads)
         if task.name == "multilabel":
             assert targets is not None
@@ -323,6 +307,44 @@ class Model(_Predicts, Frozen):
             assert task.classes is not None and labels is not None
             right = predicted == task.classes[labels]
         return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+
+    def r2_of_outputs(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        backend: str,
+        n_threads: int | None,
+    ) -> np.ndarray:
+        """R^2 of each output of a regression."""
+        from cnn_core.data.prepare import make_targets, make_weights
+
+        rows = self._count(X)
+        targets, _ = make_targets(self.task, y, None, np.float64)
+        assert targets is not None
+        check_rows(rows, len(targets))
+        weights, _ = make_weights(self.task, None, rows, sample_weight, None, np.float64)
+        warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
+        w = np.ones((len(targets), 1)) if weights is None else weights
+        # Of predictions that are not rounded: far from 0 float32 has few numbers.
+        network = BACKENDS[backend].predictor(self.network, self.scaling)
+        predicted = network.outputs(self.check_X(X, False), threads_of(n_threads))
+        if self.target_scaling is not None:
+            predicted = self.target_scaling.invert(predicted, np.float64)
+        # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.
+        exponent = int(np.frexp(np.abs(targets).max())[1])
+        if exponent > 400:
+            targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
+        mean = (w * targets).sum(axis=0) / w.sum()
+        residual = (w * (targets - predicted) ** 2).sum(axis=0)
+        return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
+
+    def _count(self, X: ArrayLike) -> int:
+        """The rows of X, which has two dimensions."""
+        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
+        if len(shape) != 2:
+            self.check_X(X)  # says what is wrong
+        return int(shape[0])
 
 
 def warn_of_single_row(rows: int) -> None:

@@ -170,9 +170,16 @@ def _check_seen(model: Model) -> None:
             and (found.shape, found.dtype.name) == ((2, width), "float64")
         )
         _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
-    _require(is_whole(seen.rows) and seen.rows >= 0, "seen.rows", f"is {seen.rows!r}")
-    texts = isinstance(seen.begin, tuple) and {*map(type, (*seen.begin, seen.diverged))} == {str}
-    _require(texts, "seen", "has something else than texts")
+    for name in ("rows", "last"):
+        count = getattr(seen, name)
+        _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
+    lists = isinstance(seen.begin, tuple) and isinstance(seen.validation, tuple)
+    texts = (*seen.begin, *seen.validation, seen.diverged, seen.outlier) if lists else (0,)
+    _require({*map(type, texts)} == {str}, "seen", "has something else than texts")
+    absent = isinstance(seen.absent, tuple) and all(
+        is_whole(k) and 0 <= k < model.task.n_classes for k in seen.absent
+    )
+    _require(absent, "seen.absent", f"is {seen.absent!r}")
     numbers = {name: getattr(rules, name, "") for name in ("min_delta", "tol", "patience")}
     for name, value in numbers.items():
         none = name == "tol" and value is None

@@ -116,14 +116,18 @@ class Task(Frozen):
         return float(measured) if total is None else r2(measured, total)
 
 
-def r2(residual: np.ndarray, total: np.ndarray) -> float:
-    """R^2 of each output, averaged. An output that does not vary counts 1 where it is met exactly,
-    else 0."""
+def r2_of_outputs(residual: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """R^2 of each output, which is 1 for one that does not vary and is met exactly, else 0."""
     constant = total == 0
     with np.errstate(invalid="ignore"):
         share = residual / np.where(constant, 1, total)
-    scores = np.where(constant, np.where(residual == 0, 1.0, 0.0), 1 - share)
-    return float(scores.mean())
+    scores: np.ndarray = np.where(constant, np.where(residual == 0, 1.0, 0.0), 1 - share)
+    return scores
+
+
+def r2(residual: np.ndarray, total: np.ndarray) -> float:
+    """Their mean."""
+    return float(r2_of_outputs(residual, total).mean())
 
 
 def infer_task(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnn_core.task import Task
 
 WHOLE, MOST = 0.99, 0.9  # share of the weight of one class, whose share of the rows is below MOST
+SMOOTH = 0.7  # label_smoothing that leaves little
 FEW = 0.01  # share of the rows that count, as (sum w)^2 / sum w^2 has it
 #: Root mean square of a layer's weights times sqrt(n_in), which is about 1: the size of z for
 #: inputs of size 1.
@@ -71,12 +72,13 @@ def uneven(
     str
     """
     w = weights.astype(np.float64)
-    size = np.full(len(w), w.mean())
+    size, rows = np.full(len(w), w.mean()), int(np.count_nonzero(w))
     if labels is not None and task.classes is not None:
         counts = np.bincount(labels, minlength=task.n_classes)
         totals = np.bincount(labels, w, minlength=task.n_classes)
         share, k = totals / totals.sum(), int(totals.argmax())
-        if share[k] > WHOLE and counts[k] < MOST * len(w):
+        few = _is_few(_counting(w[labels == k]), min(rows, counts[k]))
+        if share[k] > WHOLE and counts[k] < MOST * len(w) and not few:
             yield (
                 f"{_given(class_weight)} gives class {plain(task.classes[k])!r} "
                 f"{100 * share[k]:.6g} % of the loss for {100 * counts[k] / len(w):.3g} % of the "
@@ -84,16 +86,57 @@ def uneven(
                 "of class_weight='balanced'."
             )
             return
-        size = (totals / np.maximum(counts, 1))[labels]
-    relative = w / np.where(size > 0, size, 1)
-    counting = float(relative.sum() ** 2 / np.square(relative).sum())
-    rows = int(np.count_nonzero(w))
-    if counting < max(2.0, FEW * rows) and counting < rows / 2:
+        if not few:
+            size = (totals / np.maximum(counts, 1))[labels]
+    counting = _counting(w / np.where(size > 0, size, 1))
+    if _is_few(counting, rows):
         yield (
             f"sample_weight lets about {counting:.2g} of {rows} rows count, as its largest is "
             f"{w.max() / np.median(w[w > 0]):.2g} times the median, and the others are hardly "
             "learned: take a smaller ratio."
         )
+
+
+def _counting(w: np.ndarray) -> float:
+    """How many rows of equal weight would count as much."""
+    w = w / (w.max() or 1)
+    return float(w.sum() ** 2 / np.square(w).sum())
+
+
+def _is_few(counting: float, rows: int) -> bool:
+    return counting < max(2.0, FEW * rows) and counting < rows / 2
+
+
+def smoothed(label_smoothing: float) -> Iterator[str]:
+    """Targets of which smoothing leaves little.
+
+    Parameters
+    ----------
+    label_smoothing : float
+
+    Yields
+    ------
+    str
+    """
+    if label_smoothing >= SMOOTH:
+        yield (
+            f"label_smoothing={label_smoothing:g} leaves little of the targets: take less, such as "
+            "0.1, or none."
+        )
+
+
+def sizes(network: Network) -> list[float]:
+    """The root mean square of each layer's weights times sqrt(n_in)."""
+    found = []
+    for l in range(network.n_layers):
+        W = network.weights(l)
+        found.append(float(np.sqrt(np.square(W, dtype=np.float64).mean() * W.shape[1])))
+    return found
+
+
+def layer_name(l: int, n_layers: int) -> str:
+    """A layer as messages call it."""
+    return "the output layer" if l == n_layers - 1 else f"hidden layer {l + 1}"
 
 
 def initial_weights(network: Network, strict: bool = False) -> Iterator[str]:
@@ -111,10 +154,8 @@ def initial_weights(network: Network, strict: bool = False) -> Iterator[str]:
     str
     """
     large, small = STRICT if strict else USUAL
-    for l in range(network.n_layers):
-        W = network.weights(l)
-        size = float(np.sqrt(np.square(W, dtype=np.float64).mean() * W.shape[1]))
-        layer = "the output layer" if l == network.n_layers - 1 else f"hidden layer {l + 1}"
+    for l, size in enumerate(sizes(network)):
+        layer = layer_name(l, network.n_layers)
         if size > large:
             saturates = network.activations[l] in ("sigmoid", "tanh", "hard_sigmoid", "softmax")
             what = "its units begin saturated" if saturates else "its outputs begin far off"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,25 +14,31 @@ ELEMENTS = 1 << 15  # that are looked at
 NINES_AWAY, AWAY = 2.0, 20.0
 
 
-def codes(values: np.ndarray, names: np.ndarray | None = None, y: bool = False) -> Iterator[str]:
+class Code(NamedTuple):
+    """A number that stands for a missing entry in one column."""
+
+    column: int
+    number: float
+    rows: int
+    low: float  #: the lowest and the highest of the other numbers
+    high: float
+
+
+def code(values: np.ndarray) -> Code | None:
     """A number far from all others of its column that comes several times.
 
     Parameters
     ----------
     values : ndarray, shape (rows, columns)
         In the units of the user.
-    names : ndarray or None
-        Of the features.
-    y : bool
-        Whether these are targets.
 
-    Yields
-    ------
-    str
+    Returns
+    -------
+    Code or None
     """
     some = some_rows(values, ELEMENTS)
     if len(some) < ENOUGH:
-        return
+        return None
     low, high = some.min(axis=0), some.max(axis=0)
     inner = np.where(some > low, some, np.inf).min(axis=0)
     outer = np.where(some < high, some, -np.inf).max(axis=0)
@@ -46,16 +53,46 @@ def codes(values: np.ndarray, names: np.ndarray | None = None, y: bool = False) 
             continue
         rest = column[(column != low[i]) | (gaps[0, i] <= NINES_AWAY)]
         rest = rest[(rest != high[i]) | (gaps[1, i] <= NINES_AWAY)]
-        if len(rest) < ENOUGH:
-            continue
-        count = int((values[:, i] == number).sum())
-        which = which_target(i, values.shape[1], True) if y else f"C{named(i, names)[1:]} of X"
-        yield (
-            f"{which} is {number:.7g} in {count} rows, far from the others ({rest.min():.4g} to "
-            f"{rest.max():.4g}), and looks like a code for a missing entry: "
-            f"{'leave these rows out' if y else 'put the median there, or leave these rows out'}."
-        )
-        return
+        if len(rest) >= ENOUGH:
+            count = int((values[:, i] == number).sum())
+            return Code(int(i), number, count, float(rest.min()), float(rest.max()))
+    return None
+
+
+def codes(values: np.ndarray, names: np.ndarray | None = None) -> Iterator[str]:
+    """A sentence about a code in X.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, features)
+        In the units of the user.
+    names : ndarray or None
+        Of the features.
+
+    Yields
+    ------
+    str
+    """
+    found = code(values)
+    if found is not None:
+        which = f"C{named(found.column, names)[1:]} of X"
+        cure = "put the median there, or leave these rows out"
+        yield f"{which} is {found.number:.7g} in {found.rows} rows, {_looks(found)}: {cure}."
+
+
+def code_of_targets(found: Code, n_outputs: int, training: bool) -> str:
+    """A sentence about a code in y, of the training rows or of others."""
+    which = which_target(found.column, n_outputs, not training)
+    where = f"in {found.rows} rows" if training else f"in {found.rows} of these rows"
+    begin = f"In training {which} was" if training else f"{which} is"
+    return f"{begin} {found.number:.7g} {where}, {_looks(found)}: leave these rows out."
+
+
+def _looks(found: Code) -> str:
+    return (
+        f"far from the others ({found.low:.4g} to {found.high:.4g}), and looks like a code for a "
+        "missing entry"
+    )
 
 
 def _nines(number: float) -> bool:

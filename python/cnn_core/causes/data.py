@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from cnn_core._dataset import RowSource
 from cnn_core.data.auto_scaling import OUTLIER, why_scale
+from cnn_core.data.target_scaling import SCALED_LOSSES
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
+CONSTANT = "All features are constant in the training rows: there is nothing to learn from."
+SLOW = "more epochs, a higher learning rate or smaller units may help"
+OTHER_OUTPUT = "output='identity', whose targets are scaled, is likely to help"
 CURE_OF_TARGETS = "scale_targets='standard' is likely to help"
 AWAY = 2.5  # median of |x| after scaling that a feature of other rows may have
 AWAY_OF_FEW = 8.0  # the same beside the mean and deviation of few training rows
 COMPARED = 1 << 15  # elements whose medians are compared with those of training
-NARROW = 0.02  # largest standard deviation after scaling that they must exceed
+#: Standard deviations beside those of training, which a quarter of the features must exceed: of
+#: rows that go badly, and of a stream, whose features may rest for a while.
+NARROW, NARROW_IN_STREAM = 0.15, 0.02
+ELSEWHERE = "These rows lie elsewhere than those of training"
+GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
+WIDE = 10.0  # the same, which a quarter of the features must stay below
 ENOUGH = 10  # rows, fewer of which may lie anywhere
 #: Rows of one class in a row, then of another, that no mixed stream has: of two equally frequent
 #: classes one time in 2^32.
@@ -39,7 +49,9 @@ def which_target(i: int, n: int, begins: bool = False) -> str:
     return "y" if n == 1 else f"{'C' if begins else 'c'}olumn {i} of y"
 
 
-def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -> Iterator[str]:
+def features(
+    X: np.ndarray, names: np.ndarray | None, curve: str | None, cure: str
+) -> Iterator[str]:
     """Features that need scaling, or have outliers that the scaling leaves.
 
     Parameters
@@ -48,10 +60,10 @@ def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -
         As the network reads it.
     names : ndarray or None
         Of the features.
-    scaled : bool
-        Whether the model has scaled it.
+    curve : str or None
+        Of the scaling; None where there is none.
     cure : str
-        What to ask for where it has not.
+        What to ask for then.
 
     Yields
     ------
@@ -63,12 +75,23 @@ def features(X: np.ndarray, names: np.ndarray | None, scaled: bool, cure: str) -
     varies = X.min(axis=0) < X.max(axis=0)
     if not varies.any():
         yield "All features are constant in these rows: there is nothing to learn from."
-    elif not scaled:
+    elif curve is None:
         reason = why_scale(RowSource(X), None, names)
         if reason:
             yield f"{reason[0].upper()}{reason[1:]}: {cure} is likely to help."
-    else:
+    elif curve == "linear":
         yield from _outliers(X, names)
+
+
+class Limits(NamedTuple):
+    """How far features may lie from those of training."""
+
+    away: float = AWAY  #: median of |x| after scaling
+    narrow: float = NARROW  #: see `NARROW`
+    wide: float = WIDE
+
+
+AS_THERE = Limits()
 
 
 def elsewhere(
@@ -77,8 +100,11 @@ def elsewhere(
     scaled: bool,
     seen: np.ndarray | None = None,
     alike: bool = True,
-    away: float = AWAY,
-    cure: str = "take the same units, and whatever else was done to the training rows",
+    limits: Limits = AS_THERE,
+    said: tuple[str, str] = (
+        f"{ELSEWHERE}, as",
+        "take the same units, and whatever else was done to the training rows",
+    ),
 ) -> Iterator[str]:
     """Features that lie elsewhere than in the training rows.
 
@@ -91,12 +117,12 @@ def elsewhere(
     scaled : bool
         Whether the model has scaled it.
     seen : ndarray, shape (2, features), optional
-        Otherwise mean and standard deviation of some training rows.
+        Mean and standard deviation of some training rows.
     alike : bool
         Whether training rows that are not scaled were found to need no scaling.
-    away : float
-        The median of |x| after scaling that a feature may have.
-    cure : str
+    limits : Limits
+    said : (str, str)
+        What is said before the finding, and the cure after it.
 
     Yields
     ------
@@ -105,29 +131,42 @@ def elsewhere(
     if len(X) < ENOUGH:
         return
     X = some_rows(X, COMPARED)
-    where = ""
-    if scaled or seen is not None:
-        where = _distance(X, names, None if scaled else seen, away)
-    if alike and not (scaled or where):
-        where = why_scale(RowSource(X), None, names)
+    with np.errstate(all="ignore"):
+        where = _distance(X, names, scaled, seen, limits)
+        if alike and not (scaled or where):
+            where = why_scale(RowSource(X), None, names)
     if where:
-        yield f"These rows lie elsewhere than those of training, as {where}: {cure}."
+        yield f"{said[0]} {where}: {said[1]}."
 
 
-def _distance(X: np.ndarray, names: np.ndarray | None, seen: np.ndarray | None, away: float) -> str:
+def _distance(
+    X: np.ndarray, names: np.ndarray | None, scaled: bool, seen: np.ndarray | None, limits: Limits
+) -> str:
     """Where features lie from those of training, which are scaled or have such means and standard
     deviations: a clause, empty where they are near."""
-    scaled = "after scaling"
-    if seen is not None:
+    away, beside, T = limits.away, "after scaling", X
+    if not scaled:
+        if seen is None:
+            return ""
         varied = seen[1] > 1e-6 * np.abs(seen[0])
-        X = (X - seen[0]) / np.where(varied, seen[1], np.inf)
-        away, scaled = max(away, AWAY_OF_FEW), "beside the mean and deviation there"
-    size, spread = np.median(np.abs(X), axis=0), X.std(axis=0).max()
+        T = (X - seen[0]) / np.where(varied, seen[1], np.inf)
+        away, beside = max(away, AWAY_OF_FEW), "beside the mean and deviation there"
+    size = np.median(np.abs(T), axis=0)
     i = int(size.argmax())
     if size[i] > away:
-        return f"{named(i, names)} of X has median size {size[i]:.2g} {scaled}"
-    if 0 < spread < NARROW:
-        return f"features have standard deviations of at most {spread:.2g} {scaled}"
+        return f"{named(i, names)} of X has median size {size[i]:.2g} {beside}"
+    if seen is None:
+        return ""
+    varied = (seen[1] > 1e-6 * np.abs(seen[0])) & (seen[1] > 0)
+    ratio = X.std(axis=0)[varied] / seen[1][varied]
+    n, ratio = len(ratio), ratio[ratio > 0]
+    if len(ratio) < max(1, n / 2):  # rare ones, which may be missing here
+        return ""
+    low, high = np.sort(ratio)[[len(ratio) // 4, (3 * len(ratio) - 1) // 4]]
+    if high < limits.narrow or low > limits.wide:
+        factor = high if high < limits.narrow else low
+        each = "its feature spreads" if len(ratio) == 1 else "most features spread"
+        return f"{each} {factor:.2g} times as far"
     return ""
 
 
@@ -180,6 +219,11 @@ def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
             f"Columns of y spread from {spread[least]:.2g} (column {least}) to {spread[most]:.2g} "
             f"(column {most}), and the larger ones make up the loss: {cure}."
         )
+
+
+def cure_of_growing(loss: str) -> str:
+    """What helps where y is far from where an output of `GROWING` begins."""
+    return OTHER_OUTPUT if loss in SCALED_LOSSES else SLOW
 
 
 def wild_targets(y: np.ndarray) -> Iterator[str]:

@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.causes.data import ENOUGH, which_target
+from cnn_core.causes.data import ENOUGH
 from cnn_core.data.validation import plain
 
 NARROWER = 0.01  # range of y beside that of training, below which it has another unit
 CLOSE = 0.9  # correlation of y and prediction above which one is a multiple of the other
 OTHER_SLOPE, OTHER_SHIFT = 1.5, 1.0  # from which such a multiple is another unit; deviations of y
+EXTREME = 10.0  # and from which it is one even where noise hides much of it
 MATCHED = 0.6  # share of the rows of a predicted class that have one other label
+MET, MET_EACH = (
+    0.75,
+    0.5,
+)  # of all such rows and of one class, as shares of the accuracy in training
 ROUNDING = 1e-6
 COLUMNS = 50  # of y that are compared with each other
 CLASSES = 1000
@@ -23,7 +28,9 @@ CONTRADICTION = 0.9  # of the way to the perfect prediction that equal rows must
 NEAR_BOUND = 0.2  # by which the metric may lie below what they leave open
 
 
-def elsewhere(seen: np.ndarray, y: np.ndarray, slack: float = 0.0) -> int | None:
+def elsewhere(
+    seen: np.ndarray, y: np.ndarray, slack: float = 0.0, spread: np.ndarray | None = None
+) -> int | None:
     """The output whose targets lie elsewhere than in training.
 
     Parameters
@@ -32,7 +39,10 @@ def elsewhere(seen: np.ndarray, y: np.ndarray, slack: float = 0.0) -> int | None
         The lowest and the highest in training.
     y : ndarray, shape (rows, n_outputs)
     slack : float
-        By which their mean may lie beyond, and their spread be larger, in ranges of training.
+        By which their median may lie beyond, and half the distance of their quartiles be larger
+        than half the range of training, in such ranges.
+    spread : ndarray, shape (n_outputs,), optional
+        Distance of the quartiles in training: that of narrow targets is to be as much smaller.
 
     Returns
     -------
@@ -41,12 +51,14 @@ def elsewhere(seen: np.ndarray, y: np.ndarray, slack: float = 0.0) -> int | None
     if len(y) < ENOUGH:
         return None
     low, high = seen
-    width, mean = high - low, y.mean(axis=0)
-    low, high = low - slack * width, high + slack * width
-    deviation = np.abs(y - mean).mean(axis=0)
+    width = high - low
+    lower, median, upper = np.percentile(y, [25, 50, 75], axis=0)
     varied = (width > 0) & _varies(y)
-    beyond = (mean < low) | (mean > high) | (deviation > (slack + 0.5) * width)
+    beyond = (median < low - slack * width) | (median > high + slack * width)
+    beyond |= upper - lower > (2 * slack + 1) * width
     narrow = np.ptp(y, axis=0) < NARROWER * width
+    if spread is not None:
+        narrow &= upper - lower < NARROWER * spread
     found = np.flatnonzero(varied & (beyond | narrow))
     return int(found[0]) if len(found) else None
 
@@ -57,11 +69,26 @@ def _varies(y: np.ndarray) -> np.ndarray:
     return varies
 
 
-def multiple(y: np.ndarray, predicted: np.ndarray) -> tuple[int, float, float] | None:
-    """An output whose targets are a multiple of the predictions, shifted: its number, the factor
-    and the shift."""
+def multiple(
+    y: np.ndarray, predicted: np.ndarray, r2: float = 1.0
+) -> tuple[int, float, float] | None:
+    """An output whose targets are a multiple of the predictions, shifted.
+
+    Parameters
+    ----------
+    y, predicted : ndarray, shape (rows, n_outputs)
+    r2 : float
+        In training, whose square root is the correlation there: that of a negative or a very
+        different multiple need not be higher.
+
+    Returns
+    -------
+    (int, float, float) or None
+        The number of the output, the factor and the shift.
+    """
     if len(y) < ENOUGH:
         return None
+    least = max(CLOSE * np.sqrt(min(max(r2, 0.0), 1.0)), 4 / np.sqrt(len(y)))
     spread, of_model = y.std(axis=0), predicted.std(axis=0)
     for i in np.flatnonzero(_varies(y) & _varies(predicted)):
         r = float(np.corrcoef(y[:, i], predicted[:, i])[0, 1])
@@ -69,7 +96,8 @@ def multiple(y: np.ndarray, predicted: np.ndarray) -> tuple[int, float, float] |
         shift = float(y[:, i].mean() - slope * predicted[:, i].mean())
         near = 1 / OTHER_SLOPE < slope < OTHER_SLOPE
         off = abs(y[:, i].mean() - predicted[:, i].mean()) > OTHER_SHIFT * spread[i]
-        if abs(r) > CLOSE and (not near or off):
+        close = CLOSE if 1 / EXTREME < slope < EXTREME else min(CLOSE, least)
+        if abs(r) > close and (not near or off):
             return int(i), float(slope), shift
     return None
 
@@ -79,7 +107,8 @@ def other_targets(
     y: np.ndarray,
     found: tuple[int, float, float] | None = None,
     slack: float = 0.0,
-    cure: str = "take the same units and sign",
+    spread: np.ndarray | None = None,
+    said: tuple[str, str, str] = ("y", " in these rows", "take the same units and sign"),
 ) -> Iterator[str]:
     """Targets in other units, or of another sign, than those of training.
 
@@ -91,15 +120,16 @@ def other_targets(
         In the same units.
     found : (int, float, float), optional
         What `multiple` gives.
-    slack : float
+    slack, spread
         As for `elsewhere`.
-    cure : str
+    said : (str, str, str)
+        What y is called, which rows these are, and the cure.
 
     Yields
     ------
     str
     """
-    i = elsewhere(seen, y, slack)
+    i = elsewhere(seen, y, slack, spread)
     far = i is not None
     if i is None and found is not None:
         i = found[0]
@@ -113,16 +143,21 @@ def other_targets(
         about += "" if small else f" {'-' if shift < 0 else '+'} {abs(shift):.3g}"
     here = f"from {y[:, i].min():.4g} to {y[:, i].max():.4g}"
     there = f"from {seen[0, i]:.4g} to {seen[1, i]:.4g}"
-    which = which_target(i, y.shape[1], True)
+    name, rows, cure = said
+    which = name if y.shape[1] == 1 else f"Column {i} of {name}"
     if far:
         about = f" ({about})" if about else ""
         yield f"{which} lies elsewhere, {here}, than in training, {there}{about}: {cure}."
     else:
-        yield f"{which} is {about} in these rows, {here}, and was {there} in training: {cure}."
+        yield f"{which} is {about}{rows}, {here}, and was {there} in training: {cure}."
 
 
 def permuted_labels(
-    labels: np.ndarray, predicted: np.ndarray, classes: Sequence[Any] | np.ndarray
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    classes: Sequence[Any] | np.ndarray,
+    accuracy: float = 1.0,
+    whose: str = "",
 ) -> Iterator[str]:
     """Classes that the model tells apart and y calls by each other's names.
 
@@ -131,6 +166,10 @@ def permuted_labels(
     labels, predicted : ndarray of int, shape (rows,)
     classes : sequence
         Their names.
+    accuracy : float
+        In training: a class that is right less often need not be met more often.
+    whose : str
+        Which rows these are, such as 'the validation data'.
 
     Yields
     ------
@@ -143,29 +182,38 @@ def permuted_labels(
     rows, most, own = table.sum(axis=1), table.argmax(axis=1), np.arange(n)
     there = rows > 0
     hits, right = table[own, most], table.diagonal()
-    moved = there & (most != own) & (hits >= MATCHED * rows) & (right <= hits / 2)
+    matched, each = min(MATCHED, MET * accuracy), min(MATCHED, MET_EACH * accuracy)
+    moved = there & (most != own) & (hits >= each * rows)
     names = np.where(moved, most, own)[there]
     if moved.sum() < 2 or len(np.unique(names)) < len(names):
         return
     total = rows[moved].sum()
-    if (hits - right)[moved].sum() < 2 * np.sqrt(total):  # four standard errors of a coin
+    if hits[moved].sum() < matched * total or (hits - right)[moved].sum() < 2 * np.sqrt(
+        total
+    ):  # four standard errors of a coin
         return
     k = int(np.where(moved, hits, -1).argmax())
     others = int(moved.sum()) - 1
     yield (
-        f"The labels look permuted: of the rows that the model takes for {plain(classes[k])!r} "
-        f"{hits[k] / rows[k]:.0%} are labelled {plain(classes[most[k]])!r} and "
-        f"{right[k] / rows[k]:.0%} as such, and so on for {others} other "
+        f"The labels{_of(whose)} look permuted: of the rows that the model takes for "
+        f"{plain(classes[k])!r} {hits[k] / rows[k]:.0%} are labelled {plain(classes[most[k]])!r} "
+        f"and {right[k] / rows[k]:.0%} as such, and so on for {others} other "
         f"class{'es' * (others > 1)}: encode the labels as in training."
     )
 
 
-def permuted_columns(y: np.ndarray, predicted: np.ndarray) -> Iterator[str]:
+def _of(whose: str) -> str:
+    return f" of {whose}" if whose else ""
+
+
+def permuted_columns(y: np.ndarray, predicted: np.ndarray, whose: str = "") -> Iterator[str]:
     """Columns of y that follow each other's predictions.
 
     Parameters
     ----------
     y, predicted : ndarray, shape (rows, n_outputs)
+    whose : str
+        As for `permuted_labels`.
 
     Yields
     ------
@@ -187,7 +235,8 @@ def permuted_columns(y: np.ndarray, predicted: np.ndarray) -> Iterator[str]:
         return
     i = int(moved.argmax())
     yield (
-        f"The columns of y look permuted: column {i} follows the prediction of column {best[i]}: "
+        f"The columns of y{_of(whose)} look permuted: column {i} follows the prediction of column "
+        f"{best[i]}: "
         "give them the order of the training."
     )
 

@@ -197,7 +197,7 @@ def causes(
     str
     """
     equal = list(alike(network))
-    if len(layers[-1].a) < ENOUGH:
+    if len(layers[-1].a) < ENOUGH or same_rows:
         yield from equal
         return
     hidden = [layer.a for layer in layers[:-1]]
@@ -206,7 +206,7 @@ def causes(
     yield from (*equal, *silenced, *saturation)
     if not (equal or silenced or saturation):
         yield from gradients(layers, network.activations, clips)
-    if constant(layers[-1].a) and not same_rows:
+    if constant(layers[-1].a):
         yield "The outputs do not depend on the inputs: every row gets the same answer."
 
 

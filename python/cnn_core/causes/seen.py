@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
+    from cnn_core.task import Task
 
 ROWS = 64  # of X whose mean and deviation are kept
 
@@ -28,14 +29,19 @@ class Seen(NamedTuple):
     """Of the rows of all calls, those of a stream included."""
 
     rows: int = 0
-    #: The lowest and the highest y of each output, in the units of y; None for classes.
+    #: The lowest and the highest y of each output, in the units of y, codes for missing entries and
+    #: far outliers left out; None for classes.
     y: np.ndarray | None = None
-    #: Mean and standard deviation of each feature in some of the first rows; None where the model
-    #: scales them.
+    #: Mean and standard deviation of each feature in some of the first rows, as the network reads
+    #: them; None in models of older versions.
     X: np.ndarray | None = None
     rules: Rules = Rules()
     begin: tuple[str, ...] = ()  #: what was wrong before the first step
     diverged: str = ""  #: what was said of it when the training diverged
+    outlier: str = ""  #: targets so far from the others that they make up the squared error
+    validation: tuple[str, ...] = ()  #: how the validation rows differ from those of training
+    absent: tuple[int, ...] = ()  #: indices of the classes that no call of partial_fit has brought
+    last: int = 0  #: rows of the last call
 
     @property
     def constant(self) -> np.ndarray:
@@ -46,9 +52,8 @@ class Seen(NamedTuple):
 def rows_seen(
     before: Seen | None,
     train: Dataset,
-    regression: bool,
-    scaled: bool,
-    targets: TargetScaling | None,
+    task: Task,
+    ends: np.ndarray | None,
 ) -> Seen:
     """What is to be kept of the rows of a fit, or of one more call of a stream.
 
@@ -58,34 +63,41 @@ def rows_seen(
         Of the calls before, if these rows come beside theirs.
     train : Dataset
         As the network reads it.
-    regression : bool
-    scaled : bool
-        Whether the model scales its inputs.
-    targets : TargetScaling or None
+    task : Task
+    ends : ndarray, shape (2, n_outputs), or None
+        The lowest and the highest y of these rows, in the units of y.
 
     Returns
     -------
     Seen
     """
-    X = y = None
-    if regression and train.y is not None:
-        found = train.y.array
-        y = in_units(
-            targets, np.array([np.minimum.reduce(found), np.maximum.reduce(found)], np.float64)
-        )
+    X, y = None, ends
+    absent: tuple[int, ...] = ()
     if before is not None and before.rows:
-        X = before.X
+        X, absent = before.X, before.absent
         if y is not None and before.y is not None:
             y = np.array([np.minimum(y[0], before.y[0]), np.maximum(y[1], before.y[1])])
-    elif not scaled:
+    else:
+        if before is not None and train.labels is not None:
+            absent = tuple(range(task.n_classes))
         step = -(-train.X.count // ROWS)
         indices = train.X.indices
         some = train.X.array[::step] if indices is None else train.X.array[indices[::step]]
         with np.errstate(all="ignore"):
             mean = np.add.reduce(some, 0, np.float64) / len(some)
             X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
+    if absent and train.labels is not None:
+        absent = tuple(np.setdiff1d(absent, train.labels.array).tolist())
     rows = train.X.count + (0 if before is None else before.rows)
-    return Seen(rows, y, X)
+    return Seen(rows, y, X, absent=absent, last=train.X.count)
+
+
+def ends_of(train: Dataset, targets: TargetScaling | None) -> np.ndarray | None:
+    """The lowest and the highest target of each output in the units of y."""
+    if train.y is None:
+        return None
+    y = train.y.array
+    return in_units(targets, np.array([np.minimum.reduce(y), np.maximum.reduce(y)], np.float64))
 
 
 def in_units(targets: TargetScaling | None, learned: np.ndarray) -> np.ndarray:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core.causes.begin import layer_name, sizes
 from cnn_core.causes.data import FAR, named, some_rows, which_target
+from cnn_core.data.validation import plain
 
 if TYPE_CHECKING:
+    from cnn_core._network import Network
     from cnn_core.causes.seen import Rules
+    from cnn_core.model import Model
     from cnn_core.spec import TrainingSpec
 
 OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above which it is told
@@ -21,6 +25,8 @@ STRONG = {"l1": 0.1, "l2": 1.0}  # penalties that keep weights near 0
 SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth of it
 THINNED = 0.7  # dropout that leaves little
 WIDE = 100  # size of an entry of X or of a weight, above which it is told after a divergence
+LARGE = 4.0  # size of a layer's initial weights, as `begin.sizes` has it, which is told then
+HEAVY = 10.0  # factor by which weights of rows make the gradient longer, which is told then
 ELEMENTS = 1 << 24  # that are looked at then
 GAINED = 0.01  # by which the loss must have fallen in the last epochs that a rule allowed
 
@@ -128,6 +134,26 @@ def stopped(ended: str, history: Mapping[str, Sequence[float]], rules: Rules) ->
         )
 
 
+def absent(model: Model) -> Iterator[str]:
+    """A class that no call of partial_fit has brought.
+
+    Parameters
+    ----------
+    model : Model
+
+    Yields
+    ------
+    str
+    """
+    missing, classes = model.seen.absent, model.task.classes
+    if missing and classes is not None and model.history.streamed:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        yield (
+            f"Class {plain(classes[missing[0]])!r}{more} never came in the calls of partial_fit, "
+            "so that it is not learned: give rows of all classes."
+        )
+
+
 class Diverged(NamedTuple):
     """What a training was fed with when it diverged."""
 
@@ -137,7 +163,9 @@ class Diverged(NamedTuple):
     y: np.ndarray | None  #: the targets of a regression
     names: np.ndarray | None  #: of the features
     scaled: bool  #: whether the model scales the inputs
-    largest_weight: float  #: before the first step
+    network: Network  #: before the first step
+    weight: tuple[float, str]  #: how many times as long weights make a gradient; the cure
+    growing: str  #: an activation that grows exponentially, and what to take; empty: none
     cure_of_inputs: str
     cure_of_targets: str
     cure_of_weights: str
@@ -201,10 +229,30 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
     yield from _large_features(found)
     if found.y is not None:
         yield from _large_targets(found.y, found.cure_of_targets)
-    if found.largest_weight > WIDE:
+    times, cure = found.weight
+    if times >= HEAVY:
+        yield times, f"weights make the gradient up to {times:.2g} times as long; {cure}"
+    if found.growing:
+        yield 1.0, found.growing
+    yield from _large_weights(found)
+
+
+def _large_weights(found: Diverged) -> Iterator[tuple[float, str]]:
+    largest = float(np.abs(found.network.flat()).max())
+    if largest > WIDE:
         yield (
-            found.largest_weight / WIDE,
-            f"the weights begin at up to {found.largest_weight:.2g}; {found.cure_of_weights}",
+            largest / WIDE,
+            f"the weights begin at up to {largest:.2g}; {found.cure_of_weights}",
+        )
+        return
+    size = sizes(found.network)
+    l = int(np.argmax(size))
+    if size[l] > LARGE:
+        layer = layer_name(l, len(size))
+        yield (
+            size[l] / LARGE,
+            f"the weights of {layer} begin at about {size[l]:.2g} times the usual size; "
+            f"{found.cure_of_weights}",
         )
 
 

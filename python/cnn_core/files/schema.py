@@ -281,7 +281,12 @@ SEEN = Record(
         ),
         "begin": List(Text(), tuple),
         "diverged": Text(),
+        "outlier": Text(),
+        "validation": List(Text(), tuple),
+        "absent": List(Whole(), tuple),
+        "last": Whole(),
     },
+    {"outlier": "", "validation": (), "absent": (), "last": 0},
 )
 
 

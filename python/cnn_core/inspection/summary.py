@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cnn_core.causes.begin import constant_targets
 from cnn_core.causes.data import STREAMED_BY_CLASS
 from cnn_core.causes.network import alike, silent
-from cnn_core.causes.training import penalties, rate, stopped
+from cnn_core.causes.training import absent, penalties, rate, stopped
 from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.evaluation import trained
@@ -112,11 +112,14 @@ def _end(model: "Model") -> str:
 
 def _causes(model: "Model", general: bool) -> Iterator[str]:
     """What can be found without rows."""
+    yield from absent(model)
     if model.stream == ():
         yield STREAMED_BY_CLASS
     if not general:
         return
     yield from model.seen.begin
+    if model.seen.outlier:
+        yield model.seen.outlier
     yield from stopped(model.ended, dict(model.history), model.seen.rules)
     yield from rate(model.training_spec, dict(model.history))
     yield from penalties(model.training_spec)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cnn_core.causes import data as of_data
-from cnn_core.causes.begin import initial_weights, uneven, unweighted
-from cnn_core.causes.codes import codes
+from cnn_core.causes.begin import initial_weights, smoothed, uneven, unweighted
+from cnn_core.causes.codes import code, code_of_targets
+from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import other_targets
 from cnn_core.causes.network import alike
-from cnn_core.causes.seen import Rules, Seen, in_units, learned, rows_seen
+from cnn_core.causes.outliers import ROBUST, outliers, without, words
+from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
-from cnn_core.data.target_scaling import scales_targets
-from cnn_core.data.validation import plain
+from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
+from cnn_core.data.validation import as_numbers
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
 from cnn_core.task import Task
+from cnn_core.training.validating import away, of_validation, some, unlike
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core._dataset import RowSource
     from cnn_core.causes.data import Run
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
@@ -29,17 +35,22 @@ if TYPE_CHECKING:
     from cnn_core.training.fit import Job
     from cnn_core.training.loop import TrainingLoop
 
-COMPARED = 1000  # rows of a call that are compared with those before
-#: Curve of a scaling: the median of |x| after it that the features of a training that goes on may
-#: have; each is 10 before the curve.
-AWAY = {"linear": 10.0, "smooth clip": 2.87, "asinh": 3.0}
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
+FEW = 64  # rows that are looked at together
 LOPSIDED = 3.0  # ratio of the ends of y above which a code for a missing entry is looked for
-SHOWS = 10  # validation rows, fewer of which may be of one class by chance
+
+
+class Given(NamedTuple):
+    """What a training is asked for beside its parameters."""
+
+    y: ArrayLike  #: as the user gave it
+    purpose: str  #: as `fit.begin` takes it
+    batch_size: int
+    validates: bool  #: whether the user has given the validation rows
 
 
 def before_training(
-    p: SimpleNamespace, model: Model, data: Prepared, batch_size: int, purpose: str
+    p: SimpleNamespace, model: Model, data: Prepared, given: Given
 ) -> tuple[list[str], Seen]:
     """What is known of a training before it begins.
 
@@ -50,9 +61,7 @@ def before_training(
     model : Model
         Before its next step.
     data : Prepared
-    batch_size : int
-    purpose : str
-        As `fit.begin` takes it.
+    given : Given
 
     Returns
     -------
@@ -61,26 +70,56 @@ def before_training(
     seen : Seen
         What later advice is to know.
     """
-    fits, streams = purpose == "fit", purpose == "partial_fit"
+    fits, streams = given.purpose == "fit", given.purpose == "partial_fit"
     if not (fits or streams):
         return [], Seen()
-    train, past = data.train, model.seen
-    regression, scaled = model.task.name == "regression", learned(model.scaling)
-    seen = rows_seen(past if streams else None, train, regression, scaled, data.target_scaling)
-    early = bool(p.early_stopping) and fits
-    seen = seen._replace(rules=Rules(early, float(p.min_delta), p.tol, int(p.patience)))
+    train, past, begins = data.train, model.seen, fits or not model.n_epochs
     findings: list[str] = []
+    begin: list[str] = []
+    ends = ends_of(train, data.target_scaling) if model.task.name == "regression" else None
+    outlier = past.outlier if streams else ""
+    if ends is not None and begins:
+        begin = _codes_of_targets(ends, train, data.target_scaling) if fits else []
+        outlier, told = _outliers_of_targets(model.task, data, given, ends)
+        findings += told if fits else []
+    seen = rows_seen(past if streams else None, train, model.task, ends)
+    early = bool(p.early_stopping) and fits
+    rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
+    seen = seen._replace(rules=rules, outlier=outlier)
+    if streams and model.history.kept and not past.rows:  # a model of an older version
+        seen = seen._replace(absent=())
     if model.n_epochs and _asked(model.history.streamed):
         findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
-    if fits or not model.n_epochs:
-        told, begin = _of_beginning(p, model, train)
-        findings += told
-        begin += _codes_of_targets(seen.y, train, data.target_scaling) if fits else []
-        seen = seen._replace(begin=tuple(begin))
-        findings += _before_first_step(p, model, data, batch_size)
-    else:
-        seen = seen._replace(begin=past.begin)
-    return findings, seen
+    if not begins:
+        return findings, seen._replace(begin=past.begin)
+    for part in (_of_beginning(p, model, train), _before_first_step(p, model, data, given)):
+        findings, begin = findings + part[0], part[1] + begin
+    if data.validation is not None:
+        findings += of_validation(model.task, data.validation)
+        if given.validates:
+            seen = seen._replace(validation=tuple(unlike(model, data, seen)))
+            findings += seen.validation
+    return findings, seen._replace(begin=tuple(begin))
+
+
+def _outliers_of_targets(
+    task: Task, data: Prepared, given: Given, ends: np.ndarray
+) -> tuple[str, list[str]]:
+    """Far outliers of y, in the words of later advice and of the fit; `ends` become those of the
+    other targets."""
+    y = as_numbers("y", given.y).reshape(-1, task.n_outputs)
+    weights = data.train.row_weights()
+    if weights is not None and len(weights) == len(y) and not weights.all():
+        y = y[weights[:, 0] > 0]
+    found = outliers(y)
+    if not found:
+        return "", []
+    for one in found:  # a code for a missing entry may have been left out already
+        ends[0, one.column] = max(ends[0, one.column], one.low)
+        ends[1, one.column] = min(ends[1, one.column], one.high)
+    worst = max(found, key=lambda one: one.share)
+    told = [] if task.loss in ROBUST else [words(worst, task.n_outputs, task.loss)]
+    return words(worst, task.n_outputs, task.loss, "training"), told
 
 
 def _asked(calls: int) -> bool:
@@ -92,28 +131,31 @@ def _asked(calls: int) -> bool:
 def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     """Rows that lie elsewhere than those of the training that goes on: scaling stays its own."""
     cure = f"take the same units, or {fresh}"
-    X, seen = data.train.X, model.seen
-    at = np.arange(0, X.count, -(-X.count // COMPARED))
-    some = X.array[at if X.indices is None else X.indices[at]]
-    scaled = learned(model.scaling)
-    away = AWAY["linear" if model.scaling is None else model.scaling.curve]
-    yield from of_data.elsewhere(some, model.feature_names, scaled, seen.X, False, away, cure)
+    seen, scaled = model.seen, learned(model.scaling)
+    limits = of_data.Limits(away(model.scaling), of_data.NARROW_IN_STREAM, np.inf)
+    said = f"{of_data.ELSEWHERE}, as", cure
+    few = seen.X if seen.rows >= of_data.ENOUGH else None
+    yield from of_data.elsewhere(
+        some(data.train.X), model.feature_names, scaled, few, False, limits, said
+    )
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
-        y = in_units(data.target_scaling, data.train.y.rows()[:: -(-X.count // COMPARED)])
-        yield from other_targets(seen.y, y, slack=SLACK, cure=cure)
+        y = in_units(data.target_scaling, some(data.train.y))
+        y = y[without(outliers(y), y)]
+        yield from other_targets(seen.y, y, slack=SLACK, said=("y", "", cure))
 
 
-def _codes_of_targets(
-    ends: np.ndarray | None, train: Dataset, scaling: TargetScaling | None
-) -> list[str]:
+def _codes_of_targets(ends: np.ndarray, train: Dataset, scaling: TargetScaling | None) -> list[str]:
     """Codes for a missing y, which are looked for where one end of the range lies much further from
-    the middle than the other."""
-    if ends is None or train.y is None:
-        return []
+    the middle than the other; `ends` become those of the other targets."""
+    assert train.y is not None
     low, high = np.abs(ends if scaling is None else (ends - scaling.shift) / scaling.factor)
     if not (np.maximum(low, high) > LOPSIDED * np.minimum(low, high)).any():
         return []
-    return list(codes(in_units(scaling, train.y.rows()), y=True))
+    found = code(in_units(scaling, train.y.rows()))
+    if found is None:
+        return []
+    ends[:, found.column] = found.low, found.high
+    return [code_of_targets(found, ends.shape[1], True)]
 
 
 def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[list[str], list[str]]:
@@ -127,6 +169,12 @@ def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[lis
         arguments = model.task, labels, weights[:, 0], p.class_weight
         told += unweighted(*arguments)
         begin += told or uneven(*arguments)
+    begin += smoothed(p.label_smoothing)
+    if train.X.count > 1 and _is_constant(train.X):
+        begin.append(of_data.CONSTANT)
+    if model.task.name == "regression" and model.task.output in GROWING:
+        assert train.y is not None
+        begin += of_data.targets(train.y.array, of_data.cure_of_growing(model.task.loss))
     if not (model.n_epochs or isinstance(p.init, str)):
         begin += initial_weights(model.network)
         if isinstance(p.init, Initializer):  # weights that are given may be meant so
@@ -134,46 +182,33 @@ def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[lis
     return told, begin
 
 
+def _is_constant(X: RowSource) -> bool:
+    """Whether all rows are the same; the first ones tell most often."""
+    at = np.arange(X.count) if X.indices is None else X.indices
+    first = X.array[at[0]]
+    return all(bool((X.array[at[i : i + FEW]] == first).all()) for i in range(0, X.count, FEW))
+
+
 def _before_first_step(
-    p: SimpleNamespace, model: Model, data: Prepared, batch_size: int
-) -> Iterator[str]:
-    """The order of the rows, units that begin alike, and rows to validate on that show little."""
+    p: SimpleNamespace, model: Model, data: Prepared, given: Given
+) -> tuple[list[str], list[str]]:
+    """The order of the rows, and units that begin alike: what is told at once, and what is told
+    where the result is poor."""
+    told: list[str] = []
     if not p.shuffle:
         known = data.train.y if data.train.labels is None else data.train.labels
         assert known is not None
-        yield from of_data.order(known.array, batch_size)
+        told += of_data.order(known.array, given.batch_size)
+    order = list(told)
     if not (model.n_epochs or _draws(p.init)):
-        yield from alike(model.network, trained=False)
-    if data.validation is not None:
-        yield from _of_validation(model.task, data.validation)
+        told += alike(model.network, trained=False)
+    return told, order
 
 
 def _draws(init: object) -> bool:
     """Whether initial weights are drawn at random."""
     kind = INITIALIZERS[init] if isinstance(init, str) else type(init)
     return kind is not Zeros and kind in INITIALIZERS.values()
-
-
-def _of_validation(task: Task, rows: Dataset) -> Iterator[str]:
-    """Validation rows that show little, however good the model is."""
-    count = rows.X.count
-    if task.name == "regression":
-        assert rows.y is not None
-        y = rows.y.array
-        if (y == y[0]).all():
-            which = "There is a single validation row" if count == 1 else "All validation rows have"
-            yield (
-                f"{which}{'' if count == 1 else ' the same y'}: val_metric, their R^2, compares "
-                "them with their mean and means nothing; take other rows."
-            )
-    elif rows.labels is not None and count >= SHOWS:
-        labels = rows.labels.array
-        if (labels == labels[0]).all():
-            assert task.classes is not None
-            yield (
-                f"All {count} validation rows are of class {plain(task.classes[labels[0, 0]])!r}: "
-                "they do not show whether the classes are told apart; take rows of all classes."
-            )
 
 
 def in_stream(run: Run, train: Dataset, findings: list[str], streams: bool) -> Run:
@@ -191,11 +226,6 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
     """When a training diverged, the likely causes, and which weights stay."""
     model, spec, train = job.model, job.spec, job.train
     regression = model.task.name == "regression"
-    cure = "divide it by its size"
-    if model.target_scaling is not None and model.target_scaling.scales:
-        cure = "that is scaled already; loss='mae' or Huber() limits what such rows do"
-    elif scales_targets(model.task):
-        cure = "scale_targets='standard' is the cure"
     rate = loop.trainer.learning_rate
     scaled = learned(model.scaling)
     begins = not model.n_epochs
@@ -207,9 +237,11 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             train.y.array if train.y is not None and regression else None,
             model.feature_names,
             scaled,
-            float(np.abs(model.network.flat()).max()),
+            model.network,
+            _weight(p, job),
+            _growing(model.task, model.network.activations),
             _cure_of_inputs(p.scale_inputs, model.scaling),
-            cure,
+            _cure_of_targets(model),
             "init='auto' draws small ones" if begins else "fit anew, with warm_start=False",
         )
     )
@@ -220,6 +252,40 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
         f"training diverged in epoch {loop.n_epochs + 1} at learning rate {rate:g} (loss "
         f"{loop.last_loss}): {causes}; the weights after epoch {kept}, {which}, are kept"
     )
+
+
+def _weight(p: SimpleNamespace, job: Job) -> tuple[float, str]:
+    """By what the weights of rows multiply the gradient of a mini-batch at most, and the cure."""
+    train = job.train
+    if train.weights is None or train.total_weight is None:
+        return 1.0, ""
+    w = train.weights.rows().astype(np.float64) * (len(train.weights.array) / train.total_weight)
+    mean, one = float(w.mean()), float(w.max()) / min(job.spec.batch_size, len(w))
+    parameter = "sample_weight" if p.class_weight is None else "class_weight"
+    if mean >= one:
+        return mean, f"divide {parameter} by its mean"
+    return one, f"take a smaller ratio in {parameter}"
+
+
+def _growing(task: Task, activations: Sequence[str]) -> str:
+    """A clause about activations that grow exponentially."""
+    if "exp" in activations[:-1]:
+        return "the activation 'exp' of the hidden layers grows exponentially; take 'relu'"
+    if task.output == "exp" and task.loss != "poisson":
+        return "the output 'exp' grows exponentially; take output='softplus' or 'identity'"
+    return ""
+
+
+def _cure_of_targets(model: Model) -> str:
+    """Of numbers to predict that are too large for a training."""
+    task = model.task
+    if model.target_scaling is not None and model.target_scaling.scales:
+        return "that is scaled already; loss='mae' or Huber() limits what such rows do"
+    if scales_targets(task):
+        return "scale_targets='standard' is the cure"
+    if task.loss in SCALED_LOSSES and task.output in GROWING:
+        return "output='identity', whose targets are scaled, is the cure"
+    return "divide it by its size"
 
 
 def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:

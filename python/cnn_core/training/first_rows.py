@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core.causes.seen import Seen
 from cnn_core.data.targets import as_rows
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def before_first_row(model: Model, rows: FirstRows) -> Model:
         step_history=model.step_history.counted_only(),
         state=None,
         first_rows=None,
+        seen=Seen(begin=model.seen.begin),
     )
 
 

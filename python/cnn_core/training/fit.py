@@ -133,7 +133,8 @@ def begin(
         inputs, outputs = data.scaling, data.target_scaling
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(before, scaling=inputs, target_scaling=outputs)
-    findings, seen = advice.before_training(p, model, data, spec.batch_size, purpose)
+    given = advice.Given(y, purpose, spec.batch_size, validation_data is not None)
+    findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
@@ -173,7 +174,7 @@ def _first_rows(
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
     model = replace(model, scaling=scalings[0], target_scaling=scalings[1], first_rows=None)
-    return job._replace(model=model)
+    return job._replace(model=model, seen=anew.seen)
 
 
 def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
@@ -181,22 +182,22 @@ def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
     sets_apart = purpose in ("fit", "initialize") and p.early_stopping
     return Preparation(
         p.dtype_name,
-        _scaling_meant(p, p.scale_inputs),
+        scaling_meant(p.scale_inputs, p.init, p.bias),
         p.class_weight,
         float(p.label_smoothing),
         p.validation_fraction if sets_apart else None,
         purpose == "partial_fit",
-        _scaling_meant(p, p.scale_targets),
+        scaling_meant(p.scale_targets, p.init, p.bias),
         bool(p.clip_outputs),
         not p.widths,
     )
 
 
-def _scaling_meant(p: SimpleNamespace, kind: str | None) -> str | None:
+def scaling_meant(kind: str | None, init: object, bias: bool) -> str | None:
     """What a scaling is; 'auto' is none without biases, as a shift would be a bias, and where
     weights are given, which are to be those of the function that is computed."""
-    given = not isinstance(p.init, (str, Initializer))
-    return None if kind == "auto" and (given or not p.bias) else kind
+    given = not isinstance(init, (str, Initializer))
+    return None if kind == "auto" and (given or not bias) else kind
 
 
 def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:

@@ -18,7 +18,7 @@ from cnn_core.model import Model
 from cnn_core.schedules import Constant
 from cnn_core.spec import TrainingSpec
 from cnn_core.threads import threads_of
-from cnn_core.training import advice
+from cnn_core.training import advice, validating
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.fit import Job
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
@@ -150,6 +150,10 @@ class TrainingRun:
                 warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model), UserWarning)
+            if unlike := validating.after_training(self.job, loop):
+                self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
+                for finding in unlike:
+                    warn(finding, UserWarning)
         finally:
             if watch is not None:
                 watch.hide()
