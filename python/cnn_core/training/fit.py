@@ -37,6 +37,8 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.training import advice
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
+from cnn_core.training.rescaled import outgrown, rescaled
+from cnn_core.training.rescaled import words as rescaling_words
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
@@ -124,15 +126,17 @@ def begin(
     if before is None:
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
-        targets = None if data.train.y is None else data.train.y.array
-        for message in target_warnings(y, p, task, classes is not None, targets):
-            warn(message, UserWarning)
-        _warn_of_rounding(X, y, data, task, p.dtype_name)
     else:
         model = before
         inputs, outputs = data.scaling, data.target_scaling
+        if outputs is not None and not stream_begins and outgrown(before, outputs):
+            warn(rescaling_words(before, outputs), UserWarning)
+            model = rescaled(before, outputs)
         if inputs is not before.scaling or outputs is not before.target_scaling:
-            model = replace(before, scaling=inputs, target_scaling=outputs)
+            model = replace(model, scaling=inputs, target_scaling=outputs)
+    collects = stream_begins and _collects(p, purpose, data)
+    if not collects and (before is None or before.is_begun_anew):
+        _warn_of_data(p, (X, y), data, task, classes is not None or before is not None)
     findings, seen = advice.before_training(p, model, data, spec.batch_size, purpose)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
@@ -140,7 +144,29 @@ def begin(
     job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
     if purpose != "partial_fit":
         return job
-    return _first_rows(p, job, (X, y, sample_weight), before, stream_begins)
+    return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _collects(p: SimpleNamespace, purpose: str, data: Prepared) -> bool:
+    """Whether these rows begin a stream and are too few to learn a scaling from."""
+    how = _preparation(p, purpose)
+    scales = how.scale_inputs is not None or how.scale_targets is not None
+    return how.incremental and scales and data.train.X.count < FEWEST_ROWS
+
+
+def _warn_of_data(
+    p: SimpleNamespace,
+    given: tuple[ArrayLike, ArrayLike],
+    data: Prepared,
+    task: Task,
+    named_classes: bool,
+) -> None:
+    """Say what else y may mean, and what rounding makes equal."""
+    X, y = given
+    targets = None if data.train.y is None else data.train.y.array
+    for message in target_warnings(y, p, task, named_classes, targets):
+        warn(message, UserWarning)
+    _warn_of_rounding(X, y, data, task, p.dtype_name)
 
 
 def _first_rows(
@@ -148,19 +174,17 @@ def _first_rows(
     job: Job,
     given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     before: Model | None,
-    begins: bool,
+    collects: bool,
 ) -> Job:
     """The job of a partial_fit while the rows of its stream are too few to learn a scaling from:
     they are kept; once there are enough and they are to be scaled, training begins anew."""
     model, first = job.model, None if before is None else before.first_rows
-    if first is None and not (begins and job.train.X.count < FEWEST_ROWS):
+    if first is None and not collects:
         return job
     X, y, sample_weight = given
     rows = FirstRows.of(check_X(X, precise_dtype(X)), y, sample_weight, model.network)
     if first is None:
-        how = _preparation(p, "partial_fit")
-        scaled = how.scale_inputs is not None or how.scale_targets is not None
-        return job._replace(model=replace(model, first_rows=rows if scaled else None))
+        return job._replace(model=replace(model, first_rows=rows))
     assert before is not None
     rows = first.followed_by(rows)
     if len(rows.X) < FEWEST_ROWS:
