@@ -75,13 +75,14 @@ def choose_scaling(
     -----
     UserWarning
         Where 'auto' leaves features of a memory map unscaled that need it, as it would copy them.
+        One that is converted to the model's dtype, and so copied anyway, is scaled.
     """
     kind = how.scale_inputs
     if kind != "auto":
         return None if kind is None else learn_scaling(kind, X.rows(), weights)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
-    seen, mapped = X, isinstance(given, np.memmap)
+    seen, mapped = X, _is_read_in_place(given, how.dtype)
     if mapped:  # a file may be larger than memory: some of its rows tell
         step = -(-X.count // _MAPPED)
         rows = np.arange(X.count) if X.indices is None else X.indices
@@ -102,6 +103,11 @@ def choose_scaling(
         return None
     asked = "'auto', the default"
     return learn_scaling(kind, X.rows(), weights, asked)._replace(reason=reason)
+
+
+def _is_read_in_place(X: object, dtype: str) -> bool:
+    """Whether X is a memory map that training reads from its file, as nothing converts it."""
+    return isinstance(X, np.memmap) and X.dtype == dtype and X.flags.c_contiguous
 
 
 def _undecided(X: RowSource) -> Scaling | None:

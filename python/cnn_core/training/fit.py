@@ -105,10 +105,7 @@ def begin(
     try:
         task, labels = _task(p, X, y, before, classes)
     except OneClassError as error:
-        if purpose == "partial_fit" and classes is None:
-            hint = "; name all that will ever come, such as partial_fit(X, y, classes=[0, 1])"
-            raise ValueError(f"{error}{hint}") from None
-        raise
+        raise ValueError(f"{error}{_cure_of_one_class(p, y, purpose, classes)}") from None
     how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
@@ -118,6 +115,7 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     stream_begins = before is None or before.knows_no_rows
+    begins_anew = before is not None and before.is_begun_anew
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     if before is not None and before.knows_no_rows:
         baseline = data.train.baseline_score(task)
@@ -135,8 +133,8 @@ def begin(
         if inputs is not before.scaling or outputs is not before.target_scaling:
             model = replace(model, scaling=inputs, target_scaling=outputs)
     collects = stream_begins and _collects(p, purpose, data)
-    if not collects and (before is None or before.is_begun_anew):
-        _warn_of_data(p, (X, y), data, task, classes is not None or before is not None)
+    if not collects and (before is None or begins_anew):
+        _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
     findings, seen = advice.before_training(p, model, data, spec.batch_size, purpose)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
@@ -145,6 +143,18 @@ def begin(
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _cure_of_one_class(
+    p: SimpleNamespace, y: ArrayLike, purpose: str, classes: ArrayLike | None
+) -> str:
+    """What helps where all labels are the same."""
+    cures = []
+    if purpose == "partial_fit" and classes is None:
+        cures.append("name all that will ever come, such as partial_fit(X, y, classes=[0, 1])")
+    if p.task == "auto" and classes is None and np.asarray(y).dtype.kind in "iuf":
+        cures.append("say task='regression' if y holds numbers to predict")
+    return f"; {', or '.join(cures)}" if cures else ""
 
 
 def _collects(p: SimpleNamespace, purpose: str, data: Prepared) -> bool:
@@ -159,12 +169,13 @@ def _warn_of_data(
     given: tuple[ArrayLike, ArrayLike],
     data: Prepared,
     task: Task,
-    named_classes: bool,
+    named: bool,
+    begins: bool,
 ) -> None:
     """Say what else y may mean, and what rounding makes equal."""
     X, y = given
     targets = None if data.train.y is None else data.train.y.array
-    for message in target_warnings(y, p, task, named_classes, targets):
+    for message in target_warnings(y, p, task, named or begins, targets, begins):
         warn(message, UserWarning)
     _warn_of_rounding(X, y, data, task, p.dtype_name)
 
