@@ -40,6 +40,8 @@ MANY_CLASSES, ROWS_A_CLASS = 10, 10
 #: Columns with a 1 a row are one-hot classes in two columns, or with this share of rows without,
 #: where there are so many rows; in three columns and more they are in three rows.
 MANY_ROWS, NO_CLASS = 10, 0.05
+#: Texts of missing entries.
+GAPS = ("nan", "NaN", "None", "<NA>", "NaT")
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -187,6 +189,7 @@ def target_warnings(
             yield from outside_range(task, targets)
     elif task.name == "classification" and not (task.one_hot or named_classes):
         assert task.classes is not None
+        yield from _gaps(task.classes)
         if p.task == "auto":
             yield from _many_classes(task.classes, len(array))
         else:
@@ -249,6 +252,16 @@ def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
             f"y holds floats of only {n} different whole values and is taken for numbers to "
             "predict; if these are classes, say task='classification', if numbers, "
             "task='regression'"
+        )
+
+
+def _gaps(classes: np.ndarray) -> Iterator[str]:
+    """Texts that a gap becomes where a column is converted to texts."""
+    found = [label for label in classes.tolist() if label in GAPS]
+    if found and len(classes) > len(found):
+        yield (
+            f"y has the text {found[0]!r} beside other classes, as a missing entry becomes that is "
+            "converted to text; drop these rows, or name the classes if it is one"
         )
 
 

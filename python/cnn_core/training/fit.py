@@ -27,6 +27,7 @@ from cnn_core.data.validation import (
     check_names,
     check_X,
     plain,
+    warn_of_order,
 )
 from cnn_core.initializers import Initializer
 from cnn_core.meaning import only_for_numbers, target_warnings
@@ -96,6 +97,7 @@ def begin(
     began = time.perf_counter()
     check_given("y", y)
     check_lengths(X, y)
+    warn_of_order(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
