@@ -215,7 +215,10 @@ class Scaling(NamedTuple):
             return self
         kept = self.shift[None] if self.kept is None else self.kept
         at = np.flatnonzero(self.constant)
-        rows = np.concatenate((kept[:, at].astype(X.dtype), X[:, at]))
+        before = kept[:, at].astype(X.dtype)
+        if len(kept) == 1 and (X[:, at] == before).all():
+            return self
+        rows = np.concatenate((before, X[:, at]))
         differs = rows != rows[0]
         varies = differs.any(axis=0)
         if not varies.any():

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def outgrown(model: Model, targets: TargetScaling | None) -> bool:
     """Whether outputs that have varied before are to have another scaling."""
+    if targets is None or targets is model.target_scaling:
+        return False
     factor, shift, known = _scaling_of(model)
-    return targets is not None and bool(
-        (((factor != targets.factor) | (shift != targets.shift)) & known).any()
-    )
+    return bool((((factor != targets.factor) | (shift != targets.shift)) & known).any())
 
 
 def rescaled(model: Model, targets: TargetScaling) -> Model:
