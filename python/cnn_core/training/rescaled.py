@@ -65,10 +65,10 @@ def words(model: Model, targets: TargetScaling) -> str:
     i, n = int(changed.argmax()), len(changed)
     which = "y" if n == 1 else f"column {i} of y"
     return (
-        f"most of the last rows have {which} more than {OUTLIER:g} sizes ({factor[i]:.3g}) from "
-        f"{shift[i]:.4g}, as the first rows were scaled: the network goes on with ({which} - "
-        f"{targets.shift[i]:.4g}) / {targets.factor[i]:.4g}; a first call with rows of all kinds "
-        "sets the scaling at once"
+        f"{which} lies elsewhere than the rows that its scaling was learned from: most of the last "
+        f"rows lie more than {OUTLIER:g} sizes ({factor[i]:.3g}) from {shift[i]:.4g}; the network "
+        f"goes on with ({which} - {targets.shift[i]:.4g}) / {targets.factor[i]:.4g}; if the units "
+        "have changed, take the same units, or fit anew"
     )
 
 
