@@ -213,6 +213,8 @@ class Scaling(NamedTuple):
         """What `learn` makes of the columns that vary for the first time, or have begun to."""
         if self.constant is None or not self.constant.any():
             return self
+        if self.kept is None and self.kind == "auto":  # of a version that did not keep them
+            return self._replace(kept=X[:1].astype(np.float64)).learning(X, learn)
         kept = self.shift[None] if self.kept is None else self.kept
         at = np.flatnonzero(self.constant)
         before = kept[:, at].astype(X.dtype)

@@ -210,6 +210,7 @@ SCALING = Record(
         "reason": Text(),
         "kept": Optional(Matrix()),
     },
+    {"kept": None},
 )
 
 TARGET_SCALING = Record(
@@ -223,6 +224,7 @@ TARGET_SCALING = Record(
         "robust": Flag(),
         "recent": Optional(Matrix()),
     },
+    {"recent": None},
 )
 
 
