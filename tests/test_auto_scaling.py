@@ -318,7 +318,7 @@ def test_columns_that_were_constant_are_scaled_by_auto_once_they_vary_and_need_i
 
 
 def test_a_memory_map_is_not_copied_unasked(tmp_path):
-    np.save(tmp_path / "X.npy", 1e3 * N)
+    np.save(tmp_path / "X.npy", 1e3 * N.astype("float32"))
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     with pytest.warns(UserWarning, match="X is a memory map, which scaling would copy"):
         assert fitted(mapped)._fitted.scaling is None
@@ -328,6 +328,20 @@ def test_a_memory_map_is_not_copied_unasked(tmp_path):
     weights = (np.arange(len(mapped)) % 2).astype(float)
     with pytest.warns(UserWarning, match="X is a memory map"):
         MLP(4, epochs=1).fit(mapped, np.arange(len(mapped)) % 3, sample_weight=weights)
+
+
+@pytest.mark.parametrize("convert", [
+    np.float64, lambda X: X.astype("float32")[:, ::-1].T.copy().T, lambda X: np.uint8(X % 250),
+], ids=["float64", "columns", "uint8"])  # fmt: skip
+def test_a_memory_map_that_is_converted_anyway_is_scaled(tmp_path, convert):
+    X = convert(1e3 * N)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fitted(mapped)
+    assert model._fitted.scaling is not None
+    assert np.array_equal(model.parameters_, fitted(X).parameters_)
 
 
 # What rounding to float32 would merge

@@ -297,7 +297,7 @@ NEARLY[[3, 450]] = NEARLY[[450, 3]]
     (BY_CLASS[::-1], TWO, "sorted by class"), (NEARLY, TWO, "sorted by class"),
     (BY_THREE, np.array(["a", "b", "c"])[THREE], "sorted by class"),
     (BY_THREE, np.eye(3)[THREE], "sorted by class"),
-    (BY_CLASS, np.column_stack((TWO, 1 - TWO)), "sorted by class"),
+    (BY_CLASS, np.column_stack((TWO, TWO)), "sorted by class"),
     (np.argsort(LINE), LINE, "in the order of y"), (np.argsort(-LINE), LINE, "in the order of y"),
 ])  # fmt: skip
 def test_sorted_rows_that_are_not_shuffled_are_told_once_by_fit_and_by_evaluate(order, y, words):

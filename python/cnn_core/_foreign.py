@@ -49,7 +49,7 @@ KEYWORDS["MLP"] = _by_word({
     "learning_rate takes a schedule too: MLP(learning_rate=Warmup(epochs=5))":
     "warmup warmup_epochs warmup_steps",
     "batch_size": "batch batchsize bs minibatch_size mini_batch_size train_batch_size",
-    "epochs": "max_iter n_epochs num_epochs nb_epoch nb_epochs max_epochs n_iter "
+    "epochs": "epoch max_iter n_epochs num_epochs nb_epoch nb_epochs max_epochs n_iter "
     "num_iterations n_iterations iterations",
     "scikit-learn's alpha, which it divides by the rows of a mini-batch, is called l2 here: "
     "MLP(l2=1e-5)": "alpha",
@@ -59,8 +59,8 @@ KEYWORDS["MLP"] = _by_word({
     "l2": "l2_reg l2_penalty l2_regularization reg_lambda lambda_ kernel_regularizer "
     "regularization penalty",
     "dropout": "dropout_rate dropout_p p_dropout drop_rate dropout_prob",
-    "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip_val max_grad_norm clip_grad "
-    "clip_grad_norm gradient_clipping clipvalue",
+    "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm "
+    "clip_grad clip_grad_norm gradient_clipping clipvalue",
     "max_norm": "max_weight_norm kernel_constraint weight_constraint",
     "tol": "tolerance",
     "min_delta, with early stopping, is what counts as an improvement: "
@@ -101,6 +101,24 @@ KEYWORDS["MLP"] = _by_word({
     "warm_start": "warmstart continue_training",
     "task": "problem_type task_type",
     "backend": "engine framework",
+})  # fmt: skip
+
+#: Of the drop-in for scikit-learn's estimators, whose names are those of scikit-learn.
+_OF_MLP = "it is a parameter of cnn_core.MLP"
+KEYWORDS["BaseMLP"] = _by_word({
+    "hidden_layer_sizes": "hidden hidden_layers hidden_sizes hidden_units layers units n_hidden",
+    "max_iter": "epochs epoch n_epochs num_epochs max_epochs n_iter",
+    "solver": "optimizer optim optimiser",
+    "alpha": "l2 weight_decay l2_reg",
+    "learning_rate_init": "lr eta eta0",
+    "random_state": "seed random_seed",
+    "n_iter_no_change": "patience",
+    "restore_best_weights": "restore_best",
+    "n_threads": "n_jobs num_threads",
+    "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
+    "the classifier has the cross-entropy, the regressor the squared error": "output task",
+    _OF_MLP: "l1 max_norm clip_norm bias init scale_inputs scale_targets label_smoothing backend "
+    "clip_outputs min_delta step_history max_seconds",
 })  # fmt: skip
 
 _L2 = "decay of the weights is a penalty, MLP(l2=0.001), or AdamW(weight_decay=0.01)"
@@ -195,6 +213,35 @@ KEYWORDS["score"] = KEYWORDS["evaluate"] = _by_word({
     _AS_ONE: "batch_size batch steps",
     "it prints nothing": "verbose",
     "other measures take what predict or predict_proba returns": "scoring metric metrics",
+})  # fmt: skip
+KEYWORDS["evaluate"] = KEYWORDS["evaluate"] | _by_word({
+    "score takes it: model.score(X, y, sample_weight=...)": "sample_weight sample_weights weights",
+})  # fmt: skip
+
+
+#: Attributes of fitted models.
+ATTRIBUTES: dict[str, str] = _by_word({
+    "weights_, W of each layer, shape (n_out, n_in), is the transpose of each": "coefs_",
+    "weights_ has W of each layer": "coef_ weights kernel get_weights",
+    "biases_ has b of each layer": "intercepts_ intercept_ biases",
+    "parameters_ has all weights and biases, and can be assigned to": "set_weights parameters "
+    "named_parameters",
+    "history_['loss'] has the loss of each epoch": "loss_curve_ loss_ losses_ train_losses",
+    "history_['val_loss'] and history_['val_metric'] have those of each epoch":
+    "validation_scores_ best_validation_score_ best_score_ best_loss_",
+    "n_epochs_": "n_iter_ n_iter",
+    "history_": "history",
+    "classes_": "classes",
+    "n_features_in_": "n_features_",
+    "save writes the model to a file, and load reads it": "state_dict load_state_dict save_model "
+    "load_model save_weights load_weights dump to_json",
+    "a network has none; sklearn.inspection.permutation_importance measures them":
+    "feature_importances_",
+    "a model is trained by fit and needs no compiling": "compile",
+    "predict and predict_proba never use dropout": "eval train",
+    _ON_CPU: "to cuda cpu",
+    "fit trains and predict predicts": "transform fit_transform fit_predict train_on_batch",
+    "inputs are scaled by the model itself": "normalize_",
 })  # fmt: skip
 
 

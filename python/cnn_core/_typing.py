@@ -1,8 +1,9 @@
 """Names for the types of arrays, and the names that users choose from; imported by type checkers
 only.
 
-Each is a union with ``str``: editors complete the literals, and a name that comes from a variable
-or a file is accepted too. A wrong one is refused when the object is made.
+Editors complete the literals and checkers find slips in them. A name that comes from a variable or
+a file is a ``str`` to a checker, until `cast` or an annotation says which; all are checked when the
+object is made.
 """
 
 from typing import Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict
@@ -39,15 +40,24 @@ Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robus
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
 
-ActivationName: TypeAlias = Activations | str
-OutputName: TypeAlias = Literal["auto"] | Activations | str
-LossName: TypeAlias = Literal["auto"] | Losses | str
-OptimizerName: TypeAlias = Optimizers | str
-InitName: TypeAlias = Initializers | str
-ScalingName: TypeAlias = Scalings | str
-TaskName: TypeAlias = Tasks | str
-BackendName: TypeAlias = Backends | str
+ActivationName: TypeAlias = Activations
+OutputName: TypeAlias = Literal["auto"] | Activations
+LossName: TypeAlias = Literal["auto"] | Losses
+OptimizerName: TypeAlias = Optimizers
+InitName: TypeAlias = Initializers
+ScalingName: TypeAlias = Scalings
+TaskName: TypeAlias = Tasks
+BackendName: TypeAlias = Backends
 DtypeName: TypeAlias = Literal["float32", "float64"]
+
+
+class SavedModel(Protocol):
+    """What `load` returns: a fitted estimator, of cnn_core or of cnn_core.sklearn."""
+
+    def predict(self, X: ArrayLike) -> Labels: ...
+    def score(self, X: ArrayLike, y: ArrayLike) -> float: ...
+    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+    def save(self, file: Any, *, optimizer: bool = False) -> None: ...
 
 
 class Evaluation(TypedDict):

@@ -21,9 +21,10 @@ _SHOWN = 60
 class Callback:
     """Base of the objects to give as ``MLP(callbacks=...)``; each method may be left as it is.
 
-    A plain function counts as an `after_epoch`. An exception in a callback ends the fit and reaches
-    its caller; the model is then that of the last whole epoch, or, with early stopping, of the best
-    one.
+    A plain function counts as an `after_epoch`. Parameters that a callback sets apply from the next
+    fit on; a `Schedule` changes the learning rate within one. An exception in a callback ends the
+    fit and reaches its caller; the model is then that of the last whole epoch, or, with early
+    stopping, of the best one.
     """
 
     def before_fit(self, model: MLP) -> None:
@@ -137,7 +138,30 @@ def check_callbacks(
                 "a callback must be a function (model, epoch, logs) or a Callback object, got "
                 f"{one!r}"
             )
+        _refuse_foreign(one)
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]
+
+
+#: Methods of other libraries' callbacks, and what is called at that moment here.
+_FOREIGN = {
+    "on_train_begin": "before_fit",
+    "on_epoch_end": "after_epoch",
+    "on_train_epoch_end": "after_epoch",
+    "on_batch_end": "after_step",
+    "on_train_batch_end": "after_step",
+    "on_train_end": "after_fit",
+}
+
+
+def _refuse_foreign(callback: object) -> None:
+    """Raise where a callback has a method of another library, and none of the name it has here."""
+    for name, here in _FOREIGN.items():
+        own = getattr(type(callback), here, None)
+        if hasattr(type(callback), name) and own in (None, getattr(Callback, here)):
+            raise TypeError(
+                f"the callback {type(callback).__qualname__} has {name}, which nothing calls; it "
+                f"is called {here} here"
+            )
 
 
 class Watch:

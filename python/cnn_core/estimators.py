@@ -47,7 +47,7 @@ class MLPOfOneTask(MLP):
         loss: LossName | Huber = "auto",
         optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
-        batch_size: int | Literal["full"] | str = 32,
+        batch_size: int | Literal["full"] = 32,
         epochs: int = 100,
         shuffle: bool = True,
         l1: float = 0.0,

@@ -24,6 +24,7 @@ from cnn_core.causes.matching import (
 from cnn_core.causes.outliers import ROBUST, outliers, without, words
 from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
+from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain
@@ -135,6 +136,9 @@ def evaluation(
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
+    if model.first_rows is not None:
+        found["diagnosis"] = first_rows_words(len(model.first_rows.X))
+        return cast("Evaluation", found)
     doubts = list(_doubts(model, data))
     notes = [*doubts, *([rare] if rare else [])]
     past = trained(model, data.X.count)
@@ -180,6 +184,14 @@ def _of_training(model: Model) -> Iterator[str]:
         yield model.seen.outlier
     if model.stream == ():
         yield of_data.STREAMED_BY_CLASS
+
+
+def first_rows_words(count: int) -> str:
+    """What is to be said of a stream that is too short to learn a scaling from."""
+    return (
+        f"the stream has brought {count} row{'s' * (count > 1)}: once there are {FEWEST_ROWS}, "
+        "partial_fit learns the scaling from them and, where there is one, begins training anew."
+    )
 
 
 def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:

@@ -60,6 +60,15 @@ class Fitted(Saved):
             )
         return model
 
+    if not TYPE_CHECKING:  # checkers are to find what is not there
+
+        def __getattr__(self, name):
+            if name.startswith("__") or isinstance(getattr(type(self), name, None), property):
+                return object.__getattribute__(self, name)  # the error of the property
+            from cnn_core._names import refuse_attribute
+
+            return refuse_attribute(self, name)
+
     def _publish(self, model: Model | None) -> None:
         self._fitted = model
 
@@ -132,7 +141,7 @@ class Fitted(Saved):
         classes = self._model().task.classes
         if classes is None:
             raise AttributeError("a regression model has no classes_")
-        return classes.copy()
+        return _locked(classes.copy())
 
     @property
     def input_shift_(self) -> NDArray[np.float64]:
@@ -229,7 +238,7 @@ class Fitted(Saved):
         self._with_parameters(model, change)
 
 
-def _locked(copy: Reals) -> Reals:
+def _locked(copy: NDArray[Any]) -> NDArray[Any]:
     """A copy of what belongs to the model, read-only, so that no change of it goes unnoticed."""
     copy.flags.writeable = False
     return copy

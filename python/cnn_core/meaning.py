@@ -37,6 +37,11 @@ TWO_CLASSES = ([0, 1], [-1, 1])
 FEW_VALUES, ROWS_A_VALUE = 20, 5
 #: More classes than this, with fewer rows each on average, may be amounts or identifiers.
 MANY_CLASSES, ROWS_A_CLASS = 10, 10
+#: Columns with a 1 a row are one-hot classes in two columns, or with this share of rows without,
+#: where there are so many rows; in three columns and more they are in three rows.
+MANY_ROWS, NO_CLASS = 10, 0.05
+#: Texts of missing entries.
+GAPS = ("nan", "NaN", "None", "<NA>", "NaT")
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -143,7 +148,12 @@ def _few(values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def target_warnings(
-    y: ArrayLike, p: SimpleNamespace, task: Task, named_classes: bool, targets: np.ndarray | None
+    y: ArrayLike,
+    p: SimpleNamespace,
+    task: Task,
+    named_classes: bool,
+    targets: np.ndarray | None,
+    begins: bool = False,
 ) -> Iterator[str]:
     """What else y may mean, and which values the output does not take: a sentence each.
 
@@ -159,6 +169,8 @@ def target_warnings(
         Whether the user has listed the classes.
     targets : ndarray or None
         What is trained on.
+    begins : bool
+        Whether these are the first rows of a stream, whose very first has decided the task.
 
     Yields
     ------
@@ -166,42 +178,67 @@ def target_warnings(
     """
     array = np.asarray(y)
     said = p.task == "regression" or (p.task != "auto" and p.loss != "auto")
-    if not (said or task.one_hot) and _is_one_hot(array):
-        meant = "regression" if task.name == "regression" else "classification"
-        taken = "numbers to predict" if meant == "regression" else "several labels a row"
-        yield (
-            f"each row of y holds a single 1, as one-hot classes do, but its {array.shape[1]} "
-            f"columns are taken for {taken}; loss='categorical_crossentropy' takes each row for "
-            f"one class, task={meant!r} with loss={task.loss!r} leaves it at that"
-        )
+    (loss, _), (output, _) = names_and_params(p.loss, p.output_activation)
+    numbers = bool(Given(p.task, loss, output, asked=only_for_numbers(p)).for_numbers)
+    if not (said or task.one_hot):
+        yield from _columns(array, task, numbers)
     if task.name == "regression":
-        if p.task == "auto":
-            (loss, _), (output, _) = names_and_params(p.loss, p.output_activation)
-            if not Given(p.task, loss, output, asked=only_for_numbers(p)).for_numbers:
-                yield from _few_numbers(array)
+        if p.task == "auto" and not numbers:
+            yield from _few_numbers(array, begins)
         if task.output != "identity" and targets is not None:
             yield from outside_range(task, targets)
     elif task.name == "classification" and not (task.one_hot or named_classes):
         assert task.classes is not None
+        yield from _gaps(task.classes)
         if p.task == "auto":
             yield from _many_classes(task.classes, len(array))
         else:
             yield from _measured(task.classes, len(array))
 
 
-def _is_one_hot(array: np.ndarray) -> bool:
-    """Whether y has three columns or more and a single 1 in each row, else 0."""
-    if array.ndim != 2 or array.shape[1] < 3 or len(array) < 3 or array.dtype.kind not in "biufO":
-        return False
-    for part in (array[:_FIRST], array[_FIRST:]):
-        ones = part == 1
-        if not ((ones | (part == 0)).all() and (ones.sum(axis=1) == 1).all()):
-            return False
-    return True
+def _columns(array: np.ndarray, task: Task, numbers: bool) -> Iterator[str]:
+    """What columns that hold two values alone may mean instead; with `numbers`, a parameter says
+    that they are none of several labels."""
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biufO":
+        return
+    no = _two_values(array)
+    if no is None:
+        return
+    n, per_row = array.shape[1], np.count_nonzero(array == 1, axis=1)
+    none = int(np.count_nonzero(per_row == 0))
+    fewest = MANY_ROWS if n == 2 or none else 3
+    if len(array) >= fewest and per_row.max() == 1 and none <= NO_CLASS * len(array):
+        meant = "regression" if task.name == "regression" else "classification"
+        taken = "numbers to predict" if meant == "regression" else "several labels a row"
+        cure = "loss='categorical_crossentropy'"
+        cure = f"{cure} takes each row for one class, as y.argmax(axis=1) would"
+        if none or no:
+            cure = "give y.argmax(axis=1), the number of each row's class"
+        without = f" (but for {none} row{'s' * (none > 1)} without)" if none else ""
+        yield (
+            f"each row of y holds a single 1{without}, as one-hot classes do, but its {n} columns "
+            f"are taken for {taken}; {cure}, task={meant!r} with loss={task.loss!r} leaves it at "
+            "that"
+        )
+    elif task.name == "regression" and not numbers and len(array) >= ROWS_A_VALUE:
+        labels = "y" if no == 0 else "(y + 1) / 2"
+        yield (
+            f"y holds {n} columns of {no} and 1 and is taken for numbers to predict, as these are "
+            f"floats; if each is a yes-or-no label, give {labels} with task='classification', if "
+            "they are numbers, say task='regression'"
+        )
 
 
-def _few_numbers(array: np.ndarray) -> Iterator[str]:
-    """Floats that may be class labels."""
+def _two_values(array: np.ndarray) -> int | None:
+    """0 or -1, if that and 1 are all that y holds; where all are 1 or all are not, nothing."""
+    for no in (0, -1):
+        if all(((part == 1) | (part == no)).all() for part in (array[:_FIRST], array[_FIRST:])):
+            return no if (array == 1).any() and (array == no).any() else None
+    return None
+
+
+def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
+    """Floats that may be class labels; the first of a stream are too few to come often each."""
     if array.ndim != 1 and array.shape[1] != 1:
         return
     values = _whole(array) if holds_floats(array) else None
@@ -209,11 +246,22 @@ def _few_numbers(array: np.ndarray) -> Iterator[str]:
     if values is None or few is None:
         return
     n = len(few[0])
-    if n > 1 and len(values) >= ROWS_A_VALUE * n and few[1].min() >= 2:
+    often = len(values) >= ROWS_A_VALUE * n and few[1].min() >= 2
+    if n > 1 and (often or (begins and len(values) >= 2 * n)):
         yield (
             f"y holds floats of only {n} different whole values and is taken for numbers to "
             "predict; if these are classes, say task='classification', if numbers, "
             "task='regression'"
+        )
+
+
+def _gaps(classes: np.ndarray) -> Iterator[str]:
+    """Texts that a gap becomes where a column is converted to texts."""
+    found = [label for label in classes.tolist() if label in GAPS]
+    if found and len(classes) > len(found):
+        yield (
+            f"y has the text {found[0]!r} beside other classes, as a missing entry becomes that is "
+            "converted to text; drop these rows, or name the classes if it is one"
         )
 
 

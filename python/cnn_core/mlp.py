@@ -225,7 +225,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         loss: LossName | Huber = "auto",
         optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
-        batch_size: int | Literal["full"] | str = 32,
+        batch_size: int | Literal["full"] = 32,
         epochs: int = 100,
         shuffle: bool = True,
         l1: float = 0.0,
@@ -398,7 +398,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
         Early stopping, `tol`, `epochs` and callbacks do not apply, but for their `after_step`;
         `scale_inputs` and `scale_targets` learn from the first call's rows; fewer than ten are kept
-        until there are ten, and training begins anew if they are to be scaled. Of all such epochs
+        until there are ten, and training begins anew if they are to be scaled. A feature that was
+        constant learns from the first ten rows since it varies, and targets whose last ten rows, or
+        the rows of a larger call, mostly lie ten sizes away are scaled anew. Of all such epochs
         `history_` keeps the last 1,000, so that a call costs the same however many there have been.
 
         Parameters

@@ -147,6 +147,11 @@ class Model(_Predicts, Frozen):
         return math.isnan(self.baseline)
 
     @property
+    def is_begun_anew(self) -> bool:
+        """Whether it is that of a stream before its first rows, which have been trained on."""
+        return self.knows_no_rows and self.n_epochs > 0
+
+    @property
     def n_features(self) -> int:
         """Features that X must have."""
         return self.network_spec.widths[0]

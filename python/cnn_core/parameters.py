@@ -48,6 +48,20 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
+def scaling(*names: str) -> Check:
+    """One of some names, or None, which scales nothing."""
+
+    def check(name: str, value: Any) -> object:
+        if value is None or isinstance(value, str):
+            return None if value is None else choose(name, value, names)
+        raise TypeError(
+            f"{name} must be a name, or None to scale nothing, got {value!r}; choose from "
+            f"{', '.join(names)}"
+        )
+
+    return check
+
+
 def count(word: str | None = None, least: int = 1) -> Check:
     """A whole number of at least `least`, or a word."""
     allowed = f"a whole number of at least {least}{f' or {word!r}' if word else ''}"
@@ -161,8 +175,8 @@ RULES: dict[str, Check] = {
     "label_smoothing": number(0, 1),
     "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
-    "scale_inputs": optional(one_of("auto", *SCALINGS)),
-    "scale_targets": optional(one_of("auto", "standard")),
+    "scale_inputs": scaling("auto", *SCALINGS),
+    "scale_targets": scaling("auto", "standard"),
     "clip_outputs": flag,
     "class_weight": optional(check_class_weight),
     "tol": optional(number(0)),

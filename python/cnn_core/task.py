@@ -61,6 +61,9 @@ USUAL_OUTPUT = {
     "classes": "softmax",
 }
 
+#: By which the sum of a row of class probabilities may differ from 1.
+SUM_SLACK = 1e-3
+
 #: Losses whose targets cannot be smoothed.
 NEVER_SMOOTH = ("hinge", "perceptron")
 
@@ -186,6 +189,7 @@ def infer_task(
     if kind == "regression":
         _check_regression(array, given, columns)
     if loss_name == "auto":
+        _check_output(output_name, kind, n_classes, task)
         loss_name = USUAL_LOSS.get(kind) or _class_loss(kind, output_name)
     _check_fit(loss_name, kind, array.shape, n_classes)
     if label_smoothing:
@@ -219,9 +223,26 @@ def _kind(array: np.ndarray, given: Given, columns: int) -> str:
         return "regression"
     if given.loss == "categorical_crossentropy" and columns > 1:
         return "one_hot"
+    if columns > 1 and given.output == "softmax" and given.loss != "binary_crossentropy":
+        _check_shares(array, given)
+        return "one_hot"
     if given.task == "auto" and holds_floats(array) and not floats_are_classes(array, given):
         return "regression"
     return "multilabel" if columns > 1 else "classes"
+
+
+def _check_shares(array: np.ndarray, given: Given) -> None:
+    """Raise for rows that the output softmax cannot have, where nothing says what they are."""
+    rows = as_numbers("y", array)
+    check_finite("y", rows, np.float64)
+    wrong = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > SUM_SLACK)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            "output='softmax' makes this a classification of rows of class probabilities, which "
+            f"must sum to 1, but y has {plain(rows[row].sum()):g} in row {row}; output='sigmoid' "
+            "is for several labels a row, output='identity' for numbers to predict"
+        )
 
 
 def _check_two_values(array: np.ndarray) -> None:
@@ -264,6 +285,11 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
     """Raise where numbers to predict do not go with what is given."""
     decides = given.for_numbers if given.task == "auto" else ""
     _check_no_labels(array, decides)
+    if given.output == "softmax" and columns == 1:
+        raise ValueError(
+            "the output 'softmax' of a single number a row is always 1: output='identity' is for "
+            "numbers to predict, task='classification' takes them for classes"
+        )
     if given.task == "regression":
         why = "this is a regression"
     elif decides:
@@ -284,11 +310,6 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
             check_finite("y", array, np.float64)  # a missing label makes floats of ints
             verb = "are" if what == "classes" else "is"
             raise ValueError(f"{what} {verb} for classification, but {why}")
-    if given.output == "softmax" and columns == 1:
-        raise ValueError(
-            f"output 'softmax' of a single number a row is always 1, but {why}"
-            + ("; choose another output, such as 'identity'" if given.task == "regression" else "")
-        )
     if given.loss == "binary_crossentropy" and given.task == "auto":
         numbers = as_numbers("y", array)
         check_finite("y", numbers, np.float64)
@@ -298,6 +319,8 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
 
 def _class_loss(kind: str, output: str) -> str:
     """The loss that 'auto' means for classes."""
+    if kind == "one_hot":
+        return "categorical_crossentropy"
     if output in HARD_THRESHOLD:
         return "perceptron"
     if output not in ("auto", "sigmoid", "softmax"):
@@ -307,6 +330,22 @@ def _class_loss(kind: str, output: str) -> str:
         )
     single = kind == "two_classes" and output in ("auto", "sigmoid")
     return "binary_crossentropy" if single else "sparse_categorical_crossentropy"
+
+
+def _check_output(output: str, kind: str, n_classes: int, task: str) -> None:
+    """Raise where an output is not for a kind of y, and no loss is named that would say so."""
+    if kind == "classes" and output in ("sigmoid", *HARD_THRESHOLD):
+        amounts = "" if task != "auto" else "; if y holds numbers to predict, say task='regression'"
+        raise ValueError(
+            f"y holds {n_classes} classes, and the output {output!r} is for two: leave the output "
+            f"at 'auto', which is softmax for them{amounts}"
+        )
+    if kind == "multilabel" and output not in ("auto", "sigmoid"):
+        amounts = "" if task != "auto" else ", or say task='regression' for numbers to predict"
+        raise ValueError(
+            f"y has {n_classes} columns of 0 and 1, several labels a row, and the output "
+            f"{output!r} is not for them: leave the output at 'auto', which is sigmoid{amounts}"
+        )
 
 
 def _check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> None:

@@ -20,7 +20,7 @@ CASES = {
     "sigmoid": (dict(hidden=3, activation=ELU(0.5)), TWO),
     "softmax_mse": (dict(hidden=6, loss="mse", output="softmax", activation="swish"), THREE),
     "regression": (dict(hidden=6, activation="softplus", loss=Huber(0.5)), LINE),
-    "multilabel": (dict(hidden=6, activation="mish"), np.column_stack((TWO, 1 - TWO))),
+    "multilabel": (dict(hidden=6, activation="mish"), np.column_stack((TWO, np.roll(TWO, 1)))),
     "linear": (dict(hidden=()), LINE),
 }
 

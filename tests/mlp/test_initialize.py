@@ -8,7 +8,7 @@ from mlp_cases import LINE, THREE, TWO, X, quick
 
 from cnn_core import MLP, MLPClassifier, MLPRegressor, NotFittedError, OneCycle
 
-LABELS = np.column_stack((TWO, 1 - TWO))
+LABELS = np.column_stack((TWO, X[:, 1] > 0)).astype(int)
 GIVEN = [(np.array([[1.0, -1, 2]] * 2), np.array([0.5, 0])), (np.ones((1, 2)), np.array([1.0]))]
 CASES = {
     "plain": (dict(), TWO),

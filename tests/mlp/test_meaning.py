@@ -185,7 +185,8 @@ def test_columns_of_0_and_1_are_several_labels_a_row_with_a_loss_for_classes():
         model, plain = short(**options).fit(X, floats), short(**options).fit(X, floats.astype(int))
         assert kind_of(model) == "multilabel"
         assert np.array_equal(model.parameters_, plain.parameters_)
-    assert kind_of(short().fit(X, floats)) == "regression"
+    with pytest.warns(UserWarning, match="2 columns of 0 and 1 and is taken for numbers"):
+        assert kind_of(short().fit(X, floats)) == "regression"
     assert kind_of(short(loss="binary_crossentropy").fit(X, floats / 2)) == "regression"
 
 
@@ -264,7 +265,11 @@ def test_a_fit_that_goes_on_keeps_the_task_without_a_warning():
         (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification, but y holds"),
         (dict(loss="sparse_categorical_crossentropy"), LINE, "task='classification' takes them"),
         (dict(loss="hinge"), np.column_stack((LINE, LINE)), "takes columns of 0 and 1"),
-        (dict(output="softmax"), LINE, "'softmax' of a single number .* but y holds floats"),
+        (
+            dict(output="softmax"),
+            LINE,
+            "'softmax' of a single number .*output='identity' is for numbers",
+        ),
         (dict(loss="binary_crossentropy"), TWO + 1.0, "2.0 at row .* and y holds floats"),
         (dict(loss="binary_crossentropy"), FLOATS, "takes targets from 0 to 1, and y holds floats"),
         (dict(loss="hinge", task="regression"), LINE, "but this is a regression"),
@@ -305,15 +310,133 @@ def test_a_table_of_dummies_is_one_hot():
 @pytest.mark.parametrize(
     "y",
     [
-        np.eye(2, dtype=int)[TWO],
-        np.where(np.arange(200)[:, None] == 9, 0, ONE_HOT).astype(int),
+        np.eye(2, dtype=int)[TWO[:9]],
+        np.where(np.arange(200)[:, None] % 9 == 0, 0, ONE_HOT).astype(int),
         np.where(np.arange(200)[:, None] == 9, 1, ONE_HOT).astype(int),
         ONE_HOT / 2,
         np.column_stack((TWO, TWO, TWO)),
     ],
 )
 def test_other_columns_are_not_one_hot(y):
-    short().fit(X, y)
+    short().fit(X[: len(y)], y)
+
+
+@pytest.mark.parametrize(
+    "convert", [float, int, bool, lambda y: 2.0 * y - 1], ids=["float", "int", "bool", "signs"]
+)
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("zeros", [0, 4])
+def test_one_hot_rows_of_any_kind_are_worth_a_warning(convert, n, zeros):
+    y = np.eye(n, dtype=int)[THREE % n]
+    y[:zeros] = 0
+    y = y.astype(convert) if isinstance(convert, type) else convert(y)
+    cure = "y.argmax" if zeros or y.min() < 0 else "categorical_crossentropy'.*y.argmax"
+    rows = "4 rows without" if zeros else "a single 1, as"
+    with pytest.warns(UserWarning, match=f"{rows}.* {n} columns are taken for .*{cure}"):
+        short().fit(X, y)
+
+
+@pytest.mark.parametrize("no", [0, -1])
+def test_columns_of_floats_that_may_be_labels_are_worth_a_warning(no):
+    y = np.where(np.column_stack((TWO, X[:, 1] > 0, X[:, 2] > 0)), 1.0, no)
+    given = "give y" if no == 0 else r"give \(y \+ 1\) / 2"
+    with pytest.warns(UserWarning, match=f"3 columns of {no} and 1 .*{given} with task='class"):
+        assert kind_of(short().fit(X, y)) == "regression"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        short(task="regression").fit(X, y)
+        short(loss="mae").fit(X, y)
+
+
+STREAMS = {
+    "two": (TWO * 1.0, "only 2 different whole values"),
+    "signs": (TWO * 2.0 - 1, "only 2 different whole values"),
+    "three": (FLOATS, "only 3 different whole values"),
+    "one hot": (ONE_HOT, "as one-hot classes do"),
+    "two columns": (np.eye(2)[TWO], "as one-hot classes do"),
+    "labels": (np.column_stack((TWO, X[:, 1] > 0)) * 1.0, "2 columns of 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("name, step", [
+    *((name, 1) for name in STREAMS), ("three", 4), ("one hot", 4), ("labels", 4),
+])  # fmt: skip
+def test_a_stream_says_at_its_tenth_row_what_else_y_may_mean(name, step):
+    y, message = STREAMS[name]
+    model = short()
+    for first in range(0, 60, step):
+        part = slice(first, first + step)
+        if first < 10 <= first + step:
+            with pytest.warns(UserWarning, match=message) as caught:
+                model.partial_fit(X[part], y[part])
+            assert len(caught) == 1
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                model.partial_fit(X[part], y[part])
+    assert kind_of(model) == "regression"
+
+
+def test_a_stream_with_classes_or_a_task_is_not_asked():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for options, classes in (({}, range(100)), ({"task": "regression"}, None)):
+            model = short(**options)
+            for i in range(12):
+                model.partial_fit(X[i : i + 1], FLOATS[i : i + 1], classes=classes)
+
+
+# Softmax
+
+
+@pytest.mark.parametrize("y", [ONE_HOT, ONE_HOT.astype(int), np.eye(2)[TWO], 0.8 * ONE_HOT + 0.1])
+@pytest.mark.parametrize("options", [{}, {"task": "classification"}, {"loss": "mse"}], ids=str)
+def test_softmax_takes_rows_of_class_probabilities_for_one_class_each(y, options):
+    y = y / y.sum(axis=1, keepdims=True)
+    model = short(output="softmax", **options).fit(X, y)
+    assert kind_of(model) == "classification" and model._fitted.task.one_hot
+    if not options:
+        same = short(loss="categorical_crossentropy").fit(X, y)
+        assert np.array_equal(model.parameters_, same.parameters_)
+
+
+@pytest.mark.parametrize("y", [
+    np.column_stack((LINE, LINE)), np.column_stack((TWO, TWO)), np.column_stack((TWO, 2 - TWO)),
+])  # fmt: skip
+def test_softmax_refuses_other_columns(y):
+    with pytest.raises(ValueError, match="rows of class probabilities.* in row 0.*'identity'"):
+        short(output="softmax").fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what softmax does not reach
+        model = short(output="softmax", task="regression").fit(X, y)
+    assert kind_of(model) == "regression"
+
+
+# Outputs that do not go with y
+
+
+def test_errors_name_what_the_user_has_given():
+    for options in (dict(output="sigmoid"), dict(hidden=(), output="step")):
+        (output,) = (options["output"],)
+        with pytest.raises(ValueError, match=f"3 classes, and .*'{output}'.*task='regression'"):
+            short(**options).fit(X, THREE)
+        with pytest.raises(ValueError, match="3 classes.* softmax for them$"):
+            short(task="classification", **options).fit(X, THREE)
+    with pytest.raises(ValueError, match="2 columns of 0 and 1.*output 'step'.*task='regression'"):
+        short(output="step").fit(X, np.column_stack((TWO, TWO)))
+    with pytest.raises(ValueError, match="always 1: output='identity' is for numbers"):
+        short(output="softmax").fit(X, LINE)
+
+
+def test_one_amount_is_told_that_it_may_be_a_regression():
+    for y in ([300], np.array([300], "uint16")):
+        for train in (short(loss="auto").partial_fit, short().fit):
+            with pytest.raises(
+                ValueError, match="one class only.*task='regression' if y holds num"
+            ):
+                train(X[:1], y)
+    with pytest.raises(ValueError, match="one class only.*classes=\\[0, 1\\]\\)$"):
+        short().partial_fit(X[:1], ["a"])
 
 
 # Amounts taken for classes

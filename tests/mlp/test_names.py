@@ -210,6 +210,7 @@ def test_every_alias_is_something_that_there_is():
     classes = {**vars(cnn_core), **vars(optimizers), **vars(schedules)}
     functions = {name: cls.__init__ for name, cls in classes.items() if isinstance(cls, type)}
     functions["split"] = datasets.split
+    functions["BaseMLP"] = pytest.importorskip("cnn_core.sklearn").MLPClassifier.__init__
     for owner, table in _foreign.KEYWORDS.items():
         if owner not in ("MLP", "Optimizer", "Schedule"):
             function = functions[owner] if owner in functions else getattr(MLP, owner)
@@ -311,3 +312,89 @@ def test_the_tables_are_not_read_before_something_is_refused():
         ".fit(np.eye(4), [0, 1, 0, 1]); assert 'cnn_core._foreign' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Attributes, and keywords of the drop-in
+
+
+@pytest.mark.parametrize("name, meant", [
+    ("coefs_", "weights_, W of each layer"), ("intercepts_", "biases_"),
+    ("loss_curve_", r"history_\['loss'\]"), ("n_iter_", "it is called n_epochs_ here"),
+    ("history", "it is called history_ here"), ("state_dict", "save writes"),
+    ("feature_importances_", "permutation_importance"), ("scor", "did you mean 'score'"),
+])  # fmt: skip
+def test_an_attribute_of_another_library_is_named_as_here(name, meant):
+    model = quick(epochs=1).fit(X, TWO)
+    refused(lambda: getattr(model, name), meant, AttributeError)
+    assert not hasattr(model, name) and not hasattr(cnn_core.MLPClassifier(), name)
+
+
+def test_attributes_that_are_not_there_yet_keep_their_own_words():
+    with pytest.raises(cnn_core.NotFittedError, match="not fitted yet"):
+        MLP().weights_
+    with pytest.raises(AttributeError, match="a regression model has no classes_"):
+        quick(epochs=1).fit(X, X[:, 0]).classes_
+    copy.deepcopy(pickle.loads(pickle.dumps(MLP())))
+
+
+@pytest.mark.parametrize("name, meant", [
+    ("epochs", "max_iter"), ("hidden", "hidden_layer_sizes"), ("optimizer", "solver"),
+    ("l2", "alpha"), ("patience", "n_iter_no_change"), ("clip_norm", "a parameter of cnn_core.MLP"),
+    ("alfa", "did you mean 'alpha'"),
+])  # fmt: skip
+def test_the_drop_in_has_the_names_of_scikit_learn(name, meant):
+    sklearn = pytest.importorskip("cnn_core.sklearn")
+    for kind in (sklearn.MLPClassifier, sklearn.MLPRegressor):
+        refused(lambda kind=kind: kind(**{name: 1}), f"{kind.__name__} has no .*{meant}")
+
+
+def test_what_was_meant_by_no_scaling_weights_and_epoch_is_said():
+    for name in ("scale_inputs", "scale_targets"):
+        for value in (False, True):
+            refused(lambda: MLP(**{name: value}), f"{name} must be .* or None to scale nothing")
+    model = quick(epochs=1).fit(X, TWO)
+    refused(lambda: model.evaluate(X, TWO, sample_weight=TWO), "score takes it")
+    refused(lambda: model.fit(X, TWO, epoch=3), "it is epochs, a parameter of MLP")
+    refused(lambda: MLP(gradient_clip=1.0), "it is called clip_norm here")
+
+
+@pytest.mark.parametrize("name, here", [
+    ("on_epoch_end", "after_epoch"), ("on_train_begin", "before_fit"), ("on_batch_end", "after_st"),
+])  # fmt: skip
+def test_a_callback_of_another_library_is_refused(name, here):
+    kind = type("Stop", (cnn_core.Callback,), {name: lambda *_: None})
+    refused(lambda: quick(callbacks=[kind()]).fit(X, TWO), f"Stop has {name}, .* called {here}")
+    both = {name: lambda *_: None}
+    both |= {one: lambda *_: None for one in ("after_epoch", "before_fit", "after_step")}
+    quick(epochs=1, callbacks=[type("Both", (cnn_core.Callback,), both)()]).fit(X, TWO)
+
+
+def test_the_classes_of_a_model_cannot_be_written_to():
+    model = quick(epochs=1).fit(X, TWO)
+    with pytest.raises(ValueError, match="read-only"):
+        model.classes_[0] = 7
+    model.history_["loss"][0] = 7
+    assert model.history_["loss"][0] != 7
+
+
+def test_texts_of_numbers_are_to_be_converted():
+    with pytest.raises(TypeError, match="the text '0.125' .*astype.float. makes numbers"):
+        MLP().fit([["0.125"], ["2"]], [0, 1])
+    with pytest.raises(TypeError, match="get_dummies"):
+        MLP().fit([["0.125"], ["b"]], [0, 1])
+
+
+def test_a_series_in_another_order_is_warned_of():
+    pandas = pytest.importorskip("pandas")
+    frame, y = pandas.DataFrame(X), pandas.Series(TWO)
+    with pytest.warns(UserWarning, match="the labels of X's in another order"):
+        quick(epochs=1).fit(frame, y[::-1])
+    quick(epochs=1).fit(frame, y).fit(frame[::-1], y[::-1])
+    quick(epochs=1).fit(frame[10:], y[10:].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("gap", ["nan", "None", "<NA>"])
+def test_the_text_of_a_gap_is_warned_of(gap):
+    y = np.where(np.arange(len(X)) == 7, gap, np.array(["a", "b"])[TWO])
+    with pytest.warns(UserWarning, match=f"the text '{gap}' beside other classes"):
+        quick(epochs=1).fit(X, y)

@@ -97,7 +97,7 @@ def test_bad_data_are_refused_in_words_and_the_model_stays(bad_X, y, error, mess
         (dict(hidden=(), output="step", loss="mse"), TWO, "perceptron rule alone"),
         (dict(activation="step"), TWO, "'step' has derivative 0 everywhere, so the layers below"),
         (dict(hidden=(3, 3), activation=("tanh", "sign")), LINE, "'sign' has derivative 0 every"),
-        (dict(hidden=(), output="step"), THREE, "two classes, y has 3"),
+        (dict(hidden=(), output="step"), THREE, "3 classes, and the output .* is for two"),
         (dict(label_smoothing=0.1), LINE, "label_smoothing is for classification"),
         (dict(class_weight={5: 1}), TWO, "unknown class 5; y holds 0, 1"),
         (

@@ -261,5 +261,5 @@ def test_the_perceptron_learns_by_rosenblatts_rule():
             delta = float(w @ x + b > 0) - y
             w, b = w - delta * x, b - delta
     np.testing.assert_allclose(model.parameters_, [*w, b], rtol=1e-12)
-    with pytest.raises(ValueError, match="two classes"):
+    with pytest.raises(ValueError, match="3 classes, and the output 'step' is for two"):
         MLP((), "step").fit(X, THREE)

@@ -17,7 +17,7 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._warn import warn
-from cnn_core.data.scaling import Scaling, learn_scaling, weighed, weighted_sums
+from cnn_core.data.scaling import ENOUGH, Scaling, learn_scaling, weighed, weighted_sums
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SMALLEST, LARGEST, UNEQUAL = 0.1, 3.0, 10.0
 FAR = 3.0  # sizes that the middle of a feature may lie from 0
 OUTLIER = 10.0  # sizes that a number may lie from the middle of its feature
 #: Of a stream: so many rows decide for all.
-FEWEST_ROWS = 10
+FEWEST_ROWS = ENOUGH
 #: Features with a background, such as pixels: this share of all numbers is the smallest number, and
 #: this share of the features spans at least half of what all of them span together. They have one
 #: unit, and a pixel that is rarely lit is no smaller than the others.
@@ -75,13 +75,14 @@ def choose_scaling(
     -----
     UserWarning
         Where 'auto' leaves features of a memory map unscaled that need it, as it would copy them.
+        One that is converted to the model's dtype, and so copied anyway, is scaled.
     """
     kind = how.scale_inputs
     if kind != "auto":
         return None if kind is None else learn_scaling(kind, X.rows(), weights)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
-    seen, mapped = X, isinstance(given, np.memmap)
+    seen, mapped = X, _is_read_in_place(given, how.dtype)
     if mapped:  # a file may be larger than memory: some of its rows tell
         step = -(-X.count // _MAPPED)
         rows = np.arange(X.count) if X.indices is None else X.indices
@@ -104,29 +105,41 @@ def choose_scaling(
     return learn_scaling(kind, X.rows(), weights, asked)._replace(reason=reason)
 
 
+def _is_read_in_place(X: object, dtype: str) -> bool:
+    """Whether X is a memory map that training reads from its file, as nothing converts it."""
+    return isinstance(X, np.memmap) and X.dtype == dtype and X.flags.c_contiguous
+
+
 def _undecided(X: RowSource) -> Scaling | None:
-    """Of a stream whose features are alike so far: what may come of those that do not vary yet."""
+    """Of a stream whose features are alike so far: what may come of those that do not vary yet.
+    Where none varies, those far from 0 are shifted there."""
     low, high = _extent(X, None)
-    n = X.array.shape[1]
-    if (low < high).all():
+    constant, n = low == high, X.array.shape[1]
+    if not constant.any():
         return None
-    return Scaling(np.zeros(n), np.ones(n), "auto", low == high)
+    shift = np.where(constant.all() & (np.abs(low) > LARGEST), low, 0.0)
+    return Scaling(shift, np.ones(n), "auto", constant, kept=low[None])
 
 
 def go_on(scaling: Scaling, X: np.ndarray) -> Scaling:
     """The scaling of a stream after some more rows: features that were constant so far learn theirs
     from the first rows in which they vary; where 'auto' scales nothing, if they are large."""
-    if scaling.kind != "auto" or scaling.constant is None or not scaling.constant.any():
-        return scaling.goes_on(X)
-    shift, factor, constant = scaling.shift.copy(), scaling.factor.copy(), scaling.constant.copy()
-    for column in np.flatnonzero(constant & (X.min(axis=0) < X.max(axis=0))):
-        one = np.ascontiguousarray(X[:, [column]])
-        # A small one may be a pixel that is rarely lit, or a rare category.
-        if np.abs(one).max() > LARGEST_SPAN:
-            learned = learn_scaling(USUAL_OF_LINEAR, one)
-            shift[column], factor[column] = learned.shift[0], learned.factor[0]
-        constant[column] = False
-    return scaling._replace(shift=shift, factor=factor, constant=constant)
+    return scaling.learning(X, _if_large) if scaling.kind == "auto" else scaling.goes_on(X)
+
+
+def _if_large(columns: np.ndarray, settled: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Shift and factor of columns that begin to vary. A small one may be a pixel that is rarely
+    lit, or a rare category."""
+    n = columns.shape[1]
+    shift, factor = np.zeros(n), np.ones(n)
+    large = np.abs(columns).max(axis=0) > LARGEST_SPAN
+    for column in np.flatnonzero(large):
+        one = np.ascontiguousarray(columns[:, [column]])
+        later = one[1:]
+        alone = settled and later.min() < later.max()
+        learned = learn_scaling(USUAL_OF_LINEAR, later if alone else one)
+        shift[column], factor[column] = learned.shift[0], learned.factor[0]
+    return shift, factor
 
 
 def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None) -> str:

@@ -12,13 +12,14 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
-from cnn_core.data.scaling import Scaling
+from cnn_core.data.scaling import Scaling, weighed
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
     ROBUST_LOSSES,
     TargetScaling,
     learn_target_scaling,
     scales_targets,
+    unscaled,
 )
 from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
@@ -198,12 +199,10 @@ def prepare(
         scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
         targets = _learn_target_scaling(how, meaning, train)
     else:
-        names, scaling, targets = before.feature_names, before.scaling, before.target_scaling
+        names, scaling = before.feature_names, before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
-        if targets is not None:
-            assert train.y is not None
-            targets = targets.goes_on(train.y.rows())
+        targets = _targets_go_on(before, how, meaning, train)
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
@@ -244,6 +243,28 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
     robust = task.loss in ROBUST_LOSSES
     weights, streams = train.row_weights(), how.incremental
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams)
+
+
+def _targets_go_on(
+    before: Model, how: Preparation, task: Task, train: Dataset
+) -> TargetScaling | None:
+    """The scaling of the targets after some more rows."""
+    targets = before.target_scaling
+    follows = how.incremental and before.first_rows is None
+    follows = follows and how.scale_targets is not None and scales_targets(task)
+    if targets is None and not follows:
+        return None
+    assert train.y is not None
+    y, weights = train.y.rows(), train.row_weights()
+    if targets is not None:
+        targets = targets.goes_on(y)
+    if not follows:
+        return targets
+    y, _ = weighed(y, weights)
+    if targets is not None:
+        return targets.follows(y)
+    after = unscaled(task.n_outputs).follows(y)
+    return None if after.recent is None and not after.scales else after
 
 
 def _validation_dataset(

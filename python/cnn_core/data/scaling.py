@@ -3,6 +3,7 @@ machine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -125,6 +126,14 @@ SCALINGS = {
 _CURVES = {"robust_clip": "smooth clip", "robust_asinh": "asinh"}
 
 
+#: Rows of a stream since a column varies that decide its scaling.
+ENOUGH = 10
+
+#: Shift and factor of columns, of which the first row is the number that they had before; whether
+#: there are `ENOUGH` rows since they vary.
+Learn = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray]]
+
+
 class Scaling(NamedTuple):
     """x becomes t = (x - shift) * factor, and then what `curve` makes of t; in float64, rounded
     once to the model's dtype."""
@@ -135,6 +144,9 @@ class Scaling(NamedTuple):
     #: bool, shape (features,): the columns that have not varied yet; None: it is not known
     constant: np.ndarray | None = None
     reason: str = ""  #: why 'auto' scales
+    #: Of a stream, shape (rows, features): the numbers of the columns that had not varied, and the
+    #: rows since one has, as long as they are fewer than `ENOUGH`.
+    kept: np.ndarray | None = None
 
     @property
     def scales(self) -> bool:
@@ -185,20 +197,47 @@ class Scaling(NamedTuple):
 
     def goes_on(self, X: np.ndarray) -> Scaling:
         """The scaling of a stream after some more rows: columns that were constant so far learn
-        from the first rows in which they vary, with the number that they had before as one row
-        more. What the network knows of such a column is not lost, as its weights have seen 0."""
-        if self.constant is None or not self.kind or not self.constant.any():
+        from the first `ENOUGH` rows since they vary, anew with each call until there are as many,
+        with the number that they had before as one row more. What the network knows of such a
+        column is not lost, as its weights have seen 0."""
+        if not self.kind:
             return self
+
+        def learn(columns: np.ndarray, _: bool) -> tuple[np.ndarray, np.ndarray]:
+            learned = learn_scaling(self.kind, columns)
+            return learned.shift, learned.factor
+
+        return self.learning(X, learn)
+
+    def learning(self, X: np.ndarray, learn: Learn) -> Scaling:
+        """What `learn` makes of the columns that vary for the first time, or have begun to."""
+        if self.constant is None or not self.constant.any():
+            return self
+        if self.kept is None and self.kind == "auto":  # of a version that did not keep them
+            return self._replace(kept=X[:1].astype(np.float64)).learning(X, learn)
+        kept = self.shift[None] if self.kept is None else self.kept
         at = np.flatnonzero(self.constant)
-        rows = np.concatenate((self.shift[None, at].astype(X.dtype), X[:, at]))
-        learned = learn_scaling(self.kind, np.ascontiguousarray(rows))
-        assert learned.constant is not None
+        before = kept[:, at].astype(X.dtype)
+        if len(kept) == 1 and (X[:, at] == before).all():
+            return self
+        rows = np.concatenate((before, X[:, at]))
+        differs = rows != rows[0]
+        varies = differs.any(axis=0)
+        if not varies.any():
+            return self
         shift, factor, constant = self.shift.copy(), self.factor.copy(), self.constant.copy()
-        varies = at[~learned.constant]
-        shift[varies] = learned.shift[~learned.constant]
-        factor[varies] = learned.factor[~learned.constant]
-        constant[varies] = False
-        return self._replace(shift=shift, factor=factor, constant=constant)
+        rows, differs, at = rows[:, varies], differs[:, varies], at[varies]
+        enough = len(rows) - differs.argmax(axis=0) >= ENOUGH
+        for some, settled in ((enough, True), (~enough, False)):
+            if some.any():
+                columns = np.ascontiguousarray(rows[:, some])
+                shift[at[some]], factor[at[some]] = learn(columns, settled)
+        constant[at[enough]] = False
+        begun = kept[:1] if self.kind == "auto" else None
+        if not enough.all():
+            since = np.concatenate((kept[1:], X[1 - ENOUGH :]))[1 - ENOUGH :]
+            begun = np.concatenate((kept[:1], since))
+        return self._replace(shift=shift, factor=factor, constant=constant, kept=begun)
 
 
 def _shift_factor_constant(

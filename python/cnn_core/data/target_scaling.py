@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
-from cnn_core.data.scaling import mean_and_deviation, median_and_quartiles, weighed
+from cnn_core.data.scaling import ENOUGH, mean_and_deviation, median_and_quartiles, weighed
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -29,7 +29,8 @@ QUARTILES = 1.3489795003921634
 NEAR_0, NEAR_1 = 0.2, 1.25
 
 #: Sizes from the median beyond which a target of a stream's first rows is an outlier: median and
-#: quartiles then scale, as these rows decide for all.
+#: quartiles then scale, as these rows decide for all. Where most of `ENOUGH` later rows lie so far
+#: from the middle, the targets have outgrown their scaling.
 OUTLIER = 10.0
 
 
@@ -44,6 +45,8 @@ class TargetScaling(NamedTuple):
     #: bool: the outputs whose targets have not varied yet, where a stream goes on learning them
     constant: np.ndarray | None = None
     robust: bool = False  #: whether it is by median and quartiles
+    #: Of a stream, shape (rows, n_outputs): the last rows, fewer than `ENOUGH`, if one lies far out
+    recent: np.ndarray | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -112,6 +115,37 @@ class TargetScaling(NamedTuple):
         factor, shift, constant = self.factor.copy(), self.shift.copy(), self.constant.copy()
         shift[varies], factor[varies], constant[varies] = middle, spread, False
         return after._replace(factor=factor, shift=shift, constant=constant)
+
+    def follows(self, y: np.ndarray) -> TargetScaling:
+        """The scaling of a stream after some more targets, where it is to be that of y: where most
+        of these rows, or of the last `ENOUGH` if they are fewer, lie more than `OUTLIER` sizes from
+        the middle of an output, it is learned anew from them."""
+        if self.recent is None and not self._far(y).any():
+            return self
+        rows = y if self.recent is None else np.concatenate((self.recent, y))
+        rows = rows[-max(len(y), ENOUGH) :]
+        far = self._far(rows)
+        outgrown = 2 * np.count_nonzero(far, axis=0) > len(rows)
+        if len(rows) < ENOUGH or not outgrown.any():
+            recent = rows[1 - ENOUGH :].astype(np.float64) if far.any() else None
+            return self._replace(recent=recent)
+        columns = np.ascontiguousarray(rows[:, outgrown])
+        learned = learn_target_scaling("standard", False, columns, None, self.robust, True)
+        assert learned is not None
+        factor, shift = self.factor.copy(), self.shift.copy()
+        factor[outgrown], shift[outgrown] = learned.factor, learned.shift
+        return self._replace(factor=factor, shift=shift, recent=None)
+
+    def _far(self, y: np.ndarray) -> np.ndarray:
+        """Which targets lie far out; none of an output that has not varied yet."""
+        far: np.ndarray = np.abs(y - self.shift) > OUTLIER * self.factor
+        return far if self.constant is None else far & ~self.constant
+
+
+def unscaled(n_outputs: int) -> TargetScaling:
+    """Targets as they are."""
+    ones, zeros = np.ones(n_outputs), np.zeros(n_outputs)
+    return TargetScaling(ones, zeros, zeros - np.inf, zeros + np.inf)
 
 
 def scales_targets(task: Task) -> bool:

@@ -315,11 +315,12 @@ class Flags(Codec):
     """A vector of bool, as a text of 0 and 1."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> str:
-        return (value.astype(np.uint8) + ord("0")).tobytes().decode()
+        digits: bytes = (value.astype(np.uint8) + ord("0")).tobytes()
+        return digits.decode()
 
     def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
         if isinstance(json, str) and not json.strip("01"):
-            return np.frombuffer(json.encode(), np.uint8) == ord("1")
+            return np.equal(np.frombuffer(json.encode(), np.uint8), ord("1"))
         return np.array(List(Flag()).read(json, where, tensors), bool)
 
 

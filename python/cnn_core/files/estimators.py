@@ -6,7 +6,7 @@ import errno
 import importlib
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cnn_core.exceptions import ModelFormatError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core._typing import SavedModel
     from cnn_core.files.codecs import Codec, Tensors
 
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
@@ -128,8 +129,7 @@ class Saved:
         ImportError
             Without the package safetensors, and without scikit-learn for its estimators.
         """
-        found: Self = load(file, cls, allow_nonfinite=allow_nonfinite)
-        return found
+        return cast("Self", load(file, cls, allow_nonfinite=allow_nonfinite))
 
     @classmethod
     def resume(
@@ -259,8 +259,8 @@ def load(
     kind: type[Any] = Saved,
     *,
     allow_nonfinite: bool = False,
-) -> Any:
-    """Read the file of a model, whatever its class.
+) -> SavedModel:
+    """Read the file of a model, whatever its class; `MLP.load` is typed as an MLP.
 
     Parameters
     ----------
@@ -292,7 +292,8 @@ def load(
             "last bits: training goes on, but not to the bits of an uninterrupted one",
             UserWarning,
         )
-    return contents.estimator
+    estimator: SavedModel = contents.estimator
+    return estimator
 
 
 class Contents(NamedTuple):

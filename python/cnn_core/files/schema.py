@@ -184,6 +184,22 @@ TASK = Record(
     },
 )
 
+
+class Matrix(Codec):
+    """A few rows of float64."""
+
+    rows = List(Numbers())
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> list[Any]:
+        return self.rows.write(value, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
+        rows = self.rows.read(json, where, tensors)
+        if not rows or len({len(row) for row in rows}) > 1:
+            fail(where, json, "rows of the same length")
+        return np.array(rows)
+
+
 SCALING = Record(
     Scaling,
     {
@@ -192,7 +208,9 @@ SCALING = Record(
         "kind": Text("", "auto", *SCALINGS),
         "constant": Optional(Flags()),
         "reason": Text(),
+        "kept": Optional(Matrix()),
     },
+    {"kept": None},
 )
 
 TARGET_SCALING = Record(
@@ -204,7 +222,9 @@ TARGET_SCALING = Record(
         "high": Numbers(finite=False),
         "constant": Optional(Flags()),
         "robust": Flag(),
+        "recent": Optional(Matrix()),
     },
+    {"recent": None},
 )
 
 

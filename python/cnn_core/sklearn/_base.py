@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._exclusive import Exclusive
 from cnn_core._frozen import replace
+from cnn_core._names import Keywords
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.files.estimators import Saved
@@ -41,7 +42,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(Saved, BaseEstimator):
+class BaseMLP(Keywords, Saved, BaseEstimator):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 

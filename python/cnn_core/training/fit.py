@@ -27,6 +27,7 @@ from cnn_core.data.validation import (
     check_names,
     check_X,
     plain,
+    warn_of_order,
 )
 from cnn_core.initializers import Initializer
 from cnn_core.meaning import only_for_numbers, target_warnings
@@ -37,6 +38,8 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.training import advice
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
+from cnn_core.training.rescaled import outgrown, rescaled
+from cnn_core.training.rescaled import words as rescaling_words
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ def begin(
     began = time.perf_counter()
     check_given("y", y)
     check_lengths(X, y)
+    warn_of_order(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
@@ -103,10 +107,7 @@ def begin(
     try:
         task, labels = _task(p, X, y, before, classes)
     except OneClassError as error:
-        if purpose == "partial_fit" and classes is None:
-            hint = "; name all that will ever come, such as partial_fit(X, y, classes=[0, 1])"
-            raise ValueError(f"{error}{hint}") from None
-        raise
+        raise ValueError(f"{error}{_cure_of_one_class(p, y, purpose, classes)}") from None
     how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
@@ -116,6 +117,7 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     stream_begins = before is None or before.knows_no_rows
+    begins_anew = before is not None and before.is_begun_anew
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     if before is not None and before.knows_no_rows:
         baseline = data.train.baseline_score(task)
@@ -124,15 +126,17 @@ def begin(
     if before is None:
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
-        targets = None if data.train.y is None else data.train.y.array
-        for message in target_warnings(y, p, task, classes is not None, targets):
-            warn(message, UserWarning)
-        _warn_of_rounding(X, y, data, task, p.dtype_name)
     else:
         model = before
         inputs, outputs = data.scaling, data.target_scaling
+        if outputs is not None and not stream_begins and outgrown(before, outputs):
+            warn(rescaling_words(before, outputs), UserWarning)
+            model = rescaled(before, outputs)
         if inputs is not before.scaling or outputs is not before.target_scaling:
-            model = replace(before, scaling=inputs, target_scaling=outputs)
+            model = replace(model, scaling=inputs, target_scaling=outputs)
+    collects = stream_begins and _collects(p, purpose, data)
+    if not collects and (before is None or begins_anew):
+        _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
     given = advice.Given(y, purpose, spec.batch_size, validation_data is not None)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
@@ -141,7 +145,42 @@ def begin(
     job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
     if purpose != "partial_fit":
         return job
-    return _first_rows(p, job, (X, y, sample_weight), before, stream_begins)
+    return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _cure_of_one_class(
+    p: SimpleNamespace, y: ArrayLike, purpose: str, classes: ArrayLike | None
+) -> str:
+    """What helps where all labels are the same."""
+    cures = []
+    if purpose == "partial_fit" and classes is None:
+        cures.append("name all that will ever come, such as partial_fit(X, y, classes=[0, 1])")
+    if p.task == "auto" and classes is None and np.asarray(y).dtype.kind in "iuf":
+        cures.append("say task='regression' if y holds numbers to predict")
+    return f"; {', or '.join(cures)}" if cures else ""
+
+
+def _collects(p: SimpleNamespace, purpose: str, data: Prepared) -> bool:
+    """Whether these rows begin a stream and are too few to learn a scaling from."""
+    how = _preparation(p, purpose)
+    scales = how.scale_inputs is not None or how.scale_targets is not None
+    return how.incremental and scales and data.train.X.count < FEWEST_ROWS
+
+
+def _warn_of_data(
+    p: SimpleNamespace,
+    given: tuple[ArrayLike, ArrayLike],
+    data: Prepared,
+    task: Task,
+    named: bool,
+    begins: bool,
+) -> None:
+    """Say what else y may mean, and what rounding makes equal."""
+    X, y = given
+    targets = None if data.train.y is None else data.train.y.array
+    for message in target_warnings(y, p, task, named or begins, targets, begins):
+        warn(message, UserWarning)
+    _warn_of_rounding(X, y, data, task, p.dtype_name)
 
 
 def _first_rows(
@@ -149,19 +188,17 @@ def _first_rows(
     job: Job,
     given: tuple[ArrayLike, ArrayLike, ArrayLike | None],
     before: Model | None,
-    begins: bool,
+    collects: bool,
 ) -> Job:
     """The job of a partial_fit while the rows of its stream are too few to learn a scaling from:
     they are kept; once there are enough and they are to be scaled, training begins anew."""
     model, first = job.model, None if before is None else before.first_rows
-    if first is None and not (begins and job.train.X.count < FEWEST_ROWS):
+    if first is None and not collects:
         return job
     X, y, sample_weight = given
     rows = FirstRows.of(check_X(X, precise_dtype(X)), y, sample_weight, model.network)
     if first is None:
-        how = _preparation(p, "partial_fit")
-        scaled = how.scale_inputs is not None or how.scale_targets is not None
-        return job._replace(model=replace(model, first_rows=rows if scaled else None))
+        return job._replace(model=replace(model, first_rows=rows))
     assert before is not None
     rows = first.followed_by(rows)
     if len(rows.X) < FEWEST_ROWS:

@@ -147,7 +147,8 @@ class TrainingRun:
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
-                warn(words, DivergenceWarning)
+                if model.first_rows is None:  # else the scaling that is to come is the cure
+                    warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model), UserWarning)
             if unlike := validating.after_training(self.job, loop):
@@ -158,8 +159,10 @@ class TrainingRun:
             if watch is not None:
                 watch.hide()
             # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
-            # first fit that diverges, or whose time is over, leaves the initial weights.
-            if loop.epochs or (loop.reason == "divergence" and model.state is None):
+            # first fit that diverges, or whose time is over, leaves the initial weights; first rows
+            # of a stream are kept.
+            kept = model.state is None or model.first_rows is not None
+            if loop.epochs or (loop.reason == "divergence" and kept):
                 self.publish(self.model_after(loop.result(final=True)))
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
                 self.publish(replace(model, ended=loop.reason))
