@@ -13,7 +13,7 @@ from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
-from cnn_core.files.estimators import Saved
+from cnn_core.files.saved import Saved
 from cnn_core.model import Model
 from cnn_core.training.backends import Network
 

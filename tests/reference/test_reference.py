@@ -238,7 +238,9 @@ def test_the_arithmetic_of_the_reference_implementation_is_plain_python():
         if isinstance(node, ast.FunctionDef)
         and any(isinstance(part, ast.Name) and part.id == "np" for part in ast.walk(node))
     }
-    assert users == {"set_flat", "flat_gradient", "publish", "_result", "predict"}
+    assert users == {
+        "set_flat", "flat_gradient", "publish", "_result", "predict", "position", "go_on_at",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.atomic import write_whole
@@ -20,9 +20,12 @@ from cnn_core.files.codecs import (
     Text,
     Whole,
 )
-from cnn_core.files.estimators import Contents, Saved, packed, unpacked
+from cnn_core.files.estimators import Contents, packed, unpacked
 from cnn_core.files.values import Stream
-from cnn_core.training.checkpoint import Position, Progress
+from cnn_core.training.progress import Position, Progress
+
+if TYPE_CHECKING:
+    from cnn_core.files.saved import Saved
 
 _POSITION = Record(
     Position,

@@ -19,7 +19,7 @@ from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
-from cnn_core.files.estimators import Saved
+from cnn_core.files.saved import Saved
 from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
@@ -97,7 +97,12 @@ class BaseMLP(Keywords, Saved, BaseEstimator):
         return with_versions(super().__getstate__(), self._get_param_names())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from cnn_core.sklearn._model_checks import check_fitted
+
         state = restored(state, self._parameters_in_files(), type(self).__name__)
+        model = state.get("_model")
+        if isinstance(model, FittedModel) and model.coefs is not ABSENT:
+            check_fitted(model)
         super().__setstate__(state)
 
     @classmethod

@@ -100,10 +100,7 @@ class FittedModel(Frozen):
         return {name: value for name, value in fields if value is not ABSENT and name != "weights"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from cnn_core.sklearn._model_checks import check_fitted
-
         vars(self).update(state, weights=WeightCache())
-        check_fitted(self)
 
 
 _Value = TypeVar("_Value")

@@ -64,7 +64,7 @@ _RIGHT: dict[str, Callable[[Any], bool]] = {
     "activations": _all(lambda one: isinstance(one, (str, Activation))),
     "no_improvement_count": _is_count,
     "optimizer": _optional(lambda value: isinstance(value, OptimizerState)),
-    "stream": _optional(lambda value: isinstance(value, np.random.RandomState)),
+    "stream": _optional(lambda value: isinstance(value, np.random.mtrand.RandomState)),
 }
 
 

@@ -7,16 +7,16 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core._checks import check_number
-from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.data.fingerprint import Parts, fingerprint
+from cnn_core.training.progress import Position, Progress
 
 if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
@@ -24,55 +24,6 @@ if TYPE_CHECKING:
 
 #: Seconds between checkpoints where nothing is said.
 INTERVAL = 60.0
-
-
-class Position(Frozen):
-    """Where in an epoch a trainer is.
-
-    Parameters
-    ----------
-    parameters : ndarray, shape (n_parameters,)
-        Weights and biases after the last step, as `Network.flat` has them; the reference
-        implementation's in float64.
-    batches : int
-        Mini-batches of the epoch that are done.
-    sums : sequence of float
-        Of their losses and weights, and of what the metric counts.
-    """
-
-    parameters: np.ndarray
-    batches: int
-    sums: Sequence[float]
-
-
-class Progress(Frozen):
-    """What a training that goes on needs beside the model of its last whole epoch.
-
-    Parameters
-    ----------
-    fingerprint : mapping of str to str
-        Of the data, see `data.fingerprint`.
-    until : int
-        Epochs that are to be done in all.
-    finished : bool
-        Whether the training is over; then the model is what it has come to.
-    best : (ndarray, int) or None
-        The weights that early stopping has kept, and their epoch.
-    stopping : sequence of (float, int)
-        Of each rule that ends the training: the lowest number, and the epochs since.
-    position : Position or None
-        Where it is in an epoch.
-    stream : RandomState or None
-        In the state in which scikit-learn's estimators have begun to draw from it.
-    """
-
-    fingerprint: Mapping[str, str]
-    until: int
-    finished: bool = False
-    best: tuple[np.ndarray, int] | None = None
-    stopping: Sequence[tuple[float, int]] = ()
-    position: Position | None = None
-    stream: np.random.RandomState | None = None
 
 
 def interval(every: Any) -> tuple[float, int]:

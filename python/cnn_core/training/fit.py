@@ -127,13 +127,7 @@ def begin(
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
     else:
-        model = before
-        inputs, outputs = data.scaling, data.target_scaling
-        if outputs is not None and not stream_begins and outgrown(before, outputs):
-            warn(rescaling_words(before, outputs), UserWarning)
-            model = rescaled(before, outputs)
-        if inputs is not before.scaling or outputs is not before.target_scaling:
-            model = replace(model, scaling=inputs, target_scaling=outputs)
+        model = _scaled_anew(before, data, stream_begins)
     collects = stream_begins and _collects(p, purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
@@ -146,6 +140,17 @@ def begin(
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
+    """A model with the scalings that its stream has now."""
+    model, inputs, outputs = before, data.scaling, data.target_scaling
+    if outputs is not None and not stream_begins and outgrown(before, outputs):
+        warn(rescaling_words(before, outputs), UserWarning)
+        model = rescaled(before, outputs)
+    if inputs is not before.scaling or outputs is not before.target_scaling:
+        model = replace(model, scaling=inputs, target_scaling=outputs)
+    return model
 
 
 def _cure_of_one_class(

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cnn_core.history import Past
-    from cnn_core.training.checkpoint import Progress
+    from cnn_core.training.progress import Progress
     from cnn_core.training.protocols import Monitor, Pause, Rates, Trainer, TrainingRows
 
 
