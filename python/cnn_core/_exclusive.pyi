@@ -1,5 +1,6 @@
-from typing import Any
+from typing import Any, final
 
+@final
 class Exclusive:
     over: bool
     def __init__(self, estimator: Any, sets: bool = False) -> None: ...

@@ -3,6 +3,8 @@ from typing import Any, TypeVar
 from numpy import float32, float64
 from numpy.typing import NDArray
 
+CURVES: tuple[str, ...]
+
 _Real = TypeVar("_Real", float32, float64)
 
 def pack(W: NDArray[_Real], out: NDArray[_Real] | None = None) -> NDArray[_Real]: ...

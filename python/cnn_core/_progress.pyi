@@ -1,3 +1,6 @@
+from typing import final
+
+@final
 class Progress:
     def __init__(self, n_outputs: int) -> None: ...
     def get(self) -> tuple[int, list[float]]: ...

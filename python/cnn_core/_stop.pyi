@@ -1,5 +1,8 @@
+from typing import final
+
 class Ended(Exception): ...
 
+@final
 class EndRequest:
     @property
     def requested(self) -> bool: ...
