@@ -109,9 +109,9 @@ static void *serve(void *argument)
     return NULL;
 }
 
-/* A child has none of its parent's threads; it starts its own when it first wants some. */
-static void before_fork(void) { pthread_mutex_lock(&pool.run); }
-static void after_fork_in_parent(void) { pthread_mutex_unlock(&pool.run); }
+/* A child has none of its parent's threads; it starts its own when it first wants some. A fork does
+ * not wait for a run that is going on: whoever forks may hold Python's lock, which the caller of the
+ * run may want before it ends. Nothing of the run is of use to the child. */
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&pool.run, NULL);
@@ -125,7 +125,7 @@ static void after_fork_in_child(void)
 static void start_workers(int wanted)
 {
     if (!pool.handlers_set) {
-        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+        pthread_atfork(NULL, NULL, after_fork_in_child);
         pool.handlers_set = 1;
     }
     /* Signals are for the threads that have handlers. A stack of 1 MiB: musl's default is 128 KiB.
