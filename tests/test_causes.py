@@ -579,7 +579,7 @@ def test_a_class_that_never_came_is_named(capsys):
     assert words in model.summary()
     model.partial_fit(X[ONES[:1]], TWO[ONES[:1]])
     assert "never came" not in model.evaluate(X, TWO)["diagnosis"]
-    model = MLP(8, random_state=0).partial_fit(X[:5], ["b"] * 5, classes=["a", "b", "c"])
+    model = MLP(8, random_state=0).partial_fit(X[:12], ["b"] * 12, classes=["a", "b", "c"])
     begins(
         model.evaluate(X[:60], (["a", "b", "c"] * 20))["diagnosis"], "Class 'a' and 1 more never"
     )
