@@ -25,10 +25,12 @@ def python(code, **options):
     ).stdout
 
 
-def test_numpy_is_the_only_dependency_at_run_time():
-    assert [r for r in requires("cnn-core") if "extra ==" not in r] == ["numpy>=1.26"]
+def test_numpy_and_safetensors_are_the_only_dependencies_at_run_time():
+    needed = {r.replace(" ", "") for r in requires("cnn-core") if "extra ==" not in r}
+    assert needed == {"numpy>=1.26", "safetensors>=0.4"}
     loaded = python("import sys, cnn_core; print(*sys.modules)").split()
-    assert not {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util"} & set(loaded)
+    late = {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util", "safetensors"}
+    assert not late & set(loaded)
 
 
 def test_a_program_that_only_predicts_imports_nothing_of_training():
