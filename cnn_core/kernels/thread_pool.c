@@ -110,8 +110,8 @@ static void *serve(void *argument)
 }
 
 /* A child has none of its parent's threads; it starts its own when it first wants some. A fork does
- * not wait for a run that is going on: whoever forks may hold Python's lock, which the caller of the
- * run may want before it ends. Nothing of the run is of use to the child. */
+ * not wait for a run that is going on: whoever forks may hold Python's lock, which the caller of
+ * the run may want before it ends. Nothing of the run is of use to the child. */
 static void after_fork_in_child(void)
 {
     pthread_mutex_init(&pool.run, NULL);

@@ -293,17 +293,10 @@ class Model(_Predicts, Frozen):
         n_threads: int | None,
     ) -> float:
         """Accuracy or R^2, as `MLP.score` describes."""
-        from cnn_core.data.prepare import make_targets, make_weights
-
         task = self.task
         if task.name == "regression":
             return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
-        rows = self._count(X)
-        targets, labels = make_targets(task, y, None, np.float64)
-        wanted = labels if targets is None else targets
-        assert wanted is not None
-        check_rows(rows, len(wanted))
-        weights, _ = make_weights(task, labels, rows, sample_weight, None, np.float64)
+        targets, labels, weights = self._judged(X, y, sample_weight)
         predicted = self.predict(X, backend, n_threads)
         if task.name == "multilabel":
             assert targets is not None
@@ -322,13 +315,8 @@ class Model(_Predicts, Frozen):
         n_threads: int | None,
     ) -> np.ndarray:
         """R^2 of each output of a regression."""
-        from cnn_core.data.prepare import make_targets, make_weights
-
-        rows = self._count(X)
-        targets, _ = make_targets(self.task, y, None, np.float64)
+        targets, _, weights = self._judged(X, y, sample_weight)
         assert targets is not None
-        check_rows(rows, len(targets))
-        weights, _ = make_weights(self.task, None, rows, sample_weight, None, np.float64)
         warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
         w = np.ones((len(targets), 1)) if weights is None else weights
         # Of predictions that are not rounded: far from 0 float32 has few numbers.
@@ -343,6 +331,20 @@ class Model(_Predicts, Frozen):
         mean = (w * targets).sum(axis=0) / w.sum()
         residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
+
+    def _judged(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+        """Targets, class indices and weights of the rows that predictions are compared with."""
+        from cnn_core.data.prepare import make_targets, make_weights
+
+        rows = self._count(X)
+        targets, labels = make_targets(self.task, y, None, np.float64)
+        wanted = labels if targets is None else targets
+        assert wanted is not None
+        check_rows(rows, len(wanted))
+        weights, _ = make_weights(self.task, labels, rows, sample_weight, None, np.float64)
+        return targets, labels, weights
 
     def _count(self, X: ArrayLike) -> int:
         """The rows of X, which has two dimensions."""

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
     from cnn_core.training.loop import TrainingLoop, TrainResult
 
-#: Seconds between checkpoints where nothing is said.
-INTERVAL = 60.0
-
 
 def interval(every: Any) -> tuple[float, int]:
     """Seconds and epochs between checkpoints, one of them infinite, or 0 for none.
