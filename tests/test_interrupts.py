@@ -78,6 +78,7 @@ def estimated():
 
 if "sklearn" in sys.argv:
     import warnings
+    import cnn_core.sklearn  # else the signal may come during the import of pandas
     warnings.simplefilter("ignore")
     WORK["estimator, predict"] = estimated
 else:
