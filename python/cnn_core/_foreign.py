@@ -201,14 +201,6 @@ KEYWORDS["initialize"] = _by_word({
     "n_outputs": "out_features output_dim output_size",
     "name them, such as classes=range(10)": "n_classes num_classes",
 })  # fmt: skip
-_PREDICTING = _by_word({
-    _AS_ONE: "batch_size batch steps",
-    "it prints nothing": "verbose",
-    "compare the probabilities: model.predict_proba(X)[:, 1] > 0.3": "threshold",
-    _ON_CPU: "device",
-})  # fmt: skip
-for _method in ("forward", "predict", "predict_proba", "predict_log_proba", "decision_function"):
-    KEYWORDS[_method] = _PREDICTING
 KEYWORDS["score"] = KEYWORDS["evaluate"] = _by_word({
     _AS_ONE: "batch_size batch steps",
     "it prints nothing": "verbose",
@@ -216,32 +208,6 @@ KEYWORDS["score"] = KEYWORDS["evaluate"] = _by_word({
 })  # fmt: skip
 KEYWORDS["evaluate"] = KEYWORDS["evaluate"] | _by_word({
     "score takes it: model.score(X, y, sample_weight=...)": "sample_weight sample_weights weights",
-})  # fmt: skip
-
-
-#: Attributes of fitted models.
-ATTRIBUTES: dict[str, str] = _by_word({
-    "weights_, W of each layer, shape (n_out, n_in), is the transpose of each": "coefs_",
-    "weights_ has W of each layer": "coef_ weights kernel get_weights",
-    "biases_ has b of each layer": "intercepts_ intercept_ biases",
-    "parameters_ has all weights and biases, and can be assigned to": "set_weights parameters "
-    "named_parameters",
-    "history_['loss'] has the loss of each epoch": "loss_curve_ loss_ losses_ train_losses",
-    "history_['val_loss'] and history_['val_metric'] have those of each epoch":
-    "validation_scores_ best_validation_score_ best_score_ best_loss_",
-    "n_epochs_": "n_iter_ n_iter",
-    "history_": "history",
-    "classes_": "classes",
-    "n_features_in_": "n_features_",
-    "save writes the model to a file, and load reads it": "state_dict load_state_dict save_model "
-    "load_model save_weights load_weights dump to_json",
-    "a network has none; sklearn.inspection.permutation_importance measures them":
-    "feature_importances_",
-    "a model is trained by fit and needs no compiling": "compile",
-    "predict and predict_proba never use dropout": "eval train",
-    _ON_CPU: "to cuda cpu",
-    "fit trains and predict predicts": "transform fit_transform fit_predict train_on_batch",
-    "inputs are scaled by the model itself": "normalize_",
 })  # fmt: skip
 
 

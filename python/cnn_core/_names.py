@@ -93,23 +93,6 @@ def refuse(method: Any, model: Any, unknown: Mapping[str, object]) -> NoReturn:
     _refuse(name, [name] if nearest(word, known) else [name, "MLP"], unknown, known)
 
 
-def refuse_attribute(owner: object, name: str) -> NoReturn:
-    """Raise an AttributeError for an attribute that an estimator does not have: what another
-    library's is called here."""
-    from cnn_core import _foreign
-
-    hint = _foreign.ATTRIBUTES.get(name, "")
-    if hint.isidentifier():
-        hint = f"it is called {hint} here"
-    elif not hint:
-        close = nearest(name, (one for one in dir(type(owner)) if not one.startswith("_")))
-        hint = f"did you mean {close!r}?" if close else ""
-    end = f"; {hint}" if hint else ""
-    raise AttributeError(
-        f"{type(owner).__name__!r} object has no attribute {name!r}{end}", name=name, obj=owner
-    )
-
-
 def refuse_keywords(
     function: str, unknown: Mapping[str, object], known: tuple[str, ...]
 ) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from cnn_core._exclusive import Exclusive
+from cnn_core._foreign_attributes import ForeignAttributes
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cnn_core.files.codecs import Codec
 
 
-class Fitted(Saved):
+class Fitted(Saved, ForeignAttributes):
     """The attributes of `MLP` that come from fitting: all are read from one `Model`."""
 
     task: str
@@ -59,15 +60,6 @@ class Fitted(Saved):
                 "an untrained one"
             )
         return model
-
-    if not TYPE_CHECKING:  # checkers are to find what is not there
-
-        def __getattr__(self, name):
-            if name.startswith("__") or isinstance(getattr(type(self), name, None), property):
-                return object.__getattribute__(self, name)  # the error of the property
-            from cnn_core._names import refuse_attribute
-
-            return refuse_attribute(self, name)
 
     def _publish(self, model: Model | None) -> None:
         self._fitted = model

@@ -23,8 +23,7 @@ class Predictions(Fitted):
     backend: str
     n_threads: int | None
 
-    @without_unknown
-    def forward(self, X: ArrayLike, **unknown: Never) -> Reals:
+    def forward(self, X: ArrayLike) -> Reals:
         """The output layer's activations a^L.
 
         Parameters
@@ -43,11 +42,9 @@ class Predictions(Fitted):
             many rows, and how large inputs and weights are. Every method here that takes rows warns
             so.
         """
-        if unknown:
-            refuse(Predictions.forward, self, unknown)
         return self._model().outputs(X, self.backend, self.n_threads)
 
-    def predict_one(self, x: ArrayLike, out: Reals | None = None, *, check: bool = False) -> Reals:
+    def predict_one(self, x: ArrayLike, out: Reals | None = None, check: bool = False) -> Reals:
         """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
 
         Several threads may call it at once.
@@ -86,8 +83,7 @@ class Predictions(Fitted):
             self._model().warn_of_row(given)
         return a
 
-    @without_unknown
-    def predict(self, X: ArrayLike, **unknown: Never) -> Labels:
+    def predict(self, X: ArrayLike) -> Labels:
         """Predicted classes or numbers.
 
         Parameters
@@ -105,12 +101,9 @@ class Predictions(Fitted):
         RuntimeWarning
             As `forward`. Classes come from outputs that are NaN, too: the first NaN wins.
         """
-        if unknown:
-            refuse(Predictions.predict, self, unknown)
         return self._model().predict(X, self.backend, self.n_threads)
 
-    @without_unknown
-    def predict_proba(self, X: ArrayLike, **unknown: Never) -> Reals:
+    def predict_proba(self, X: ArrayLike) -> Reals:
         """Probabilities of the classes.
 
         Parameters
@@ -129,12 +122,9 @@ class Predictions(Fitted):
             For regression, and where the outputs are no probabilities (an output other than
             softmax, or one sigmoid).
         """
-        if unknown:
-            refuse(Predictions.predict_proba, self, unknown)
         return self._model().predict_proba(X, self.backend, self.n_threads)
 
-    @without_unknown
-    def predict_log_proba(self, X: ArrayLike, **unknown: Never) -> Reals:
+    def predict_log_proba(self, X: ArrayLike) -> Reals:
         """Logarithms of the probabilities of the classes.
 
         Parameters
@@ -151,12 +141,9 @@ class Predictions(Fitted):
         ValueError
             Where `predict_proba` does.
         """
-        if unknown:
-            refuse(Predictions.predict_log_proba, self, unknown)
         return self._model().predict_log_proba(X, self.backend, self.n_threads)
 
-    @without_unknown
-    def decision_function(self, X: ArrayLike, **unknown: Never) -> Reals:
+    def decision_function(self, X: ArrayLike) -> Reals:
         """The output layer's z, before its activation: what scikit-learn's scorers rank rows by,
         also where outputs are no probabilities, as with the loss 'hinge'.
 
@@ -175,8 +162,6 @@ class Predictions(Fitted):
         ValueError
             For regression.
         """
-        if unknown:
-            refuse(Predictions.decision_function, self, unknown)
         return self._model().decision_function(X, self.backend, self.n_threads)
 
     @without_unknown

@@ -1,0 +1,66 @@
+"""Attributes that models of other libraries have, and what they are called here.
+
+They are descriptors, whose `__get__` raises: a `__getattr__` would slow every look at an attribute
+of a model (Python 3.11: predictions of one row by a tenth).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+
+class ForeignAttribute:
+    """An attribute that there is not, with a hint: the name that is meant, or the end of a
+    sentence."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        self.name, self.hint = name, hint
+
+    def __get__(self, model: object, kind: type) -> NoReturn:
+        hint = f"it is called {self.hint} here" if self.hint.isidentifier() else self.hint
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}; {hint}",
+            name=self.name,
+            obj=kind if model is None else model,
+        )
+
+
+class ForeignAttributes:
+    """Base of classes whose objects say what an attribute of another library is called here."""
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__()} - _HINTS.keys())
+
+
+def _by_name(groups: dict[str, str]) -> dict[str, str]:
+    """The hint for each name, of the names for each hint."""
+    return {name: hint for hint, names in groups.items() for name in names.split()}
+
+
+_HINTS = _by_name({
+    "weights_, W of each layer, shape (n_out, n_in), is the transpose of each": "coefs_",
+    "weights_ has W of each layer": "coef_ weights kernel get_weights",
+    "biases_ has b of each layer": "intercepts_ intercept_ biases",
+    "parameters_ has all weights and biases, and can be assigned to": "set_weights parameters "
+    "named_parameters",
+    "history_['loss'] has the loss of each epoch": "loss_curve_ loss_ losses_ train_losses",
+    "history_['val_loss'] and history_['val_metric'] have those of each epoch":
+    "validation_scores_ best_validation_score_ best_score_ best_loss_",
+    "n_epochs_": "n_iter_ n_iter",
+    "history_": "history",
+    "classes_": "classes",
+    "n_features_in_": "n_features_",
+    "save writes the model to a file, and load reads it": "state_dict load_state_dict save_model "
+    "load_model save_weights load_weights dump to_json",
+    "a network has none; sklearn.inspection.permutation_importance measures them":
+    "feature_importances_",
+    "a model is trained by fit and needs no compiling": "compile",
+    "predict and predict_proba never use dropout": "eval train",
+    "everything is computed on the CPU, by at most n_threads threads": "to cuda cpu",
+    "fit trains and predict predicts": "transform fit_transform fit_predict train_on_batch",
+    "inputs are scaled by the model itself": "normalize_",
+})  # fmt: skip
+
+for _name, _hint in _HINTS.items():
+    setattr(ForeignAttributes, _name, ForeignAttribute(_name, _hint))
