@@ -3,7 +3,7 @@ for one kind of value, so that a file is described once."""
 
 from __future__ import annotations
 
-import base64
+import binascii
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -296,14 +296,15 @@ class Numbers(Codec):
     def write(self, value: Any, where: str, tensors: Tensors) -> list[Any] | str:
         if len(value) <= self.readable:
             return self.list.write(value.tolist(), where, tensors)
-        return base64.b64encode(value.astype("<f8").tobytes()).decode()
+        return binascii.b2a_base64(value.astype("<f8").tobytes(), newline=False).decode()
 
     def read(self, json: Any, where: str, tensors: Tensors) -> np.ndarray:
         if not isinstance(json, str):
             return np.array(self.list.read(json, where, tensors), np.float64)
         allowed = "a list of numbers, or the base64 of numbers of 8 bytes"
         try:
-            array = np.frombuffer(base64.b64decode(json, validate=True), "<f8").astype(np.float64)
+            raw = binascii.a2b_base64(json, strict_mode=True)
+            array = np.frombuffer(raw, "<f8").astype(np.float64)
         except ValueError:
             fail(where, json, allowed)
         if self.finite and not np.isfinite(array).all():

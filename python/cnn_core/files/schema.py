@@ -38,7 +38,7 @@ from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task
 from cnn_core.training.backends import BACKENDS, make_network
 from cnn_core.training.first_rows import FirstRows
-from cnn_core.training.loop import REASONS
+from cnn_core.training.stopping import REASONS
 
 
 class Spec(Codec):

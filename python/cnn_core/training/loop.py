@@ -77,20 +77,6 @@ class Start(NamedTuple):
     best_epoch: int | None = None  #: where these weights are to be surpassed: the epoch they are of
 
 
-#: Why a run has ended, or 'running' in a model that a callback sees.
-REASONS = (
-    "epochs",
-    "stopping",
-    "converged",
-    "hook",
-    "divergence",
-    "max_seconds",
-    "requested",
-    "interrupted",
-    "running",
-)
-
-
 class TrainResult(NamedTuple):
     """What a loop has come to."""
 
@@ -99,7 +85,7 @@ class TrainResult(NamedTuple):
     history: Past  #: with the epochs before
     state: dict[str, Any] | None  #: the trainer's; None where it is of no use any more
     best_epoch: int | None  #: where `network` has the best weights: the epoch they are of
-    reason: str  #: one of `REASONS`
+    reason: str  #: one of `stopping.REASONS`
     steps: int  #: of this run, up to there
 
 

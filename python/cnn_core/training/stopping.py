@@ -10,6 +10,19 @@ if TYPE_CHECKING:
 
     from cnn_core.training.protocols import Finite
 
+#: Why a run has ended, or 'running' in a model that a callback sees.
+REASONS = (
+    "epochs",
+    "stopping",
+    "converged",
+    "hook",
+    "divergence",
+    "max_seconds",
+    "requested",
+    "interrupted",
+    "running",
+)
+
 
 class Stopping:
     """Train to the last epoch, unless loss, weights or the optimizer's slots are not finite.
