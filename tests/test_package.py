@@ -25,11 +25,12 @@ def python(code, **options):
     ).stdout
 
 
-def test_numpy_and_safetensors_are_the_only_dependencies_at_run_time():
+def test_numpy_safetensors_and_narwhals_are_the_only_dependencies_at_run_time():
     needed = {r.replace(" ", "") for r in requires("cnn-core") if "extra ==" not in r}
-    assert needed == {"numpy>=1.26", "safetensors>=0.4"}
+    assert needed == {"numpy>=1.26", "safetensors>=0.4", "narwhals>=2.0"}
     loaded = python("import sys, cnn_core; print(*sys.modules)").split()
-    late = {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util", "safetensors"}
+    late = {"sklearn", "scipy", "pandas", "matplotlib", "torch", "ctypes.util"}
+    late |= {"safetensors", "narwhals"}
     assert not late & set(loaded)
 
 

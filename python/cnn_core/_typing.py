@@ -39,6 +39,7 @@ Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", 
 Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robust_asinh"]
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
+ColumnKinds = Literal["auto", "number", "category", "date", "drop"]
 
 ActivationName: TypeAlias = Activations
 OutputName: TypeAlias = Literal["auto"] | Activations
@@ -48,6 +49,7 @@ InitName: TypeAlias = Initializers
 ScalingName: TypeAlias = Scalings
 TaskName: TypeAlias = Tasks
 BackendName: TypeAlias = Backends
+ColumnKind: TypeAlias = ColumnKinds
 DtypeName: TypeAlias = Literal["float32", "float64"]
 
 

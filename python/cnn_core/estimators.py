@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cnn_core.mlp import MLP
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnn_core._typing import (
         ActivationName,
         BackendName,
+        ColumnKind,
         DtypeName,
         InitName,
         LossName,
@@ -58,6 +59,7 @@ class MLPOfOneTask(MLP):
         label_smoothing: float = 0.0,
         bias: bool = True,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
+        columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,

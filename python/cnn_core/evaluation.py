@@ -157,7 +157,7 @@ def evaluation(
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
         raw = data.X.array if model.scaling is None else given()
-        here, away = list(codes(raw, model.feature_names)), []
+        here, away = list(codes(raw, model.input_names)), []
         if general or not here:
             away = list(_of_features_elsewhere(model, data, settings, general))
         # Of rows that lie elsewhere the outputs say nothing.
@@ -326,7 +326,7 @@ def _of_features_elsewhere(
     alike = settings.scale_inputs == "auto" and not general
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
-        yield from of_data.elsewhere(data.X.array, model.feature_names, scaled, few, alike)
+        yield from of_data.elsewhere(data.X.array, model.input_names, scaled, few, alike)
 
 
 def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
@@ -452,7 +452,7 @@ def _causes(
         # Of a memory map or a stream 'auto' may have left them unscaled.
         cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
         curve = None if model.scaling is None else model.scaling.curve
-        yield from of_data.features(X, model.feature_names, curve, f"scale_inputs={cure!r}")
+        yield from of_data.features(X, model.input_names, curve, f"scale_inputs={cure!r}")
     known = data.y if data.labels is None else data.labels
     assert known is not None
     yield from contradictions(X, known.array, data.labels is not None, metric)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cnn_core._typing import Labels, Reals
+    from cnn_core.columns.columns import Columns
     from cnn_core.files.codecs import Codec
 
 
@@ -164,8 +165,16 @@ class Fitted(Saved, ForeignAttributes):
         return scaling
 
     @property
+    def columns_(self) -> Columns:
+        columns = self._model().columns
+        if columns is None:
+            raise AttributeError("the model was fitted on a matrix; columns='auto' takes tables")
+        return columns
+
+    @property
     def n_features_in_(self) -> int:
-        return self._model().n_features
+        model = self._model()
+        return model.n_features if model.columns is None else len(model.columns.columns)
 
     @property
     def feature_names_in_(self) -> NDArray[np.object_]:

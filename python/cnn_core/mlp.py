@@ -4,7 +4,7 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._exclusive import Exclusive
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnn_core._typing import (
         ActivationName,
         BackendName,
+        ColumnKind,
         DtypeName,
         Evaluation,
         InitName,
@@ -110,6 +111,15 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
         and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
         shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
+    columns : 'auto', dict or None, default None
+        How the columns of a table become numbers, as a part of the model: every method then takes
+        the table itself. 'auto': numbers stay numbers, with the mean in the place of missing ones
+        and a column that says so; words and bools are categories, of which each has a column of 0
+        and 1, or the 63 most frequent and one for all others; dates are year, day of the year and
+        day of the week; identifiers and free text are left out, with a warning. A dict says for
+        some columns what they are: 'number', 'category', 'date', 'drop' or 'auto'. X is a data
+        frame, a dict of columns, a list of dicts, a structured array or an array; y may be the name
+        of one of its columns. See docs/tables.md. None: X is a matrix of numbers.
     scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip', 'robust_asinh'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
         between the quartiles, or to these and then smoothly clipped to -3 and 3 or made asinh t,
@@ -194,6 +204,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         'robust_clip' then clips, and 'robust_asinh' takes the asinh of.
     target_shift_, target_factor_ : ndarray of float64, shape (outputs,)
         Where targets are scaled: predictions are a^L * target_factor_ + target_shift_.
+    columns_ : Columns
+        With `columns`: prints as a line for each column, with what it becomes.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a data frame, or a pyarrow table, with string column names. Columns with
@@ -236,6 +248,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         label_smoothing: float = 0.0,
         bias: bool = True,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
+        columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
@@ -261,7 +274,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
-        self.init, self.scale_inputs, self.scale_targets = init, scale_inputs, scale_targets
+        self.init, self.columns = init, columns
+        self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.tol, self.max_seconds, self.early_stopping = tol, max_seconds, early_stopping
         self.patience, self.min_delta = patience, min_delta
@@ -507,13 +521,13 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.evaluate, self, unknown)
-        from cnn_core.data.validation import check_X
         from cnn_core.evaluation import Settings, evaluation
         from cnn_core.task import r2_of_outputs
         from cnn_core.training.fit import scaling_meant
 
         scale_targets = scaling_meant(self.scale_targets, self.init, bool(self.bias))
         model, backend = self._model(), BACKENDS[self.backend]
+        X, y = model.split(X, y)
         data, task = model.dataset(X, y), model.task
         spec = model.training_spec.without_steps(min(data.X.count, EVALUATED_TOGETHER))
         trainer = backend.trainer(spec, model.network, **self._threads())
@@ -537,5 +551,5 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
             backend,
             Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
-            lambda: check_X(X, "float64"),
+            lambda: model.unscaled(X),
         )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.causes.data import Run
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Dataset
     from cnn_core.training.first_rows import FirstRows
     from cnn_core.training.protocols import Predictor
@@ -90,6 +91,8 @@ class Model(_Predicts, Frozen):
         Those of a stream, while they are too few to learn a scaling from.
     seen : Seen
         What else later advice is to know of the training.
+    columns : Columns or None
+        What the columns of tables become; None where X is a matrix.
     """
 
     network_spec: NetworkSpec
@@ -111,14 +114,21 @@ class Model(_Predicts, Frozen):
     stream: Run = None
     first_rows: FirstRows | None = None
     seen: Seen = Seen()
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)
         other = reference.predictor(self.network, self.scaling, self.target_scaling)
+        one_row: Any = fast.one_row
+        if self.columns is not None:  # a row of a table is no row of the matrix
+            from cnn_core.columns.rows import TableRows
+
+            fast.checked_row = other.checked_row
+            one_row = TableRows()
         self._set(
             history=Past.of(self.history),  # older pickles have a dict
             predictors=ByBackend(native=fast, python=other),
-            one_row=fast.one_row,
+            one_row=one_row,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -157,6 +167,11 @@ class Model(_Predicts, Frozen):
         return self.network_spec.widths[0]
 
     @property
+    def input_names(self) -> np.ndarray | None:
+        """Names of what the network reads."""
+        return self.feature_names if self.columns is None else self.columns.encoded
+
+    @property
     def n_epochs(self) -> int:
         """Epochs done."""
         return self.history.n_epochs
@@ -169,7 +184,10 @@ class Model(_Predicts, Frozen):
 
     def check_X(self, X: ArrayLike, check_entries: bool = True) -> np.ndarray:
         """Rows that users give: checked, scaled, in the network's dtype."""
-        check_names(X, self.feature_names)
+        if self.columns is not None:
+            X = self.columns.encode(X)
+        else:
+            check_names(X, self.feature_names)
         check_entries = check_entries or hasattr(X, "columns")  # whose names messages are to have
         return check_X(
             X,
@@ -179,11 +197,24 @@ class Model(_Predicts, Frozen):
             check_entries=check_entries,
         )
 
+    def split(self, X: ArrayLike, y: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
+        """X and y; of a table without the column that y names."""
+        if self.columns is None:
+            return X, y
+        from cnn_core.columns.target import split_target
+
+        return split_target(self.columns.table(X), y)  # type: ignore[return-value]
+
+    def unscaled(self, X: ArrayLike) -> np.ndarray:
+        """What the network reads, before it is scaled, in float64."""
+        return check_X(X if self.columns is None else self.columns.encode(X), "float64")
+
     def dataset(self, X: ArrayLike, y: ArrayLike) -> Dataset:
         """Rows with their targets as the network learns them, to evaluate."""
         # Here and in `score`, because those who only predict need nothing of it.
         from cnn_core.data.prepare import Preparation, make_dataset
 
+        X, y = self.split(X, y)
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
         return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
@@ -203,15 +234,31 @@ class Model(_Predicts, Frozen):
         n_outputs, dtype = self.task.n_outputs, self.network.dtype
         out = np.empty(n_outputs, dtype) if out is None else out
         check_out(out, dtype, n_outputs)
-        row = check_x(x, dtype, self.n_features, self.feature_names, self.scaling)
+        if self.columns is None:
+            row = check_x(x, dtype, self.n_features, self.feature_names, self.scaling)
+        else:
+            row = self._table_row(x)
         out[:] = self.predictors[backend].unchecked(row)[0]
         return out
 
+    def _table_row(self, x: Any) -> np.ndarray:
+        """A row of a table as the network reads it, shape (1, n_features)."""
+        from cnn_core.columns.rows import row_of
+
+        assert self.columns is not None
+        row = self.columns.encode_row(row_of(x, self.columns.names))
+        return check_x(row[0], self.network.dtype, self.n_features, scaling=self.scaling)
+
     def warn_of_row(self, x: ArrayLike) -> None:
         """Say that the outputs of a row are not finite."""
-        warn_of_overflow(
-            self.network, check_x(x, self.network.dtype, self.n_features, scaling=self.scaling), 1
+        dtype, scaling = self.network.dtype, self.scaling
+        columns = self.columns
+        row = (
+            check_x(x, dtype, self.n_features, scaling=scaling)
+            if columns is None
+            else (self._table_row(x))
         )
+        warn_of_overflow(self.network, row, 1)
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
@@ -294,6 +341,7 @@ class Model(_Predicts, Frozen):
     ) -> float:
         """Accuracy or R^2, as `MLP.score` describes."""
         task = self.task
+        X, y = self.split(X, y)
         if task.name == "regression":
             return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
         targets, labels, weights = self._judged(X, y, sample_weight)
@@ -348,6 +396,8 @@ class Model(_Predicts, Frozen):
 
     def _count(self, X: ArrayLike) -> int:
         """The rows of X, which has two dimensions."""
+        if self.columns is not None:
+            return len(self.columns.table(X))
         shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
         if len(shape) != 2:
             self.check_X(X)  # says what is wrong

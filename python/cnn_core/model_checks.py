@@ -151,7 +151,9 @@ def _check_training(spec: TrainingSpec, task: Task) -> None:
 
 def _check_features(model: Model) -> None:
     names, n = model.feature_names, model.n_features
-    if names is not None:
+    if model.columns is not None:
+        _check_columns(model.columns, names, n)
+    elif names is not None:
         _require(isinstance(names, np.ndarray), "feature_names", "is no array")
         _require(names.shape == (n,), "feature_names", f"has the shape {names.shape}, not ({n},)")
     if model.scaling is not None:
@@ -159,6 +161,26 @@ def _check_features(model: Model) -> None:
         _require(kind in ("", "auto", *SCALINGS), "scaling", f"is {kind!r}")
         _require(isinstance(reason, str), "scaling.reason", f"is {reason!r}")
         _check_vectors("scaling", model.scaling, ("shift", "factor"), n)
+
+
+def _check_columns(columns: Any, names: np.ndarray | None, n_features: int) -> None:
+    from cnn_core.columns.columns import Columns
+    from cnn_core.columns.kinds import KINDS
+
+    _require(isinstance(columns, Columns), "columns", f"is of type {type(columns).__name__}")
+    for column in columns.columns:
+        _require(type(column) in KINDS.values(), "columns", f"has a {type(column).__name__}")
+        column.check()
+    known = columns.names
+    _require(len(set(known)) == len(known), "columns", "has a name twice")
+    _require(
+        all(isinstance(name, str) for name in known) or known == list(range(len(known))),
+        "columns",
+        "has neither names nor numbers in their order",
+    )
+    _require(columns.width == n_features, "columns", f"becomes {columns.width} features")
+    given = None if names is None else list(names)
+    _require(given == (known if columns.named else None), "feature_names", "is not columns' own")
 
 
 def _check_seen(model: Model) -> None:

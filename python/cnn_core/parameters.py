@@ -156,6 +156,23 @@ def check_learning_rate(name: str, value: Any) -> None:
     check_number(name, value, 0, None, above=True)
 
 
+#: What `columns` may say of a column of a table.
+COLUMN_KINDS = ("auto", "number", "category", "date", "drop")
+
+
+def check_columns(name: str, value: Any) -> None:
+    """'auto', or a dict from names of columns to what they are."""
+    if isinstance(value, str):
+        choose(name, value, ("auto",))
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} must be 'auto', a dict such as {{'city': 'category'}}, or None, got {value!r}"
+        )
+    for column, kind in value.items():
+        choose(f"kind of the column {column!r}", kind, COLUMN_KINDS)
+
+
 #: What each parameter of MLP may be by itself.
 RULES: dict[str, Check] = {
     "hidden": lambda name, value: hidden_widths(value),
@@ -175,6 +192,7 @@ RULES: dict[str, Check] = {
     "label_smoothing": number(0, 1),
     "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
+    "columns": optional(check_columns),
     "scale_inputs": scaling("auto", *SCALINGS),
     "scale_targets": scaling("auto", "standard"),
     "clip_outputs": flag,

@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
+from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
 from cnn_core.data.scaling import Scaling, weighed
 from cnn_core.data.split import stratified_split
@@ -34,6 +35,7 @@ from cnn_core.data.validation import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+    from cnn_core.columns.columns import Columns
     from cnn_core.model import Model
     from cnn_core.task import Task
 
@@ -61,6 +63,10 @@ class Dataset(Frozen):
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
         return Dataset(rows, y, labels, weights, self.weight_scale)
 
+    def with_X(self, rows: np.ndarray) -> Dataset:
+        """The same rows of another array."""
+        return replace(self, X=RowSource(rows, self.X.indices))
+
     def shared(self, incremental: bool) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
         sum of the weights; in a partial_fit, where it is not known, the number of rows."""
@@ -86,7 +92,7 @@ class Dataset(Frozen):
     def reading(self, rows: np.ndarray, scaling: Scaling | None) -> Dataset:
         """The same rows as the network reads them: `rows` in its dtype, or scaled to it."""
         if scaling is None:
-            return replace(self, X=RowSource(rows, self.X.indices))
+            return self.with_X(rows)
         return replace(self, X=RowSource(scaling.apply(self.X.rows(), rows.dtype)))
 
     def learning(self, scaling: TargetScaling | None, dtype: DTypeLike) -> Dataset:
@@ -131,6 +137,7 @@ class Preparation(Frozen):
     clip_outputs: bool = False
     linear: bool = False  #: whether the network has no hidden layers
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
+    columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
 
 
 class Prepared(Frozen):
@@ -143,6 +150,8 @@ class Prepared(Frozen):
     n_features: int
     feature_names: np.ndarray | None
     seed: int
+    columns: Columns | None
+    X: ArrayLike  #: of a table its matrix
 
 
 def prepare(
@@ -160,6 +169,7 @@ def prepare(
     Parameters
     ----------
     X, y : array-like
+        X may be a `Table`, whose columns become a matrix.
     task : (Task, ndarray or None)
         From `infer_task`.
     how : Preparation
@@ -177,14 +187,15 @@ def prepare(
     Prepared
     """
     meaning, labels = task
-    names = feature_names(X)
+    table: Table | None = X if isinstance(X, Table) else None
+    names = feature_names(X) if table is None else None
     n_features = None if before is None else before.n_features
     if before is not None and before.knows_no_rows:  # these are the first
         before = None
     scales = how.scale_inputs is not None if before is None else before.scaling is not None
     # Where scaling may come first, X and y stay as precise as they were given.
     precise = precise_dtype(X) if scales else how.dtype
-    rows = check_X(X, precise, n_features)
+    rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
     how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn = None, seed()
@@ -195,11 +206,17 @@ def prepare(
         plain = Preparation(how.dtype, target_dtype=how.target_dtype)
         validation = make_dataset(meaning, rows, y, plain, labels=labels)
         validation, train = validation.take(apart), train.take(~apart)
+    columns = None if before is None else before.columns
+    if table is not None:
+        columns = columns or _learn_columns(how, table, train)
+        X, names = columns.encode(table), columns.encoded
+        rows = check_X(X, precise, n_features)
+        train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
         scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
         targets = _learn_target_scaling(how, meaning, train)
     else:
-        names, scaling = before.feature_names, before.scaling
+        scaling = before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
         targets = _targets_go_on(before, how, meaning, train)
@@ -209,11 +226,32 @@ def prepare(
     train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.incremental)
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
-    prepared = Prepared(train, validation, scaling, targets, rows.shape[1], names, drawn)
+    names = before.feature_names if before else columns.names_in if columns else names
+    width = rows.shape[1]
+    prepared = Prepared(train, validation, scaling, targets, width, names, drawn, columns, X)
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
+
+
+def _stand_in(table: Table) -> np.ndarray:
+    """Rows in the place of a table's, until it is known which of them its columns learn from."""
+    return np.zeros((len(table), 1))
+
+
+def _learn_columns(how: Preparation, table: Table, train: Dataset) -> Columns:
+    """What the columns of the rows that are trained on become."""
+    from cnn_core.columns.columns import Columns  # of no use to those who give arrays
+
+    if how.incremental and len(table) < FEWEST_ROWS:
+        raise ValueError(
+            f"the columns of a table learn from the first partial_fit, and X has {len(table)} "
+            f"row{'s' * (len(table) > 1)}; give it {FEWEST_ROWS} typical rows or more, or begin "
+            "with a fit"
+        )
+    indices = train.X.indices
+    return Columns.fitted(table if indices is None else table.take(indices), how.columns)
 
 
 def precise_dtype(array: object) -> str:
@@ -276,7 +314,13 @@ def _validation_dataset(
     except (TypeError, ValueError):
         raise ValueError("validation_data must be a pair (X, y)") from None
     name = "validation_data's X"
-    check_names(X, prepared.feature_names, name)
+    if prepared.columns is not None:
+        from cnn_core.columns.target import split_target
+
+        table, y = split_target(prepared.columns.table(X, name), y, "validation_data's y")
+        X = prepared.columns.encode(table, name)
+    else:
+        check_names(X, prepared.feature_names, name)
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
     plain = Preparation(how.dtype, target_dtype=how.target_dtype)
     data = make_dataset(task, rows, y, plain, names=(name, "validation_data's y"))

@@ -310,6 +310,20 @@ SEEN = Record(
 )
 
 
+class _Columns(Codec):
+    """`Columns`, whose codecs are imported where a model has any."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
+        from cnn_core.files.columns import COLUMNS
+
+        return COLUMNS.write(value, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Any:
+        from cnn_core.files.columns import COLUMNS
+
+        return COLUMNS.read(json, where, tensors)
+
+
 def _values(model: Model) -> Mapping[str, Any]:
     return vars(model) | {"network": (model.network_spec, model.network)}
 
@@ -348,6 +362,8 @@ MODEL = Record(
         "state": Optional(State()),
         "first_rows": Optional(Rows()),
         "seen": SEEN,
+        "columns": Optional(_Columns()),
     },
+    {"columns": None},
     get=_values,
 )

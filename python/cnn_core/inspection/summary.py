@@ -54,6 +54,9 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     lines = _layers(network)
     total = sum(n_out * (n_in + network.has_bias) for n_in, n_out in pairwise(network.widths))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
+    if model.columns is not None:
+        n, width = len(model.columns.columns), model.columns.width
+        lines.append(f"{n} columns become {width} features, as columns_ lists them")
     lines += scaling_words(model.scaling, model.target_scaling)
     if model.scaling is None:
         lines.append("inputs are read as they are")

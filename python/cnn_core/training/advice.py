@@ -136,7 +136,7 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     said = f"{of_data.ELSEWHERE}, as", cure
     few = seen.X if seen.rows >= of_data.ENOUGH else None
     yield from of_data.elsewhere(
-        some(data.train.X), model.feature_names, scaled, few, False, limits, said
+        some(data.train.X), model.input_names, scaled, few, False, limits, said
     )
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
         y = in_units(data.target_scaling, some(data.train.y))
@@ -235,7 +235,7 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             float(rate),
             train.X.rows(),
             train.y.array if train.y is not None and regression else None,
-            model.feature_names,
+            model.input_names,
             scaled,
             model.network,
             _weight(p, job),

@@ -56,6 +56,7 @@ def before_first_row(model: Model, rows: FirstRows) -> Model:
         model,
         network=rows.network,
         feature_names=None,
+        columns=None,
         scaling=None,
         target_scaling=None,
         baseline=math.nan,

@@ -95,6 +95,7 @@ def begin(
     Job
     """
     began = time.perf_counter()
+    X, y = _given(p, X, y, before)
     check_given("y", y)
     check_lengths(X, y)
     warn_of_order(X, y)
@@ -121,8 +122,10 @@ def begin(
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
     if before is not None and before.knows_no_rows:
         baseline = data.train.baseline_score(task)
-        before = replace(before, baseline=baseline, feature_names=data.feature_names)
-    spec = training_spec(p, task, data.train.X.count, data.seed)
+        before = replace(
+            before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
+        )
+    X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
@@ -140,6 +143,27 @@ def begin(
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _given(
+    p: SimpleNamespace, X: ArrayLike, y: ArrayLike, before: Model | None
+) -> tuple[ArrayLike, ArrayLike]:
+    """X and y; where columns are asked for, X as a Table, without the column that y names."""
+    if p.columns is None and (before is None or before.columns is None):
+        return X, y
+    from cnn_core.columns.table import read_table
+    from cnn_core.columns.target import split_target
+
+    if before is not None and before.columns is not None:
+        table, y = split_target(before.columns.table(X), y)
+    else:
+        if before is not None and not before.knows_no_rows:
+            raise ValueError(
+                "training goes on with a model that was fitted without columns; fit anew, or set "
+                "columns=None"
+            )
+        table, y = split_target(read_table(X), y)
+    return table, y  # type: ignore[return-value]
 
 
 def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
@@ -209,10 +233,11 @@ def _first_rows(
     if len(rows.X) < FEWEST_ROWS:
         return job._replace(model=replace(model, first_rows=rows))
     start = before_first_row(before, rows)
-    anew = begin(p, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
+    encoded = SimpleNamespace(**vars(p) | {"columns": None})  # they are rows of the matrix
+    anew = begin(encoded, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
     if has_scaling(before) or has_scaling(anew.model):
         _log_scaling(anew.model.scaling, anew.model.target_scaling)
-        model = replace(anew.model, feature_names=before.feature_names)
+        model = replace(anew.model, feature_names=before.feature_names, columns=before.columns)
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
     model = replace(model, scaling=scalings[0], target_scaling=scalings[1], first_rows=None)
@@ -232,6 +257,7 @@ def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         scaling_meant(p.scale_targets, p.init, p.bias),
         bool(p.clip_outputs),
         not p.widths,
+        columns=p.columns if isinstance(p.columns, dict) else None,
     )
 
 
@@ -323,7 +349,8 @@ def _task(
                 f"classes has {plain(unknown[0])!r}, which the model does not know; it was fitted "
                 f"with {', '.join(map(repr, old.classes.tolist()))}"
             )
-    check_names(X, before.feature_names)
+    if before.columns is None:
+        check_names(X, before.feature_names)
     name = "regression" if old.name == "regression" else "classification"
     if p.task not in ("auto", name):
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
@@ -356,6 +383,7 @@ def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared)
         data.n_features,
         baseline=data.train.baseline_score(task),
         feature_names=data.feature_names,
+        columns=data.columns,
         scaling=data.scaling,
         target_scaling=data.target_scaling,
     )

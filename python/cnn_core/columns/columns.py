@@ -1,0 +1,207 @@
+"""`Columns`: from the tables that users have to the matrix that the network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_core._frozen import Frozen
+from cnn_core._warn import warn
+from cnn_core.columns.choose import choose_columns, omissions
+from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.columns.table import Table, is_table, read_table
+
+
+class _Layout:
+    """Where the columns stand in the matrix, made from the fields."""
+
+    #: Those that the network sees, each with the first of its columns of the matrix.
+    placed: list[tuple[Column, int]]
+    #: Columns of the matrix.
+    width: int
+    #: What encodes an entry, by name.
+    _encoders: list[tuple[Any, Callable[[Any, list[float], int], bool], int]]
+
+
+class Columns(_Layout, Frozen):
+    """The columns of the training rows, each with what it becomes; part of a model.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        In the order of the training table.
+    """
+
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        placed, width = [], 0
+        for column in self.columns:
+            if not isinstance(column, Omitted):
+                placed.append((column, width))
+                width += column.width
+        encoders = [(column.name, column.encode_one, at) for column, at in placed]
+        self._set(placed=placed, width=width, _encoders=encoders)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"columns": self.columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set(columns=state["columns"])
+        self.__post_init__()
+
+    def __repr__(self) -> str:
+        """A line a column: its name, and what it becomes."""
+        names = [str(column.name) for column in self.columns]
+        longest = max(map(len, names))
+        return "\n".join(
+            f"{name:<{longest}}  {column.words}" for name, column in zip(names, self.columns)
+        )
+
+    @classmethod
+    def fitted(cls, table: Table, kinds: Mapping[Any, Any] | None) -> Columns:
+        """Learn from the training rows, and say what is left out.
+
+        Parameters
+        ----------
+        table : Table
+        kinds : mapping, optional
+            What the user says of some columns.
+
+        Returns
+        -------
+        Columns
+        """
+        found = cls(tuple(choose_columns(table, kinds)))
+        left_out = list(omissions(found.columns))
+        if not found.placed:
+            raise ValueError(
+                f"{table.what} has no column to learn from; left out are "
+                f"{', '.join(left_out) or 'all, as columns says'}"
+            )
+        if left_out:
+            warn(
+                f"columns='auto' leaves out {', '.join(left_out)}; columns={{name: 'category'}} or "
+                "another kind keeps a column, and 'drop' leaves it out without a word",
+                UserWarning,
+            )
+        return found
+
+    @property
+    def names(self) -> list[Any]:
+        """Of the training table."""
+        return [column.name for column in self.columns]
+
+    @property
+    def names_in(self) -> np.ndarray | None:
+        """The same, where they are names and not numbers."""
+        return labels_of(self.names) if self.named else None
+
+    @property
+    def named(self) -> bool:
+        """Whether the training table had names, and not numbers, for its columns."""
+        return all(isinstance(name, str) for name in self.names)
+
+    @property
+    def encoded(self) -> np.ndarray:
+        """Names of the columns of the matrix."""
+        return labels_of([name for column, _ in self.placed for name in column.encoded])
+
+    def table(self, source: Any, what: str = "X") -> Table:
+        """A table that has all columns that are needed, whatever their order and beside which
+        others.
+
+        Raises
+        ------
+        ValueError
+            Where one is missing, with its name.
+        """
+        if self.named and not is_table(source) and np.ndim(source) == 2:
+            raise ValueError(
+                f"{what} has no names for its columns, and the model was fitted on a table with "
+                f"{_listed(self.names)}; give such a table, or a dict of columns"
+            )
+        table = read_table(source, what)
+        missing = [column.name for column, _ in self.placed if column.name not in table]
+        if missing:
+            raise ValueError(
+                f"{what} has no column {_listed(missing)}, which the model was fitted with; it has "
+                f"{_listed(table.names)}"
+            )
+        return table
+
+    def encode(self, source: Any, what: str = "X") -> np.ndarray:
+        """The matrix of a table.
+
+        Parameters
+        ----------
+        source : Table, frame, dict of columns, list of dicts, structured array or 2-D array
+        what : str
+            What to call it in messages.
+
+        Returns
+        -------
+        ndarray of float64, shape (rows, width)
+
+        Warns
+        -----
+        UserWarning
+            For entries that are missing in columns that had no gaps in training.
+        """
+        table = self.table(source, what)
+        matrix = np.zeros((table.n_rows, self.width))
+        unlike = []
+        for column, at in self.placed:
+            count = column.encode(table[column.name], matrix[:, at : at + column.width], what)
+            if count:
+                rows = f"{count:,} row{'s' * (count > 1)}"
+                unlike.append(f"{column.name!r} ({rows})")
+        if unlike:
+            self._warn_of_gaps(unlike, what)
+        return matrix
+
+    def encode_row(self, row: Mapping[Any, Any]) -> np.ndarray:
+        """The matrix of one row, fast.
+
+        Parameters
+        ----------
+        row : mapping
+            From the names of the columns to their entries; more than are needed may be there.
+
+        Returns
+        -------
+        ndarray of float64, shape (1, width)
+        """
+        values, unlike = [0.0] * self.width, []
+        try:
+            for name, encode_one, at in self._encoders:
+                if encode_one(row[name], values, at):
+                    unlike.append(repr(name))
+        except KeyError:
+            self.table(row, "x")  # says which are missing
+            raise
+        if unlike:
+            self._warn_of_gaps(unlike, "x")
+        return np.array([values])
+
+    def _warn_of_gaps(self, unlike: list[str], what: str) -> None:
+        warn(
+            f"{what} has missing entries in {', '.join(unlike)}, where the training rows had none: "
+            "the mean of the training rows, or no category, stands in for them",
+            UserWarning,
+        )
+
+
+def labels_of(names: list[Any]) -> np.ndarray:
+    """Names as an array of objects."""
+    labels = np.empty(len(names), object)
+    labels[:] = names
+    return labels
+
+
+def _listed(names: Any) -> str:
+    names = list(names)
+    shown = ", ".join(map(repr, names[:10]))
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
