@@ -257,3 +257,11 @@ def test_the_reference_implementation_reads_the_same_matrix():
         for backend in ("native", "python")
     )  # fmt: skip
     assert native == pytest.approx(python, rel=1e-9)
+
+
+@pytest.mark.parametrize("entry", [3.0, 3, True, "soon"])
+def test_a_row_is_refused_as_its_table_is(model, entry):
+    row = records(TABLE)[0] | {"day": entry}
+    for predict in (model.predict_one, lambda one: model.predict([one])):
+        with pytest.raises(ValueError, match=r"'day', row 0, which is no date"):
+            predict(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,12 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.columns.kinds import Category, Column, Number, Omitted
 from cnn_core.columns.table import Table, is_table, read_table
+
+
+#: Numbers below this are plainly no infinity.
+_LARGE = 1e300
 
 
 class _Layout:
@@ -21,8 +25,9 @@ class _Layout:
     placed: list[tuple[Column, int]]
     #: Columns of the matrix.
     width: int
-    #: What encodes an entry, by name.
-    _encoders: list[tuple[Any, Callable[[Any, list[float], int], bool], int]]
+    #: The same for single rows: name, column, its first place, whether it is a number, and the
+    #: place of each category.
+    _steps: list[tuple[Any, Column, int, bool, dict[str, int]]]
 
 
 class Columns(_Layout, Frozen):
@@ -42,8 +47,12 @@ class Columns(_Layout, Frozen):
             if not isinstance(column, Omitted):
                 placed.append((column, width))
                 width += column.width
-        encoders = [(column.name, column.encode_one, at) for column, at in placed]
-        self._set(placed=placed, width=width, _encoders=encoders)
+        steps = []
+        for column, at in placed:
+            values = column.values if isinstance(column, Category) else ()
+            places = {value: at + i for i, value in enumerate(values)}
+            steps.append((column.name, column, at, isinstance(column, Number), places))
+        self._set(placed=placed, width=width, _steps=steps)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"columns": self.columns}
@@ -176,8 +185,15 @@ class Columns(_Layout, Frozen):
         """
         values, unlike = [0.0] * self.width, []
         try:
-            for name, encode_one, at in self._encoders:
-                if encode_one(row[name], values, at):
+            for name, column, at, is_number, places in self._steps:
+                value = row[name]
+                kind = type(value)
+                # What most entries are stands here, as a call takes as long as the rest.
+                if kind is str and value in places:
+                    values[places[value]] = 1.0
+                elif kind is float and is_number and -_LARGE < value < _LARGE:
+                    values[at] = value
+                elif column.encode_one(value, values, at):
                     unlike.append(repr(name))
         except KeyError:
             self.table(row, "x")  # says which are missing
