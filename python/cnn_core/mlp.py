@@ -164,7 +164,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         machine, instruction set and run (but for the sign of NaN, where numbers overflow); None is
         different every time.
     verbose : int, default 0
-        1: a line an epoch, and at an early end why, and which epoch's weights the model has.
+        1: one line that lives, on a terminal and in a notebook where tqdm is installed, or else
+        the first line, the last and one a second; 2: a line an epoch. At an early end also why, and
+        which epoch's weights the model has. The logger 'cnn_core' has the same as records.
     callbacks : Callback, function, or sequence of them, default ()
         Functions ``(model, epoch, logs)`` are called after each epoch and end the training by
         returning True, and nothing but True; see `cnn_core.callbacks.Callback`.

@@ -60,7 +60,9 @@ def test_y_may_be_the_name_of_a_column(model):
     assert given.parameters_.tobytes() == model.parameters_.tobytes()
     assert model.score(WHOLE, "price") == model.score(TABLE, PRICE) > 0.5
     assert model.evaluate(WHOLE, "price") == model.evaluate(TABLE, PRICE)
-    classes = MLP(16, columns="auto", epochs=40, random_state=0).fit(TABLE | {"species": SPECIES}, "species")
+    classes = MLP(16, columns="auto", epochs=40, random_state=0).fit(
+        TABLE | {"species": SPECIES}, "species"
+    )
     assert classes.classes_.tolist() == ["Adelie", "Gentoo"]
     assert classes.score(TABLE | {"species": SPECIES}, "species") > 0.8
 

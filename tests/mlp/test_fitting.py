@@ -252,8 +252,8 @@ def test_validation_data_never_change_a_weight():
     assert np.array_equal(alone.parameters_, watched.parameters_)
 
 
-def test_verbose_prints_a_line_an_epoch(capsys):
-    quick(epochs=3, verbose=1).fit(X, THREE, validation_data=(X, THREE))
+def test_verbose_2_prints_a_line_an_epoch(capsys):
+    quick(epochs=3, verbose=2).fit(X, THREE, validation_data=(X, THREE))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     for word in ("epoch 1/3", "loss", "accuracy", "val_loss", "val_accuracy", "ms"):

@@ -11,15 +11,12 @@ import numpy as np
 from cnn_core.columns.kinds import (
     FEW,
     KINDS,
-    Category,
     Column,
-    Date,
-    Number,
     Omitted,
     category_counts,
 )
 from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, looks_like_date, number_of
-from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values
+from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
 from cnn_core.data.validation import plain
 
 #: Texts that come less often than this on average tell rows apart and not groups of them.

@@ -13,7 +13,6 @@ from cnn_core.columns.choose import choose_columns, omissions
 from cnn_core.columns.kinds import Category, Column, Number, Omitted
 from cnn_core.columns.table import Table, is_table, read_table
 
-
 #: Numbers below this are plainly no infinity.
 _LARGE = 1e300
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from cnn_core._frozen import Frozen
 from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, text_of
-from cnn_core.columns.table import DATE, NUMBER, Values
+from cnn_core.columns.table import Values
 from cnn_core.data.validation import is_missing
 
 #: Categories up to which each has a column of its own.
@@ -132,7 +132,9 @@ class Number(Column):
 
     @property
     def words(self) -> str:
-        return f"number (where missing {self.mean:.6g}, and a column says so)" * self.gaps or "number"
+        return (
+            f"number (where missing {self.mean:.6g}, and a column says so)" * self.gaps or "number"
+        )
 
     def encode(self, values: Values, out: np.ndarray, what: str) -> int:
         array = as_numbers(values, self.name, what)

@@ -6,7 +6,7 @@ import datetime
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -69,10 +69,12 @@ def as_numbers(values: Values, name: Any, what: str) -> np.ndarray:
         for row, text in enumerate(values.array):
             number = math.nan if text is None else number_of(text)
             if number is None:
-                _refuse(name, what, row, text, "number", "write missing ones as NaN or None")
+                raise _refusal(name, what, row, text, "number", "write missing ones as NaN or None")
             array[row] = number
     else:
-        _refuse(name, what, 0, values.array[0], "number", f"say columns={{{name!r}: 'date'}}")
+        raise _refusal(
+            name, what, 0, values.array[0], "number", f"say columns={{{name!r}: 'date'}}"
+        )
     if np.isinf(array).any():
         row = int(np.isinf(array).argmax())
         raise ValueError(
@@ -101,7 +103,9 @@ def as_dates(values: Values, name: Any, what: str) -> np.ndarray:
         if not len(present):
             return np.full(len(values.array), "NaT", "datetime64[us]")
         row, entry = int(present[0]), values.array[present[0]].item()
-    _refuse(name, what, row, entry, "date", "dates are written as 2026-11-26 or 2026-11-26 14:30")
+    raise _refusal(
+        name, what, row, entry, "date", "dates are written as 2026-11-26 or 2026-11-26 14:30"
+    )
 
 
 def dates_of(texts: np.ndarray) -> np.ndarray | int:
@@ -125,6 +129,8 @@ def looks_like_date(text: str) -> bool:
     return _DATE.fullmatch(text) is not None
 
 
-def _refuse(name: Any, what: str, row: int, entry: Any, wanted: str, cure: str) -> NoReturn:
+def _refusal(name: Any, what: str, row: int, entry: Any, wanted: str, cure: str) -> ValueError:
     shown = repr(str(entry)[:60])
-    raise ValueError(f"{what} has {shown} in column {name!r}, row {row}, which is no {wanted}; {cure}")
+    raise ValueError(
+        f"{what} has {shown} in column {name!r}, row {row}, which is no {wanted}; {cure}"
+    )

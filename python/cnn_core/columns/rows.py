@@ -14,7 +14,7 @@ class TableRows:
 
     def forward(self, x: object, out: np.ndarray | None = None) -> None:
         """None: a row of a table is to be encoded first."""
-        return None
+        return
 
 
 def row_of(x: Any, names: list[Any]) -> Mapping[Any, Any]:

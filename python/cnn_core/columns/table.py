@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -146,8 +146,8 @@ def is_table(source: Any) -> bool:
         return bool(source) and isinstance(source[0], Mapping)
     names = getattr(source, "columns", None)
     has_names = names is not None and not callable(names)
-    return isinstance(source, (Table, Mapping)) or has_names or hasattr(
-        source, "__arrow_c_stream__"
+    return (
+        isinstance(source, (Table, Mapping)) or has_names or hasattr(source, "__arrow_c_stream__")
     )
 
 
@@ -308,7 +308,7 @@ def _of_series(series: Any, name: Any, what: str, nw: Any) -> Values:
         return values_of(series.to_list(), name, what)
     if dtype == nw.Object or dtype == nw.Unknown:
         return values_of(series.to_list(), name, what)
-    _refuse(name, what, str(dtype))
+    raise _refusal(name, what, str(dtype))
 
 
 def _floats(series: Any, nw: Any) -> np.ndarray:
@@ -372,7 +372,7 @@ def values_of(column: Any, name: Any, what: str) -> Values:
         return _of_texts(array.tolist(), name, what)
     if kind == "O":
         return _of_objects(array.tolist(), name, what)
-    _refuse(name, what, f"entries of type {array.dtype}")
+    raise _refusal(name, what, f"entries of type {array.dtype}")
 
 
 def _seconds(spans: np.ndarray) -> np.ndarray:
@@ -416,7 +416,7 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     known = (str, datetime.date, np.datetime64, datetime.timedelta, np.timedelta64)
     other = next((one for one in kinds if not (issubclass(one, known) or _is_number(one))), None)
     named = sorted(kind.__name__ for kind in kinds)
-    _refuse(name, what, f"a {other.__name__}" if other else " and ".join(named))
+    raise _refusal(name, what, f"a {other.__name__}" if other else " and ".join(named))
 
 
 def _as_floats(objects: list[Any]) -> np.ndarray:
@@ -430,8 +430,8 @@ def _stamp(one: Any) -> Any:
     return np.datetime64("NaT" if one is None else one, "us")
 
 
-def _refuse(name: Any, what: str, found: str) -> NoReturn:
-    raise TypeError(
+def _refusal(name: Any, what: str, found: str) -> TypeError:
+    return TypeError(
         f"the column {name!r} of {what} holds {found}; a column must hold numbers, texts, True and "
         f"False, or dates (columns={{{name!r}: 'drop'}} leaves it out)"
     )

@@ -6,7 +6,18 @@ from typing import Any
 
 from cnn_core.columns.columns import Columns
 from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number, Omitted
-from cnn_core.files.codecs import Choice, Codec, Flag, List, Real, Record, Text, Tensors, Whole, fail
+from cnn_core.files.codecs import (
+    Choice,
+    Codec,
+    Flag,
+    List,
+    Real,
+    Record,
+    Tensors,
+    Text,
+    Whole,
+    fail,
+)
 
 #: A name, or a number where the columns of the training table had none.
 _NAME = Choice("a text or a whole number", (int, (int,), Whole()), (str, (str,), Text()))

@@ -55,19 +55,6 @@ class LossAndMetric:
         return entry
 
 
-def epoch_line(epoch: int, epochs: int, entry: dict[str, float], task: Task) -> str:
-    """A line about an epoch."""
-    metric = "R2" if task.name == "regression" else "accuracy"
-    words = {
-        "loss": "loss",
-        "metric": metric,
-        "val_loss": "val_loss",
-        "val_metric": f"val_{metric}",
-    }
-    values = "  ".join(f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry)
-    return f"epoch {epoch:{len(str(epochs))}d}/{epochs}  {values}  {entry['seconds'] * 1e3:.1f} ms"
-
-
 def print_end(loop: TrainingLoop, patience: int) -> None:
     """Print why a run has ended and which weights the model has; nothing where it has gone through
     all its epochs and has the last weights, as the last line says so.

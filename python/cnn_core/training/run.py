@@ -22,13 +22,14 @@ from cnn_core.training import advice, validating
 from cnn_core.training.backends import BACKENDS
 from cnn_core.training.fit import Job
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
-from cnn_core.training.monitor import LossAndMetric, epoch_line, print_end
+from cnn_core.training.monitor import LossAndMetric, print_end
 from cnn_core.training.rates import ScheduledRates
 from cnn_core.training.steps import Steps
 from cnn_core.training.stopping import Converged, Patience, Stopping
 
 if TYPE_CHECKING:
     from cnn_core.training.checkpoint import Checkpoint
+    from cnn_core.training.reports import Report
 
 
 def train(
@@ -102,6 +103,7 @@ class TrainingRun:
     ) -> None:
         self.p, self.job, self.publish, self.watch = p, job, publish, watch
         self.checkpoint, self.incremental = checkpoint, job.purpose == "partial_fit"
+        self.report: Report | None = None
         self.network = job.model.network.copy()
         self.trainer = BACKENDS[p.backend].trainer(
             job.spec,
@@ -166,7 +168,8 @@ class TrainingRun:
                 self.publish(self.model_after(loop.result(final=True)))
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
                 self.publish(replace(model, ended=loop.reason))
-            if self.p.verbose:
+            if self.report is not None:
+                self.report.close()
                 print_end(loop, self.p.patience)
             if writing is not None:
                 writing.at_end()
@@ -204,7 +207,13 @@ class TrainingRun:
         return self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
 
     def _hooks(self, epochs: int) -> list[Hook]:
-        hooks: list[Hook] = [_printing(self.job.model, epochs)] if self.p.verbose else []
+        hooks: list[Hook] = []
+        if self.p.verbose:
+            from cnn_core.training.reports import report
+
+            before, task = self.job.model.n_epochs, self.job.model.task
+            self.report = report(int(self.p.verbose), before + epochs, task, before)
+            hooks.append(self.report)
         if self.watch is not None and self.watch.callbacks and not self.incremental:
             hooks += [self._show, lambda loop, entry: self.steps.ends]
         return hooks
@@ -236,16 +245,6 @@ class TrainingRun:
         if self.checkpoint is not None and self.checkpoint.progress is not None:
             loop.go_on(self.checkpoint.progress)
         return loop
-
-
-def _printing(model: Model, epochs: int) -> Hook:
-    """What prints a line about each epoch."""
-    last = model.n_epochs + epochs
-
-    def line(loop: TrainingLoop, entry: dict[str, float]) -> None:
-        print(epoch_line(loop.n_epochs, last, entry, model.task), flush=True)
-
-    return line
 
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:

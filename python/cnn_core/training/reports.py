@@ -1,0 +1,141 @@
+"""What a training shows of its epochs, as `verbose` asks for: one line that lives on a terminal and
+in notebooks, or lines that are printed; and the same in log records."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnn_core.task import Task
+    from cnn_core.training.loop import TrainingLoop
+
+#: Seconds between two printed lines, and two looks of the line that lives.
+BETWEEN_LINES, BETWEEN_LOOKS = 1.0, 0.1
+
+logger = logging.getLogger("cnn_core")
+
+
+class Lines:
+    """Prints a line for each epoch, or the first, the last and one a second.
+
+    A hook of the loop.
+
+    Parameters
+    ----------
+    last : int
+        The number of the last epoch.
+    task : Task
+    every : bool
+        Whether each epoch has its line.
+    """
+
+    def __init__(self, last: int, task: Task, every: bool) -> None:
+        self.last, self.words, self.every = last, entry_words(task), every
+        self.next = 0.0
+
+    def __call__(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
+        if not self.every and loop.n_epochs < self.last:
+            now = time.perf_counter()
+            if now < self.next:
+                return
+            self.next = now + BETWEEN_LINES
+        line = f"epoch {loop.n_epochs:{len(str(self.last))}d}/{self.last}  "
+        line += f"{self.words(entry)}  {entry['seconds'] * 1e3:.1f} ms"
+        print(line, flush=True)
+        logger.info("%s", line)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+class LiveLine:
+    """One line that shows the epoch, its numbers, the best one and the time left, by tqdm.
+
+    A hook of the loop. The display changes by time, so that it slows no short epoch.
+
+    Parameters
+    ----------
+    last : int
+        The number of the last epoch.
+    task : Task
+    first : int
+        Epochs done before.
+    """
+
+    def __init__(self, last: int, task: Task, first: int) -> None:
+        from tqdm.auto import tqdm
+
+        self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
+        # `miniters` 0: how often it is drawn is decided here.
+        self.bar = tqdm(total=last, initial=first, unit="epoch", miniters=0, mininterval=0)
+
+    def __call__(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
+        watched = entry[loop.monitor.watched]
+        if watched < self.lowest:
+            self.lowest, self.best = watched, loop.n_epochs
+        now = time.perf_counter()
+        if now >= self.next or loop.n_epochs == self.bar.total:
+            self.next = now + BETWEEN_LOOKS
+            self.draw(loop.n_epochs, entry)
+        self.latest = loop.n_epochs, entry
+
+    def draw(self, epoch: int, entry: dict[str, float]) -> None:
+        """Show an epoch."""
+        words = f"{self.words(entry)}  best {self.best}"
+        self.bar.set_postfix_str(words, refresh=False)
+        self.bar.update(epoch - self.bar.n)
+        logger.info("epoch %d/%d  %s", epoch, self.bar.total, words)
+
+    def close(self) -> None:
+        """Show the last epoch, and leave the line as it is."""
+        epoch, entry = getattr(self, "latest", (0, {}))
+        if epoch > self.bar.n:
+            self.draw(epoch, entry)
+        self.bar.close()
+
+
+Report = Lines | LiveLine
+
+
+def report(verbose: int, last: int, task: Task, first: int) -> Report:
+    """What shows the epochs of a run.
+
+    Parameters
+    ----------
+    verbose : int
+        1: the line that lives, where there is a terminal or a notebook and tqdm, else lines now and
+        then; 2: a line an epoch.
+    last : int
+        The number of the last epoch.
+    task : Task
+    first : int
+        Epochs done before.
+    """
+    if verbose == 1 and last - first > 1 and _is_live():
+        return LiveLine(last, task, first)
+    return Lines(last, task, verbose > 1)
+
+
+def _is_live() -> bool:
+    """Whether a line can be drawn anew."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    return (terminal or "ipykernel" in sys.modules) and importlib.util.find_spec("tqdm") is not None
+
+
+def entry_words(task: Task) -> Callable[[dict[str, Any]], str]:
+    """What says the numbers of an epoch in words."""
+    metric = "R2" if task.name == "regression" else "accuracy"
+    words = {
+        "loss": "loss",
+        "metric": metric,
+        "val_loss": "val_loss",
+        "val_metric": f"val_{metric}",
+    }
+    return lambda entry: "  ".join(
+        f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry
+    )
