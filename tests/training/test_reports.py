@@ -94,7 +94,7 @@ def test_log_records_say_the_same(verbose, caplog, capsys):
 
 
 def test_weights_do_not_depend_on_what_is_shown(terminal):
-    screen = terminal()
+    terminal()
     shown, silent = (
         MLP(4, epochs=5, verbose=verbose, random_state=0).fit(X, LINE) for verbose in (1, 0)
     )
