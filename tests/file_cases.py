@@ -76,20 +76,22 @@ def of_long_stream():
         return of_stream(9, learning_rate=ReduceOnPlateau(2))
 
 
+class Frame:
+    """Rows whose columns have names, without pandas."""
+
+    def __init__(self, rows, *names):
+        self.rows, self.columns, self.shape = rows, np.array(names, object), rows.shape
+
+    def __array__(self, dtype=None, copy=None):
+        return self.rows.astype(dtype or self.rows.dtype)
+
+    def __len__(self):
+        return len(self.rows)
+
+
 def with_names(**options):
-    """A model that knows the names of its features, without pandas."""
-
-    class Frame:
-        columns = np.array(["a", "größe", "\ud800"], object)
-        shape = X.shape
-
-        def __array__(self, dtype=None, copy=None):
-            return X.astype(dtype or X.dtype)
-
-        def __len__(self):
-            return len(X)
-
-    return fitted(rows=Frame(), **options)
+    """A model that knows the names of its features."""
+    return fitted(rows=Frame(X, "a", "größe", "\ud800"), **options)
 
 
 def untrained(y, **sizes):
@@ -188,6 +190,7 @@ CASES = {
     "activations": partial(fitted, activation=["gelu", LeakyReLU(0.2)]),
     "elu": partial(fitted, activation=ELU(0.7), output="elu", task="regression", loss="mse"),
     "names": with_names,
+    "names of targets": partial(fitted, Frame(PLANE, "größe", "\ud800")),
     "classifier": partial(fitted, TWO.astype(float), MLPClassifier),
     "regressor": partial(fitted, THREE, MLPRegressor),
     "derived": lambda: (quietly(Mine(extra=None).fit, X, TWO), X, TWO),

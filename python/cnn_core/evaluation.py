@@ -27,7 +27,7 @@ from cnn_core.causes.seen import learned as learned_scaling
 from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
-from cnn_core.data.validation import plain
+from cnn_core.data.validation import plain, target_name, which_target
 from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, at_end, diagnose
 from cnn_core.meaning import outside_range
 from cnn_core.scores import average_precision, balanced_accuracy
@@ -148,7 +148,7 @@ def evaluation(
         assert data.y is not None
         y = in_units(model.target_scaling, data.y.rows())
         with np.errstate(all="ignore"):  # of a training that has diverged
-            varying, said = _of_outputs(y, outputs())
+            varying, said = _of_outputs(y, outputs(), seen.targets)
         evaluated, notes = evaluated._replace(varying=varying), [*said, *notes]
     metrics = Metrics(metric, at_end(past)[1], past.baseline)
     if seen.outlier and (metrics.reached is None or metrics.reached < metric - POOR):
@@ -194,7 +194,9 @@ def first_rows_words(count: int) -> str:
     )
 
 
-def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:
+def _of_outputs(
+    y: np.ndarray, a: np.ndarray, names: tuple[str, ...]
+) -> tuple[float | None, list[str]]:
     """R^2 of the outputs whose y varies, and which outputs the mean hides."""
     total = np.square(y - y.mean(axis=0)).sum(axis=0)
     varies = y.min(axis=0) < y.max(axis=0)
@@ -205,15 +207,16 @@ def _of_outputs(y: np.ndarray, a: np.ndarray) -> tuple[float | None, list[str]]:
     if not varies.all():
         i = int(varies.argmin())
         words.append(
-            f"Column {i} of y is the same in all these rows and counts 0 in R2, the mean over {n} "
-            f"columns, unless it is met exactly: without such columns R2 is {mean:.4g}."
+            f"{which_target(i, n, names, True)} is the same in all these rows and counts 0 in R2, "
+            f"the mean over {n} columns, unless it is met exactly: without such columns R2 is "
+            f"{mean:.4g}."
         )
     worst = int(np.where(varies, r2, np.inf).argmin())
     best = int(np.where(varies, r2, -np.inf).argmax())
     if r2[best] > LEARNED and r2[worst] < r2[best] - HIDES:
         words.append(
-            f"R2, a mean, is {r2[worst]:.4g} for column {worst} of y and {r2[best]:.4g} for column "
-            f"{best}."
+            f"R2, a mean, is {r2[worst]:.4g} for {which_target(worst, n, names)} and "
+            f"{r2[best]:.4g} for column {target_name(best, names)}."
         )
     return mean, words
 
@@ -262,7 +265,7 @@ def of_other_rows(
     elif task.name == "multilabel":
         assert some.y is not None
         if metrics.learned:
-            yield from permuted_columns(some.y.array, a, whose)
+            yield from permuted_columns(some.y.array, a, whose, model.seen.targets)
     elif metrics.learned:
         assert some.labels is not None and task.classes is not None
         predicted = _classes_of(model, a)
@@ -280,15 +283,17 @@ def _of_other_targets(
     every, y = (in_units(scaling, rows) for rows in (data.y.rows(), some.y.array))
     missing = code(every)
     if missing is not None:
-        yield code_of_targets(missing, every.shape[1], False)
+        yield code_of_targets(missing, every.shape[1], False, seen.targets)
         return
     far = outliers(every)
     if far:
         worst = max(far, key=lambda one: one.share)
-        yield words(worst, every.shape[1], model.task.loss, "these rows")
+        yield words(worst, every.shape[1], model.task.loss, "these rows", seen.targets)
     kept = without(far, y)
     y, predicted = y[kept], in_units(scaling, a)[kept]
-    found = list(permuted_columns(y, predicted, whose)) if metrics.learned else []
+    names, found = seen.targets, []
+    if metrics.learned:
+        found = list(permuted_columns(y, predicted, whose, names))
     if not found and seen.y is not None and seen.rows >= of_data.ENOUGH:
         related = None
         if metrics.learned and metrics.falls:
@@ -297,22 +302,22 @@ def _of_other_targets(
         every = every[without(far, every)]
         name, rows = (f"y of {whose}", "") if whose else ("y", " in these rows")
         said = name, rows, "take the same units and sign"
-        found += other_targets(seen.y, every, related, said=said)
+        found += other_targets(seen.y, every, related, said=said, names=names)
     yield from found
 
 
 def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str]:
     """Targets that the network learns badly; `y` as it learns them."""
-    task, scaling = model.task, model.target_scaling
+    task, scaling, names = model.task, model.target_scaling, model.seen.targets
     if scales_targets(task):
         if settings.scale_targets is None and not (scaling is not None and scaling.scales):
-            yield from of_data.targets(y)
+            yield from of_data.targets(y, names=names)
     elif task.output in GROWING:
         cure = of_data.cure_of_growing(task.loss)
         if not any(cure in one for one in model.seen.begin):
-            yield from of_data.targets(y, cure)
+            yield from of_data.targets(y, cure, names)
     if task.loss == "mse":
-        yield from of_data.wild_targets(y)
+        yield from of_data.wild_targets(y, names)
     if not scales_targets(task):
         yield from (f"{text}." for text in outside_range(task, y))
 

@@ -20,6 +20,7 @@ from cnn_core.data.validation import (
     check_names,
     check_out,
     check_rows,
+    check_target_names,
     check_X,
     check_x,
 )
@@ -215,6 +216,7 @@ class Model(_Predicts, Frozen):
         from cnn_core.data.prepare import Preparation, make_dataset
 
         X, y = self.split(X, y)
+        check_target_names(y, self.seen.targets)
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
         return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
@@ -387,6 +389,7 @@ class Model(_Predicts, Frozen):
         from cnn_core.data.prepare import make_targets, make_weights
 
         rows = self._count(X)
+        check_target_names(y, self.seen.targets)
         targets, labels = make_targets(self.task, y, None, np.float64)
         wanted = labels if targets is None else targets
         assert wanted is not None

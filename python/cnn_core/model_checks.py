@@ -195,9 +195,11 @@ def _check_seen(model: Model) -> None:
     for name in ("rows", "last"):
         count = getattr(seen, name)
         _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
-    lists = isinstance(seen.begin, tuple) and isinstance(seen.validation, tuple)
-    texts = (*seen.begin, *seen.validation, seen.diverged, seen.outlier) if lists else (0,)
-    _require({*map(type, texts)} == {str}, "seen", "has something else than texts")
+    lists = all(isinstance(one, tuple) for one in (seen.begin, seen.validation, seen.targets))
+    texts = [seen.diverged, seen.outlier]
+    for one in (seen.begin, seen.validation, seen.targets) if lists else ():
+        texts += one
+    _require(lists and {*map(type, texts)} == {str}, "seen", "has something else than texts")
     absent = isinstance(seen.absent, tuple) and all(
         is_whole(k) and 0 <= k < model.task.n_classes for k in seen.absent
     )

@@ -17,7 +17,7 @@ from cnn_core.data.targets import (
     encode_labels,
     refuse_types,
 )
-from cnn_core.data.validation import as_numbers, check_finite, plain, position
+from cnn_core.data.validation import as_numbers, check_finite, place_of_first, plain
 from cnn_core.losses import Huber
 from cnn_core.meaning import (
     Given,
@@ -175,7 +175,7 @@ def infer_task(
     (loss_name, loss_param), (output_name, output_param) = names_and_params(loss, output)
     smooths, weighs = bool(label_smoothing), class_weight is not None
     given = Given(task, loss_name, output_name, smooths, weighs, known is not None, asked)
-    kind = _kind(array, given, columns)
+    kind = _kind(y, array, given, columns)
     labels = classes = None
     if kind == "classes":
         if task == "auto" and known is None:
@@ -187,7 +187,7 @@ def infer_task(
     n_classes = 0 if classes is None else len(classes)
 
     if kind == "regression":
-        _check_regression(array, given, columns)
+        _check_regression(y, array, given, columns)
     if loss_name == "auto":
         _check_output(output_name, kind, n_classes, task)
         loss_name = USUAL_LOSS.get(kind) or _class_loss(kind, output_name)
@@ -217,24 +217,24 @@ def infer_task(
     return found, labels
 
 
-def _kind(array: np.ndarray, given: Given, columns: int) -> str:
+def _kind(y: ArrayLike, array: np.ndarray, given: Given, columns: int) -> str:
     """What y is, two classes not yet told from more."""
     if given.task == "regression" or (given.task == "auto" and given.for_numbers):
         return "regression"
     if given.loss == "categorical_crossentropy" and columns > 1:
         return "one_hot"
     if columns > 1 and given.output == "softmax" and given.loss != "binary_crossentropy":
-        _check_shares(array, given)
+        _check_shares(y, array)
         return "one_hot"
     if given.task == "auto" and holds_floats(array) and not floats_are_classes(array, given):
         return "regression"
     return "multilabel" if columns > 1 else "classes"
 
 
-def _check_shares(array: np.ndarray, given: Given) -> None:
+def _check_shares(y: ArrayLike, array: np.ndarray) -> None:
     """Raise for rows that the output softmax cannot have, where nothing says what they are."""
-    rows = as_numbers("y", array)
-    check_finite("y", rows, np.float64)
+    rows = as_numbers("y", y if array.dtype.kind == "O" else array)
+    check_finite("y", rows, np.float64, y)
     wrong = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1) > SUM_SLACK)
     if wrong.any():
         row = int(wrong.argmax())
@@ -257,21 +257,20 @@ def _check_two_values(array: np.ndarray) -> None:
         )
 
 
-def _check_no_labels(array: np.ndarray, decides: str) -> None:
+def _check_no_labels(y: ArrayLike, array: np.ndarray, decides: str) -> None:
     """Raise for y of texts, which no regression takes, and of bools, where the user has not said
     that it is one."""
     entries = array.flat if array.dtype.kind in "OUST" else ()
-    texts = (i for i, value in enumerate(entries) if isinstance(plain(value), (str, bytes)))
-    at = next(texts, None)
-    if at is not None:
-        row = position(tuple(int(i) for i in np.unravel_index(at, array.shape)))
+    texts = [isinstance(plain(value), (str, bytes)) for value in entries]
+    if any(texts):
+        index, where = place_of_first(np.array(texts).reshape(array.shape), "y", y)
         numbers = all(is_number(plain(value)) for value in array.flat)
         cure = "; y.astype(float) makes numbers of them" if numbers else ""
         why = f"{decides} makes this a regression" if decides else "this is a regression"
         leave = f" without {decides}" if decides else " or MLPClassifier"
         raise TypeError(
             f"y must hold numbers, as {why}, got the text "
-            f"{plain(array.flat[at])!r} at {row}; task='classification'"
+            f"{plain(array[index])!r} {where}; task='classification'"
             f"{leave} takes texts for classes{cure}"
         )
     if decides and array.dtype.kind == "b":
@@ -281,10 +280,10 @@ def _check_no_labels(array: np.ndarray, decides: str) -> None:
         )
 
 
-def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
+def _check_regression(y: ArrayLike, array: np.ndarray, given: Given, columns: int) -> None:
     """Raise where numbers to predict do not go with what is given."""
     decides = given.for_numbers if given.task == "auto" else ""
-    _check_no_labels(array, decides)
+    _check_no_labels(y, array, decides)
     if given.output == "softmax" and columns == 1:
         raise ValueError(
             "the output 'softmax' of a single number a row is always 1: output='identity' is for "
@@ -307,14 +306,14 @@ def _check_regression(array: np.ndarray, given: Given, columns: int) -> None:
         (f"the loss {given.loss!r}", "regression" not in FITS.get(given.loss, _EVERY)),
     ):
         if wrong:
-            check_finite("y", array, np.float64)  # a missing label makes floats of ints
+            check_finite("y", array, np.float64, y)  # a missing label makes floats of ints
             verb = "are" if what == "classes" else "is"
             raise ValueError(f"{what} {verb} for classification, but {why}")
     if given.loss == "binary_crossentropy" and given.task == "auto":
         numbers = as_numbers("y", array)
-        check_finite("y", numbers, np.float64)
+        check_finite("y", numbers, np.float64, y)
         if numbers.size:
-            check_range("y", numbers, given.loss, f", and {why}")
+            check_range("y", numbers, given.loss, y, f", and {why}")
 
 
 def _class_loss(kind: str, output: str) -> str:

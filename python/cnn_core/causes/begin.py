@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.data.validation import plain
+from cnn_core.data.validation import plain, which_target
 
 if TYPE_CHECKING:
     from cnn_core._network import Network
@@ -170,12 +170,16 @@ def initial_weights(network: Network, strict: bool = False) -> Iterator[str]:
         return
 
 
-def constant_targets(low: np.ndarray, high: np.ndarray) -> Iterator[str]:
+def constant_targets(
+    low: np.ndarray, high: np.ndarray, names: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Numbers to predict that are the same in every row.
 
     Parameters
     ----------
     low, high : ndarray, shape (n_outputs,)
+    names : tuple of str
+        Of the columns of y.
 
     Yields
     ------
@@ -191,6 +195,6 @@ def constant_targets(low: np.ndarray, high: np.ndarray) -> Iterator[str]:
         yield f"{which} is the same in every row: there is nothing to learn."
     else:
         yield (
-            f"Column {i} of y is {low[i]:.4g} in every row and counts 0 in R^2, the mean over {n} "
-            "columns, unless it is met exactly: leave it out."
+            f"{which_target(i, n, names, True)} is {low[i]:.4g} in every row and counts 0 in R^2, "
+            f"the mean over {n} columns, unless it is met exactly: leave it out."
         )

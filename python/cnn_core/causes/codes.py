@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnn_core.causes.data import ENOUGH, named, some_rows, which_target
+from cnn_core.causes.data import ENOUGH, named, some_rows
+from cnn_core.data.validation import which_target
 
 ELEMENTS = 1 << 15  # that are looked at
 #: Spans of the other numbers by which one must lie away from them: one of nines alone, any other.
@@ -80,9 +81,11 @@ def codes(values: np.ndarray, names: np.ndarray | None = None) -> Iterator[str]:
         yield f"{which} is {found.number:.7g} in {found.rows} rows, {_looks(found)}: {cure}."
 
 
-def code_of_targets(found: Code, n_outputs: int, training: bool) -> str:
+def code_of_targets(
+    found: Code, n_outputs: int, training: bool, names: tuple[str, ...] = ()
+) -> str:
     """A sentence about a code in y, of the training rows or of others."""
-    which = which_target(found.column, n_outputs, not training)
+    which = which_target(found.column, n_outputs, names, not training)
     where = f"in {found.rows} rows" if training else f"in {found.rows} of these rows"
     begin = f"In training {which} was" if training else f"{which} is"
     return f"{begin} {found.number:.7g} {where}, {_looks(found)}: leave these rows out."

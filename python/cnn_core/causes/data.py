@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core._dataset import RowSource
 from cnn_core.data.auto_scaling import OUTLIER, why_scale
 from cnn_core.data.target_scaling import SCALED_LOSSES
+from cnn_core.data.validation import target_name, which_target
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
@@ -42,11 +43,6 @@ def some_rows(X: np.ndarray, elements: int = ELEMENTS) -> np.ndarray:
 def named(i: int, names: np.ndarray | None) -> str:
     """A feature as messages call it."""
     return f"column {i}" if names is None else f"column {str(names[i])!r}"
-
-
-def which_target(i: int, n: int, begins: bool = False) -> str:
-    """A column of y as messages call it; `begins` a sentence."""
-    return "y" if n == 1 else f"{'C' if begins else 'c'}olumn {i} of y"
 
 
 def features(
@@ -185,7 +181,9 @@ def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
         )
 
 
-def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
+def targets(
+    y: np.ndarray, cure: str = CURE_OF_TARGETS, names: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Numbers to predict that lie far from 0, or are of another size than 1 or than each other.
 
     Parameters
@@ -193,6 +191,8 @@ def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
     y : ndarray, shape (rows, n_outputs)
         As the network is to give them.
     cure : str
+    names : tuple of str
+        Of the columns.
 
     Yields
     ------
@@ -209,15 +209,16 @@ def targets(y: np.ndarray, cure: str = CURE_OF_TARGETS) -> Iterator[str]:
     off = int(np.where(varies, np.abs(mean) / np.where(varies, spread, 1), 0).argmax())
     i = off if abs(mean[off]) > FAR * max(spread[off], 1.0) else worst
     if abs(mean[i]) > FAR * max(spread[i], 1.0) or not 1 / FAR <= spread[i] <= FAR:
-        which = which_target(i, y.shape[1])
+        which = which_target(i, y.shape[1], names)
         yield f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}: {cure}."
         return
     least = int(np.where(varies, spread, np.inf).argmin())
     if spread.max() > FAR * spread[least]:
         most = int(spread.argmax())
         yield (
-            f"Columns of y spread from {spread[least]:.2g} (column {least}) to {spread[most]:.2g} "
-            f"(column {most}), and the larger ones make up the loss: {cure}."
+            f"Columns of y spread from {spread[least]:.2g} (column {target_name(least, names)}) "
+            f"to {spread[most]:.2g} (column {target_name(most, names)}), and the larger ones make "
+            f"up the loss: {cure}."
         )
 
 
@@ -226,12 +227,14 @@ def cure_of_growing(loss: str) -> str:
     return OTHER_OUTPUT if loss in SCALED_LOSSES else SLOW
 
 
-def wild_targets(y: np.ndarray) -> Iterator[str]:
+def wild_targets(y: np.ndarray, names: tuple[str, ...] = ()) -> Iterator[str]:
     """A number to predict that is so far from the others that it makes up the squared error.
 
     Parameters
     ----------
     y : ndarray, shape (rows, n_outputs)
+    names : tuple of str
+        Of the columns.
 
     Yields
     ------
@@ -243,7 +246,7 @@ def wild_targets(y: np.ndarray) -> Iterator[str]:
     far[spread == 0] = 0
     i = int(far.argmax())
     if far[i] > OUTLIER:
-        which = which_target(i, y.shape[1])
+        which = which_target(i, y.shape[1], names)
         yield (
             f"{which} has an entry {far[i]:.2g} standard deviations from its mean, which makes up "
             "the squared error: check it, or take loss='mae' or Huber()."

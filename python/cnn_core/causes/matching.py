@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.causes.data import ENOUGH
-from cnn_core.data.validation import plain
+from cnn_core.data.validation import plain, target_name
 
 NARROWER = 0.01  # range of y beside that of training, below which it has another unit
 CLOSE = 0.9  # correlation of y and prediction above which one is a multiple of the other
@@ -109,6 +109,7 @@ def other_targets(
     slack: float = 0.0,
     spread: np.ndarray | None = None,
     said: tuple[str, str, str] = ("y", " in these rows", "take the same units and sign"),
+    names: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """Targets in other units, or of another sign, than those of training.
 
@@ -124,6 +125,8 @@ def other_targets(
         As for `elsewhere`.
     said : (str, str, str)
         What y is called, which rows these are, and the cure.
+    names : tuple of str
+        Of the columns of y.
 
     Yields
     ------
@@ -144,7 +147,7 @@ def other_targets(
     here = f"from {y[:, i].min():.4g} to {y[:, i].max():.4g}"
     there = f"from {seen[0, i]:.4g} to {seen[1, i]:.4g}"
     name, rows, cure = said
-    which = name if y.shape[1] == 1 else f"Column {i} of {name}"
+    which = name if y.shape[1] == 1 else f"Column {target_name(i, names)} of {name}"
     if far:
         about = f" ({about})" if about else ""
         yield f"{which} lies elsewhere, {here}, than in training, {there}{about}: {cure}."
@@ -206,7 +209,9 @@ def _of(whose: str) -> str:
     return f" of {whose}" if whose else ""
 
 
-def permuted_columns(y: np.ndarray, predicted: np.ndarray, whose: str = "") -> Iterator[str]:
+def permuted_columns(
+    y: np.ndarray, predicted: np.ndarray, whose: str = "", names: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Columns of y that follow each other's predictions.
 
     Parameters
@@ -214,6 +219,8 @@ def permuted_columns(y: np.ndarray, predicted: np.ndarray, whose: str = "") -> I
     y, predicted : ndarray, shape (rows, n_outputs)
     whose : str
         As for `permuted_labels`.
+    names : tuple of str
+        Of the columns of y in training.
 
     Yields
     ------
@@ -230,14 +237,13 @@ def permuted_columns(y: np.ndarray, predicted: np.ndarray, whose: str = "") -> I
     r = parts[0].T @ parts[1]
     best, own = r.argmax(axis=1), np.arange(n)
     moved = (best != own) & (r[own, best] > CLOSE) & (r.diagonal() < r[own, best] - 0.3)
-    names = np.where(moved, best, own)
-    if moved.sum() < 2 or len(np.unique(names)) < n:
+    if moved.sum() < 2 or len(np.unique(np.where(moved, best, own))) < n:
         return
     i = int(moved.argmax())
+    one, other = target_name(i, names), target_name(int(best[i]), names)
     yield (
-        f"The columns of y{_of(whose)} look permuted: column {i} follows the prediction of column "
-        f"{best[i]}: "
-        "give them the order of the training."
+        f"The columns of y{_of(whose)} look permuted: column {one} follows the prediction of "
+        f"column {other}: give them the order of the training."
     )
 
 

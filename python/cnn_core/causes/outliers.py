@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnn_core.causes.data import which_target
+from cnn_core.data.validation import which_target
 
 FEWEST = 20  # rows, fewer of which tell nothing
 FEW = 0.01  # share of the rows that may be outliers
@@ -92,7 +92,9 @@ def _is_tail(others: np.ndarray, number: float) -> bool:
     return bool(len(sizes) and number / sizes.max() < sizes.max() / sizes.min())
 
 
-def words(found: Outliers, n_outputs: int, loss: str, where: str = "") -> str:
+def words(
+    found: Outliers, n_outputs: int, loss: str, where: str = "", names: tuple[str, ...] = ()
+) -> str:
     """A sentence about outliers.
 
     Parameters
@@ -103,6 +105,8 @@ def words(found: Outliers, n_outputs: int, loss: str, where: str = "") -> str:
         That is trained with.
     where : {'', 'training', 'these rows'}
         Which rows they are of; empty in a fit.
+    names : tuple of str
+        Of the columns of y.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def words(found: Outliers, n_outputs: int, loss: str, where: str = "") -> str:
     if where == "these rows":
         rows = f"{found.rows} of these rows"
     number = f"{found.number:.4g}" if found.rows == 1 else f"{found.number:.4g} or so"
-    which = which_target(found.column, n_outputs, where != "training")
+    which = which_target(found.column, n_outputs, names, where != "training")
     if where == "training":
         which = f"In training {which}"
     verb, makes = ("was", "made") if where == "training" else ("is", "makes")

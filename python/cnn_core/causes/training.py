@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core.causes.begin import layer_name, sizes
-from cnn_core.causes.data import FAR, named, some_rows, which_target
-from cnn_core.data.validation import plain
+from cnn_core.causes.data import FAR, named, some_rows
+from cnn_core.data.validation import plain, which_target
 
 if TYPE_CHECKING:
     from cnn_core._network import Network
@@ -161,6 +161,7 @@ class Diverged(NamedTuple):
     rate: float  #: the learning rate then
     X: np.ndarray  #: as the network reads it
     y: np.ndarray | None  #: the targets of a regression
+    of_targets: tuple[str, ...]  #: names of its columns
     names: np.ndarray | None  #: of the features
     scaled: bool  #: whether the model scales the inputs
     network: Network  #: before the first step
@@ -228,7 +229,7 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
         )
     yield from _large_features(found)
     if found.y is not None:
-        yield from _large_targets(found.y, found.cure_of_targets)
+        yield from _large_targets(found.y, found.of_targets, found.cure_of_targets)
     times, cure = found.weight
     if times >= HEAVY:
         yield times, f"weights make the gradient up to {times:.2g} times as long; {cure}"
@@ -268,14 +269,14 @@ def _large_features(found: Diverged) -> Iterator[tuple[float, str]]:
     yield size[i] ** 2 / WIDE, clause  # the gradient has x in it, and so has z
 
 
-def _large_targets(y: np.ndarray, cure: str) -> Iterator[tuple[float, str]]:
+def _large_targets(y: np.ndarray, names: tuple[str, ...], cure: str) -> Iterator[tuple[float, str]]:
     y = some_rows(y, ELEMENTS)
     mean, spread = y.mean(axis=0), y.std(axis=0)
     i = int((np.abs(mean) + spread).argmax())
     size = abs(mean[i]) + spread[i]
     if size <= FAR:
         return
-    which = which_target(i, y.shape[1])
+    which = which_target(i, y.shape[1], names)
     yield (
         size / FAR,
         f"{which} has mean {mean[i]:.4g} and standard deviation {spread[i]:.2g}; {cure}",

@@ -28,8 +28,11 @@ from cnn_core.data.validation import (
     check_finite,
     check_names,
     check_rows,
+    check_target_names,
     check_X,
     feature_names,
+    place_of_first,
+    target_names,
 )
 
 if TYPE_CHECKING:
@@ -152,6 +155,7 @@ class Prepared(Frozen):
     seed: int
     columns: Columns | None
     X: ArrayLike  #: of a table its matrix
+    target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
 
 
 def prepare(
@@ -189,6 +193,7 @@ def prepare(
     meaning, labels = task
     table: Table | None = X if isinstance(X, Table) else None
     names = feature_names(X) if table is None else None
+    of_targets = target_names(y) or (() if before is None else before.seen.targets)
     n_features = None if before is None else before.n_features
     if before is not None and before.knows_no_rows:  # these are the first
         before = None
@@ -214,7 +219,7 @@ def prepare(
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
         scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
-        targets = _learn_target_scaling(how, meaning, train)
+        targets = _learn_target_scaling(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
         if scaling is not None:
@@ -228,7 +233,9 @@ def prepare(
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
     names = before.feature_names if before else columns.names_in if columns else names
     width = rows.shape[1]
-    prepared = Prepared(train, validation, scaling, targets, width, names, drawn, columns, X)
+    prepared = Prepared(
+        train, validation, scaling, targets, width, names, drawn, columns, X, of_targets
+    )
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
@@ -270,7 +277,9 @@ def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | No
     return precise_dtype(y) if task.name == "regression" and scales else how.dtype
 
 
-def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> TargetScaling | None:
+def _learn_target_scaling(
+    how: Preparation, task: Task, train: Dataset, names: tuple[str, ...]
+) -> TargetScaling | None:
     """The scaling of the targets that are trained on; None where it does nothing."""
     if task.name != "regression":
         return None
@@ -280,7 +289,7 @@ def _learn_target_scaling(how: Preparation, task: Task, train: Dataset) -> Targe
         kind = None  # `training.first_rows` keeps them
     robust = task.loss in ROBUST_LOSSES
     weights, streams = train.row_weights(), how.incremental
-    return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams)
+    return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
 
 
 def _targets_go_on(
@@ -321,6 +330,7 @@ def _validation_dataset(
         X = prepared.columns.encode(table, name)
     else:
         check_names(X, prepared.feature_names, name)
+    check_target_names(y, prepared.target_names, "validation_data's y")
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
     plain = Preparation(how.dtype, target_dtype=how.target_dtype)
     data = make_dataset(task, rows, y, plain, names=(name, "validation_data's y"))
@@ -433,13 +443,14 @@ def _multilabel_targets(
     """Targets for several yes-or-no labels a row."""
     no, yes = task.target_range
     array = as_numbers(name, y)
-    wrong = np.argwhere((array != 0) & (array != 1))
-    if len(wrong):
-        row, column = wrong[0]
+    check_finite(name, array, np.float64, y)
+    wrong = (array != 0) & (array != 1)
+    if wrong.any():
+        index, where = place_of_first(wrong, name, y)
         raise ValueError(
-            f"{name} has {array[row, column].item()!r} at row {row}, column {column}; several "
-            "labels a row must each be 0 or 1 (rows of class probabilities need "
-            "loss='categorical_crossentropy', several numbers task='regression')"
+            f"{name} has {array[index].item()!r} {where}; several labels a row must each be 0 or "
+            "1 (rows of class probabilities need loss='categorical_crossentropy', several numbers "
+            "task='regression')"
         )
     targets = check_targets(array, dtype, task.n_outputs, name) * (yes - no) + no
     if label_smoothing:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core._cpu import with_subnormals
 from cnn_core.data.scaling import ENOUGH, mean_and_deviation, median_and_quartiles, weighed
+from cnn_core.data.validation import which_target
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -178,6 +179,7 @@ def learn_target_scaling(
     weights: np.ndarray | None = None,
     robust: bool = False,
     incremental: bool = False,
+    names: tuple[str, ...] = (),
 ) -> TargetScaling | None:
     """The scaling of the columns of y.
 
@@ -194,6 +196,8 @@ def learn_target_scaling(
         Whether by median and quartiles.
     incremental : bool
         Whether y is the beginning of a stream: columns that do not vary are learned later.
+    names : tuple of str
+        Of the columns, for messages.
 
     Returns
     -------
@@ -229,7 +233,7 @@ def learn_target_scaling(
         wide = ~(np.isfinite(span) & np.isfinite(1 / factor))
     if kind is not None and wide.any():
         asked = f"scale_targets={kind!r}{', the default' * (kind == 'auto')}"
-        which = "y" if n == 1 else f"column {wide.argmax()} of y"
+        which = which_target(int(wide.argmax()), n, names)
         raise ValueError(
             f"the scaling of the targets ({asked}) fails, as {which} spans more than float64 can "
             "hold, or so little that dividing by it overflows"

@@ -4,6 +4,7 @@ be."""
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,8 +19,8 @@ from cnn_core.data.validation import (
     check_finite,
     check_room,
     is_missing,
+    place_of_first,
     plain,
-    position,
     refuse_columns,
 )
 
@@ -65,6 +66,9 @@ def as_rows(name: str, y: Any) -> np.ndarray:
         if not isinstance(y, (list, tuple)):
             raise
         refuse_ragged(name)
+    except TypeError:  # columns of types that have none in common
+        refuse_columns(name, y, _NOTHING, _CURES)
+        raise
     if array.ndim == 0:
         value = plain(array[()])
         what = f"the single number {value!r}" if array.dtype.kind in "biufc" else "a single object"
@@ -82,22 +86,26 @@ def refuse_ragged(name: str) -> NoReturn:
     ) from None
 
 
-#: What helps against what is neither a class label nor a number to predict.
+_NOTHING = "neither class labels nor numbers to predict"
+#: What helps against these.
 _CURES = dict.fromkeys(CURES, "convert them to texts or to real numbers")
 
 
 def refuse_types(name: str, y: Any, array: np.ndarray) -> None:
     """Raise for dates, time spans, complex numbers and records in y, of which NumPy has made
     `array`."""
-    what = "neither class labels nor numbers to predict"
     for values in (y, array):
-        refuse_columns(name, values, what, _CURES)
+        refuse_columns(name, values, _NOTHING, _CURES)
     if array.dtype.kind == "O":
         for cls in {type(value) for value in array.flat}:
             kind = kind_of_class(cls)
             if kind is not None:
-                cure = _CURES[kind]
-                raise TypeError(f"{name} holds {kind} ({cls.__name__}), which are {what}; {cure}")
+                found = np.array([type(value) is cls for value in array.flat])
+                where = place_of_first(found.reshape(array.shape), name, y)[1]
+                raise TypeError(
+                    f"{name} holds {kind} ({cls.__name__}) {where}, which are {_NOTHING}; "
+                    f"{_CURES[kind]}"
+                )
 
 
 def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
@@ -116,25 +124,24 @@ def as_labels(y: ArrayLike | None, name: str = "y") -> np.ndarray:
     if len(array) == 0:
         raise ValueError(f"{name} must have at least one row, got none")
     if array.dtype.kind == "f":
-        check_finite(name, array, np.float64)
+        check_finite(name, array, np.float64, y)
     elif array.dtype.kind in "mM" and np.isnat(array).any():
-        raise ValueError(
-            f"{name} has NaT at row {np.isnat(array).argmax()}; every row needs a class label"
-        )
+        where = place_of_first(np.isnat(array), name, y)[1]
+        raise ValueError(f"{name} has NaT {where}; every row needs a class label")
     elif array.dtype.kind == "T":  # NumPy's StringDType, which may name what stands for a gap
-        _check_missing(name, array, getattr(array.dtype, "na_object", None))
+        _check_missing(name, array, getattr(array.dtype, "na_object", None), y)
     elif array.dtype.kind == "O":
-        array = _checked_objects(name, array, isinstance(y, (list, tuple)))
+        array = _checked_objects(name, array, y)
     return array
 
 
-def _checked_objects(name: str, array: np.ndarray, from_list: bool) -> np.ndarray:
+def _checked_objects(name: str, array: np.ndarray, y: Any) -> np.ndarray:
     """Labels that are Python objects: none is missing, texts stand alone."""
-    kinds = _kinds(array)
+    kinds, from_list = _kinds(array), isinstance(y, (list, tuple))
     refuse_nested(name, array, from_list)
-    _check_missing(name, array, None)
+    _check_missing(name, array, None, y)
     if len(kinds) > 1 and not kinds.isdisjoint((str, bytes)):
-        _refuse_order(name, array)
+        _refuse_order(name, array, y)
     return np.asarray(array.tolist()) if from_list else array
 
 
@@ -153,25 +160,34 @@ def refuse_nested(name: str, array: np.ndarray, from_list: bool) -> None:
             )
 
 
-def _check_missing(name: str, array: np.ndarray, gap: object) -> None:
+def _check_missing(name: str, array: np.ndarray, gap: object, y: Any) -> None:
     """Raise for the first entry that is missing: None, NaN or the like, or the text `gap`."""
-    for row, value in enumerate(array):
-        if is_missing(value) or (isinstance(gap, str) and value == gap):
-            raise ValueError(f"{name} has {value!r} at row {row}; every row needs a class label")
+    missing = [is_missing(one) or (isinstance(gap, str) and one == gap) for one in array]
+    if any(missing):
+        index, where = place_of_first(np.array(missing), name, y)
+        raise ValueError(f"{name} has {array[index]!r} {where}; every row needs a class label")
 
 
 def _kinds(array: np.ndarray) -> set[type]:
     """The types of labels; str and NumPy's str_ are one."""
-    kinds = {type(value) for value in array}
-    return {next((t for t in (str, bytes) if issubclass(kind, t)), kind) for kind in kinds}
+    return {_kind(value) for value in array}
 
 
-def _refuse_order(name: str, array: np.ndarray) -> NoReturn:
+def _kind(value: object) -> type:
+    return next((t for t in (str, bytes) if isinstance(value, t)), type(value))
+
+
+def _refuse_order(name: str, array: np.ndarray, source: object = None) -> NoReturn:
     """Say why labels cannot be sorted."""
-    kinds = sorted({kind.__name__ for kind in _kinds(array)})
+    counts = Counter(map(_kind, array))
+    kinds = sorted(kind.__name__ for kind in counts)
     if len(kinds) > 1:
+        rarest = min(counts, key=lambda kind: counts[kind])
+        found = np.array([_kind(value) is rarest for value in array])
+        index, where = place_of_first(found, name, source)
         raise TypeError(
-            f"{name} mixes labels of types {', '.join(kinds)}; they must be of one type"
+            f"{name} mixes labels of types {', '.join(kinds)}, such as {plain(array[index])!r} "
+            f"{where}; they must be of one type"
         ) from None
     cure = "use texts or numbers in their place"
     if isinstance(array[0], enum.Enum):
@@ -211,10 +227,11 @@ def encode_labels(
         if known.all():
             return classes, np.searchsorted(classes, found).astype(np.int32)[labels]
     except TypeError:
-        _refuse_order(name, array)
+        _refuse_order(name, array, y)
     row = int(np.argmin(known[labels]))
+    where = place_of_first(labels == labels[row], name, y)[1]
     raise ValueError(
-        f"{name} has the unknown class {plain(array[row])!r} at row {row}; the model knows "
+        f"{name} has the unknown class {plain(array[row])!r} {where}; the model knows "
         f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
     )
 
@@ -273,18 +290,20 @@ def check_targets(
             f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
         )
     if loss is not None:
-        check_range(name, array, loss)
+        check_range(name, array, loss, y)
     converted: np.ndarray = with_subnormals(as_native, (array, dtype))
     return converted
 
 
-def check_range(name: str, array: np.ndarray, loss: str, why: str = "") -> None:
-    """Raise where a target is none that a loss takes; `why` ends the sentence."""
+def check_range(
+    name: str, array: np.ndarray, loss: str, source: object = None, why: str = ""
+) -> None:
+    """Raise where a target is none that a loss takes; `source` is what the array was made of, and
+    `why` ends the sentence."""
     low, high = _losses.table()[loss].low, _losses.table()[loss].high
     if array.min() < low or array.max() > high:
-        index = tuple(int(i) for i in np.argwhere((array < low) | (array > high))[0])
+        index, where = place_of_first((array < low) | (array > high), name, source)
         allowed = f"from {low:g} to {high:g}" if np.isfinite(high) else f"of at least {low:g}"
         raise ValueError(
-            f"{name} has {array[index]} at {position(index)}; the loss {loss!r} takes targets "
-            f"{allowed}{why}"
+            f"{name} has {array[index]} {where}; the loss {loss!r} takes targets {allowed}{why}"
         )

@@ -35,6 +35,43 @@ def feature_names(X: object, name: str = "X") -> np.ndarray | None:
     return _labels(getattr(X, "columns", None))
 
 
+def column_names(values: object, name: str) -> np.ndarray | None:
+    """The same; for y also the name of a series, which is a column of a frame or table."""
+    labels = feature_names(values, name)
+    if labels is not None or name.rsplit(maxsplit=1)[-1] != "y":  # a row of X may be a series too
+        return labels
+    label = getattr(values, "name", None)
+    named = getattr(values, "ndim", 1) == 1 and isinstance(label, (str, bytes, int, tuple))
+    return _labels([label]) if named and label != "" else None
+
+
+def target_names(y: object) -> tuple[str, ...]:
+    """Names of the columns of y; none of what has none, or of a single one."""
+    labels = feature_names(y, "y")
+    return () if labels is None or len(labels) == 1 else tuple(map(str, labels))
+
+
+def check_target_names(y: object, names: tuple[str, ...], name: str = "y") -> None:
+    """Raise where the columns of y are those of the fit in another order."""
+    given = target_names(y)
+    if names and given != names and Counter(given) == Counter(names):
+        i = next(i for i, label in enumerate(given) if label != names[i])
+        raise ValueError(
+            f"{name} has the columns of the fit in another order, {given[i]!r} where {names[i]!r} "
+            "was; give them in the order of the fit"
+        )
+
+
+def which_target(i: int, n: int, names: tuple[str, ...] = (), begins: bool = False) -> str:
+    """A column of y as messages call it; `begins` a sentence."""
+    return "y" if n == 1 else f"{'C' if begins else 'c'}olumn {target_name(i, names)} of y"
+
+
+def target_name(i: int, names: tuple[str, ...]) -> str:
+    """Number or quoted name of a column of y."""
+    return repr(names[i]) if i < len(names) else str(i)
+
+
 def refuse_lazy(X: object, name: str) -> None:
     """Raise for a query of polars, whose columns may not even be asked for without a warning."""
     if type(X).__name__ == "LazyFrame" and type(X).__module__.startswith("polars"):
@@ -115,6 +152,8 @@ def refuse_columns(
     if not bad:
         return
     label, dtype, kind = bad[0]
+    if label is None and (labels := column_names(values, name)) is not None:
+        label = labels[0]
     where = "" if label is None else f" in column {plain(label)!r}"
     if len(bad) > 1:
         where += f" and in {len(bad) - 1} other column{'s' * (len(bad) > 2)}"
@@ -211,7 +250,7 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
     value, kind = array[index], _kind(array[index])
     column = array[:, index[1]] if array.ndim == 2 else array.ravel()
     alike = [_kind(one) == kind or (kind == "gap" and is_missing(one)) for one in column]
-    where = _where(index, sum(alike), feature_names(values))
+    where = place(index, sum(alike), column_names(values, name))
     text = " ".join(repr(plain(value)).split())
     what = (
         f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
@@ -222,13 +261,30 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
     raise TypeError(f"{name} must hold numbers, got {what} {where}{cure}")
 
 
-def _where(index: tuple[int, ...], rows: int, labels: np.ndarray | None) -> str:
+def place(index: tuple[int, ...], rows: int, labels: np.ndarray | None) -> str:
     """Where an entry stands: by row and column, or by the column's name and how many rows have the
     like there."""
-    if labels is None or len(index) != 2 or index[1] >= len(labels):
+    column = index[1] if len(index) == 2 else 0
+    if labels is None or not index or column >= len(labels) > 0 or (len(index) == 1 < len(labels)):
         return f"at {position(index)}"
     which = f"row {index[0]}" if rows == 1 else f"{rows} rows, the first is row {index[0]}"
-    return f"in column {plain(labels[index[1]])!r} ({which})"
+    return f"in column {plain(labels[column])!r} ({which})"
+
+
+def place_of_first(found: np.ndarray, name: str, source: object) -> tuple[tuple[int, ...], str]:
+    """Index and place of the first entry for which `found` is True.
+
+    Parameters
+    ----------
+    found : ndarray of bool, shape (rows,) or (rows, columns)
+    name : str
+        What the values are called.
+    source : object
+        The values as the user gave them: a frame or a series names its columns.
+    """
+    index = tuple(int(i) for i in np.argwhere(found)[0])
+    rows = int(np.count_nonzero(found, axis=0)[index[1:]])
+    return index, place(index, rows, column_names(source, name))
 
 
 def _is_data(name: str) -> bool:
@@ -276,16 +332,16 @@ def _refuse_entry(
     name: str, array: np.ndarray, dtype: DTypeLike, index: tuple[int, ...], source: object
 ) -> NoReturn:
     """Show the first number that cannot be, and how many rows have the like of it."""
-    value, labels = array[index], feature_names(source)
+    value, labels = array[index], column_names(source, name)
     same = np.isnan if np.isnan(value) else np.isinf if np.isinf(value) else np.isfinite
     largest, rows, counts = np.finfo(dtype).max, 0, np.zeros(array.shape[1:], np.int64)
     for _, block in _blocks(array):
         found = same(block) & ~(np.abs(block) <= largest)
         rows += int(found.reshape(len(block), -1).any(axis=1).sum())
         counts += found.sum(axis=0)
-    where = _where(index, int(counts[index[1:]]), labels)
+    where = place(index, int(counts[index[1:]]), labels)
     others = int(np.count_nonzero(counts)) - 1
-    named = labels is not None and array.ndim == 2
+    named = labels is not None
     if named and others:
         where += f" and in {others} other column{'s' * (others > 1)}"
     what = "a finite number" if not np.isfinite(value) else f"within the range of {np.dtype(dtype)}"

@@ -305,8 +305,9 @@ SEEN = Record(
         "validation": List(Text(), tuple),
         "absent": List(Whole(), tuple),
         "last": Whole(),
+        "targets": List(Text(), tuple),
     },
-    {"outlier": "", "validation": (), "absent": (), "last": 0},
+    {"outlier": "", "validation": (), "absent": (), "last": 0, "targets": ()},
 )
 
 

@@ -75,7 +75,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
         lines.append(_last_epoch(model, dict(model.history)))
     if model.n_epochs or model.ended:
         y = model.seen.y
-        notes = [] if y is None else list(constant_targets(*y))
+        notes = [] if y is None else list(constant_targets(y[0], y[1], model.seen.targets))
         past = trained(model)
         lines.append(diagnose(past, None, lambda general: list(_causes(model, general)), notes))
     return Summary("\n".join(lines))

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.causes.data import Run
     from cnn_core.data.scaling import Scaling
-    from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.model import Model
     from cnn_core.training.fit import Job
     from cnn_core.training.loop import TrainingLoop
@@ -79,20 +78,20 @@ def before_training(
     ends = ends_of(train, data.target_scaling) if model.task.name == "regression" else None
     outlier = past.outlier if streams else ""
     if ends is not None and begins:
-        begin = _codes_of_targets(ends, train, data.target_scaling) if fits else []
+        begin = _codes_of_targets(ends, data) if fits else []
         outlier, told = _outliers_of_targets(model.task, data, given, ends)
         findings += told if fits else []
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
-    seen = seen._replace(rules=rules, outlier=outlier)
+    seen = seen._replace(rules=rules, outlier=outlier, targets=data.target_names)
     if streams and model.history.kept and not past.rows:  # a model of an older version
         seen = seen._replace(absent=())
     if model.n_epochs and _asked(model.history.streamed):
         findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
     if not begins:
         return findings, seen._replace(begin=past.begin)
-    for part in (_of_beginning(p, model, train), _before_first_step(p, model, data, given)):
+    for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
         findings, begin = findings + part[0], part[1] + begin
     if data.validation is not None:
         findings += of_validation(model.task, data.validation)
@@ -118,8 +117,9 @@ def _outliers_of_targets(
         ends[0, one.column] = max(ends[0, one.column], one.low)
         ends[1, one.column] = min(ends[1, one.column], one.high)
     worst = max(found, key=lambda one: one.share)
-    told = [] if task.loss in ROBUST else [words(worst, task.n_outputs, task.loss)]
-    return words(worst, task.n_outputs, task.loss, "training"), told
+    n, names = task.n_outputs, data.target_names
+    told = [] if task.loss in ROBUST else [words(worst, n, task.loss, "", names)]
+    return words(worst, n, task.loss, "training", names), told
 
 
 def _asked(calls: int) -> bool:
@@ -141,12 +141,14 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
         y = in_units(data.target_scaling, some(data.train.y))
         y = y[without(outliers(y), y)]
-        yield from other_targets(seen.y, y, slack=SLACK, said=("y", "", cure))
+        names = data.target_names
+        yield from other_targets(seen.y, y, slack=SLACK, said=("y", "", cure), names=names)
 
 
-def _codes_of_targets(ends: np.ndarray, train: Dataset, scaling: TargetScaling | None) -> list[str]:
+def _codes_of_targets(ends: np.ndarray, data: Prepared) -> list[str]:
     """Codes for a missing y, which are looked for where one end of the range lies much further from
     the middle than the other; `ends` become those of the other targets."""
+    train, scaling = data.train, data.target_scaling
     assert train.y is not None
     low, high = np.abs(ends if scaling is None else (ends - scaling.shift) / scaling.factor)
     if not (np.maximum(low, high) > LOPSIDED * np.minimum(low, high)).any():
@@ -155,14 +157,15 @@ def _codes_of_targets(ends: np.ndarray, train: Dataset, scaling: TargetScaling |
     if found is None:
         return []
     ends[:, found.column] = found.low, found.high
-    return [code_of_targets(found, ends.shape[1], True)]
+    return [code_of_targets(found, ends.shape[1], True, data.target_names)]
 
 
-def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[list[str], list[str]]:
+def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[list[str], list[str]]:
     """What is wrong with the weights of rows and with initial weights: what is told at once, and
     what is told where the result is poor."""
     told: list[str] = []
     begin: list[str] = []
+    train = data.train
     weights = train.row_weights()
     if weights is not None:
         labels = None if train.labels is None else train.labels.array[:, 0]
@@ -174,7 +177,8 @@ def _of_beginning(p: SimpleNamespace, model: Model, train: Dataset) -> tuple[lis
         begin.append(of_data.CONSTANT)
     if model.task.name == "regression" and model.task.output in GROWING:
         assert train.y is not None
-        begin += of_data.targets(train.y.array, of_data.cure_of_growing(model.task.loss))
+        cure = of_data.cure_of_growing(model.task.loss)
+        begin += of_data.targets(train.y.array, cure, data.target_names)
     if not (model.n_epochs or isinstance(p.init, str)):
         begin += initial_weights(model.network)
         if isinstance(p.init, Initializer):  # weights that are given may be meant so
@@ -235,6 +239,7 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             float(rate),
             train.X.rows(),
             train.y.array if train.y is not None and regression else None,
+            job.seen.targets,
             model.input_names,
             scaled,
             model.network,

@@ -64,7 +64,7 @@ def before_first_row(model: Model, rows: FirstRows) -> Model:
         step_history=model.step_history.counted_only(),
         state=None,
         first_rows=None,
-        seen=Seen(begin=model.seen.begin),
+        seen=Seen(begin=model.seen.begin, targets=model.seen.targets),
     )
 
 

@@ -25,9 +25,11 @@ from cnn_core.data.targets import (
 from cnn_core.data.validation import (
     check_lengths,
     check_names,
+    check_target_names,
     check_X,
     plain,
     warn_of_order,
+    which_target,
 )
 from cnn_core.initializers import Initializer
 from cnn_core.meaning import only_for_numbers, target_warnings
@@ -317,7 +319,7 @@ def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dt
     too_fine = np.zeros(1, bool) if targets is None else targets.is_too_fine(dtype)
     if targets is not None and too_fine.any() and not merges:
         column = int(too_fine.argmax())
-        which = "y" if len(targets.shift) == 1 else f"column {column} of y"
+        which = which_target(column, len(targets.shift), data.target_names)
         warn(
             f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
             f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: "
@@ -351,6 +353,7 @@ def _task(
             )
     if before.columns is None:
         check_names(X, before.feature_names)
+    check_target_names(y, before.seen.targets)
     name = "regression" if old.name == "regression" else "classification"
     if p.task not in ("auto", name):
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core.data.target_scaling import OUTLIER
+from cnn_core.data.validation import which_target
 
 if TYPE_CHECKING:
     from cnn_core.data.target_scaling import TargetScaling
@@ -62,8 +63,8 @@ def words(model: Model, targets: TargetScaling) -> str:
     """What is to be said of it, of the first output that has outgrown its scaling."""
     factor, shift, known = _scaling_of(model)
     changed = ((factor != targets.factor) | (shift != targets.shift)) & known
-    i, n = int(changed.argmax()), len(changed)
-    which = "y" if n == 1 else f"column {i} of y"
+    i = int(changed.argmax())
+    which = which_target(i, len(changed), model.seen.targets)
     return (
         f"{which} lies elsewhere than the rows that its scaling was learned from: most of the last "
         f"rows lie more than {OUTLIER:g} sizes ({factor[i]:.3g}) from {shift[i]:.4g}; the network "

@@ -117,7 +117,8 @@ def unlike(model: Model, data: Prepared, seen: Seen) -> Iterator[str]:
     quartiles = np.percentile(known, [25, 75], axis=0)
     spread, said = quartiles[1] - quartiles[0], (f"y of {WHOSE}", "", "take the same units")
     y = y[without(outliers(y), y)]
-    yield from other_targets(seen.y, y, slack=SLACK, spread=spread, said=said)
+    names = seen.targets
+    yield from other_targets(seen.y, y, slack=SLACK, spread=spread, said=said, names=names)
 
 
 def after_training(job: Job, loop: TrainingLoop) -> list[str]:
