@@ -123,7 +123,9 @@ def test_weights_that_were_set_before_the_first_row_stay_those_that_training_beg
 def test_an_outlier_among_the_first_targets_does_not_set_their_scale(sizes):
     y = Y.copy()
     y[3] = 1e9
-    model = streamed(MLP(4, random_state=0), sizes, y)
+    with pytest.warns(UserWarning, match="y is 1e.09 in 1 row, far from the others") as caught:
+        model = streamed(MLP(4, random_state=0), sizes, y)
+    assert len(caught) == 1
     assert 100 < model.target_factor_[0] < 3000 and 4500 < model.target_shift_[0] < 6500
     plain = streamed(MLP(4, random_state=0), [20])
     assert plain.target_shift_ == pytest.approx([Y[:20].mean()], rel=1e-12)

@@ -136,7 +136,8 @@ def evaluation(
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
-    if model.first_rows is not None:
+    learns = settings.scale_inputs is not None or settings.scale_targets is not None
+    if model.first_rows is not None and learns:
         found["diagnosis"] = first_rows_words(len(model.first_rows.X))
         return cast("Evaluation", found)
     doubts = list(_doubts(model, data))
@@ -283,7 +284,7 @@ def _of_other_targets(
     every, y = (in_units(scaling, rows) for rows in (data.y.rows(), some.y.array))
     missing = code(every)
     if missing is not None:
-        yield code_of_targets(missing, every.shape[1], False, seen.targets)
+        yield code_of_targets(missing, every.shape[1], "these rows", seen.targets)
         return
     far = outliers(every)
     if far:

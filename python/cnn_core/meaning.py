@@ -190,6 +190,7 @@ def target_warnings(
     elif task.name == "classification" and not (task.one_hot or named_classes):
         assert task.classes is not None
         yield from _gaps(task.classes)
+        yield from _codes(task.classes)
         if p.task == "auto":
             yield from _many_classes(task.classes, len(array))
         else:
@@ -263,6 +264,24 @@ def _gaps(classes: np.ndarray) -> Iterator[str]:
             f"y has the text {found[0]!r} beside other classes, as a missing entry becomes that is "
             "converted to text; drop these rows, or name the classes if it is one"
         )
+
+
+def _codes(classes: np.ndarray) -> Iterator[str]:
+    """A number that is used as a code for a missing entry, beside classes that it lies far from;
+    -1 beside 0, 1, 2 and so on."""
+    if classes.dtype.kind not in "if" or len(classes) < 3:
+        return
+    for code, others in ((classes[0], classes[1:]), (classes[-1], classes[:-1])):
+        low, high = others[0], others[-1]
+        away = max(int(low) - int(code), int(code) - int(high))
+        counted = code == -1 and len(others) > 2 and (others == np.arange(len(others))).all()
+        digits = f"{abs(code):.6g}"
+        nines = len(digits) > 1 and set(digits) == {"9"} and away > int(high) - int(low) + 1
+        if counted or nines:
+            yield (
+                f"y has the class {code.item()!r} beside {low.item()!r} to {high.item()!r}, which "
+                "looks like a code for a missing entry; drop these rows if it is one"
+            )
 
 
 def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:

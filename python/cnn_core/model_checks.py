@@ -196,7 +196,7 @@ def _check_seen(model: Model) -> None:
         count = getattr(seen, name)
         _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
     lists = all(isinstance(one, tuple) for one in (seen.begin, seen.validation, seen.targets))
-    texts = [seen.diverged, seen.outlier]
+    texts = [seen.diverged, seen.outlier, seen.pending]
     for one in (seen.begin, seen.validation, seen.targets) if lists else ():
         texts += one
     _require(lists and {*map(type, texts)} == {str}, "seen", "has something else than texts")

@@ -13,6 +13,10 @@ from cnn_core.data.validation import which_target
 ELEMENTS = 1 << 15  # that are looked at
 #: Spans of the other numbers by which one must lie away from them: one of nines alone, any other.
 NINES_AWAY, AWAY = 2.0, 20.0
+#: One of nines that lies nearer, but by this share of the span, or -1 as the only negative number,
+#: is a code in so many rows of so many kinds of numbers, if it comes so many times as often as
+#: the next one.
+NEAR, ROWS, KINDS, TIMES = 0.1, 100, 10, 3
 
 
 class Code(NamedTuple):
@@ -54,9 +58,43 @@ def code(values: np.ndarray) -> Code | None:
             continue
         rest = column[(column != low[i]) | (gaps[0, i] <= NINES_AWAY)]
         rest = rest[(rest != high[i]) | (gaps[1, i] <= NINES_AWAY)]
-        if len(rest) >= ENOUGH:
+        if len(rest) >= min(ENOUGH, len(some) // 2):
             count = int((values[:, i] == number).sum())
             return Code(int(i), number, count, float(rest.min()), float(rest.max()))
+    for i in np.flatnonzero(may_be_code(np.array([low, high])).any(axis=0)):
+        found = _near_code(int(i), some[:, i])
+        if found is not None:
+            return found._replace(rows=int((values[:, i] == found.number).sum()))
+    return None
+
+
+def may_be_code(ends: np.ndarray) -> np.ndarray:
+    """Which of the lowest and the highest numbers are used as codes: -1, and those of nines.
+
+    Parameters
+    ----------
+    ends : ndarray, shape (2, columns)
+
+    Returns
+    -------
+    ndarray of bool, shape (2, columns)
+    """
+    found = np.array([[_nines(float(one)) for one in row] for row in ends])
+    found[0] |= np.isclose(ends[0], -1)
+    return found
+
+
+def _near_code(i: int, column: np.ndarray) -> Code | None:
+    """A code that the span of the other numbers does not give away."""
+    numbers, counts = np.unique(column, return_counts=True)
+    if len(column) < ROWS or len(numbers) <= KINDS:
+        return None
+    for end, inner, others in ((0, 1, numbers[1:]), (-1, -2, numbers[:-1])):
+        number, span = float(numbers[end]), others[-1] - others[0]
+        only_negative = end == 0 and np.isclose(number, -1) and others[0] >= 0
+        apart = _nines(number) and abs(numbers[inner] - number) > NEAR * span
+        if (only_negative or apart) and counts[end] >= TIMES * counts[inner]:
+            return Code(i, number, int(counts[end]), float(others[0]), float(others[-1]))
     return None
 
 
@@ -81,24 +119,25 @@ def codes(values: np.ndarray, names: np.ndarray | None = None) -> Iterator[str]:
         yield f"{which} is {found.number:.7g} in {found.rows} rows, {_looks(found)}: {cure}."
 
 
-def code_of_targets(
-    found: Code, n_outputs: int, training: bool, names: tuple[str, ...] = ()
-) -> str:
-    """A sentence about a code in y, of the training rows or of others."""
+def code_of_targets(found: Code, n_outputs: int, where: str, names: tuple[str, ...] = ()) -> str:
+    """A sentence about a code in y; `where`, which rows it is of, is as for `outliers.words`."""
+    training = where == "training"
     which = which_target(found.column, n_outputs, names, not training)
-    where = f"in {found.rows} rows" if training else f"in {found.rows} of these rows"
+    rows = f"{found.rows} of these rows" if where == "these rows" else f"{found.rows} rows"
     begin = f"In training {which} was" if training else f"{which} is"
-    return f"{begin} {found.number:.7g} {where}, {_looks(found)}: leave these rows out."
+    return f"{begin} {found.number:.6g} in {rows}, {_looks(found)}: leave these rows out."
 
 
 def _looks(found: Code) -> str:
+    away = max(found.low - found.number, found.number - found.high)
+    where = "far from" if away > NINES_AWAY * (found.high - found.low) else "apart from"
     return (
-        f"far from the others ({found.low:.4g} to {found.high:.4g}), and looks like a code for a "
+        f"{where} the others ({found.low:.4g} to {found.high:.4g}), and looks like a code for a "
         "missing entry"
     )
 
 
 def _nines(number: float) -> bool:
     """Whether a number is 99, -999 and so on."""
-    text = f"{abs(number):.10g}"
+    text = f"{abs(number):.6g}"  # of float32, scaled and brought back
     return len(text) > 1 and set(text) == {"9"}

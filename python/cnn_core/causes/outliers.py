@@ -26,22 +26,24 @@ class Outliers(NamedTuple):
     number: float  #: the one furthest away
     low: float  #: the lowest and the highest of the others
     high: float
-    share: float  #: of the squared distances from the median
+    share: float  #: of the squared distances from the median; 0 where it is not known
 
 
-def outliers(y: np.ndarray) -> list[Outliers]:
+def outliers(y: np.ndarray, fewest: int = FEWEST) -> list[Outliers]:
     """The columns of y with a few entries that lie far from all others.
 
     Parameters
     ----------
     y : ndarray, shape (rows, n_outputs)
+    fewest : int
+        Rows, fewer of which tell nothing.
 
     Returns
     -------
     list of Outliers
     """
     n = len(y)
-    if n < FEWEST:
+    if n < fewest:
         return []
     most = max(1, int(FEW * n))
     found = (_of_column(int(i), y[:, i].astype(np.float64), most) for i in _suspects(y, most))
@@ -76,7 +78,7 @@ def _of_column(i: int, y: np.ndarray, most: int) -> Outliers | None:
     if share <= MADE_UP:
         return None
     others, number = y[~far], float(y[distance.argmax()])
-    if np.count_nonzero(distance[~far]) < VARIED * int(far.sum()):
+    if np.count_nonzero(distance[~far]) < min(VARIED * int(far.sum()), len(others) - 1):
         return None
     if _is_tail(np.sign(number) * others, abs(number)):
         return None
@@ -126,10 +128,55 @@ def words(
         cure += ", or take loss='mae' or Huber()"
     elif loss in ROBUST:
         cure += ", as R2 says little beside it"
+    others = f"({found.low:.4g} to {found.high:.4g})"
+    if not found.share:
+        return f"{which} {verb} {number} in {rows}, far from all before {others}: {cure}."
     return (
-        f"{which} {verb} {number} in {rows}, far from the others ({found.low:.4g} to "
-        f"{found.high:.4g}), and {makes} up {100 * found.share:.4g} % of {error}: {cure}."
+        f"{which} {verb} {number} in {rows}, far from the others {others}, and {makes} up "
+        f"{100 * found.share:.4g} % of {error}: {cure}."
     )
+
+
+def far_from(seen: np.ndarray | None, rows: int, y: np.ndarray) -> np.ndarray:
+    """Which entries lie as far from all rows before as outliers do, in a call of a stream.
+
+    Parameters
+    ----------
+    seen : ndarray, shape (2, n_outputs), or None
+        The lowest and the highest of the rows before.
+    rows : int
+        How many these were.
+    y : ndarray, shape (rows, n_outputs)
+
+    Returns
+    -------
+    ndarray of bool, shape (rows, n_outputs)
+    """
+    if seen is None or rows < FEWEST:
+        return np.zeros(y.shape, bool)
+    half = (seen[1] - seen[0]) / 2
+    distance = np.abs(y - (seen[0] + half))
+    far: np.ndarray = (distance > AWAY * half) & (half > EQUAL * distance)
+    for i in map(int, np.flatnonzero(far.any(axis=0))):
+        number = _furthest(y[:, i], distance[:, i])
+        if _is_tail(np.sort(np.sign(number) * seen[:, i]), abs(number)):
+            far[:, i] = False
+    return far
+
+
+def beyond(seen: np.ndarray, y: np.ndarray, far: np.ndarray) -> list[Outliers]:
+    """The columns of y with entries that `far_from` has found. Their share is 0: it is not
+    known."""
+    found = []
+    for i in map(int, np.flatnonzero(far.any(axis=0))):
+        low, high = map(float, seen[:, i])
+        number = _furthest(y[:, i], np.where(far[:, i], np.abs(y[:, i] - (low + high) / 2), -1))
+        found.append(Outliers(i, int(np.count_nonzero(far[:, i])), number, low, high, 0.0))
+    return found
+
+
+def _furthest(y: np.ndarray, distance: np.ndarray) -> float:
+    return float(y[distance.argmax()])
 
 
 def without(found: list[Outliers], y: np.ndarray) -> np.ndarray:

@@ -42,6 +42,7 @@ class Seen(NamedTuple):
     validation: tuple[str, ...] = ()  #: how the validation rows differ from those of training
     absent: tuple[int, ...] = ()  #: indices of the classes that no call of partial_fit has brought
     last: int = 0  #: rows of the last call
+    pending: str = ""  #: of an outlier that the last call has ended with, as `outlier` has it
     targets: tuple[str, ...] = ()  #: names of the columns of y, if there are several
 
     @property

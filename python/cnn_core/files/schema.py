@@ -305,9 +305,10 @@ SEEN = Record(
         "validation": List(Text(), tuple),
         "absent": List(Whole(), tuple),
         "last": Whole(),
+        "pending": Text(),
         "targets": List(Text(), tuple),
     },
-    {"outlier": "", "validation": (), "absent": (), "last": 0, "targets": ()},
+    {"outlier": "", "validation": (), "absent": (), "last": 0, "pending": "", "targets": ()},
 )
 
 

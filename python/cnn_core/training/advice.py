@@ -10,18 +10,17 @@ import numpy as np
 
 from cnn_core.causes import data as of_data
 from cnn_core.causes.begin import initial_weights, smoothed, uneven, unweighted
-from cnn_core.causes.codes import code, code_of_targets
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import other_targets
 from cnn_core.causes.network import alike
-from cnn_core.causes.outliers import ROBUST, outliers, without, words
+from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
-from cnn_core.data.validation import as_numbers
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
 from cnn_core.task import Task
+from cnn_core.training.target_advice import of_first_targets, of_later_targets
 from cnn_core.training.validating import away, of_validation, some, unlike
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 FEW = 64  # rows that are looked at together
-LOPSIDED = 3.0  # ratio of the ends of y above which a code for a missing entry is looked for
 
 
 class Given(NamedTuple):
@@ -46,6 +44,8 @@ class Given(NamedTuple):
     purpose: str  #: as `fit.begin` takes it
     batch_size: int
     validates: bool  #: whether the user has given the validation rows
+    first: bool  #: whether these are the rows of a fit, or of a stream the first that are enough
+    anew: bool  #: whether these rows of a stream have been trained on, each in a call before
 
 
 def before_training(
@@ -76,50 +76,29 @@ def before_training(
     findings: list[str] = []
     begin: list[str] = []
     ends = ends_of(train, data.target_scaling) if model.task.name == "regression" else None
-    outlier = past.outlier if streams else ""
-    if ends is not None and begins:
-        begin = _codes_of_targets(ends, data) if fits else []
-        outlier, told = _outliers_of_targets(model.task, data, given, ends)
-        findings += told if fits else []
+    outlier = pending = ""
+    if ends is not None:
+        arguments = model.task, data, given.y, ends
+        found = of_first_targets(*arguments) if given.first else of_later_targets(*arguments, past)
+        findings, begin, outlier, pending = list(found.told), *found[1:]
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
-    seen = seen._replace(rules=rules, outlier=outlier, targets=data.target_names)
+    seen = seen._replace(rules=rules, outlier=outlier, pending=pending, targets=data.target_names)
     if streams and model.history.kept and not past.rows:  # a model of an older version
         seen = seen._replace(absent=())
     if model.n_epochs and _asked(model.history.streamed):
         findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
-    if not begins:
+    if not (begins or given.anew):
         return findings, seen._replace(begin=past.begin)
     for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
-        findings, begin = findings + part[0], part[1] + begin
+        findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
     if data.validation is not None:
         findings += of_validation(model.task, data.validation)
         if given.validates:
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
     return findings, seen._replace(begin=tuple(begin))
-
-
-def _outliers_of_targets(
-    task: Task, data: Prepared, given: Given, ends: np.ndarray
-) -> tuple[str, list[str]]:
-    """Far outliers of y, in the words of later advice and of the fit; `ends` become those of the
-    other targets."""
-    y = as_numbers("y", given.y).reshape(-1, task.n_outputs)
-    weights = data.train.row_weights()
-    if weights is not None and len(weights) == len(y) and not weights.all():
-        y = y[weights[:, 0] > 0]
-    found = outliers(y)
-    if not found:
-        return "", []
-    for one in found:  # a code for a missing entry may have been left out already
-        ends[0, one.column] = max(ends[0, one.column], one.low)
-        ends[1, one.column] = min(ends[1, one.column], one.high)
-    worst = max(found, key=lambda one: one.share)
-    n, names = task.n_outputs, data.target_names
-    told = [] if task.loss in ROBUST else [words(worst, n, task.loss, "", names)]
-    return words(worst, n, task.loss, "training", names), told
 
 
 def _asked(calls: int) -> bool:
@@ -143,21 +122,6 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
         y = y[without(outliers(y), y)]
         names = data.target_names
         yield from other_targets(seen.y, y, slack=SLACK, said=("y", "", cure), names=names)
-
-
-def _codes_of_targets(ends: np.ndarray, data: Prepared) -> list[str]:
-    """Codes for a missing y, which are looked for where one end of the range lies much further from
-    the middle than the other; `ends` become those of the other targets."""
-    train, scaling = data.train, data.target_scaling
-    assert train.y is not None
-    low, high = np.abs(ends if scaling is None else (ends - scaling.shift) / scaling.factor)
-    if not (np.maximum(low, high) > LOPSIDED * np.minimum(low, high)).any():
-        return []
-    found = code(in_units(scaling, train.y.rows()))
-    if found is None:
-        return []
-    ends[:, found.column] = found.low, found.high
-    return [code_of_targets(found, ends.shape[1], True, data.target_names)]
 
 
 def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[list[str], list[str]]:

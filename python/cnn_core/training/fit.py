@@ -133,10 +133,12 @@ def begin(
         _log_scaling(data.scaling, data.target_scaling)
     else:
         model = _scaled_anew(before, data, stream_begins)
-    collects = stream_begins and _collects(p, purpose, data)
+    collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
-    given = advice.Given(y, purpose, spec.batch_size, validation_data is not None)
+    first = purpose == "fit" or ((before is None or stream_begins) and not collects)
+    validates = validation_data is not None
+    given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
@@ -191,11 +193,10 @@ def _cure_of_one_class(
     return f"; {', or '.join(cures)}" if cures else ""
 
 
-def _collects(p: SimpleNamespace, purpose: str, data: Prepared) -> bool:
-    """Whether these rows begin a stream and are too few to learn a scaling from."""
-    how = _preparation(p, purpose)
-    scales = how.scale_inputs is not None or how.scale_targets is not None
-    return how.incremental and scales and data.train.X.count < FEWEST_ROWS
+def _collects(purpose: str, data: Prepared) -> bool:
+    """Whether these rows begin a stream and are too few to learn a scaling from, and to say what
+    is wrong with them."""
+    return purpose == "partial_fit" and data.train.X.count < FEWEST_ROWS
 
 
 def _warn_of_data(
@@ -261,6 +262,11 @@ def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         not p.widths,
         columns=p.columns if isinstance(p.columns, dict) else None,
     )
+
+
+def learns_scaling(p: SimpleNamespace) -> bool:
+    """Whether a stream learns a scaling from its first rows."""
+    return any(scaling_meant(one, p.init, p.bias) for one in (p.scale_inputs, p.scale_targets))
 
 
 def scaling_meant(kind: str | None, init: object, bias: bool) -> str | None:

@@ -52,7 +52,7 @@ def rescaled(model: Model, targets: TargetScaling) -> Model:
         model,
         network=network,
         target_scaling=targets,
-        seen=model.seen._replace(y=None),
+        seen=model.seen._replace(y=None, outlier="", pending=""),
         history=model.history.counted_only(),
         step_history=model.step_history.counted_only(),
         state=state,

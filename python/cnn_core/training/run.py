@@ -20,7 +20,7 @@ from cnn_core.spec import TrainingSpec
 from cnn_core.threads import threads_of
 from cnn_core.training import advice, validating
 from cnn_core.training.backends import BACKENDS
-from cnn_core.training.fit import Job
+from cnn_core.training.fit import Job, learns_scaling
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, print_end
 from cnn_core.training.rates import ScheduledRates
@@ -136,6 +136,7 @@ class TrainingRun:
         if self.incremental:
             _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
         self.loop = loop = self._loop(epochs)
+        collects = model.first_rows is not None and learns_scaling(self.p)
         limited = self.p.max_seconds is not None and not self.incremental
         seconds = float(self.p.max_seconds) if limited else math.inf
         writing = None
@@ -149,7 +150,7 @@ class TrainingRun:
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
-                if model.first_rows is None:  # else the scaling that is to come is the cure
+                if not collects:  # else the scaling that is to come is the cure
                     warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model), UserWarning)
@@ -163,7 +164,7 @@ class TrainingRun:
             # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
             # first fit that diverges, or whose time is over, leaves the initial weights; first rows
             # of a stream are kept.
-            kept = model.state is None or model.first_rows is not None
+            kept = model.state is None or collects
             if loop.epochs or (loop.reason == "divergence" and kept):
                 self.publish(self.model_after(loop.result(final=True)))
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
