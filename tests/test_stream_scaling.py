@@ -213,3 +213,56 @@ def test_numbers_that_are_close_together_are_not_warned_of_before_they_are_scale
     X = 1e9 + np.arange(40.0).reshape(10, 4)
     model = streamed(MLP(8, random_state=0), X, LINE, step=5)
     assert model._fitted.scaling is not None
+
+
+# Targets that move
+
+
+def moving(kind, sizes=10):
+    """Targets that move by so many sizes, and where they have come to."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 4))
+    y, t = np.sin(X[:, 0]) + X[:, 1] / 2, np.arange(3000)
+    share = {
+        "rest": 0 * t,
+        "step": 1.0 * (t >= 1000),
+        "line": np.clip((t - 500) / 1000, 0, 1),
+        "back": 1.0 * ((t >= 800) & (t < 1600)),
+    }[kind]
+    return X, y + sizes * y.std() * share, y + sizes * y.std() * share[-1]
+
+
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["step", "line", "back"])
+def test_a_stream_whose_targets_move_learns_as_well_as_one_at_rest(kind, step):
+    scores = {}
+    for which in ("rest", kind):
+        X, y, end = moving(which)
+        model = streamed(MLP(32, random_state=0), X, y, step, act="ignore")
+        scores[which] = model.score(X, end)
+    assert scores["rest"] > 0.75 and scores[kind] > scores["rest"] - 0.15, scores
+
+
+def test_targets_that_move_by_less_than_ten_sizes_are_no_reason_to_warn():
+    X, y, end = moving("step", 6)
+    model = streamed(MLP(32, random_state=0), X, y, 10)
+    assert model.score(X, end) > 0.75 and len(model.history_["loss"]) == 300
+    assert model._fitted.state["steps"] == 300  # the optimizer goes on
+
+
+def test_a_stream_at_rest_is_not_tracked():
+    X, y, _ = moving("rest")
+    model = streamed(MLP(8, random_state=0), X, y, 5)
+    assert model._fitted.target_scaling.tracked is None
+
+
+def test_a_stream_that_has_moved_goes_on_alike_from_a_file(tmp_path):
+    X, y, _ = moving("line")
+    model = streamed(MLP(8, random_state=0), X[:1200], y, 10, act="ignore")
+    assert model._fitted.target_scaling.tracked is not None
+    model.save(tmp_path / "model", optimizer=True)
+    copies = [model, load(tmp_path / "model"), pickle.loads(pickle.dumps(model))]
+    for one in copies:
+        streamed(one, X[1200:1600], y[1200:1600], 1, act="ignore")
+        assert np.array_equal(one.parameters_, copies[0].parameters_)
+        assert np.array_equal(one.target_shift_, copies[0].target_shift_)

@@ -221,6 +221,12 @@ class Model(_Predicts, Frozen):
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
         return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
 
+    def network_outputs(
+        self, rows: np.ndarray, threads: int, backend: str = "native"
+    ) -> np.ndarray:
+        """a^L in the units of the network, for rows as it reads them."""
+        return BACKENDS[backend].predictor(self.network, self.scaling).outputs(rows, threads)
+
     # Predictions; `backend` and `n_threads` are as MLP has them
 
     def outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
@@ -370,8 +376,8 @@ class Model(_Predicts, Frozen):
         warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
         w = np.ones((len(targets), 1)) if weights is None else weights
         # Of predictions that are not rounded: far from 0 float32 has few numbers.
-        network = BACKENDS[backend].predictor(self.network, self.scaling)
-        predicted = network.outputs(self.check_X(X, False), threads_of(n_threads))
+        rows = self.check_X(X, False)
+        predicted = self.network_outputs(rows, threads_of(n_threads), backend)
         if self.target_scaling is not None:
             predicted = self.target_scaling.invert(predicted, np.float64)
         # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.

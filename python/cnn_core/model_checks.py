@@ -268,11 +268,14 @@ def _check_vectors(
         f"{part}.constant",
         f"is no vector of {n} bools",
     )
-    name = "kept" if isinstance(scaling, Scaling) else "recent"
-    rows = getattr(scaling, name)
+    for name in ("kept",) if isinstance(scaling, Scaling) else ("recent", "predicted", "tracked"):
+        _check_kept_rows(f"{part}.{name}", getattr(scaling, name), n)
+
+
+def _check_kept_rows(name: str, rows: Any, n: int) -> None:
     right = isinstance(rows, np.ndarray) and rows.dtype == np.float64 and rows.shape[1:] == (n,)
     right = rows is None or (right and len(rows) > 0 and bool(np.isfinite(rows).all()))
-    _require(right, f"{part}.{name}", f"are no rows of {n} numbers of float64")
+    _require(right, name, f"are no rows of {n} numbers of float64")
 
 
 def _check_history(name: str, past: Past) -> None:

@@ -17,6 +17,7 @@ from cnn_core.data.scaling import Scaling, weighed
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
     ROBUST_LOSSES,
+    Moved,
     TargetScaling,
     learn_target_scaling,
     scales_targets,
@@ -155,6 +156,7 @@ class Prepared(Frozen):
     seed: int
     columns: Columns | None
     X: ArrayLike  #: of a table its matrix
+    moved: Moved | None = None  #: how predictions follow targets of a stream that have moved
     target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
 
 
@@ -203,7 +205,7 @@ def prepare(
     rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
     how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
-    validation, drawn = None, seed()
+    validation, drawn, moved = None, seed(), None
     if how.validation_fraction is not None and validation_data is None:
         known = None if train.labels is None else train.labels.array[:, 0]
         apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
@@ -224,7 +226,7 @@ def prepare(
         scaling = before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
-        targets = _targets_go_on(before, how, meaning, train)
+        targets, moved = _targets_go_on(before, how, meaning, train, scaling)
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
@@ -234,7 +236,7 @@ def prepare(
     names = before.feature_names if before else columns.names_in if columns else names
     width = rows.shape[1]
     prepared = Prepared(
-        train, validation, scaling, targets, width, names, drawn, columns, X, of_targets
+        train, validation, scaling, targets, width, names, drawn, columns, X, moved, of_targets
     )
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
@@ -293,25 +295,38 @@ def _learn_target_scaling(
 
 
 def _targets_go_on(
-    before: Model, how: Preparation, task: Task, train: Dataset
-) -> TargetScaling | None:
-    """The scaling of the targets after some more rows."""
+    before: Model, how: Preparation, task: Task, train: Dataset, inputs: Scaling | None
+) -> tuple[TargetScaling | None, Moved | None]:
+    """The scaling of the targets after some more rows, and how predictions follow it."""
     targets = before.target_scaling
     follows = how.incremental and before.first_rows is None
     follows = follows and how.scale_targets is not None and scales_targets(task)
     if targets is None and not follows:
-        return None
+        return None, None
     assert train.y is not None
     y, weights = train.y.rows(), train.row_weights()
     if targets is not None:
         targets = targets.goes_on(y)
     if not follows:
-        return targets
+        return targets, None
+    X = train.X.rows()
+    if weights is not None:
+        X, _ = weighed(X, weights)
     y, _ = weighed(y, weights)
-    if targets is not None:
-        return targets.follows(y)
-    after = unscaled(task.n_outputs).follows(y)
-    return None if after.recent is None and not after.scales else after
+
+    def predict(n: int) -> np.ndarray:
+        dtype = before.network.dtype
+        rows = X[len(X) - n :]
+        rows = rows.astype(dtype) if inputs is None else inputs.apply(rows, dtype)
+        a = before.network_outputs(np.ascontiguousarray(rows), 1).astype(np.float64)
+        scaling = before.target_scaling or unscaled(task.n_outputs)
+        predicted: np.ndarray = np.where(np.isfinite(a), a, 0) * scaling.factor + scaling.shift
+        return predicted
+
+    after, moved = (targets or unscaled(task.n_outputs)).follows(y, predict)
+    if targets is None and after.recent is None and after.tracked is None and not after.scales:
+        return None, None
+    return after, moved
 
 
 def _validation_dataset(

@@ -3,6 +3,7 @@ are brought back to the units of y."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,6 +34,13 @@ NEAR_0, NEAR_1 = 0.2, 1.25
 #: quartiles then scale, as these rows decide for all. Where most of `ENOUGH` later rows lie so far
 #: from the middle, the targets have outgrown their scaling.
 OUTLIER = 10.0
+#: Where most of them lie so far on one side, the targets have moved.
+MOVED = 3.0
+#: From then on the errors of the last `TRACKED` rows of each call are summed, each at most `MOVED`
+#: sizes, less `ALLOWED` a row, and never below 0, as is their negative (Page 1954, "Continuous
+#: inspection schemes"). A sum above `ALARM` says that targets go on moving. Of standard normal
+#: errors it is about once in e^10 rows, of smaller ones hardly ever.
+TRACKED, ALLOWED, ALARM = 64, 0.25, 20.0
 
 
 class TargetScaling(NamedTuple):
@@ -46,8 +54,13 @@ class TargetScaling(NamedTuple):
     #: bool: the outputs whose targets have not varied yet, where a stream goes on learning them
     constant: np.ndarray | None = None
     robust: bool = False  #: whether it is by median and quartiles
-    #: Of a stream, shape (rows, n_outputs): the last rows, fewer than `ENOUGH`, if one lies far out
+    #: Of a stream, shape (rows, n_outputs): the last rows, fewer than `ENOUGH`, if one lies far
+    #: out, and what was predicted for them
     recent: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    #: Of a stream that has moved, shape (4, n_outputs): the sums of its errors and of their
+    #: negative, and of how many rows
+    tracked: np.ndarray | None = None
 
     @property
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -117,30 +130,118 @@ class TargetScaling(NamedTuple):
         shift[varies], factor[varies], constant[varies] = middle, spread, False
         return after._replace(factor=factor, shift=shift, constant=constant)
 
-    def follows(self, y: np.ndarray) -> TargetScaling:
-        """The scaling of a stream after some more targets, where it is to be that of y: where most
-        of these rows, or of the last `ENOUGH` if they are fewer, lie more than `OUTLIER` sizes from
-        the middle of an output, it is learned anew from them."""
-        if self.recent is None and not self._far(y).any():
-            return self
-        rows = y if self.recent is None else np.concatenate((self.recent, y))
-        rows = rows[-max(len(y), ENOUGH) :]
-        far = self._far(rows)
-        outgrown = 2 * np.count_nonzero(far, axis=0) > len(rows)
-        if len(rows) < ENOUGH or not outgrown.any():
-            recent = rows[1 - ENOUGH :].astype(np.float64) if far.any() else None
-            return self._replace(recent=recent)
-        columns = np.ascontiguousarray(rows[:, outgrown])
-        learned = learn_target_scaling("standard", False, columns, None, self.robust, True)
-        assert learned is not None
-        factor, shift = self.factor.copy(), self.shift.copy()
-        factor[outgrown], shift[outgrown] = learned.factor, learned.shift
-        return self._replace(factor=factor, shift=shift, recent=None)
+    def follows(
+        self, y: np.ndarray, predict: Callable[[int], np.ndarray]
+    ) -> tuple[TargetScaling, Moved | None]:
+        """The scaling of a stream after some more targets, where it is to be that of y. Looked at
+        are these rows, or the last `ENOUGH` if they are fewer. Where most lie more than `OUTLIER`
+        sizes from the middle of an output, its scaling is learned anew from them; where they lie
+        more than `MOVED` sizes to one side of it, the middle is.
 
-    def _far(self, y: np.ndarray) -> np.ndarray:
+        Parameters
+        ----------
+        y : ndarray, shape (rows, n_outputs)
+        predict : callable
+            Gives what is predicted for the last n of these rows.
+        """
+        if self.tracked is not None and not self._has_moved(y):
+            after, moved = self._track(y, predict)
+            if moved is not None:
+                return after, moved
+            return after._of_far_rows(y, predict)
+        return self._of_far_rows(y, predict)
+
+    def _of_far_rows(
+        self, y: np.ndarray, predict: Callable[[int], np.ndarray]
+    ) -> tuple[TargetScaling, Moved | None]:
+        """The same where rows lie far out."""
+        if self.recent is None and not self._far(y, MOVED).any():
+            return self, None
+        n = len(y) if self._has_moved(y) else min(len(y), ENOUGH - 1)
+        rows, predicted = y[len(y) - n :].astype(np.float64), predict(n)
+        if len(y) < ENOUGH and self.recent is not None:
+            before = self.shift + 0 * self.recent if self.predicted is None else self.predicted
+            rows = np.concatenate((self.recent, rows))[-ENOUGH:]
+            predicted = np.concatenate((before, predicted))[-ENOUGH:]
+        outgrown = 2 * np.count_nonzero(self._far(rows), axis=0) > len(rows)
+        moved = self._to_one_side(rows) & ~outgrown
+        if len(rows) < ENOUGH or not (outgrown | moved).any():
+            if not self._far(rows[1 - ENOUGH :], MOVED).any():
+                return self._replace(recent=None, predicted=None), None
+            last = rows[1 - ENOUGH :], predicted[1 - ENOUGH :]
+            return self._replace(recent=last[0], predicted=last[1]), None
+        factor, shift = self.factor.copy(), self.shift.copy()
+        shift[moved] = rows.mean(axis=0)[moved]
+        if outgrown.any():
+            columns = np.ascontiguousarray(rows[:, outgrown])
+            learned = learn_target_scaling("standard", False, columns, None, self.robust, True)
+            assert learned is not None
+            factor[outgrown], shift[outgrown] = learned.factor, learned.shift
+        after = TargetScaling(factor, shift, self.low, self.high, self.constant, self.robust)
+        after = after._replace(tracked=np.zeros((4, len(shift))))
+        return after, _moved(self, after, rows, predicted, outgrown | moved)
+
+    def _track(
+        self, y: np.ndarray, predict: Callable[[int], np.ndarray]
+    ) -> tuple[TargetScaling, Moved | None]:
+        """The same for targets that go on moving, so that the middle follows."""
+        assert self.tracked is not None
+        n = min(len(y), TRACKED)
+        errors = np.clip((y[len(y) - n :] - predict(n)) / self.factor, -MOVED, MOVED).sum(axis=0)
+        sums = np.maximum(self.tracked[:2] + np.array([errors, -errors]) - n * ALLOWED, 0)
+        counts = np.where(sums > 0, self.tracked[2:] + n, 0)
+        alarm = sums > ALARM
+        if self.constant is not None:
+            alarm &= ~self.constant
+        if not alarm.any():
+            return self._replace(tracked=np.concatenate((sums, counts))), None
+        mean = sums / np.maximum(counts, 1) + ALLOWED
+        plus = np.where(alarm[0], mean[0], np.where(alarm[1], -mean[1], 0)) * self.factor
+        counts[:, alarm.any(axis=0)] = sums[:, alarm.any(axis=0)] = 0
+        tracked = np.concatenate((sums, counts))
+        after = self._replace(shift=self.shift + plus, recent=None, predicted=None, tracked=tracked)
+        return after, Moved(np.ones(len(plus)), plus)
+
+    def _has_moved(self, y: np.ndarray) -> bool:
+        """Whether so many rows as decide alone are likely to have moved."""
+        outgrown = 2 * np.count_nonzero(self._far(y), axis=0) > len(y)
+        return len(y) >= ENOUGH and bool((outgrown | self._to_one_side(y)).any())
+
+    def _to_one_side(self, y: np.ndarray) -> np.ndarray:
+        """Which outputs have most of their targets far out on one side."""
+        sides = np.sign(y - self.shift) * self._far(y, MOVED)
+        to_one_side: np.ndarray = 2 * np.abs(sides.sum(axis=0)) > len(y)
+        return to_one_side
+
+    def _far(self, y: np.ndarray, sizes: float = OUTLIER) -> np.ndarray:
         """Which targets lie far out; none of an output that has not varied yet."""
-        far: np.ndarray = np.abs(y - self.shift) > OUTLIER * self.factor
+        far: np.ndarray = np.abs(y - self.shift) > sizes * self.factor
         return far if self.constant is None else far & ~self.constant
+
+
+class Moved(NamedTuple):
+    """How predictions follow targets that have moved: they become `times` as far from the former
+    middle, and then `plus` is added; in the units of y, shape (n_outputs,)."""
+
+    times: np.ndarray
+    plus: np.ndarray
+
+
+def _moved(
+    old: TargetScaling, new: TargetScaling, y: np.ndarray, a: np.ndarray, which: np.ndarray
+) -> Moved:
+    """What brings predictions a to y best: to add a number, or to take them in the new sizes
+    too."""
+    best = np.full(len(which), np.inf)
+    times, plus = np.ones(len(which)), np.zeros(len(which))
+    for factor in (np.ones(len(which)), new.factor / old.factor):
+        taken = old.shift + factor * (a - old.shift)
+        missed = y - taken
+        error = missed.var(axis=0)
+        better = which & (error < best)
+        best = np.where(better, error, best)
+        times, plus = np.where(better, factor, times), np.where(better, missed.mean(axis=0), plus)
+    return Moved(times, plus)
 
 
 def unscaled(n_outputs: int) -> TargetScaling:

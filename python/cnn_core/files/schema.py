@@ -223,8 +223,10 @@ TARGET_SCALING = Record(
         "constant": Optional(Flags()),
         "robust": Flag(),
         "recent": Optional(Matrix()),
+        "predicted": Optional(Matrix()),
+        "tracked": Optional(Matrix()),
     },
-    {"recent": None},
+    {"recent": None, "predicted": None, "tracked": None},
 )
 
 

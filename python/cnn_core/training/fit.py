@@ -40,7 +40,7 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.training import advice
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.rescaled import outgrown, rescaled
+from cnn_core.training.rescaled import changed, outgrown, rescaled
 from cnn_core.training.rescaled import words as rescaling_words
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
@@ -173,9 +173,10 @@ def _given(
 def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
     """A model with the scalings that its stream has now."""
     model, inputs, outputs = before, data.scaling, data.target_scaling
-    if outputs is not None and not stream_begins and outgrown(before, outputs):
-        warn(rescaling_words(before, outputs), UserWarning)
-        model = rescaled(before, outputs)
+    if outputs is not None and not stream_begins and changed(before, outputs):
+        if outgrown(before, outputs):
+            warn(rescaling_words(before, outputs), UserWarning)
+        model = rescaled(before, outputs, data.moved)
     if inputs is not before.scaling or outputs is not before.target_scaling:
         model = replace(model, scaling=inputs, target_scaling=outputs)
     return model
