@@ -4,6 +4,7 @@ rows, amounts, texts of numbers."""
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +43,10 @@ MANY_CLASSES, ROWS_A_CLASS = 10, 10
 MANY_ROWS, NO_CLASS = 10, 0.05
 #: Texts of missing entries.
 GAPS = ("nan", "NaN", "None", "<NA>", "NaT")
+#: A number with a currency before it, or a unit behind it, and separators.
+_AMOUNT = re.compile(
+    r"[-+]?[$€£¥]?\s?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?\s?(%|[$€£¥]|[^\W\d_]{1,3})?"
+)
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -191,6 +196,7 @@ def target_warnings(
         assert task.classes is not None
         yield from _gaps(task.classes)
         yield from _codes(task.classes)
+        yield from _spellings(task.classes)
         if p.task == "auto":
             yield from _many_classes(task.classes, len(array))
         else:
@@ -204,6 +210,7 @@ def _columns(array: np.ndarray, task: Task, numbers: bool) -> Iterator[str]:
         return
     no = _two_values(array)
     if no is None:
+        yield from _shares(array, task)
         return
     n, per_row = array.shape[1], np.count_nonzero(array == 1, axis=1)
     none = int(np.count_nonzero(per_row == 0))
@@ -228,6 +235,20 @@ def _columns(array: np.ndarray, task: Task, numbers: bool) -> Iterator[str]:
             f"floats; if each is a yes-or-no label, give {labels} with task='classification', if "
             "they are numbers, say task='regression'"
         )
+
+
+def _shares(array: np.ndarray, task: Task) -> Iterator[str]:
+    """Rows that sum to 1, as class probabilities do."""
+    if task.name != "regression" or len(array) < MANY_ROWS or array.dtype.kind != "f":
+        return
+    for part in (array[:_FIRST], array[_FIRST:]):
+        if not (np.abs(part.sum(axis=1) - 1) < 1e-5).all() or (part.size and part.min() < 0):
+            return
+    yield (
+        "each row of y sums to 1, as class probabilities do, and is taken for numbers to predict; "
+        "loss='categorical_crossentropy' learns probabilities, task='regression' says that these "
+        "are numbers"
+    )
 
 
 def _two_values(array: np.ndarray) -> int | None:
@@ -284,6 +305,23 @@ def _codes(classes: np.ndarray) -> Iterator[str]:
             )
 
 
+def _spellings(classes: np.ndarray) -> Iterator[str]:
+    """Texts that differ in case and spaces alone."""
+    listed = classes.tolist()
+    if len(listed) > _FIRST or not all(isinstance(label, str) for label in listed):
+        return
+    known: dict[str, str] = {}
+    for label in listed:
+        alike = " ".join(label.casefold().split())
+        other = known.setdefault(alike, label)
+        if other != label and len(alike) > 1:  # 'a' and 'A' may be two
+            yield (
+                f"y has the classes {other!r} and {label!r}, which differ in case or spaces alone; "
+                "if they are one, y.str.strip().str.lower() of a pandas Series makes them so"
+            )
+            return
+
+
 def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
     """Classes that may be amounts or identifiers."""
     n, listed = len(classes), classes.tolist()
@@ -294,6 +332,12 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
                 f"y holds texts that are numbers, such as {listed[0]!r}, and {n} different ones "
                 "are taken for classes; y.astype(float) makes numbers to predict of them, "
                 "task='classification' says that they are classes"
+            )
+        elif many and _are_amounts(listed):
+            yield (
+                f"y holds texts of amounts, such as {listed[0]!r}, and {n} different ones are "
+                "taken for classes; strip signs and units, and make numbers of them with "
+                "y.astype(float), or say task='classification'"
             )
         elif many:
             yield (
@@ -325,6 +369,13 @@ def is_number(text: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _are_amounts(texts: list[Any]) -> bool:
+    """Whether texts are numbers with separators, all of one currency or unit."""
+    if not all(isinstance(text, str) and _AMOUNT.fullmatch(text.strip()) for text in texts):
+        return False
+    return len({re.sub(r"[-+\d.,'\s]", "", text) for text in texts}) == 1
 
 
 def output_range(output: str, number: float | None) -> tuple[float, float]:

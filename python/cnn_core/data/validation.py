@@ -525,6 +525,30 @@ def check_room(name: str, X: object) -> None:
             raise MemoryError(f"{name} has {rows:,} rows: {error}") from None
 
 
+def warn_of_target_in_X(X: object, y: object) -> None:
+    """Say that a column of X is y itself, by its name and by what it holds."""
+    if type(X) is np.ndarray or type(y) is np.ndarray:
+        return
+    names, of_y = feature_names(X), column_names(y, "y")
+    if names is None or of_y is None:
+        return
+    for label in of_y:
+        if type(label) is str and np.count_nonzero(names == label) == 1 and _same(X, y, label):
+            warn(
+                f"X has the column {label!r}, which is y itself: leave it out, unless it is known "
+                "when predictions are made",
+                UserWarning,
+            )
+            return
+
+
+def _same(X: Any, y: Any, label: str) -> bool:
+    """Whether X and y hold the same in a column of that name."""
+    column = y[label] if getattr(y, "ndim", 1) == 2 or hasattr(y, "schema") else y
+    one, other = np.asarray(X[label]), np.asarray(column)
+    return one.shape == other.shape and bool(np.all(one == other))
+
+
 def warn_of_order(X: object, y: object) -> None:
     """Say that the rows of a frame and of a series go by position, where their labels are the same
     ones in another order."""

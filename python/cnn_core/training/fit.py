@@ -29,6 +29,7 @@ from cnn_core.data.validation import (
     check_X,
     plain,
     warn_of_order,
+    warn_of_target_in_X,
     which_target,
 )
 from cnn_core.initializers import Initializer
@@ -101,6 +102,8 @@ def begin(
     check_given("y", y)
     check_lengths(X, y)
     warn_of_order(X, y)
+    if before is None:
+        warn_of_target_in_X(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
