@@ -102,8 +102,6 @@ def begin(
     check_given("y", y)
     check_lengths(X, y)
     warn_of_order(X, y)
-    if before is None:
-        warn_of_target_in_X(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
@@ -213,6 +211,7 @@ def _warn_of_data(
 ) -> None:
     """Say what else y may mean, and what rounding makes equal."""
     X, y = given
+    warn_of_target_in_X(X, y)
     targets = None if data.train.y is None else data.train.y.array
     for message in target_warnings(y, p, task, named or begins, targets, begins):
         warn(message, UserWarning)
