@@ -160,14 +160,20 @@ def test_another_thread_ends_a_training_in_the_midst_of_an_epoch(loops):
     model = MLP((2000, 2000), batch_size="full", epochs=10, random_state=0)
     many, labels = np.tile(X, (40, 1)), np.tile(TWO, 40)
 
+    asked = []
+
     def ask():
+        while not loops:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        asked.append(time.perf_counter())
         loops[-1].end.request()
 
-    timer, began = threading.Timer(0.5, ask), time.perf_counter()
-    timer.start()
+    asker = threading.Thread(target=ask)
+    asker.start()
     model.fit(many, labels)
-    timer.join()
-    assert time.perf_counter() - began < 5  # an epoch takes 20 or more
+    asker.join()
+    assert time.perf_counter() - asked[0] < 5  # an epoch takes 20 or more
     assert loops[-1].reason == "requested" and model.n_epochs_ == 0
     assert np.array_equal(
         model.parameters_, MLP((2000, 2000), random_state=0).initialize(X, TWO).parameters_
