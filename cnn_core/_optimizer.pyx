@@ -147,11 +147,13 @@ cdef class Optimizer:
         numbers, slots = state["numbers"], state["slots"]
         if not isinstance(slots, (list, tuple)):
             raise ValueError(f"the slots of a state must be a list of arrays, got {slots!r}")
-        shapes = [getattr(slot, "shape", None) for slot in slots]
-        if self.name is None or state["optimizer"] != self.name or shapes != [
-                slot.shape for slot in self.slots]:
+        if self.name is None or state["optimizer"] != self.name:
             raise ValueError(f"this state is of a run with {state['optimizer']}, not of one "
                              f"like this with {self.name}")
+        shapes = [[getattr(slot, "shape", None) for slot in part] for part in (slots, self.slots)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"the slots of a state of {self.name} must be of the shapes "
+                             f"{shapes[1]}, got {shapes[0]}")
         for slot in slots:
             if slot.dtype != self.network.dtype:
                 raise ValueError(f"the slots of a state must be of {self.network.dtype}, "

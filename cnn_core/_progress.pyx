@@ -56,6 +56,8 @@ cdef class Progress:
         if not is_whole(done) or done < 0 or (done and len(sums) != 3 + self.n_residuals):
             raise ValueError(f"a position must be a whole number of mini-batches and "
                              f"{3 + self.n_residuals} sums, got {done!r} and {sums!r}")
+        if done and not 0 <= sums[2] < 2 ** 63:
+            raise ValueError(f"the rows that are right must be a whole number, got {sums[2]}")
         self.done = done
         if done:
             self.totals.loss, self.totals.weight = sums[0], sums[1]

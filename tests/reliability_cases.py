@@ -1,11 +1,15 @@
 """What tests/reliability share: small models of each kind, and what is asked of them."""
 
+import contextlib
+import copy
+import os
 import pickle
 import subprocess
 import sys
 import warnings
 
 import numpy as np
+from checkpoint_cases import Interrupt
 
 from cnn_core import MLP
 
@@ -45,6 +49,21 @@ MODELS = {
     "MLPRegressor, lbfgs": (lambda: make_sklearn("MLPRegressor", "lbfgs"), NUMBERS),
 }  # fmt: skip
 
+
+def fit_and_keep(model, y):
+    """A fit with checkpoints, the first."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(model.checkpoint)
+    model.fit(X, y, checkpoint=model.checkpoint, checkpoint_every="epoch")
+
+
+def go_on(model, y):
+    """A fit that goes on from the checkpoint of one that was interrupted."""
+    with open(model.checkpoint, "wb") as file:
+        file.write(model.interrupted)
+    model.fit(X, y, checkpoint=model.checkpoint)
+
+
 ACTIONS = {
     "fit": lambda model, y: model.fit(X, y),
     "partial_fit": lambda model, y: model.partial_fit(X, y),
@@ -54,7 +73,24 @@ ACTIONS = {
     "score": lambda model, y: model.score(X, y),
     "dumps": lambda model, y: pickle.dumps(model),
     "loads": lambda model, y: pickle.loads(model.as_bytes),
+    "fit and keep": fit_and_keep,
+    "go on": go_on,
 }
+
+
+#: Those that write checkpoints.
+OF_CHECKPOINTS = ("fit and keep", "go on")
+
+
+def prepare(model, y, folder):
+    """Give a model what `ACTIONS` need."""
+    model.as_bytes, model.checkpoint = pickle.dumps(model), os.path.join(folder, "run.ckpt")
+    other = copy.deepcopy(model)
+    with contextlib.suppress(KeyboardInterrupt, ValueError):  # solver="lbfgs" of SciPy has none
+        other.set_params(callbacks=[Interrupt(2)]).fit(X, y, checkpoint=model.checkpoint)
+    if os.path.exists(model.checkpoint):
+        with open(model.checkpoint, "rb") as file:
+            model.interrupted = file.read()
 
 
 def model_actions():
@@ -65,6 +101,8 @@ def model_actions():
             if drop_in and action in ("predict_one", "evaluate"):
                 continue
             if "lbfgs" in name and action == "partial_fit":
+                continue
+            if name == "MLPRegressor, lbfgs" and action in OF_CHECKPOINTS:
                 continue
             yield name, action
 
@@ -100,3 +138,19 @@ def run_python(code, timeout=60, **options):
     )  # fmt: skip
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout.split()
+
+
+def failing_call(monkeypatch, name, at, error):
+    """Have a function of os fail once, the call of that number; returns a list of its calls."""
+    real, calls = getattr(os, name), []
+
+    def call(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == at + 1:
+            if name == "close":
+                real(*arguments)  # the number is free then, as POSIX leaves it on Linux
+            raise OSError(error, os.strerror(error))
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(os, name, call)
+    return calls

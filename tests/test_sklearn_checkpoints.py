@@ -1,11 +1,15 @@
 """Checkpoints of scikit-learn's estimators."""
 
+import shutil
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse
+from checkpoint_cases import Interrupt, InterruptStep
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
 
-from cnn_core import Callback, ReduceOnPlateau
+from cnn_core import ReduceOnPlateau
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
@@ -26,17 +30,6 @@ RUNS = {
 }
 
 
-class Interrupt(Callback):
-    """Ctrl-C after some epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def after_epoch(self, model, epoch, logs):
-        if epoch == self.epoch:
-            raise RuntimeError("interrupted")
-
-
 def assert_same(a, b):
     assert all(map(np.array_equal, a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_))
     for name in ("loss_curve_", "n_iter_", "t_", "best_loss_", "validation_scores_"):
@@ -55,8 +48,8 @@ def test_an_interrupted_training_ends_with_the_bits_of_an_uninterrupted_one(
     path = tmp_path / "run.ckpt"
     whole = make(**options).fit(rows, y)
     for epoch in (2, 3, 4):  # counted from where each goes on
-        with pytest.raises(RuntimeError, match="interrupted"):
-            make(callbacks=[Interrupt(epoch)], **options).fit(
+        with pytest.raises(RuntimeError, match="after epoch"):
+            make(callbacks=[Interrupt(epoch, RuntimeError)], **options).fit(
                 rows, y, checkpoint=path, checkpoint_every="epoch"
             )
     end = make(n_threads=2, **options).fit(rows, y, checkpoint=path)
@@ -71,7 +64,7 @@ def test_a_seed_that_was_drawn_is_kept_with_the_rows_set_apart(tmp_path):
     path, ends = tmp_path / "run.ckpt", []
     options = dict(hidden_layer_sizes=5, max_iter=6, early_stopping=True)
     with pytest.raises(RuntimeError):
-        MLPRegressor(callbacks=[Interrupt(3)], **options).fit(
+        MLPRegressor(callbacks=[Interrupt(3, RuntimeError)], **options).fit(
             X, Y, checkpoint=path, checkpoint_every="epoch"
         )
     first = path.read_bytes()
@@ -110,17 +103,32 @@ def test_within_an_epoch_too(make, name, every, tmp_path):
     y, path, steps = Y if make is MLPRegressor else LABELS, tmp_path / "run.ckpt", []
     whole = make(**options).fit(X, y)
 
-    class Fail(Callback):
-        left = 5
-
-        def after_step(self, model, step, logs):
-            steps.append(step)
-            self.left -= 1
-            if not self.left:
-                raise RuntimeError("after a step")
-
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="after a step"):
-            make(callbacks=[Fail()], **options).fit(X, y, checkpoint=path, checkpoint_every=every)
+        with pytest.raises(RuntimeError, match="after step"):
+            fail = InterruptStep(5, RuntimeError, steps)
+            make(callbacks=[fail], **options).fit(X, y, checkpoint=path, checkpoint_every=every)
     assert_same(whole, make(**options).fit(X, y, checkpoint=path))
     assert steps == list(range(1, 11))  # none twice
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])
+def test_a_checkpoint_that_cannot_be_written_costs_no_training(make, tmp_path):
+    folder = tmp_path / "gone"
+    path, y = folder / "run.ckpt", Y if make is MLPRegressor else LABELS
+    options = dict(hidden_layer_sizes=5, max_iter=4, random_state=0)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        make(**options).fit(X, y, checkpoint=path)
+    folder.mkdir()
+    model = make(**options, callbacks=lambda *_: shutil.rmtree(folder, ignore_errors=True))
+    with pytest.warns(UserWarning, match=r"run\.ckpt cannot be written: .*No such file"):
+        model.fit(X, y, checkpoint=path, checkpoint_every="epoch")
+    assert_same(model, make(**options).fit(X, y))
+
+
+def test_weights_that_are_not_finite_are_refused_again_where_training_goes_on(tmp_path):
+    path = tmp_path / "run.ckpt"
+    make = partial(MLPRegressor, "mse", 5, solver="sgd", learning_rate_init=1e200, max_iter=3)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+            make(random_state=0).fit(X, Y, checkpoint=path)

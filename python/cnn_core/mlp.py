@@ -322,8 +322,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             training that is over, its model is taken. Parameters and data must be the same, but for
             `n_threads`, `verbose` and `callbacks`.
         checkpoint_every : float or str, default 60
-            Seconds between two of them, or epochs, such as ``'5 epochs'``. One more is written when
-            the training ends.
+            Seconds between two of them, or epochs, such as ``'5 epochs'``. The first one is written
+            before the first step, the last one when the training ends. A later one that cannot be
+            written is a warning, and training goes on.
 
         Returns
         -------
@@ -333,6 +334,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         ------
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
+        ModelFormatError, OSError
+            For a `checkpoint` that is none, or damaged, and where the first one cannot be written.
         RuntimeError
             While another thread fits this object or sets its weights, and in a callback of a fit of
             this object; the fit that is running goes on unharmed.

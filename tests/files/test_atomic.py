@@ -11,6 +11,7 @@ import time
 
 import pytest
 from cnn_core.files import atomic
+from reliability_cases import failing_call
 
 from cnn_core import MLP, load
 
@@ -31,22 +32,6 @@ CALLS = (
 )
 
 
-def failing(monkeypatch, name, at, error):
-    """Have a function of os fail once, the call of that number; returns a list of its calls."""
-    real, calls = getattr(os, name), []
-
-    def call(*arguments, **named):
-        calls.append(arguments)
-        if len(calls) == at + 1:
-            if name == "close":
-                real(*arguments)  # the number is free then, as POSIX leaves it on Linux
-            raise OSError(error, os.strerror(error))
-        return real(*arguments, **named)
-
-    monkeypatch.setattr(os, name, call)
-    return calls
-
-
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("there", [True, False])
@@ -62,7 +47,7 @@ def test_whatever_fails_the_old_file_is_whole_and_nothing_is_left(
             path.write_bytes(b"old")
             leftover.write_bytes(b"of a writer that was killed")
         with monkeypatch.context() as patched:
-            calls = failing(patched, name, at, error)
+            calls = failing_call(patched, name, at, error)
             try:
                 atomic.write_whole(path, b"new")
                 written = True

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from reliability_cases import (
     ACTIONS,
     CLASSES,
     MODELS,
+    OF_CHECKPOINTS,
     X,
     act,
     answers,
     fitted,
     model_actions,
+    prepare,
     run_python,
 )
 
@@ -80,19 +83,21 @@ class FailingNumPy:
         return failed
 
 
-def fail_each(failing, name, action):
-    """Have the n-th allocation of an action fail for n = 1, 2, ... until none does.
+def fail_each(failing, name, action, folder):
+    """Have the n-th allocation of an action fail for n = 1, 2, ... until none does. A checkpoint
+    that is there afterwards leads to the bits of a fit that nothing has interrupted.
 
     Returns
     -------
     int
         How many have failed.
     """
-    import pickle
-
     model, y = fitted(name)
-    model.as_bytes = pickle.dumps(model)
+    prepare(model, y, folder)
     before, params, untouched = answers(model), str(model.get_params()), copy.deepcopy(model)
+    other = copy.deepcopy(model)
+    act("fit", other, y)
+    fresh = answers(other)
     for n in range(1, MOST):
         failing.start(n)
         try:
@@ -107,7 +112,15 @@ def fail_each(failing, name, action):
             break
         assert answers(model) == before, f"allocation {n} failed and changed the model"
         assert str(model.get_params()) == params
+        if action in OF_CHECKPOINTS and Path(model.checkpoint).exists():
+            other = copy.deepcopy(untouched)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                other.fit(X, y, checkpoint=model.checkpoint)
+            assert answers(other) == fresh, f"allocation {n} failed and spoilt the checkpoint"
     assert n < MOST - 1
+    if action in OF_CHECKPOINTS:
+        assert answers(model) == fresh
     if action in ("fit", "partial_fit"):
         act(action, untouched, y)
         assert answers(model) == answers(untouched)
@@ -120,9 +133,9 @@ def skip_without_sklearn(name):
 
 
 @pytest.mark.parametrize("name, action", list(model_actions()))
-def test_every_allocation_of_the_core_that_fails_leaves_the_model_alone(name, action):
+def test_every_allocation_of_the_core_that_fails_leaves_the_model_alone(name, action, tmp_path):
     skip_without_sklearn(name)
-    failures = fail_each(FailingCore(), name, action)
+    failures = fail_each(FailingCore(), name, action, tmp_path)
     assert failures >= {"fit": 20, "partial_fit": 20, "predict": 1}.get(action, 0)
 
 
@@ -156,7 +169,7 @@ import sys
 sys.path[:0] = {paths}
 import test_memory
 failing = test_memory.FailingNumPy({library!r}, {lasting})
-print(*[test_memory.fail_each(failing, {name!r}, action) for action in {actions}])
+print(*[test_memory.fail_each(failing, {name!r}, action, {folder!r}) for action in {actions}])
 """
 
 
@@ -170,7 +183,12 @@ def test_every_array_that_cannot_be_had_leaves_the_model_alone(name, lasting, tm
     actions = [action for model, action in model_actions() if model == name]
     paths = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
     code = IN_A_PROCESS.format(
-        paths=paths, library=library, lasting=int(lasting), name=name, actions=actions
+        paths=paths,
+        library=library,
+        lasting=int(lasting),
+        name=name,
+        actions=actions,
+        folder=str(tmp_path),
     )
     failures = dict(zip(actions, map(int, run_python(code, timeout=300))))
     assert failures["fit"] >= 100 and failures["predict"] >= 5

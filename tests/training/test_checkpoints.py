@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from checkpoint_cases import Interrupt, InterruptStep
 from cnn_core.training.monitor import LossAndMetric
 
 import cnn_core
@@ -12,7 +13,6 @@ from cnn_core import (
     LBFGS,
     MLP,
     SGD,
-    Callback,
     InverseTime,
     MLPClassifier,
     MLPRegressor,
@@ -48,17 +48,6 @@ RUNS = {
     "the reference implementation": dict(backend="python", hidden=3),
     "its L-BFGS": dict(backend="python", hidden=3, optimizer="lbfgs"),
 }
-
-
-class Interrupt(Callback):
-    """Ctrl-C after some epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def after_epoch(self, model, epoch, logs):
-        if epoch == self.epoch:
-            raise KeyboardInterrupt
 
 
 def history(model):
@@ -260,7 +249,14 @@ def test_a_damaged_checkpoint_is_an_error_and_stays_as_it_is(tmp_path):
     assert path.read_bytes() == data
 
 
-def test_a_checkpoint_that_cannot_be_written_ends_the_fit_with_the_epochs_so_far(tmp_path):
+def test_a_folder_that_is_gone_is_an_error_before_anything_is_trained(tmp_path):
+    model = MLP(5, epochs=5, random_state=0)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        model.fit(X, Y, checkpoint=tmp_path / "gone" / "run.ckpt")
+    assert not hasattr(model, "weights_")
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_no_training(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()
     path = folder / "run.ckpt"
@@ -270,10 +266,11 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_fit_with_the_epochs_so_far
             path.unlink()
             os.rmdir(folder)
 
-    model = MLP(5, epochs=5, random_state=0, callbacks=remove)
-    with pytest.raises(FileNotFoundError):
+    options = dict(hidden=5, epochs=5, random_state=0)
+    model = MLP(**options, callbacks=remove)
+    with pytest.warns(UserWarning, match=r"run\.ckpt cannot be written: .*No such file"):
         model.fit(X, Y, checkpoint=path, checkpoint_every="epoch")
-    assert model.n_epochs_ == 3
+    assert_same(model, MLP(**options).fit(X, Y))
 
 
 def test_other_bits_are_warned_of(tmp_path, monkeypatch):
@@ -304,18 +301,10 @@ def test_within_an_epoch_too(name, every, tmp_path):
     path, steps = tmp_path / "run.ckpt", []
     whole = MLP(**options).fit(X, Y)
 
-    class Fail(Callback):
-        left = 5
-
-        def after_step(self, model, step, logs):
-            steps.append(step)
-            self.left -= 1
-            if not self.left:
-                raise RuntimeError("after a step")
-
     for _ in range(4):
-        with pytest.raises(RuntimeError, match="after a step"):
-            MLP(callbacks=[Fail()], **options).fit(X, Y, checkpoint=path, checkpoint_every=every)
+        with pytest.raises(RuntimeError, match="after step"):
+            fail = InterruptStep(5, RuntimeError, steps)
+            MLP(callbacks=[fail], **options).fit(X, Y, checkpoint=path, checkpoint_every=every)
     end = MLP(**options).fit(X, Y, checkpoint=path)
     assert_same(whole, end)
     assert steps == list(range(1, 21))  # none twice

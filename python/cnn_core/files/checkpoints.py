@@ -75,6 +75,22 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         contents = unpacked(data, kind, True, PROGRESS)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
+        _check_epochs(contents.model, contents.progress)
     except ModelFormatError as error:
         raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
     return contents
+
+
+def _check_epochs(model: Any, progress: Progress) -> None:
+    """Raise where a model and its progress speak of other epochs."""
+    if hasattr(model, "n_epochs"):
+        first, last = 1, model.n_epochs
+    else:  # of scikit-learn's estimators, whose weights to begin with count as those of epoch 0
+        first, last = 0, model.n_iter
+        losses = len(model.loss_curve) if isinstance(model.loss_curve, list) else 0
+        if losses != last:
+            raise ModelFormatError(f"n_iter is {last}, and loss_curve has {losses} entries")
+    if progress.best is not None and not first <= progress.best[1] <= last:
+        raise ModelFormatError(
+            f"progress.best.1 must be an epoch from {first} to {last}, got {progress.best[1]}"
+        )

@@ -54,6 +54,9 @@ class Metrics:
 
     @sums.setter
     def sums(self, values: Row) -> None:
+        for count in values[:2]:
+            if not (count >= 0 and count.is_integer()):
+                raise ValueError(f"the rows that are counted must be a whole number, got {count}")
         self.correct, self.rows, self.residuals = int(values[0]), int(values[1]), [*values[2:]]
 
     def result(self) -> float | Row:

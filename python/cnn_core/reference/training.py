@@ -75,7 +75,13 @@ class Trainer:
 
     def set_flat(self, values: ArrayLike) -> None:
         """Set all parameters from a vector in the order of `Network.flat`."""
-        self.parameters = np.asarray(values, float).tolist()
+        values = np.asarray(values, float)
+        if values.shape != (len(self.parameters),):
+            raise ValueError(
+                f"this network has {len(self.parameters)} parameters, got an array of shape "
+                f"{values.shape}"
+            )
+        self.parameters = values.tolist()
 
     def flat_gradient(self) -> NDArray[np.float64]:
         """The gradient of the last mini-batch in that order."""
@@ -342,6 +348,12 @@ class Trainer:
 
     def go_on_at(self, parameters: NDArray[np.float64], batches: int, sums: list[float]) -> None:
         """Go on from another run's `position`."""
+        metrics = self._metrics()
+        expected = 2 + len(metrics.sums)
+        if batches and len(sums) != expected:
+            raise ValueError(f"a position must have {expected} sums, got {len(sums)}")
+        if batches:
+            metrics.sums = sums[2:]
         self.set_flat(parameters)
         self.publish()
         self._position = batches, sums

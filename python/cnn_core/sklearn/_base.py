@@ -23,7 +23,12 @@ from cnn_core.files.saved import Saved
 from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
-from cnn_core.sklearn._parameters import CONSTRAINTS, are_activations, layer_activations
+from cnn_core.sklearn._parameters import (
+    CONSTRAINTS,
+    are_activations,
+    hidden_sizes,
+    layer_activations,
+)
 from cnn_core.sklearn._policies import Scorer
 from cnn_core.threads import check_threads, get_num_threads
 
@@ -132,6 +137,7 @@ class BaseMLP(Keywords, Saved, BaseEstimator):
 
     def _check_parameters(self) -> None:
         self._validate_params()
+        hidden_sizes(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model.coefs is not ABSENT

@@ -7,7 +7,7 @@ nor its model change while a training runs; nothing is seen outside until `publi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from scipy.optimize import minimize
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from cnn_core.data.fingerprint import Parts
     from cnn_core.sklearn._base import BaseMLP
     from cnn_core.training.checkpoint import Checkpoint
-    from cnn_core.training.protocols import Finite, Rates
+    from cnn_core.training.protocols import Rates
 
 #: Penalty of a row of weight 1/2 to 1 above which it is named as what has spoilt a training.
 LARGE_PENALTY = 1e6
@@ -144,10 +144,8 @@ def _penalty(p: BaseMLP, scale: float) -> float:
     return min(float(p.alpha) * scale, float(np.finfo(np.float64).max)) if p.alpha else 0.0
 
 
-def _check_finite(trained: Finite, job: Job) -> None:
-    """Raise for weights that no training comes back from."""
-    if trained.is_finite():
-        return
+def refuse_weights(job: Job) -> NoReturn:
+    """Raise for weights that are not finite: no training comes back from them."""
     message = (
         "Solver produced non-finite parameter weights. The input data may contain large values "
         "and need to be preprocessed."
@@ -199,7 +197,8 @@ class _Epochs:
         self.rows = RandomOrder(source, job.stream, p.shuffle, batch, offset)
         self.monitor = LossAndScore(scorer, job.network, p._threads())
         sgd = isinstance(optimizer, SGD)  # it alone follows a rule that is named
-        self.rates = self._rates(sgd, -(-self.count // batch))
+        self.batches = -(-self.count // batch)
+        self.rates = self._rates(sgd, self.batches)
         self.stopping = self._stopping(sgd and p.learning_rate == "adaptive")
 
     def run(
@@ -224,8 +223,8 @@ class _Epochs:
             hooks = [*hooks, lambda loop, entry: steps.ends]
         epochs = 1 if job.incremental else p.max_iter
         if checkpoint is not None:
-            epochs = checkpoint.begin(self._parts(), epochs) - self.before
-            if checkpoint.progress is not None and checkpoint.progress.finished:
+            epochs = checkpoint.begin(self._parts(), self.before, epochs, self.batches)
+            if checkpoint.is_finished:
                 return job.start
         loop = TrainingLoop(
             self.trainer,
@@ -238,23 +237,27 @@ class _Epochs:
             hooks,
         )
         self.loop = loop
-        if checkpoint is not None and checkpoint.progress is not None:
+        writing = model = None
+        if checkpoint is not None:
             self.rows.skip(self.before)
-            loop.go_on(checkpoint.progress)
-        if checkpoint is None:
+            # A sparse X is handed to the trainer in pieces.
+            dense = isinstance(self.rows.source, DenseSource)
+            writing = checkpoint.attach(loop, self.model_of, dense)
+        try:
             loop.run(epochs)
-        else:
-            self._run_with(checkpoint, loop, epochs)
+            model = self._final()
+        finally:
+            if writing is not None:
+                writing.at_end(model)
         if loop.reason == "epochs" and not job.incremental:
             p._warn(
                 f"Stochastic Optimizer: Maximum iterations ({p.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
             )
-        result = loop.result(final=True)
-        # What another partial_fit goes on with must be finite too: the optimizer's slots.
-        _check_finite(self.trainer if job.incremental else result.network, job)
-        return self.model_of(result)
+        if model is None:
+            refuse_weights(job)
+        return model
 
     def _parts(self) -> Parts:
         """The rows, for their fingerprint."""
@@ -268,27 +271,17 @@ class _Epochs:
             parts["X_val and y_val"] = [*_dense_parts(scorer.X), scorer.y]
         return parts
 
-    def _run_with(self, checkpoint: Checkpoint, loop: TrainingLoop, epochs: int) -> None:
-        """Train, and write checkpoints."""
-        from cnn_core.training.checkpoint import Writing, on_sigterm
-
-        # A sparse X is handed to the trainer in pieces.
-        pauses = isinstance(self.rows.source, DenseSource)
-        writing = Writing(checkpoint, loop, self.model_of, pauses)
-        try:
-            with on_sigterm():
-                loop.run(epochs)
-        finally:
-            if pauses or loop.reason != "interrupted":
-                writing.at_end()
+    def _final(self) -> FittedModel | None:
+        """The model that there is now; None where its weights are not finite."""
+        assert self.loop is not None
+        result = self.loop.result(final=True)
+        # What another partial_fit goes on with must be finite too: the optimizer's slots.
+        trained = self.trainer if self.job.incremental else result.network
+        return self.model_of(result) if trained.is_finite() else None
 
     def last_whole(self) -> FittedModel | None:
         """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""
-        if self.loop is None or not self.loop.epochs:
-            return None
-        result = self.loop.result(final=True)
-        trained = self.trainer if self.job.incremental else result.network
-        return self.model_of(result) if trained.is_finite() else None
+        return self._final() if self.loop is not None and self.loop.epochs else None
 
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""
@@ -439,5 +432,6 @@ def _minimize_loss(job: Job) -> FittedModel:
     )
     load_weights(network, *flat_views(result.x, widths))
     start, n_iter = _forget_scores(job.start), p._count_iterations(result, p.max_iter)
-    _check_finite(network, job)
+    if not network.is_finite():
+        refuse_weights(job)
     return job.model(start, network, n_iter=n_iter, loss=np.float64(result.fun))

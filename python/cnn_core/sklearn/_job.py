@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -139,14 +140,14 @@ def begin(
     targets, labels = p._targets(y, dtype)
     n_outputs = p._count_outputs(y)
     weights, weight_scale = p._scaled_weights(weights, y, incremental, dtype)
-    start = p._model
+    start, layers = p._model, (X.shape[1], *hidden, n_outputs)
+    resumed = checkpoint is not None and checkpoint.progress is not None
+    if checkpoint is not None and resumed:
+        start = _of_same_kind(cast("FittedModel", checkpoint.model), layers, start)
     if first:
-        start = _initial_model(p, (X.shape[1], *hidden, n_outputs), stream, dtype)
-    resumed = False
-    if checkpoint is not None and checkpoint.progress is not None:
-        # The stream has given the weights that it began with, which are not needed.
-        resumed = True
-        start = _same_kind(cast("FittedModel", checkpoint.model), start)
+        drawn = _initial_model(p, layers, stream, dtype)
+        # The stream has given the weights that a checkpoint's training began with.
+        start = start if resumed else drawn
     p._model = start = replace(start, n_outputs=n_outputs)
     activations = layer_activations(p, start.n_layers - 1, start.out_activation)
     coefs, intercepts = arrays_of(start)
@@ -170,18 +171,18 @@ def _stream_of(checkpoint: Checkpoint, stream: np.random.RandomState) -> np.rand
     return stream
 
 
-def _same_kind(saved: FittedModel, start: FittedModel) -> FittedModel:
+def _of_same_kind(saved: FittedModel, widths: tuple[int, ...], known: FittedModel) -> FittedModel:
     """The model of a checkpoint, whose layers and classes must be those of a new one."""
-    shapes = [[np.shape(W) for W in model.coefs] for model in (saved, start)]
+    shapes = [np.shape(W) for W in saved.coefs]
     labels = [
-        None if model.classes is ABSENT else model.classes.tolist() for model in (saved, start)
+        None if model.classes is ABSENT else model.classes.tolist() for model in (saved, known)
     ]
-    if shapes[0] != shapes[1] or labels[0] != labels[1]:
+    if shapes != list(pairwise(widths)) or labels[0] != labels[1]:
         raise ValueError(
             "the checkpoint is of a training on other data: features, outputs or classes differ; "
             "give the same, or take another path"
         )
-    return replace(saved, feature_names_in=start.feature_names_in)
+    return replace(saved, feature_names_in=known.feature_names_in)
 
 
 def arrays_of(model: FittedModel) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -203,7 +203,9 @@ def hidden_sizes(p: BaseMLP) -> list[int]:
     """The widths of the hidden layers."""
     sizes = p.hidden_layer_sizes
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    if np.any(np.array(sizes) <= 0):
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise TypeError(f"hidden_layer_sizes must be whole numbers, got {sizes}")
+    if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [operator.index(size) for size in sizes]
 

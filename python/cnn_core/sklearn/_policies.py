@@ -186,6 +186,8 @@ class Tolerance(Stopping):
 
     def go_on(self, state: Sequence[tuple[float, int]]) -> None:
         """Go on from a `state`."""
+        if len(state) != 2:
+            raise ValueError("the checkpoint is of a training that ended by other rules")
         (self._lowest, _), (self._loss, _) = state
 
     def should_stop(self) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from cnn_core._checks import check_number
 from cnn_core._warn import warn
 from cnn_core.data.fingerprint import Parts, fingerprint
+from cnn_core.exceptions import ModelFormatError
 from cnn_core.training.progress import Position, Progress
 
 if TYPE_CHECKING:
@@ -45,58 +46,6 @@ def interval(every: Any) -> tuple[float, int]:
 
 #: Parameters that no result depends on: they may change between the parts of a training.
 FREE = ("n_threads", "verbose", "max_seconds")
-
-
-class Writing:
-    """Writes checkpoints of a loop, when they are due: a pause of the loop, and a hook.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-    loop : TrainingLoop
-    model_of : callable
-        The model after a `TrainResult`.
-    pauses : bool
-        Whether the rows of an epoch are handed to the trainer in one call, so that it can pause.
-    """
-
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        loop: TrainingLoop,
-        model_of: Callable[[TrainResult], Any],
-        pauses: bool = True,
-    ) -> None:
-        self.checkpoint, self.loop, self.model_of = checkpoint, loop, model_of
-        self.seconds_left, self.failed = checkpoint.seconds_left, False
-        loop.hooks = [*loop.hooks, self.after_epoch]
-        if pauses and hasattr(loop.trainer, "pause_after"):
-            loop.pause = self
-
-    def after_epoch(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
-        """Write one, if it is time."""
-        if self.checkpoint.is_due_after_epoch():
-            self.now()
-
-    def now(self) -> None:
-        """Write one of a training that is to go on."""
-        self._write(self.loop.in_progress(), finished=False)
-
-    def at_end(self) -> None:
-        """Write the last one, unless one could not be written. After a divergence the one before
-        stays, so that whoever goes on from it is warned again."""
-        if self.failed or self.loop.reason == "divergence":
-            return
-        if self.loop.reason in ("interrupted", "requested", "max_seconds"):
-            if self.loop.can_go_on:
-                self.now()
-        else:
-            self._write(self.loop.result(final=True), finished=True)
-
-    def _write(self, result: TrainResult, finished: bool) -> None:
-        self.failed = True
-        self.checkpoint.write(self.model_of(result), self.loop, finished)
-        self.failed = False
 
 
 @contextmanager
@@ -161,37 +110,44 @@ class Checkpoint:
                     "an uninterrupted one",
                     UserWarning,
                 )
-        self.last, self.waited = time.monotonic(), 0
+        self.postpone()
 
     def _check_parameters(self, found: Contents) -> None:
-        saved, now = found.parameters, self.parameters
-        for name in {**saved, **now}:
-            if name not in FREE and saved.get(name) != now.get(name):
+        from cnn_core.files.estimators import written_parameters
+
+        # Not those of the file: an older version may not have had all of them.
+        saved, now = written_parameters(found.estimator), self.parameters
+        for name in now:
+            if name not in FREE and saved.get(name) != now[name]:
                 raise ValueError(
                     f"the checkpoint {self.path} is of a training with "
                     f"{name}={getattr(found.estimator, name)!r}, and now it is "
                     f"{getattr(self.estimator, name)!r}; set it back, or take another path"
                 )
 
-    def begin(self, parts: Parts, until: int) -> int:
+    def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
         """Take note of the data, which must be those of the checkpoint.
 
         Parameters
         ----------
         parts : mapping of str to sequence of (ndarray or None)
             See `data.fingerprint`.
-        until : int
-            Epochs that are to be done in all, if there is no checkpoint.
+        done : int
+            Epochs of the model that training goes on with.
+        epochs : int
+            Those that are to be done, if there is no checkpoint.
+        batches : int
+            Mini-batches of an epoch.
 
         Returns
         -------
         int
-            Epochs that are to be done in all.
+            Epochs that are to be done.
         """
         self.fingerprint = fingerprint(parts)
         if self.progress is None:
-            self.until = until
-            return until
+            self.until = done + epochs
+            return epochs
         before = self.progress.fingerprint
         for part in {**before, **self.fingerprint}:
             if before.get(part) != self.fingerprint.get(part):
@@ -199,8 +155,43 @@ class Checkpoint:
                     f"the checkpoint {self.path} is of a training on other data: {part} differs; "
                     "give the same, or take another path"
                 )
-        self.until = self.progress.until
-        return self.until
+        self.until, position = self.progress.until, self.progress.position
+        if not done <= self.until <= done + epochs:
+            raise ModelFormatError(
+                f"{self.path}: progress.until must be from {done}, the epochs that are done, to "
+                f"{done + epochs}, got {self.until}"
+            )
+        if position is not None and position.batches > batches:
+            raise ModelFormatError(
+                f"{self.path}: progress.position.batches must be at most {batches}, the "
+                f"mini-batches of an epoch, got {position.batches}"
+            )
+        return self.until - done
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is of a training that is over: then its model is the result."""
+        return self.progress is not None and self.progress.finished
+
+    def attach(
+        self,
+        loop: TrainingLoop,
+        model_of: Callable[[TrainResult], Any],
+        within_epochs: bool = True,
+    ) -> Writing:
+        """Have a loop go on from the checkpoint, if there is one, and write the next ones.
+
+        Parameters
+        ----------
+        loop, model_of, within_epochs
+            See `Writing`.
+        """
+        if self.progress is not None:
+            try:
+                loop.go_on(self.progress)
+            except ValueError as error:
+                raise ModelFormatError(f"{self.path}: progress: {error}") from None
+        return Writing(self, loop, model_of, within_epochs)
 
     def seconds_left(self) -> float:
         """Until the next one is due."""
@@ -233,4 +224,96 @@ class Checkpoint:
             self.fingerprint, self.until, finished, best, stopping, position, self.stream
         )
         write_checkpoint(self.path, self.estimator, self.parameters, model, progress)
+        self.postpone()
+
+    def postpone(self) -> None:
+        """Have the next one be due after the whole interval."""
         self.last, self.waited = time.monotonic(), 0
+
+
+class Writing:
+    """Writes the checkpoints of a loop: one before its first step, so that what cannot be kept is
+    found before anything is trained; then those that are due; and one at the end.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    loop : TrainingLoop
+    model_of : callable
+        The model after a `TrainResult`.
+    within_epochs : bool
+        Whether the rows of an epoch are handed to the trainer in one call, so that it can pause.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        Where the first one cannot be written.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        loop: TrainingLoop,
+        model_of: Callable[[TrainResult], Any],
+        within_epochs: bool = True,
+    ) -> None:
+        self.checkpoint, self.loop, self.model_of = checkpoint, loop, model_of
+        self.within_epochs, self.seconds_left = within_epochs, checkpoint.seconds_left
+        self.left_off = False  # whether an exception has ended the writing of one
+        checkpoint.write(self._model_so_far(), loop, finished=False)
+        loop.saving = self
+
+    def __enter__(self) -> None:
+        self._context = on_sigterm()
+        self._context.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+    def after_epoch(self) -> None:
+        """Write one, if it is time."""
+        if self.checkpoint.is_due_after_epoch():
+            self.now()
+
+    def now(self) -> None:
+        """Write one of a training that is to go on."""
+        self._write(
+            self._model_so_far, False, "training goes on, and the next one is tried in time"
+        )
+
+    def at_end(self, model: Any) -> None:
+        """Write the last one.
+
+        After a divergence the one before stays, so that whoever goes on from it is warned again;
+        after an exception while one was written, too.
+
+        Parameters
+        ----------
+        model : Model or None
+            What the training has come to. None: it is to go on from the one before.
+        """
+        loop, cure = self.loop, "the model has what was trained since, and save keeps it"
+        if self.left_off or loop.reason == "divergence":
+            return
+        if loop.reason in ("requested", "max_seconds", "interrupted"):
+            if loop.can_go_on and (self.within_epochs or loop.reason != "interrupted"):
+                self._write(self._model_so_far, False, cure)
+        elif model is not None:
+            self._write(lambda: model, True, cure)
+
+    def _model_so_far(self) -> Any:
+        return self.model_of(self.loop.in_progress())
+
+    def _write(self, model: Callable[[], Any], finished: bool, then: str) -> None:
+        """Write one; what keeps it from being written ends no training."""
+        self.left_off = True
+        try:
+            self.checkpoint.write(model(), self.loop, finished)
+        except (OSError, ValueError) as error:
+            self.checkpoint.postpone()
+            warn(
+                f"the checkpoint {self.checkpoint.path} cannot be written: {error}; the one before "
+                f"stays, {then}",
+                UserWarning,
+            )
+        self.left_off = False

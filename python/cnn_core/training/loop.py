@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnn_core._network import Network
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from cnn_core.history import Past
     from cnn_core.training.progress import Progress
-    from cnn_core.training.protocols import Monitor, Pause, Rates, Trainer, TrainingRows
+    from cnn_core.training.protocols import Monitor, Rates, Saving, Trainer, TrainingRows
 
 
 class DatasetRows:
@@ -117,9 +118,9 @@ class TrainingLoop:
     end : EndRequest
         Whoever has it may ask for the end: `run` then returns within about 0.1 s, with the reason
         'requested', and `result` is that of the last whole epoch.
-    pause : Pause or None
-        What is to be done now and then, also between two mini-batches of an epoch; for trainers
-        that have `pause_after`.
+    saving : Saving or None
+        What keeps the run now and then; between two mini-batches of an epoch too, for trainers that
+        have `pause_after`.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class TrainingLoop:
         self.rates, self.stopping, self.hooks = rates, stopping or Stopping(), hooks
         self.first_epoch, self.reason = start.epoch, "interrupted"
         self.first_step, self.end = trainer.steps, EndRequest()
-        self.pause: Pause | None = None
+        self.saving: Saving | None = None
         self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
@@ -178,14 +179,16 @@ class TrainingLoop:
         """
         self.trainer.end = self.end
         try:
-            self._run(epochs, seconds, (time.perf_counter() if began is None else began) + seconds)
+            with self.saving or nullcontext():
+                last = (time.perf_counter() if began is None else began) + seconds
+                self._run(epochs, seconds, last)
         except Ended:
             self.reason = "requested" if self.end.requested else "max_seconds"
         finally:
             self.trainer.end = None
 
     def _run(self, epochs: int, seconds: float, last: float) -> None:
-        trainer, history, rates = self.trainer, self.history, self.rates
+        trainer, history, rates, saving = self.trainer, self.history, self.rates, self.saving
         entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
@@ -214,7 +217,10 @@ class TrainingLoop:
             if update(entry):
                 self._keep_best()
             self._settled = self.epochs
-            if hooks and any([hook(self, entry) for hook in hooks]):  # noqa: C419, all are called
+            ends = any([hook(self, entry) for hook in hooks])  # noqa: C419, all are called
+            if saving is not None:
+                saving.after_epoch()
+            if ends:
                 self.reason = "hook"
                 return
             if should_stop():
@@ -228,14 +234,14 @@ class TrainingLoop:
     def _epoch(self, rates: np.ndarray | None) -> tuple[float, Any]:
         """Every row visited once: the loss, and what the metric is made of; with the pauses that
         are due."""
-        pause, trainer = self.pause, self.trainer
-        if pause is None:
+        saving, trainer = self.saving, self.trainer
+        if saving is None or not (saving.within_epochs and hasattr(trainer, "pause_after")):
             found = self.rows.epoch(trainer, rates)
         else:
-            trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+            trainer.pause_after(saving.seconds_left())
             while (found := self.rows.epoch(trainer, rates)) is None:
-                pause.now()
-                trainer.pause_after(pause.seconds_left())  # type: ignore[attr-defined]
+                saving.now()
+                trainer.pause_after(saving.seconds_left())
         assert found is not None
         return found
 
@@ -289,7 +295,13 @@ class TrainingLoop:
         return None if self._best is None else (self._best[0].flat(), self._best[1])
 
     def go_on(self, progress: Progress) -> None:
-        """Go on from where another loop was."""
+        """Go on from where another loop was.
+
+        Raises
+        ------
+        ValueError
+            For a progress that no loop like this one has made.
+        """
         self.stopping.go_on(progress.stopping)
         if progress.position is not None:
             where = progress.position

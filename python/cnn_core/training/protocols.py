@@ -4,6 +4,7 @@ at run time."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnn_core._dataset import RowSource
@@ -69,14 +70,20 @@ class Trainer(Protocol):
         """Go on from another trainer's position: the next epoch is the rest of that one."""
 
 
-class Pause(Protocol):
-    """What a training loop does now and then."""
+class Saving(AbstractContextManager[None], Protocol):
+    """What keeps a training loop now and then; a context of its whole run."""
+
+    #: Whether it may be done between two mini-batches of an epoch.
+    within_epochs: bool
 
     def seconds_left(self) -> float:
         """Until it is due."""
 
     def now(self) -> None:
         """Do it; the trainer is between two steps."""
+
+    def after_epoch(self) -> None:
+        """Do it, if it is due; the hooks have been called."""
 
 
 class GradientTrainer(Trainer, Protocol):

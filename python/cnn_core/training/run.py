@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -126,27 +125,23 @@ class TrainingRun:
         """
         model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
         if checkpoint is not None:
-            until = self.trainer.epochs + epochs
-            until = checkpoint.begin(parts_of(self.job.train, self.job.validation), until)
-            epochs = until - self.trainer.epochs
-            if checkpoint.progress is not None:
+            parts = parts_of(self.job.train, self.job.validation)
+            epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
+            if checkpoint.is_finished:
                 self.publish(model)
-                if checkpoint.progress.finished:
-                    return
+                return
         if self.incremental:
             _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
         self.loop = loop = self._loop(epochs)
         collects = model.first_rows is not None and learns_scaling(self.p)
         limited = self.p.max_seconds is not None and not self.incremental
         seconds = float(self.p.max_seconds) if limited else math.inf
-        writing = None
-        if checkpoint is not None:
-            from cnn_core.training.checkpoint import Writing, on_sigterm
-
-            writing = Writing(checkpoint, loop, self.model_after)
+        writing = None if checkpoint is None else checkpoint.attach(loop, self.model_after)
+        if checkpoint is not None and checkpoint.progress is not None:
+            self.publish(model)
+        final = None
         try:
-            with nullcontext() if writing is None else on_sigterm():
-                loop.run(epochs, seconds, self.job.began)
+            loop.run(epochs, seconds, self.job.began)
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
@@ -165,15 +160,18 @@ class TrainingRun:
             # first fit that diverges, or whose time is over, leaves the initial weights; first rows
             # of a stream are kept.
             kept = model.state is None or collects
+            if loop.epochs or loop.reason not in ("interrupted", "max_seconds", "requested"):
+                final = self.model_after(loop.result(final=True))
             if loop.epochs or (loop.reason == "divergence" and kept):
-                self.publish(self.model_after(loop.result(final=True)))
+                assert final is not None
+                self.publish(final)
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
                 self.publish(replace(model, ended=loop.reason))
             if self.report is not None:
                 self.report.close()
                 print_end(loop, self.p.patience)
             if writing is not None:
-                writing.at_end()
+                writing.at_end(final)
 
     def model_after(self, result: TrainResult) -> Model:
         """The model that the training has come to."""
@@ -238,14 +236,15 @@ class TrainingRun:
             stopping = Converged(float(p.tol), int(p.patience), stopping)
         rates = None
         if type(p.schedule) is not Constant:
-            per_epoch = -(-job.train.X.count // job.spec.batch_size)
             planned = max(trainer.epochs + epochs, int(p.epochs))
-            rates = ScheduledRates(p.schedule, trainer.learning_rate, per_epoch, planned)
+            rates = ScheduledRates(p.schedule, trainer.learning_rate, self._batches, planned)
         rows, hooks = DatasetRows(job.train, bool(p.shuffle)), self._hooks(epochs)
-        loop = TrainingLoop(trainer, self.network, rows, monitor, start, rates, stopping, hooks)
-        if self.checkpoint is not None and self.checkpoint.progress is not None:
-            loop.go_on(self.checkpoint.progress)
-        return loop
+        return TrainingLoop(trainer, self.network, rows, monitor, start, rates, stopping, hooks)
+
+    @property
+    def _batches(self) -> int:
+        """Mini-batches of an epoch."""
+        return -(-self.job.train.X.count // self.job.spec.batch_size)
 
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
