@@ -1,9 +1,11 @@
-"""Load model files that were changed at random: ``python tests/fuzz/mutate.py --files 100000``.
+"""Load model files and checkpoints that were changed at random:
+``python tests/fuzz/mutate.py --files 100000`` and ``--checkpoints 20000``.
 
 A file is a model that predicts, or a ModelFormatError. Child processes load them, and where one
-loads, predict with it and train on. Failures are what else they raise, their death, more than
-`SECONDS` for a file, and more memory than `allowed_bytes`; each is printed with the number that
-makes the same file again (``--only NUMBER``).
+loads, predict with it and train on. A checkpoint is one that a training goes on from to its end, by
+`resume` and by `fit`, or one ValueError; see `checkpoint_cases.py`. Failures are what else they
+raise, their death, more than `SECONDS` for a file, and more memory than `allowed_bytes`; each is
+printed with the number that makes the same file again (``--only NUMBER``).
 
 Half of the changes are to bytes: bits, digits, cuts, copies, parts of another file. The other half
 are behind the checksum, which is made anew: values and keys of the JSON and names, shapes, dtypes
@@ -29,6 +31,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import checkpoint_cases
 import numpy as np
 from file_edits import Parts, put_together, taken_apart, written
 
@@ -205,10 +208,14 @@ def exchange(rng, parts, files):
     a[i], b[j] = copy.deepcopy((b[j], a[i]))
 
 
+#: Objects of a file that `graft` takes parts of; the last one is of checkpoints.
+CONTENT = ("model", "parameters", "progress")
+
+
 def graft(rng, parts, files):
     """The same part of another file's model, with its tensors or without."""
     other = taken_apart(rng.choice(files))
-    for kind in rng.sample(("model", "parameters"), 1):
+    for kind in rng.sample([name for name in CONTENT if name in parts.content], 1):
         key = rng.choice(list(other.content[kind]))
         parts.content[kind][key] = other.content[kind][key]
     if rng.random() < 0.5:
@@ -251,10 +258,16 @@ BEHIND = (
 )  # fmt: skip
 
 
+def begun(number, seed, files):
+    """The generator of the changes of this number, and the index of the file that is changed."""
+    rng = random.Random(f"{seed} {number}")
+    return rng, rng.randrange(len(files))
+
+
 def mutated(number, seed, files):
     """The file of this number."""
-    rng = random.Random(f"{seed} {number}")
-    data = rng.choice(files)
+    rng, base = begun(number, seed, files)
+    data = files[base]
     if rng.random() < 0.5:
         for _ in range(rng.choice((1, 1, 1, 2, 3))):
             data = rng.choice(OF_BYTES)(rng, data, files) or b"\0"
@@ -348,7 +361,27 @@ def outcome(data, trains=True):
     return "trained"
 
 
-def work(files, seed, numbers):
+def outcome_of_checkpoint(data, case, path):
+    """What becomes of the file of a checkpoint of a case, one that is at `path`: a word or two for
+    each of `resume` and `fit`, and the messages of errors.
+
+    Raises
+    ------
+    AssertionError
+        With what must not happen.
+    """
+    forget_peak()
+    before, start = memory("VmRSS"), time.process_time()
+    found = list(checkpoint_cases.go_on(path, data, case))
+    seconds, grown = time.process_time() - start, memory("VmHWM") - before
+    most = 2 * (checkpoint_cases.SECONDS + SECONDS)
+    assert seconds <= most, f"{seconds:.2f} s"
+    most = allowed_bytes(len(data))
+    assert grown <= most, f"{grown:,} bytes for a file of {len(data):,}"
+    return found
+
+
+def work(files, seed, numbers, of_checkpoints=False):
     """Load the files of these numbers, and write a line for each before and after."""
     warnings.simplefilter("ignore")
     cnn_core.set_num_threads(1)
@@ -357,10 +390,20 @@ def work(files, seed, numbers):
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for data in (files[0], files[-1]):  # imports what is needed
         cnn_core.load(data, allow_nonfinite=True)
+    folder = tempfile.TemporaryDirectory()
+    path = os.path.join(folder.name, "run.ckpt")
+    cases = [case() for case in checkpoint_cases.cases().values()] if of_checkpoints else []
+    for data, case in zip(files, cases):
+        outcome_of_checkpoint(data, case, path)
     for number in numbers:
         print(f"start {number}", file=answers, flush=True)
+        data = mutated(number, seed, files)
         try:
-            found = outcome(mutated(number, seed, files))
+            if of_checkpoints:
+                case = cases[begun(number, seed, files)[1]]
+                found = "; ".join(word for word, _ in outcome_of_checkpoint(data, case, path))
+            else:
+                found = outcome(data)
         except BaseException as error:
             found = f"FAILED {type(error).__name__}: {error}".replace("\n", " ")[:500]
         print(f"done {number} {found}", file=answers, flush=True)
@@ -372,8 +415,8 @@ def work(files, seed, numbers):
 class Child:
     """A process that loads some files, and what it writes meanwhile."""
 
-    def __init__(self, path, seed, numbers):
-        self.path, self.seed, self.left = path, seed, list(numbers)
+    def __init__(self, path, seed, numbers, what):
+        self.path, self.seed, self.left, self.what = path, seed, list(numbers), what
         self.start()
 
     def start(self):
@@ -382,7 +425,7 @@ class Child:
         first, last = self.left[0], self.left[-1]
         self.output = tempfile.TemporaryFile()  # noqa: SIM115, closed in `run`
         self.process = subprocess.Popen(
-            [*command, "--first", str(first), "--files", str(last + 1 - first)],
+            [*command, "--first", str(first), f"--{self.what}", str(last + 1 - first)],
             stdout=self.output,
             stderr=subprocess.DEVNULL,
         )
@@ -413,8 +456,9 @@ class Child:
         return None if code is None or not self.left else f"dies with {code}"
 
 
-def run(files, count, seed, jobs, first=0):
-    """Load `count` files; returns a Counter of what has become of them, and the failures."""
+def run(files, count, seed, jobs, first=0, what="files"):
+    """Load `count` files, or checkpoints; returns a Counter of what has become of them, and the
+    failures."""
     outcomes, failures = Counter(), []
     size = min(BATCH, -(-count // jobs))
     waiting = [range(at, min(at + size, first + count)) for at in range(first, first + count, size)]
@@ -424,12 +468,12 @@ def run(files, count, seed, jobs, first=0):
         children = []
         while waiting or children:
             while waiting and len(children) < jobs:
-                children.append(Child(path, seed, waiting.pop(0)))
+                children.append(Child(path, seed, waiting.pop(0), what))
             time.sleep(0.02)
             for child in list(children):
                 failure = child.failure()
                 for number, word in child.done():
-                    outcomes[word.split()[0]] += 1
+                    outcomes["FAILED" if word.startswith("FAILED") else word] += 1
                     if word.startswith("FAILED"):
                         failures.append((number, word))
                 if failure and child.left:
@@ -445,32 +489,46 @@ def run(files, count, seed, jobs, first=0):
     return outcomes, failures
 
 
+def show(number, seed, files, of_checkpoints):
+    """Print one file, and what becomes of it."""
+    data = mutated(number, seed, files)
+    print(json.dumps(repr(data[:3000])))
+    if not of_checkpoints:
+        print(outcome(data))
+        return
+    case = list(checkpoint_cases.cases().values())[begun(number, seed, files)[1]]()
+    with tempfile.TemporaryDirectory() as folder:
+        print(outcome_of_checkpoint(data, case, os.path.join(folder, "run.ckpt")))
+
+
 def main(arguments=None):
     """Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=10_000, help="how many")
+    parser.add_argument("--checkpoints", type=int, help="how many of those instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--first", type=int, default=0, help="the first number")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="load one file, here")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    of_checkpoints = options.checkpoints is not None
+    count = options.checkpoints if of_checkpoints else options.files
     if options.child:
-        numbers = range(options.first, options.first + options.files)
-        work(pickle.loads(Path(options.child).read_bytes()), options.seed, numbers)
+        numbers = range(options.first, options.first + count)
+        files = pickle.loads(Path(options.child).read_bytes())
+        work(files, options.seed, numbers, of_checkpoints)
         return 0
-    files = base_files()
+    files = checkpoint_cases.base_files() if of_checkpoints else base_files()
     if options.only is not None:
-        data = mutated(options.only, options.seed, files)
-        print(json.dumps(repr(data[:3000])))
-        print(outcome(data))
+        show(options.only, options.seed, files, of_checkpoints)
         return 0
-    start = time.monotonic()
-    outcomes, failures = run(files, options.files, options.seed, options.jobs, options.first)
-    for number, what in failures[:100]:
-        print(number, what)
+    start, what = time.monotonic(), "checkpoints" if of_checkpoints else "files"
+    outcomes, failures = run(files, count, options.seed, options.jobs, options.first, what)
+    for number, failure in failures[:100]:
+        print(number, failure)
     seconds = time.monotonic() - start
-    print(f"{options.files:,} files of seed {options.seed}, {len(files)} kinds, {seconds:.0f} s:")
+    print(f"{count:,} {what} of seed {options.seed}, {len(files)} kinds, {seconds:.0f} s:")
     print(", ".join(f"{count:,} {word}" for word, count in sorted(outcomes.items())))
     return int(bool(failures))
 

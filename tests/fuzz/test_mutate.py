@@ -46,3 +46,12 @@ def test_a_child_that_dies_or_hangs_is_a_failure(monkeypatch, tmp_path):
     outcomes, failures = mutate.run([b""], count=4, seed=0, jobs=1)
     assert failures == [(1, "dies with -6"), (2, "hangs")]
     assert outcomes == {"refused": 2, "FAILED": 2}
+
+
+def test_a_changed_checkpoint_is_gone_on_from_or_one_error():
+    from checkpoint_cases import base_files
+
+    outcomes, failures = mutate.run(base_files(), count=300, seed=0, jobs=1, what="checkpoints")
+    assert not failures
+    assert outcomes["refused by resume; refused by fit"] > 200
+    assert outcomes["ended by resume; ended by fit"] > 30
