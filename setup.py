@@ -147,9 +147,7 @@ setup(
     ext_modules=cythonize(
         [
             shared,
-            extension("_stop", "-Os"),
-            extension("_progress", "-Os"),
-            extension("_exclusive", "-Os"),
+            extension("_control", "-Os"),
             extension("_cpu", "-Os"),
             extension("_memory", "-Os"),
             extension("_linalg", "-Os"),

@@ -2,10 +2,10 @@
 
 from libc.stdint cimport uint64_t
 
+from cnn_core._control cimport stop_t
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
 from cnn_core._partition cimport Partition, TileView, WeightTile
-from cnn_core._stop cimport stop_t
 from cnn_core._workspace cimport Workspace
 
 # Where the time of a training run goes; `phases` in _backprop.pyx names them.

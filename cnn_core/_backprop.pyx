@@ -16,6 +16,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
+from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
 from cnn_core._dropout cimport seed_dropout
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
@@ -24,7 +25,6 @@ from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, 
 from cnn_core._network cimport Layer, Network, bias_at, weight_offset
 from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
-from cnn_core._stop cimport begin_stop, leave, stops
 from cnn_core._tuning cimport WORK_PER_CALL
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
 from cnn_core import _activations, _losses

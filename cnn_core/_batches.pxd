@@ -74,3 +74,16 @@ cdef class Batches:
                                    double threshold) noexcept nogil
     cdef result(self, Py_ssize_t count, Totals *totals)
     cdef Py_ssize_t evaluate(self) noexcept nogil
+
+
+cdef class Progress:
+    cdef Py_ssize_t done                # mini-batches
+    cdef Totals totals                  # over them, as the residuals
+    cdef object residuals
+    cdef double *kept
+    cdef Py_ssize_t n_residuals
+    cdef double pause_at
+    cdef begin(self, Batches batches, Totals *totals)
+    cdef void keep(self, Py_ssize_t done, const Totals *totals,
+                   const double *residuals) noexcept nogil
+    cdef bint is_due(self) noexcept nogil

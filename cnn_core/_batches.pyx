@@ -3,9 +3,12 @@
 import numpy as np
 
 cimport cython
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
+from cnn_core._control cimport flag_of, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_run_until, pool_task
 from cnn_core._dataset cimport RowSource, source_row
 from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, matrix
@@ -14,10 +17,10 @@ from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
                                   threads_pay)
 from cnn_core._platform cimport clock_seconds
-from cnn_core._stop cimport flag_of, stops
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
                                TILE_PANELS, WORK_PER_CALL)
 from cnn_core._workspace cimport LayerInput
+from cnn_core._checks import is_whole
 
 cdef object INT32 = np.dtype(np.int32)
 
@@ -403,3 +406,57 @@ cdef void tile_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
 
 cdef void run_tile_number(Batches batches, Py_ssize_t i, int worker) noexcept nogil:
     batches.run_tile(&batches.backprop.partition.tiles[batches.backprop.partition.order[i]], worker)
+
+
+@cython.final
+cdef class Progress:
+    """Where an epoch is that pauses, or was ended before it was over: the mini-batches that are
+    done, and the sums over them.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Of the network.
+    """
+
+    def __cinit__(self, Py_ssize_t n_outputs):
+        self.residuals = np.zeros(n_outputs)
+        self.kept, self.n_residuals = <double *>address(self.residuals), n_outputs
+        self.pause_at = INFINITY
+
+    cdef begin(self, Batches batches, Totals *totals):
+        """The sums that an epoch begins with."""
+        if self.done == 0:
+            totals.loss, totals.weight, totals.correct = 0, 0, 0
+        else:
+            totals[0] = self.totals
+            batches.residuals[:] = self.residuals
+
+    cdef void keep(self, Py_ssize_t done, const Totals *totals,
+                   const double *residuals) noexcept nogil:
+        """Note the sums after another mini-batch."""
+        self.done, self.totals = done, totals[0]
+        memcpy(self.kept, residuals, self.n_residuals * sizeof(double))
+
+    cdef bint is_due(self) noexcept nogil:
+        """Whether the epoch is to pause."""
+        return self.pause_at < INFINITY and clock_seconds() > self.pause_at
+
+    def get(self):
+        """The number of mini-batches, and the sums: losses, weights, rows that are right, and
+        squared residuals of each output."""
+        sums = [self.totals.loss, self.totals.weight, <double>self.totals.correct]
+        return self.done, sums + self.residuals.tolist()
+
+    def set(self, done, sums):
+        """Set what `get` of another has given."""
+        if not is_whole(done) or done < 0 or (done and len(sums) != 3 + self.n_residuals):
+            raise ValueError(f"a position must be a whole number of mini-batches and "
+                             f"{3 + self.n_residuals} sums, got {done!r} and {sums!r}")
+        if done and not 0 <= sums[2] < 2 ** 63:
+            raise ValueError(f"the rows that are right must be a whole number, got {sums[2]}")
+        self.done = done
+        if done:
+            self.totals.loss, self.totals.weight = sums[0], sums[1]
+            self.totals.correct = <Py_ssize_t>int(sums[2])
+            self.residuals[:] = sums[3:]

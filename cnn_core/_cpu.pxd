@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from cnn_core._stop cimport stop_t
+from cnn_core._control cimport stop_t
 
 cdef extern from "kernels.h" nogil:
     enum: OPTIMIZER_NUMBERS

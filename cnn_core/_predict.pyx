@@ -10,6 +10,7 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
+from cnn_core._control cimport begin_stop, leave, stop_t, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run_until, matmul_args_t
 from cnn_core._linalg cimport SMOOTH_CLIP, Curve, Units, curve_named, scale_row, to_units
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
@@ -17,7 +18,6 @@ from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, element
                                matrix)
 from cnn_core._network cimport Layer, Network, bias_at
 from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subnormals
-from cnn_core._stop cimport begin_stop, leave, stop_t, stops
 from cnn_core._tuning cimport (BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, ROWS_COUNTED_TOGETHER,
                                STACK_BYTES, WORK_PER_THREAD)
 from cnn_core._checks import DOUBLES, Array

@@ -3,9 +3,8 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport Backprop
-from cnn_core._batches cimport Batches, Totals
-from cnn_core._progress cimport Progress
-from cnn_core._stop cimport EndRequest
+from cnn_core._batches cimport Batches, Progress, Totals
+from cnn_core._control cimport EndRequest
 
 
 cdef class Trainer:

@@ -7,15 +7,14 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
-from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
+from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Progress, Totals
+from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._dataset cimport RowSource, all_rows_below
 from cnn_core._memory cimport address, blocks
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
-from cnn_core._progress cimport Progress
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
-from cnn_core._stop cimport begin_stop, leave, stops
 from cnn_core._backprop import phases
 from cnn_core._checks import DOUBLES, Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -75,7 +74,7 @@ cdef class Trainer:
         read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
     end : EndRequest or None
         What may end `epoch`, `evaluate`, `loss_and_gradient` and `accumulate` before they are done,
-        with the exception `_stop.Ended`. So does Ctrl-C, or what else a signal handler raises, in
+        by `_control.Ended`. So does Ctrl-C, or what else a signal handler raises, in
         Python's main thread, within about 0.1 s. The parameters, and the optimizer, are then those
         after the last whole step.
     """

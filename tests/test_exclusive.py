@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 
 from cnn_core import MLP, Callback
 

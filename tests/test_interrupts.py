@@ -15,9 +15,9 @@ import threading
 import numpy as np
 import pytest
 from cnn_core._backprop import Backprop
+from cnn_core._control import Ended, EndRequest
 from cnn_core._dataset import RowSource
 from cnn_core._network import Network
-from cnn_core._stop import Ended, EndRequest
 from cnn_core._trainer import Trainer
 from cnn_core.spec import TrainingSpec
 from cnn_core.training.backends import BACKENDS

@@ -125,8 +125,7 @@ def test_no_module_imports_itself_by_way_of_others(request):
 @pytest.mark.parametrize(
     "name",
     [
-        "_stop",
-        "_exclusive",
+        "_control",
         "_cpu",
         "_memory",
         "_linalg",

@@ -6,9 +6,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._backprop import Backprop
 from cnn_core._backprop import phases as phases
+from cnn_core._control import EndRequest
 from cnn_core._cpu import most_threads as most_threads
 from cnn_core._dataset import RowSource
-from cnn_core._stop import EndRequest
 
 OPTIONS: dict[str, Any]
 

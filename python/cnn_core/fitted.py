@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 from cnn_core._foreign_attributes import ForeignAttributes
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Never, Self
 
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.fitted import Fitted
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.callbacks import Callback, PhaseTimer, Watch, check_callbacks
 from cnn_core.initialization import Initialization

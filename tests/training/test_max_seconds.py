@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from cnn_core._stop import EndRequest
+from cnn_core._control import EndRequest
 from cnn_core.training import run
 
 from cnn_core import MLP, Callback, MLPClassifier, MLPRegressor

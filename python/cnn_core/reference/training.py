@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._checks import check_state
-from cnn_core._stop import EndRequest
+from cnn_core._control import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient

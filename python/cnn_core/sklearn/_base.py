@@ -14,7 +14,7 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import restored, with_versions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from cnn_core._exclusive import Exclusive
+from cnn_core._control import Exclusive
 from cnn_core._frozen import Frozen, replace
 from cnn_core.sklearn._weights import WeightCache
 

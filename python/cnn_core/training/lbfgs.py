@@ -18,8 +18,8 @@ from cnn_core._checks import check_state
 from cnn_core._linalg import axpy, dot
 
 if TYPE_CHECKING:
+    from cnn_core._control import EndRequest
     from cnn_core._dataset import RowSource
-    from cnn_core._stop import EndRequest
     from cnn_core.training.protocols import GradientTrainer, Vectors
 
     #: X, y, labels and weights.

@@ -35,8 +35,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnn_core._control import Ended, EndRequest
 from cnn_core._network import Network
-from cnn_core._stop import Ended, EndRequest
 from cnn_core.data.prepare import Dataset
 from cnn_core.training.history import History
 from cnn_core.training.stopping import Stopping

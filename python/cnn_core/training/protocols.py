@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cnn_core._control import EndRequest
 from cnn_core._dataset import RowSource
-from cnn_core._stop import EndRequest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""Ctrl-C and other ends of what runs without the GIL.
+"""Ctrl-C and other ends of what runs without the GIL, and one fit of an object at a time.
 
 The thread that has called looks at the clock after about a millisecond's work, and now and then,
 with the GIL, for signals. Only Python's main thread gets those: others never wait for the GIL.
@@ -137,3 +137,67 @@ cdef int leave(stop_t *stop) except -1:
     if stop.stopped == ENDED:
         raise Ended
     return 0
+
+
+# The `Exclusive` that has an object, by the object's id: nothing of it is in the object, its
+# pickles and its clones. Compiled, as a signal handler may raise between any two lines of Python:
+# what has been taken would stay taken.
+cdef dict taken = {}
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=taken.clear)  # a child has no other thread of its parent
+
+
+@cython.final
+cdef class Exclusive:
+    """A context in which nobody else fits an object or sets its weights.
+
+    Parameters
+    ----------
+    estimator : object
+    sets : bool
+        Whether this sets weights; else it fits.
+
+    Attributes
+    ----------
+    over : bool
+        To be set once a fit has published its last model: then its own thread, which calls
+        `after_fit`, may set weights.
+
+    Raises
+    ------
+    RuntimeError
+        Where it is entered while the object is taken.
+    """
+
+    cdef object estimator, key
+    cdef unsigned long thread
+    cdef bint sets
+    cdef public bint over
+
+    def __init__(self, estimator, bint sets=False):
+        self.estimator, self.key, self.sets = estimator, id(estimator), sets
+        self.thread = PyThread_get_thread_ident()
+
+    def __enter__(self):
+        cdef Exclusive other = taken.setdefault(self.key, self)
+        if other is not self:
+            if not (self.sets and other.over and other.thread == self.thread):
+                raise RuntimeError(self.refusal(other))
+            self.key = None
+        return self
+
+    def __exit__(self, *error):
+        taken.pop(self.key, None)
+
+    cdef str refusal(self, Exclusive other):
+        cdef str name = type(self.estimator).__name__
+        wanted = "set its weights" if self.sets else "fit it"
+        if other.sets:
+            return (f"another thread is setting the weights of this {name}; {wanted} when that is "
+                    "done")
+        if other.thread == self.thread:
+            return (f"this {name} is being fitted, and a callback is no place to {wanted}: fit "
+                    "another one, such as sklearn.base.clone gives")
+        return (f"this {name} is being fitted by another thread; {wanted} when that is done, or "
+                "fit another one, such as sklearn.base.clone gives")
