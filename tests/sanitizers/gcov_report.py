@@ -1,7 +1,10 @@
 """Line and branch coverage of the kernels, and of their headers that Cython's modules include.
 
-A header is part of many objects, and a macro of many functions: a line counts once for each object
-and function that it is compiled into, and is covered only where that one has run.
+A header is part of many objects, and a macro of many functions. A line counts once for each object
+and function that it is compiled into, and is covered only where that one has run. A branch counts
+once for its place in the source, as lcov and `gcov` without ``--json-format`` merge them: it is
+covered where any of the functions takes it, since a constant argument excludes it in others. Both
+counts of branches are printed.
 """
 
 import json
@@ -89,9 +92,10 @@ def measure(checkout):
 
 
 def of_each_source(measured, run):
-    """Source to numbers of lines and branches, and to what has not run."""
-    table = defaultdict(lambda: [0, 0, 0, 0])
-    missing = defaultdict(set)
+    """Source to numbers of lines, lines that have run, branches of all functions, those taken,
+    branches of the source, those taken; and what has not run: lines, and branches of the source."""
+    table = defaultdict(lambda: [0] * 6)
+    missing, merged = defaultdict(set), defaultdict(int)
     for (object_, source, function, line), (count, branches) in measured.items():
         if object_ not in run:
             continue
@@ -102,7 +106,15 @@ def of_each_source(measured, run):
         row[3] += sum(taken > 0 for taken in branches)
         if not count:
             missing[source, line].add(f"{object_}:{function}")
-    return table, missing
+        for place, taken in enumerate(branches):
+            merged[source, line, len(branches), place] += taken
+    never = defaultdict(list)
+    for (source, line, of, place), taken in merged.items():
+        table[source][4] += 1
+        table[source][5] += taken > 0
+        if not taken:
+            never[source, line].append(f"{place + 1} of {of}")
+    return table, missing, never
 
 
 def percent(part, whole):
@@ -113,16 +125,19 @@ def report(checkout):
     """Print the coverage; returns what falls short."""
     measured = measure(checkout)
     ran = {key[0] for key, (count, _) in measured.items() if count}
-    table, missing = of_each_source(measured, ran)
-    print(f"{'source':<24}{'lines':>8}{'run':>9}{'branches':>10}{'taken':>9}")
-    for source, (lines, run, branches, taken) in sorted(table.items()):
-        print(f"{source:<24}{lines:>8}{percent(run, lines):>8.1f}%{branches:>10}", end="")
-        print(f"{percent(taken, branches):>8.1f}%")
+    table, missing, never = of_each_source(measured, ran)
+    print(f"{'':<24}{'lines':>8}{'run':>9}{'branches of':>13}{'taken':>9}{'of the':>9}{'taken':>9}")
+    print(f"{'source':<24}{'':>17}{'all functions':>15}{'':>7}{'source':>9}")
     totals = [sum(column) for column in zip(*table.values())]
-    lines, branches = percent(totals[1], totals[0]), percent(totals[3], totals[2])
-    print(f"{'all':<24}{totals[0]:>8}{lines:>8.1f}%{totals[2]:>10}{branches:>8.1f}%")
+    for source, row in [*sorted(table.items()), ("all", totals)]:
+        counts = zip(row[::2], row[1::2], (8, 13, 9))
+        parts = [f"{whole:>{wide}}{percent(part, whole):>8.1f}%" for whole, part, wide in counts]
+        print(f"{source:<24}{''.join(parts)}")
     for (source, line), where in sorted(missing.items()):
         print(f"not run: {source}:{line} in {', '.join(sorted(where)[:4])} ({len(where)})")
+    for (source, line), places in sorted(never.items()):
+        print(f"never taken: {source}:{line}, branch {', '.join(places)}")
+    lines, branches = percent(totals[1], totals[0]), percent(totals[5], totals[4])
     idle = sorted({key[0] for key in measured} - ran)
     print(f"not measured, for this machine cannot run them: {', '.join(idle) or 'none'}")
     failures = [] if lines >= WANTED_LINES else [f"lines {lines:.2f} %"]
