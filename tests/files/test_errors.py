@@ -168,7 +168,10 @@ NONSENSE = [
     (rename("state.slots.1", "state.slots.2"), "the tensor 'state.slots.1' is missing"),
     (put("model.state.slots.1", "state.slots.0"), "state.slots.1 must be 'state.slots.1'"),
     (tensor("state.slots.0", "F32", [3, 1], bytes(12)), "must have one dimension, got 2"),
-    (tensor("state.slots.0", "F32", [3], bytes(12)), "this state is of a run with adam"),
+    (
+        tensor("state.slots.0", "F32", [3], bytes(12)),
+        "slots of a state of adam must be of the shapes",
+    ),
     # the model
     (drop("model", "seed"), "the model has no 'seed'"),
     (put("model.more", 1), "the model has 'more'; known are network, training_spec, "),
@@ -348,7 +351,10 @@ OF_SKLEARN = [
     (put("model.stream.pos", 700), "stream.pos must be a whole number from 0 to 624"),
     (put("model.optimizer.name", "os"), "optimizer.name must be one of"),
     (put("model.optimizer.state.steps", 1.5), "optimizer.state.steps must be a whole number"),
-    (tensor("optimizer.state.slots.0", "F64", [2], bytes(16)), "this state is of a run with adam"),
+    (
+        tensor("optimizer.state.slots.0", "F64", [2], bytes(16)),
+        "the slots of a state of",
+    ),
     (put("parameters.alpha", -1), "parameters: The 'alpha' parameter of"),
     (
         put("model.feature_names_in", {"dtype": "|O", "values": ["a"]}),
