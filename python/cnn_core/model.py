@@ -213,7 +213,9 @@ class Model(_Predicts, Frozen):
         """Rows with their targets as the network learns them, to evaluate."""
         # Here and in `score`, because those who only predict need nothing of it.
         from cnn_core.data.prepare import Preparation, make_dataset
+        from cnn_core.data.row_order import warn_of_order
 
+        warn_of_order(X, y)
         X, y = self.split(X, y)
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
@@ -385,8 +387,11 @@ class Model(_Predicts, Frozen):
     ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
         """Targets, class indices and weights of the rows that predictions are compared with."""
         from cnn_core.data.prepare import make_targets, make_weights
+        from cnn_core.data.row_order import warn_of_order
 
         rows = self._count(X)
+        warn_of_order(X, y)
+        warn_of_order(X, sample_weight, "sample_weight")
         targets, labels = make_targets(self.task, y, None, np.float64)
         wanted = labels if targets is None else targets
         assert wanted is not None

@@ -385,15 +385,6 @@ def test_texts_of_numbers_are_to_be_converted():
         MLP().fit([["0.125"], ["b"]], [0, 1])
 
 
-def test_a_series_in_another_order_is_warned_of():
-    pandas = pytest.importorskip("pandas")
-    frame, y = pandas.DataFrame(X), pandas.Series(TWO)
-    with pytest.warns(UserWarning, match="the labels of X's in another order"):
-        quick(epochs=1).fit(frame, y[::-1])
-    quick(epochs=1).fit(frame, y).fit(frame[::-1], y[::-1])
-    quick(epochs=1).fit(frame[10:], y[10:].reset_index(drop=True))
-
-
 @pytest.mark.parametrize("gap", ["nan", "None", "<NA>"])
 def test_the_text_of_a_gap_is_warned_of(gap):
     y = np.where(np.arange(len(X)) == 7, gap, np.array(["a", "b"])[TWO])

@@ -14,7 +14,6 @@ from cnn_core._checks import as_native
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 from cnn_core._memory import aligned_zeros
-from cnn_core._warn import warn
 from cnn_core.data.kinds import CURES, kind_of_class, kind_of_type, typed_columns
 
 if TYPE_CHECKING:
@@ -467,20 +466,6 @@ def check_room(name: str, X: object) -> None:
             aligned_zeros(rows, np.float32)
         except MemoryError as error:
             raise MemoryError(f"{name} has {rows:,} rows: {error}") from None
-
-
-def warn_of_order(X: object, y: object) -> None:
-    """Say that the rows of a frame and of a series go by position, where their labels are the same
-    ones in another order."""
-    one, other = getattr(X, "index", None), getattr(y, "index", None)
-    if one is None or other is None or not (hasattr(one, "equals") and hasattr(other, "equals")):
-        return
-    if not one.equals(other) and one.sort_values().equals(other.sort_values()):
-        warn(
-            "the index of y has the labels of X's in another order, and rows belong together by "
-            "position; if by label, give y.loc[X.index]",
-            UserWarning,
-        )
 
 
 def _rows(values: Any, ndim: int) -> int | None:

@@ -14,6 +14,7 @@ from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
 from cnn_core.data.rounding import merged, merged_integers
+from cnn_core.data.row_order import warn_of_order
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
@@ -27,7 +28,6 @@ from cnn_core.data.validation import (
     check_names,
     check_X,
     plain,
-    warn_of_order,
 )
 from cnn_core.initializers import Initializer
 from cnn_core.meaning import only_for_numbers, target_warnings
@@ -99,6 +99,7 @@ def begin(
     check_given("y", y)
     check_lengths(X, y)
     warn_of_order(X, y)
+    warn_of_order(X, sample_weight, "sample_weight")
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
