@@ -464,16 +464,16 @@ def test_other_forms_of_a_row_need_no_closer_look(form, curve, dtype):
     network = random_network((5, 7, 3), ("tanh", "identity"), dtype)
     shift, factor = RNG.normal(size=(2, 5))
     one = RowPredictor(network, None if curve is None else (shift, factor, curve))
-    given = FORMS[form](100 * X[3].astype("f4"))
-    read = np.asarray(given, "f8").astype(dtype)[None]
+    x = FORMS[form](100 * X[3].astype("f4"))
+    read = np.asarray(x, "f8").astype(dtype)[None]
     if curve is not None:
-        scale_rows(np.array([given], "f8"), shift, factor, read, curve)
+        scale_rows(np.array([x], "f8"), shift, factor, read, curve)
     a = BatchPredictor(network).forward(read)
     out = np.empty(3, dtype)
-    same(one.forward(given), a[0])
-    assert one.forward(given, out) is out
+    same(one.forward(x), a[0])
+    assert one.forward(x, out) is out
     same(out, a[0])
-    matrix = [given] if isinstance(given, list) else np.asarray(given)[None]
+    matrix = [x] if isinstance(x, list) else np.asarray(x)[None]
     same(one.forward_checked(matrix), a)
 
 
@@ -485,10 +485,10 @@ def test_nan_passes_in_every_form_and_is_refused_where_entries_are_checked(curve
     one = RowPredictor(network, scaling)
     x = np.array([0, 1, bad, 0, 0])
     wanted = one.forward(x.astype(dtype))
-    for given in (x, x.astype("f4"), x.tolist(), np.repeat(x, 2)[::2]):
-        a = one.forward(given)
+    for row in (x, x.astype("f4"), x.tolist(), np.repeat(x, 2)[::2]):
+        a = one.forward(row)
         assert np.array_equal(a, wanted, equal_nan=True)
-        assert one.forward_checked(np.asarray(given)[None]) is None
+        assert one.forward_checked(np.asarray(row)[None]) is None
 
 
 def test_what_needs_a_closer_look_is_none():

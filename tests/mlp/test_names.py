@@ -117,7 +117,7 @@ def test_unknown_parameters_of_optimizers_schedules_and_the_like(call, message):
     (dict(activation="LeakyReLU"), r"did you mean 'leaky_relu'\?"),
     (dict(output="linear"), "^unknown output 'linear'; it is called 'identity' here$"),
     (dict(optimizer="momentum"), r"import SGD, then optimizer=SGD\(momentum=0.9\)"),
-    (dict(optimizer="adamax"), "there is no Adamax"),
+    (dict(optimizer="adamax"), "there is none of that name"),
     (dict(optimizer="rms_prop"), r"did you mean 'rmsprop'\?"),
     (dict(optimizer="lbfgs-b"), "it is called 'lbfgs' here"),
     (dict(init="xavier"), "it is called 'glorot' here"),
