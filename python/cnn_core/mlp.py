@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._exclusive import Exclusive
@@ -553,3 +554,14 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
             lambda: model.unscaled(X),
         )
+
+
+def _name_methods(*bases: type) -> None:
+    """Call inherited methods as users know them, so that Python's own errors say MLP.score."""
+    for base in bases:
+        for name, method in vars(base).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
+
+
+_name_methods(Predictions, Inspectable, Initialization)
