@@ -4,6 +4,7 @@ rows, amounts, texts of numbers."""
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -276,6 +277,12 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
                 "are taken for classes; y.astype(float) makes numbers to predict of them, "
                 "task='classification' says that they are classes"
             )
+        elif words := _conversion(listed, many):
+            yield (
+                f"y holds texts such as {listed[0]!r}, and {n} different ones are taken for "
+                f"classes; {words} makes numbers to predict of them, task='classification' says "
+                "that they are classes"
+            )
         elif many:
             yield (
                 f"y holds {n} classes in {n_rows} rows, so few rows each that its texts look like "
@@ -286,6 +293,16 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
             f"y holds {n} classes in {n_rows} rows; if these are numbers to predict, say "
             "task='regression', if classes, task='classification'"
         )
+
+
+def _conversion(labels: list[str | bytes], many: bool) -> str:
+    """What makes numbers of texts such as '$15,868'; nothing for '4wd' or '#1', which may well be
+    classes unless there are many."""
+    from cnn_core.data.number_texts import conversion
+
+    texts = [label for label in labels if isinstance(label, str)]
+    amounts = all("%" in text or re.search("[$\u00a2-\u00a5\u20a0-\u20cf]", text) for text in texts)
+    return conversion(texts) if len(texts) == len(labels) and (amounts or many) else ""
 
 
 def _measured(classes: np.ndarray, n_rows: int) -> Iterator[str]:

@@ -216,8 +216,12 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
         f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
     )
     cure = _CURES.get(kind, "") if _is_data(name) else ""
-    if kind == "text" and cure and all(map(_is_number, column)):
-        cure = "; astype(float) makes numbers of such texts"
+    if kind == "text" and cure:
+        from cnn_core.data.number_texts import conversion
+
+        words = conversion([one for one in column if isinstance(one, str)])
+        words = "astype(float)" if all(map(_is_number, column)) else words
+        cure = f"; {words} makes numbers of such texts" if words else cure
     raise TypeError(f"{name} must hold numbers, got {what} {where}{cure}")
 
 
