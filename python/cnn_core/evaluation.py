@@ -15,6 +15,7 @@ from cnn_core.causes import training as of_training
 from cnn_core.causes.codes import code, code_of_targets, codes
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import (
+    SAME_UNITS,
     contradictions,
     multiple,
     other_targets,
@@ -296,7 +297,7 @@ def _of_other_targets(
             related = multiple(y, predicted, metrics.reached)
         every = every[without(far, every)]
         name, rows = (f"y of {whose}", "") if whose else ("y", " in these rows")
-        said = name, rows, "take the same units and sign"
+        said = name, rows, SAME_UNITS
         found += other_targets(seen.y, every, related, said=said)
     yield from found
 

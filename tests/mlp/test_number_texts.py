@@ -1,5 +1,4 @@
-"""Texts that are numbers with signs around them, in X and in y: one sentence says what makes numbers
-of them."""
+"""Texts that are numbers with signs around them: one sentence says what makes numbers of them."""
 
 import re
 

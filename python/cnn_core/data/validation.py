@@ -427,21 +427,24 @@ def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) 
     if names is None or given is None or names.tolist() == given.tolist():
         return
     strict = are_names(names) and are_names(given)
-    if strict or Counter(names.tolist()) == Counter(given.tolist()):
-        missing = [n for n in names if n not in set(given)]
-        unknown = [n for n in given if n not in set(names)]
-        detail = "; ".join(
-            part
-            for part in (
-                f"missing: {', '.join(missing[:5])}" if missing else "",
-                f"unknown: {', '.join(unknown[:5])}" if unknown else "",
-            )
-            if part
-        )
-        raise ValueError(
-            f"{name} has other columns than the model was fitted with: "
-            f"{detail or 'their order differs'}"
-        )
+    if not strict and Counter(names.tolist()) != Counter(given.tolist()):
+        return
+    missing = [n for n in names if n not in set(given)]
+    counts, had = Counter(given.tolist()), Counter(names.tolist())
+    twice = [n for n in counts if 0 < had[n] < counts[n]]
+    unknown = [n for n in given if n not in set(names)]
+    parts = [
+        f"{word}: {', '.join(map(str, found[:5]))}{', ...' if len(found) > 5 else ''}"
+        for word, found in (("missing", missing), ("unknown", unknown), ("more than once", twice))
+        if found
+    ]
+    cure = ""
+    if strict and not (missing or twice) and name.isidentifier():
+        cure = f"; {name}[list(model.feature_names_in_)] has those of the fit, in its order"
+    raise ValueError(
+        f"{name} has other columns than the model was fitted with: "
+        f"{'; '.join(parts) or 'their order differs'}{cure}"
+    )
 
 
 def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> None:
