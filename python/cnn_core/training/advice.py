@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
@@ -84,7 +85,7 @@ def before_training(
         findings += told if fits else []
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
-    rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
+    rules = Rules(early, float(p.min_delta), p.tol, min(int(p.patience), sys.maxsize))
     seen = seen._replace(rules=rules, outlier=outlier)
     if streams and model.history.kept and not past.rows:  # a model of an older version
         seen = seen._replace(absent=())
