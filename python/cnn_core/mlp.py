@@ -513,9 +513,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also
-            ``r2_per_output``, a list; ``diagnosis``, the likely cause where the model is not good,
-            and what the numbers suggest about over- or underfitting.
+            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also a list,
+            ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, the likely cause where the
+            model is not good, and what the numbers suggest about over- or underfitting.
             Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
             ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
             mean over more.
