@@ -342,7 +342,11 @@ class Model(_Predicts, Frozen):
         n_threads: int | None,
     ) -> float:
         """Accuracy or R^2, as `MLP.score` describes."""
+        from cnn_core.data.row_order import warn_of_order
+
         task = self.task
+        warn_of_order(X, y)
+        warn_of_order(X, sample_weight, "sample_weight")
         X, y = self.split(X, y)
         if task.name == "regression":
             return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
@@ -387,11 +391,8 @@ class Model(_Predicts, Frozen):
     ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
         """Targets, class indices and weights of the rows that predictions are compared with."""
         from cnn_core.data.prepare import make_targets, make_weights
-        from cnn_core.data.row_order import warn_of_order
 
         rows = self._count(X)
-        warn_of_order(X, y)
-        warn_of_order(X, sample_weight, "sample_weight")
         targets, labels = make_targets(self.task, y, None, np.float64)
         wanted = labels if targets is None else targets
         assert wanted is not None

@@ -7,6 +7,7 @@ from mlp_cases import TWO, X, quick
 
 pandas = pytest.importorskip("pandas")
 FRAME, Y = pandas.DataFrame(X), pandas.Series(TWO)
+NAMED = FRAME.set_axis(list("abcde"), axis=1)
 ORDER = np.random.default_rng(0).permutation(len(X))
 WEIGHTS = pandas.Series(np.linspace(0.5, 1, len(X)))
 KEYS = [f"key {i}" for i in range(len(X))]
@@ -34,6 +35,16 @@ CALLS = {
     "texts": lambda model: model.score(FRAME.set_axis(KEYS), Y.set_axis(KEYS)[::-1]),
     "mixed kinds": lambda model: model.score(
         FRAME[:3].set_axis([1, "a", 2.5]), Y[:3].set_axis(["a", 1, 2.5])
+    ),
+    "columns, fit": lambda model: quick(epochs=1, columns="auto").fit(NAMED, Y[::-1]),
+    "columns, score": lambda model: (
+        quick(epochs=1, columns="auto").fit(NAMED, Y).score(NAMED, Y.loc[ORDER])
+    ),
+    "columns, evaluate": lambda model: (
+        quick(epochs=1, columns="auto").fit(NAMED, Y).evaluate(NAMED, Y.loc[ORDER])
+    ),
+    "columns, validation rows": lambda model: quick(epochs=1, columns="auto").fit(
+        NAMED, Y, validation_data=(NAMED.loc[ORDER], Y)
     ),
     "y as a frame": lambda model: model.score(FRAME, Y.to_frame().loc[ORDER].iloc[:, 0]),
 }

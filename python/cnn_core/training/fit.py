@@ -95,11 +95,11 @@ def begin(
     Job
     """
     began = time.perf_counter()
+    warn_of_order(X, y)
+    warn_of_order(X, sample_weight, "sample_weight")
     X, y = _given(p, X, y, before)
     check_given("y", y)
     check_lengths(X, y)
-    warn_of_order(X, y)
-    warn_of_order(X, sample_weight, "sample_weight")
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
