@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core.causes import data as of_data
-from cnn_core.causes.begin import initial_weights, smoothed, uneven, unweighted
+from cnn_core.causes.begin import (
+    constant_targets,
+    initial_weights,
+    smoothed,
+    uneven,
+    unweighted,
+)
 from cnn_core.causes.codes import code, code_of_targets
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import other_targets
@@ -80,6 +86,7 @@ def before_training(
     ends = ends_of(train, data.target_scaling) if model.task.name == "regression" else None
     outlier = past.outlier if streams else ""
     if ends is not None and begins:
+        findings += _of_constant_targets(ends, train.X.count) if fits else []
         begin = _codes_of_targets(ends, train, data.target_scaling) if fits else []
         outlier, told = _outliers_of_targets(model.task, data, given, ends)
         findings += told if fits else []
@@ -101,6 +108,14 @@ def before_training(
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
     return findings, seen._replace(begin=tuple(begin))
+
+
+def _of_constant_targets(ends: np.ndarray, rows: int) -> list[str]:
+    """Numbers to predict that are the same in every row; of a single row that is no news."""
+    if rows < 2:
+        return []
+    found = list(constant_targets(*ends))
+    return [f"{one[0].lower()}{one[1:].rstrip('.')}" for one in found]
 
 
 def _outliers_of_targets(
