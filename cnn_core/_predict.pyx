@@ -353,8 +353,8 @@ cdef object floats_of(object x, int ndim, Py_ssize_t columns):
 
 cdef bint convert_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
                       const real *x, scaled_real *row, bint check) noexcept nogil:
-    """A row, scaled if there is a shift, in another dtype; False where a finite number becomes none,
-    and with `check` where one is not finite."""
+    """A row, scaled if there is a shift, in another dtype; False where a finite number becomes
+    none, and with `check` where one is not finite."""
     cdef Py_ssize_t i
     if shift != NULL:
         scale_row(n, shift, factor, curve, x, row)

@@ -440,21 +440,16 @@ def test_predict_of_one_row_is_not_the_threads_or_the_callers_memory():
 
 
 FORMS = {
-    "float64": lambda x: x.astype("f8"),
-    "float32": lambda x: x.astype("f4"),
-    "float16": lambda x: x.astype("f2"),
-    "int64": lambda x: x.astype("i8"),
-    "uint8": lambda x: np.abs(x).astype("u1"),
-    "bool": lambda x: x > 0,
-    "other byte order": lambda x: x.astype(">f8"),
+    "float64": lambda x: x.astype("f8"), "float32": lambda x: x.astype("f4"),
+    "float16": lambda x: x.astype("f2"), "int64": lambda x: x.astype("i8"),
+    "uint8": lambda x: np.abs(x).astype("u1"), "bool": lambda x: x > 0,
+    "other byte order": lambda x: x.astype(">f8"), "list": lambda x: x.tolist(),
     "every second": lambda x: np.repeat(x.astype("f8"), 2)[::2],
-    "backwards": lambda x: x.astype("f8")[::-1],
+    "backwards": lambda x: x.astype("f8")[::-1], "tuple": lambda x: tuple(x.tolist()),
     "not aligned": lambda x: np.frombuffer(b"." + x.tobytes(), x.dtype, offset=1),
     "read-only": lambda x: with_flags(x.astype("f8"), False),
-    "list": lambda x: x.tolist(),
     "list of whole numbers": lambda x: x.astype(int).tolist(),
-    "tuple": lambda x: tuple(x.tolist()),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
