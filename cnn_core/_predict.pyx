@@ -12,7 +12,8 @@ from libc.string cimport memcpy
 
 from cnn_core._control cimport begin_stop, leave, stop_t, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run_until, matmul_args_t
-from cnn_core._linalg cimport SMOOTH_CLIP, Curve, Units, curve_named, scale_row, to_units
+from cnn_core._linalg cimport (SMOOTH_CLIP, Curve, Units, curve_named, real, scale_row,
+                               scaled_real, to_units)
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
                                matrix)
@@ -21,7 +22,7 @@ from cnn_core._platform cimport flush_subnormals, keep_subnormals, restore_subno
 from cnn_core._tuning cimport (BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, ROWS_COUNTED_TOGETHER,
                                STACK_BYTES, WORK_PER_THREAD)
 from cnn_core._checks import DOUBLES, Array
-from cnn_core._cpu import most_threads
+from cnn_core._cpu import most_threads, with_subnormals
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
 
@@ -298,6 +299,9 @@ cdef void convert(const Units *units, Py_ssize_t rows, Py_ssize_t n_out, Py_ssiz
 
 cdef object ndarray = np.ndarray
 cdef object empty = np.empty
+cdef object float32 = np.dtype(np.float32)
+cdef object float64 = np.dtype(np.float64)
+cdef double EXACT = 2.0 ** 53  # up to which whole numbers are exact in float64
 
 
 cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t columns, int flags,
@@ -316,6 +320,54 @@ cdef bint acquire_buffer(object array, object dtype, int ndim, Py_ssize_t column
         return True
     PyBuffer_Release(view)
     return False
+
+
+cdef object floats_of(object x, int ndim, Py_ssize_t columns):
+    """A row in another form than `acquire_buffer` takes as an ndarray of float32 or float64 that
+    holds the same numbers; None for what has to be looked at closer."""
+    cdef Py_ssize_t i, rows = columns if ndim == 1 else 1
+    cdef const double *doubles
+    if type(x) is list or type(x) is tuple:
+        if len(x) != rows:
+            return None
+        try:
+            x = np.asarray(x)
+        except Exception:  # which the checks in Python meet again
+            return None
+    if type(x) is not ndarray or x.ndim != ndim or len(x) != rows or x.size != columns:
+        return None
+    dtype = x.dtype
+    if (dtype is float32 or dtype is float64) and x.flags.c_contiguous and x.flags.aligned:
+        return x
+    kind, itemsize = dtype.kind, dtype.itemsize
+    if kind not in "fiub" or itemsize > 8:
+        return None
+    x = with_subnormals(x.astype, (float64, "C"))
+    if itemsize == 8 and kind != "f":
+        doubles = <const double *>address(x)
+        for i in range(columns):
+            if not -EXACT < doubles[i] < EXACT:
+                return None
+    return x
+
+
+cdef bint convert_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
+                      const real *x, scaled_real *row, bint check) noexcept nogil:
+    """A row, scaled if there is a shift, in another dtype; False where a finite number becomes
+    none, and with `check` where one is not finite."""
+    cdef Py_ssize_t i
+    if shift != NULL:
+        scale_row(n, shift, factor, curve, x, row)
+    else:
+        for i in range(n):
+            row[i] = <scaled_real>x[i]
+    for i in range(n):
+        if x[i] - x[i] != 0:
+            if check:
+                return False
+        elif row[i] - row[i] != 0:
+            return False
+    return True
 
 
 cdef inline bint few_are_finite(Py_ssize_t n, Py_ssize_t itemsize, const char *x) noexcept nogil:
@@ -392,10 +444,11 @@ cdef class RowPredictor:
         Returns
         -------
         ndarray, shape (n_out,), or None
-            `out` or a new array; None if x or `out` is no C-contiguous ndarray of its shape and the
-            network's dtype, or `out` is read-only.
+            `out` or a new array; None if x is no ndarray, list or tuple of so many real numbers
+            within the network's dtype, or `out` no C-contiguous, writable ndarray of its shape and
+            that dtype.
         """
-        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out)
+        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out, False)
 
     def forward_checked(self, X):
         """As `forward`, for a row of a matrix, and None where entries, scaled or not, or outputs
@@ -409,9 +462,9 @@ cdef class RowPredictor:
         -------
         ndarray, shape (1, n_out), or None
         """
-        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype))
+        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype), False)
 
-    cdef run(self, x, int ndim, out):
+    cdef run(self, x, int ndim, out, bint scaled):
         cdef Py_buffer source, target
         cdef bint good
         cdef char *memory = NULL
@@ -419,26 +472,58 @@ cdef class RowPredictor:
             buffers = aligned_zeros(2 * self.buffer_bytes, np.uint8)
             memory = address(buffers)
         if not acquire_buffer(x, self.dtype, ndim, self.n_in, 0, &source):
-            return None
+            return None if scaled else self.run_converted(x, ndim, out)
         if not acquire_buffer(out, self.dtype, ndim, self.n_out, PyBUF_WRITABLE, &target):
             PyBuffer_Release(&source)
             return None
-        good = self.compute(<const char *>source.buf, <char *>target.buf, memory, ndim == 2)
+        good = self.compute(<const char *>source.buf, <char *>target.buf, memory, ndim == 2,
+                            scaled)
         PyBuffer_Release(&target)
         PyBuffer_Release(&source)
         return out if good else None
 
-    cdef bint compute(self, const char *x, char *a, char *memory, bint check) noexcept:
+    cdef run_converted(self, x, int ndim, out):
+        """`run` for a row in another form, which is copied, and scaled meanwhile."""
+        cdef Py_buffer source
+        cdef const char *given
+        cdef char *row
+        cdef uint64_t mode
+        cdef bint check = ndim == 2, good
+        x = floats_of(x, ndim, self.n_in)
+        if x is None:
+            return None
+        copied = empty(x.shape, self.dtype)
+        row = address(copied)
+        if not acquire_buffer(x, x.dtype, ndim, self.n_in, 0, &source):
+            return None
+        given = <const char *>source.buf
+        mode = keep_subnormals()
+        if source.itemsize == 8:
+            good = self.convert(<const double *>given, row, check)
+        else:
+            good = self.convert(<const float *>given, row, check)
+        restore_subnormals(mode)
+        PyBuffer_Release(&source)
+        return self.run(copied, ndim, out, True) if good else None
+
+    cdef bint convert(self, const real *x, char *row, bint check) noexcept nogil:
+        if self.network.itemsize == 8:
+            return convert_row(self.n_in, self.shift, self.factor, self.curve, x, <double *>row,
+                               check)
+        return convert_row(self.n_in, self.shift, self.factor, self.curve, x, <float *>row, check)
+
+    cdef bint compute(self, const char *x, char *a, char *memory, bint check,
+                      bint scaled) noexcept:
         cdef char[2 * STACK_BYTES + 64] stack
         cdef uint64_t mode
         cdef bint good
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
-        if (check and self.curve == SMOOTH_CLIP
+        if (check and not scaled and self.curve == SMOOTH_CLIP
                 and not kernels_for(self.network.itemsize).is_finite(self.n_in, x)):
             return False  # scaled, infinity is 3
         mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
-        if self.shift != NULL:
+        if self.shift != NULL and not scaled:
             x = self.scaled(x, memory + self.buffer_bytes)
         flush_subnormals()
         if self.takes_long:

@@ -2,6 +2,7 @@
 each is named first, with its cure, and sound cases are left in peace."""
 
 import copy
+import re
 import warnings
 
 import numpy as np
@@ -113,6 +114,19 @@ def test_targets_in_other_units_are_named_first(change, words, options):
     assert text.startswith(words), text
     assert "take the same units and sign" in text
     assert "epochs" not in text and "larger net" not in text and "overfitting" not in text
+
+
+def test_y_that_moves_with_time_is_not_blamed_on_units_alone():
+    words = "or, if y moves with time, learn its change since an earlier row"
+    time = np.arange(len(LINE))
+    for trend in (0.05, -0.05):
+        rows = np.column_stack((X, time))
+        y = LINE + trend * time
+        text = diagnosis(rows[LEARN], y[LEARN], (rows[REST], y[REST]), epochs=30)
+        assert re.match(r"y lies elsewhere, .*: take the same units and sign, " + words, text), text
+    for change in (lambda y: 1000 * y, lambda y: y / 1000, lambda y: y + 500):
+        text = diagnosis(X[LEARN], LINE[LEARN], (X[REST], change(LINE[REST])), epochs=30)
+        assert "y lies elsewhere" in text and words not in text, text
 
 
 def test_the_column_in_other_units_is_named():

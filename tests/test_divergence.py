@@ -139,3 +139,14 @@ def test_a_usual_training_does_not_diverge():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         MLP(8, optimizer="sgd", random_state=0).fit(X * [1, 1, 1e5, 1], 250_000 + 80_000 * LINE)
+
+
+@pytest.mark.parametrize("far", [1e12, 1e10, -1e12])
+def test_the_deviation_of_a_column_that_rounding_swallows_is_not_called_0(far):
+    rows = X + np.array([0, far, 0, 0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        MLP(**PLAIN | dict(optimizer="sgd", activation="identity")).fit(rows, LINE)
+    (text,) = [str(one.message) for one in caught if one.category is DivergenceWarning]
+    assert "column 1 of X reaches 1e+1" in text and "standard deviation" not in text
+    assert "so far from 0 that float32 rounds its differences away" in text

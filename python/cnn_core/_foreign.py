@@ -27,11 +27,14 @@ _APART = (
 KEYWORDS: dict[str, dict[str, str]] = {}
 
 KEYWORDS["MLP"] = _by_word({
-    "hidden": "hidden_layer_sizes hidden_layers hidden_sizes hidden_size hidden_units hidden_dim "
-    "hidden_dims n_hidden num_hidden layer_sizes layers units n_units neurons widths width",
-    "hidden lists the width of each layer: MLP(hidden=(64, 64))": "n_layers num_layers depth",
+    "hidden": "hidden_layer_sizes hidden_sizes hidden_size hidden_units hidden_dim hidden_dims "
+    "layer_sizes units n_units neurons widths width",
+    "hidden lists the width of each layer: MLP(hidden=(64, 64)) has two of 64 units":
+    "hidden_layers layers n_hidden num_hidden n_layers num_layers n_hidden_layers depth",
     "the number of inputs is that of X's columns": "input_dim input_dims input_shape input_size "
     "in_features n_features n_inputs num_features",
+    "fit finds the classes in y, and partial_fit takes all that will come: "
+    "partial_fit(X, y, classes=[0, 1])": "classes class_names labels",
     "the number of outputs follows from y": "n_classes num_classes num_class output_dim "
     "output_shape output_size out_features n_outputs",
     "activation": "activations activation_fn activation_func activation_function act act_fn "
@@ -100,6 +103,8 @@ KEYWORDS["MLP"] = _by_word({
     "callbacks": "callback hooks",
     "warm_start": "warmstart continue_training",
     "task": "problem_type task_type",
+    "the class says the task: MLPClassifier or MLPRegressor, and MLP(task='regression') takes both":
+    "task",
     "backend": "engine framework",
 })  # fmt: skip
 
@@ -233,6 +238,7 @@ VALUES["loss"] = _by_word({
     "'hinge' is the one that is not squared": "squared_hinge",
     "there is no quantile loss, and 'mae' fits the median": "quantile pinball quantile_loss",
 })  # fmt: skip
+_NEAREST = "there is none of that name, and {} is the nearest"
 VALUES["activation"] = VALUES["output"] = _by_word({
     "sigmoid": "logistic logit expit",
     "identity": "linear none null",
@@ -242,14 +248,28 @@ VALUES["activation"] = VALUES["output"] = _by_word({
     "gelu_tanh": "gelu_new gelu_approximate quick_gelu",
     "step": "heaviside threshold binary_step",
     "exp": "exponential",
+    "'softplus' of -z is -log sigmoid(z)": "logsigmoid log_sigmoid",
+    "outputs are probabilities here, without a logarithm": "logsoftmax log_softmax",
+    "none is periodic, and columns such as np.sin(X[:, 0]) bring a period": "sin sine cos cosine "
+    "siren snake",
+    "no unit is gated, and 'swish' and 'gelu' are the nearest": "swiglu geglu glu reglu",
+    _NEAREST.format("'relu'"): "relu6 crelu maxout threshold_relu thresholdedrelu relu2 "
+    "squared_relu",
+    _NEAREST.format("'leaky_relu'"): "prelu rrelu",
+    _NEAREST.format("'elu'"): "celu",
+    _NEAREST.format("'tanh'"): "softsign arctan atan erf hardtanh hard_tanh tanhshrink sinh",
+    _NEAREST.format("'softmax'"): "softmin sparsemax",
 })  # fmt: skip
 VALUES["optimizer"] = _by_word({
     "it is SGD with a setting: from cnn_core import SGD, then optimizer=SGD(momentum=0.9)":
     "momentum sgdm heavy_ball",
     "it is SGD with two settings: from cnn_core import SGD, then optimizer=SGD(momentum=0.9, "
     "nesterov=True)": "nesterov nag",
-    "there is no Adamax, and 'adam' and 'nadam' are the nearest": "adamax radam adabelief",
-    "there is none of that name, and 'adamw' is the nearest": "lion lamb adafactor sophia muon",
+    "there is none of that name, and 'adam' and 'nadam' are the nearest": "adamax radam adabelief "
+    "adamod yogi lookahead ranger",
+    "there is none of that name, and 'adamw' is the nearest": "lion lamb adafactor sophia muon "
+    "nadamw radamw schedulefree prodigy",
+    "there is none of that name, and 'adagrad' is the nearest": "ftrl adagradw",
     "lbfgs": "l_bfgs lbfgs_b l_bfgs_b bfgs cg newton_cg",
     "sgd": "gd gradient_descent stochastic_gradient_descent",
 })  # fmt: skip
@@ -324,7 +344,7 @@ NAMES: dict[str, str] = _by_word({
     "losses are names: MLP(loss='mse')": "MSELoss MeanSquaredError L1Loss",
     "losses are names, and MLP() takes the cross-entropy that fits y": "CrossEntropyLoss BCELoss "
     "BCEWithLogitsLoss NLLLoss BinaryCrossentropy CategoricalCrossentropy",
-    "there is no Adamax, and Adam and Nadam are the nearest": "Adamax",
+    "there is none of that name, and Adam and Nadam are the nearest": "Adamax RAdam AdaBelief",
     "momentum is a setting of SGD: SGD(momentum=0.9)": "Momentum",
     "the schedule is Cosine: MLP(learning_rate=Cosine())": "CosineAnnealing CosineAnnealingLR "
     "CosineDecay",

@@ -33,6 +33,13 @@ class ForeignAttributes:
         return sorted({*super().__dir__()} - _HINTS.keys())
 
 
+class OnlyOfMLP:
+    """Base of scikit-learn's estimators, which say what `cnn_core.MLP` alone has."""
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__()} - _HINTS_OF_MLP.keys())
+
+
 def _by_name(groups: dict[str, str]) -> dict[str, str]:
     """The hint for each name, of the names for each hint."""
     return {name: hint for hint, names in groups.items() for name in names.split()}
@@ -62,5 +69,17 @@ _HINTS = _by_name({
     "inputs are scaled by the model itself": "normalize_",
 })  # fmt: skip
 
-for _name, _hint in _HINTS.items():
-    setattr(ForeignAttributes, _name, ForeignAttribute(_name, _hint))
+_HINTS_OF_MLP = _by_name({
+    "cnn_core.MLP, MLPClassifier and MLPRegressor have it, whose parameters have other names":
+    "evaluate summary trace check_gradient loss_and_gradient per_sample_gradients profile forward "
+    "predict_one initialize step_history_ input_shift_ input_factor_ target_shift_ target_factor_",
+    "coefs_ has W of each layer, shape (n_in, n_out)": "weights_ parameters_",
+    "intercepts_ has b of each layer": "biases_",
+    "loss_curve_ and validation_scores_ have the numbers of each epoch": "history_ history",
+    "n_iter_": "n_epochs_",
+    "best_loss_ and best_validation_score_ are those of the best epoch": "best_epoch_",
+})  # fmt: skip
+
+for _class, _hints in ((ForeignAttributes, _HINTS), (OnlyOfMLP, _HINTS_OF_MLP)):
+    for _name, _hint in _hints.items():
+        setattr(_class, _name, ForeignAttribute(_name, _hint))

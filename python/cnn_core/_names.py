@@ -84,7 +84,7 @@ def refuse(method: Any, model: Any, unknown: Mapping[str, object]) -> NoReturn:
 
     name, known, parameters = method.__name__, _parameters(method.__code__), model.get_params()
     word = next(iter(unknown))
-    meant = _foreign.KEYWORDS["MLP"].get(word, word)
+    meant = word if word in parameters else _foreign.KEYWORDS["MLP"].get(word, word)
     if word not in _foreign.KEYWORDS[name] and meant in parameters:
         raise TypeError(
             f"{name} has no parameter {word!r}; it is {'' if meant == word else f'{meant}, '}"

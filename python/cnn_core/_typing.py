@@ -64,10 +64,11 @@ class SavedModel(Protocol):
 
 class Evaluation(TypedDict):
     """What `MLP.evaluate` returns: accuracy for classes, r2 for a regression, also of each of
-    several outputs; with a rare class the scores that it counts in too."""
+    several labels or outputs; with a rare class the scores that it counts in too."""
 
     loss: float
     accuracy: NotRequired[float]
+    accuracy_per_label: NotRequired[list[float]]
     balanced_accuracy: NotRequired[float]
     average_precision: NotRequired[float]
     r2: NotRequired[float]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._warn import warn
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
@@ -139,6 +141,7 @@ def check_callbacks(
                 f"{one!r}"
             )
         _refuse_foreign(one)
+        _check_arguments(one)
     return [one if isinstance(one, Callback) else _Function(one) for one in callbacks]
 
 
@@ -162,6 +165,49 @@ def _refuse_foreign(callback: object) -> None:
                 f"the callback {type(callback).__qualname__} has {name}, which nothing calls; it "
                 f"is called {here} here"
             )
+
+
+#: What each method is called with.
+_ARGUMENTS = {
+    "before_fit": "(model)",
+    "after_epoch": "(model, epoch, logs)",
+    "after_step": "(model, step, logs)",
+    "after_fit": "(model)",
+}
+
+
+def _check_arguments(callback: Callback | Function) -> None:
+    """Raise where a function, or a method that a class defines, takes other arguments than it is
+    going to be called with."""
+    if not isinstance(callback, Callback):
+        _check_takes(
+            callback, _ARGUMENTS["after_epoch"], f"the callback {_function_name(callback)}"
+        )
+        return
+    for name, arguments in _ARGUMENTS.items():
+        method = getattr(callback, name)
+        if getattr(method, "__func__", None) is not getattr(Callback, name):
+            _check_takes(method, arguments, f"{name} of the callback {type(callback).__qualname__}")
+
+
+def _check_takes(function: Callable[..., object], arguments: str, what: str) -> None:
+    """Raise unless a function takes so many positional arguments."""
+    n, code = arguments.count(",") + 1, getattr(function, "__code__", None)
+    bound = code is None or hasattr(function, "__self__")
+    if code is None:  # an object that can be called
+        code = getattr(type(function).__call__, "__code__", None)
+    if code is not None and code.co_argcount - bound == n and not code.co_kwonlyargcount:
+        return  # nearly always, and inspect takes longer
+    import inspect
+
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some builtins nothing is known
+        return
+    try:
+        signature.bind(*range(n))
+    except TypeError:
+        raise TypeError(f"{what} is called with {arguments}, and it takes {signature}") from None
 
 
 class Watch:
@@ -189,10 +235,35 @@ class Watch:
         self.current, self.publish = current, publish
         self.of_steps = [one for one in callbacks if _looks_at_steps(one)]
         self._hidden: tuple[Any] | None = None  # the estimator's model while a step's is shown
+        self._parameters = self._now()
 
     def epoch(self, epoch: int, logs: Mapping[str, float]) -> bool:
         """Call all callbacks after an epoch; whether one of them ends the training."""
-        return self._ends(self.callbacks, "epoch", epoch, logs)
+        ends = self._ends(self.callbacks, "epoch", epoch, logs)
+        self._warn_of_parameters()
+        return ends
+
+    def _now(self) -> list[object]:
+        """The estimator's parameters."""
+        if not self.callbacks:
+            return []
+        values = vars(self.estimator)
+        return [values.get(name) for name in self.estimator._parameters_in_files()]
+
+    def _warn_of_parameters(self) -> None:
+        """Say that a parameter that a callback has set is not that of the training that runs."""
+        now = self._now()
+        for name, before, after in zip(
+            self.estimator._parameters_in_files(), self._parameters, now
+        ):
+            if after is not before and repr(after) != repr(before):
+                schedule = "; a Schedule changes it within one" if "learning_rate" in name else ""
+                warn(
+                    f"a callback has set {name}={_shown(after)}, which takes effect at the next "
+                    f"fit{schedule}",
+                    UserWarning,
+                )
+        self._parameters = now
 
     def step(self, model: Any, step: int, logs: Mapping[str, float]) -> bool:
         """Call those that ask for it after a step, with the model that it leaves."""
@@ -237,8 +308,12 @@ def _name_of(callback: Callback) -> str:
     """What a user calls a callback: the function's name, or the class's."""
     if not isinstance(callback, _Function):
         return type(callback).__qualname__
-    function = callback.after_epoch
-    return getattr(function, "__qualname__", None) or _shown(function)
+    return _function_name(callback.after_epoch)
+
+
+def _function_name(function: object) -> str:
+    name: str = getattr(function, "__qualname__", None) or _shown(function)
+    return name
 
 
 def _shown(value: object) -> str:

@@ -14,7 +14,9 @@ from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
 from cnn_core.causes.codes import code, code_of_targets, codes
 from cnn_core.causes.data import GROWING
+from cnn_core.causes.labels import of_labels
 from cnn_core.causes.matching import (
+    SAME_UNITS,
     contradictions,
     multiple,
     other_targets,
@@ -302,7 +304,7 @@ def _of_other_targets(
             related = multiple(y, predicted, metrics.reached)
         every = every[without(far, every)]
         name, rows = (f"y of {whose}", "") if whose else ("y", " in these rows")
-        said = name, rows, "take the same units and sign"
+        said = name, rows, SAME_UNITS
         found += other_targets(seen.y, every, related, said=said, names=names)
     yield from found
 
@@ -345,7 +347,7 @@ def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
 
 def _class_scores(
     model: Model, data: Dataset, outputs: Callable[[], np.ndarray], wanted: bool
-) -> tuple[dict[str, float], str, int]:
+) -> tuple[dict[str, Any], str, int]:
     """Balanced accuracy and average precision where accuracy says little, a sentence about it, and
     the number of classes that there are."""
     task = model.task
@@ -414,17 +416,22 @@ def _of_rare_class(
 
 def _label_scores(
     model: Model, data: Dataset, outputs: Callable[[], np.ndarray]
-) -> tuple[dict[str, float], str, int]:
-    """Average precision, the mean over the labels, where one of several labels a row is rare."""
+) -> tuple[dict[str, Any], str, int]:
+    """Accuracy of each of several labels a row, average precision where one is rare, the mean over
+    the labels, and sentences about those that the accuracy of rows hides."""
     assert data.y is not None
-    yes = data.y.array > model.task.threshold
+    yes, a = data.y.array > model.task.threshold, outputs()
+    with np.errstate(invalid="ignore"):  # of a training that has diverged
+        right = ((a > model.task.threshold) == yes).mean(axis=0)
+    scores: dict[str, Any] = {"accuracy_per_label": right.tolist()}
     shares = yes.mean(axis=0)
     there = np.flatnonzero(shares)
-    if not len(there) or shares[there].min() >= RARE:
-        return {}, "", 2  # there is no one number of classes
-    a = outputs()
-    mean = float(np.mean([average_precision(yes[:, k], a[:, k]) for k in there]))
-    return {"average_precision": mean}, "", 2
+    if len(there) and shares[there].min() < RARE:
+        scores["average_precision"] = float(
+            np.mean([average_precision(yes[:, k], a[:, k]) for k in there])
+        )
+    words = " ".join(of_labels(yes, a, model.task.threshold)) if np.isfinite(a).all() else ""
+    return scores, words, 2  # there is no one number of classes
 
 
 def _doubts(model: Model, data: Dataset) -> Iterator[str]:

@@ -43,10 +43,6 @@ MANY_CLASSES, ROWS_A_CLASS = 10, 10
 MANY_ROWS, NO_CLASS = 10, 0.05
 #: Texts of missing entries.
 GAPS = ("nan", "NaN", "None", "<NA>", "NaT")
-#: A number with a currency before it, or a unit behind it, and separators.
-_AMOUNT = re.compile(
-    r"[-+]?[$€£¥]?\s?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?\s?(%|[$€£¥]|[^\W\d_]{1,3})?"
-)
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -333,11 +329,11 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
                 "are taken for classes; y.astype(float) makes numbers to predict of them, "
                 "task='classification' says that they are classes"
             )
-        elif many and _are_amounts(listed):
+        elif words := _conversion(listed, many):
             yield (
-                f"y holds texts of amounts, such as {listed[0]!r}, and {n} different ones are "
-                "taken for classes; strip signs and units, and make numbers of them with "
-                "y.astype(float), or say task='classification'"
+                f"y holds texts such as {listed[0]!r}, and {n} different ones are taken for "
+                f"classes; {words} makes numbers to predict of them, task='classification' says "
+                "that they are classes"
             )
         elif many:
             yield (
@@ -349,6 +345,16 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
             f"y holds {n} classes in {n_rows} rows; if these are numbers to predict, say "
             "task='regression', if classes, task='classification'"
         )
+
+
+def _conversion(labels: list[str | bytes], many: bool) -> str:
+    """What makes numbers of texts such as '$15,868'; nothing for '4wd' or '#1', which may well be
+    classes unless there are many."""
+    from cnn_core.data.number_texts import conversion
+
+    texts = [label for label in labels if isinstance(label, str)]
+    amounts = all("%" in text or re.search("[$\u00a2-\u00a5\u20a0-\u20cf]", text) for text in texts)
+    return conversion(texts) if len(texts) == len(labels) and (amounts or many) else ""
 
 
 def _measured(classes: np.ndarray, n_rows: int) -> Iterator[str]:
@@ -369,13 +375,6 @@ def is_number(text: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _are_amounts(texts: list[Any]) -> bool:
-    """Whether texts are numbers with separators, all of one currency or unit."""
-    if not all(isinstance(text, str) and _AMOUNT.fullmatch(text.strip()) for text in texts):
-        return False
-    return len({re.sub(r"[-+\d.,'\s]", "", text) for text in texts}) == 1
 
 
 def output_range(output: str, number: float | None) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._control import Exclusive
@@ -518,9 +519,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Returns
         -------
         dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also
-            ``r2_per_output``, a list; ``diagnosis``, the likely cause where the model is not good,
-            and what the numbers suggest about over- or underfitting.
+            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also a list,
+            ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, the likely cause where the
+            model is not good, and what the numbers suggest about over- or underfitting.
             Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
             ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
             mean over more.
@@ -559,3 +560,14 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
             lambda: model.unscaled(X),
         )
+
+
+def _name_methods(*bases: type) -> None:
+    """Call inherited methods as users know them, so that Python's own errors say MLP.score."""
+    for base in bases:
+        for name, method in vars(base).items():
+            if isinstance(method, FunctionType) and not name.startswith("_"):
+                method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
+
+
+_name_methods(Predictions, Inspectable, Initialization)

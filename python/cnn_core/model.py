@@ -203,7 +203,9 @@ class Model(_Predicts, Frozen):
         if self.columns is None:
             return X, y
         from cnn_core.columns.target import split_target
+        from cnn_core.data.row_order import warn_of_order
 
+        warn_of_order(X, y)
         return split_target(self.columns.table(X), y)  # type: ignore[return-value]
 
     def unscaled(self, X: ArrayLike) -> np.ndarray:
@@ -214,9 +216,11 @@ class Model(_Predicts, Frozen):
         """Rows with their targets as the network learns them, to evaluate."""
         # Here and in `score`, because those who only predict need nothing of it.
         from cnn_core.data.prepare import Preparation, make_dataset
+        from cnn_core.data.row_order import warn_of_order
 
         X, y = self.split(X, y)
         check_target_names(y, self.seen.targets)
+        warn_of_order(X, y)  # a table has been compared before
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
         return make_dataset(self.task, self.check_X(X), y, how).learning(scaling, dtype)
@@ -348,8 +352,12 @@ class Model(_Predicts, Frozen):
         n_threads: int | None,
     ) -> float:
         """Accuracy or R^2, as `MLP.score` describes."""
+        from cnn_core.data.row_order import warn_of_order
+
         task = self.task
+        warn_of_order(X, sample_weight, "sample_weight")
         X, y = self.split(X, y)
+        warn_of_order(X, y)  # a table has been compared before
         if task.name == "regression":
             return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
         targets, labels, weights = self._judged(X, y, sample_weight)

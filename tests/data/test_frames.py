@@ -1,5 +1,7 @@
 """Frames and tables: their columns' names, in checks and in messages; what NumPy cannot read."""
 
+import re
+
 import numpy as np
 import pytest
 from mlp_cases import TWO, X, quick
@@ -62,6 +64,28 @@ def test_names_of_pyarrow_tables_are_read(kind):
     ):
         with pytest.raises(ValueError, match="X has other columns .*: their order differs"):
             use(reordered)
+
+
+def test_columns_in_another_order_name_the_cure_which_works():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=NAMES)
+    model = quick(epochs=2).fit(frame, TWO)
+    for given in (frame[NAMES[::-1]], frame.assign(row=0), frame.assign(row=0)[["row", *NAMES]]):
+        words = r"; (X\[list\(model.feature_names_in_\)\]) has those of the fit, in its order$"
+        with pytest.raises(ValueError, match=words) as caught:
+            model.predict(given)
+        cure = re.search(words, str(caught.value))[1]
+        assert np.array_equal(
+            model.predict(eval(cure, {"X": given, "model": model})), model.predict(X)
+        )
+    for given, words in (
+        (frame[NAMES[:4]], "missing: e$"),
+        (frame.rename(columns={"b": "z"}), "missing: b; unknown: z$"),
+        (frame[["a", "b", "c", "d", "a"]], "missing: e; more than once: a$"),
+        (frame[[*NAMES, "a"]], "more than once: a$"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.predict(given)
 
 
 def labels():

@@ -249,3 +249,28 @@ def test_a_model_that_cannot_be_saved_leaves_the_file_of_before(tmp_path):
     with pytest.raises(TypeError):
         model.save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["model"]
+
+
+def test_errors_name_the_file_that_was_asked_for_and_no_temporary_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = MLP(4, epochs=1, random_state=0).fit([[0], [1]], [0, 1])
+    (tmp_path / "file").write_bytes(b"")
+    for path, error, words in (
+        ("models/a.st", FileNotFoundError, r"The folder models does not exist: 'models/a.st'"),
+        (tmp_path / "no" / "a", FileNotFoundError, f"The folder {tmp_path}/no does not exist"),
+        ("file/a.st", NotADirectoryError, r"Not a directory: 'file/a.st'"),
+        ("n" * 300, OSError, r"File name too long: 'n{300}'"),
+        (".", IsADirectoryError, r"Is a directory: '\.'"),
+    ):
+        with pytest.raises(error, match=words) as caught:
+            model.save(path)
+        assert ".tmp" not in str(caught.value) and caught.value.filename == os.fspath(path)
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left on device: '.*model'"):
+        atomic.write_whole(tmp_path / "model", b"new")

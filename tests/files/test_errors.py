@@ -1,10 +1,13 @@
 """A file that is no model, damaged or nonsensical is one error, ModelFormatError, that names the
 file, the place in it and the reason."""
 
+import gzip
 import io
 import os
+import pickle
 import struct
 import sys
+import zlib
 from fractions import Fraction
 
 import numpy as np
@@ -49,6 +52,13 @@ def header_of(data):
 
 HEADER, BODY = header_of(PLAIN)
 
+
+def numpy_bytes(save):
+    file = io.BytesIO()
+    save(file, X)
+    return file.getvalue()
+
+
 NO_MODEL = {
     "no bytes": (b"", "no model file, or cut off: it has 0 bytes"),
     "7 bytes": (b"1234567", "it has 7 bytes"),
@@ -56,7 +66,20 @@ NO_MODEL = {
     "cut in the header": (PLAIN[:500], "its header alone"),
     "cut by a byte": (PLAIN[:-1], "its tensors are damaged"),
     "a byte more": (PLAIN + b"\0", "its tensors are damaged"),
-    "a text": (b"this is not a model of any kind", "its header alone"),
+    "a text": (b"this is not a model of any kind", "no model file, or cut off: it has 31 bytes"),
+    **{
+        f"a pickle of protocol {n}": (
+            pickle.dumps(fitted(THREE)[0], n),
+            "it is a pickle, which joblib",
+        )
+        for n in range(2, 6)
+    },
+    "an old pickle": (pickle.dumps(np.float64(1), 0), "it is no model file"),
+    "as joblib compresses": (zlib.compress(PLAIN), "it is compressed, perhaps a pickle"),
+    "gzip": (gzip.compress(PLAIN), "it is compressed"),
+    "an array": (numpy_bytes(np.save), "it is an array, which numpy.load reads"),
+    "arrays": (numpy_bytes(np.savez), "it is a zip archive, as numpy.load, torch.load or Keras"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "it is an HDF5 file, as Keras reads"),
     "zeros": (bytes(1000), "its header is no JSON object"),
     "a large header": (
         struct.pack("<Q", container.HEADER + 1) + b"{" * (container.HEADER + 9),

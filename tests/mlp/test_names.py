@@ -117,7 +117,7 @@ def test_unknown_parameters_of_optimizers_schedules_and_the_like(call, message):
     (dict(activation="LeakyReLU"), r"did you mean 'leaky_relu'\?"),
     (dict(output="linear"), "^unknown output 'linear'; it is called 'identity' here$"),
     (dict(optimizer="momentum"), r"import SGD, then optimizer=SGD\(momentum=0.9\)"),
-    (dict(optimizer="adamax"), "there is no Adamax"),
+    (dict(optimizer="adamax"), "there is none of that name"),
     (dict(optimizer="rms_prop"), r"did you mean 'rmsprop'\?"),
     (dict(optimizer="lbfgs-b"), "it is called 'lbfgs' here"),
     (dict(init="xavier"), "it is called 'glorot' here"),
@@ -385,17 +385,77 @@ def test_texts_of_numbers_are_to_be_converted():
         MLP().fit([["0.125"], ["b"]], [0, 1])
 
 
-def test_a_series_in_another_order_is_warned_of():
-    pandas = pytest.importorskip("pandas")
-    frame, y = pandas.DataFrame(X), pandas.Series(TWO)
-    with pytest.warns(UserWarning, match="the labels of X's in another order"):
-        quick(epochs=1).fit(frame, y[::-1])
-    quick(epochs=1).fit(frame, y).fit(frame[::-1], y[::-1])
-    quick(epochs=1).fit(frame[10:], y[10:].reset_index(drop=True))
-
-
 @pytest.mark.parametrize("gap", ["nan", "None", "<NA>"])
 def test_the_text_of_a_gap_is_warned_of(gap):
     y = np.where(np.arange(len(X)) == 7, gap, np.array(["a", "b"])[TWO])
     with pytest.warns(UserWarning, match=f"the text '{gap}' beside other classes"):
         quick(epochs=1).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (dict(classes=[0, 1]), r"fit finds the classes in y, and partial_fit takes all that will"),
+        (dict(hidden_layers=2), r"hidden lists the width of each layer: MLP\(hidden=\(64, 64\)\)"),
+        (dict(layers=(8, 8)), r"hidden lists the width of each layer"),
+        (dict(n_hidden=2), r"hidden lists the width of each layer"),
+        (dict(optimizer="radam"), r"none of that name, and 'adam' and 'nadam' are the nearest"),
+        (dict(optimizer="Lookahead"), r"none of that name, and 'adam' and 'nadam' are the nearest"),
+        (dict(activation="sin"), r"none is periodic, and columns such as np.sin"),
+        (dict(activation="swiglu"), r"no unit is gated, and 'swish' and 'gelu' are the nearest"),
+        (dict(activation="GLU"), r"no unit is gated"),
+        (dict(output="softsign"), r"none of that name, and 'tanh' is the nearest"),
+        (dict(activation="prelu"), r"'leaky_relu' is the nearest"),
+        (dict(activation="ReLU6"), r"'relu' is the nearest"),
+        (dict(output="log_softmax"), r"outputs are probabilities here"),
+    ],
+    ids=str,
+)
+def test_what_there_is_not_names_what_is_nearest(options, words):
+    with pytest.raises((TypeError, ValueError), match=words) as caught:
+        MLP(**options)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_the_task_of_a_class_is_said_by_its_name():
+    words = "the class says the task: MLPClassifier or MLPRegressor, and MLP"
+    for call in (
+        lambda: cnn_core.MLPClassifier(task="regression"),
+        lambda: cnn_core.MLPRegressor(task="regression"),
+        lambda: cnn_core.MLPRegressor().set_params(task="classification"),
+        lambda: cnn_core.MLPClassifier().fit(X, TWO, task="regression"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            call()
+    with pytest.raises(TypeError, match="it is a parameter of MLP: MLP.task=...."):
+        MLP().fit(X, TWO, task="regression")
+
+
+def test_errors_of_calls_say_MLP():
+    model = quick(epochs=1).fit(X, TWO)
+    for call in (model.score, model.predict, model.trace, model.loss_and_gradient):
+        with pytest.raises(
+            TypeError, match=rf"^MLP.{call.__name__}\(\) missing 1 required"
+        ) as caught:
+            call(*([X] if call.__name__ != "predict" else []))
+        assert "Predictions" not in str(caught.value)
+    for method in (MLP.score, MLP.summary, MLP.initialize, cnn_core.MLPRegressor.predict):
+        assert pickle.loads(pickle.dumps(method)) is method
+
+
+def test_the_drop_in_says_what_MLP_alone_has():
+    estimator = pytest.importorskip("cnn_core.sklearn").MLPRegressor()
+    for name, words in {
+        "evaluate": "cnn_core.MLP, MLPClassifier and MLPRegressor have it",
+        "summary": "cnn_core.MLP, MLPClassifier and MLPRegressor have it",
+        "predict_one": "cnn_core.MLP, MLPClassifier and MLPRegressor have it",
+        "profile": "cnn_core.MLP, MLPClassifier and MLPRegressor have it",
+        "history_": "loss_curve_ and validation_scores_ have the numbers of each epoch",
+        "weights_": "coefs_ has W of each layer",
+        "n_epochs_": "it is called n_iter_ here",
+    }.items():
+        with pytest.raises(AttributeError, match=f"has no attribute '{name}'; {words}"):
+            getattr(estimator, name)
+        assert not hasattr(estimator, name) and name not in dir(estimator)
+    estimator.history_ = [1]
+    assert estimator.history_ == [1]

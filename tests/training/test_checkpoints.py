@@ -349,3 +349,13 @@ def test_max_seconds_ends_a_part_of_a_training(tmp_path):
     assert parts > 1
     assert np.array_equal(whole.parameters_, model.parameters_)
     assert history(whole) == history(model)
+
+
+def test_a_folder_that_does_not_exist_is_refused_before_the_first_epoch(tmp_path):
+    seen = []
+    model = MLP(
+        4, epochs=3, random_state=0, callbacks=lambda model, epoch, logs: seen.append(epoch)
+    )
+    with pytest.raises(FileNotFoundError, match=r"The folder .*models does not exist: '.*/a.st'"):
+        model.fit([[0], [1]], [0, 1], checkpoint=tmp_path / "models" / "a.st")
+    assert seen == [] and not hasattr(model, "weights_")

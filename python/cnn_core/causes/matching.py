@@ -21,6 +21,10 @@ MET, MET_EACH = (
     0.5,
 )  # of all such rows and of one class, as shares of the accuracy in training
 ROUNDING = 1e-6
+SAME_UNITS = "take the same units and sign"
+#: Ratio of the ranges of y, and by how many of them its median may lie beyond that of training, up
+#: to which it may have moved with time.
+ALIKE, MOVED = 4.0, 2.0
 COLUMNS = 50  # of y that are compared with each other
 CLASSES = 1000
 LOOKED_AT = 1000  # rows that are compared with each other
@@ -108,7 +112,7 @@ def other_targets(
     found: tuple[int, float, float] | None = None,
     slack: float = 0.0,
     spread: np.ndarray | None = None,
-    said: tuple[str, str, str] = ("y", " in these rows", "take the same units and sign"),
+    said: tuple[str, str, str] = ("y", " in these rows", SAME_UNITS),
     names: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """Targets in other units, or of another sign, than those of training.
@@ -147,12 +151,22 @@ def other_targets(
     here = f"from {y[:, i].min():.4g} to {y[:, i].max():.4g}"
     there = f"from {seen[0, i]:.4g} to {seen[1, i]:.4g}"
     name, rows, cure = said
+    if far and cure == SAME_UNITS and _may_have_moved(seen[:, i], y[:, i]):
+        cure += ", or, if y moves with time, learn its change since an earlier row"
     which = name if y.shape[1] == 1 else f"Column {target_name(i, names)} of {name}"
     if far:
         about = f" ({about})" if about else ""
         yield f"{which} lies elsewhere, {here}, than in training, {there}{about}: {cure}."
     else:
         yield f"{which} is {about}{rows}, {here}, and was {there} in training: {cure}."
+
+
+def _may_have_moved(seen: np.ndarray, y: np.ndarray) -> bool:
+    """Whether numbers lie beside a range, and about as far apart as it is wide."""
+    low, high = seen
+    width, median = high - low, float(np.median(y))
+    beyond = max(low - median, median - high, 0.0)
+    return bool(width / ALIKE <= np.ptp(y) <= ALIKE * width and beyond <= MOVED * width)
 
 
 def permuted_labels(

@@ -28,6 +28,7 @@ WIDE = 100  # size of an entry of X or of a weight, above which it is told after
 LARGE = 4.0  # size of a layer's initial weights, as `begin.sizes` has it, which is told then
 HEAVY = 10.0  # factor by which weights of rows make the gradient longer, which is told then
 ELEMENTS = 1 << 24  # that are looked at then
+ROUNDED = 16  # spacings of the dtype that a feature's deviation must exceed to be told
 GAINED = 0.01  # by which the loss must have fallen in the last epochs that a rule allowed
 
 
@@ -263,8 +264,11 @@ def _large_features(found: Diverged) -> Iterator[tuple[float, str]]:
     i = int(size.argmax())
     if size[i] <= WIDE:
         return
-    spread = f" (standard deviation {X[:, i].std():.2g})"
-    reaches = f"reaches {size[i]:.2g}{' even scaled' if found.scaled else spread}"
+    spread, rounding = float(X[:, i].std()), np.spacing(size[i].astype(found.X.dtype))
+    beside = f"standard deviation {spread:.2g}"
+    if spread < ROUNDED * rounding:
+        beside = f"so far from 0 that {found.X.dtype} rounds its differences away"
+    reaches = f"reaches {size[i]:.2g}{' even scaled' if found.scaled else f' ({beside})'}"
     clause = f"{named(i, found.names)} of X {reaches}; {found.cure_of_inputs}"
     yield size[i] ** 2 / WIDE, clause  # the gradient has x in it, and so has z
 

@@ -13,6 +13,7 @@ from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
+from cnn_core.data.row_order import warn_of_order
 from cnn_core.data.scaling import Scaling, weighed
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
@@ -337,18 +338,19 @@ def _validation_dataset(
         X, y = pair
     except (TypeError, ValueError):
         raise ValueError("validation_data must be a pair (X, y)") from None
-    name = "validation_data's X"
+    name, y_name = "validation_data's X", "validation_data's y"
+    warn_of_order(X, y, y_name, name)
     if prepared.columns is not None:
         from cnn_core.columns.target import split_target
 
-        table, y = split_target(prepared.columns.table(X, name), y, "validation_data's y")
+        table, y = split_target(prepared.columns.table(X, name), y, y_name)
         X = prepared.columns.encode(table, name)
     else:
         check_names(X, prepared.feature_names, name)
     check_target_names(y, prepared.target_names, "validation_data's y")
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
     plain = Preparation(how.dtype, target_dtype=how.target_dtype)
-    data = make_dataset(task, rows, y, plain, names=(name, "validation_data's y"))
+    data = make_dataset(task, rows, y, plain, names=(name, y_name))
     return data.learning(prepared.target_scaling, how.dtype)
 
 

@@ -256,8 +256,12 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
         f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
     )
     cure = _CURES.get(kind, "") if _is_data(name) else ""
-    if kind == "text" and cure and all(map(_is_number, column)):
-        cure = "; astype(float) makes numbers of such texts"
+    if kind == "text" and cure:
+        from cnn_core.data.number_texts import conversion
+
+        words = conversion([one for one in column if isinstance(one, str)])
+        words = "astype(float)" if all(map(_is_number, column)) else words
+        cure = f"; {words} makes numbers of such texts" if words else cure
     raise TypeError(f"{name} must hold numbers, got {what} {where}{cure}")
 
 
@@ -480,21 +484,24 @@ def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) 
     if names is None or given is None or names.tolist() == given.tolist():
         return
     strict = are_names(names) and are_names(given)
-    if strict or Counter(names.tolist()) == Counter(given.tolist()):
-        missing = [n for n in names if n not in set(given)]
-        unknown = [n for n in given if n not in set(names)]
-        detail = "; ".join(
-            part
-            for part in (
-                f"missing: {', '.join(missing[:5])}" if missing else "",
-                f"unknown: {', '.join(unknown[:5])}" if unknown else "",
-            )
-            if part
-        )
-        raise ValueError(
-            f"{name} has other columns than the model was fitted with: "
-            f"{detail or 'their order differs'}"
-        )
+    if not strict and Counter(names.tolist()) != Counter(given.tolist()):
+        return
+    missing = [n for n in names if n not in set(given)]
+    counts, had = Counter(given.tolist()), Counter(names.tolist())
+    twice = [n for n in counts if 0 < had[n] < counts[n]]
+    unknown = [n for n in given if n not in set(names)]
+    parts = [
+        f"{word}: {', '.join(map(str, found[:5]))}{', ...' if len(found) > 5 else ''}"
+        for word, found in (("missing", missing), ("unknown", unknown), ("more than once", twice))
+        if found
+    ]
+    cure = ""
+    if strict and not (missing or twice) and name.isidentifier():
+        cure = f"; {name}[list(model.feature_names_in_)] has those of the fit, in its order"
+    raise ValueError(
+        f"{name} has other columns than the model was fitted with: "
+        f"{'; '.join(parts) or 'their order differs'}{cure}"
+    )
 
 
 def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> None:
@@ -547,20 +554,6 @@ def _same(X: Any, y: Any, label: str) -> bool:
     column = y[label] if getattr(y, "ndim", 1) == 2 or hasattr(y, "schema") else y
     one, other = np.asarray(X[label]), np.asarray(column)
     return one.shape == other.shape and bool(np.all(one == other))
-
-
-def warn_of_order(X: object, y: object) -> None:
-    """Say that the rows of a frame and of a series go by position, where their labels are the same
-    ones in another order."""
-    one, other = getattr(X, "index", None), getattr(y, "index", None)
-    if one is None or other is None or not (hasattr(one, "equals") and hasattr(other, "equals")):
-        return
-    if not one.equals(other) and one.sort_values().equals(other.sort_values()):
-        warn(
-            "the index of y has the labels of X's in another order, and rows belong together by "
-            "position; if by label, give y.loc[X.index]",
-            UserWarning,
-        )
 
 
 def _rows(values: Any, ndim: int) -> int | None:

@@ -36,7 +36,27 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         Where the file cannot be written. The old one is as it was then; or, where the folder alone
         could not be flushed, the new one is there, and a crash of the machine may undo it.
     """
-    path = os.path.realpath(os.fspath(path))
+    check_folder(path)
+    try:
+        _write_whole(os.path.realpath(os.fspath(path)), data)
+    except OSError as error:  # in the name of the file that was asked for, no temporary one
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise FileNotFoundError where the folder that a file is to be in does not exist."""
+    folder = os.path.dirname(os.fspath(path))
+    try:
+        os.stat(folder or ".")
+    except FileNotFoundError as error:
+        reason = f"The folder {folder} does not exist"
+        raise FileNotFoundError(error.errno, reason, os.fspath(path)) from None
+    except OSError:  # which writing meets again
+        return
+
+
+def _write_whole(path: str, data: bytes) -> None:
+    """The same for a path without symbolic links; errors may name the temporary file."""
     mode = _mode_of(path)
     folder, name = os.path.split(path)
     start = f".{name.encode(errors='ignore')[:_NAME].decode(errors='ignore')}."

@@ -76,6 +76,10 @@ class Whole(Codec):
         self.low, self.bound = low, bound
 
     def write(self, value: Any, where: str, tensors: Tensors) -> int:
+        if not self.low <= value < self.bound:
+            raise ValueError(
+                f"{where} is {shown(int(value))}, and a file holds {self.low} to {self.bound - 1}"
+            )
         return int(value)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> int:

@@ -122,11 +122,14 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         raise ModelFormatError(reason)
 
     length = int.from_bytes(data[:8], "little")
+    if length > HEADER or data[8:9] != b"{":
+        other = _other_kind(data)
+        if other:
+            fail(f"it is {other}; load reads what save has written")
     if len(data) < 8 or length > len(data) - 8:
-        fail(
-            f"it is no model file, or cut off: it has {len(data):,} bytes"
-            + (f", and its header alone {8 + length:,}" if len(data) >= 8 else "")
-        )
+        cut = len(data) >= 8 and length <= HEADER
+        header = f", and its header alone {8 + length:,}" if cut else ""
+        fail(f"it is no model file, or cut off: it has {len(data):,} bytes{header}")
     if length > HEADER:
         fail(f"its header has {length:,} bytes, and no model file has more than {HEADER:,}")
     if data[8:9] != b"{":
@@ -155,6 +158,27 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
         name: array.astype(array.dtype.newbyteorder("="), copy=False)
         for name, array in tensors.items()
     }
+
+
+#: Other files, by what they begin with, and what reads them.
+_KINDS = (
+    (
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"ccopy", b"ccnn_core"),
+        "a pickle, which joblib.load or pickle.load reads",
+    ),
+    (
+        (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ"),
+        "compressed, perhaps a pickle that joblib.load reads",
+    ),
+    ((b"PK\x03\x04",), "a zip archive, as numpy.load, torch.load or Keras reads"),
+    ((b"\x93NUMPY",), "an array, which numpy.load reads"),
+    ((b"\x89HDF",), "an HDF5 file, as Keras reads"),
+)
+
+
+def _other_kind(data: bytes) -> str:
+    """What bytes that are no model are instead, where that is plain."""
+    return next((words for starts, words in _KINDS if data.startswith(starts)), "")
 
 
 def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> np.ndarray:

@@ -174,6 +174,14 @@ class Labels(Codec):
                 f"{where} of {value.dtype} cannot be kept in a file; take texts, numbers or bools"
             )
         values = value.tolist()
+        if value.dtype.kind in "US" and _characters(value.dtype) * len(value) > MOST_CHARACTERS:
+            raise ValueError(
+                f"{where} has {len(value):,} texts of up to {_characters(value.dtype):,} "
+                f"characters; a file holds {MOST_CHARACTERS:,}, all as long as the longest"
+            )
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            bad = shown(values[int(np.isfinite(value).argmin())])
+            raise ValueError(f"{where} has {bad}, which no file can hold; take finite numbers")
         if value.dtype.kind == "S":
             values = [one.decode("latin-1") for one in values]
         if value.dtype.kind == "O":
@@ -220,17 +228,30 @@ class Labels(Codec):
         return array
 
 
+def _characters(dtype: np.dtype[Any]) -> int:
+    """Of the longest text of an array."""
+    return dtype.itemsize // np.dtype(f"{dtype.kind}1").itemsize
+
+
 def _written_object(value: Any, where: str) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if type(value) is bytes:
         return {"bytes": value.decode("latin-1")}
-    if type(value) not in (bool, int, float, str):
+    if type(value) is int:
+        try:
+            return _written_whole(value)
+        except NotKept:
+            raise ValueError(
+                f"{where} has a whole number of more than {MOST_DIGITS} hexadecimal digits, which "
+                "no file can hold"
+            ) from None
+    if type(value) not in (bool, float, str):
         raise TypeError(
             f"{where} has {shown(value)}, of type {type(value).__name__}, which no file can hold; "
             "take texts, numbers or bools"
         )
-    if isinstance(value, float):
-        return Real().write(value, where, {})
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} has {value}, which no file can hold; take finite numbers")
     return value
 
 
@@ -253,7 +274,9 @@ class _Object(Codec):
             return _WHOLE.read(json, where, tensors)
         if isinstance(json, dict) and set(json) == {"bytes"}:
             return _latin(json["bytes"], where)
-        return fail(where, json, "a bool, a number, a text or {'bytes': ...}")
+        if isinstance(json, dict) and set(json) == {"hex"}:
+            return _read_whole(json["hex"], where)
+        return fail(where, json, "a bool, a number, a text, {'bytes': ...} or {'hex': ...}")
 
 
 class Memory(Codec):

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._control import Exclusive
+from cnn_core._foreign_attributes import OnlyOfMLP
 from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import restored, with_versions
@@ -47,7 +48,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(Keywords, Saved, BaseEstimator):
+class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core.causes import data as of_data
-from cnn_core.causes.begin import initial_weights, smoothed, uneven, unweighted
+from cnn_core.causes.begin import (
+    constant_targets,
+    initial_weights,
+    smoothed,
+    uneven,
+    unweighted,
+)
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import other_targets
 from cnn_core.causes.network import alike
@@ -81,9 +88,11 @@ def before_training(
         arguments = model.task, data, given.y, ends
         found = of_first_targets(*arguments) if given.first else of_later_targets(*arguments, past)
         findings, begin, outlier, pending = list(found.told), *found[1:]
+        if begins and fits:
+            findings = _of_constant_targets(ends, train.X.count) + findings
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
-    rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
+    rules = Rules(early, float(p.min_delta), p.tol, min(int(p.patience), sys.maxsize))
     seen = seen._replace(rules=rules, outlier=outlier, pending=pending, targets=data.target_names)
     if streams and model.history.kept and not past.rows:  # a model of an older version
         seen = seen._replace(absent=())
@@ -99,6 +108,14 @@ def before_training(
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
     return findings, seen._replace(begin=tuple(begin))
+
+
+def _of_constant_targets(ends: np.ndarray, rows: int) -> list[str]:
+    """Numbers to predict that are the same in every row; of a single row that is no news."""
+    if rows < 2:
+        return []
+    found = list(constant_targets(*ends))
+    return [f"{one[0].lower()}{one[1:].rstrip('.')}" for one in found]
 
 
 def _asked(calls: int) -> bool:

@@ -86,12 +86,16 @@ class Checkpoint:
         For a file that is no checkpoint.
     ValueError
         For a checkpoint of other parameters.
+    FileNotFoundError
+        Where there is no folder for it.
     """
 
     def __init__(self, estimator: Any, path: str | os.PathLike[str], every: Any) -> None:
+        from cnn_core.files.atomic import check_folder
         from cnn_core.files.checkpoints import read_checkpoint
         from cnn_core.files.estimators import written_parameters
 
+        check_folder(path)
         self.seconds, self.epochs = interval(every)
         self.estimator, self.path = estimator, os.fspath(path)
         self.fingerprint: Mapping[str, str] = {}

@@ -14,6 +14,7 @@ from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
 from cnn_core.data.rounding import merged, merged_integers
+from cnn_core.data.row_order import warn_of_order
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
@@ -28,7 +29,6 @@ from cnn_core.data.validation import (
     check_target_names,
     check_X,
     plain,
-    warn_of_order,
     warn_of_target_in_X,
     which_target,
 )
@@ -98,10 +98,11 @@ def begin(
     Job
     """
     began = time.perf_counter()
+    warn_of_order(X, y)
+    warn_of_order(X, sample_weight, "sample_weight")
     X, y = _given(p, X, y, before)
     check_given("y", y)
     check_lengths(X, y)
-    warn_of_order(X, y)
     if purpose == "partial_fit" and isinstance(p.class_weight, str):
         raise ValueError(
             f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
