@@ -53,6 +53,7 @@ class Trained(NamedTuple):
     recent: int = 1  #: entries that are averaged at the end, as each is of few rows
     comparable: bool = True  #: whether their metric says anything
     unlike: tuple[str, ...] = ()  #: how the validation rows differ from those of training
+    validated: int = 0  #: rows that the validation loss is of
 
 
 def at_end(trained: Trained) -> tuple[float, float | None]:
@@ -153,6 +154,7 @@ class _Case:
             self.unseen, self.other, self.rows = evaluated.loss, evaluated.metric, evaluated.rows
         elif curve:
             self.unseen = curve[at]
+            self.rows = trained.validated or None
             if "val_metric" in history:
                 self.other = history["val_metric"][at]
         self.where = "the validation rows" if evaluated is None else "these rows"

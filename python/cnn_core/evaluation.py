@@ -24,6 +24,7 @@ from cnn_core.causes.matching import (
 from cnn_core.causes.outliers import ROBUST, outliers, without, words
 from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
+from cnn_core.causes.spread import needs_scaling
 from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
@@ -80,6 +81,7 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
         seen.rules.patience,
         *_recent(model, rows),
         seen.validation,
+        seen.validated,
     )
 
 
@@ -332,7 +334,9 @@ def _of_features_elsewhere(
     alike = settings.scale_inputs == "auto" and not general
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
-        yield from of_data.elsewhere(data.X.array, model.input_names, scaled, few, alike)
+        limits = of_data.Limits(each=None if model.history.streamed else seen.known(model.scaling))
+        X, names = data.X.array, model.input_names
+        yield from of_data.elsewhere(X, names, scaled, few, alike, limits)
 
 
 def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
@@ -454,7 +458,10 @@ def _causes(
     they lie `elsewhere` than in training."""
     spec, X = model.training_spec, data.X.array
     scaled = model.scaling is not None
-    if not (elsewhere or of_data.CONSTANT in model.seen.begin):
+    # Whether scaling is missing the training rows decide, as other ones may lie elsewhere.
+    moments = model.seen.X
+    missed = scaled or moments is None or needs_scaling(moments)
+    if missed and not (elsewhere or of_data.CONSTANT in model.seen.begin):
         # Of a memory map or a stream 'auto' may have left them unscaled.
         cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
         curve = None if model.scaling is None else model.scaling.curve

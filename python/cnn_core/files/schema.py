@@ -309,8 +309,19 @@ SEEN = Record(
         "last": Whole(),
         "pending": Text(),
         "targets": List(Text(), tuple),
+        "quartiles": Optional(Pair()),
+        "validated": Whole(),
     },
-    {"outlier": "", "validation": (), "absent": (), "last": 0, "pending": "", "targets": ()},
+    {
+        "outlier": "",
+        "validation": (),
+        "absent": (),
+        "last": 0,
+        "pending": "",
+        "targets": (),
+        "quartiles": None,
+        "validated": 0,
+    },
 )
 
 

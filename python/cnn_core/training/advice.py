@@ -94,6 +94,7 @@ def before_training(
     for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
         findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
     if data.validation is not None:
+        seen = seen._replace(validated=data.validation.X.count)
         findings += of_validation(model.task, data.validation)
         if given.validates:
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
