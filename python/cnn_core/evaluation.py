@@ -12,6 +12,7 @@ from cnn_core._dataset import RowSource
 from cnn_core.causes import data as of_data
 from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
+from cnn_core.causes.amounts import confuses_neighbours
 from cnn_core.causes.codes import code, code_of_targets, codes
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import (
@@ -30,7 +31,7 @@ from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain, target_name, which_target
 from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, at_end, diagnose
-from cnn_core.meaning import outside_range
+from cnn_core.meaning import outside_range, whole_numbers, words_of_amounts
 from cnn_core.scores import average_precision, balanced_accuracy
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Settings(NamedTuple):
     weighs_classes: bool
     scale_inputs: str | None  #: None: nothing, or 'auto' where it scales nothing
     scale_targets: str | None
+    says_task: bool = False
 
 
 def trained(model: Model, rows: int = SAMPLE) -> Trained:
@@ -138,6 +140,10 @@ def evaluation(
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
+    amounts = ""
+    if metric < GOOD and not settings.says_task and whole_numbers(task.classes):
+        amounts = _of_amounts(model, data, outputs)
+        rare = "" if amounts else rare
     learns = settings.scale_inputs is not None or settings.scale_targets is not None
     if model.first_rows is not None and learns:
         found["diagnosis"] = first_rows_words(len(model.first_rows.X))
@@ -168,7 +174,8 @@ def evaluation(
         about_y = list(of_other_rows(model, data, traced.layers[-1].a, known))
         if general and data.y is not None and regression and not (about_y or seen.outlier):
             about_y += _of_targets(model, data.y.array, settings)
-        some = [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
+        some = [amounts] if amounts else []
+        some += [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
         if general:
             some += _causes(model, data, traced, settings, metric, bool(away))
         return [one for one in dict.fromkeys(some) if one not in notes]
@@ -177,6 +184,24 @@ def evaluation(
     with np.errstate(all="ignore"):
         found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
+
+
+def _of_amounts(model: Model, data: Dataset, outputs: Callable[[], np.ndarray]) -> str:
+    """That classes may be numbers to predict, where their numbers say so or what is confused."""
+    classes = model.task.classes
+    assert classes is not None
+    words = words_of_amounts(classes, model.seen.rows)
+    words = f"{words[0].upper()}{words[1:]}."
+    if words in model.seen.begin:
+        return words
+    if data.labels is None or not confuses_neighbours(
+        data.labels.array[:, 0], _classes_of(model, outputs())
+    ):
+        return ""
+    return (
+        f"y holds {len(classes)} whole numbers as classes, and errors go to neighbours: if these "
+        "are numbers to predict, say task='regression', if classes, task='classification'."
+    )
 
 
 def _of_training(model: Model) -> Iterator[str]:

@@ -556,6 +556,11 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             (loss, metric, of_outputs),
             lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
             backend,
-            Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
+            Settings(
+                self.class_weight is not None,
+                self.scale_inputs,
+                scale_targets,
+                self.task != "auto",
+            ),
             lambda: model.unscaled(X),
         )

@@ -19,6 +19,7 @@ from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
+from cnn_core.meaning import ROWS_A_CLASS, are_amounts, whole_numbers, words_of_amounts
 from cnn_core.task import Task
 from cnn_core.training.target_advice import of_first_targets, of_later_targets
 from cnn_core.training.validating import away, of_validation, some, unlike
@@ -91,6 +92,9 @@ def before_training(
         findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
     if not (begins or given.anew):
         return findings, seen._replace(begin=past.begin)
+    if fits and p.task == "auto" and not model.n_epochs:
+        told, words = _of_amounts(model.task, train)
+        findings, begin = findings + told, begin + words
     for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
         findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
     if data.validation is not None:
@@ -149,6 +153,20 @@ def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[lis
         if isinstance(p.init, Initializer):  # weights that are given may be meant so
             told += initial_weights(model.network, strict=True)
     return told, begin
+
+
+def _of_amounts(task: Task, train: Dataset) -> tuple[list[str], list[str]]:
+    """Classes that may be numbers to predict: what is told at once, and what where the result is
+    poor."""
+    classes, rows = task.classes, train.X.count
+    if task.one_hot or train.labels is None or classes is None or not whole_numbers(classes):
+        return [], []
+    counts = np.bincount(train.labels.array[:, 0], minlength=len(classes))
+    few = rows < ROWS_A_CLASS * len(classes)  # of which a warning has told already
+    if not (few or are_amounts(classes, counts)):
+        return [], []
+    words = words_of_amounts(classes, rows)
+    return [] if few else [words], [f"{words[0].upper()}{words[1:]}."]
 
 
 def _is_constant(X: RowSource) -> bool:
