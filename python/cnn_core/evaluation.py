@@ -14,7 +14,9 @@ from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
 from cnn_core.causes.amounts import confuses_neighbours
 from cnn_core.causes.codes import code, code_of_targets, codes
+from cnn_core.causes.curvature import explained
 from cnn_core.causes.data import GROWING
+from cnn_core.causes.leaks import PERFECT, PERFECT_R2, leaks
 from cnn_core.causes.matching import (
     contradictions,
     multiple,
@@ -25,12 +27,22 @@ from cnn_core.causes.matching import (
 from cnn_core.causes.outliers import ROBUST, outliers, without, words
 from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
+from cnn_core.causes.skewed import skewed_targets
 from cnn_core.causes.spread import needs_scaling
 from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain, target_name, which_target
-from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, at_end, diagnose
+from cnn_core.diagnosis import (
+    FEW_STEPS,
+    GOOD,
+    POOR,
+    Evaluated,
+    Trained,
+    at_end,
+    cure_of_linear,
+    diagnose,
+)
 from cnn_core.meaning import outside_range, whole_numbers, words_of_amounts
 from cnn_core.scores import average_precision, balanced_accuracy
 
@@ -41,6 +53,8 @@ if TYPE_CHECKING:
 FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
 LEARNED, HIDES = 0.75, 0.5  # R^2 of one output, and by how much another is told to lie below it
 SAMPLE = 300  # rows in which causes in the network are looked for
+FEW_ROWS = 20  # to train on
+FEW_OTHERS = 4  # rows, fewer of which say little of accuracy
 SHOWS = 100  # rows of a call of partial_fit whose metric can be compared
 RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
@@ -84,7 +98,19 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
         *_recent(model, rows),
         seen.validation,
         seen.validated,
+        _few_rows(model),
     )
+
+
+def _few_rows(model: Model) -> str:
+    """That the rows of the training were few, in a sentence; nothing where they were not."""
+    seen, n = model.seen, model.n_features
+    which = "" if n == 1 else f" of {n} features"
+    if 0 < seen.rows < max(FEW_ROWS, n) and not model.history.streamed:
+        return f"Only {seen.rows} row{'s' * (seen.rows > 1)}{which} were trained on."
+    if seen.distinct > 0:
+        return f"The {seen.rows} rows that were trained on are only {seen.distinct} different ones."
+    return ""
 
 
 def _recent(model: Model, rows: int) -> tuple[int, bool]:
@@ -107,6 +133,7 @@ def evaluation(
     backend: Any,
     settings: Settings,
     given: Callable[[], np.ndarray],
+    given_y: Callable[[], np.ndarray],
 ) -> Evaluation:
     """Scores and diagnosis.
 
@@ -122,6 +149,8 @@ def evaluation(
     settings : Settings
     given : callable
         The rows of X as the user gave them.
+    given_y : callable
+        The same of the targets of a regression.
 
     Returns
     -------
@@ -163,6 +192,15 @@ def evaluation(
     if seen.outlier and (metrics.reached is None or metrics.reached < metric - POOR):
         notes.insert(0, seen.outlier)  # R^2 in training says little
 
+    known = data.y if data.labels is None else data.labels
+    if (
+        metric >= (PERFECT_R2 if regression else PERFECT)
+        and known is not None
+        and known.array.shape[1] == 1
+    ):
+        X = data.X.array
+        notes += leaks(X, known.array, model.feature_names, data.labels is not None)
+
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
         raw = data.X.array if model.scaling is None else given()
@@ -173,17 +211,36 @@ def evaluation(
         known = metrics._replace(reached=None) if away else metrics
         about_y = list(of_other_rows(model, data, traced.layers[-1].a, known))
         if general and data.y is not None and regression and not (about_y or seen.outlier):
-            about_y += _of_targets(model, data.y.array, settings)
+            about_y += _of_targets(model, data.y.array, settings, given_y)
         some = [amounts] if amounts else []
         some += [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
         if general:
             some += _causes(model, data, traced, settings, metric, bool(away))
+            few = past.steps is not None and past.steps < FEW_STEPS
+            if past.linear and not (some or few):
+                some += _curved(model, data, outputs(), past.linear)
         return [one for one in dict.fromkeys(some) if one not in notes]
 
     evaluated = evaluated._replace(says_little=bool(doubts))
     with np.errstate(all="ignore"):
         found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
+
+
+def _curved(model: Model, data: Dataset, a: np.ndarray, linear: str) -> Iterator[str]:
+    """That a linear network leaves what squares and products of the features show."""
+    if data.y is not None:
+        y = data.y.rows()
+    else:
+        assert data.labels is not None
+        labels, n = data.labels.array[:, 0], model.task.n_outputs
+        y = np.eye(n)[labels] if n > 1 else labels[:, None] * 1.0
+    share = explained(data.X.rows(), y - a)
+    if share:
+        yield (
+            f"The network is linear in x, as {linear}, and squares and products of the features "
+            f"explain {share:.0%} of what it leaves of y: {cure_of_linear(linear)}."
+        )
 
 
 def _of_amounts(model: Model, data: Dataset, outputs: Callable[[], np.ndarray]) -> str:
@@ -334,7 +391,9 @@ def _of_other_targets(
     yield from found
 
 
-def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str]:
+def _of_targets(
+    model: Model, y: np.ndarray, settings: Settings, given_y: Callable[[], np.ndarray]
+) -> Iterator[str]:
     """Targets that the network learns badly; `y` as it learns them."""
     task, scaling, names = model.task, model.target_scaling, model.seen.targets
     if scales_targets(task):
@@ -344,7 +403,10 @@ def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str
         cure = of_data.cure_of_growing(task.loss)
         if not any(cure in one for one in model.seen.begin):
             yield from of_data.targets(y, cure, names)
-    if task.loss == "mse":
+    skewed = skewed_targets(given_y(), names) if scales_targets(task) else ""
+    if skewed:
+        yield skewed[0].upper() + skewed[1:] if skewed.startswith("column") else skewed
+    elif task.loss == "mse":
         yield from of_data.wild_targets(y, names)
     if not scales_targets(task):
         yield from (f"{text}." for text in outside_range(task, y))
@@ -461,7 +523,12 @@ def _doubts(model: Model, data: Dataset) -> Iterator[str]:
     rows = data.X.count
     if data.labels is not None:
         labels = data.labels.array[:, 0]
-        if rows > 1 and (labels == labels[0]).all():
+        if rows < FEW_OTHERS and rows != model.seen.rows:
+            yield (
+                f"{'One row does' if rows == 1 else f'{rows} rows do'} not show how good the model "
+                f"is: accuracy goes in steps of 1/{rows}; take more rows."
+            )
+        elif rows > 1 and (labels == labels[0]).all():
             assert model.task.classes is not None
             yield (
                 f"All these {rows} rows are of class {plain(model.task.classes[labels[0]])!r}: "

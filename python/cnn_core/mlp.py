@@ -527,6 +527,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.evaluate, self, unknown)
+        from cnn_core.data.targets import check_targets
         from cnn_core.evaluation import Settings, evaluation
         from cnn_core.task import r2_of_outputs
         from cnn_core.training.fit import scaling_meant
@@ -563,4 +564,5 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
                 self.task != "auto",
             ),
             lambda: model.unscaled(X),
+            lambda: check_targets(y, "float64"),
         )

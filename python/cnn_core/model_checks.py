@@ -193,7 +193,7 @@ def _check_seen(model: Model) -> None:
             and (found.shape, found.dtype.name) == ((2, width), "float64")
         )
         _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
-    for name in ("rows", "last", "validated"):
+    for name in ("rows", "last", "distinct", "validated"):
         count = getattr(seen, name)
         _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
     lists = all(isinstance(one, tuple) for one in (seen.begin, seen.validation, seen.targets))

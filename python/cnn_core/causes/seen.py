@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.task import Task
 
+FEW_ROWS, LOOKED_AT = 10, 1000  # different rows that are few; rows that are looked at
 ENOUGH = 20  # rows whose quartiles tell where the others lie
 ROWS = 64  # of X whose mean and deviation are kept
 #: Entries, and the most rows, of which quartiles are kept.
@@ -51,6 +52,7 @@ class Seen(NamedTuple):
     pending: str = ""  #: of an outlier that the last call has ended with, as `outlier` has it
     targets: tuple[str, ...] = ()  #: names of the columns of y, if there are several
     quartiles: np.ndarray | None = None  #: the lower and the upper one of each feature, as in `X`
+    distinct: int = 0  #: different rows among those looked at, if they are few; 0: they are not
     validated: int = 0  #: rows that the history's validation loss is of
 
     def known(self, scaling: Scaling | None, away: float = AWAY) -> Known | None:
@@ -89,7 +91,7 @@ def rows_seen(
     -------
     Seen
     """
-    X, y, quartiles = None, ends, None
+    X, y, quartiles, distinct = None, ends, None, 0
     absent: tuple[int, ...] = ()
     if before is not None and before.rows:
         X, quartiles, absent = before.X, before.quartiles, before.absent
@@ -99,13 +101,16 @@ def rows_seen(
         if before is not None and train.labels is not None:
             absent = tuple(range(task.n_classes))
         some, quartiles = _some(train.X, ROWS), quartiles_of(train.X)
+        distinct = _distinct(train.X, some)
         with np.errstate(all="ignore"):
             mean = np.add.reduce(some, 0, np.float64) / len(some)
             X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
     if absent and train.labels is not None:
         absent = tuple(np.setdiff1d(absent, train.labels.array).tolist())
     rows = train.X.count + (0 if before is None else before.rows)
-    return Seen(rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles)
+    return Seen(
+        rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles, distinct=distinct
+    )
 
 
 def _some(X: RowSource, rows: int) -> np.ndarray:
@@ -113,6 +118,17 @@ def _some(X: RowSource, rows: int) -> np.ndarray:
     step = -(-X.count // rows)
     found: np.ndarray = X.array[::step] if X.indices is None else X.array[X.indices[::step]]
     return found
+
+
+def _distinct(X: RowSource, some: np.ndarray) -> int:
+    """How many different rows there are, where they are few; else 0."""
+    found: set[bytes] = set()
+    for rows in (some, _some(X, LOOKED_AT)):
+        for row in rows:
+            found.add(row.tobytes())
+            if len(found) > FEW_ROWS:
+                return 0
+    return len(found) if len(found) < X.count else 0
 
 
 def quartiles_of(X: RowSource) -> np.ndarray:

@@ -310,6 +310,7 @@ SEEN = Record(
         "pending": Text(),
         "targets": List(Text(), tuple),
         "quartiles": Optional(Pair()),
+        "distinct": Whole(),
         "validated": Whole(),
     },
     {
@@ -320,6 +321,7 @@ SEEN = Record(
         "pending": "",
         "targets": (),
         "quartiles": None,
+        "distinct": 0,
         "validated": 0,
     },
 )

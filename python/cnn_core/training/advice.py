@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core.causes import data as of_data
-from cnn_core.causes.begin import initial_weights, smoothed, uneven, unweighted
+from cnn_core.causes.begin import few_rows, initial_weights, smoothed, uneven, unweighted
 from cnn_core.causes.data import GROWING
-from cnn_core.causes.matching import other_targets
+from cnn_core.causes.matching import LOOKED_AT, contradictions, other_targets
 from cnn_core.causes.network import alike
 from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
+from cnn_core.data.validation import as_numbers
+from cnn_core.diagnosis import GOOD
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
 from cnn_core.meaning import ROWS_A_CLASS, are_amounts, whole_numbers, words_of_amounts
 from cnn_core.task import Task
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 FEW = 64  # rows that are looked at together
+#: Epochs and rows from which a fit takes so long that its rows can be compared with each other.
+LONG, MANY = 5, 100
+SQUARED = 1e-150  # size of targets whose squares are 0 in float64
 
 
 class Given(NamedTuple):
@@ -82,6 +87,8 @@ def before_training(
         arguments = model.task, data, given.y, ends
         found = of_first_targets(*arguments) if given.first else of_later_targets(*arguments, past)
         findings, begin, outlier, pending = list(found.told), *found[1:]
+    if ends is not None and begins:
+        _check_size(ends, data, given.y, p.dtype_name)
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, int(p.patience))
@@ -104,6 +111,21 @@ def before_training(
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
     return findings, seen._replace(begin=tuple(begin))
+
+
+def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> None:
+    """Raise for targets that are not scaled and so small that they are 0 in the model's dtype, or
+    their squares are in float64."""
+    largest = float(np.abs(ends).max())
+    scaled = data.target_scaling is not None and data.target_scaling.scales
+    if scaled or largest >= max(float(np.finfo(dtype).tiny), SQUARED):
+        return
+    largest = float(np.abs(as_numbers("y", y)).max())
+    if largest > 0:
+        raise ValueError(
+            f"y has no number larger than {largest:.3g}, which training in {dtype} takes for 0; "
+            "scale_targets='auto' scales it, or multiply it by a number"
+        )
 
 
 def _asked(calls: int) -> bool:
@@ -139,7 +161,7 @@ def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[lis
     if weights is not None:
         labels = None if train.labels is None else train.labels.array[:, 0]
         arguments = model.task, labels, weights[:, 0], p.class_weight
-        told += unweighted(*arguments)
+        told += list(unweighted(*arguments)) or few_rows(*arguments)
         begin += told or uneven(*arguments)
     begin += smoothed(p.label_smoothing)
     if train.X.count > 1 and _is_constant(train.X):
@@ -285,6 +307,21 @@ def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:
     if asked == "auto":
         return "scale_inputs='auto' has left it as it is; 'robust_asinh' is the cure"
     return "scale_inputs='auto' is the cure"
+
+
+def after_training(job: Job, loop: TrainingLoop) -> list[str]:
+    """Rows that contradict each other, which are looked for after a fit that has learned little."""
+    train, columns = job.train, loop.history.columns
+    if job.purpose != "fit" or loop.epochs < LONG or train.X.count < MANY or train.weights:
+        return []
+    metric, baseline = columns["metric"][loop.epochs - 1], job.model.baseline
+    if not metric < baseline + GOOD * (1 - baseline):
+        return []
+    targets = train.y if train.labels is None else train.labels
+    assert targets is not None
+    at = np.arange(0, train.X.count, -(-train.X.count // LOOKED_AT))
+    X, y = (one.array[at if one.indices is None else one.indices[at]] for one in (train.X, targets))
+    return list(contradictions(X, y, train.labels is not None, metric, " training"))
 
 
 def out_of_time(p: SimpleNamespace, model: Model) -> str:

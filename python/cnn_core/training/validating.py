@@ -71,6 +71,11 @@ def of_validation(task: Task, rows: Dataset) -> Iterator[str]:
                 f"{which}{'' if count == 1 else ' the same y'}: val_metric, their R^2, compares "
                 "them with their mean and means nothing; take other rows."
             )
+    elif rows.labels is not None and count == 1:
+        yield (
+            "There is a single validation row: val_metric is 0 or 1, whatever is learned; take "
+            "more rows."
+        )
     elif rows.labels is not None and count >= SHOWS:
         labels = rows.labels.array
         if (labels == labels[0]).all():
