@@ -126,7 +126,7 @@ def test_few_rows_to_evaluate_on_are_named(rows):
 
 
 def test_a_single_validation_row_of_a_classifier_is_told_by_fit():
-    with pytest.warns(UserWarning, match="^There is a single validation row: val_metric is 0 or 1"):
+    with pytest.warns(UserWarning, match="^There is a single validation row, which decides"):
         MLPClassifier(4, epochs=2, early_stopping=True).fit(
             X, YES, validation_data=(X[:1], YES[:1])
         )
@@ -207,7 +207,7 @@ def test_the_score_of_y_of_any_size_is_that_of_y(factor):
 
 @pytest.mark.parametrize("dtype, factor", [
     ("float32", 1e-40), ("float32", 1e-60), ("float32", 1e-300),
-    ("float64", 1e-160), ("float64", 1e-300),
+    ("float64", 1e-309),
 ])  # fmt: skip
 @pytest.mark.filterwarnings("ignore:y has numbers that float32 cannot")
 def test_targets_that_are_not_scaled_and_count_as_0_are_refused(dtype, factor):
@@ -215,6 +215,12 @@ def test_targets_that_are_not_scaled_and_count_as_0_are_refused(dtype, factor):
     with pytest.raises(ValueError, match=f"^y has no number larger than .* training in {dtype} "):
         model.fit(X, factor * CURVED)
     MLPRegressor(4, scale_targets=None, dtype=dtype, epochs=1).fit(X, 0 * CURVED)
+
+
+def test_r2_of_targets_whose_squares_are_0_is_not_1():
+    y = 1e-200 * CURVED
+    model = MLPRegressor(8, epochs=2, scale_targets=None, dtype="float64", random_state=0).fit(X, y)
+    assert model.evaluate(X, y)["r2"] < 0 and model.score(X, y) < 0
 
 
 # Columns of one number but for rounding

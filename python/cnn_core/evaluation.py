@@ -169,37 +169,23 @@ def evaluation(
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
-    amounts = ""
-    if metric < GOOD and not settings.says_task and whole_numbers(task.classes):
-        amounts = _of_amounts(model, data, outputs)
-        rare = "" if amounts else rare
+    amounts = "" if settings.says_task else _of_amounts(model, data, outputs, metric)
     learns = settings.scale_inputs is not None or settings.scale_targets is not None
     if model.first_rows is not None and learns:
         found["diagnosis"] = first_rows_words(len(model.first_rows.X))
         return cast("Evaluation", found)
     doubts = list(_doubts(model, data))
-    notes = [*doubts, *([rare] if rare else [])]
+    notes = [*doubts, *([rare] if rare and not amounts else [])]
     past = trained(model, data.X.count)
-    if past.baseline >= 1:  # a stream began with one class
-        past = past._replace(baseline=baseline)
+    # A stream may have begun with one class.
+    past = past if past.baseline < 1 else past._replace(baseline=baseline)
     if regression and task.n_outputs > 1 and metric < GOOD:
-        assert data.y is not None
-        y = in_units(model.target_scaling, data.y.rows())
-        with np.errstate(all="ignore"):  # of a training that has diverged
-            varying, said = _of_outputs(y, outputs(), seen.targets)
+        varying, said = _of_outputs(model, data, outputs())
         evaluated, notes = evaluated._replace(varying=varying), [*said, *notes]
     metrics = Metrics(metric, at_end(past)[1], past.baseline)
     if seen.outlier and (metrics.reached is None or metrics.reached < metric - POOR):
         notes.insert(0, seen.outlier)  # R^2 in training says little
-
-    known = data.y if data.labels is None else data.labels
-    if (
-        metric >= (PERFECT_R2 if regression else PERFECT)
-        and known is not None
-        and known.array.shape[1] == 1
-    ):
-        X = data.X.array
-        notes += leaks(X, known.array, model.feature_names, data.labels is not None)
+    notes += _leaks(model, data, metric)
 
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
@@ -216,9 +202,8 @@ def evaluation(
         some += [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
         if general:
             some += _causes(model, data, traced, settings, metric, bool(away))
-            few = past.steps is not None and past.steps < FEW_STEPS
-            if past.linear and not (some or few):
-                some += _curved(model, data, outputs(), past.linear)
+            if not some:
+                some += _curved(model, data, outputs, past)
         return [one for one in dict.fromkeys(some) if one not in notes]
 
     evaluated = evaluated._replace(says_little=bool(doubts))
@@ -227,8 +212,21 @@ def evaluation(
     return cast("Evaluation", found)
 
 
-def _curved(model: Model, data: Dataset, a: np.ndarray, linear: str) -> Iterator[str]:
+def _leaks(model: Model, data: Dataset, metric: float) -> Iterator[str]:
+    """A feature that alone gives y, where nothing is missed."""
+    y, least = (data.y, PERFECT_R2) if data.labels is None else (data.labels, PERFECT)
+    if metric >= least and y is not None and y.array.shape[1] == 1:
+        yield from leaks(data.X.array, y.array, model.input_names, data.labels is not None)
+
+
+def _curved(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray], past: Trained
+) -> Iterator[str]:
     """That a linear network leaves what squares and products of the features show."""
+    linear = past.linear
+    if not linear or (past.steps is not None and past.steps < FEW_STEPS):
+        return
+    a = outputs()
     if data.y is not None:
         y = data.y.rows()
     else:
@@ -243,10 +241,13 @@ def _curved(model: Model, data: Dataset, a: np.ndarray, linear: str) -> Iterator
         )
 
 
-def _of_amounts(model: Model, data: Dataset, outputs: Callable[[], np.ndarray]) -> str:
+def _of_amounts(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray], metric: float
+) -> str:
     """That classes may be numbers to predict, where their numbers say so or what is confused."""
     classes = model.task.classes
-    assert classes is not None
+    if classes is None or metric >= GOOD or not whole_numbers(classes):
+        return ""
     words = words_of_amounts(classes, model.seen.rows)
     words = f"{words[0].upper()}{words[1:]}."
     if words in model.seen.begin:
@@ -279,15 +280,17 @@ def first_rows_words(count: int) -> str:
     )
 
 
-def _of_outputs(
-    y: np.ndarray, a: np.ndarray, names: tuple[str, ...]
-) -> tuple[float | None, list[str]]:
+def _of_outputs(model: Model, data: Dataset, a: np.ndarray) -> tuple[float | None, list[str]]:
     """R^2 of the outputs whose y varies, and which outputs the mean hides."""
+    assert data.y is not None
+    names = model.seen.targets
+    y = in_units(model.target_scaling, data.y.rows())
     total = np.square(y - y.mean(axis=0)).sum(axis=0)
     varies = y.min(axis=0) < y.max(axis=0)
     if not varies.any():
         return None, []
-    r2 = 1 - np.square(y - a).sum(axis=0) / np.where(varies, total, 1)
+    with np.errstate(all="ignore"):  # of a training that has diverged
+        r2 = 1 - np.square(y - a).sum(axis=0) / np.where(varies, total, 1)
     mean, n, words = float(r2[varies].mean()), len(varies), []
     if not varies.all():
         i = int(varies.argmin())

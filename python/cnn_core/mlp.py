@@ -546,8 +546,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         if not regression:
             metric = float(measured)
         else:
-            scores = r2_of_outputs(measured, data.total_sum_of_squares())
-            if model.target_scaling is not None and model.target_scaling.clips:
+            total = data.total_sum_of_squares()
+            scores, targets = r2_of_outputs(measured, total), model.target_scaling
+            if (total == 0).any() or (targets is not None and targets.clips):
                 scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
             metric, of_outputs = float(scores.mean()), scores.tolist()
         threads = self._threads()["threads"]

@@ -383,10 +383,11 @@ class Model(_Predicts, Frozen):
         # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.
         exponent = int(np.frexp(np.abs(targets).max())[1])
         if abs(exponent) > 400:
-            with np.errstate(over="ignore"):  # of predictions much larger than these
+            with np.errstate(over="ignore"):
                 targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
         mean = (w * targets).sum(axis=0) / w.sum()
-        residual = (w * (targets - predicted) ** 2).sum(axis=0)
+        with np.errstate(over="ignore"):  # of predictions that are much larger
+            residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
 
     def _judged(

@@ -36,8 +36,11 @@ class Known(NamedTuple):
 def _straight(T: np.ndarray, curve: str) -> np.ndarray:
     """Scaled numbers before the curve of their scaling."""
     if curve == "asinh":
-        return np.sinh(T)
-    return T / np.sqrt(np.maximum(1 - (T / 3) ** 2, 1e-6)) if curve == "smooth clip" else T
+        return np.asarray(np.sinh(T))
+    if curve == "smooth clip":
+        straight: np.ndarray = T / np.sqrt(np.maximum(1 - (T / 3) ** 2, 1e-6))
+        return straight
+    return T
 
 
 def other_columns(X: np.ndarray, known: Known) -> tuple[int, str] | None:
@@ -56,12 +59,13 @@ def other_columns(X: np.ndarray, known: Known) -> tuple[int, str] | None:
     """
     moments, rows = known.moments, len(X)
     S = _straight(np.sort(X, axis=0), known.curve)
-    lower, upper = _straight(known.quartiles, known.curve)
+    quartiles = _straight(known.quartiles, known.curve)
+    lower, upper = quartiles[0], quartiles[1]
     there, middle = upper - lower, (lower + upper) / 2
     # Without these quartiles it says too little.
     varied = (there > 1e-6 * np.maximum(np.abs(lower), np.abs(upper))) & (moments[1] > 0)
     unit = np.where(varied, there, 1.0)
-    stuck = np.flatnonzero(varied & (S[0] == S[-1])) if rows >= STUCK else ()
+    stuck = np.flatnonzero(varied & (S[0] == S[-1]) & (rows >= STUCK))
     if len(stuck):
         return int(stuck[0]), "is the same in every row"
     fine = known.quartiles[1] - known.quartiles[0] < COARSE * moments[1]

@@ -244,12 +244,13 @@ class Scaling(NamedTuple):
 
 
 def is_constant(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Which columns are one number but for rounding errors of float64: a float32 has none of
-    them."""
+    """Which columns are one number but for rounding errors of float64, which whole numbers and
+    those of float32 have none of."""
     with np.errstate(over="ignore"):
         span = high.astype(np.float64) - low
     least: np.ndarray = ROUNDING * np.maximum(np.abs(low), np.abs(high))
-    same: np.ndarray = span <= least
+    whole = (low == np.floor(low)) & (high == np.floor(high))
+    same: np.ndarray = np.where(whole, low == high, span <= least)
     return same
 
 

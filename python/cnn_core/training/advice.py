@@ -40,7 +40,6 @@ SLACK = 2.0  # ranges by which the targets of a training that goes on may lie aw
 FEW = 64  # rows that are looked at together
 #: Epochs and rows from which a fit takes so long that its rows can be compared with each other.
 LONG, MANY = 5, 100
-SQUARED = 1e-150  # size of targets whose squares are 0 in float64
 
 
 class Given(NamedTuple):
@@ -106,7 +105,7 @@ def before_training(
         findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
     if data.validation is not None:
         seen = seen._replace(validated=data.validation.X.count)
-        findings += of_validation(model.task, data.validation)
+        findings += of_validation(model.task, data.validation, early)
         if given.validates:
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
@@ -114,11 +113,10 @@ def before_training(
 
 
 def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> None:
-    """Raise for targets that are not scaled and so small that they are 0 in the model's dtype, or
-    their squares are in float64."""
+    """Raise for targets that are not scaled and so small that they are 0 in the model's dtype."""
     largest = float(np.abs(ends).max())
     scaled = data.target_scaling is not None and data.target_scaling.scales
-    if scaled or largest >= max(float(np.finfo(dtype).tiny), SQUARED):
+    if scaled or largest >= float(np.finfo(dtype).tiny):
         return
     largest = float(np.abs(as_numbers("y", y)).max())
     if largest > 0:

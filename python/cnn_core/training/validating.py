@@ -49,13 +49,15 @@ def some(rows: RowSource) -> np.ndarray:
     return found
 
 
-def of_validation(task: Task, rows: Dataset) -> Iterator[str]:
+def of_validation(task: Task, rows: Dataset, stops: bool) -> Iterator[str]:
     """Validation rows that show little, however good the model is.
 
     Parameters
     ----------
     task : Task
     rows : Dataset
+    stops : bool
+        Whether they decide when the training ends.
 
     Yields
     ------
@@ -71,10 +73,10 @@ def of_validation(task: Task, rows: Dataset) -> Iterator[str]:
                 f"{which}{'' if count == 1 else ' the same y'}: val_metric, their R^2, compares "
                 "them with their mean and means nothing; take other rows."
             )
-    elif rows.labels is not None and count == 1:
+    elif rows.labels is not None and count == 1 and stops:
         yield (
-            "There is a single validation row: val_metric is 0 or 1, whatever is learned; take "
-            "more rows."
+            "There is a single validation row, which decides when early stopping ends the fit: "
+            "take more rows."
         )
     elif rows.labels is not None and count >= SHOWS:
         labels = rows.labels.array
@@ -110,7 +112,7 @@ def unlike(model: Model, data: Prepared, seen: Seen) -> Iterator[str]:
         return  # the first epoch tells that their loss overflows
     yield from of_data.elsewhere(
         X,
-        data.feature_names,
+        model.input_names,
         learned(data.scaling),
         seen.X,
         False,
@@ -153,7 +155,7 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     finite = math.isfinite(columns["val_loss"][loop.epochs - 1])
     if rows.X.count < of_data.ENOUGH or not (finite and metrics.learned and metrics.falls):
         return []
-    scaled, names = learned(job.model.scaling), job.model.feature_names
+    scaled, names = learned(job.model.scaling), job.model.input_names
     limits = of_data.Limits(each=job.seen.known(job.model.scaling))
     said = f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE
     found = list(of_data.elsewhere(some(rows.X), names, scaled, job.seen.X, False, limits, said))
