@@ -53,6 +53,8 @@ class Trained(NamedTuple):
     recent: int = 1  #: entries that are averaged at the end, as each is of few rows
     comparable: bool = True  #: whether their metric says anything
     unlike: tuple[str, ...] = ()  #: how the validation rows differ from those of training
+    validated: int = 0  #: rows that the validation loss is of
+    few: str = ""  #: that the rows were few, in a sentence
 
 
 def at_end(trained: Trained) -> tuple[float, float | None]:
@@ -127,7 +129,9 @@ def diagnose(
         unlike = list(trained.unlike) if evaluated is None else []
         if case.reached < GOOD or (case.worse and case.other is not None):
             causes = find_causes(case.reached < GOOD) or ([] if unlike else case.linear())
+        few = [trained.few] if trained.few and case.other is not None and case.worse else []
         causes = [*unlike, *causes]
+        notes = [*few, *notes]
         words = case.verdict(bool(causes))
     said = [*causes, *notes]
     return " ".join([*said, f"{words[0].upper()}{words[1:]}."]) if said else f"{words}."
@@ -153,6 +157,7 @@ class _Case:
             self.unseen, self.other, self.rows = evaluated.loss, evaluated.metric, evaluated.rows
         elif curve:
             self.unseen = curve[at]
+            self.rows = trained.validated or None
             if "val_metric" in history:
                 self.other = history["val_metric"][at]
         self.where = "the validation rows" if evaluated is None else "these rows"
@@ -213,14 +218,7 @@ class _Case:
         few = steps is not None and steps < FEW_STEPS
         if not linear or few or self.reached >= LITTLE or (self.other is not None and self.worse):
             return []
-        return [f"The network is linear in x, as {linear}: {self._bend()}."]
-
-    def _bend(self) -> str:
-        """The cure of a linear network."""
-        cure = "activation='relu'"
-        if self.trained.linear == NO_HIDDEN:
-            cure = "a hidden layer, such as hidden=(32,),"
-        return f"{cure} shows whether there is more to learn"
+        return [f"The network is linear in x, as {linear}: {cure_of_linear(linear)}."]
 
     def _more(self) -> str:
         """What may help a training that was short."""
@@ -350,6 +348,13 @@ class _Case:
         if not caused:
             found += more or f"; {self._trial()}"
         return f"may be underfitting: {found}"
+
+
+def cure_of_linear(linear: str) -> str:
+    """The cure of a network that is linear for this reason."""
+    hidden = "a hidden layer, such as hidden=(32,),"
+    cure = hidden if linear == NO_HIDDEN else "activation='relu'"
+    return f"{cure} shows whether there is more to learn"
 
 
 def _progress(metric: float, baseline: float) -> float:

@@ -12,9 +12,12 @@ from cnn_core._dataset import RowSource
 from cnn_core.causes import data as of_data
 from cnn_core.causes import network as of_network
 from cnn_core.causes import training as of_training
+from cnn_core.causes.amounts import confuses_neighbours
 from cnn_core.causes.codes import code, code_of_targets, codes
+from cnn_core.causes.curvature import explained
 from cnn_core.causes.data import GROWING
 from cnn_core.causes.labels import of_labels
+from cnn_core.causes.leaks import PERFECT, PERFECT_R2, leaks
 from cnn_core.causes.matching import (
     SAME_UNITS,
     contradictions,
@@ -26,12 +29,23 @@ from cnn_core.causes.matching import (
 from cnn_core.causes.outliers import ROBUST, outliers, without, words
 from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
+from cnn_core.causes.skewed import skewed_targets
+from cnn_core.causes.spread import needs_scaling
 from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain, target_name, which_target
-from cnn_core.diagnosis import GOOD, POOR, Evaluated, Trained, at_end, diagnose
-from cnn_core.meaning import outside_range
+from cnn_core.diagnosis import (
+    FEW_STEPS,
+    GOOD,
+    POOR,
+    Evaluated,
+    Trained,
+    at_end,
+    cure_of_linear,
+    diagnose,
+)
+from cnn_core.meaning import outside_range, whole_numbers, words_of_amounts
 from cnn_core.scores import average_precision, balanced_accuracy
 
 if TYPE_CHECKING:
@@ -41,6 +55,8 @@ if TYPE_CHECKING:
 FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
 LEARNED, HIDES = 0.75, 0.5  # R^2 of one output, and by how much another is told to lie below it
 SAMPLE = 300  # rows in which causes in the network are looked for
+FEW_ROWS = 20  # to train on
+FEW_OTHERS = 4  # rows, fewer of which say little of accuracy
 SHOWS = 100  # rows of a call of partial_fit whose metric can be compared
 RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
@@ -51,6 +67,7 @@ class Settings(NamedTuple):
     weighs_classes: bool
     scale_inputs: str | None  #: None: nothing, or 'auto' where it scales nothing
     scale_targets: str | None
+    says_task: bool = False
 
 
 def trained(model: Model, rows: int = SAMPLE) -> Trained:
@@ -82,7 +99,20 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
         seen.rules.patience,
         *_recent(model, rows),
         seen.validation,
+        seen.validated,
+        _few_rows(model),
     )
+
+
+def _few_rows(model: Model) -> str:
+    """That the rows of the training were few, in a sentence; nothing where they were not."""
+    seen, n = model.seen, model.n_features
+    which = "" if n == 1 else f" of {n} features"
+    if 0 < seen.rows < max(FEW_ROWS, n) and not model.history.streamed:
+        return f"Only {seen.rows} row{'s' * (seen.rows > 1)}{which} were trained on."
+    if seen.distinct > 0:
+        return f"The {seen.rows} rows that were trained on are only {seen.distinct} different ones."
+    return ""
 
 
 def _recent(model: Model, rows: int) -> tuple[int, bool]:
@@ -105,6 +135,7 @@ def evaluation(
     backend: Any,
     settings: Settings,
     given: Callable[[], np.ndarray],
+    given_y: Callable[[], np.ndarray],
 ) -> Evaluation:
     """Scores and diagnosis.
 
@@ -120,6 +151,8 @@ def evaluation(
     settings : Settings
     given : callable
         The rows of X as the user gave them.
+    given_y : callable
+        The same of the targets of a regression.
 
     Returns
     -------
@@ -138,24 +171,23 @@ def evaluation(
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
+    amounts = "" if settings.says_task else _of_amounts(model, data, outputs, metric)
     learns = settings.scale_inputs is not None or settings.scale_targets is not None
     if model.first_rows is not None and learns:
         found["diagnosis"] = first_rows_words(len(model.first_rows.X))
         return cast("Evaluation", found)
     doubts = list(_doubts(model, data))
-    notes = [*doubts, *([rare] if rare else [])]
+    notes = [*doubts, *([rare] if rare and not amounts else [])]
     past = trained(model, data.X.count)
-    if past.baseline >= 1:  # a stream began with one class
-        past = past._replace(baseline=baseline)
+    # A stream may have begun with one class.
+    past = past if past.baseline < 1 else past._replace(baseline=baseline)
     if regression and task.n_outputs > 1 and metric < GOOD:
-        assert data.y is not None
-        y = in_units(model.target_scaling, data.y.rows())
-        with np.errstate(all="ignore"):  # of a training that has diverged
-            varying, said = _of_outputs(y, outputs(), seen.targets)
+        varying, said = _of_outputs(model, data, outputs())
         evaluated, notes = evaluated._replace(varying=varying), [*said, *notes]
     metrics = Metrics(metric, at_end(past)[1], past.baseline)
     if seen.outlier and (metrics.reached is None or metrics.reached < metric - POOR):
         notes.insert(0, seen.outlier)  # R^2 in training says little
+    notes += _leaks(model, data, metric)
 
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
@@ -167,16 +199,69 @@ def evaluation(
         known = metrics._replace(reached=None) if away else metrics
         about_y = list(of_other_rows(model, data, traced.layers[-1].a, known))
         if general and data.y is not None and regression and not (about_y or seen.outlier):
-            about_y += _of_targets(model, data.y.array, settings)
-        some = [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
+            about_y += _of_targets(model, data.y.array, settings, given_y)
+        some = [amounts] if amounts else []
+        some += [*of_training.absent(model), *here, *away, *_of_training(model), *about_y]
         if general:
             some += _causes(model, data, traced, settings, metric, bool(away))
+            if not some:
+                some += _curved(model, data, outputs, past)
         return [one for one in dict.fromkeys(some) if one not in notes]
 
     evaluated = evaluated._replace(says_little=bool(doubts))
     with np.errstate(all="ignore"):
         found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
+
+
+def _leaks(model: Model, data: Dataset, metric: float) -> Iterator[str]:
+    """A feature that alone gives y, where nothing is missed."""
+    y, least = (data.y, PERFECT_R2) if data.labels is None else (data.labels, PERFECT)
+    if metric >= least and y is not None and y.array.shape[1] == 1:
+        yield from leaks(data.X.array, y.array, model.input_names, data.labels is not None)
+
+
+def _curved(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray], past: Trained
+) -> Iterator[str]:
+    """That a linear network leaves what squares and products of the features show."""
+    linear = past.linear
+    if not linear or (past.steps is not None and past.steps < FEW_STEPS):
+        return
+    a = outputs()
+    if data.y is not None:
+        y = data.y.rows()
+    else:
+        assert data.labels is not None
+        labels, n = data.labels.array[:, 0], model.task.n_outputs
+        y = np.eye(n)[labels] if n > 1 else labels[:, None] * 1.0
+    share = explained(data.X.rows(), y - a)
+    if share:
+        yield (
+            f"The network is linear in x, as {linear}, and squares and products of the features "
+            f"explain {share:.0%} of what it leaves of y: {cure_of_linear(linear)}."
+        )
+
+
+def _of_amounts(
+    model: Model, data: Dataset, outputs: Callable[[], np.ndarray], metric: float
+) -> str:
+    """That classes may be numbers to predict, where their numbers say so or what is confused."""
+    classes = model.task.classes
+    if classes is None or metric >= GOOD or not whole_numbers(classes):
+        return ""
+    words = words_of_amounts(classes, model.seen.rows)
+    words = f"{words[0].upper()}{words[1:]}."
+    if words in model.seen.begin:
+        return words
+    if data.labels is None or not confuses_neighbours(
+        data.labels.array[:, 0], _classes_of(model, outputs())
+    ):
+        return ""
+    return (
+        f"y holds {len(classes)} whole numbers as classes, and errors go to neighbours: if these "
+        "are numbers to predict, say task='regression', if classes, task='classification'."
+    )
 
 
 def _of_training(model: Model) -> Iterator[str]:
@@ -197,15 +282,17 @@ def first_rows_words(count: int) -> str:
     )
 
 
-def _of_outputs(
-    y: np.ndarray, a: np.ndarray, names: tuple[str, ...]
-) -> tuple[float | None, list[str]]:
+def _of_outputs(model: Model, data: Dataset, a: np.ndarray) -> tuple[float | None, list[str]]:
     """R^2 of the outputs whose y varies, and which outputs the mean hides."""
+    assert data.y is not None
+    names = model.seen.targets
+    y = in_units(model.target_scaling, data.y.rows())
     total = np.square(y - y.mean(axis=0)).sum(axis=0)
     varies = y.min(axis=0) < y.max(axis=0)
     if not varies.any():
         return None, []
-    r2 = 1 - np.square(y - a).sum(axis=0) / np.where(varies, total, 1)
+    with np.errstate(all="ignore"):  # of a training that has diverged
+        r2 = 1 - np.square(y - a).sum(axis=0) / np.where(varies, total, 1)
     mean, n, words = float(r2[varies].mean()), len(varies), []
     if not varies.all():
         i = int(varies.argmin())
@@ -309,7 +396,9 @@ def _of_other_targets(
     yield from found
 
 
-def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str]:
+def _of_targets(
+    model: Model, y: np.ndarray, settings: Settings, given_y: Callable[[], np.ndarray]
+) -> Iterator[str]:
     """Targets that the network learns badly; `y` as it learns them."""
     task, scaling, names = model.task, model.target_scaling, model.seen.targets
     if scales_targets(task):
@@ -319,7 +408,10 @@ def _of_targets(model: Model, y: np.ndarray, settings: Settings) -> Iterator[str
         cure = of_data.cure_of_growing(task.loss)
         if not any(cure in one for one in model.seen.begin):
             yield from of_data.targets(y, cure, names)
-    if task.loss == "mse":
+    skewed = skewed_targets(given_y(), names) if scales_targets(task) else ""
+    if skewed:
+        yield skewed[0].upper() + skewed[1:] if skewed.startswith("column") else skewed
+    elif task.loss == "mse":
         yield from of_data.wild_targets(y, names)
     if not scales_targets(task):
         yield from (f"{text}." for text in outside_range(task, y))
@@ -334,7 +426,9 @@ def _of_features_elsewhere(
     alike = settings.scale_inputs == "auto" and not general
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
-        yield from of_data.elsewhere(data.X.array, model.input_names, scaled, few, alike)
+        limits = of_data.Limits(each=None if model.history.streamed else seen.known(model.scaling))
+        X, names = data.X.array, model.input_names
+        yield from of_data.elsewhere(X, names, scaled, few, alike, limits)
 
 
 def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
@@ -439,7 +533,12 @@ def _doubts(model: Model, data: Dataset) -> Iterator[str]:
     rows = data.X.count
     if data.labels is not None:
         labels = data.labels.array[:, 0]
-        if rows > 1 and (labels == labels[0]).all():
+        if rows < FEW_OTHERS and rows != model.seen.rows:
+            yield (
+                f"{'One row does' if rows == 1 else f'{rows} rows do'} not show how good the model "
+                f"is: accuracy goes in steps of 1/{rows}; take more rows."
+            )
+        elif rows > 1 and (labels == labels[0]).all():
             assert model.task.classes is not None
             yield (
                 f"All these {rows} rows are of class {plain(model.task.classes[labels[0]])!r}: "
@@ -461,7 +560,10 @@ def _causes(
     they lie `elsewhere` than in training."""
     spec, X = model.training_spec, data.X.array
     scaled = model.scaling is not None
-    if not (elsewhere or of_data.CONSTANT in model.seen.begin):
+    # Whether scaling is missing the training rows decide, as other ones may lie elsewhere.
+    moments = model.seen.X
+    missed = scaled or moments is None or needs_scaling(moments)
+    if missed and not (elsewhere or of_data.CONSTANT in model.seen.begin):
         # Of a memory map or a stream 'auto' may have left them unscaled.
         cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
         curve = None if model.scaling is None else model.scaling.curve

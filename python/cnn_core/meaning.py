@@ -3,6 +3,7 @@ rows, amounts, texts of numbers."""
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 from collections.abc import Iterator
@@ -41,8 +42,16 @@ MANY_CLASSES, ROWS_A_CLASS = 10, 10
 #: Columns with a 1 a row are one-hot classes in two columns, or with this share of rows without,
 #: where there are so many rows; in three columns and more they are in three rows.
 MANY_ROWS, NO_CLASS = 10, 0.05
-#: Texts of missing entries.
-GAPS = ("nan", "NaN", "None", "<NA>", "NaT")
+#: Texts of missing entries, in small letters.
+GAPS = ("", "nan", "none", "<na>", "nat", "na", "n/a", "#n/a", "null", "nil", "?", "-", "missing")
+#: Whole numbers that fill at least this share of their range, in steps of one size, are dense in
+#: it; labels begin at -1, 0 or 1, or within this share of the range if the first are missing.
+DENSE, FIRST = 0.5, 0.05
+#: How often each comes has one peak, this many times as high as both ends, and neighbours differ by
+#: less than this share of what any two do: so it is with counts and amounts.
+PEAK, SMOOTH = 1.3, 0.2
+#: Floats that are all but a few, at most this share of so many rows, one of a few whole values.
+STRAYS, FEWEST_ROWS = 0.01, 20
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -261,6 +270,11 @@ def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
         return
     values = _whole(array) if holds_floats(array) else None
     few = None if values is None else _few(values)
+    if values is None or few is None or few[1].min() == 1:
+        stray = "" if begins else _strays(array)
+        if stray:
+            yield stray
+            return
     if values is None or few is None:
         return
     n = len(few[0])
@@ -273,9 +287,35 @@ def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
         )
 
 
+def _strays(array: np.ndarray) -> str:
+    """That few floats keep the others from being classes, in a sentence; nothing where none do."""
+    if not holds_floats(array) or len(array) < FEWEST_ROWS:
+        return ""
+    try:
+        values = array.reshape(-1).astype(np.float64)
+    except (TypeError, ValueError, OverflowError):  # such as complex numbers
+        return ""
+    most = max(1, int(STRAYS * len(values)))
+    if len(np.unique(values[:_FIRST])) > FEW_VALUES + most:
+        return ""
+    found, counts = np.unique(values, return_counts=True)
+    common = (found == np.floor(found)) & (counts >= max(ROWS_A_VALUE, STRAYS * len(values)))
+    count, n = int(counts[~common].sum()), int(common.sum())
+    if not (0 < count <= most and 1 < n <= FEW_VALUES):
+        return ""
+    row = int(np.isin(values, found[common]).argmin())
+    which = " or ".join(f"{one:g}" for one in found[common]) if n == 2 else f"{n} whole values"
+    return (
+        f"all but {count} of the {len(values)} numbers in y are {which}, and y is taken for "
+        f"numbers to predict, as {values[row]:g} at row {row} is not; if these are classes, "
+        "correct it or say task='classification', if numbers, task='regression'"
+    )
+
+
 def _gaps(classes: np.ndarray) -> Iterator[str]:
     """Texts that a gap becomes where a column is converted to texts."""
-    found = [label for label in classes.tolist() if label in GAPS]
+    listed = (label for label in classes.tolist() if isinstance(label, str))
+    found = [label for label in listed if label.strip().lower() in GAPS]
     if found and len(classes) > len(found):
         yield (
             f"y has the text {found[0]!r} beside other classes, as a missing entry becomes that is "
@@ -341,10 +381,51 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
                 "identifiers; if they are classes, say task='classification'"
             )
     elif many:
-        yield (
-            f"y holds {n} classes in {n_rows} rows; if these are numbers to predict, say "
-            "task='regression', if classes, task='classification'"
-        )
+        yield words_of_amounts(classes, n_rows)
+
+
+def words_of_amounts(classes: np.ndarray, n_rows: int) -> str:
+    """What many classes that are numbers may be."""
+    return (
+        f"y holds {len(classes)} classes in {n_rows} rows; if these are numbers to predict, say "
+        "task='regression', if classes, task='classification'"
+    )
+
+
+def whole_numbers(classes: np.ndarray | None) -> bool:
+    """Whether classes are so many whole numbers that they may be amounts."""
+    if classes is None or len(classes) <= MANY_CLASSES or classes.dtype.kind not in "iufO":
+        return False
+    return all(isinstance(k, numbers.Real) and k == k // 1 for k in classes.tolist())
+
+
+def are_amounts(classes: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether whole numbers look like amounts, however often each comes: dense in a range that does
+    not begin as labels do, or with one smooth peak, as counts have it.
+
+    Parameters
+    ----------
+    classes : ndarray
+        Sorted, as `whole_numbers` wants them.
+    counts : ndarray of int, shape (classes,)
+        How often each comes.
+
+    Returns
+    -------
+    bool
+    """
+    listed = [int(k) for k in classes.tolist()]
+    step = math.gcd(*(k - listed[0] for k in listed))
+    span = (listed[-1] - listed[0]) // step + 1
+    if len(listed) < DENSE * span:
+        return False
+    if step > 1 or not -1 <= listed[0] <= max(1, FIRST * span):  # the first may be missing
+        return True
+    there = np.zeros(span)
+    there[[k - listed[0] for k in listed]] = counts
+    peak = there.max() >= PEAK * max(there[0], there[-1])
+    uneven = 2 * np.square(there - there.mean()).sum()
+    return bool(peak and np.square(np.diff(there)).sum() < SMOOTH * uneven)
 
 
 def _conversion(labels: list[str | bytes], many: bool) -> str:

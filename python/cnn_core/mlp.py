@@ -528,6 +528,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.evaluate, self, unknown)
+        from cnn_core.data.targets import check_targets
         from cnn_core.evaluation import Settings, evaluation
         from cnn_core.task import r2_of_outputs
         from cnn_core.training.fit import scaling_meant
@@ -546,8 +547,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         if not regression:
             metric = float(measured)
         else:
-            scores = r2_of_outputs(measured, data.total_sum_of_squares())
-            if model.target_scaling is not None and model.target_scaling.clips:
+            total = data.total_sum_of_squares()
+            scores, targets = r2_of_outputs(measured, total), model.target_scaling
+            if (total == 0).any() or (targets is not None and targets.clips):
                 scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
             metric, of_outputs = float(scores.mean()), scores.tolist()
         threads = self._threads()["threads"]
@@ -557,8 +559,14 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             (loss, metric, of_outputs),
             lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
             backend,
-            Settings(self.class_weight is not None, self.scale_inputs, scale_targets),
+            Settings(
+                self.class_weight is not None,
+                self.scale_inputs,
+                scale_targets,
+                self.task != "auto",
+            ),
             lambda: model.unscaled(X),
+            lambda: check_targets(y, "float64"),
         )
 
 

@@ -388,12 +388,14 @@ class Model(_Predicts, Frozen):
         predicted = self.network_outputs(rows, threads_of(n_threads), backend)
         if self.target_scaling is not None:
             predicted = self.target_scaling.invert(predicted, np.float64)
-        # Squares of numbers of this size are beyond float64, and R^2 depends on no factor.
+        # Squares of numbers of this size are beyond float64, or 0, and R^2 depends on no factor.
         exponent = int(np.frexp(np.abs(targets).max())[1])
-        if exponent > 400:
-            targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
+        if not -530 < exponent <= 400:
+            with np.errstate(over="ignore"):
+                targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
         mean = (w * targets).sum(axis=0) / w.sum()
-        residual = (w * (targets - predicted) ** 2).sum(axis=0)
+        with np.errstate(over="ignore"):  # of predictions that are much larger
+            residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
 
     def _judged(

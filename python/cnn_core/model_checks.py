@@ -185,14 +185,15 @@ def _check_columns(columns: Any, names: np.ndarray | None, n_features: int) -> N
 
 def _check_seen(model: Model) -> None:
     seen, rules = model.seen, model.seen.rules
-    for name, width in (("X", model.n_features), ("y", model.task.n_outputs)):
+    n = model.n_features
+    for name, width in (("X", n), ("quartiles", n), ("y", model.task.n_outputs)):
         found = getattr(seen, name)
         fits = found is None or (
             isinstance(found, np.ndarray)
             and (found.shape, found.dtype.name) == ((2, width), "float64")
         )
         _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
-    for name in ("rows", "last"):
+    for name in ("rows", "last", "distinct", "validated"):
         count = getattr(seen, name)
         _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
     lists = all(isinstance(one, tuple) for one in (seen.begin, seen.validation, seen.targets))

@@ -200,9 +200,9 @@ def test_columns_of_0_and_1_are_several_labels_a_row_with_a_loss_for_classes():
         (dict(output="relu"), FLOATS),
         (dict(), LINE),
         (dict(), np.round(LINE * 20)),  # many values
-        (dict(), np.where(np.arange(200) == 7, 5.0, TWO)),  # one of them once
+        (dict(), np.where(np.arange(200) % 40 == 7, np.arange(200) / 3, TWO)),  # more than a few
+        (dict(), np.where(np.arange(200) == 7, 5.5, 0.0)),
         (dict(), np.where(TWO == 0, 0.0, 0.5)),
-        (dict(), np.full(200, 3.0)),
         (dict(task="regression"), FLOATS),
     ],
 )

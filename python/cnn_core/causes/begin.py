@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnn_core.task import Task
 
 WHOLE, MOST = 0.99, 0.9  # share of the weight of one class, whose share of the rows is below MOST
+FEWEST, ZEROS = 10, 0.1  # rows of a weight above 0, and their share, below which both are few
 SMOOTH = 0.7  # label_smoothing that leaves little
 FEW = 0.01  # share of the rows that count, as (sum w)^2 / sum w^2 has it
 #: Root mean square of a layer's weights times sqrt(n_in), which is about 1: the size of z for
@@ -50,6 +51,28 @@ def unweighted(
         yield (
             f"Class {plain(task.classes[k])!r} has {_given(class_weight)} 0 in all of its "
             f"{counts[k]} rows, so that it is never learned: give it a weight above 0."
+        )
+
+
+def few_rows(
+    task: Task, labels: np.ndarray | None, weights: np.ndarray, class_weight: Any
+) -> Iterator[str]:
+    """Nearly all rows have weight 0.
+
+    Parameters
+    ----------
+    task, labels, weights, class_weight
+        As for `unweighted`.
+
+    Yields
+    ------
+    str
+    """
+    count = int(np.count_nonzero(weights))
+    if count < FEWEST and count <= ZEROS * len(weights):
+        yield (
+            f"Only {count} of {len(weights)} rows have a {_given(class_weight)} above 0, so that "
+            "nothing is learned from the others: check the weights."
         )
 
 

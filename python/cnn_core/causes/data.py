@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnn_core._dataset import RowSource
+from cnn_core.causes.spread import Known, other_columns
 from cnn_core.data.auto_scaling import OUTLIER, why_scale
 from cnn_core.data.target_scaling import SCALED_LOSSES
 from cnn_core.data.validation import target_name, which_target
@@ -85,6 +86,7 @@ class Limits(NamedTuple):
     away: float = AWAY  #: median of |x| after scaling
     narrow: float = NARROW  #: see `NARROW`
     wide: float = WIDE
+    each: Known | None = None  #: the features of training, if each is compared by itself
 
 
 AS_THERE = Limits()
@@ -156,14 +158,14 @@ def _distance(
     varied = (seen[1] > 1e-6 * np.abs(seen[0])) & (seen[1] > 0)
     ratio = X.std(axis=0)[varied] / seen[1][varied]
     n, ratio = len(ratio), ratio[ratio > 0]
-    if len(ratio) < max(1, n / 2):  # rare ones, which may be missing here
-        return ""
-    low, high = np.sort(ratio)[[len(ratio) // 4, (3 * len(ratio) - 1) // 4]]
-    if high < limits.narrow or low > limits.wide:
-        factor = high if high < limits.narrow else low
-        each = "its feature spreads" if len(ratio) == 1 else "most features spread"
-        return f"{each} {factor:.2g} times as far"
-    return ""
+    if len(ratio) >= max(1, n / 2):  # without rare ones, which may be missing here
+        low, high = np.sort(ratio)[[len(ratio) // 4, (3 * len(ratio) - 1) // 4]]
+        if high < limits.narrow or low > limits.wide:
+            factor = high if high < limits.narrow else low
+            each = "its feature spreads" if len(ratio) == 1 else "most features spread"
+            return f"{each} {factor:.2g} times as far"
+    of_one = None if limits.each is None else other_columns(X, limits.each)
+    return "" if of_one is None else f"{named(of_one[0], names)} of X {of_one[1]}"
 
 
 def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:

@@ -261,7 +261,9 @@ def permuted_columns(
     )
 
 
-def contradictions(X: np.ndarray, y: np.ndarray, classes: bool, metric: float) -> Iterator[str]:
+def contradictions(
+    X: np.ndarray, y: np.ndarray, classes: bool, metric: float, which: str = ""
+) -> Iterator[str]:
     """Rows that are equal and have different y, so many that no network can be much better.
 
     Parameters
@@ -273,6 +275,8 @@ def contradictions(X: np.ndarray, y: np.ndarray, classes: bool, metric: float) -
         Which of the two.
     metric : float
         Accuracy or R^2 on these rows.
+    which : str
+        Which rows these are, such as ' training'.
 
     Yields
     ------
@@ -303,7 +307,7 @@ def contradictions(X: np.ndarray, y: np.ndarray, classes: bool, metric: float) -
     if open_to < CONTRADICTION and metric > share - NEAR_BOUND:
         equal = n - int((np.bincount(group) == 1).sum())
         yield (
-            f"{equal} of {n} rows are equal to others in X and differ in y, so that no network "
-            f"reaches more than {what} {share:.3g} on them: more features, or the correction of "
-            "rows given twice, may help."
+            f"{equal} of {n}{which} rows are equal to others in X and differ in y, so that no "
+            f"network reaches more than {what} {share:.3g} on them: more features, or the "
+            "correction of rows given twice, may help."
         )

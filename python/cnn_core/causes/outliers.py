@@ -14,6 +14,7 @@ AWAY = 20.0  # ratio of their distance from the median and that of the next entr
 MADE_UP = 0.5  # share of the squared distances from the median that they must make up
 EQUAL = 1e-12  # distance of the next entry beside theirs, from which the others vary at all
 VARIED = 10  # others that differ from the median, for each outlier: few may be rare as well
+ROUNDING = 1e-6  # of the furthest one, by which others may lie below 0
 BLOCK = 1 << 18  # entries looked at together
 ROBUST = ("mae", "huber")  # losses that outliers do not rule
 
@@ -88,7 +89,7 @@ def _of_column(i: int, y: np.ndarray, most: int) -> Outliers | None:
 def _is_tail(others: np.ndarray, number: float) -> bool:
     """Whether numbers of one sign spread over so many orders of magnitude that another one is not
     far from them in its logarithm."""
-    if others.min() < 0:
+    if others.min() < -ROUNDING * number:
         return False
     sizes = others[others > 0]
     return bool(len(sizes) and number / sizes.max() < sizes.max() / sizes.min())

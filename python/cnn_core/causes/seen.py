@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core.causes.spread import AWAY, Known
+
 if TYPE_CHECKING:
+    from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.task import Task
 
+FEW_ROWS, LOOKED_AT = 10, 1000  # different rows that are few; rows that are looked at
+ENOUGH = 20  # rows whose quartiles tell where the others lie
 ROWS = 64  # of X whose mean and deviation are kept
+#: Entries, and the most rows, of which quartiles are kept.
+OF_QUARTILES, MOST = 1 << 12, 512
 
 
 class Rules(NamedTuple):
@@ -44,6 +51,17 @@ class Seen(NamedTuple):
     last: int = 0  #: rows of the last call
     pending: str = ""  #: of an outlier that the last call has ended with, as `outlier` has it
     targets: tuple[str, ...] = ()  #: names of the columns of y, if there are several
+    quartiles: np.ndarray | None = None  #: the lower and the upper one of each feature, as in `X`
+    distinct: int = 0  #: different rows among those looked at, if they are few; 0: they are not
+    validated: int = 0  #: rows that the history's validation loss is of
+
+    def known(self, scaling: Scaling | None, away: float = AWAY) -> Known | None:
+        """What each feature of other rows is compared with; nothing where there are few rows, or
+        only those a stream began with."""
+        if self.X is None or self.quartiles is None or self.rows < ENOUGH:
+            return None
+        curve = "linear" if scaling is None else scaling.curve
+        return Known(self.X, self.quartiles, min(self.rows, MOST), curve, away)
 
     @property
     def constant(self) -> np.ndarray:
@@ -73,25 +91,51 @@ def rows_seen(
     -------
     Seen
     """
-    X, y = None, ends
+    X, y, quartiles, distinct = None, ends, None, 0
     absent: tuple[int, ...] = ()
     if before is not None and before.rows:
-        X, absent = before.X, before.absent
+        X, quartiles, absent = before.X, before.quartiles, before.absent
         if y is not None and before.y is not None:
             y = np.array([np.minimum(y[0], before.y[0]), np.maximum(y[1], before.y[1])])
     else:
         if before is not None and train.labels is not None:
             absent = tuple(range(task.n_classes))
-        step = -(-train.X.count // ROWS)
-        indices = train.X.indices
-        some = train.X.array[::step] if indices is None else train.X.array[indices[::step]]
+        some, quartiles = _some(train.X, ROWS), quartiles_of(train.X)
+        distinct = _distinct(train.X, some)
         with np.errstate(all="ignore"):
             mean = np.add.reduce(some, 0, np.float64) / len(some)
             X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
     if absent and train.labels is not None:
         absent = tuple(np.setdiff1d(absent, train.labels.array).tolist())
     rows = train.X.count + (0 if before is None else before.rows)
-    return Seen(rows, y, X, absent=absent, last=train.X.count)
+    return Seen(
+        rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles, distinct=distinct
+    )
+
+
+def _some(X: RowSource, rows: int) -> np.ndarray:
+    """About so many rows, evenly spread."""
+    step = -(-X.count // rows)
+    found: np.ndarray = X.array[::step] if X.indices is None else X.array[X.indices[::step]]
+    return found
+
+
+def _distinct(X: RowSource, some: np.ndarray) -> int:
+    """How many different rows there are, where they are few; else 0."""
+    found: set[bytes] = set()
+    for rows in (some, _some(X, LOOKED_AT)):
+        for row in rows:
+            found.add(row.tobytes())
+            if len(found) > FEW_ROWS:
+                return 0
+    return len(found) if len(found) < X.count else 0
+
+
+def quartiles_of(X: RowSource) -> np.ndarray:
+    """The lower and the upper quartile of each feature in some rows, shape (2, features)."""
+    some = _some(X, min(max(ROWS, OF_QUARTILES // X.array.shape[1]), MOST))
+    at = [len(some) // 4, 3 * len(some) // 4]
+    return np.partition(some.T, at, axis=1)[:, at].T.astype(np.float64)
 
 
 def ends_of(train: Dataset, targets: TargetScaling | None) -> np.ndarray | None:

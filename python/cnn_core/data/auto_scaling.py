@@ -17,7 +17,14 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._warn import warn
-from cnn_core.data.scaling import ENOUGH, Scaling, learn_scaling, weighed, weighted_sums
+from cnn_core.data.scaling import (
+    ENOUGH,
+    Scaling,
+    is_constant,
+    learn_scaling,
+    weighed,
+    weighted_sums,
+)
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
@@ -114,7 +121,7 @@ def _undecided(X: RowSource) -> Scaling | None:
     """Of a stream whose features are alike so far: what may come of those that do not vary yet.
     Where none varies, those far from 0 are shifted there."""
     low, high = _extent(X, None)
-    constant, n = low == high, X.array.shape[1]
+    constant, n = is_constant(low, high), X.array.shape[1]
     if not constant.any():
         return None
     shift = np.where(constant.all() & (np.abs(low) > LARGEST), low, 0.0)
@@ -161,7 +168,8 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
     """
     called = partial(column_name, labels=names)
     low, high = _extent(X, weights)
-    varies, constant = low < high, (low == high) & (np.abs(low) > LARGEST)
+    constant = is_constant(low, high)
+    varies, constant = ~constant, constant & (np.abs(low) > LARGEST)
     if not varies.any():
         return ""
     if constant.any():

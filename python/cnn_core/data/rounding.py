@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core.data.scaling import is_constant
 from cnn_core.data.validation import as_numbers, column_name, feature_names, plain
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ def merged(name: str, values: ArrayLike, dtype: DTypeLike) -> str:
     array = array.reshape(len(array), -1)
     low, high = array.min(axis=0).astype(float), array.max(axis=0).astype(float)
     spacing = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32))
-    for column in map(int, np.flatnonzero((low < high) & (high - low < _SPACINGS * spacing))):
+    for column in map(
+        int, np.flatnonzero(~is_constant(low, high) & (high - low < _SPACINGS * spacing))
+    ):
         numbers = np.unique(array[:: -(-len(array) // _SAMPLE), column])
         rounded = numbers.astype(np.float32)
         same = np.flatnonzero(rounded[1:] == rounded[:-1])

@@ -126,6 +126,9 @@ SCALINGS = {
 _CURVES = {"robust_clip": "smooth clip", "robust_asinh": "asinh"}
 
 
+#: Share of its size by which a column may vary, in float64, and be of one number but for rounding.
+ROUNDING = 1e-12
+
 #: Rows of a stream since a column varies that decide its scaling.
 ENOUGH = 10
 
@@ -221,7 +224,7 @@ class Scaling(NamedTuple):
         if len(kept) == 1 and (X[:, at] == before).all():
             return self
         rows = np.concatenate((before, X[:, at]))
-        differs = rows != rows[0]
+        differs = ~is_constant(np.minimum(rows, rows[0]), np.maximum(rows, rows[0]))
         varies = differs.any(axis=0)
         if not varies.any():
             return self
@@ -240,12 +243,23 @@ class Scaling(NamedTuple):
         return self._replace(shift=shift, factor=factor, constant=constant, kept=begun)
 
 
+def is_constant(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Which columns are one number but for rounding errors of float64, which whole numbers and
+    those of float32 have none of."""
+    with np.errstate(over="ignore"):
+        span = high.astype(np.float64) - low
+    least: np.ndarray = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    whole = (low == np.floor(low)) & (high == np.floor(high))
+    same: np.ndarray = np.where(whole, low == high, span <= least)
+    return same
+
+
 def _shift_factor_constant(
     kind: str, X: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shift, spread = SCALINGS[kind](X, weights)
     low = X.min(axis=0)
-    constant = low == X.max(axis=0)
+    constant = is_constant(low, X.max(axis=0))
     # A column of one number, whose mean and spread may have rounding errors, is not stretched.
     shift = np.where(constant, low, shift)
     return shift, 1 / np.where((spread > 0) & ~constant, spread, 1.0), constant

@@ -4,6 +4,7 @@ be."""
 from __future__ import annotations
 
 import enum
+import numbers
 from collections import Counter
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,6 +27,10 @@ from cnn_core.data.validation import (
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
+
+
+#: Classes that are numbers, more of which may be amounts.
+_MANY = 10
 
 
 class OneClassError(ValueError):
@@ -230,10 +235,22 @@ def encode_labels(
         _refuse_order(name, array, y)
     row = int(np.argmin(known[labels]))
     where = place_of_first(labels == labels[row], name, y)[1]
+    cure = "; numbers to predict are for task='regression', or MLPRegressor"
     raise ValueError(
         f"{name} has the unknown class {plain(array[row])!r} {where}; the model knows "
         f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
+        f"{cure if _may_be_amounts(array[row], classes) else ''}"
     )
+
+
+def _may_be_amounts(label: Any, classes: np.ndarray) -> bool:
+    """Whether an unknown label may be a number to predict: one with a fraction, or one beside many
+    whole numbers."""
+    if any(
+        isinstance(one, bool) or not isinstance(one, numbers.Real) for one in (label, classes[0])
+    ):
+        return False
+    return len(classes) > _MANY or label != np.floor(float(label))
 
 
 def _are_among(found: np.ndarray, classes: np.ndarray) -> np.ndarray:

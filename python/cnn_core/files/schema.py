@@ -309,8 +309,21 @@ SEEN = Record(
         "last": Whole(),
         "pending": Text(),
         "targets": List(Text(), tuple),
+        "quartiles": Optional(Pair()),
+        "distinct": Whole(),
+        "validated": Whole(),
     },
-    {"outlier": "", "validation": (), "absent": (), "last": 0, "pending": "", "targets": ()},
+    {
+        "outlier": "",
+        "validation": (),
+        "absent": (),
+        "last": 0,
+        "pending": "",
+        "targets": (),
+        "quartiles": None,
+        "distinct": 0,
+        "validated": 0,
+    },
 )
 
 

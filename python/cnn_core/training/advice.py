@@ -12,20 +12,24 @@ import numpy as np
 from cnn_core.causes import data as of_data
 from cnn_core.causes.begin import (
     constant_targets,
+    few_rows,
     initial_weights,
     smoothed,
     uneven,
     unweighted,
 )
 from cnn_core.causes.data import GROWING
-from cnn_core.causes.matching import other_targets
+from cnn_core.causes.matching import LOOKED_AT, contradictions, other_targets
 from cnn_core.causes.network import alike
 from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
+from cnn_core.data.validation import as_numbers
+from cnn_core.diagnosis import GOOD
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
+from cnn_core.meaning import ROWS_A_CLASS, are_amounts, whole_numbers, words_of_amounts
 from cnn_core.task import Task
 from cnn_core.training.target_advice import of_first_targets, of_later_targets
 from cnn_core.training.validating import away, of_validation, some, unlike
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
 
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 FEW = 64  # rows that are looked at together
+#: Epochs and rows from which a fit takes so long that its rows can be compared with each other.
+LONG, MANY = 5, 100
 
 
 class Given(NamedTuple):
@@ -85,6 +91,8 @@ def before_training(
     ends = ends_of(train, data.target_scaling) if model.task.name == "regression" else None
     outlier = pending = ""
     if ends is not None:
+        if begins:
+            _check_size(ends, data, given.y, p.dtype_name)
         arguments = model.task, data, given.y, ends
         found = of_first_targets(*arguments) if given.first else of_later_targets(*arguments, past)
         findings, begin, outlier, pending = list(found.told), *found[1:]
@@ -100,10 +108,14 @@ def before_training(
         findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
     if not (begins or given.anew):
         return findings, seen._replace(begin=past.begin)
+    if fits and p.task == "auto" and not model.n_epochs:
+        told, words = _of_amounts(model.task, train)
+        findings, begin = findings + told, begin + words
     for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
         findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
     if data.validation is not None:
-        findings += of_validation(model.task, data.validation)
+        seen = seen._replace(validated=data.validation.X.count)
+        findings += of_validation(model.task, data.validation, early)
         if given.validates:
             seen = seen._replace(validation=tuple(unlike(model, data, seen)))
             findings += seen.validation
@@ -116,6 +128,20 @@ def _of_constant_targets(ends: np.ndarray, rows: int) -> list[str]:
         return []
     found = list(constant_targets(*ends))
     return [f"{one[0].lower()}{one[1:].rstrip('.')}" for one in found]
+
+
+def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> None:
+    """Raise for targets that are not scaled and so small that they are 0 in the model's dtype."""
+    largest = float(np.abs(ends).max())
+    scaled = data.target_scaling is not None and data.target_scaling.scales
+    if scaled or largest >= float(np.finfo(dtype).tiny):
+        return
+    largest = float(np.abs(as_numbers("y", y)).max())
+    if largest > 0:
+        raise ValueError(
+            f"y has no number larger than {largest:.3g}, which training in {dtype} takes for 0; "
+            "scale_targets='auto' scales it, or multiply it by a number"
+        )
 
 
 def _asked(calls: int) -> bool:
@@ -151,7 +177,7 @@ def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[lis
     if weights is not None:
         labels = None if train.labels is None else train.labels.array[:, 0]
         arguments = model.task, labels, weights[:, 0], p.class_weight
-        told += unweighted(*arguments)
+        told += list(unweighted(*arguments)) or few_rows(*arguments)
         begin += told or uneven(*arguments)
     begin += smoothed(p.label_smoothing)
     if train.X.count > 1 and _is_constant(train.X):
@@ -165,6 +191,20 @@ def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[lis
         if isinstance(p.init, Initializer):  # weights that are given may be meant so
             told += initial_weights(model.network, strict=True)
     return told, begin
+
+
+def _of_amounts(task: Task, train: Dataset) -> tuple[list[str], list[str]]:
+    """Classes that may be numbers to predict: what is told at once, and what where the result is
+    poor."""
+    classes, rows = task.classes, train.X.count
+    if task.one_hot or train.labels is None or classes is None or not whole_numbers(classes):
+        return [], []
+    counts = np.bincount(train.labels.array[:, 0], minlength=len(classes))
+    few = rows < ROWS_A_CLASS * len(classes)  # of which a warning has told already
+    if not (few or are_amounts(classes, counts)):
+        return [], []
+    words = words_of_amounts(classes, rows)
+    return [] if few else [words], [f"{words[0].upper()}{words[1:]}."]
 
 
 def _is_constant(X: RowSource) -> bool:
@@ -283,6 +323,21 @@ def _cure_of_inputs(asked: str | None, scaling: Scaling | None) -> str:
     if asked == "auto":
         return "scale_inputs='auto' has left it as it is; 'robust_asinh' is the cure"
     return "scale_inputs='auto' is the cure"
+
+
+def after_training(job: Job, loop: TrainingLoop) -> list[str]:
+    """Rows that contradict each other, which are looked for after a fit that has learned little."""
+    train, columns = job.train, loop.history.columns
+    if job.purpose != "fit" or loop.epochs < LONG or train.X.count < MANY or train.weights:
+        return []
+    metric, baseline = columns["metric"][loop.epochs - 1], job.model.baseline
+    if not metric < baseline + GOOD * (1 - baseline):
+        return []
+    targets = train.y if train.labels is None else train.labels
+    assert targets is not None
+    at = np.arange(0, train.X.count, -(-train.X.count // LOOKED_AT))
+    X, y = (one.array[at if one.indices is None else one.indices[at]] for one in (train.X, targets))
+    return list(contradictions(X, y, train.labels is not None, metric, " training"))
 
 
 def out_of_time(p: SimpleNamespace, model: Model) -> str:

@@ -149,6 +149,9 @@ class TrainingRun:
                     warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model), UserWarning)
+            if found := advice.after_training(self.job, loop):
+                seen = self.job.seen
+                self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
             if unlike := validating.after_training(self.job, loop):
                 self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
                 for finding in unlike:

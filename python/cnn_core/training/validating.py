@@ -15,6 +15,7 @@ from cnn_core.causes import data as of_data
 from cnn_core.causes.matching import other_targets
 from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Seen, in_units, learned
+from cnn_core.causes.spread import AWAY_OF_VALIDATION
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.validation import plain
 from cnn_core.task import Task
@@ -48,13 +49,15 @@ def some(rows: RowSource) -> np.ndarray:
     return found
 
 
-def of_validation(task: Task, rows: Dataset) -> Iterator[str]:
+def of_validation(task: Task, rows: Dataset, stops: bool) -> Iterator[str]:
     """Validation rows that show little, however good the model is.
 
     Parameters
     ----------
     task : Task
     rows : Dataset
+    stops : bool
+        Whether they decide when the training ends.
 
     Yields
     ------
@@ -70,6 +73,11 @@ def of_validation(task: Task, rows: Dataset) -> Iterator[str]:
                 f"{which}{'' if count == 1 else ' the same y'}: val_metric, their R^2, compares "
                 "them with their mean and means nothing; take other rows."
             )
+    elif rows.labels is not None and count == 1 and stops:
+        yield (
+            "There is a single validation row, which decides when early stopping ends the fit: "
+            "take more rows."
+        )
     elif rows.labels is not None and count >= SHOWS:
         labels = rows.labels.array
         if (labels == labels[0]).all():
@@ -104,11 +112,13 @@ def unlike(model: Model, data: Prepared, seen: Seen) -> Iterator[str]:
         return  # the first epoch tells that their loss overflows
     yield from of_data.elsewhere(
         X,
-        data.feature_names,
+        model.input_names,
         learned(data.scaling),
         seen.X,
         False,
-        of_data.Limits(away(data.scaling), NARROW),
+        of_data.Limits(
+            away(data.scaling), NARROW, each=seen.known(data.scaling, AWAY_OF_VALIDATION)
+        ),
         (f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE),
     )
     if seen.y is None or rows.y is None or train.y is None:
@@ -145,6 +155,12 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     finite = math.isfinite(columns["val_loss"][loop.epochs - 1])
     if rows.X.count < of_data.ENOUGH or not (finite and metrics.learned and metrics.falls):
         return []
+    scaled, names = learned(job.model.scaling), job.model.input_names
+    limits = of_data.Limits(each=job.seen.known(job.model.scaling))
+    said = f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE
+    found = list(of_data.elsewhere(some(rows.X), names, scaled, job.seen.X, False, limits, said))
+    if found:  # of which the outputs say nothing
+        return found
     # Outputs as the network gives them.
     network = replace(job.model, network=loop.network, target_scaling=None)
     a = network.predictors["native"].outputs(sample(rows).X.rows(), 1)
