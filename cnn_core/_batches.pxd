@@ -78,6 +78,7 @@ cdef class Batches:
 
 cdef class Progress:
     cdef Py_ssize_t done                # mini-batches
+    cdef Py_ssize_t last                # those of the last epoch, where it was over
     cdef Totals totals                  # over them, as the residuals
     cdef object residuals
     cdef double *kept

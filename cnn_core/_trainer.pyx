@@ -239,6 +239,12 @@ cdef class Trainer:
         self.progress.set(batches, sums)
         self.set_flat(parameters)
 
+    def reopen(self):
+        """Take back that the last epoch is over; the next one gives its numbers. Whether it can."""
+        self.progress.done, self.progress.last = self.progress.last, 0
+        self.epochs -= bool(self.progress.done)
+        return bool(self.progress.done)
+
     # Epochs
 
     def epoch(self, RowSource X not None, RowSource y, RowSource labels, bint shuffled=True,
@@ -279,7 +285,6 @@ cdef class Trainer:
         None
             Instead, where the epoch pauses, see `pause_after`: the next call, with the same
             arguments, is the rest of it.
-
         """
         self.backprop.workspace.acquire()
         try:
@@ -306,9 +311,8 @@ cdef class Trainer:
             numbers = <Py_ssize_t *>address(order)
             count = len(order)
             if not all_rows_below(self.batches.X.count, numbers, count):
-                raise ValueError(f"order must hold row numbers from 0 to "
-                                 f"{self.batches.X.count - 1}, "
-                                 f"got {np.min(order)} to {np.max(order)}")
+                raise ValueError(f"order must hold row numbers from 0 to {self.batches.X.count - 1}"
+                                 f", got {np.min(order)} to {np.max(order)}")
             self.batches.batch.order = numbers
         if count == 0:
             raise ValueError("an epoch needs at least one row")
@@ -378,7 +382,7 @@ cdef class Trainer:
         if pauses:
             return None
         self.epochs += 1
-        self.progress.done = 0
+        self.progress.last, self.progress.done = self.progress.done, 0
         return self.batches.result(count, &totals)
 
     cdef int begin(self) except -1:

@@ -342,10 +342,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             this object; the fit that is running goes on unharmed.
         MemoryError
             At any moment. The model is then as it was before, whole epochs notwithstanding.
-        KeyboardInterrupt
-            On Ctrl-C, within about 0.1 s. After it, and after an exception in a callback, the model
-            is the one of the last whole epoch (with early stopping, of the best one), or as it was
-            before if there was none.
+        KeyboardInterrupt, SystemExit
+            On Ctrl-C, and with a `checkpoint` on SIGTERM, within about 0.1 s. After it, and after
+            an exception in a callback, the model is the one of the last whole epoch (with early
+            stopping, of the best one), or as it was before if there was none.
 
         Warns
         -----
@@ -361,6 +361,23 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.fit, self, unknown)
+        if checkpoint is None:
+            return self._fit(X, y, sample_weight, validation_data)
+        from cnn_core.training.signals import Signals
+
+        with Signals() as signals:
+            given = checkpoint, checkpoint_every, signals
+            return self._fit(X, y, sample_weight, validation_data, given)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        validation_data: tuple[ArrayLike, ArrayLike] | None,
+        checkpoint: tuple[Any, ...] | None = None,
+    ) -> Self:
+        """`fit`, with the arguments of a `Checkpoint`, if there is one."""
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()
@@ -372,7 +389,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             if checkpoint is not None:
                 from cnn_core.training.checkpoint import Checkpoint
 
-                kept = Checkpoint(self, checkpoint, checkpoint_every)
+                kept = Checkpoint(self, *checkpoint)
             before = self._fitted if p.warm_start else None
             if kept is not None and kept.progress is not None:
                 before = kept.model

@@ -13,6 +13,7 @@ from cnn_core import (
     LBFGS,
     MLP,
     SGD,
+    Callback,
     InverseTime,
     MLPClassifier,
     MLPRegressor,
@@ -359,3 +360,108 @@ def test_a_folder_that_does_not_exist_is_refused_before_the_first_epoch(tmp_path
     with pytest.raises(FileNotFoundError, match=r"The folder .*models does not exist: '.*/a.st'"):
         model.fit([[0], [1]], [0, 1], checkpoint=tmp_path / "models" / "a.st")
     assert seen == [] and not hasattr(model, "weights_")
+
+
+def test_a_relative_path_stays_where_it_was_when_the_folder_of_the_process_changes(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    model = MLP(5, epochs=4, random_state=0, callbacks=lambda *_: os.chdir(tmp_path / "other"))
+    model.fit(X, Y, checkpoint="run.ckpt", checkpoint_every="epoch")
+    assert os.listdir(tmp_path / "other") == []
+    assert cnn_core.load(tmp_path / "run.ckpt").n_epochs_ == 4
+
+
+@pytest.mark.parametrize(
+    ("other", "y"),
+    [(dict(random_state=1), Y), (dict(random_state=None), Y), (dict(random_state=0), Y + 1)],
+)
+@pytest.mark.parametrize("at", ["the start", "epoch 2"])
+def test_the_checkpoint_of_another_training_is_not_replaced(other, y, at, tmp_path):
+    """Two trainings that begin with one path at a time, or one that comes later."""
+    path, elsewhere = tmp_path / "run.ckpt", tmp_path / "other.ckpt"
+    options = dict(hidden=5, epochs=4)
+    MLP(**options, **other).fit(X, y, checkpoint=elsewhere)
+    content = elsewhere.read_bytes()
+
+    class Other(Callback):
+        def before_fit(self, model):
+            if at == "the start":
+                os.replace(elsewhere, path)
+
+        def after_epoch(self, model, epoch, logs):
+            if at == f"epoch {epoch}":
+                os.replace(elsewhere, path)
+
+    seed = other["random_state"] if other["random_state"] is None else 0
+    model = MLP(random_state=seed, callbacks=[Other()], **options)
+    message = "has been written by another training"
+    if at == "the start":
+        with pytest.raises(ValueError, match=message):
+            model.fit(X, Y, checkpoint=path, checkpoint_every="epoch")
+    else:
+        with pytest.warns(UserWarning, match=message):
+            model.fit(X, Y, checkpoint=path, checkpoint_every="epoch")
+        assert model.n_epochs_ == 4
+    assert path.read_bytes() == content
+
+
+def test_a_copy_of_its_own_checkpoint_is_replaced(tmp_path):
+    path = tmp_path / "run.ckpt"
+
+    def copy(model, epoch, logs):
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLP(5, epochs=4, random_state=0, callbacks=copy).fit(
+            X, Y, checkpoint=path, checkpoint_every="epoch"
+        )
+    assert cnn_core.load(path).n_epochs_ == 4
+
+
+def test_resume_takes_what_no_result_depends_on(tmp_path, capsys):
+    path, seen = tmp_path / "run.ckpt", []
+    with pytest.raises(KeyboardInterrupt):
+        MLP(8, epochs=6, random_state=1, callbacks=[Interrupt(3)]).fit(X, Y, checkpoint=path)
+    end = MLP.resume(
+        path,
+        X,
+        Y,
+        verbose=1,
+        n_threads=2,
+        max_seconds=1000,
+        callbacks=lambda model, epoch, logs: seen.append(epoch),
+    )
+    assert (end.n_threads, end.max_seconds) == (2, 1000) and seen == [4, 5, 6]
+    assert "epoch 4/6" in capsys.readouterr().out
+    assert np.array_equal(end.parameters_, MLP(8, epochs=6, random_state=1).fit(X, Y).parameters_)
+
+
+def test_verbose_says_that_a_training_is_over(tmp_path, capsys):
+    options = dict(hidden=5, epochs=2, random_state=0)
+    MLP(**options).fit(X, Y, checkpoint=tmp_path / "run.ckpt")
+    MLP(verbose=1, **options).fit(X, Y, checkpoint=tmp_path / "run.ckpt")
+    assert "is of a training that is over" in capsys.readouterr().out
+
+
+def test_a_training_that_a_callback_ended_goes_on_from_its_model(tmp_path):
+    path, options = tmp_path / "run.ckpt", dict(hidden=5, random_state=0)
+    MLP(epochs=20, callbacks=lambda model, epoch, logs: epoch == 5, **options).fit(
+        X, Y, checkpoint=path
+    )
+    model = cnn_core.load(path).set_params(warm_start=True, epochs=15).fit(X, Y)
+    whole = MLP(epochs=20, **options).fit(X, Y)
+    assert np.array_equal(model.parameters_, whole.parameters_) and model.n_epochs_ == 20
+
+
+def test_the_end_of_the_time_says_what_the_checkpoint_keeps(tmp_path):
+    rows, y = np.tile(X, (50, 1)), np.tile(Y, 50)
+    options = dict(hidden=(200, 200), batch_size=1, epochs=3, random_state=0, max_seconds=0.05)
+    with pytest.warns(UserWarning, match="initial weights; the checkpoint keeps the part"):
+        MLP(**options).fit(rows, y, checkpoint=tmp_path / "run.ckpt")
+    with pytest.warns(UserWarning, match="allow more time"):
+        MLP(**options).fit(rows, y)

@@ -120,7 +120,8 @@ class Saved:
         X, y : array-like
             Those of that fit.
         **options
-            The other arguments of that fit, such as `sample_weight`.
+            The other arguments of that fit, such as `sample_weight`, and parameters that need not
+            be those of that fit: `n_threads`, `verbose`, `callbacks` and `max_seconds`.
 
         Returns
         -------
@@ -135,10 +136,13 @@ class Saved:
             For a file that is no checkpoint, and for other data.
         """
         from cnn_core.files.checkpoints import read_checkpoint
+        from cnn_core.training.checkpoint import FREE
 
         found = read_checkpoint(checkpoint, cls)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(checkpoint))
+        free = {*FREE, "callbacks"} & set(cls._parameters_in_files()) & set(options)
+        found.estimator.set_params(**{name: options.pop(name) for name in free})
         resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)
         return resumed
 

@@ -1,5 +1,6 @@
 """Metrics: what is reported beside the loss."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,5 +63,5 @@ class Metrics:
     def result(self) -> float | Row:
         """The share of correct rows, or the summed squared residuals of each output."""
         if self.classified or self.multilabel:
-            return self.correct / self.rows
+            return self.correct / self.rows if self.rows else math.nan
         return self.residuals

@@ -61,6 +61,7 @@ class Trainer:
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
         self._position: tuple[int, list[float]] = (0, [])
+        self._last = self._position  # of the last epoch, where it was over
         self.pause_at = math.inf
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
@@ -72,6 +73,10 @@ class Trainer:
     def learning_rate(self) -> float | None:
         """That of the next step; None for an optimizer without one."""
         return self.h.get("learning_rate")
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.h["learning_rate"] = value
 
     def set_flat(self, values: ArrayLike) -> None:
         """Set all parameters from a vector in the order of `Network.flat`."""
@@ -298,7 +303,7 @@ class Trainer:
         (done, sums), metrics = self._position, self._metrics()
         total, weight = sums[:2] or (0.0, 0.0)
         if done:
-            metrics.sums = sums[2:]
+            metrics.sums, metrics.classified = sums[2:], classes is not None
         for number, first in enumerate(range(0, len(rows), batch_size)):
             if number < done:
                 continue
@@ -328,9 +333,9 @@ class Trainer:
             if time.monotonic() > self.pause_at and first + batch_size < len(rows):
                 return None
         self.epochs += 1
-        self._position = 0, []
+        self._last, self._position = self._position, (0, [])
         self.publish()
-        return total / weight, self._result(metrics)
+        return total / weight if weight else math.nan, self._result(metrics)
 
     def pause_after(self, seconds: float) -> None:
         """Have epochs pause after the first mini-batch that ends later than that from now."""
@@ -357,6 +362,14 @@ class Trainer:
         self.set_flat(parameters)
         self.publish()
         self._position = batches, sums
+
+    def reopen(self) -> bool:
+        """Take back that the last epoch is over: the next call of `epoch` gives its numbers."""
+        if self._position[0] or not self._last[0]:
+            return False
+        self._position, self._last = self._last, (0, [])
+        self.epochs -= 1
+        return True
 
     def loss_and_gradient(
         self,

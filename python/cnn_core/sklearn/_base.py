@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_core._typing import Labels, MatrixLike, Reals
     from cnn_core.files.codecs import Codec
     from cnn_core.training.checkpoint import Checkpoint
+    from cnn_core.training.signals import Signals
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -196,10 +197,10 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         RuntimeError
             While another thread fits this object or sets its weights, and in a callback of a fit of
             this object; the fit that is running goes on unharmed.
-        KeyboardInterrupt
-            On Ctrl-C, within about 0.1 s. The model is that of the last whole epoch (with
-            `early_stopping`, of the best one), or as it was before if there was none, as always
-            with solver 'lbfgs'.
+        KeyboardInterrupt, SystemExit
+            On Ctrl-C, and with a `checkpoint` on SIGTERM, within about 0.1 s. The model is that of
+            the last whole epoch (with `early_stopping`, of the best one), or as it was before if
+            there was none, as always with solver 'lbfgs'.
 
         Warns
         -----
@@ -209,12 +210,15 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together")
         validation = None if X_val is None else (X_val, y_val)
-        kept = None
-        if checkpoint is not None:
-            kept = self._checkpoint(checkpoint, checkpoint_every)
-        return self._fit(X, y, sample_weight, False, validation, checkpoint=kept)
+        if checkpoint is None:
+            return self._fit(X, y, sample_weight, False, validation)
+        from cnn_core.training.signals import Signals
 
-    def _checkpoint(self, path: str | os.PathLike[str], every: Any) -> Checkpoint:
+        with Signals() as signals:
+            kept = self._checkpoint(checkpoint, checkpoint_every, signals)
+            return self._fit(X, y, sample_weight, False, validation, checkpoint=kept)
+
+    def _checkpoint(self, path: str | os.PathLike[str], every: Any, signals: Signals) -> Checkpoint:
         from cnn_core.training.checkpoint import Checkpoint
 
         if self._full_batch_by_scipy():
@@ -224,7 +228,7 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
             )
         if self.warm_start:
             raise ValueError("checkpoint does not go with warm_start=True")
-        return Checkpoint(self, path, every)
+        return Checkpoint(self, path, every, signals)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as scikit-learn's estimators do; a call that is refused changes none.
@@ -293,7 +297,7 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
                 for callback in callbacks:
                     callback.after_fit(self)
             except BaseException as error:
-                interrupted = isinstance(error, KeyboardInterrupt)
+                interrupted = not isinstance(error, Exception)  # Ctrl-C, or sys.exit
                 if self._model is not before and not interrupted:  # a callback has looked
                     publish(before)
                 if self._model is before and stream is not None and drawn is not None:

@@ -101,9 +101,10 @@ def train(
     before = estimator._model
     try:
         publish(epochs.run([show] if callbacks else [], watch, checkpoint))
-    except KeyboardInterrupt:
+    except BaseException as error:
         watch.hide()
-        publish(epochs.last_whole() or before)
+        if not isinstance(error, Exception):  # Ctrl-C, or sys.exit
+            publish(epochs.last_whole() or before)
         raise
     finally:
         watch.hide()
@@ -207,7 +208,9 @@ class _Epochs:
         """Train; the model that it leaves."""
 
         def tell(step: int, entry: dict[str, float]) -> bool:
-            return watch.step(self.model_of(loop.in_epoch()), step, entry)
+            model = self.model_of(loop.in_epoch())
+            with loop.open_to_signals():
+                return watch.step(model, step, entry)
 
         p, job = self.job.p, self.job
         # A schedule may look at the losses of earlier trainings; without one they need no copy.
@@ -240,9 +243,7 @@ class _Epochs:
         writing = model = None
         if checkpoint is not None:
             self.rows.skip(self.before)
-            # A sparse X is handed to the trainer in pieces.
-            dense = isinstance(self.rows.source, DenseSource)
-            writing = checkpoint.attach(loop, self.model_of, dense)
+            writing = checkpoint.attach(loop, self.model_of, self.rows.source.is_whole)
         try:
             loop.run(epochs)
             model = self._final()
@@ -281,7 +282,9 @@ class _Epochs:
 
     def last_whole(self) -> FittedModel | None:
         """The model after Ctrl-C; None where no epoch was whole, or its weights are not finite."""
-        return self._final() if self.loop is not None and self.loop.epochs else None
+        if self.loop is None or not (self.loop.epochs or self.before):
+            return None
+        return self._final()
 
     def model_of(self, result: TrainResult) -> FittedModel:
         """The model after some epochs."""

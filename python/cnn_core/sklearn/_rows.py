@@ -15,6 +15,7 @@ class Source(Protocol):
     """Rows of X with their targets and weights."""
 
     count: int
+    is_whole: bool  #: whether all rows of an epoch are handed to the trainer in one call
 
     def epoch(
         self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
@@ -36,6 +37,8 @@ class DenseSource:
     labels : ndarray of int32, shape (rows, 1), or None
     weights : ndarray, shape (rows, 1), or None
     """
+
+    is_whole = True
 
     def __init__(
         self,
@@ -80,9 +83,13 @@ class SparseSource:
         self.X, self.chosen, self.parts, self.dtype, self.batch = X, chosen, parts, dtype, batch
         self.count = X.shape[0] if chosen is None else len(chosen)
         self.block = max(1, rows_at_once(X, np.dtype(dtype).itemsize) // batch) * batch
+        self.is_whole = self.block >= self.count
 
-    def epoch(self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None) -> float:
-        """Train on every row once, in the given order or as they stand; the loss."""
+    def epoch(
+        self, trainer: Any, order: np.ndarray | None, rates: np.ndarray | None
+    ) -> float | None:
+        """Train on every row once, in the given order or as they stand; the loss, or None where the
+        epoch pauses."""
         order = np.arange(self.count) if order is None else order
         total = 0.0
         for first in range(0, self.count, self.block):
@@ -96,7 +103,10 @@ class SparseSource:
             some = None
             if rates is not None:
                 some = rates[first // self.batch : -(-(first + len(rows)) // self.batch)]
-            total += len(rows) * trainer.epoch(X, y, labels, False, None, weights, some)[0]
+            found = trainer.epoch(X, y, labels, False, None, weights, some)
+            if found is None:
+                return None
+            total += len(rows) * found[0]
         return total / self.count
 
 

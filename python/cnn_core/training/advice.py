@@ -340,10 +340,14 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     return list(contradictions(X, y, train.labels is not None, metric, " training"))
 
 
-def out_of_time(p: SimpleNamespace, model: Model) -> str:
-    """That no epoch has ended in time, and which weights there are."""
+def out_of_time(p: SimpleNamespace, model: Model, kept: bool) -> str:
+    """That no epoch has ended in time, and which weights there are; `kept` in a checkpoint."""
     which = "as it was before" if model.n_epochs else "untrained, with its initial weights"
+    cure = "allow more time, or train on fewer rows"
+    if kept:
+        which = f"that of epoch {model.n_epochs}" if model.n_epochs else which
+        cure = "the checkpoint keeps the part of the epoch that is done, and the next fit goes on"
     return (
         f"max_seconds={p.max_seconds:g} was over before the first epoch ended: the model is "
-        f"{which}; allow more time, or train on fewer rows"
+        f"{which}; {cure}"
     )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from cnn_core.training.progress import Position, Progress
 if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
     from cnn_core.training.loop import TrainingLoop, TrainResult
+    from cnn_core.training.signals import Signals
 
 
 def interval(every: Any) -> tuple[float, int]:
@@ -48,25 +46,19 @@ def interval(every: Any) -> tuple[float, int]:
 FREE = ("n_threads", "verbose", "max_seconds")
 
 
-@contextmanager
-def on_sigterm() -> Iterator[None]:
-    """Have SIGTERM raise SystemExit, so that what is in progress ends as on Ctrl-C, and then the
-    process; unless somebody has a handler of their own, and in the main thread alone."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
+def _stamp(path: str) -> tuple[int, ...] | None:
+    """What tells one file of a path from the next; None where there is none."""
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _seed_of(model: Any, stream: np.random.RandomState | None) -> tuple[Any, ...]:
+    """What tells a training from another with the same parameters and data."""
+    drawn = None if stream is None else stream.get_state(legacy=False)["state"]["key"].tobytes()
+    return getattr(model, "seed", None), drawn
 
 
 class Checkpoint:
@@ -79,6 +71,8 @@ class Checkpoint:
     path : path-like
     every : float or str
         See `interval`.
+    signals : Signals
+        In which the training runs.
 
     Raises
     ------
@@ -90,18 +84,23 @@ class Checkpoint:
         Where there is no folder for it.
     """
 
-    def __init__(self, estimator: Any, path: str | os.PathLike[str], every: Any) -> None:
+    def __init__(
+        self, estimator: Any, path: str | os.PathLike[str], every: Any, signals: Signals
+    ) -> None:
         from cnn_core.files.atomic import check_folder
         from cnn_core.files.checkpoints import read_checkpoint
         from cnn_core.files.estimators import written_parameters
 
         check_folder(path)
         self.seconds, self.epochs = interval(every)
-        self.estimator, self.path = estimator, os.fspath(path)
+        # Absolute, as the folder of the process may change.
+        self.estimator, self.path = estimator, os.path.abspath(os.fspath(path))
+        self.signals = signals
         self.fingerprint: Mapping[str, str] = {}
         self.stream: np.random.RandomState | None = None
         self.until = 0
         self.parameters = written_parameters(estimator)
+        self._stamp = _stamp(self.path)
         found = read_checkpoint(self.path, type(estimator))
         self.model = None if found is None else found.model
         self.progress: Progress | None = None if found is None else found.progress
@@ -129,6 +128,23 @@ class Checkpoint:
                     f"{getattr(self.estimator, name)!r}; set it back, or take another path"
                 )
 
+    def _check_data(self, saved: Progress) -> None:
+        before = saved.fingerprint
+        for part in {**before, **self.fingerprint}:
+            if before.get(part) != self.fingerprint.get(part):
+                raise ValueError(
+                    f"the checkpoint {self.path} is of a training on other data: {part} differs; "
+                    "give the same, or take another path"
+                )
+
+    def _say(self, what: str) -> None:
+        """Say in a log record, and to those who want lines of a training, what happens."""
+        import logging  # takes longer than the rest of a small fit
+
+        logging.getLogger("cnn_core").info("the checkpoint %s %s", self.path, what)
+        if self.estimator.verbose:
+            print(f"the checkpoint {self.path} {what}", flush=True)
+
     def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
         """Take note of the data, which must be those of the checkpoint.
 
@@ -152,13 +168,9 @@ class Checkpoint:
         if self.progress is None:
             self.until = done + epochs
             return epochs
-        before = self.progress.fingerprint
-        for part in {**before, **self.fingerprint}:
-            if before.get(part) != self.fingerprint.get(part):
-                raise ValueError(
-                    f"the checkpoint {self.path} is of a training on other data: {part} differs; "
-                    "give the same, or take another path"
-                )
+        self._check_data(self.progress)
+        if self.progress.finished:
+            self._say("is of a training that is over: its model is taken, and nothing is trained")
         self.until, position = self.progress.until, self.progress.position
         if not done <= self.until <= done + epochs:
             raise ModelFormatError(
@@ -215,9 +227,15 @@ class Checkpoint:
             Of the last whole epoch, or what the training has come to.
         loop : TrainingLoop
         finished : bool
+
+        Raises
+        ------
+        ValueError
+            Where another training has written one there meanwhile.
         """
         from cnn_core.files.checkpoints import write_checkpoint
 
+        self._check_place(model)
         best = position = None
         if not finished:
             best, position = loop.best, Position(*loop.trainer.position())
@@ -228,7 +246,29 @@ class Checkpoint:
             self.fingerprint, self.until, finished, best, stopping, position, self.stream
         )
         write_checkpoint(self.path, self.estimator, self.parameters, model, progress)
+        self._stamp = _stamp(self.path)
         self.postpone()
+
+    def _check_place(self, model: Any) -> None:
+        """Raise where the file is no longer that of this training, or of one that is the same."""
+        from cnn_core.files.checkpoints import read_checkpoint
+
+        if _stamp(self.path) in (None, self._stamp):
+            return
+        try:
+            found = read_checkpoint(self.path, type(self.estimator))
+            if found is None:
+                return
+            self._check_parameters(found)
+            self._check_data(found.progress)
+            its_own = _seed_of(model, self.stream)
+            if _seed_of(found.model, found.progress.stream) != its_own:
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{self.path} has been written by another training meanwhile; give each a "
+                "path of its own"
+            ) from None
 
     def postpone(self) -> None:
         """Have the next one be due after the whole interval."""
@@ -268,11 +308,23 @@ class Writing:
         loop.saving = self
 
     def __enter__(self) -> None:
-        self._context = on_sigterm()
-        self._context.__enter__()
+        self.hold()
 
-    def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.release()
+        except BaseException:
+            if self.loop.reason == "requested":
+                self.loop.reason = "interrupted"
+            raise
+
+    def hold(self) -> None:
+        """Have what handlers of signals raise from now on end the run between two steps."""
+        self.checkpoint.signals.hold(self.loop.end)
+
+    def release(self) -> None:
+        """Raise what has waited; from now on handlers raise at once."""
+        self.checkpoint.signals.release()
 
     def after_epoch(self) -> None:
         """Write one, if it is time."""
@@ -300,7 +352,7 @@ class Writing:
         if self.left_off or loop.reason == "divergence":
             return
         if loop.reason in ("requested", "max_seconds", "interrupted"):
-            if loop.can_go_on and (self.within_epochs or loop.reason != "interrupted"):
+            if (self.within_epochs or loop.reason != "interrupted") and loop.come_to_rest():
                 self._write(self._model_so_far, False, cure)
         elif model is not None:
             self._write(lambda: model, True, cure)

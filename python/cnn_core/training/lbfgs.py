@@ -232,6 +232,10 @@ class LBFGSTrainer:
         """Go on from the parameters of another trainer."""
         self.inner.go_on_at(parameters, 0, [])
 
+    def reopen(self) -> bool:
+        """Whether the last epoch can be taken back: never, its cost is that before the step."""
+        return False
+
     def check_state(self, state: dict[str, Any]) -> None:
         """Raise unless `restore` can take a state."""
         check_state(state, ("epochs", "steps"), ("pairs",))

@@ -31,8 +31,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnn_core._control import Ended, EndRequest
@@ -148,6 +148,7 @@ class TrainingLoop:
         self._spare: Network | None = None
         #: Epochs whose entries the rules have seen, and those that the trainer had done before.
         self._settled, self._trainer_epochs = 0, trainer.epochs
+        self._goes_on = False  # from where another loop was
         self._shared = True  # whether somebody else has the kept network: then it is never written
 
     @property
@@ -177,21 +178,24 @@ class TrainingLoop:
         began : float, optional
             A time of `time.perf_counter`; default now.
         """
-        self.trainer.end = self.end
-        try:
-            with self.saving or nullcontext():
+        with self.saving or nullcontext():
+            self.trainer.end = self.end
+            try:
                 last = (time.perf_counter() if began is None else began) + seconds
                 self._run(epochs, seconds, last)
-        except Ended:
-            self.reason = "requested" if self.end.requested else "max_seconds"
-        finally:
-            self.trainer.end = None
+            except Ended:
+                self.reason = "requested" if self.end.requested else "max_seconds"
+            finally:
+                self.trainer.end = None
 
     def _run(self, epochs: int, seconds: float, last: float) -> None:
         trainer, history, rates, saving = self.trainer, self.history, self.rates, self.saving
         entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
+        if self._goes_on and should_stop():  # the other loop was ended before it had asked
+            self.reason = stopping.reason
+            return
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             start = time.perf_counter()
             if start > last and epoch > self.first_epoch:
@@ -207,7 +211,11 @@ class TrainingLoop:
                 self.reason, self.last_loss = "divergence", loss
                 return
             number += 1
+            if saving is not None:
+                saving.release()
             entry = entry_of(trainer, number, loss, measured)
+            if saving is not None:
+                saving.hold()
             if rates is not None:
                 rates.after_epoch(trainer)
             entry["learning_rate"] = trainer.learning_rate
@@ -217,7 +225,7 @@ class TrainingLoop:
             if update(entry):
                 self._keep_best()
             self._settled = self.epochs
-            ends = any([hook(self, entry) for hook in hooks])  # noqa: C419, all are called
+            ends = bool(hooks) and self._call(hooks, entry)
             if saving is not None:
                 saving.after_epoch()
             if ends:
@@ -230,6 +238,24 @@ class TrainingLoop:
                 self.reason = "converged"
                 return
         self.reason = "epochs"
+
+    def _call(self, hooks: Sequence[Hook], entry: dict[str, float]) -> bool:
+        """Call all hooks; whether one of them ends the training."""
+        with nullcontext() if self.saving is None else self.open_to_signals():
+            return any([hook(self, entry) for hook in hooks])  # noqa: C419
+
+    @contextmanager
+    def open_to_signals(self) -> Iterator[None]:
+        """While a user's function is called: what handlers of signals raise does not wait."""
+        saving = self.saving
+        if saving is None:
+            yield
+            return
+        saving.release()
+        try:
+            yield
+        finally:
+            saving.hold()
 
     def _epoch(self, rates: np.ndarray | None) -> tuple[float, Any]:
         """Every row visited once: the loss, and what the metric is made of; with the pauses that
@@ -269,11 +295,12 @@ class TrainingLoop:
         done = steps - self.first_step
         return TrainResult(network, epochs, history, state, best_epoch, self.reason, done)
 
-    @property
-    def can_go_on(self) -> bool:
-        """Whether what there is now is between two steps of an epoch, or after a whole one: not so
-        where its validation was interrupted."""
+    def come_to_rest(self) -> bool:
+        """Have what there is now be between two steps of an epoch, or after a whole one; whether it
+        is. An epoch whose validation was interrupted is one whose mini-batches are done."""
         done = self.trainer.epochs - self._trainer_epochs
+        if done == self._settled + 1:
+            done -= self.trainer.reopen()
         return done == self.epochs == self._settled
 
     def in_progress(self) -> TrainResult:
@@ -303,6 +330,7 @@ class TrainingLoop:
             For a progress that no loop like this one has made.
         """
         self.stopping.go_on(progress.stopping)
+        self._goes_on = True
         if progress.position is not None:
             where = progress.position
             self.trainer.go_on_at(where.parameters, where.batches, list(where.sums))

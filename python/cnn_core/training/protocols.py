@@ -69,6 +69,10 @@ class Trainer(Protocol):
     def go_on_at(self, parameters: np.ndarray, batches: int, sums: list[float]) -> None:
         """Go on from another trainer's position: the next epoch is the rest of that one."""
 
+    def reopen(self) -> bool:
+        """Take back that the last epoch is over: the next one gives its numbers, without another
+        step. Whether that can be done."""
+
 
 class Saving(AbstractContextManager[None], Protocol):
     """What keeps a training loop now and then; a context of its whole run."""
@@ -84,6 +88,12 @@ class Saving(AbstractContextManager[None], Protocol):
 
     def after_epoch(self) -> None:
         """Do it, if it is due; the hooks have been called."""
+
+    def hold(self) -> None:
+        """Have what handlers of signals raise from now on end the run between two steps."""
+
+    def release(self) -> None:
+        """Raise what has waited; from now on handlers raise at once."""
 
 
 class GradientTrainer(Trainer, Protocol):

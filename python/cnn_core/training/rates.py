@@ -36,7 +36,11 @@ class ScheduledRates:
         first = trainer.steps - trainer.batches_done
         steps = np.arange(first, first + per_epoch)
         rates: np.ndarray = schedule.rates(initial, steps, epoch, per_epoch, self.epochs)
-        return rates if self.trusted else check_rates(schedule, rates, epoch, per_epoch)
+        if not self.trusted:
+            rates = check_rates(schedule, rates, epoch, per_epoch)
+        if trainer.batches_done == per_epoch:  # no step is left in which the trainer would take it
+            trainer.learning_rate = float(rates[-1])
+        return rates
 
     def after_epoch(self, trainer: Trainer) -> None:
         """Nothing: a schedule is a function of the step."""

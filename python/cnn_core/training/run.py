@@ -137,8 +137,7 @@ class TrainingRun:
         limited = self.p.max_seconds is not None and not self.incremental
         seconds = float(self.p.max_seconds) if limited else math.inf
         writing = None if checkpoint is None else checkpoint.attach(loop, self.model_after)
-        if checkpoint is not None and checkpoint.progress is not None:
-            self.publish(model)
+        resumed = checkpoint is not None and checkpoint.progress is not None
         final = None
         try:
             loop.run(epochs, seconds, self.job.began)
@@ -148,7 +147,7 @@ class TrainingRun:
                 if not collects:  # else the scaling that is to come is the cure
                     warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
-                warn(advice.out_of_time(self.p, model), UserWarning)
+                warn(advice.out_of_time(self.p, model, checkpoint is not None), UserWarning)
             if found := advice.after_training(self.job, loop):
                 seen = self.job.seen
                 self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
@@ -163,9 +162,10 @@ class TrainingRun:
             # first fit that diverges, or whose time is over, leaves the initial weights; first rows
             # of a stream are kept.
             kept = model.state is None or collects
-            if loop.epochs or loop.reason not in ("interrupted", "max_seconds", "requested"):
+            whole = loop.epochs or (resumed and model.n_epochs)
+            if whole or loop.reason not in ("interrupted", "max_seconds", "requested"):
                 final = self.model_after(loop.result(final=True))
-            if loop.epochs or (loop.reason == "divergence" and kept):
+            if whole or (loop.reason == "divergence" and kept):
                 assert final is not None
                 self.publish(final)
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
@@ -202,7 +202,8 @@ class TrainingRun:
 
     def _show_step(self, step: int, entry: dict[str, float]) -> bool:
         model = self.model_after(self.loop.in_epoch())
-        return self.watch is not None and self.watch.step(model, step, entry)
+        with self.loop.open_to_signals():
+            return self.watch is not None and self.watch.step(model, step, entry)
 
     def _show(self, loop: TrainingLoop, entry: dict[str, float]) -> bool:
         self.publish(self.model_after(loop.result()._replace(reason="running")))
