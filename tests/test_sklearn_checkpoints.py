@@ -9,7 +9,7 @@ import scipy.sparse
 from checkpoint_cases import Interrupt, InterruptStep
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
 
-from cnn_core import ReduceOnPlateau
+from cnn_core import Cosine, OneCycle, ReduceOnPlateau, Warmup
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
@@ -23,6 +23,9 @@ RUNS = {
     "adaptive": dict(solver="sgd", learning_rate="adaptive", tol=1e-2, n_iter_no_change=2),
     "invscaling": dict(solver="sgd", learning_rate="invscaling"),
     "a schedule": dict(learning_rate=ReduceOnPlateau(patience=2)),
+    "a schedule to the end": dict(learning_rate=Cosine()),
+    "a schedule of steps to the end": dict(learning_rate=OneCycle(0.01), solver="sgd"),
+    "a schedule within another": dict(learning_rate=Warmup(2, Cosine()), early_stopping=True),
     "dropout": dict(dropout=0.3),
     "in order": dict(shuffle=False),
     "one batch": dict(batch_size=300),
