@@ -168,6 +168,61 @@ def test_a_warm_start_can_be_interrupted(tmp_path):
     assert_same(whole, fit(make()))
 
 
+def warm(epochs=4, **more):
+    return MLP(8, epochs=epochs, random_state=1, warm_start=True, **more).fit(X, Y)
+
+
+def other_weights(model):
+    model.weights_ = [W + 1 for W in model.weights_]
+    return model
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda: warm(5),
+        lambda: warm().fit(X, Y),
+        lambda: warm().partial_fit(X, Y),
+        lambda: other_weights(warm()),
+        lambda: MLP(8, epochs=4, random_state=1, warm_start=True).initialize(X, Y),
+        lambda: warm(early_stopping=True).set_params(early_stopping=False),
+    ],
+)
+def test_a_warm_start_from_other_weights_is_refused(begin, finished, tmp_path):
+    path, first = tmp_path / "run.ckpt", warm()
+    if finished:
+        first.fit(X, Y, checkpoint=path)
+    else:
+        interrupted(
+            lambda **more: first.set_params(**more),
+            lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
+            (6,),
+        )
+    other = begin().set_params(epochs=4)
+    before, file = other.parameters_, path.read_bytes()
+    with pytest.raises(ValueError, match="began with other weights .* take another path"):
+        other.fit(X, Y, checkpoint=path)
+    assert np.array_equal(other.parameters_, before) and path.read_bytes() == file
+
+
+def test_a_warm_start_goes_on_from_what_it_has_come_to(tmp_path):
+    path, whole = tmp_path / "run.ckpt", warm(early_stopping=True).fit(X, Y)
+    model = warm(early_stopping=True)
+    interrupted(
+        lambda **more: model.set_params(**more),
+        lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
+        (5, 7),
+    )
+    copy = path.read_bytes()
+    assert_same(whole, model.set_params(callbacks=()).fit(X, Y, checkpoint=path))
+    path.write_bytes(copy)
+    for _ in range(2):  # the second time it is over
+        assert_same(whole, MLP.resume(path, X, Y))
+    with pytest.raises(ValueError, match="began with other weights"):
+        whole.fit(X, Y, checkpoint=path)  # a third training
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,10 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
+    from cnn_core.model import Model
 
 #: Bytes of an array that are read whole. Of more, rows that are evenly spaced and have as many.
 _MOST = 1 << 30
 _BLOCK = 1 << 22
+
+#: The name of the part that a fitted model is, where training goes on from one.
+START = "start"
 
 #: The arrays that make up each part of the data.
 Parts = Mapping[str, Iterable[np.ndarray | None]]
@@ -31,6 +35,15 @@ def parts_of(train: Dataset, validation: Dataset | None) -> Parts:
         judged = (validation.X, validation.y, validation.labels)
         parts["validation_data"] = [array for one in judged for array in _arrays(one)]
     return parts
+
+
+def start_of(model: Model) -> Parts:
+    """The arrays of a fitted model that training goes on from."""
+    state = model.state or {}
+    counts = [model.seed, *(int(state.get(name, 0)) for name in ("epochs", "steps"))]
+    slots = [*state.get("slots", ()), *(part for pair in state.get("pairs", ()) for part in pair)]
+    numbers = [np.array(counts, np.uint64), np.array(model.history.losses("loss"), np.float64)]
+    return {START: [model.network.flat(), *numbers, *map(np.atleast_1d, slots)]}
 
 
 def _arrays(source: RowSource | None) -> list[np.ndarray | None]:

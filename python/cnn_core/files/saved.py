@@ -139,6 +139,7 @@ class Saved:
         found = read_checkpoint(checkpoint, cls)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(checkpoint))
+        found.estimator._forget()  # what training goes on from is in the checkpoint
         resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)
         return resumed
 
@@ -154,6 +155,9 @@ class Saved:
 
         def _model_to_save(self, optimizer: bool) -> Any:
             """The fitted model; with the optimizer's state, if it is asked for."""
+
+        def _forget(self) -> None:
+            """Be as before the first fit."""
 
         def _check_parameters(self) -> object:
             """Raise ValueError or TypeError for parameters that no fit takes."""

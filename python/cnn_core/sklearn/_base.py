@@ -129,6 +129,9 @@ class BaseMLP(Keywords, Saved, BaseEstimator):
         check_fitted(model)
         return model if optimizer else replace(model, optimizer=None, stream=None)
 
+    def _forget(self) -> None:
+        self._model = FittedModel()
+
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: FittedModel) -> Self:
         loaded = cls(**parameters)

@@ -15,12 +15,13 @@ import numpy as np
 
 from cnn_core._checks import check_number
 from cnn_core._warn import warn
-from cnn_core.data.fingerprint import Parts, fingerprint
+from cnn_core.data.fingerprint import START, Parts, fingerprint, start_of
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.training.progress import Position, Progress
 
 if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
+    from cnn_core.model import Model
     from cnn_core.training.loop import TrainingLoop, TrainResult
 
 
@@ -95,6 +96,7 @@ class Checkpoint:
         self.seconds, self.epochs = interval(every)
         self.estimator, self.path = estimator, os.fspath(path)
         self.fingerprint: Mapping[str, str] = {}
+        self.began_with: dict[str, str] = {}
         self.stream: np.random.RandomState | None = None
         self.until = 0
         self.parameters = written_parameters(estimator)
@@ -125,6 +127,38 @@ class Checkpoint:
                     f"{getattr(self.estimator, name)!r}; set it back, or take another path"
                 )
 
+    def start(self, fitted: Model | None) -> Model | None:
+        """The model that training goes on with: that of the checkpoint, if there is one.
+
+        Parameters
+        ----------
+        fitted : Model or None
+            What training is to go on from without a checkpoint. It must be what the checkpoint's
+            training began with, or, while that is not over, what it has come to.
+
+        Raises
+        ------
+        ValueError
+            For any other, which would be lost.
+        """
+        if fitted is not None:
+            self.began_with = fingerprint(start_of(fitted))
+        if self.progress is None:
+            return fitted
+        began_with = self.progress.fingerprint.get(START)
+        if fitted is not None and self.began_with != {START: began_with}:
+            flat, best = fitted.network.flat(), self.progress.best
+            reached = [self.model.network.flat(), *([] if best is None else best[:1])]
+            if self.progress.finished or not any(np.array_equal(flat, one) for one in reached):
+                raise ValueError(
+                    f"the checkpoint {self.path} is of a training that began with other weights "
+                    "than those of the fitted model, which warm_start=True goes on from; take "
+                    "another path, or go on with the checkpoint by resume"
+                )
+        self.began_with = {} if began_with is None else {START: began_with}
+        model: Model = self.model
+        return model
+
     def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
         """Take note of the data, which must be those of the checkpoint.
 
@@ -144,7 +178,7 @@ class Checkpoint:
         int
             Epochs that are to be done.
         """
-        self.fingerprint = fingerprint(parts)
+        self.fingerprint = fingerprint(parts) | self.began_with
         if self.progress is None:
             self.until = done + epochs
             return epochs
