@@ -195,7 +195,7 @@ def test_a_warm_start_from_other_weights_is_refused(begin, finished, tmp_path):
         first.fit(X, Y, checkpoint=path)
     else:
         interrupted(
-            lambda **more: first.set_params(**more),
+            first.set_params,
             lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
             (6,),
         )
@@ -210,7 +210,7 @@ def test_a_warm_start_goes_on_from_what_it_has_come_to(tmp_path):
     path, whole = tmp_path / "run.ckpt", warm(early_stopping=True).fit(X, Y)
     model = warm(early_stopping=True)
     interrupted(
-        lambda **more: model.set_params(**more),
+        model.set_params,
         lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
         (5, 7),
     )

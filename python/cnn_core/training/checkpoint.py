@@ -143,12 +143,13 @@ class Checkpoint:
         """
         if fitted is not None:
             self.began_with = fingerprint(start_of(fitted))
-        if self.progress is None:
+        model: Model | None = self.model
+        if self.progress is None or model is None:
             return fitted
         began_with = self.progress.fingerprint.get(START)
         if fitted is not None and self.began_with != {START: began_with}:
             flat, best = fitted.network.flat(), self.progress.best
-            reached = [self.model.network.flat(), *([] if best is None else best[:1])]
+            reached = [model.network.flat(), *([] if best is None else best[:1])]
             if self.progress.finished or not any(np.array_equal(flat, one) for one in reached):
                 raise ValueError(
                     f"the checkpoint {self.path} is of a training that began with other weights "
@@ -156,7 +157,6 @@ class Checkpoint:
                     "another path, or go on with the checkpoint by resume"
                 )
         self.began_with = {} if began_with is None else {START: began_with}
-        model: Model = self.model
         return model
 
     def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
