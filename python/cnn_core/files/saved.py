@@ -51,8 +51,8 @@ class Saved:
             fit takes.
         OSError
             Where the file cannot be written; the old one is whole then.
-        ImportError
-            Without the package safetensors.
+        MemoryError
+            A file takes as much memory as it has bytes.
 
         Warns
         -----
