@@ -1,5 +1,5 @@
-"""States of pickles: sealed, so that damage is found, and with versions, so that another version can
-read them, or say what it cannot.
+"""States of pickles: sealed, so that damage is found, and with versions, so that another version
+can read them, or say what it cannot.
 
 A fitted model is a pickle within the pickle, of which the SHA-256 is checked before anything is
 made of it. Of an estimator's parameters, which may be of any type, there is a SHA-256 too.
