@@ -81,7 +81,7 @@ def test_a_seed_that_was_drawn_is_kept_with_the_rows_set_apart(tmp_path):
 @pytest.mark.parametrize(
     ("change", "given", "message"),
     [
-        (dict(alpha=1.0), {}, "with alpha=0.0001, and now it is 1.0"),
+        (dict(alpha=1.0), {}, "with alpha=0.0001, and now it is alpha=1.0"),
         ({}, dict(X=X + 1), "on other data: X differs"),
         ({}, dict(X=X[:, :3]), "features, outputs or classes differ"),
         ({}, dict(y=Y + 1), "on other data: y differs"),

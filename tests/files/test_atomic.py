@@ -220,7 +220,7 @@ def test_errors_name_the_path_that_was_given(tmp_path, monkeypatch):
             atomic.write_whole(name, b"new")
     for call, error in (("open", errno.EACCES), ("write", errno.ENOSPC), ("replace", errno.EIO)):
         with monkeypatch.context() as patched:
-            failing(patched, call, 0, error)
+            failing_call(patched, call, 0, error)
             with pytest.raises(OSError, match="model") as caught:
                 atomic.write_whole("model", b"new")
             assert (caught.value.errno, caught.value.filename) == (error, "model")

@@ -51,7 +51,7 @@ def _arrays(source: RowSource | None) -> list[np.ndarray | None]:
 
 
 def fingerprint(parts: Parts) -> dict[str, str]:
-    """A SHA-256 of each part.
+    """A SHA-256 of each part, and the shape of its first array.
 
     Parameters
     ----------
@@ -61,17 +61,29 @@ def fingerprint(parts: Parts) -> dict[str, str]:
     -------
     dict of str to str
     """
-    return {name: _of_arrays(arrays) for name, arrays in parts.items()}
+    return {name: _of_arrays(list(arrays)) for name, arrays in parts.items()}
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between two fingerprints, in words."""
+    found = []
+    for part in {**before, **now}:
+        (old, _, had), (new, _, has) = (one.get(part, "").partition(" ") for one in (before, now))
+        if old != new:
+            shapes = f", of shape {had} then and {has} now" if had and has and had != has else ""
+            found.append(f"{part} differs{shapes}")
+    return found
 
 
 def _of_arrays(arrays: Iterable[np.ndarray | None]) -> str:
-    digest = hashlib.sha256()
+    digest, shape = hashlib.sha256(), ""
     for array in arrays:
         if array is None:
             continue
         digest.update(f"{array.dtype.str} {array.shape}".encode())
+        shape = shape or f" {array.shape}"
         rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
         step = -(-array.nbytes // _MOST)
         for first in range(0, len(array), max(1, rows * step)):
             digest.update(np.ascontiguousarray(array[first : first + rows]).data)
-    return digest.hexdigest()
+    return digest.hexdigest() + shape

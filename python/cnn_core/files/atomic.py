@@ -46,20 +46,6 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         raise OSError(error.errno, error.strerror, named) from None
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise for a path that no file can be written to, as far as that is known beforehand.
-
-    Raises
-    ------
-    OSError
-        For a folder, for what is no regular file, and where the folder is missing.
-    """
-    named = os.fspath(path)
-    path, _ = _target_of(named)
-    if not os.path.isdir(os.path.dirname(path)):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), named)
-
-
 def _target_of(named: str) -> tuple[str, os.stat_result | None]:
     """The file that a path means, and its status if it is there."""
     if named and os.path.basename(named) in ("", os.curdir, os.pardir):

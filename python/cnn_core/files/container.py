@@ -9,10 +9,12 @@ the text and of all tensors. Spaces at the header's end let the tensors begin at
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import io
 import os
+import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -205,8 +207,19 @@ def read_bytes(source: Any) -> tuple[bytes, str]:
         return bytes(data), _name_of(source)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")
-    with open(source, "rb") as file:
-        return file.read(), os.fspath(source)
+    return read_file(source), os.fspath(source)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file; of a pipe nobody may ever write any."""
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=opened) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file; open it and load from that", path)
+        return file.read()
 
 
 def write_bytes(file: Any, data: bytes) -> None:

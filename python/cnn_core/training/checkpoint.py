@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core._checks import check_number
 from cnn_core._warn import warn
-from cnn_core.data.fingerprint import START, Parts, fingerprint, start_of
+from cnn_core.data.fingerprint import START, Parts, differences, fingerprint, start_of
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.training.progress import Position, Progress
 
@@ -33,6 +34,11 @@ def interval(every: Any) -> tuple[float, int]:
     every : float or str
         Seconds, or such as '5 epochs'.
     """
+    if isinstance(every, (timedelta, np.timedelta64)):
+        raise TypeError(
+            f"checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs', got "
+            f"{every!r}"
+        )
     if isinstance(every, str):
         match = re.fullmatch(r"(?:(\d{1,9}) )?epochs?", every)
         if match is None or match[1] == "0":
@@ -90,11 +96,11 @@ class Checkpoint:
     """
 
     def __init__(self, estimator: Any, path: str | os.PathLike[str], every: Any) -> None:
-        from cnn_core.files.checkpoints import read_checkpoint
+        from cnn_core.files.checkpoints import checked_path, read_checkpoint
         from cnn_core.files.estimators import written_parameters
 
         self.seconds, self.epochs = interval(every)
-        self.estimator, self.path = estimator, os.fspath(path)
+        self.estimator, self.path = estimator, checked_path(path)
         self.fingerprint: Mapping[str, str] = {}
         self.began_with: dict[str, str] = {}
         self.stream: np.random.RandomState | None = None
@@ -119,13 +125,16 @@ class Checkpoint:
 
         # Not those of the file: an older version may not have had all of them.
         saved, now = written_parameters(found.estimator), self.parameters
-        for name in now:
-            if name not in FREE and saved.get(name) != now[name]:
-                raise ValueError(
-                    f"the checkpoint {self.path} is of a training with "
-                    f"{name}={getattr(found.estimator, name)!r}, and now it is "
-                    f"{getattr(self.estimator, name)!r}; set it back, or take another path"
-                )
+        changed = [name for name in now if name not in FREE and saved.get(name) != now[name]]
+        if changed:
+            had, has = (
+                ", ".join(f"{name}={getattr(one, name)!r}" for name in changed)
+                for one in (found.estimator, self.estimator)
+            )
+            raise ValueError(
+                f"the checkpoint {self.path} is of a training with {had}, and now it is {has}; set "
+                f"{'it' if len(changed) == 1 else 'them'} back, or take another path"
+            )
 
     def start(self, fitted: Model | None) -> Model | None:
         """The model that training goes on with: that of the checkpoint, if there is one.
@@ -183,12 +192,12 @@ class Checkpoint:
             self.until = done + epochs
             return epochs
         before = self.progress.fingerprint
-        for part in {**before, **self.fingerprint}:
-            if before.get(part) != self.fingerprint.get(part):
-                raise ValueError(
-                    f"the checkpoint {self.path} is of a training on other data: {part} differs; "
-                    "give the same, or take another path"
-                )
+        other = differences(before, self.fingerprint)
+        if other:
+            raise ValueError(
+                f"the checkpoint {self.path} is of a training on other data: {', '.join(other)}; "
+                "give the same, or take another path"
+            )
         self.until, position = self.progress.until, self.progress.position
         if not done <= self.until <= done + epochs:
             raise ModelFormatError(
