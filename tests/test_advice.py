@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cnn_core._state import opened
 from cnn_core.causes.begin import initial_weights
 from cnn_core.causes.codes import codes
 from cnn_core.causes.matching import contradictions, permuted_columns, permuted_labels
@@ -137,7 +138,7 @@ def test_the_column_in_other_units_is_named():
 
 def test_a_model_of_an_older_pickle_is_evaluated_without_what_it_has_not_seen():
     model, _ = fitted(X, LINE, epochs=100)
-    state = model._fitted.__getstate__()
+    state = opened(model._fitted.__getstate__())
     del state["seen"]
     older = Model.__new__(Model)
     older.__setstate__(state)

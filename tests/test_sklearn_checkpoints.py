@@ -9,7 +9,7 @@ import scipy.sparse
 from checkpoint_cases import Interrupt, InterruptStep
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
 
-from cnn_core import ReduceOnPlateau
+from cnn_core import Cosine, OneCycle, ReduceOnPlateau, Warmup
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4))
@@ -23,6 +23,9 @@ RUNS = {
     "adaptive": dict(solver="sgd", learning_rate="adaptive", tol=1e-2, n_iter_no_change=2),
     "invscaling": dict(solver="sgd", learning_rate="invscaling"),
     "a schedule": dict(learning_rate=ReduceOnPlateau(patience=2)),
+    "a schedule to the end": dict(learning_rate=Cosine()),
+    "a schedule of steps to the end": dict(learning_rate=OneCycle(0.01), solver="sgd"),
+    "a schedule within another": dict(learning_rate=Warmup(2, Cosine()), early_stopping=True),
     "dropout": dict(dropout=0.3),
     "in order": dict(shuffle=False),
     "one batch": dict(batch_size=300),
@@ -78,7 +81,7 @@ def test_a_seed_that_was_drawn_is_kept_with_the_rows_set_apart(tmp_path):
 @pytest.mark.parametrize(
     ("change", "given", "message"),
     [
-        (dict(alpha=1.0), {}, "with alpha=0.0001, and now it is 1.0"),
+        (dict(alpha=1.0), {}, "with alpha=0.0001, and now it is alpha=1.0"),
         ({}, dict(X=X + 1), "on other data: X differs"),
         ({}, dict(X=X[:, :3]), "features, outputs or classes differ"),
         ({}, dict(y=Y + 1), "on other data: y differs"),

@@ -77,6 +77,9 @@ class Fitted(Saved, ForeignAttributes):
         model = self._model()
         return model if optimizer else replace(model, state=None, first_rows=None)
 
+    def _forget(self) -> None:
+        self._publish(None)
+
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: Model) -> Self:
         loaded = cls(**parameters)

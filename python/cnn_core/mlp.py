@@ -321,7 +321,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             A file that keeps all that the training consists of. Where it exists already, `fit` goes
             on from it, to the bits of a training that was never interrupted; where it is of a
             training that is over, its model is taken. Parameters and data must be the same, but for
-            `n_threads`, `verbose` and `callbacks`.
+            `n_threads`, `verbose` and `callbacks`; with `warm_start` also the fitted model.
         checkpoint_every : float or str, default 60
             Seconds between two of them, or epochs, such as ``'5 epochs'``. The first one is written
             before the first step, the last one when the training ends. A later one that cannot be
@@ -391,8 +391,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
 
                 kept = Checkpoint(self, *checkpoint)
             before = self._fitted if p.warm_start else None
-            if kept is not None and kept.progress is not None:
-                before = kept.model
+            if kept is not None:
+                before = kept.start(before)
             job = fit.begin(
                 p,
                 X,

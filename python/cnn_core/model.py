@@ -11,6 +11,7 @@ from cnn_core._frozen import Frozen, replace
 from cnn_core._functions import logarithms
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
+from cnn_core._state import damage_told, opened, sealed
 from cnn_core._warn import warn
 from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import Scaling
@@ -135,22 +136,21 @@ class Model(_Predicts, Frozen):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))
         del state["predictors"], state["one_row"]
-        return state
+        return sealed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Fields that an older version did not have are those of the class; ones that only a newer
-        # version knows would not survive the next fit either.
-        vars(self).update({name: state[name] for name in self._fields if name in state})
-        for name in self._fields:
-            if not hasattr(self, name):
-                raise ValueError(
-                    f"the pickled model has no {name!r}: it is damaged, or of a version of "
-                    "cnn_core that this one cannot read"
-                )
-        self.__post_init__()
         from cnn_core.model_checks import check_model
 
-        check_model(self)
+        with damage_told("model"):
+            found = opened(state)
+            # Fields that an older version did not have are those of the class; ones that only a
+            # newer version knows would not survive the next fit either.
+            vars(self).update({name: found[name] for name in self._fields if name in found})
+            for name in self._fields:
+                if not hasattr(self, name):
+                    raise ValueError(f"it has no {name!r}")
+            self.__post_init__()
+            check_model(self)
 
     @property
     def knows_no_rows(self) -> bool:

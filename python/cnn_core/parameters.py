@@ -369,7 +369,9 @@ class Parameters(Keywords):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return with_versions(vars(self), self._defaults())
+        kind, base = type(self), Parameters
+        own = (kind.__getstate__, kind.__setstate__) == (base.__getstate__, base.__setstate__)
+        return with_versions(vars(self), self._defaults(), own)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         inner: dict[str, Any] = {"_fitted": None}

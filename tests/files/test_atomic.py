@@ -166,6 +166,66 @@ def test_permissions_are_kept_and_new_files_have_the_usual_ones(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == mode and path.read_bytes() == b"newer"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to others")
+def test_the_owner_is_kept(tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(b"old")
+    path.chmod(0o4750)
+    os.chown(path, 1000, 1001)
+    path.chmod(0o4750)
+    atomic.write_whole(path, b"new")
+    status = path.stat()
+    assert (status.st_uid, status.st_gid) == (1000, 1001)
+    assert stat.S_IMODE(status.st_mode) == 0o4750 and path.read_bytes() == b"new"
+
+
+def test_who_may_not_give_files_to_others_writes_one_of_their_own(tmp_path, monkeypatch):
+    def denied(*arguments):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    path = tmp_path / "model"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    for name in ("fchown", "setxattr"):
+        monkeypatch.setattr(os, name, denied)
+    atomic.write_whole(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640 and path.read_bytes() == b"new"
+
+
+def test_extended_attributes_are_kept(tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.note", b"mine")
+    except OSError:
+        pytest.skip("a file system without extended attributes")
+    atomic.write_whole(path, b"new")
+    assert os.getxattr(path, "user.note") == b"mine" and path.read_bytes() == b"new"
+
+
+def test_a_path_that_is_written_as_a_folder_is_none_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").write_bytes(b"old")
+    for name in ("new/", "there/", "new/.", "there/..", "new//", f"{tmp_path}/new/"):
+        with pytest.raises(IsADirectoryError) as caught:
+            atomic.write_whole(name, b"new")
+        assert caught.value.filename == name
+    assert os.listdir(tmp_path) == ["there"] and (tmp_path / "there").read_bytes() == b"old"
+
+
+def test_errors_name_the_path_that_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("none/model", "none/sub/model"):
+        with pytest.raises(FileNotFoundError, match=f"No such file or directory: '{name}'"):
+            atomic.write_whole(name, b"new")
+    for call, error in (("open", errno.EACCES), ("write", errno.ENOSPC), ("replace", errno.EIO)):
+        with monkeypatch.context() as patched:
+            failing_call(patched, call, 0, error)
+            with pytest.raises(OSError, match="model") as caught:
+                atomic.write_whole("model", b"new")
+            assert (caught.value.errno, caught.value.filename) == (error, "model")
+
+
 def test_folders_devices_and_pipes_are_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for wrong, error in (

@@ -1,5 +1,7 @@
 """Checkpoints: a training that was interrupted ends with the bits of one that was not."""
 
+import datetime
+import io
 import os
 import warnings
 
@@ -149,7 +151,10 @@ def test_resume_needs_the_path_and_the_data_alone(tmp_path):
     assert_same(whole, end)
     with pytest.raises(FileNotFoundError):
         MLP.resume(tmp_path / "none.ckpt", X, Y)
-    with pytest.raises(ModelFormatError, match=r"run\.ckpt: it holds a MLPRegressor"):
+    with pytest.raises(
+        ModelFormatError,
+        match=r"run\.ckpt: it holds a cnn_core.MLPRegressor, and not a cnn_core.MLPClassifier",
+    ):
         MLPClassifier.resume(path, X, Y)
 
 
@@ -169,15 +174,74 @@ def test_a_warm_start_can_be_interrupted(tmp_path):
     assert_same(whole, fit(make()))
 
 
+def warm(epochs=4, **more):
+    return MLP(8, epochs=epochs, random_state=1, warm_start=True, **more).fit(X, Y)
+
+
+def other_weights(model):
+    model.weights_ = [W + 1 for W in model.weights_]
+    return model
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda: warm(5),
+        lambda: warm().fit(X, Y),
+        lambda: warm().partial_fit(X, Y),
+        lambda: other_weights(warm()),
+        lambda: MLP(8, epochs=4, random_state=1, warm_start=True).initialize(X, Y),
+        lambda: warm(early_stopping=True).set_params(early_stopping=False),
+    ],
+)
+def test_a_warm_start_from_other_weights_is_refused(begin, finished, tmp_path):
+    path, first = tmp_path / "run.ckpt", warm()
+    if finished:
+        first.fit(X, Y, checkpoint=path)
+    else:
+        interrupted(
+            first.set_params,
+            lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
+            (6,),
+        )
+    other = begin().set_params(epochs=4)
+    before, file = other.parameters_, path.read_bytes()
+    with pytest.raises(ValueError, match="began with other weights .* take another path"):
+        other.fit(X, Y, checkpoint=path)
+    assert np.array_equal(other.parameters_, before) and path.read_bytes() == file
+
+
+def test_a_warm_start_goes_on_from_what_it_has_come_to(tmp_path):
+    path, whole = tmp_path / "run.ckpt", warm(early_stopping=True).fit(X, Y)
+    model = warm(early_stopping=True)
+    interrupted(
+        model.set_params,
+        lambda model: model.fit(X, Y, checkpoint=path, checkpoint_every="epoch"),
+        (5, 7),
+    )
+    copy = path.read_bytes()
+    assert_same(whole, model.set_params(callbacks=()).fit(X, Y, checkpoint=path))
+    path.write_bytes(copy)
+    for _ in range(2):  # the second time it is over
+        assert_same(whole, MLP.resume(path, X, Y))
+    with pytest.raises(ValueError, match="began with other weights"):
+        whole.fit(X, Y, checkpoint=path)  # a third training
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(epochs=20), r"with epochs=6, and now it is 20; set it back"),
-        (dict(hidden=(5, 3)), r"with hidden=\(5,\), and now it is \(5, 3\)"),
-        (dict(learning_rate=0.1), "with learning_rate=None, and now it is 0.1"),
-        (dict(optimizer="sgd"), "with optimizer='adam', and now it is 'sgd'"),
-        (dict(random_state=7), "with random_state=1, and now it is 7"),
-        (dict(scale_inputs=None), "with scale_inputs='auto', and now it is None"),
+        (dict(epochs=20), r"with epochs=6, and now it is epochs=20; set it back"),
+        (dict(hidden=(5, 3)), r"with hidden=\(5,\), and now it is hidden=\(5, 3\)"),
+        (
+            dict(epochs=20, hidden=(5, 3)),
+            r"with hidden=\(5,\), epochs=6, and now it is hidden=\(5, 3\), epochs=20; set them",
+        ),
+        (dict(learning_rate=0.1), "with learning_rate=None, and now it is learning_rate=0.1"),
+        (dict(optimizer="sgd"), "with optimizer='adam', and now it is optimizer='sgd'"),
+        (dict(random_state=7), "with random_state=1, and now it is random_state=7"),
+        (dict(scale_inputs=None), "with scale_inputs='auto', and now it is scale_inputs=None"),
     ],
 )
 def test_other_parameters_are_named(change, message, tmp_path):
@@ -194,7 +258,10 @@ def test_other_parameters_are_named(change, message, tmp_path):
     [
         (dict(X=X * 1.001), "X"),
         (dict(X=X[::-1].copy()), "X"),
-        (dict(X=X[:100], y=Y[:100]), "X"),
+        (
+            dict(X=X[:100], y=Y[:100]),
+            r"X differs, of shape \(200, 4\) then and \(100, 4\) now, y",
+        ),
         (dict(y=Y + 1e-3), "y"),
         (dict(sample_weight=np.arange(200.0)), "sample_weight"),
         (dict(validation_data=(X, Y)), "validation_data"),
@@ -216,6 +283,14 @@ def test_other_data_are_named(given, part, tmp_path):
         ("often", "must be a number of seconds, 'epoch' or such as '5 epochs', got 'often'"),
         ("0 epochs", "got '0 epochs'"),
         (None, "checkpoint_every must be a"),
+        (
+            np.timedelta64(5, "s"),
+            "checkpoint_every must be a number of seconds, .* got np.timedelta",
+        ),
+        (
+            datetime.timedelta(seconds=5),
+            "checkpoint_every must be a number of seconds, .* got date",
+        ),
     ],
 )
 def test_an_interval_that_is_none_is_refused_before_anything_is_done(every, message, tmp_path):
@@ -223,6 +298,21 @@ def test_an_interval_that_is_none_is_refused_before_anything_is_done(every, mess
     with pytest.raises((ValueError, TypeError), match=message):
         MLP(5).fit(X, Y, checkpoint=path, checkpoint_every=every)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("path", [b"run.ckpt", io.BytesIO(), 3, "a\0b"])
+def test_a_checkpoint_is_a_path(path):
+    for use in (lambda: MLP(5).fit(X, Y, checkpoint=path), lambda: MLP.resume(path, X, Y)):
+        with pytest.raises((TypeError, ValueError), match="a checkpoint (is a path, got|cannot)"):
+            use()
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    for use in (lambda: MLP(5).fit(X, Y, checkpoint=path), lambda: cnn_core.load(path)):
+        with pytest.raises(OSError, match="Not a regular file"):
+            use()
 
 
 def test_files_of_models_are_no_checkpoints_and_checkpoints_can_be_loaded(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from cnn_core.causes.data import which_target
+from cnn_core.data.validation import which_target
 from cnn_core.scores import average_precision
 
 RARE = 0.1  # share of the rows below which a 1, or a 0, is rare

@@ -11,10 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.data.prepare import Dataset
+    from cnn_core.model import Model
 
 #: Bytes of an array that are read whole. Of more, rows that are evenly spaced and have as many.
 _MOST = 1 << 30
 _BLOCK = 1 << 22
+
+#: The name of the part that a fitted model is, where training goes on from one.
+START = "start"
 
 #: The arrays that make up each part of the data.
 Parts = Mapping[str, Iterable[np.ndarray | None]]
@@ -33,12 +37,21 @@ def parts_of(train: Dataset, validation: Dataset | None) -> Parts:
     return parts
 
 
+def start_of(model: Model) -> Parts:
+    """The arrays of a fitted model that training goes on from."""
+    state = model.state or {}
+    counts = [model.seed, *(int(state.get(name, 0)) for name in ("epochs", "steps"))]
+    slots = [*state.get("slots", ()), *(part for pair in state.get("pairs", ()) for part in pair)]
+    numbers = [np.array(counts, np.uint64), np.array(model.history.losses("loss"), np.float64)]
+    return {START: [model.network.flat(), *numbers, *map(np.atleast_1d, slots)]}
+
+
 def _arrays(source: RowSource | None) -> list[np.ndarray | None]:
     return [] if source is None else [source.array, source.indices]
 
 
 def fingerprint(parts: Parts) -> dict[str, str]:
-    """A SHA-256 of each part.
+    """A SHA-256 of each part, and the shape of its first array.
 
     Parameters
     ----------
@@ -48,17 +61,29 @@ def fingerprint(parts: Parts) -> dict[str, str]:
     -------
     dict of str to str
     """
-    return {name: _of_arrays(arrays) for name, arrays in parts.items()}
+    return {name: _of_arrays(list(arrays)) for name, arrays in parts.items()}
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What differs between two fingerprints, in words."""
+    found = []
+    for part in {**before, **now}:
+        (old, _, had), (new, _, has) = (one.get(part, "").partition(" ") for one in (before, now))
+        if old != new:
+            shapes = f", of shape {had} then and {has} now" if had and has and had != has else ""
+            found.append(f"{part} differs{shapes}")
+    return found
 
 
 def _of_arrays(arrays: Iterable[np.ndarray | None]) -> str:
-    digest = hashlib.sha256()
+    digest, shape = hashlib.sha256(), ""
     for array in arrays:
         if array is None:
             continue
         digest.update(f"{array.dtype.str} {array.shape}".encode())
+        shape = shape or f" {array.shape}"
         rows = max(1, _BLOCK * len(array) // max(1, array.nbytes))
         step = -(-array.nbytes // _MOST)
         for first in range(0, len(array), max(1, rows * step)):
             digest.update(np.ascontiguousarray(array[first : first + rows]).data)
-    return digest.hexdigest()
+    return digest.hexdigest() + shape

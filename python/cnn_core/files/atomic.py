@@ -27,7 +27,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     Parameters
     ----------
     path : path-like
-        Keeps its permissions, if there is such a file.
+        Keeps its permissions, and owner and extended attributes where this process may set them,
+        if there is such a file.
     data : bytes
 
     Raises
@@ -37,10 +38,13 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         could not be flushed, the new one is there, and a crash of the machine may undo it.
     """
     check_folder(path)
+    named = os.fspath(path)
     try:
-        _write_whole(os.path.realpath(os.fspath(path)), data)
-    except OSError as error:  # in the name of the file that was asked for, no temporary one
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        _write_whole(named, data)
+    except OSError as error:  # which names the temporary file, or none
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, named) from None
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -55,16 +59,26 @@ def check_folder(path: str | os.PathLike[str]) -> None:
         return
 
 
-def _write_whole(path: str, data: bytes) -> None:
-    """The same for a path without symbolic links; errors may name the temporary file."""
-    mode = _mode_of(path)
+def _target_of(named: str) -> tuple[str, os.stat_result | None]:
+    """The file that a path means, and its status if it is there."""
+    if named and os.path.basename(named) in ("", os.curdir, os.pardir):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
+    path = os.path.realpath(named)
+    return path, _status_of(path)
+
+
+def _write_whole(named: str, data: bytes) -> None:
+    path, before = _target_of(named)
     folder, name = os.path.split(path)
     start = f".{name.encode(errors='ignore')[:_NAME].decode(errors='ignore')}."
     _remove_leftovers(folder, start)
     temporary, file = _create(folder, start)
     try:
         try:
-            _fill(file, data, mode)
+            _fill(file, data)
+            if before is not None:
+                _take_over(file, path, before)
+            os.fsync(file)
             if sys.platform == "win32":  # an open file cannot be renamed there
                 os.close(file)
                 file = -1
@@ -78,27 +92,40 @@ def _write_whole(path: str, data: bytes) -> None:
     _flush_folder(folder)
 
 
-def _mode_of(path: str) -> int | None:
-    """The permissions of a file that is there."""
+def _status_of(path: str) -> os.stat_result | None:
+    """The status of a file that is there."""
     try:
-        mode = os.stat(path).st_mode
+        status = os.stat(path)
     except FileNotFoundError:
         return None
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):  # to replace a device or a pipe is never meant
+    if not stat.S_ISREG(status.st_mode):  # to replace a device or a pipe is never meant
         raise OSError(errno.EINVAL, "Not a regular file; open it and save to that", path)
-    return stat.S_IMODE(mode)
+    return status
 
 
-def _fill(file: int, data: bytes, mode: int | None) -> None:
-    """Write all of the temporary file and have it on the disk."""
-    if mode is not None and hasattr(os, "fchmod"):
-        os.fchmod(file, mode)
+def _fill(file: int, data: bytes) -> None:
+    """Write all of the temporary file."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
-    os.fsync(file)
+
+
+def _take_over(file: int, path: str, before: os.stat_result) -> None:
+    """Give the temporary file what the file that it replaces has beside its content. Its owner and
+    its extended attributes are left as they are where this process may not set them."""
+    if hasattr(os, "fchown"):
+        for owner in ((before.st_uid, -1), (-1, before.st_gid)):
+            with suppress(OSError):
+                os.fchown(file, *owner)
+    if hasattr(os, "fchmod"):
+        os.fchmod(file, stat.S_IMODE(before.st_mode))
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):
+            for name in os.listxattr(path):
+                with suppress(OSError):
+                    os.setxattr(file, name, os.getxattr(path, name))
 
 
 def _close(file: int) -> None:

@@ -20,6 +20,7 @@ from cnn_core.files.codecs import (
     Text,
     Whole,
 )
+from cnn_core.files.container import read_file
 from cnn_core.files.estimators import Contents, packed, unpacked
 from cnn_core.files.values import Stream
 from cnn_core.training.progress import Position, Progress
@@ -58,6 +59,16 @@ def write_checkpoint(
     write_whole(path, packed(estimator, model, PROGRESS, progress, parameters=parameters))
 
 
+def checked_path(path: Any) -> str:
+    """The path of a checkpoint."""
+    found = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(found, str):
+        raise TypeError(f"a checkpoint is a path, got {type(path).__name__}")
+    if "\0" in found:
+        raise ValueError(f"the path of a checkpoint cannot have a null character, got {found!r}")
+    return found
+
+
 def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:
     """What a checkpoint holds; None where there is no such file.
 
@@ -67,8 +78,7 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         For a file that is no checkpoint, or damaged.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(checked_path(path))
     except FileNotFoundError:
         return None
     try:

@@ -1,16 +1,20 @@
 """The bytes of a file: tensors and one JSON text in the safetensors format, with a checksum.
 
-The package ``safetensors`` writes and reads the format. `MAGIC` in the header's metadata has a JSON
-text of the form ``{"sha256":"...",...}``: the SHA-256 is of what follows it in the text and of all
-tensors. Spaces at the header's end let the tensors begin at a multiple of `ALIGNMENT` bytes.
+The package ``safetensors`` reads the format, which others may have written. Writing it takes a few
+lines, and the package's writer ends the process where there is no memory. `MAGIC` in the header's
+metadata has a JSON text of the form ``{"sha256":"...",...}``: the SHA-256 is of what follows it in
+the text and of all tensors. Spaces at the header's end let the tensors begin at a multiple of
+`ALIGNMENT` bytes.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import io
 import os
+import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,12 +34,15 @@ ALIGNMENT = 64
 HEADER = 1 << 25
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+#: Bytes that its parser takes beside copies of what it reads.
+_SPARE = 1 << 20
+_NAMES = {4: "F32", 8: "F64"}
 _START, _END = '{"sha256":"', '",'
 
 
-def _safetensors(name: str = "safetensors") -> Any:
+def _safetensors() -> Any:
     try:
-        return importlib.import_module(name)
+        return importlib.import_module("safetensors")
     except ModuleNotFoundError as error:
         if error.name != "safetensors":
             raise
@@ -64,21 +71,17 @@ def pack(json: dict[str, Any], tensors: Tensors) -> bytes:
         for name, array in tensors.items()
     }
     text = f"{_START}{_checksum(rest, arrays)}{_END}{rest}"
-    data = _serialize(arrays, text)
-    length = int.from_bytes(data[:8], "little")
-    _check_size(length, strict_json.containers(data[8 : 8 + length]))
-    missing = -(8 + length) % ALIGNMENT
-    if not missing:
-        return data
-    whole = memoryview(data)
-    start = (length + missing).to_bytes(8, "little")
-    return b"".join((start, whole[8 : 8 + length], missing * b" ", whole[8 + length :]))
+    header = _header(arrays, text)
+    length = len(header) + -(8 + len(header)) % ALIGNMENT
+    _check_size(length, strict_json.containers(header))
+    parts = [np.ravel(arrays[name]).view(np.uint8).data for name in _in_order(arrays)]
+    return b"".join((length.to_bytes(8, "little"), header.ljust(length), *parts))
 
 
 def _check_size(length: int, containers: int) -> None:
     """Raise for a header that `unpack` would refuse."""
     for found, most, what in (
-        (length, HEADER - ALIGNMENT, "bytes"),
+        (length, HEADER, "bytes"),
         (containers, strict_json.CONTAINERS, "lists and objects"),
     ):
         if found > most:
@@ -88,9 +91,21 @@ def _check_size(length: int, containers: int) -> None:
             )
 
 
-def _serialize(arrays: Tensors, text: str) -> bytes:
-    data: bytes = _safetensors("safetensors.numpy").save(arrays, {MAGIC: text})
-    return data
+def _header(arrays: Tensors, text: str) -> bytes:
+    """The JSON that says where each tensor lies."""
+    header: dict[str, Any] = {"__metadata__": {MAGIC: text}}
+    end = 0
+    for name in _in_order(arrays):
+        array, start = arrays[name], end
+        end += array.nbytes
+        dtype = _NAMES[array.dtype.itemsize]
+        header[name] = {"dtype": dtype, "shape": [*array.shape], "data_offsets": [start, end]}
+    return strict_json.write(header)
+
+
+def _in_order(arrays: Tensors) -> list[str]:
+    """The names in the order of the package safetensors: the widest numbers first."""
+    return sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
 
 
 def _checksum(rest: str, arrays: Tensors) -> str:
@@ -140,11 +155,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     text = header["__metadata__"].get(MAGIC)
     if not isinstance(text, str):
         fail(f"it is no file of cnn_core: its metadata has no text {MAGIC!r}")
-    safetensors = _safetensors()
-    try:
-        found = safetensors.deserialize(data)
-    except safetensors.SafetensorError as error:
-        fail(f"its tensors are damaged: {error}")
+    found = _deserialize(data, length, fail)
     tensors = {name: _array(name, part, fail) for name, part in found}
     del found
     rest = text[len(_START) + 64 + len(_END) :]
@@ -181,6 +192,24 @@ def _other_kind(data: bytes) -> str:
     return next((words for starts, words in _KINDS if data.startswith(starts)), "")
 
 
+def _deserialize(data: bytes, length: int, fail: Callable[[str], NoReturn]) -> Any:
+    """The tensors of a file, by the package.
+
+    Without memory it hangs, ends the process, or panics. So as much as it takes, the tensors and
+    some copies of the header, is first asked for here.
+    """
+    safetensors = _safetensors()
+    bytearray(len(data) + 4 * length + _SPARE)
+    try:
+        return safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        fail(f"its tensors are damaged: {error}")
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise MemoryError(f"no memory for {len(data):,} bytes of tensors") from None
+        raise
+
+
 def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> np.ndarray:
     dtype = _DTYPES.get(part["dtype"])
     if dtype is None:
@@ -202,8 +231,19 @@ def read_bytes(source: Any) -> tuple[bytes, str]:
         return bytes(data), _name_of(source)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")
-    with open(source, "rb") as file:
-        return file.read(), os.fspath(source)
+    return read_file(source), os.fspath(source)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file; of a pipe nobody may ever write any."""
+
+    def opened(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=opened) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file; open it and load from that", path)
+        return file.read()
 
 
 def write_bytes(file: Any, data: bytes) -> None:

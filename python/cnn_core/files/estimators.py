@@ -45,6 +45,12 @@ def _class_of(name: str) -> type[Saved]:
     return found
 
 
+def _full_name(kind: type[Any]) -> str:
+    """A class as users import it."""
+    name = kind.__dict__.get("_in_files")
+    return f"{kind.__module__}.{kind.__qualname__}" if name is None else f"cnn_core.{name}"
+
+
 def packed(
     estimator: Saved,
     model: Any,
@@ -199,7 +205,7 @@ def unpacked(
         cls = kind
     elif not issubclass(cls, kind):
         raise ModelFormatError(
-            f"it holds a {name}, and this is {kind.__name__}.load; cnn_core.load reads all"
+            f"it holds a cnn_core.{name}, and not a {_full_name(kind)}; cnn_core.load reads all"
         )
     if not allow_nonfinite:
         _check_finite(tensors, ModelFormatError, "; allow_nonfinite=True loads them as they are")

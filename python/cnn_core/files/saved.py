@@ -51,8 +51,8 @@ class Saved:
             fit takes.
         OSError
             Where the file cannot be written; the old one is whole then.
-        ImportError
-            Without the package safetensors.
+        MemoryError
+            A file takes as much memory as it has bytes.
 
         Warns
         -----
@@ -143,6 +143,7 @@ class Saved:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(checkpoint))
         free = {*FREE, "callbacks"} & set(cls._parameters_in_files()) & set(options)
         found.estimator.set_params(**{name: options.pop(name) for name in free})
+        found.estimator._forget()  # what training goes on from is in the checkpoint
         resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)
         return resumed
 
@@ -158,6 +159,9 @@ class Saved:
 
         def _model_to_save(self, optimizer: bool) -> Any:
             """The fitted model; with the optimizer's state, if it is asked for."""
+
+        def _forget(self) -> None:
+            """Be as before the first fit."""
 
         def _check_parameters(self) -> object:
             """Raise ValueError or TypeError for parameters that no fit takes."""

@@ -18,7 +18,7 @@ from cnn_core._control import Exclusive
 from cnn_core._foreign_attributes import OnlyOfMLP
 from cnn_core._frozen import replace
 from cnn_core._names import Keywords
-from cnn_core._state import restored, with_versions
+from cnn_core._state import damage_told, restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.files.saved import Saved
 from cnn_core.sklearn import _fit, _job
@@ -101,7 +101,9 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return with_versions(super().__getstate__(), self._get_param_names())
+        kind, base = type(self), BaseMLP
+        own = (kind.__getstate__, kind.__setstate__) == (base.__getstate__, base.__setstate__)
+        return with_versions(super().__getstate__(), self._get_param_names(), own)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from cnn_core.sklearn._model_checks import check_fitted
@@ -109,7 +111,8 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         state = restored(state, self._parameters_in_files(), type(self).__name__)
         model = state.get("_model")
         if isinstance(model, FittedModel) and model.coefs is not ABSENT:
-            check_fitted(model)
+            with damage_told(type(self).__name__):
+                check_fitted(model)
         super().__setstate__(state)
 
     @classmethod
@@ -130,6 +133,9 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         model = self._model
         check_fitted(model)
         return model if optimizer else replace(model, optimizer=None, stream=None)
+
+    def _forget(self) -> None:
+        self._model = FittedModel()
 
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: FittedModel) -> Self:

@@ -385,7 +385,9 @@ class _Epochs:
         p, schedule = self.job.p, self.job.p.learning_rate
         if isinstance(schedule, Schedule):
             initial = initial_rate(p) if schedule.initial is None else schedule.initial
-            return ScheduledRates(schedule, initial, per_epoch, self.state.epochs + p.max_iter)
+            # Of a checkpoint's training those that are done belong to the plan.
+            planned = self.state.epochs - self.before + p.max_iter
+            return ScheduledRates(schedule, initial, per_epoch, planned)
         if sgd and schedule == "invscaling":
             return InverseScaling(initial_rate(p), p.power_t, self.start.t, self.count)
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cnn_core._control import Exclusive
 from cnn_core._frozen import Frozen, replace
+from cnn_core._state import damage_told, opened, sealed
 from cnn_core.sklearn._weights import WeightCache
 
 if TYPE_CHECKING:
@@ -97,10 +98,13 @@ class FittedModel(Frozen):
 
     def __getstate__(self) -> dict[str, Any]:
         fields = vars(self).items()
-        return {name: value for name, value in fields if value is not ABSENT and name != "weights"}
+        return sealed(
+            {name: value for name, value in fields if value is not ABSENT and name != "weights"}
+        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, weights=WeightCache())
+        with damage_told("model"):
+            vars(self).update(opened(state), weights=WeightCache())
 
 
 _Value = TypeVar("_Value")

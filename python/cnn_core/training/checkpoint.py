@@ -6,18 +6,20 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core._checks import check_number
 from cnn_core._warn import warn
-from cnn_core.data.fingerprint import Parts, fingerprint
+from cnn_core.data.fingerprint import START, Parts, differences, fingerprint, start_of
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.training.progress import Position, Progress
 
 if TYPE_CHECKING:
     from cnn_core.files.estimators import Contents
+    from cnn_core.model import Model
     from cnn_core.training.loop import TrainingLoop, TrainResult
     from cnn_core.training.signals import Signals
 
@@ -30,6 +32,11 @@ def interval(every: Any) -> tuple[float, int]:
     every : float or str
         Seconds, or such as '5 epochs'.
     """
+    if isinstance(every, (timedelta, np.timedelta64)):
+        raise TypeError(
+            f"checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs', got "
+            f"{every!r}"
+        )
     if isinstance(every, str):
         match = re.fullmatch(r"(?:(\d{1,9}) )?epochs?", every)
         if match is None or match[1] == "0":
@@ -88,15 +95,17 @@ class Checkpoint:
         self, estimator: Any, path: str | os.PathLike[str], every: Any, signals: Signals
     ) -> None:
         from cnn_core.files.atomic import check_folder
-        from cnn_core.files.checkpoints import read_checkpoint
+        from cnn_core.files.checkpoints import checked_path, read_checkpoint
         from cnn_core.files.estimators import written_parameters
 
+        path = checked_path(path)
         check_folder(path)
         self.seconds, self.epochs = interval(every)
         # Absolute, as the folder of the process may change.
-        self.estimator, self.path = estimator, os.path.abspath(os.fspath(path))
+        self.estimator, self.path = estimator, os.path.abspath(path)
         self.signals = signals
         self.fingerprint: Mapping[str, str] = {}
+        self.began_with: dict[str, str] = {}
         self.stream: np.random.RandomState | None = None
         self.until = 0
         self.parameters = written_parameters(estimator)
@@ -120,22 +129,56 @@ class Checkpoint:
 
         # Not those of the file: an older version may not have had all of them.
         saved, now = written_parameters(found.estimator), self.parameters
-        for name in now:
-            if name not in FREE and saved.get(name) != now[name]:
+        changed = [name for name in now if name not in FREE and saved.get(name) != now[name]]
+        if changed:
+            had, has = (
+                ", ".join(f"{name}={getattr(one, name)!r}" for name in changed)
+                for one in (found.estimator, self.estimator)
+            )
+            raise ValueError(
+                f"the checkpoint {self.path} is of a training with {had}, and now it is {has}; set "
+                f"{'it' if len(changed) == 1 else 'them'} back, or take another path"
+            )
+
+    def start(self, fitted: Model | None) -> Model | None:
+        """The model that training goes on with: that of the checkpoint, if there is one.
+
+        Parameters
+        ----------
+        fitted : Model or None
+            What training is to go on from without a checkpoint. It must be what the checkpoint's
+            training began with, or, while that is not over, what it has come to.
+
+        Raises
+        ------
+        ValueError
+            For any other, which would be lost.
+        """
+        if fitted is not None:
+            self.began_with = fingerprint(start_of(fitted))
+        model: Model | None = self.model
+        if self.progress is None or model is None:
+            return fitted
+        began_with = self.progress.fingerprint.get(START)
+        if fitted is not None and self.began_with != {START: began_with}:
+            flat, best = fitted.network.flat(), self.progress.best
+            reached = [model.network.flat(), *([] if best is None else best[:1])]
+            if self.progress.finished or not any(np.array_equal(flat, one) for one in reached):
                 raise ValueError(
-                    f"the checkpoint {self.path} is of a training with "
-                    f"{name}={getattr(found.estimator, name)!r}, and now it is "
-                    f"{getattr(self.estimator, name)!r}; set it back, or take another path"
+                    f"the checkpoint {self.path} is of a training that began with other weights "
+                    "than those of the fitted model, which warm_start=True goes on from; take "
+                    "another path, or go on with the checkpoint by resume"
                 )
+        self.began_with = {} if began_with is None else {START: began_with}
+        return model
 
     def _check_data(self, saved: Progress) -> None:
-        before = saved.fingerprint
-        for part in {**before, **self.fingerprint}:
-            if before.get(part) != self.fingerprint.get(part):
-                raise ValueError(
-                    f"the checkpoint {self.path} is of a training on other data: {part} differs; "
-                    "give the same, or take another path"
-                )
+        other = differences(saved.fingerprint, self.fingerprint)
+        if other:
+            raise ValueError(
+                f"the checkpoint {self.path} is of a training on other data: {', '.join(other)}; "
+                "give the same, or take another path"
+            )
 
     def _say(self, what: str) -> None:
         """Say in a log record, and to those who want lines of a training, what happens."""
@@ -164,7 +207,7 @@ class Checkpoint:
         int
             Epochs that are to be done.
         """
-        self.fingerprint = fingerprint(parts)
+        self.fingerprint = fingerprint(parts) | self.began_with
         if self.progress is None:
             self.until = done + epochs
             return epochs
