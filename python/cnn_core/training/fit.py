@@ -103,12 +103,8 @@ def begin(
     X, y = _given(p, X, y, before)
     check_given("y", y)
     check_lengths(X, y)
-    if purpose == "partial_fit" and isinstance(p.class_weight, str):
-        raise ValueError(
-            f"class_weight={p.class_weight!r} would count the classes anew in the rows of each "
-            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
-            "rows / (classes * rows of the class)"
-        )
+    if purpose == "partial_fit":
+        _check_class_weight(p.class_weight)
     try:
         task, labels = _task(p, X, y, before, classes)
     except OneClassError as error:
@@ -149,6 +145,16 @@ def begin(
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _check_class_weight(class_weight: object) -> None:
+    """Raise for what some rows of many cannot say."""
+    if isinstance(class_weight, str):
+        raise ValueError(
+            f"class_weight={class_weight!r} would count the classes anew in the rows of each "
+            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
+            "rows / (classes * rows of the class)"
+        )
 
 
 def _given(
