@@ -125,8 +125,8 @@ class Model(_Predicts, Frozen):
         if self.columns is not None:  # a row of a table is no row of the matrix
             from cnn_core.columns.rows import TableRows
 
-            fast.checked_row = other.checked_row
-            one_row = TableRows()
+            one_row = TableRows(self.columns, fast.one_row)
+            fast.checked_row = one_row.forward_checked
         self._set(
             history=Past.of(self.history),  # older pickles have a dict
             predictors=ByBackend(native=fast, python=other),

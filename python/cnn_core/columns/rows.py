@@ -8,13 +8,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnn_core._predict import RowPredictor
+    from cnn_core.columns.columns import Columns
+
+
+#: What the entries of a single row are; columns have a length.
+_ENTRIES = {float, int, str, bool, type(None)}
+
 
 class TableRows:
-    """Stands where `RowPredictor` does for models that read matrices."""
+    """Stands where `RowPredictor` does for models that read matrices: takes rows as dicts from the
+    names of the columns to their entries.
 
-    def forward(self, x: object, out: np.ndarray | None = None) -> None:
-        """None: a row of a table is to be encoded first."""
-        return
+    Parameters
+    ----------
+    columns : Columns
+    rows : RowPredictor
+        Of the network.
+    """
+
+    def __init__(self, columns: Columns, rows: RowPredictor) -> None:
+        self.encode, self.rows = columns.encode_row, rows
+
+    def forward(self, x: object, out: np.ndarray | None = None) -> np.ndarray | None:
+        """The output a^L, shape (n_outputs,); None for what is no dict."""
+        if type(x) is not dict:
+            return None
+        a: np.ndarray | None = self.rows.forward(self.encode(x)[0], out)
+        return a
+
+    def forward_checked(self, X: object) -> np.ndarray | None:
+        """The same of a table with one row, shape (1, n_outputs): of a dict, or a list of one; None
+        for other tables, and where outputs are not finite."""
+        row = X[0] if type(X) is list and len(X) == 1 else X
+        if type(row) is not dict or not {*map(type, row.values())} <= _ENTRIES:
+            return None
+        a: np.ndarray | None = self.rows.forward_checked(self.encode(row))
+        return a
 
 
 def row_of(x: Any, names: list[Any]) -> Mapping[Any, Any]:
