@@ -190,7 +190,7 @@ def test_a_class_reads_what_is_of_it_or_of_one_derived_from_it():
         (MLPRegressor, data[MLPClassifier], "MLPClassifier"),
         (MLPRegressor, saved(fitted()[0]), "MLP"),
     ):
-        with pytest.raises(cnn_core.ModelFormatError, match=f"holds a {held}, and this is"):
+        with pytest.raises(cnn_core.ModelFormatError, match=f"holds a cnn_core.{held}, and not a"):
             kind.load(given)
 
 
