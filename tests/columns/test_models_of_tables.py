@@ -118,11 +118,13 @@ def test_rows_set_apart_teach_the_columns_nothing():
 
 
 def test_rows_to_validate_on_may_be_a_table():
-    fitted = regressor().fit(rows(TABLE, slice(200)), PRICE[:200], validation_data=(
-        rows(REVERSED, slice(200, 300)), "price"))  # fmt: skip
-    other = regressor().fit(rows(WHOLE, slice(200)), "price", validation_data=(
-        rows(TABLE, slice(200, 300)), PRICE[200:]))  # fmt: skip
-    assert fitted.history_["val_loss"] == other.history_["val_loss"]
+    apart = np.arange(ROWS) % 3 == 0
+    whole, other = rows(WHOLE, ~apart), rows(REVERSED, apart)
+    named = regressor().fit(whole, "price", validation_data=(other, "price"))
+    given = regressor().fit(
+        rows(TABLE, ~apart), PRICE[~apart], validation_data=(rows(TABLE, apart), PRICE[apart])
+    )
+    assert named.history_["val_loss"] == given.history_["val_loss"]
 
 
 def test_training_goes_on_with_the_columns_of_the_first_fit():
