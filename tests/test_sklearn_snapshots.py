@@ -102,7 +102,8 @@ def test_what_runs_while_rows_are_drawn_sees_the_old_model(make, y, again, optio
         monkeypatch.setattr(module, name, looking)
 
     look(_job, "_initial_model")
-    for name in ("_make_trainer", "_check_finite", "minimize"):
+    look(_fit._Epochs, "_final")
+    for name in ("_make_trainer", "minimize"):
         look(_fit, name)
     model.set_params(random_state=1).fit(X, again)
     assert len(seen) >= 6 and set(seen) == {before} and answers(model) != before
