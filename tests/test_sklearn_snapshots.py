@@ -178,7 +178,8 @@ def test_parameters_that_a_callback_sets_are_for_the_next_fit():
     def change(model, epoch, logs):
         model.set_params(tol=10.0, n_iter_no_change=1, max_iter=2, early_stopping=True)
 
-    model = classifier(callbacks=change).fit(X, THREE)
+    with pytest.warns(UserWarning, match="takes effect at the next fit"):
+        model = classifier(callbacks=change).fit(X, THREE)
     plain = classifier().fit(X, THREE)
     assert np.array_equal(flat(model), flat(plain)) and model.loss_curve_ == plain.loss_curve_
 
