@@ -400,7 +400,7 @@ cdef class RowPredictor:
     """
 
     cdef Network network
-    cdef object dtype
+    cdef readonly object dtype
     cdef tuple shape, shape_of_matrix, inputs, outputs
     cdef const double *shift
     cdef const double *factor

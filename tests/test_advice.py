@@ -124,7 +124,9 @@ def test_y_that_moves_with_time_is_not_blamed_on_units_alone():
         rows = np.column_stack((X, time))
         y = LINE + trend * time
         text = diagnosis(rows[LEARN], y[LEARN], (rows[REST], y[REST]), epochs=30)
-        assert re.match(r"y lies elsewhere, .*: take the same units and sign, " + words, text), text
+        assert re.search(r"y lies elsewhere, .*: take the same units and sign, " + words, text), (
+            text
+        )
     for change in (lambda y: 1000 * y, lambda y: y / 1000, lambda y: y + 500):
         text = diagnosis(X[LEARN], LINE[LEARN], (X[REST], change(LINE[REST])), epochs=30)
         assert "y lies elsewhere" in text and words not in text, text
@@ -454,7 +456,7 @@ def test_noise_is_not_called_a_net_that_is_too_small():
 def test_an_output_that_is_the_same_is_named(capsys):
     y = np.column_stack((LINE, np.full(600, 3.0)))
     model, said = fitted(X, y, epochs=100)
-    assert not said
+    assert len(said) == 1 and said[0].startswith("column 1 of y is 3 in every row and counts 0")
     result = model.evaluate(X, y)
     assert result["r2"] < 0.6
     words = (

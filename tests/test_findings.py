@@ -214,7 +214,8 @@ def test_targets_that_are_not_scaled_and_count_as_0_are_refused(dtype, factor):
     model = MLPRegressor(4, scale_targets=None, dtype=dtype)
     with pytest.raises(ValueError, match=f"^y has no number larger than .* training in {dtype} "):
         model.fit(X, factor * CURVED)
-    MLPRegressor(4, scale_targets=None, dtype=dtype, epochs=1).fit(X, 0 * CURVED)
+    with pytest.warns(UserWarning, match="y is the same in every row"):
+        MLPRegressor(4, scale_targets=None, dtype=dtype, epochs=1).fit(X, 0 * CURVED)
 
 
 def test_r2_of_targets_whose_squares_are_0_is_not_1():

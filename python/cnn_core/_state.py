@@ -10,7 +10,7 @@ have some that are not known yet, which are kept and have no effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ FORMAT = 2
 KEY = "_cnn_core"
 
 #: The entries of a sealed state.
-_SEALED = {"pickle", "sha256"}
+_SEALED = {"pickle", "arrays", "sha256"}
 
 #: Lists, dicts and objects within each other whose content belongs to a digest.
 _DEEPEST = 12
@@ -34,7 +34,8 @@ _WATCHING = ("callbacks",)
 
 
 def sealed(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a model as one pickle and its SHA-256.
+    """The state of a model as one pickle, the arrays that it refers to, which joblib may map from a
+    file, and the SHA-256 of both.
 
     Parameters
     ----------
@@ -44,11 +45,25 @@ def sealed(state: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
     """
-    import hashlib
     import pickle
 
-    data = pickle.dumps(dict(state), 5)
-    return {"pickle": data, "sha256": hashlib.sha256(data).digest()}
+    import numpy as np
+
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(dict(state), 5, buffer_callback=buffers.append)
+    arrays = [np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers]
+    return {"pickle": data, "arrays": arrays, "sha256": _digest_of_parts(data, arrays)}
+
+
+def _digest_of_parts(data: bytes, arrays: Iterable[Any]) -> bytes:
+    """The SHA-256 of a pickle and of the arrays that it refers to."""
+    import hashlib
+
+    found = hashlib.sha256(data)
+    for array in arrays:
+        found.update(array.nbytes.to_bytes(8, "little"))
+        found.update(array)
+    return found.digest()
 
 
 def opened(state: Any) -> dict[str, Any]:
@@ -63,13 +78,18 @@ def opened(state: Any) -> dict[str, Any]:
         raise ValueError(f"its state is of type {type(state).__name__}")
     if not _SEALED & state.keys():
         return state
-    import hashlib
     import pickle
 
-    data = state.get("pickle")
-    if not isinstance(data, bytes) or hashlib.sha256(data).digest() != state.get("sha256"):
+    import numpy as np
+
+    data, arrays = state.get("pickle"), state.get("arrays")
+    if not (isinstance(data, bytes) and isinstance(arrays, list)):
+        raise ValueError("it is no pickle with its arrays")
+    if not all(isinstance(one, np.ndarray) and one.dtype == np.uint8 for one in arrays):
+        raise ValueError("its arrays are none of bytes")
+    if _digest_of_parts(data, arrays) != state.get("sha256"):
         raise ValueError("its SHA-256 is not that of its content")
-    found: dict[str, Any] = pickle.loads(data)
+    found: dict[str, Any] = pickle.loads(data, buffers=arrays)
     return found
 
 

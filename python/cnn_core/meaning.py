@@ -52,6 +52,10 @@ DENSE, FIRST = 0.5, 0.05
 PEAK, SMOOTH = 1.3, 0.2
 #: Floats that are all but a few, at most this share of so many rows, one of a few whole values.
 STRAYS, FEWEST_ROWS = 0.01, 20
+#: A number with separators, a currency before it, or a unit behind it.
+_AMOUNT = re.compile(
+    r"[-+]?[$€£¥]?\s?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?\s?(%|[$€£¥]|[^\W\d_]{1,3})?"
+)
 #: Rows that are looked at before all are.
 _FIRST = 1000
 
@@ -332,7 +336,7 @@ def _codes(classes: np.ndarray) -> Iterator[str]:
         low, high = others[0], others[-1]
         away = max(int(low) - int(code), int(code) - int(high))
         counted = code == -1 and len(others) > 2 and (others == np.arange(len(others))).all()
-        digits = f"{abs(code):.6g}"
+        digits = f"{abs(float(code)):.6g}"
         nines = len(digits) > 1 and set(digits) == {"9"} and away > int(high) - int(low) + 1
         if counted or nines:
             yield (
@@ -374,6 +378,12 @@ def _many_classes(classes: np.ndarray, n_rows: int) -> Iterator[str]:
                 f"y holds texts such as {listed[0]!r}, and {n} different ones are taken for "
                 f"classes; {words} makes numbers to predict of them, task='classification' says "
                 "that they are classes"
+            )
+        elif many and _are_amounts(listed):
+            yield (
+                f"y holds texts such as {listed[0]!r}, and {n} different ones are taken for "
+                "classes; strip signs and separators and make numbers of them, or say "
+                "task='classification'"
             )
         elif many:
             yield (
@@ -456,6 +466,13 @@ def is_number(text: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _are_amounts(texts: list[Any]) -> bool:
+    """Whether texts are numbers with separators, all of one currency or unit."""
+    if not all(isinstance(text, str) and _AMOUNT.fullmatch(text.strip()) for text in texts):
+        return False
+    return len({re.sub(r"[-+\d.,'\s]", "", text) for text in texts}) == 1
 
 
 def output_range(output: str, number: float | None) -> tuple[float, float]:

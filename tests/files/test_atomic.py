@@ -216,7 +216,7 @@ def test_a_path_that_is_written_as_a_folder_is_none_of_a_file(tmp_path, monkeypa
 def test_errors_name_the_path_that_was_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("none/model", "none/sub/model"):
-        with pytest.raises(FileNotFoundError, match=f"No such file or directory: '{name}'"):
+        with pytest.raises(FileNotFoundError, match=f"The folder .* does not exist: '{name}'"):
             atomic.write_whole(name, b"new")
     for call, error in (("open", errno.EACCES), ("write", errno.ENOSPC), ("replace", errno.EIO)):
         with monkeypatch.context() as patched:

@@ -138,7 +138,8 @@ def test_a_fit_works_with_the_parameters_that_it_began_with():
                 delattr(model, name)
 
     options = dict(early_stopping=True, patience=3, epochs=6)
-    model = quick(callbacks=meddle, **options).fit(X, LINE)
+    with pytest.warns(UserWarning, match="takes effect at the next fit"):
+        model = quick(callbacks=meddle, **options).fit(X, LINE)
     expected = quick(**options).fit(X, LINE)
     assert np.array_equal(model.parameters_, expected.parameters_)
     assert model.history_["val_loss"] == expected.history_["val_loss"]

@@ -123,11 +123,11 @@ def _some(X: RowSource, rows: int) -> np.ndarray:
 def _distinct(X: RowSource, some: np.ndarray) -> int:
     """How many different rows there are, where they are few; else 0."""
     found: set[bytes] = set()
-    for rows in (some, _some(X, LOOKED_AT)):
-        for row in rows:
-            found.add(row.tobytes())
-            if len(found) > FEW_ROWS:
-                return 0
+    found.update(row.tobytes() for row in some)
+    if len(found) <= FEW_ROWS:  # else more need not be copied
+        found.update(row.tobytes() for row in _some(X, LOOKED_AT))
+    if len(found) > FEW_ROWS:
+        return 0
     return len(found) if len(found) < X.count else 0
 
 

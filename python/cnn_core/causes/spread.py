@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnn_core.data.auto_scaling import FAR, LARGEST, SMALLEST, UNEQUAL
-
 NORMAL = 1.3489795003921634  # distance of the quartiles of a normal distribution of deviation 1
 #: Distance of the quartiles in deviations from which a feature has two or three values, whose
 #: quartiles jump.
@@ -102,6 +100,9 @@ def _quantile(S: np.ndarray, share: float, errors: float = 0.0) -> tuple[np.ndar
 
 def needs_scaling(moments: np.ndarray) -> bool:
     """Whether features with these means and deviations, which are of few rows, may need scaling."""
+    # Here, as those who only predict need nothing of it.
+    from cnn_core.data.auto_scaling import FAR, LARGEST, SMALLEST, UNEQUAL
+
     mean, size = np.abs(moments[0]), moments[1]
     if (mean[size == 0] > LARGEST / 2).any():
         return True

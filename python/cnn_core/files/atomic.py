@@ -37,7 +37,6 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         Where the file cannot be written. The old one is as it was then; or, where the folder alone
         could not be flushed, the new one is there, and a crash of the machine may undo it.
     """
-    check_folder(path)
     named = os.fspath(path)
     try:
         _write_whole(named, data)
@@ -69,6 +68,7 @@ def _target_of(named: str) -> tuple[str, os.stat_result | None]:
 
 def _write_whole(named: str, data: bytes) -> None:
     path, before = _target_of(named)
+    check_folder(named)
     folder, name = os.path.split(path)
     start = f".{name.encode(errors='ignore')[:_NAME].decode(errors='ignore')}."
     _remove_leftovers(folder, start)

@@ -421,7 +421,8 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         if one and model.coefs is not ABSENT and model.feature_names_in is ABSENT:
             # One row in a moment: its checks are done natively, and what it does not take as it is
             # goes the long way.
-            a = self._packed(model).row.forward_checked(X)
+            row = self._packed(model).row
+            a = row.forward_checked(X) if X.dtype == row.dtype else None
             if a is not None:
                 return model, a
         # scikit-learn's checks look at attributes: those of this model, whatever a fit in another

@@ -97,7 +97,7 @@ def before_training(
         found = of_first_targets(*arguments) if given.first else of_later_targets(*arguments, past)
         findings, begin, outlier, pending = list(found.told), *found[1:]
         if begins and fits:
-            findings = _of_constant_targets(ends, train.X.count) + findings
+            findings = _of_constant_targets(given.y, train.X.count) + findings
     seen = rows_seen(past if streams else None, train, model.task, ends)
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, min(int(p.patience), sys.maxsize))
@@ -122,11 +122,13 @@ def before_training(
     return findings, seen._replace(begin=tuple(begin))
 
 
-def _of_constant_targets(ends: np.ndarray, rows: int) -> list[str]:
-    """Numbers to predict that are the same in every row; of a single row that is no news."""
+def _of_constant_targets(y: ArrayLike, rows: int) -> list[str]:
+    """Numbers to predict that are the same in every row, also before they are rounded; of a single
+    row that is no news."""
     if rows < 2:
         return []
-    found = list(constant_targets(*ends))
+    targets = as_numbers("y", y).reshape(len(np.asarray(y)), -1)
+    found = list(constant_targets(targets.min(axis=0), targets.max(axis=0)))
     return [f"{one[0].lower()}{one[1:].rstrip('.')}" for one in found]
 
 
