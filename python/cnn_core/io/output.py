@@ -22,8 +22,18 @@ Write = Callable[[Mapping[str, Any]], None]
 _CSV = ("csv", "tsv", "txt")
 
 
+def check_folder(path: str) -> None:
+    """Raise for a file that cannot be written as its folder is not there, or as it is one."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder} for {path}")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path} is a folder")
+
+
 def check_name(path: str) -> None:
     """Raise a ValueError for a file of a kind that is not written."""
+    check_folder(path)
     kind, packed = ending(path)
     if path == STDIN or (kind in _CSV and packed in ("", "gz")):
         return
@@ -82,7 +92,9 @@ def _texts(column: Any) -> Any:
     """What a CSV has of a column: of floats the shortest text that reads as the same number."""
     if isinstance(column, np.ndarray):
         if column.dtype.kind == "f":
-            return column.astype("U32").tolist()
+            # NumPy writes large numbers of float32 as 1.5e+06, and Python as 1500000.0.
+            texts = column.astype("U32").tolist()
+            return [repr(float(one)) if "e" in one else one for one in texts]
         return column.tolist()
     return column if isinstance(column, list) else column.to_pylist()
 
