@@ -264,3 +264,21 @@ def test_a_damaged_file_gives_an_error_with_its_place_or_the_right_rows(tmp_path
                 assert float(text.replace(",", ".")) == value
             else:
                 assert text == value or value is None
+
+
+@pytest.mark.parametrize("piece", [20, 1 << 18])
+def test_quotes_around_whole_entries_are_read_as_any_others(read, monkeypatch, piece):
+    monkeypatch.setattr("cnn_core.io.rows.PIECE", piece)
+    plain = ["a,b", *(f'"{i}","t {i % 3}"' for i in range(40))]
+    odd = '"7","t, ""1"""'
+    for rows in (plain, [*plain, odd, *plain[1:]], [plain[0], odd, *plain[1:]]):
+        found = read("\r\n".join(rows))
+        wanted = list(csv.reader(rows))[1:]
+        assert found["a"] == [float(row[0]) for row in wanted]
+        assert found["b"] == [row[1] for row in wanted]
+
+
+def test_an_entry_that_spans_lines_is_not_taken_for_two_rows(read):
+    assert read('a,b\n1,"x\n2,y"\n3,z\n') == {"a": [1, 3], "b": ["x\n2,y", "z"]}
+    with pytest.raises(ValueError, match="line 4: 3 entries"):
+        read('a,b\n1,"x\n2,y"\n3,z,4\n')

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.files.atomic import replacing
+from cnn_core.io.arrow import array_of
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
 #: Columns by their names: arrays, lists of texts, or columns of pyarrow.
@@ -114,11 +115,11 @@ class _ParquetWriter:
     def write(self, columns: Mapping[str, Any]) -> None:
         from pyarrow import parquet as pq
 
-        arrays = {
-            name: self._pyarrow.array(column) if isinstance(column, (list, np.ndarray)) else column
-            for name, column in columns.items()
-        }
-        table = self._pyarrow.table(arrays)
+        arrays = [
+            array_of(column) if isinstance(column, (list, np.ndarray)) else column
+            for column in columns.values()
+        ]
+        table = self._pyarrow.Table.from_arrays(arrays, list(columns))
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file, table.schema)
         self._writer.write_table(table)

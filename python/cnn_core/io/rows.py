@@ -1,5 +1,8 @@
-"""The rows of a CSV, in chunks by columns: split where the text has no quotes, by the standard
-library's reader from the first quote on."""
+"""The rows of a CSV, in chunks by columns.
+
+Text is split as long as quotes, if any, stand around whole entries that need none; from the first
+other piece on the standard library's reader takes over.
+"""
 
 from __future__ import annotations
 
@@ -94,24 +97,28 @@ class Rows:
         while piece := pending or self._text.read(PIECE):
             pending = ""
             piece += self._text.readline()
-            if self._quote in piece or delimiter + " " in piece or piece[:1] == " ":
-                yield from self._read(width, piece)
-                return
+            simple = piece
             if "\r" in piece:
-                piece = piece.replace("\r\n", "\n").replace("\r", "\n")
-            if "\n " in piece:
+                simple = piece.replace("\r\n", "\n").replace("\r", "\n")
+            if delimiter + " " in piece or "\n " in simple or piece[:1] == " ":
                 yield from self._read(width, piece)
                 return
-            yield from self._split(width, piece)
+            chunk = self._split(width, simple)
+            if chunk is None:
+                yield from self._read(width, piece)
+                return
+            if chunk.n_rows:
+                yield chunk
 
-    def _split(self, width: int, piece: str) -> Iterator[Chunk]:
-        """Rows without quotes."""
-        delimiter, line = self._delimiter, self.line
+    def _split(self, width: int, piece: str) -> Chunk | None:
+        """Rows without quotes, or with quotes around whole entries alone; None for others."""
+        delimiter, line, quoted = self._delimiter, self.line, self._quote in piece
         lines = piece.removesuffix("\n").split("\n")
-        self.line += len(lines)
-        numbers = None
+        height, numbers = len(lines), None
         counts = set(map(str.count, lines, repeat(delimiter)))
         if counts != {width - 1} or (width == 1 and "" in lines):
+            if quoted:
+                return None
             kept, numbers = [], []
             for number, text in enumerate(lines, line):
                 if text.count(delimiter) == width - 1 and (width > 1 or text):
@@ -119,12 +126,17 @@ class Rows:
                     numbers.append(number)
                 elif text.strip():
                     self._refuse_length(text.split(delimiter), width, number)
-            if not kept:
-                return
             lines, piece = kept, "\n".join(kept)
         flat = piece.removesuffix("\n").replace("\n", delimiter).split(delimiter)
         columns = [flat[i::width] for i in range(width)]
-        yield Chunk(columns, len(lines), line if numbers is None else numbers[0], numbers)
+        if quoted:
+            found = [_without_quotes(column, self._quote) for column in columns]
+            if any(column is None for column in found):
+                return None
+            columns = [column for column in found if column is not None]
+        self.line += height
+        first = numbers[0] if numbers else line
+        return Chunk(columns, len(lines), first, numbers)
 
     def _read(self, width: int, piece: str) -> Iterator[Chunk]:
         """Rows that may have quotes, up to the end."""
@@ -182,6 +194,21 @@ class Rows:
         else:
             why = known
         raise ValueError(f"{self._what}, line {line}: {why}") from None
+
+
+def _without_quotes(column: list[str], quote: str) -> list[str] | None:
+    """Entries without the quotes around them; None where a quote stands elsewhere."""
+    if quote not in "".join(column):
+        return column
+    meant: dict[str, str] = {}
+    for entry in set(column):
+        inner = entry
+        if quote in entry:
+            inner = entry[1:-1]
+            if len(entry) < 2 or entry[0] != quote or entry[-1] != quote or quote in inner:
+                return None
+        meant[entry] = inner
+    return [meant[entry] for entry in column]
 
 
 def _height(row: list[str]) -> int:

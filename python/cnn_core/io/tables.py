@@ -14,7 +14,7 @@ from cnn_core.io.rows import Chunk
 from cnn_core.io.sources import ending, name_of, need_pyarrow
 from cnn_core.io.texts import Missing
 
-BLOCK = 65536  #: Rows that are in memory at the same time, at least.
+BLOCK = 32768  #: Rows that are in memory at the same time, at least.
 
 
 class Reading(NamedTuple):
