@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 
 from cnn_core.io.dialect import Dialect
 
-PIECE = 1 << 18  #: Characters that are split together.
+PIECE = 1 << 15  #: Characters that are split together, so few that their entries stay in the cache.
 _ROWS = 2048  # rows that the standard library's reader gives together
 _BREAK = re.compile(r"\r\n|\n|\r")
 
