@@ -87,7 +87,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for kind, path in tables(Path(folder), options.rows):
             found = measure(path, readers(kind, path), options.repeats)
-            print(f"{kind:8}", "  ".join(f"{name} {speed:.0f} MB/s" for name, speed in found.items()))
+            shown = "  ".join(f"{name} {speed:.0f} MB/s" for name, speed in found.items())
+            print(f"{kind:8} {shown}")
         try:
             import pyarrow
             from pyarrow import parquet as pq

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core.cli import reading
 from cnn_core.cli.arguments import Commands, not_negative
-from cnn_core.cli.telling import Telling, add_options, plural, size
+from cnn_core.cli.telling import Telling, add_options, filled, plural, size
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER
 from cnn_core.files.atomic import replacing
@@ -32,8 +32,10 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "convert",
         help="write a table of numbers as a .npy file for memory maps",
-        description="Write the rows of a table of numbers as one matrix, which may be larger than "
-        "memory. Missing entries become NaN.",
+        description=filled(
+            "Write the rows of a table of numbers as one matrix, which may be larger than "
+            "memory. Missing entries become NaN."
+        ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnn_core.cli import reading
 from cnn_core.cli.arguments import Commands, positive
-from cnn_core.cli.telling import Telling, add_options, plural
+from cnn_core.cli.telling import Telling, add_options, filled, plural
 from cnn_core.io.output import check_name, writing
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import Blocks
@@ -26,8 +26,10 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "predict",
         help="predict with a model, for each row of a table",
-        description="Predict for each row of a table, in order. Columns are found by their names; "
-        "the target may be among them or not. Memory does not grow with the rows.",
+        description=filled(
+            "Predict for each row of a table, in order. Columns are found by their names; "
+            "the target may be among them or not. Memory does not grow with the rows."
+        ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -77,6 +77,11 @@ class Telling:
             yield
 
 
+def filled(text: str) -> str:
+    """A description, wrapped: argparse leaves those beside examples as they are."""
+    return textwrap.fill(text, WIDTH)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that all commands for tables share."""
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")

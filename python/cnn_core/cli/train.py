@@ -13,7 +13,7 @@ import numpy as np
 from cnn_core.cli import reading, scoring
 from cnn_core.cli.arguments import Commands, hidden_widths, not_negative, positive
 from cnn_core.cli.target import Target, target_of
-from cnn_core.cli.telling import NO_BREAK, Telling, add_options, plural, size
+from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
 from cnn_core.columns.choose import choose_columns
 from cnn_core.columns.kinds import Category, Omitted
 from cnn_core.io.output import check_folder
@@ -37,9 +37,11 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "train",
         help="make a model of a table: CSV, Parquet or Feather",
-        description="Train a network to predict one column of a table from the others. One row in "
-        "ten is set apart to test it, one in ten to stop in time. The same command writes the same "
-        "bytes.",
+        description=filled(
+            "Train a network to predict one column of a table from the others. One row in "
+            "ten is set apart to test it, one in ten to stop in time. The same command writes the same "
+            "bytes."
+        ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
