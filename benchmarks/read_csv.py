@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from cnn_core.io import parquet, read_csv
 
 

@@ -298,7 +298,7 @@ def test_convert_writes_a_memory_map_of_the_rows_in_order_or_shuffled(here, caps
         ),
         (
             "train houses.csv --target price -o no/m.safetensors",
-            "there is no folder no for no/m.safetensors",
+            "no/m.safetensors: The folder no does not exist",
         ),
         ("train houses.csv m.parquet --target price", "there is no file m.parquet"),
         ("predict houses.csv houses.csv", "houses.csv"),

@@ -15,8 +15,7 @@ from cnn_core.cli.arguments import Commands, not_negative
 from cnn_core.cli.telling import Telling, add_options, filled, plural, size
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER
-from cnn_core.files.atomic import replacing
-from cnn_core.io.output import check_folder
+from cnn_core.files.atomic import check_folder, replacing
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import expand
 from cnn_core.io.tables import BLOCK, Blocks

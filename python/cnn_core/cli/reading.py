@@ -24,9 +24,7 @@ FILES = "CSV, Parquet or Feather; several, globs, .gz and .zst among them; - is 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How the files are read."""
     group = parser.add_argument_group("how CSV files are written, where it is not recognised")
-    group.add_argument(
-        "--delimiter", metavar="C", help="between entries: , ; | tab space or another"
-    )
+    group.add_argument("--delimiter", metavar="C", help="between entries: , ; | tab or another")
     group.add_argument("--encoding", metavar="NAME", help="such as utf-8 or cp1252")
     group.add_argument("--decimal", metavar="C", help="the decimal sign, . or ,")
     group.add_argument("--quote", metavar="C", help='around entries (default ")')

@@ -16,7 +16,7 @@ from cnn_core.cli.target import Target, target_of
 from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
 from cnn_core.columns.choose import choose_columns
 from cnn_core.columns.kinds import Category, Omitted
-from cnn_core.io.output import check_folder
+from cnn_core.files.atomic import check_folder
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN
 from cnn_core.io.tables import read
@@ -39,8 +39,8 @@ def add_parser(commands: Commands) -> None:
         help="make a model of a table: CSV, Parquet or Feather",
         description=filled(
             "Train a network to predict one column of a table from the others. One row in "
-            "ten is set apart to test it, one in ten to stop in time. The same command writes the same "
-            "bytes."
+            "ten is set apart to test it, one in ten to stop in time. The same command writes the "
+            "same bytes."
         ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.files.atomic import replacing
+from cnn_core.files.atomic import check_folder, replacing
 from cnn_core.io.arrow import array_of
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
@@ -21,15 +21,6 @@ from cnn_core.io.sources import STDIN, ending, need_pyarrow
 Write = Callable[[Mapping[str, Any]], None]
 
 _CSV = ("csv", "tsv", "txt")
-
-
-def check_folder(path: str) -> None:
-    """Raise for a file that cannot be written as its folder is not there, or as it is one."""
-    folder = os.path.dirname(path)
-    if folder and not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {folder} for {path}")
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder")
 
 
 def check_name(path: str) -> None:
