@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -49,8 +50,15 @@ def is_number(text: str, decimal: str) -> bool:
 
 
 def _pointed(text: str, decimal: str) -> str:
-    """A number with a point; with a decimal comma a point is part of no number."""
+    """Numbers with points; with a decimal comma a point is part of no number."""
     return text if decimal == "." else text.replace(".", "x").replace(",", ".")
+
+
+def _floats(texts: Sequence[str], decimal: str) -> np.ndarray:
+    """Numbers as float64; a ValueError for an entry that is none."""
+    if decimal != ".":
+        texts = [_pointed(one, decimal) for one in texts]
+    return np.fromiter(map(float, texts), np.float64, len(texts))
 
 
 def numbers_of(
@@ -68,20 +76,22 @@ def numbers_of(
         Whether texts such as 02139 are numbers.
     """
     try:
-        if decimal != ".":
-            raise ValueError
-        found = np.fromiter(map(float, texts), np.float64, len(texts))
+        found = _floats(texts, decimal)
     except ValueError:
-        texts = ["nan" if one in missing else _pointed(one, decimal) for one in texts]
-        try:
-            found = np.fromiter(map(float, texts), np.float64, len(texts))
-        except ValueError:
+        known = missing.texts
+        for bare in (str, str.strip):  # the second where there are blanks around such entries
+            given = ["nan" if bare(one) in known else one for one in texts]
+            with suppress(ValueError):
+                found = _floats(given, decimal)
+                break
+        else:
             return None
+        texts = given
     if len(missing.numbers):
         found[np.isin(found, missing.numbers)] = np.nan
     if not ((np.floor(found) == found) | np.isnan(found)).all():
         return found, False
-    joined = "\n".join(texts)
+    joined = _pointed("\n".join(texts), decimal)
     if not codes and ("_" in joined or _CODE.search(joined)):  # to Python 1_000 is a number
         return None
     return found, not ("." in joined or "e" in joined or "E" in joined)
