@@ -189,6 +189,11 @@ class Past(Mapping[str, list[float]]):
             start if memory is not None else 0,
         )
 
+    def without(self, name: str) -> Past:
+        """Without a column."""
+        names = tuple(one for one in self.names if one != name)
+        return self._with(self.parts, names, self.streamed)
+
     def counted_only(self) -> Past:
         """Without the entries, of which the number is kept."""
         return Past(gaps=((0, self.n_epochs),)) if self.n_epochs else self

@@ -51,8 +51,8 @@ def test_without_arguments_the_help_is_printed(capsys):
     [
         (["demo", "--epochs", "0"], "cnn-core demo", "argument --epochs: must be a whole number"),
         (["dmeo"], "cnn-core", "unknown command 'dmeo'; did you mean 'demo'?"),
-        (["xyz"], "cnn-core", "unknown command 'xyz'; the commands are demo and profile"),
-        (["train", "data.csv"], "cnn-core", "in Python: MLP().fit(X, y).predict(X)"),
+        (["xyz"], "cnn-core", "unknown command 'xyz'; the commands are train, predict, evaluate"),
+        (["fit", "data.csv"], "cnn-core", "unknown command 'fit'; did you mean 'train'?"),
         (["--verison"], "cnn-core", "unknown option --verison; did you mean --version?"),
         (["demo", "--epoch-s", "3"], "cnn-core demo", "did you mean --epochs?"),
         (["demo", "--quiet"], "cnn-core demo", "unknown option --quiet; cnn-core demo --help"),

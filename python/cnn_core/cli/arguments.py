@@ -80,3 +80,13 @@ def widths(text: str) -> tuple[int, ...]:
             f"must be two numbers or more such as 784-128-10, got {text!r}"
         )
     return tuple(map(int, parts))
+
+
+def hidden_widths(text: str) -> tuple[int, ...]:
+    """'64-32' as numbers; '0' as none."""
+    parts = text.replace(",", "-").split("-")
+    if text == "0":
+        return ()
+    if not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be numbers such as 64-32, or 0, got {text!r}")
+    return tuple(map(int, parts))

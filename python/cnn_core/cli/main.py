@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import cnn_core
 from cnn_core._names import nearest
-from cnn_core.cli import demo, profile
+from cnn_core.cli import convert, demo, evaluate, info, predict, profile, train
 from cnn_core.cli.arguments import Parser
 
-#: What somebody may look for on the command line: one trains and predicts in Python.
-IN_PYTHON = ("train", "fit", "predict", "test", "evaluate", "score", "run")
+#: What other programs call a command.
+MEANT = {"fit": "train", "run": "train", "test": "evaluate", "score": "evaluate", "show": "info"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"cnn-core {cnn_core.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in (demo, profile):
+    for command in (train, predict, evaluate, info, convert, demo, profile):
         command.add_parser(commands)
     if not arguments:
         parser.print_help()
@@ -52,16 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
-    except (ImportError, OSError) as error:
-        print(f"cnn-core: {error}", file=sys.stderr)
+    except (ImportError, OSError, ValueError, TypeError, MemoryError) as error:
+        print(f"cnn-core: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
 
 
 def _hint(word: str, commands: tuple[str, ...]) -> str:
     """What may be meant by a command that there is not."""
-    close = nearest(word, commands)
+    close = MEANT.get(word) or nearest(word, commands)
     if close:
         return f"did you mean {close!r}?"
-    known = f"the commands are {' and '.join(commands)}"
-    return f"{known}; in Python: MLP().fit(X, y).predict(X)" if word in IN_PYTHON else known
+    return f"the commands are {', '.join(commands[:-1])} and {commands[-1]}"
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, MemoryError) and not str(error):
+        return "there is not enough memory"
+    return " ".join(str(error).split())

@@ -8,7 +8,8 @@ import re
 import secrets
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 if sys.platform != "win32":
     import fcntl
@@ -39,11 +40,30 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """
     named = os.fspath(path)
     try:
-        _write_whole(named, data)
+        with _replacing(named) as file:
+            _fill(file, data)
     except OSError as error:  # which names the temporary file, or none
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, named) from None
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
+    """The same for content that comes in pieces.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    int
+        The descriptor of the temporary file. An exception leaves the old file as it is.
+    """
+    check_folder(path)
+    with _replacing(os.fspath(path)) as file:
+        yield file
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -66,7 +86,8 @@ def _target_of(named: str) -> tuple[str, os.stat_result | None]:
     return path, _status_of(path)
 
 
-def _write_whole(named: str, data: bytes) -> None:
+@contextmanager
+def _replacing(named: str) -> Iterator[int]:
     path, before = _target_of(named)
     check_folder(named)
     folder, name = os.path.split(path)
@@ -75,7 +96,7 @@ def _write_whole(named: str, data: bytes) -> None:
     temporary, file = _create(folder, start)
     try:
         try:
-            _fill(file, data)
+            yield file
             if before is not None:
                 _take_over(file, path, before)
             os.fsync(file)

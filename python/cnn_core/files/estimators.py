@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.exceptions import ModelFormatError
+from cnn_core.history import Past
 
 if TYPE_CHECKING:
     from cnn_core._typing import SavedModel
@@ -79,6 +81,14 @@ def packed(
     if not allow_nonfinite:
         _check_finite(tensors, ValueError, "; allow_nonfinite=True saves them as they are")
     return pack(json, tensors)
+
+
+def without_times(model: Any) -> Any:
+    """A fitted model whose history does not say how long each epoch took."""
+    history = getattr(model, "history", None)
+    return (
+        replace(model, history=history.without("seconds")) if isinstance(history, Past) else model
+    )
 
 
 def written_parameters(estimator: Saved) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Saved:
         *,
         optimizer: bool = False,
         allow_nonfinite: bool = False,
+        times: bool = True,
     ) -> None:
         """Write the fitted model and the parameters to a file, which `load` reads.
 
@@ -41,6 +42,9 @@ class Saved:
             interrupted: one to three numbers more for each weight.
         allow_nonfinite : bool, default False
             Whether weights may be NaN or infinite.
+        times : bool, default True
+            Whether `history_` keeps how long each epoch took. Without, the same training gives the
+            same bytes.
 
         Raises
         ------
@@ -63,9 +67,12 @@ class Saved:
         if not (hasattr(file, "write") or isinstance(file, (str, os.PathLike))):
             raise TypeError(f"save takes a path or a binary file, got {type(file).__name__}")
         self._check_parameters()
-        from cnn_core.files.estimators import packed
+        from cnn_core.files.estimators import packed, without_times
 
-        data = packed(self, self._model_to_save(optimizer), allow_nonfinite=allow_nonfinite)
+        model = self._model_to_save(optimizer)
+        if not times:
+            model = without_times(model)
+        data = packed(self, model, allow_nonfinite=allow_nonfinite)
         if isinstance(file, (str, os.PathLike)):
             from cnn_core.files.atomic import write_whole
 

@@ -1,0 +1,109 @@
+"""``cnn-core predict``: predictions for the rows of a table, block by block."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from cnn_core.cli import reading
+from cnn_core.cli.arguments import Commands, positive
+from cnn_core.cli.telling import Telling, add_options, filled, plural
+from cnn_core.io.output import check_name, writing
+from cnn_core.io.sources import STDIN, expand
+from cnn_core.io.tables import Blocks
+
+EXAMPLES = """examples:
+  cnn-core predict houses.safetensors new.csv -o out.csv --keep id
+  cnn-core predict kind.safetensors new.parquet -o out.parquet --proba
+  zcat new.csv.gz | cnn-core predict houses.safetensors - > out.csv
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = commands.add_parser(
+        "predict",
+        help="predict with a model, for each row of a table",
+        description=filled(
+            "Predict for each row of a table, in order. Columns are found by their names; "
+            "the target may be among them or not. Memory does not grow with the rows."
+        ),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a file that train or save has written")
+    add("files", nargs="+", metavar="FILE", help=reading.FILES)
+    add("-o", "--output", default=STDIN, metavar="FILE", help=".csv, .csv.gz, .tsv or .parquet")
+    add("--proba", action="store_true", help="a column for the probability of each class, too")
+    add(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a column of the table to write beside the predictions; may come again",
+    )
+    add("--threads", type=positive, metavar="N", help="at most; changes no result")
+    add_options(parser)
+    reading.add_options(parser)
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Predict and write."""
+    if options.json and options.output == STDIN:
+        parser.error("--json and predictions on standard output need each their own: give -o FILE")
+    telling = Telling(options)
+    check_name(options.output)
+    model = reading.load(options.model)
+    if options.threads is not None and hasattr(model, "n_threads"):
+        model.set_params(n_threads=options.threads)
+    if options.proba and getattr(model, "classes_", None) is None:
+        raise ValueError(f"{options.model} is a regression, which has no probabilities (--proba)")
+    blocks = Blocks(expand(options.files), reading.reading(options))
+    for word in blocks.words:
+        telling.remark(word)
+    blocks.check(options.keep, " to keep")
+    inputs = reading.Inputs(model, blocks.names, blocks.what, options.keep)
+    n_rows = 0
+    with writing(options.output) as write, telling.warnings("X has missing"):
+        for block in blocks.read(inputs.kinds, options.keep):
+            predicted = predictions(model, inputs.of(block.table), options.proba)
+            write(_without_clash(block.kept, predicted))
+            n_rows += block.table.n_rows
+            telling.progress(f"{n_rows:,} rows")
+        if not n_rows:
+            raise ValueError(f"{blocks.what} has no rows below its header")
+    inputs.tell_gaps(telling)
+    if options.output == STDIN:
+        telling.end_progress()
+        return
+    telling.result(
+        [f"wrote {plural(n_rows, 'prediction')} to {options.output}"],
+        {"rows": n_rows, "output": options.output, "missing": inputs.gaps},
+    )
+
+
+def predictions(model: Any, X: Any, proba: bool) -> dict[str, np.ndarray]:
+    """Columns of predictions."""
+    found = np.asarray(model.predict(X))
+    if found.ndim == 1:
+        columns = {"prediction": found}
+    else:
+        columns = {f"prediction_{i}": column for i, column in enumerate(found.T, 1)}
+    if proba:
+        probabilities = model.predict_proba(X).T
+        columns |= {f"proba_{one}": p for one, p in zip(model.classes_, probabilities)}
+    return columns
+
+
+def _without_clash(kept: dict[str, Any], predicted: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Both; a column that is kept has its name, and a prediction another one."""
+    columns = dict(kept)
+    for name, column in predicted.items():
+        while name in columns:
+            name += "_"
+        columns[name] = column
+    return columns

@@ -1,0 +1,201 @@
+"""Options of the commands that read tables, and a model's columns in such a table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_core.cli.telling import NO_BREAK, Telling
+from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number
+from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, number_of, text_of
+from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values
+from cnn_core.io.dialect import Dialect
+from cnn_core.io.places import FileTable
+from cnn_core.io.sources import expand
+from cnn_core.io.tables import Reading
+from cnn_core.io.texts import Missing
+
+FILES = "CSV, Parquet or Feather; several, globs, .gz and .zst among them; - is standard input"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How the files are read."""
+    group = parser.add_argument_group("how CSV files are written, where it is not recognised")
+    group.add_argument("--delimiter", metavar="C", help="between entries: , ; | tab or another")
+    group.add_argument("--encoding", metavar="NAME", help="such as utf-8 or cp1252")
+    group.add_argument("--decimal", metavar="C", help="the decimal sign, . or ,")
+    group.add_argument("--quote", metavar="C", help='around entries (default ")')
+    group.add_argument(
+        "--header", choices=("yes", "no"), help="whether the first line has the columns' names"
+    )
+    group.add_argument(
+        "--missing",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="stands for a missing entry, beside nothing, NA, NaN, null and None; may come again",
+    )
+
+
+def reading(options: argparse.Namespace) -> Reading:
+    """How the options say that files are read."""
+    delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(options.delimiter, options.delimiter)
+    header = None if options.header is None else options.header == "yes"
+    dialect = Dialect(delimiter, options.encoding, options.decimal, options.quote, header)
+    dialect.check()
+    return Reading(dialect, Missing(options.missing))
+
+
+def paths_of(options: argparse.Namespace) -> list[str]:
+    """The files that are meant."""
+    return expand(options.files)
+
+
+def column_kind(text: str) -> tuple[str, str]:
+    """'zip=category' as a pair."""
+    name, sign, kind = text.rpartition("=")
+    if not sign or not name or kind not in (*KINDS, "auto"):
+        raise argparse.ArgumentTypeError(
+            f"must be NAME=KIND with a kind of {', '.join((*KINDS, 'auto'))}, got {text!r}"
+        )
+    return name, kind
+
+
+class Inputs:
+    """What a model reads of a table.
+
+    Parameters
+    ----------
+    model : estimator
+    names : sequence of str
+        The table's columns.
+    what : str
+        What to call it in messages.
+    aside : sequence of str
+        Columns that are no inputs, where the model's columns have no names.
+    """
+
+    def __init__(self, model: Any, names: Sequence[str], what: str, aside: Sequence[str]) -> None:
+        self.model, self._what = model, what
+        columns = getattr(model, "columns_", None)
+        self._columns: list[Column] | None = None
+        #: Rows with gaps where training had none, by column.
+        self.gaps: dict[str, int] = {}
+        if columns is not None and columns.named:
+            self._columns = [column for column, _ in columns.placed]
+            needed = [str(column.name) for column in self._columns]
+            self.kinds = {
+                str(column.name): "number" if isinstance(column, Number) else "text"
+                for column in self._columns
+            }
+        else:
+            labels = getattr(model, "feature_names_in_", None)
+            needed = [one for one in names if one not in aside] if labels is None else list(labels)
+            if len(needed) != model.n_features_in_:
+                raise ValueError(
+                    f"the model reads {model.n_features_in_:,} columns without names, and {what} "
+                    f"has {len(needed):,}"
+                )
+            self.kinds = dict.fromkeys(needed, "number")
+        lacking = [name for name in needed if name not in names]
+        if lacking:
+            raise ValueError(
+                f"{what} has no column {', '.join(map(repr, lacking[:10]))}, which the model was "
+                f"trained with; it has {', '.join(map(repr, names[:10]))}"
+                f"{', ...' if len(names) > 10 else ''}"
+            )
+
+    def of(self, table: FileTable) -> Any:
+        """What the model's methods take."""
+        if self._columns is None:
+            matrix = [as_numbers(table[name], name, table.what) for name in self.kinds]
+            return np.column_stack(matrix)
+        columns = {str(one.name): self._column(one, table) for one in self._columns}
+        return Table(tuple(columns), table.n_rows, columns.__getitem__, table.what)
+
+    def _column(self, column: Column, table: FileTable) -> Values:
+        name = str(column.name)
+        values = table[name]
+        if isinstance(column, Number):
+            values = Values(NUMBER, as_numbers(values, name, table.what))
+        elif isinstance(column, Date):
+            if values.kind == TEXT:
+                row = dates_of(values.array)
+                if isinstance(row, int):
+                    raise ValueError(
+                        f"{table.place(row)}, column {name!r}: {values.array[row][:60]!r} is no "
+                        "date; dates are written as 2026-11-26 or 2026-11-26 14:30"
+                    )
+            values = Values(DATE, as_dates(values, name, table.what))
+        elif isinstance(column, Category) and values.kind == TEXT:
+            values = _as_trained(values, column)
+        if not getattr(column, "gaps", True):
+            count = int(values.missing.sum())
+            if count:
+                self.gaps[name] = self.gaps.get(name, 0) + count
+        return values
+
+    def tell_gaps(self, telling: Telling) -> None:
+        """Say in which columns gaps were not expected."""
+        if self.gaps:
+            shown = ", ".join(f"{name}{NO_BREAK}({count:,})" for name, count in self.gaps.items())
+            telling.remark(
+                f"note: entries are missing where the training rows had none: {shown}; the mean of "
+                "the training rows, or no category, stands in for them"
+            )
+
+
+def _as_trained(values: Values, column: Category) -> Values:
+    """Texts of a CSV as the categories are written: 3.0 is 3 where they were read as numbers."""
+    known = set(column.values)
+    meant: dict[str, str] = {}
+    for text in set(values.array) - known - {None}:
+        number = number_of(text)
+        if number is not None and text_of(number) in known:
+            meant[text] = text_of(number)
+    if not meant:
+        return values
+    array = np.empty(len(values.array), object)
+    array[:] = [meant.get(text, text) for text in values.array]
+    return values._replace(array=array)
+
+
+def load(path: str) -> Any:
+    """The model in a file."""
+    from cnn_core import load as load_model
+
+    return load_model(path)
+
+
+def labels_of(values: Values, model: Any, name: str, table: FileTable) -> Any:
+    """A column as the y of a fitted model."""
+    missing = values.missing
+    if missing.any():
+        row = int(missing.argmax())
+        raise ValueError(
+            f"{table.place(row)}: {name!r} is missing, here and in "
+            f"{int(missing.sum()) - 1:,} other rows; rows to evaluate need it"
+        )
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return as_numbers(values, name, table.what)
+    known: Mapping[str, Any] = {text_of(one): one for one in classes.tolist()}
+    texts = values.array.tolist()
+    if values.kind != TEXT:
+        texts = [text_of(bool(one) if values.kind == "bool" else one) for one in texts]
+    for row, text in enumerate(texts):
+        if text not in known and text_of(_number(text)) not in known:
+            shown = ", ".join(map(repr, list(known)[:10]))
+            raise ValueError(
+                f"{table.place(row)}, column {name!r}: {text[:60]!r} is no class of the model; it "
+                f"knows {shown}{', ...' if len(known) > 10 else ''}"
+            )
+    return np.array([known[t] if t in known else known[text_of(_number(t))] for t in texts])
+
+
+def _number(text: str) -> Any:
+    number = number_of(text)
+    return text if number is None else number

@@ -1,0 +1,109 @@
+"""The column to predict: classes or numbers, and why."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnn_core.cli.telling import plural
+from cnn_core.columns.parsing import as_texts, number_of
+from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
+from cnn_core.columns.target import target_of as labels_of
+from cnn_core.io.csv import listed
+from cnn_core.io.places import FileTable
+
+#: Different whole numbers up to which they are classes.
+FEW = 20
+#: Rows that are needed.
+FEWEST = 10
+
+
+class Target(NamedTuple):
+    """What is to be predicted."""
+
+    name: str
+    y: np.ndarray
+    task: str
+    #: Why it is that task.
+    words: str
+    present: np.ndarray
+
+    @property
+    def classes(self) -> bool:
+        """Whether it holds classes."""
+        return self.task == "classification"
+
+    @property
+    def left_out(self) -> int:
+        """Rows of the table that have no target."""
+        return int(np.sum(~self.present))
+
+    def rows(self, table: Table) -> Table:
+        """Those of a table that have one."""
+        return table if self.present.all() else table.take(np.flatnonzero(self.present))
+
+
+def target_of(table: FileTable, name: str, task: str | None) -> Target:
+    """The target of a table.
+
+    Parameters
+    ----------
+    table : FileTable
+    name : str
+    task : {'classification', 'regression'}, optional
+        Default by what the column holds.
+    """
+    if name not in table:
+        raise ValueError(f"{table.what} has no column {name!r}; {listed(table.names)}")
+    values = table[name]
+    present = ~values.missing
+    n_rows = int(present.sum())
+    if n_rows < FEWEST:
+        raise ValueError(
+            f"{table.what} has {plural(n_rows, 'row')} with a {name!r}; at least {FEWEST} are "
+            "needed"
+        )
+    values = values.take(np.flatnonzero(present))
+    if values.kind == DATE:
+        raise ValueError(f"the target {name!r} holds dates; give it as numbers, such as days")
+    different = len(set(as_texts(values)))
+    words, chosen = _task(values, different)
+    if task == "regression" and values.kind not in (NUMBER, BOOL):
+        texts = enumerate(values.array)
+        row = next((i for i, one in texts if number_of(one) is None), 0)
+        place = table.place(int(np.flatnonzero(present)[row]))
+        raise ValueError(
+            f"{place}, column {name!r}: {values.array[row][:60]!r} is no number to predict by a "
+            "regression"
+        )
+    said = "as --task says" if task else "--task says otherwise"
+    task = task or chosen
+    _check_classes(table.what, name, task, different, n_rows)
+    words = f"{name}: {words} -> {task} ({said})"
+    y: Any = labels_of(values, name, table.what)
+    if task == "regression":
+        y = np.asarray(y, np.float64)
+    return Target(name, y, task, words, present)
+
+
+def _task(values: Values, different: int) -> tuple[str, str]:
+    """What a column holds, and the task that this suggests."""
+    if values.kind == NUMBER:
+        if values.whole and different <= FEW:
+            return f"{different} different whole numbers", "classification"
+        return f"{different:,} different numbers", "regression"
+    return (
+        f"{different:,} different {'values' if values.kind == BOOL else 'texts'}",
+        "classification",
+    )
+
+
+def _check_classes(what: str, name: str, task: str, different: int, rows: int) -> None:
+    if different < 2:
+        raise ValueError(f"every row of {what} has the same {name!r}; there is nothing to learn")
+    if task == "classification" and different > FEW and 2 * different > rows:
+        raise ValueError(
+            f"the target {name!r} has {different:,} different values in {rows:,} rows of {what}, "
+            "too many to be classes; --target names another column, or --task regression"
+        )

@@ -1,0 +1,248 @@
+"""``cnn-core train``: from a table to a tested model in a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from cnn_core.cli import reading, scoring
+from cnn_core.cli.arguments import Commands, hidden_widths, not_negative, positive
+from cnn_core.cli.target import Target, target_of
+from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
+from cnn_core.columns.choose import choose_columns
+from cnn_core.columns.kinds import Category, Omitted
+from cnn_core.files.atomic import check_folder
+from cnn_core.io.places import FileTable
+from cnn_core.io.sources import STDIN
+from cnn_core.io.tables import read
+
+#: The stream of random numbers that sets rows apart.
+_SPLIT = 0x7E57
+SHARE = 10  #: One in so many rows is to test on, and one to stop on.
+
+EXAMPLES = """examples:
+  cnn-core train houses.csv --target price
+  cnn-core train 'rows/*.csv' --target kind -o kind.safetensors --hidden 64-32
+  cnn-core train rows.csv --target y --columns zip=category --drop name
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    parser = commands.add_parser(
+        "train",
+        help="make a model of a table: CSV, Parquet or Feather",
+        description=filled(
+            "Train a network to predict one column of a table from the others. One row in "
+            "ten is set apart to test it, one in ten to stop in time. The same command writes the "
+            "same bytes."
+        ),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE", help=reading.FILES)
+    add("--target", required=True, metavar="NAME", help="the column to predict")
+    add("-o", "--output", metavar="FILE", help="the model (default the table's name.safetensors)")
+    add(
+        "--task",
+        choices=("classification", "regression"),
+        help="default: classes where the target holds words or few whole numbers",
+    )
+    add(
+        "--hidden",
+        type=hidden_widths,
+        default=(100,),
+        metavar="N-N",
+        help="widths of the hidden layers, 0 for none (default 100)",
+    )
+    add("--epochs", type=positive, default=200, metavar="N", help="at most (default 200)")
+    add("--seed", type=not_negative, default=0, metavar="N", help="default 0")
+    add("--threads", type=positive, metavar="N", help="at most; changes no result")
+    add(
+        "--columns",
+        type=reading.column_kind,
+        action="append",
+        default=[],
+        metavar="NAME=KIND",
+        help="number, category, date, drop or auto; may come again",
+    )
+    add("--drop", action="append", default=[], metavar="NAME", help="a column to leave out")
+    add_options(parser)
+    reading.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read, train, test, save."""
+    telling, began = Telling(options), time.perf_counter()
+    paths = reading.paths_of(options)
+    output = options.output or default_output(paths[0])
+    check_folder(output)
+    kinds: dict[str, str] = dict(options.columns) | dict.fromkeys(options.drop, "drop")
+    texts = {name: _read_as(kind) for name, kind in kinds.items() if kind != "auto"}
+    table = read(paths, reading.reading(options), texts)
+    for word in table.words:
+        telling.remark(word)
+    target = target_of(table, options.target, options.task)
+    kinds.pop(options.target, None)
+    rows = target.rows(table.without(options.target))
+    parts = split(target.y, options.seed, target.classes)
+    told = describe(telling, table, target, rows.take(parts[0]), kinds)
+    telling.remark(
+        f"{plural(len(parts[0]), 'row')} to train on, {len(parts[1]):,} to stop on, "
+        f"{len(parts[2]):,} to test on (--seed {options.seed})"
+    )
+    model, seconds = fit(options, telling, rows, target, kinds or "auto", parts)
+    train, _, test = parts
+    with telling.warnings("X has missing"):
+        found = scoring.scores(model, rows.take(test), target.y[test])
+    guess, guessed = scoring.baseline(target.y[test], target.y[train], target.classes)
+    model.set_params(n_threads=None)
+    model.save(output, times=False)
+    lines = scoring.table_of({plural(len(test), "test row"): found, guess: guessed})
+    telling.result(
+        [*lines, f"wrote {output} ({size(output)})"],
+        {
+            **told,
+            "rows_to_train": len(train),
+            "rows_to_stop": len(parts[1]),
+            "rows_to_test": len(test),
+            "epochs": model.n_epochs_,
+            "best_epoch": model.best_epoch_,
+            "test": scoring.finite(found),
+            "baseline": {"guess": guess, **scoring.finite(guessed)},
+            "training_seconds": round(seconds, 3),
+            "seconds": round(time.perf_counter() - began, 3),
+            "model": output,
+        },
+    )
+
+
+def _read_as(kind: str) -> str:
+    return "number" if kind == "number" else "text"
+
+
+def default_output(path: str) -> str:
+    """'houses.safetensors' for data/houses.csv.gz"""
+    stem = "model" if path == STDIN else os.path.basename(path).partition(".")[0]
+    return f"{stem or 'model'}.safetensors"
+
+
+def split(y: np.ndarray, seed: int, classes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows to train on, to stop on and to test on, by the seed and the number of each row.
+
+    A class that is in no row to train on gives all its rows to them.
+    """
+    from cnn_core._random import uniform
+
+    order = np.argsort(uniform(seed, _SPLIT, len(y)), kind="stable")
+    count = max(1, round(len(y) / SHARE))
+    train = np.zeros(len(y), bool)
+    train[order[2 * count :]] = True
+    if classes:
+        train |= ~np.isin(y, y[train])
+    test, stop = (rows[~train[rows]] for rows in (order[:count], order[count : 2 * count]))
+    if not len(test) or not len(stop):
+        raise ValueError(
+            "nearly every class has one row; rows to test on need others of their kind"
+        )
+    return np.flatnonzero(train), np.sort(stop), np.sort(test)
+
+
+def describe(
+    telling: Telling, table: FileTable, target: Target, train: Any, kinds: dict[str, str]
+) -> dict[str, Any]:
+    """Say what was read; the same for JSON."""
+    columns = choose_columns(train, kinds)
+    counts = Counter(column.kind for column in columns)
+    many = {"number": "numbers", "category": "categories", "date": "dates", "drop": "left out"}
+    shown = [
+        f"{count:,} left out" if kind == "drop" else plural(count, kind, many[kind])
+        for kind in many
+        if (count := counts[kind])
+    ]
+    telling.remark(
+        f"{table.what}: {plural(table.n_rows, 'row')}, {plural(len(table.names), 'column')}: the "
+        f"target and {', '.join(shown).replace(' ', NO_BREAK).replace(',' + NO_BREAK, ', ')}"
+    )
+    missing = {
+        str(name): count for name in train.names if (count := int(table[name].missing.sum()))
+    }
+    categories = {str(one.name): len(one.values) for one in columns if isinstance(one, Category)}
+    omitted = {str(one.name): one.why for one in columns if isinstance(one, Omitted)}
+    for what, found in (("missing entries", missing), ("categories", categories)):
+        if found:
+            listed = ", ".join(f"{name} {count:,}" for name, count in found.items())
+            telling.remark(f"  {what}: {listed}", "    ")
+    unasked = {name: why for name, why in omitted.items() if why}
+    for name, why in unasked.items():
+        telling.remark(f"  left out: {name} ({why})", "    ")
+    if unasked:
+        telling.remark("  --columns NAME=category, or another kind, keeps a column", "    ")
+    telling.remark(target.words)
+    if target.left_out:
+        telling.remark(f"{plural(target.left_out, 'row')} without {target.name} left out")
+    return {
+        "file": table.what,
+        "rows": table.n_rows,
+        "columns": {str(one.name): one.kind for one in columns},
+        "missing": missing,
+        "categories": categories,
+        "left_out": omitted,
+        "target": target.name,
+        "task": target.task,
+        "rows_without_target": target.left_out,
+    }
+
+
+def fit(
+    options: argparse.Namespace,
+    telling: Telling,
+    rows: Any,
+    target: Target,
+    columns: Any,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> tuple[Any, float]:
+    """The trained model, and how long that took."""
+    from cnn_core import MLP
+
+    began = time.perf_counter()
+
+    def tell(model: MLP, epoch: int, logs: dict[str, float]) -> None:
+        metric = "accuracy" if target.classes else "R2"
+        telling.progress(
+            f"epoch {epoch} of at most {options.epochs}  loss {logs['loss']:.4g}  val_loss "
+            f"{logs['val_loss']:.4g}  val_{metric} {logs['val_metric']:.4g}  "
+            f"{time.perf_counter() - began:.1f} s"
+        )
+
+    model = MLP(
+        options.hidden,
+        task=target.task,  # type: ignore[arg-type]
+        columns=columns,
+        epochs=options.epochs,
+        early_stopping=True,
+        n_threads=options.threads,
+        random_state=options.seed,
+        callbacks=tell,
+    )
+    train, stop, _ = parts
+    with telling.warnings("columns='auto' leaves out"):
+        model.fit(
+            rows.take(train),
+            target.y[train],
+            validation_data=(rows.take(stop), target.y[stop]),
+        )
+    seconds = time.perf_counter() - began
+    model.set_params(callbacks=())
+    telling.remark(
+        f"{plural(model.n_epochs_, 'epoch')} in {seconds:.1f} s; the weights are those of epoch "
+        f"{model.best_epoch_}, the best on the rows to stop on"
+    )
+    return model, seconds

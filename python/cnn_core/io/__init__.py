@@ -1,0 +1,12 @@
+"""Files of tables: `read_csv` and `parquet` give a table that every method of an MLP with
+``columns="auto"`` takes.
+
+`sources` finds and opens files, `dialect` recognises how a CSV is written, `csv` reads it, `texts`
+makes numbers of its entries, `arrow` reads Parquet and Feather, `tables` chooses by the name's
+ending and reads in blocks, `output` writes predictions.
+"""
+
+from cnn_core.io.arrow import parquet
+from cnn_core.io.csv import read_csv
+
+__all__ = ["parquet", "read_csv"]

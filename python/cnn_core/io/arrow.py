@@ -1,0 +1,182 @@
+"""Parquet and Feather files, through pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_core.columns.table import NUMBER, Values, read_table
+from cnn_core.io.places import FileTable
+from cnn_core.io.sources import STDIN, Files, ending, expand, need_pyarrow
+
+_BUFFER = 1 << 18  # bytes of a column that are read together
+
+ENDINGS = ("parquet", "pq", "feather", "arrow")
+
+
+def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable:
+    """Read a table from Parquet or Feather files; needs pyarrow.
+
+    Parameters
+    ----------
+    files : path-like or sequence of them
+        Globs among them. Several files have the same columns, in any order.
+    columns : sequence of str, optional
+        Those to read; default all.
+
+    Returns
+    -------
+    Table
+    """
+    paths = expand(files)
+    return read_files(paths, columns)
+
+
+def read_files(paths: Sequence[str], columns: Sequence[str] | None = None) -> FileTable:
+    """The table of some files."""
+    pyarrow = need_pyarrow(paths[0])
+    names = check_names(paths, columns)
+    tables = [
+        pyarrow.Table.from_batches(batches(path, names), schema=_selected(path, names))
+        for path in paths
+    ]
+    what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    try:
+        whole = pyarrow.concat_tables(tables, promote_options="permissive")
+    except pyarrow.ArrowException as error:
+        raise ValueError(f"the columns of {what} differ in type: {first_line(error)}") from None
+    return table_of(whole, what, 0)
+
+
+def table_of(frame: Any, what: str, row: int) -> FileTable:
+    """A table of pyarrow, whose first row is `row` of its file."""
+    table = read_table(frame, what)
+
+    def read(name: Any) -> Values:
+        column = frame.column(name)
+        kind = column.type
+        types = need_pyarrow(what).types
+        if types.is_integer(kind) or types.is_floating(kind):
+            return Values(NUMBER, floats_of(column), types.is_integer(kind))
+        return table[name]
+
+    return FileTable(
+        table.names,
+        table.n_rows,
+        read,
+        what,
+        lambda at: f"{what}, row {row + at + 1:,}",
+    )
+
+
+def floats_of(column: Any) -> np.ndarray:
+    """Numbers of pyarrow as float64, NaN where one is missing.
+
+    Through their memory: pyarrow's own conversion imports pandas, which takes 35 MB and half a
+    second.
+    """
+    from pyarrow import compute
+
+    parts: list[np.ndarray] = []
+    for chunk in column.chunks:
+        numbers = compute.cast(chunk, "float64", safe=False)
+        valid, memory = numbers.buffers()
+        start, size = numbers.offset, len(numbers)
+        found = np.frombuffer(memory, np.float64, size, 8 * start)
+        if numbers.null_count:
+            bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+            found = np.where(bits[start : start + size], found, np.nan)
+        parts.append(found)
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def array_of(column: np.ndarray | list[str]) -> Any:
+    """A column for pyarrow, without pandas as well."""
+    import pyarrow
+
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        memory = pyarrow.py_buffer(np.ascontiguousarray(column))
+        kind = pyarrow.from_numpy_dtype(column.dtype)
+        return pyarrow.Array.from_buffers(kind, len(column), [None, memory])
+    if isinstance(column, np.ndarray) and column.dtype.kind != "U":
+        return pyarrow.array(column)
+    texts = [one.encode() for one in column]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    memory = [None, pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(texts))]
+    return pyarrow.Array.from_buffers(pyarrow.string(), len(texts), memory)
+
+
+def check_names(paths: Sequence[str], columns: Sequence[str] | None) -> list[str]:
+    """The columns that are read, which all files must have."""
+    names: list[str] = list(columns) if columns is not None else list(schema(paths[0]).names)
+    for path in paths:
+        there = schema(path).names
+        for name in names:
+            if there.count(name) != 1:
+                many = "several columns" if name in there else "no column"
+                raise ValueError(f"{path} has {many} {name!r}")
+    return names
+
+
+def schema(path: str) -> Any:
+    """The names and types of a file's columns."""
+    pyarrow = need_pyarrow(path)
+    with _errors(path, pyarrow):
+        if _is_parquet(path):
+            from pyarrow import parquet as pq
+
+            return pq.read_schema(path)
+        with pyarrow.ipc.open_file(path) as file:
+            return file.schema
+
+
+def _selected(path: str, names: Sequence[str]) -> Any:
+    found = schema(path)
+    return need_pyarrow(path).schema([found.field(name) for name in names])
+
+
+def batches(path: str, names: Sequence[str], size: int = 32768) -> Iterator[Any]:
+    """The rows of a file in record batches, with the columns in the order of `names`."""
+    pyarrow = need_pyarrow(path)
+    with _errors(path, pyarrow):
+        if _is_parquet(path):
+            from pyarrow import parquet as pq
+
+            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
+                for batch in file.iter_batches(size, columns=list(names), use_threads=False):
+                    yield batch.select(list(names))
+            return
+        with pyarrow.ipc.open_file(path) as file:
+            for i in range(file.num_record_batches):
+                batch = file.get_batch(i).select(list(names))
+                for start in range(0, batch.num_rows, size):
+                    yield batch.slice(start, size)
+
+
+def _is_parquet(path: str) -> bool:
+    kind, packed = ending(path)
+    if path == STDIN or packed:
+        raise ValueError(f"{path} can be read as CSV only")
+    return kind in ("parquet", "pq")
+
+
+class _errors:
+    """Say which file is damaged."""
+
+    def __init__(self, path: str, pyarrow: Any) -> None:
+        self._path, self._pyarrow = path, pyarrow
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
+        damaged = isinstance(error, (self._pyarrow.ArrowException, OSError))
+        if damaged and getattr(error, "errno", None) is None:
+            raise ValueError(f"{self._path} cannot be read: {first_line(error)}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, at most a line of it."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

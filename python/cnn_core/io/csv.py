@@ -1,0 +1,293 @@
+"""CSV files, by the standard library: `CsvFile` reads one, `read_csv` makes a table of several."""
+
+from __future__ import annotations
+
+import io
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO, NoReturn, TextIO
+
+from cnn_core.io.building import ColumnBuilder
+from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise
+from cnn_core.io.places import FileTable, Places
+from cnn_core.io.rows import Chunk, Rows
+from cnn_core.io.sources import Files, Spool, expand, is_plain, is_stream, name_of, open_bytes
+from cnn_core.io.texts import Missing, is_number
+
+
+class CsvFile:
+    """A CSV: how it is written, the names of its columns, and its rows in chunks.
+
+    Parameters
+    ----------
+    path : str
+        ``-`` is standard input.
+    given : Dialect
+        What is known of how it is written.
+    again : bool, default False
+        Whether the rows may be asked for more than once, also from standard input.
+    """
+
+    def __init__(self, path: str, given: Dialect, again: bool = False) -> None:
+        self.path, self.what = path, name_of(path)
+        self._spool = Spool(open_bytes(path)) if again and is_stream(path) else None
+        self._stream: BinaryIO | None = None
+        with ExitStack() as stack:
+            file = self._open()
+            if file is not sys.stdin.buffer:
+                stack.enter_context(file)
+            with self._errors():
+                sample = file.read(SAMPLE)
+            if not sample.strip(b"\0 \r\n\t\xef\xbb\xbf\xff\xfe"):
+                raise ValueError(f"{self.what} is empty; its first line must name the columns")
+            self.dialect = recognise(path, sample, given)
+            self.words = [self.dialect.words] if self.dialect.words else []
+            self.names = self._names(sample)
+            if is_stream(path) and self._spool is None:  # cannot be opened again
+                stack.pop_all()
+                self._stream = _Again(sample, file)
+
+    def _open(self) -> BinaryIO:
+        if self._spool is not None:
+            return self._spool.open()
+        return open_bytes(self.path)
+
+    @contextmanager
+    def text(self) -> Iterator[TextIO]:
+        """The file as text."""
+        stream, self._stream = self._stream, None
+        binary = stream if stream is not None else self._open()
+        text = io.TextIOWrapper(binary, self.dialect.encoding, newline="")
+        try:
+            with self._errors():
+                yield text
+        finally:
+            text.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say in which file something is wrong with the bytes."""
+        try:
+            yield
+        except UnicodeError as error:
+            self._refuse_bytes(error)
+        except (EOFError, zlib.error) as error:
+            raise ValueError(f"{self.what} is damaged or cut off: {error}") from None
+        except OSError as error:
+            if error.filename is None and error.errno is None:  # of gzip and of pyarrow
+                raise ValueError(f"{self.what} cannot be decompressed: {error}") from None
+            raise
+
+    def _refuse_bytes(self, error: UnicodeError) -> NoReturn:
+        encoding, where = str(self.dialect.encoding), ""
+        if is_plain(self.path):
+            with open(self.path, "rb") as file:
+                where = f", line {line_of_bad(file.read(), encoding)}"
+        found = "the file ends within a character"
+        if isinstance(error, UnicodeDecodeError) and "truncated" not in error.reason:
+            found = f"the byte 0x{error.object[error.start]:02x} stands for no character"
+        raise ValueError(
+            f"{self.what}{where}: in the encoding {encoding} {found}; encoding says which it is"
+        ) from None
+
+    # The header
+
+    def _names(self, sample: bytes) -> list[str]:
+        """The names in the first line; positions where there are none."""
+        encoding = str(self.dialect.encoding)
+        text = io.TextIOWrapper(io.BytesIO(sample), encoding, "ignore", newline="")
+        row, line, _ = Rows(text, self.dialect, self.what).first()
+        if not row:
+            raise ValueError(f"{self.what} is empty; its first line must name the columns")
+        if self.dialect.header is False:
+            return [f"column{i}" for i in range(1, len(row) + 1)]
+        return self._checked(row, line)
+
+    def _checked(self, row: list[str], line: int) -> list[str]:
+        names = [one.strip() for one in row]
+        where = f"{self.what}, line {line}"
+        decimal = self.dialect.decimal or "."
+        number = next((one for one in names if is_number(one, decimal)), None)
+        if number is not None and self.dialect.header is None:
+            raise ValueError(
+                f"{where}: the first line has the number {number!r} where the name of a column is "
+                "expected; header says whether the first line has names"
+            )
+        for i, name in enumerate(names):
+            if "\0" in name or len(name) > 1000:
+                raise ValueError(f"{where}: the name of column {i + 1} is damaged: {name[:50]!r}")
+            if not name:
+                names[i] = f"column{i + 1}"
+                self.words.append(f"column {i + 1} has no name and is called {names[i]}")
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                first = names.index(name) + 1
+                raise ValueError(
+                    f"{where}: columns {first} and {i + 1} have the same name {name!r}; each needs "
+                    "its own"
+                )
+        return names
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The rows."""
+        with self.text() as text:
+            rows = Rows(text, self.dialect, self.what)
+            _, _, first = rows.first()
+            yield from rows.chunks(len(self.names), first if self.dialect.header is False else "")
+
+
+class _Again(io.BufferedReader):
+    """A stream whose beginning has been read already."""
+
+    def __init__(self, sample: bytes, rest: BinaryIO) -> None:
+        super().__init__(_Joined(sample, rest), 1 << 16)
+
+
+class _Joined(io.RawIOBase):
+    def __init__(self, sample: bytes, rest: BinaryIO) -> None:
+        self._sample, self._rest = memoryview(sample), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data: Any = self._sample[: len(buffer)]
+        self._sample = self._sample[len(data) :]
+        if not len(data):
+            read = getattr(self._rest, "read1", self._rest.read)
+            data = read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed and self._rest is not sys.stdin.buffer:
+            self._rest.close()
+        super().close()
+
+
+# Whole tables
+
+
+def read_csv(
+    files: Files,
+    *,
+    kinds: Mapping[str, str] | None = None,
+    missing: Iterable[str] = (),
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    quote: str | None = None,
+    header: bool | None = None,
+) -> FileTable:
+    """Read a table from CSV files, for an `MLP` with `columns`.
+
+    How a file is written is recognised from its beginning where it is not said. A row of another
+    length than the header, a quote that is never closed, bytes that are no text, names that come
+    twice and the like are an error with file, line and column.
+
+    Parameters
+    ----------
+    files : path-like or sequence of them
+        Globs, compressed files (.gz; .zst with pyarrow) and ``-``, which is standard input, among
+        them. Several files have the same columns, in any order.
+    kinds : dict, optional
+        Columns that are read as 'number' or 'text', whatever they look like. Otherwise a column
+        whose entries are all numbers holds numbers, but for codes such as 02139.
+    missing : iterable of str
+        What stands for missing entries, beside nothing at all, NA, N/A, NaN, null and None.
+    delimiter, encoding, decimal, quote : str, optional
+        Such as ``';'``, ``'cp1252'``, ``','`` and ``"'"``.
+    header : bool, optional
+        Whether the first line has the names of the columns; without names they are ``column1``,
+        ``column2``, ... Default: it has, and numbers in it are an error.
+
+    Returns
+    -------
+    Table
+        Numbers as float64, texts as str, of which equal ones are one object.
+
+    Raises
+    ------
+    ValueError
+        For what is no table; the message says where.
+    OSError
+        Where a file cannot be read.
+    """
+    if isinstance(missing, str):
+        missing = (missing,)
+    given = Dialect(delimiter, encoding, decimal, quote, header)
+    given.check()
+    return read_files(expand(files), given, Missing(missing), kinds or {})
+
+
+def read_files(
+    paths: Sequence[str], given: Dialect, missing: Missing, kinds: Mapping[str, str]
+) -> FileTable:
+    """The table of some CSV files."""
+    opened = [CsvFile(path, given, again=True) for path in paths]
+    names = opened[0].names
+    for name in kinds:
+        if name not in names:
+            raise ValueError(f"{opened[0].what} has no column {name!r}; {listed(names)}")
+    builders = [ColumnBuilder(name, missing, kinds.get(name)) for name in names]
+    orders = [order(file, opened[0]) for file in opened]
+    places, n_rows = Places(), 0
+    for file, positions in zip(opened, orders):
+        for chunk in file.chunks():
+            places.add(n_rows, file.path, chunk.line, chunk.lines)
+            for builder, position in zip(builders, positions):
+                builder.add(chunk.columns[position], n_rows, file.dialect.decimal or ".", places)
+            n_rows += chunk.n_rows
+    what = opened[0].what if len(opened) == 1 else f"{opened[0].what} and {len(opened) - 1} more"
+    if not n_rows:
+        raise ValueError(f"{what} has no rows below its header")
+    _read_again(opened, orders, builders)
+    columns = {one.name: one.finish(places) for one in builders}
+    words = [f"{file.what}: {word}" for file in opened for word in file.words]
+    table = FileTable(names, n_rows, columns.__getitem__, what, places, words)
+    table.dialects = [file.dialect for file in opened]
+    return table
+
+
+def _read_again(
+    opened: Sequence[CsvFile], orders: Sequence[list[int]], builders: Sequence[ColumnBuilder]
+) -> None:
+    """Read the beginning of columns that turned out to hold texts below numbers."""
+    turned = [(i, one) for i, one in enumerate(builders) if one.turned_at]
+    last, row = max((one.turned_at for _, one in turned), default=0), 0
+    for file, positions in zip(opened, orders):
+        if row >= last:
+            return
+        for chunk in file.chunks():
+            for i, one in turned:
+                if row < one.turned_at:
+                    one.add_before(chunk.columns[positions[i]])
+            row += chunk.n_rows
+            if row >= last:
+                break
+
+
+def order(file: CsvFile, first: CsvFile) -> list[int]:
+    """Where the columns of the first file stand in another one."""
+    here = set(file.names)
+    if here != set(first.names):
+        lacking = [name for name in first.names if name not in here]
+        if lacking:
+            raise ValueError(
+                f"{file.what} has no column {lacking[0]!r}; all files must have the columns of "
+                f"{first.what}"
+            )
+        more = next(name for name in file.names if name not in first.names)
+        raise ValueError(
+            f"{file.what} has a column {more!r}, which {first.what} has not; all files must have "
+            "the same columns"
+        )
+    return [file.names.index(name) for name in first.names]
+
+
+def listed(names: Sequence[Any]) -> str:
+    """'it has 'a', 'b' and 3 more'"""
+    shown = ", ".join(map(repr, names[:10]))
+    return f"it has {shown}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
