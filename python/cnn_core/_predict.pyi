@@ -1,6 +1,6 @@
-from typing import final
+from typing import Any, final
 
-from numpy import float64, floating, intp
+from numpy import dtype, float64, floating, intp
 from numpy.typing import NDArray
 
 from cnn_core._cpu import most_threads as most_threads
@@ -32,6 +32,8 @@ class BatchPredictor:
 
 @final
 class RowPredictor:
+    @property
+    def dtype(self) -> dtype[Any]: ...
     def __init__(
         self,
         network: Network,
