@@ -215,7 +215,10 @@ def grown_inputs(scaling: Scaling | None, X: np.ndarray, auto: bool) -> Scaling 
         before: Scaling | None = None
     else:
         before = scaling
-    learned = learn_scaling(kind, np.ascontiguousarray(X))
+    try:
+        learned = learn_scaling(kind, np.ascontiguousarray(X))
+    except ValueError:  # of numbers that float64 cannot scale, which training tells of
+        return before
     size, now = 1 / scaling.factor, 1 / learned.factor
     with np.errstate(all="ignore"):
         away = np.abs(learned.shift - scaling.shift)
@@ -247,7 +250,12 @@ def grown_targets(targets: TargetScaling | None, y: np.ndarray, task: Task) -> T
     before = targets
     targets = unscaled(task.n_outputs) if targets is None else targets
     robust = targets.robust or task.loss in ROBUST_LOSSES
-    learned = learn_target_scaling("standard", False, np.ascontiguousarray(y), None, robust, True)
+    try:
+        learned = learn_target_scaling(
+            "standard", False, np.ascontiguousarray(y), None, robust, True
+        )
+    except ValueError:
+        return before
     if learned is None:  # middle 0 and size 1
         learned = unscaled(task.n_outputs)
     size, now = targets.factor, learned.factor
