@@ -82,6 +82,8 @@ def streamed(
     if past is None:  # of a fit, unless it is a file without the rows
         follows = 0 < before.seen.rows < FEW_ROWS and bool(before.history.streamed)
         every = StreamRows.begin(rows, count, follows)
+    elif train.labels is None and _begins_to_vary(past, rows[:, train.X.array.shape[1] :]):
+        return Streamed(StreamRows.begin(rows, count, past.follows), scaling, targets)
     else:
         every = past.followed_by(rows, count)
     n, moved, drifts = train.X.array.shape[1], None, False
@@ -113,6 +115,13 @@ def streamed(
         targets = grown_targets(targets, sample[:, n:], task)
     grown = scaling is not found[0] or targets is not found[1]
     return Streamed(every, scaling, targets, moved, drifts or grown or tracked or slow)
+
+
+def _begins_to_vary(past: StreamRows, y: np.ndarray) -> bool:
+    """Whether targets were the same in all rows until now, as those of a sensor that warms up: a
+    scaling then learns from what follows."""
+    before = past.sample()[:, past.marks.shape[1] - y.shape[1] :]
+    return bool((before == before[:1]).all() and not (y == before[:1]).all())
 
 
 def _gone(
