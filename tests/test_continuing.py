@@ -134,7 +134,7 @@ def test_an_optimizer_whose_sums_overflow_has_diverged(optimizer, backend):
     # A gradient whose square is infinite leaves slots with which no step is taken any more.
     options = dict(optimizer=optimizer, dtype="float64", random_state=0, backend=backend)
     model, undisturbed = (MLP((), **options).partial_fit(X, LINE) for _ in range(2))
-    elsewhere = pytest.warns(UserWarning, match="elsewhere than before in the stream")
+    elsewhere = pytest.warns(UserWarning, match="These rows lie elsewhere")
     with np.errstate(all="ignore"), elsewhere, pytest.warns(DivergenceWarning):
         model.partial_fit(X * 1e160, LINE)
     assert same(model.partial_fit(X, LINE), undisturbed.partial_fit(X, LINE))

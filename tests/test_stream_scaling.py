@@ -55,7 +55,7 @@ def test_one_column_at_rest_learns_from_ten_rows_since_it_moves(kind):
         moving = np.append(700, X[50 : 50 + ENOUGH, 2])[:, None]
         wanted = learn_scaling(one._fitted.scaling.kind, moving)
         assert one.input_factor_[2] == pytest.approx(wanted.factor[0], rel=1e-12)
-        assert (np.delete(one.input_factor_, 2) <= others).all()
+        assert np.array_equal(np.delete(one.input_factor_, 2), others)
         assert one._fitted.scaling.kept is None and not one._fitted.scaling.constant.any()
     assert np.array_equal(copies[0].parameters_, copies[1].parameters_)
 
@@ -106,8 +106,7 @@ def outgrowing(middle=300.0, size=5000.0, after=100):
 def test_targets_that_outgrow_their_scaling_are_learned(step, middle, backend):
     y = outgrowing(middle)
     model = MLP(16, random_state=0, learning_rate=0.01, backend=backend)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with pytest.warns(UserWarning, match="more than 10 sizes") as caught:
         streamed(model, N, y, step, 2 if step < 20 else 25, act=None)
     assert sum("10 sizes" in str(one.message) for one in caught) == 1
     assert model.score(N[100:], y[100:]) > 0.9
@@ -248,7 +247,7 @@ def test_targets_that_move_by_less_than_ten_sizes_are_no_reason_to_warn():
     X, y, end = moving("step", 6)
     model = streamed(MLP(32, random_state=0), X, y, 10)
     assert model.score(X, end) > 0.75 and len(model.history_["loss"]) == 300
-    assert model._fitted.state["steps"] >= 300  # the optimizer goes on, and rehearses
+    assert model._fitted.state["steps"] == 300  # the optimizer goes on
 
 
 def test_a_stream_at_rest_is_not_tracked():

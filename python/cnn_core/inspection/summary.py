@@ -98,9 +98,7 @@ def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
 def _end(model: "Model") -> str:
     """Why the training has ended."""
     if model.history.streamed:
-        return "trained by partial_fit" + ", whose last call diverged" * (
-            model.ended == "divergence"
-        )
+        return "trained by partial_fit"
     watched = "val_loss" if "val_loss" in model.history else "loss"
     return {
         "epochs": "ended after the last of its epochs",
@@ -125,8 +123,6 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     yield from model.seen.begin
     if model.seen.outlier:
         yield model.seen.outlier
-    if model.seen.changed:
-        yield f"In the stream {model.seen.changed}."
     yield from stopped(model.ended, dict(model.history), model.seen.rules)
     yield from rate(model.training_spec, dict(model.history))
     yield from penalties(model.training_spec)

@@ -19,7 +19,6 @@ from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
-    UnknownClassError,
     as_labels,
     check_given,
     encode_labels,
@@ -42,14 +41,14 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.training import advice
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.rescaled import follow, rehearsal
+from cnn_core.training.rescaled import changed, outgrown, rescaled
+from cnn_core.training.rescaled import words as rescaling_words
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.causes.data import Run
-    from cnn_core.data.stream import StreamRows
 
 
 class Job(NamedTuple):
@@ -63,8 +62,6 @@ class Job(NamedTuple):
     stream: Run = None  #: how the classes have come in partial_fit, these rows included
     seen: Seen = Seen()  #: what later advice is to know
     began: float = 0.0  #: when, as `time.perf_counter` has it
-    rows: StreamRows | None = None  #: of a stream
-    rehearsal: Dataset | None = None  #: those that are to be learned anew first
 
 
 def begin(
@@ -110,9 +107,8 @@ def begin(
         _check_class_weight(p.class_weight)
     try:
         task, labels = _task(p, X, y, before, classes)
-    except (OneClassError, UnknownClassError) as error:
-        cure = _cure_of_labels(p, y, (purpose, classes, before), error)
-        raise ValueError(f"{error}{cure}") from None
+    except OneClassError as error:
+        raise ValueError(f"{error}{_cure_of_one_class(p, y, purpose, classes)}") from None
     how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
@@ -124,14 +120,17 @@ def begin(
     stream_begins = before is None or before.knows_no_rows
     begins_anew = before is not None and before.is_begun_anew
     data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
-    before = _knowing(before, data, task)
+    if before is not None and before.knows_no_rows:
+        baseline = data.train.baseline_score(task)
+        before = replace(
+            before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
+        )
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
-    rows, anew = data.streamed and data.streamed.rows, False
     if before is None:
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
     else:
-        model, rows, anew = follow(before, data, stream_begins)
+        model = _scaled_anew(before, data, stream_begins)
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
@@ -139,10 +138,10 @@ def begin(
     validates = validation_data is not None
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
-    job = Job(model, spec, data.train, data.validation, purpose, None, seen, began, rows)
-    if anew:  # before the comparison, which takes rows out of the sample
-        job = job._replace(rehearsal=rehearsal(data, task, how))
-    job = _telling(job, findings)
+    stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
+    for finding in findings:
+        warn(finding, UserWarning)
+    job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
@@ -179,34 +178,16 @@ def _given(
     return table, y  # type: ignore[return-value]
 
 
-def _telling(job: Job, findings: list[str]) -> Job:
-    """A job of which all is told that its rows show."""
-    if job.purpose == "partial_fit":
-        job = advice.of_stream(job, findings)
-    for finding in findings:
-        warn(finding, UserWarning)
-    return job
-
-
-def _knowing(model: Model | None, data: Prepared, task: Task) -> Model | None:
-    """A model that may have been made from sizes alone, with what its first rows tell then."""
-    if model is None or not model.knows_no_rows:
-        return model
-    names, baseline = data.feature_names, data.train.baseline_score(task)
-    return replace(model, baseline=baseline, feature_names=names, columns=data.columns)
-
-
-def _cure_of_labels(
-    p: SimpleNamespace,
-    y: ArrayLike,
-    asked: tuple[str, ArrayLike | None, Model | None],
-    error: ValueError,
-) -> str:
-    """What helps where labels are refused; `asked` are purpose, classes and the model before."""
-    purpose, classes, before = asked
-    if isinstance(error, OneClassError):
-        return _cure_of_one_class(p, y, purpose, classes)
-    return _cure_of_unknown(p, y, before, error)
+def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
+    """A model with the scalings that its stream has now."""
+    model, inputs, outputs = before, data.scaling, data.target_scaling
+    if outputs is not None and not stream_begins and changed(before, outputs):
+        if outgrown(before, outputs):
+            warn(rescaling_words(before, outputs), UserWarning)
+        model = rescaled(before, outputs, data.moved)
+    if inputs is not before.scaling or outputs is not before.target_scaling:
+        model = replace(model, scaling=inputs, target_scaling=outputs)
+    return model
 
 
 def _cure_of_one_class(
@@ -219,25 +200,6 @@ def _cure_of_one_class(
     if p.task == "auto" and classes is None and np.asarray(y).dtype.kind in "iuf":
         cures.append("say task='regression' if y holds numbers to predict")
     return f"; {', or '.join(cures)}" if cures else ""
-
-
-def _cure_of_unknown(
-    p: SimpleNamespace, y: ArrayLike, before: Model | None, error: ValueError
-) -> str:
-    """What helps where training that goes on meets a class that did not come before."""
-    if before is None or before.task.classes is None:
-        return ""
-    cure = "other classes need a new fit, with warm_start=False"
-    if before.history.streamed:
-        cure = (
-            "the first y of the stream was taken for classes, all of which partial_fit(X, y, "
-            "classes=[...]) names then"
-        )
-    numbers = before.task.classes.dtype.kind in "iuf" and np.asarray(y).dtype.kind in "iuf"
-    if numbers and "MLPRegressor" not in str(error):
-        say = "task='regression' or " if p.task == "auto" else ""
-        cure += f"; if it holds numbers to predict, take {say}MLPRegressor from the beginning"
-    return f"; {cure}"
 
 
 def _collects(purpose: str, data: Prepared) -> bool:
@@ -292,7 +254,7 @@ def _first_rows(
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
     model = replace(model, scaling=scalings[0], target_scaling=scalings[1], first_rows=None)
-    return job._replace(model=model, seen=anew.seen, rows=anew.rows)
+    return job._replace(model=model, seen=anew.seen)
 
 
 def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
