@@ -371,7 +371,8 @@ def _parts(dates: np.ndarray, times: bool) -> np.ndarray:
     cosine."""
     days = dates.astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
-    first, after = years.astype("datetime64[D]"), (years + 1).astype("datetime64[D]")
+    first = years.astype("datetime64[D]")
+    after = (years + np.timedelta64(1, "Y")).astype("datetime64[D]")
     length = (after - first).astype(np.float64)
     of_year = (days - first).astype(np.float64) / length
     weekdays = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
