@@ -40,30 +40,12 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """
     named = os.fspath(path)
     try:
-        with _replacing(named) as file:
+        with replacing(named) as file:
             _fill(file, data)
     except OSError as error:  # which names the temporary file, or none
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, named) from None
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
-    """The same for content that comes in pieces.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Yields
-    ------
-    int
-        The descriptor of the temporary file. An exception leaves the old file as it is.
-    """
-    check_folder(path)
-    with _replacing(os.fspath(path)) as file:
-        yield file
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -87,7 +69,19 @@ def _target_of(named: str) -> tuple[str, os.stat_result | None]:
 
 
 @contextmanager
-def _replacing(named: str) -> Iterator[int]:
+def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
+    """The same for content that comes in pieces.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    int
+        The descriptor of the temporary file. An exception leaves the old file as it is.
+    """
+    named = os.fspath(path)
     path, before = _target_of(named)
     check_folder(named)
     folder, name = os.path.split(path)
