@@ -4,11 +4,7 @@ when something is refused and never before.
 A hint is the name that is meant, or the end of a sentence.
 """
 
-
-def _by_word(groups: dict[str, str]) -> dict[str, str]:
-    """The hint for each word, of the words for each hint."""
-    return {word: hint for hint, words in groups.items() for word in words.split()}
-
+from cnn_core._foreign_attributes import by_word
 
 _SCHEDULE = "the schedule is {0}: from cnn_core import {0}, then learning_rate={0}()"
 _WATCHED = (
@@ -26,7 +22,7 @@ _APART = (
 #: Keywords of constructors and methods.
 KEYWORDS: dict[str, dict[str, str]] = {}
 
-KEYWORDS["MLP"] = _by_word({
+KEYWORDS["MLP"] = by_word({
     "hidden": "hidden_layer_sizes hidden_sizes hidden_size hidden_units hidden_dim hidden_dims "
     "layer_sizes units n_units neurons widths width",
     "hidden lists the width of each layer: MLP(hidden=(64, 64)) has two of 64 units":
@@ -110,7 +106,7 @@ KEYWORDS["MLP"] = _by_word({
 
 #: Of the drop-in for scikit-learn's estimators, whose names are those of scikit-learn.
 _OF_MLP = "it is a parameter of cnn_core.MLP"
-KEYWORDS["BaseMLP"] = _by_word({
+KEYWORDS["BaseMLP"] = by_word({
     "hidden_layer_sizes": "hidden hidden_layers hidden_sizes hidden_units layers units n_hidden",
     "max_iter": "epochs epoch n_epochs num_epochs max_epochs n_iter",
     "solver": "optimizer optim optimiser",
@@ -129,7 +125,7 @@ KEYWORDS["BaseMLP"] = _by_word({
 _L2 = "decay of the weights is a penalty, MLP(l2=0.001), or AdamW(weight_decay=0.01)"
 _DECAY = "the rate changes by a schedule: MLP(learning_rate=Exponential(decay=0.95))"
 
-KEYWORDS["Optimizer"] = _by_word({
+KEYWORDS["Optimizer"] = by_word({
     "learning_rate": "lr eta step_size learning_rate_init alpha",
     "the two are called beta1 and beta2 here: Adam(beta1=0.9, beta2=0.999)": "betas",
     "beta1": "beta_1 b1 momentum", "beta2": "beta_2 b2",
@@ -142,50 +138,50 @@ KEYWORDS["Optimizer"] = _by_word({
     "params parameters model",
     "all parameters take their step in one pass": "foreach fused capturable maximize jit_compile",
 })  # fmt: skip
-KEYWORDS["SGD"] = _by_word({"nesterov": "nesterovs_momentum use_nesterov"})
-KEYWORDS["RMSprop"] = _by_word({"rho": "alpha decay_rate smoothing_constant"})
-KEYWORDS["LBFGS"] = _by_word({
+KEYWORDS["SGD"] = by_word({"nesterov": "nesterovs_momentum use_nesterov"})
+KEYWORDS["RMSprop"] = by_word({"rho": "alpha decay_rate smoothing_constant"})
+KEYWORDS["LBFGS"] = by_word({
     "memory": "history_size m maxcor",
     "tolerance": "tolerance_grad tol gtol pgtol",
     "max_evaluations": "max_eval max_fun maxls maxfun",
     "an iteration is an epoch here: MLP(optimizer='lbfgs', epochs=100)": "max_iter maxiter",
     "the line search always ends by the strong Wolfe conditions": "line_search_fn line_search",
 })  # fmt: skip
-KEYWORDS["Rprop"] = _by_word({
+KEYWORDS["Rprop"] = by_word({
     "the two are called eta_minus and eta_plus here": "etas",
     "the two are called step_min and step_max here": "step_sizes",
 })  # fmt: skip
 
 _WHOLE_FIT = "a schedule spans the epochs of the fit: MLP(epochs=100)"
-KEYWORDS["Schedule"] = _by_word({
+KEYWORDS["Schedule"] = by_word({
     "initial": "lr learning_rate initial_lr initial_learning_rate max_lr base_lr init_value",
     _WHOLE_FIT: "T_max total_steps decay_steps steps_per_epoch total_iters epochs max_epochs",
     "give the schedule to MLP(learning_rate=Cosine())": "optimizer",
 })  # fmt: skip
-KEYWORDS["StepDecay"] = _by_word({"every": "step_size step", "drop": "gamma factor decay"})
-KEYWORDS["Exponential"] = _by_word({"decay": "gamma decay_rate rate"})
-KEYWORDS["InverseTime"] = _by_word({"decay": "gamma decay_rate rate"})
-KEYWORDS["Cosine"] = _by_word({"final": "eta_min min_lr final_lr alpha end"})
-KEYWORDS["Warmup"] = _by_word({"epochs": "warmup warmup_epochs", "then": "after schedule"})
-KEYWORDS["OneCycle"] = _by_word({"rise": "pct_start"})
-KEYWORDS["ReduceOnPlateau"] = _by_word({
+KEYWORDS["StepDecay"] = by_word({"every": "step_size step", "drop": "gamma factor decay"})
+KEYWORDS["Exponential"] = by_word({"decay": "gamma decay_rate rate"})
+KEYWORDS["InverseTime"] = by_word({"decay": "gamma decay_rate rate"})
+KEYWORDS["Cosine"] = by_word({"final": "eta_min min_lr final_lr alpha end"})
+KEYWORDS["Warmup"] = by_word({"epochs": "warmup warmup_epochs", "then": "after schedule"})
+KEYWORDS["OneCycle"] = by_word({"rise": "pct_start"})
+KEYWORDS["ReduceOnPlateau"] = by_word({
     "drop": "factor gamma", "min_delta": "threshold tol", "smallest": "min_lr",
     "it watches the validation loss, or the training loss without such rows": "monitor mode",
 })  # fmt: skip
-KEYWORDS["LeakyReLU"] = _by_word({"negative_slope": "alpha slope"})
-KEYWORDS["Huber"] = _by_word({"delta": "beta threshold"})
-KEYWORDS["Normal"] = _by_word({"scale": "std stddev sigma"})
-KEYWORDS["Orthogonal"] = _by_word({"gain": "scale"})
+KEYWORDS["LeakyReLU"] = by_word({"negative_slope": "alpha slope"})
+KEYWORDS["Huber"] = by_word({"delta": "beta threshold"})
+KEYWORDS["Normal"] = by_word({"scale": "std stddev sigma"})
+KEYWORDS["Orthogonal"] = by_word({"gain": "scale"})
 
 _AS_ONE = "all rows are computed together in little memory beside the result"
-KEYWORDS["split"] = _by_word({
+KEYWORDS["split"] = by_word({
     "test": "test_size test_fraction test_split size fraction",
     "the rows that are not tested on are trained on: split(X, y, test=0.2)": "train_size train",
     "the rows are in random order always": "shuffle",
     "random_state": "seed random_seed rng",
     "stratify": "labels stratify_by",
 })  # fmt: skip
-KEYWORDS["fit"] = _by_word({
+KEYWORDS["fit"] = by_word({
     _APART: "validation_split",
     _VALIDATION: "eval_set X_val y_val x_val X_valid y_valid X_test y_test val_data valid_data "
     "validation_set",
@@ -194,24 +190,24 @@ KEYWORDS["fit"] = _by_word({
     "it is the other way round: MLP(warm_start=True) goes on from the present weights":
     "initial_epoch",
 })  # fmt: skip
-KEYWORDS["partial_fit"] = _by_word({
+KEYWORDS["partial_fit"] = by_word({
     "partial_fit trains for one epoch: call it once for each": "epochs max_iter n_epochs "
     "num_epochs",
     "partial_fit validates nothing: call score or evaluate on such rows": "validation_data "
     "eval_set validation_split",
     "sample_weight": "sample_weights weights weight",
 })  # fmt: skip
-KEYWORDS["initialize"] = _by_word({
+KEYWORDS["initialize"] = by_word({
     "n_features": "n_inputs n_features_in in_features input_dim input_size",
     "n_outputs": "out_features output_dim output_size",
     "name them, such as classes=range(10)": "n_classes num_classes",
 })  # fmt: skip
-KEYWORDS["score"] = KEYWORDS["evaluate"] = _by_word({
+KEYWORDS["score"] = KEYWORDS["evaluate"] = by_word({
     _AS_ONE: "batch_size batch steps",
     "it prints nothing": "verbose",
     "other measures take what predict or predict_proba returns": "scoring metric metrics",
 })  # fmt: skip
-KEYWORDS["evaluate"] = KEYWORDS["evaluate"] | _by_word({
+KEYWORDS["evaluate"] = KEYWORDS["evaluate"] | by_word({
     "score takes it: model.score(X, y, sample_weight=...)": "sample_weight sample_weights weights",
 })  # fmt: skip
 
@@ -224,7 +220,7 @@ _NORMAL = "'{}' draws from a uniform distribution of the same variance"
 
 #: Values of parameters that are names. Words are in lower case, with underscores.
 VALUES: dict[str, dict[str, str]] = {"parameter": KEYWORDS["MLP"]}
-VALUES["loss"] = _by_word({
+VALUES["loss"] = by_word({
     _CROSS_ENTROPIES: "log_loss logloss cross_entropy crossentropy crossentropyloss ce nll "
     "nll_loss nllloss deviance xent softmax_cross_entropy negative_log_likelihood",
     "binary_crossentropy": "bce bceloss bcewithlogitsloss binary_cross_entropy logistic",
@@ -239,7 +235,7 @@ VALUES["loss"] = _by_word({
     "there is no quantile loss, and 'mae' fits the median": "quantile pinball quantile_loss",
 })  # fmt: skip
 _NEAREST = "there is none of that name, and {} is the nearest"
-VALUES["activation"] = VALUES["output"] = _by_word({
+VALUES["activation"] = VALUES["output"] = by_word({
     "sigmoid": "logistic logit expit",
     "identity": "linear none null",
     "swish": "silu",
@@ -260,7 +256,7 @@ VALUES["activation"] = VALUES["output"] = _by_word({
     _NEAREST.format("'tanh'"): "softsign arctan atan erf hardtanh hard_tanh tanhshrink sinh",
     _NEAREST.format("'softmax'"): "softmin sparsemax",
 })  # fmt: skip
-VALUES["optimizer"] = _by_word({
+VALUES["optimizer"] = by_word({
     "it is SGD with a setting: from cnn_core import SGD, then optimizer=SGD(momentum=0.9)":
     "momentum sgdm heavy_ball",
     "it is SGD with two settings: from cnn_core import SGD, then optimizer=SGD(momentum=0.9, "
@@ -273,7 +269,7 @@ VALUES["optimizer"] = _by_word({
     "lbfgs": "l_bfgs lbfgs_b l_bfgs_b bfgs cg newton_cg",
     "sgd": "gd gradient_descent stochastic_gradient_descent",
 })  # fmt: skip
-VALUES["learning_rate"] = _by_word({
+VALUES["learning_rate"] = by_word({
     "a number, or None for the optimizer's own, is a constant rate": "constant fixed auto",
     _SCHEDULE.format("Cosine"): "cosine cosine_annealing cosineannealinglr cosine_decay",
     _SCHEDULE.format("ReduceOnPlateau"): "adaptive plateau reduce_on_plateau reducelronplateau",
@@ -283,7 +279,7 @@ VALUES["learning_rate"] = _by_word({
     _SCHEDULE.format("OneCycle"): "one_cycle onecycle onecyclelr 1cycle",
     _SCHEDULE.format("Warmup"): "warmup warm_up",
 })  # fmt: skip
-VALUES["init"] = _by_word({
+VALUES["init"] = by_word({
     "glorot": "xavier xavier_uniform glorot_uniform",
     "he": "kaiming kaiming_uniform he_uniform",
     "lecun": "lecun_uniform",
@@ -294,17 +290,17 @@ VALUES["init"] = _by_word({
     "'he', 'glorot' and 'lecun' are uniform": "uniform random_uniform",
     "auto": "default",
 })  # fmt: skip
-VALUES["scale_inputs"] = _by_word({
+VALUES["scale_inputs"] = by_word({
     "standard": "standardize standardise standardization zscore z_score standardscaler",
     "minmax": "min_max min_max_scaler minmaxscaler range unit",
     "robust": "robustscaler quantile iqr median",
     "no scaling is None, which is no text": "none",
 })  # fmt: skip
-VALUES["task"] = _by_word({
+VALUES["task"] = by_word({
     "classification": "binary multiclass multi_class multilabel classifier classify",
     "regression": "regressor regress continuous",
 })  # fmt: skip
-VALUES["backend"] = _by_word({
+VALUES["backend"] = by_word({
     "native": "c cython cpu numpy cpp",
     "python": "reference pure_python py",
     _ON_CPU: "gpu cuda torch jax tensorflow",
@@ -315,7 +311,7 @@ _ACTIVATION = "it is a name here: MLP(activation='{}')"
 _MLP_ONLY = "cnn_core has multilayer perceptrons only"
 
 #: Names that somebody may ask of the package.
-NAMES: dict[str, str] = _by_word({
+NAMES: dict[str, str] = by_word({
     "early stopping is a parameter: MLP(early_stopping=True, patience=10)": "EarlyStopping",
     "a callback sees the model after each epoch: see cnn_core.Callback": "ModelCheckpoint "
     "TensorBoard CSVLogger ProgressBar History LambdaCallback",

@@ -40,12 +40,12 @@ class OnlyOfMLP:
         return sorted({*super().__dir__()} - _HINTS_OF_MLP.keys())
 
 
-def _by_name(groups: dict[str, str]) -> dict[str, str]:
-    """The hint for each name, of the names for each hint."""
-    return {name: hint for hint, names in groups.items() for name in names.split()}
+def by_word(groups: dict[str, str]) -> dict[str, str]:
+    """The hint for each word, of the words for each hint."""
+    return {word: hint for hint, words in groups.items() for word in words.split()}
 
 
-_HINTS = _by_name({
+_HINTS = by_word({
     "weights_, W of each layer, shape (n_out, n_in), is the transpose of each": "coefs_",
     "weights_ has W of each layer": "coef_ weights kernel get_weights",
     "biases_ has b of each layer": "intercepts_ intercept_ biases",
@@ -69,7 +69,7 @@ _HINTS = _by_name({
     "inputs are scaled by the model itself": "normalize_",
 })  # fmt: skip
 
-_HINTS_OF_MLP = _by_name({
+_HINTS_OF_MLP = by_word({
     "cnn_core.MLP, MLPClassifier and MLPRegressor have it, whose parameters have other names":
     "evaluate summary trace check_gradient loss_and_gradient per_sample_gradients profile forward "
     "predict_one initialize step_history_ input_shift_ input_factor_ target_shift_ target_factor_",
