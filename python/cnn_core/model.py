@@ -246,31 +246,21 @@ class Model(_Predicts, Frozen):
         n_outputs, dtype = self.task.n_outputs, self.network.dtype
         out = np.empty(n_outputs, dtype) if out is None else out
         check_out(out, dtype, n_outputs)
-        if self.columns is None:
-            row = check_x(x, dtype, self.n_features, self.feature_names, self.scaling)
-        else:
-            row = self._table_row(x)
-        out[:] = self.predictors[backend].unchecked(row)[0]
+        out[:] = self.predictors[backend].unchecked(self._read_row(x))[0]
         return out
 
-    def _table_row(self, x: Any) -> np.ndarray:
-        """A row of a table as the network reads it, shape (1, n_features)."""
-        from cnn_core.columns.rows import row_of
+    def _read_row(self, x: Any) -> np.ndarray:
+        """A row as the network reads it, shape (1, n_features)."""
+        names = self.feature_names
+        if self.columns is not None:
+            from cnn_core.columns.rows import row_of
 
-        assert self.columns is not None
-        row = self.columns.encode_row(row_of(x, self.columns.names))
-        return check_x(row[0], self.network.dtype, self.n_features, scaling=self.scaling)
+            x, names = self.columns.encode_row(row_of(x, self.columns.names))[0], None
+        return check_x(x, self.network.dtype, self.n_features, names, self.scaling)
 
     def warn_of_row(self, x: ArrayLike) -> None:
         """Say that the outputs of a row are not finite."""
-        dtype, scaling = self.network.dtype, self.scaling
-        columns = self.columns
-        row = (
-            check_x(x, dtype, self.n_features, scaling=scaling)
-            if columns is None
-            else (self._table_row(x))
-        )
-        warn_of_overflow(self.network, row, 1)
+        warn_of_overflow(self.network, self._read_row(x), 1)
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
