@@ -32,18 +32,13 @@ def interval(every: Any) -> tuple[float, int]:
     every : float or str
         Seconds, or such as '5 epochs'.
     """
+    wanted = "checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs'"
     if isinstance(every, (timedelta, np.timedelta64)):
-        raise TypeError(
-            f"checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs', got "
-            f"{every!r}"
-        )
+        raise TypeError(f"{wanted}, got {every!r}")
     if isinstance(every, str):
         match = re.fullmatch(r"(?:(\d{1,9}) )?epochs?", every)
         if match is None or match[1] == "0":
-            raise ValueError(
-                f"checkpoint_every must be a number of seconds, 'epoch' or such as '5 epochs', got "
-                f"{every!r}"
-            )
+            raise ValueError(f"{wanted}, got {every!r}")
         return float("inf"), int(match[1] or 1)
     check_number("checkpoint_every", every, 0)
     return float(every), 0

@@ -71,6 +71,7 @@ class LiveLine:
         from tqdm.auto import tqdm
 
         self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
+        self.latest: tuple[int, dict[str, float]] = first, {}
         # `miniters` 0: how often it is drawn is decided here.
         self.bar = tqdm(total=last, initial=first, unit="epoch", miniters=0, mininterval=0)
 
@@ -93,7 +94,7 @@ class LiveLine:
 
     def close(self) -> None:
         """Show the last epoch, and leave the line as it is."""
-        epoch, entry = getattr(self, "latest", (0, {}))
+        epoch, entry = self.latest
         if epoch > self.bar.n:
             self.draw(epoch, entry)
         self.bar.close()
