@@ -7,9 +7,9 @@ import argparse
 from cnn_core.cli import reading, scoring
 from cnn_core.cli.arguments import Commands, positive
 from cnn_core.cli.telling import Telling, add_options, plural
-from cnn_core.io.csv import listed
+from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
-from cnn_core.io.sources import expand
+from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import Blocks, read
 
 
@@ -34,9 +34,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Read, predict, compare."""
     telling = Telling(options)
-    model = reading.load(options.model)
-    if options.threads is not None and hasattr(model, "n_threads"):
-        model.set_params(n_threads=options.threads)
+    model = reading.load(options.model, options.threads)
     classes = scoring.is_classifier(model)
     table = _table(options, telling, model)
     inputs = reading.Inputs(model, list(map(str, table.names)), table.what, [options.target])
@@ -59,7 +57,7 @@ def _table(options: argparse.Namespace, telling: Telling, model: object) -> File
     """All rows, each column read as the model needs it."""
     paths, how = expand(options.files), reading.reading(options)
     kinds: dict[str, str] = {}
-    if not any(path == "-" for path in paths):
+    if STDIN not in paths:
         blocks = Blocks(paths, how)
         blocks.check([options.target], "")
         kinds = reading.Inputs(model, blocks.names, blocks.what, [options.target]).kinds
@@ -68,7 +66,9 @@ def _table(options: argparse.Namespace, telling: Telling, model: object) -> File
         kinds[options.target] = "number"
     table = read(paths, how, kinds)
     if options.target not in table:
-        raise ValueError(f"{table.what} has no column {options.target!r}; {listed(table.names)}")
+        raise ValueError(
+            f"{table.what} has no column {options.target!r}; it has {listed(table.names)}"
+        )
     for word in table.words:
         telling.remark(word)
     return table

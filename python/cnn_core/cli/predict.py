@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core.cli import reading
 from cnn_core.cli.arguments import Commands, positive
+from cnn_core.cli.scoring import is_classifier
 from cnn_core.cli.telling import Telling, add_options, filled, plural
 from cnn_core.io.output import check_name, writing
 from cnn_core.io.sources import STDIN, expand
@@ -57,10 +58,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         parser.error("--json and predictions on standard output need each their own: give -o FILE")
     telling = Telling(options)
     check_name(options.output)
-    model = reading.load(options.model)
-    if options.threads is not None and hasattr(model, "n_threads"):
-        model.set_params(n_threads=options.threads)
-    if options.proba and getattr(model, "classes_", None) is None:
+    model = reading.load(options.model, options.threads)
+    if options.proba and not is_classifier(model):
         raise ValueError(f"{options.model} is a regression, which has no probabilities (--proba)")
     blocks = Blocks(expand(options.files), reading.reading(options))
     for word in blocks.words:

@@ -12,9 +12,9 @@ from cnn_core.cli.telling import NO_BREAK, Telling
 from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number
 from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, number_of, text_of
 from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values
+from cnn_core.data.validation import listed
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.places import FileTable
-from cnn_core.io.sources import expand
 from cnn_core.io.tables import Reading
 from cnn_core.io.texts import Missing
 
@@ -47,11 +47,6 @@ def reading(options: argparse.Namespace) -> Reading:
     dialect = Dialect(delimiter, options.encoding, options.decimal, options.quote, header)
     dialect.check()
     return Reading(dialect, Missing(options.missing))
-
-
-def paths_of(options: argparse.Namespace) -> list[str]:
-    """The files that are meant."""
-    return expand(options.files)
 
 
 def column_kind(text: str) -> tuple[str, str]:
@@ -103,9 +98,8 @@ class Inputs:
         lacking = [name for name in needed if name not in names]
         if lacking:
             raise ValueError(
-                f"{what} has no column {', '.join(map(repr, lacking[:10]))}, which the model was "
-                f"trained with; it has {', '.join(map(repr, names[:10]))}"
-                f"{', ...' if len(names) > 10 else ''}"
+                f"{what} has no column {listed(lacking)}, which the model was trained with; it has "
+                f"{listed(names)}"
             )
 
     def of(self, table: FileTable) -> Any:
@@ -163,11 +157,14 @@ def _as_trained(values: Values, column: Category) -> Values:
     return values._replace(array=array)
 
 
-def load(path: str) -> Any:
-    """The model in a file."""
+def load(path: str, threads: int | None = None) -> Any:
+    """The model in a file, which takes so many threads at most, if that is said."""
     from cnn_core import load as load_model
 
-    return load_model(path)
+    model: Any = load_model(path)
+    if threads is not None and hasattr(model, "n_threads"):
+        model.set_params(n_threads=threads)
+    return model
 
 
 def labels_of(values: Values, model: Any, name: str, table: FileTable) -> Any:
@@ -188,10 +185,9 @@ def labels_of(values: Values, model: Any, name: str, table: FileTable) -> Any:
         texts = [text_of(bool(one) if values.kind == "bool" else one) for one in texts]
     for row, text in enumerate(texts):
         if text not in known and text_of(_number(text)) not in known:
-            shown = ", ".join(map(repr, list(known)[:10]))
             raise ValueError(
                 f"{table.place(row)}, column {name!r}: {text[:60]!r} is no class of the model; it "
-                f"knows {shown}{', ...' if len(known) > 10 else ''}"
+                f"knows {listed(known)}"
             )
     return np.array([known[t] if t in known else known[text_of(_number(t))] for t in texts])
 

@@ -10,7 +10,7 @@ from cnn_core.cli.telling import plural
 from cnn_core.columns.parsing import as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
 from cnn_core.columns.target import target_of as labels_of
-from cnn_core.io.csv import listed
+from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
 
 #: Different whole numbers up to which they are classes.
@@ -55,7 +55,7 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
         Default by what the column holds.
     """
     if name not in table:
-        raise ValueError(f"{table.what} has no column {name!r}; {listed(table.names)}")
+        raise ValueError(f"{table.what} has no column {name!r}; it has {listed(table.names)}")
     values = table[name]
     present = ~values.missing
     n_rows = int(present.sum())

@@ -18,7 +18,7 @@ from cnn_core.columns.choose import choose_columns
 from cnn_core.columns.kinds import Category, Omitted
 from cnn_core.files.atomic import check_folder
 from cnn_core.io.places import FileTable
-from cnn_core.io.sources import STDIN
+from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import read
 
 #: The stream of random numbers that sets rows apart.
@@ -81,7 +81,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Read, train, test, save."""
     telling, began = Telling(options), time.perf_counter()
-    paths = reading.paths_of(options)
+    paths = expand(options.files)
     output = options.output or default_output(paths[0])
     check_folder(output)
     kinds: dict[str, str] = dict(options.columns) | dict.fromkeys(options.drop, "drop")

@@ -17,7 +17,7 @@ from cnn_core.columns.kinds import (
 )
 from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, looks_like_date, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
-from cnn_core.data.validation import plain
+from cnn_core.data.validation import listed, plain
 
 #: Texts that come less often than this on average tell rows apart and not groups of them.
 REPEATED = 2.0
@@ -43,10 +43,9 @@ def choose_columns(table: Table, kinds: Mapping[Any, str] | None) -> list[Column
     said = dict(kinds or {})
     for name in said:
         if name not in table:
-            shown = ", ".join(map(repr, table.names[:10]))
             raise ValueError(
-                f"columns names {name!r}, which {table.what} does not have; it has {shown}"
-                f"{', ...' if len(table.names) > 10 else ''}"
+                f"columns names {name!r}, which {table.what} does not have; it has "
+                f"{listed(table.names)}"
             )
     return [_column(table, name, said.get(name, "auto")) for name in table.names]
 

@@ -12,6 +12,7 @@ from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
 from cnn_core.columns.kinds import Category, Column, Number, Omitted
 from cnn_core.columns.table import Table, is_table, read_table
+from cnn_core.data.validation import listed
 
 #: Numbers below this are plainly no infinity.
 _LARGE = 1e300
@@ -129,14 +130,14 @@ class Columns(_Layout, Frozen):
         if self.named and not is_table(source) and np.ndim(source) == 2:
             raise ValueError(
                 f"{what} has no names for its columns, and the model was fitted on a table with "
-                f"{_listed(self.names)}; give such a table, or a dict of columns"
+                f"{listed(self.names)}; give such a table, or a dict of columns"
             )
         table = read_table(source, what)
         missing = [column.name for column, _ in self.placed if column.name not in table]
         if missing:
             raise ValueError(
-                f"{what} has no column {_listed(missing)}, which the model was fitted with; it has "
-                f"{_listed(table.names)}"
+                f"{what} has no column {listed(missing)}, which the model was fitted with; it has "
+                f"{listed(table.names)}"
             )
         return table
 
@@ -214,9 +215,3 @@ def labels_of(names: list[Any]) -> np.ndarray:
     labels = np.empty(len(names), object)
     labels[:] = names
     return labels
-
-
-def _listed(names: Any) -> str:
-    names = list(names)
-    shown = ", ".join(map(repr, names[:10]))
-    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown

@@ -29,8 +29,6 @@ class Values(NamedTuple):
     array: np.ndarray
     #: Whether numbers have a type of whole numbers.
     whole: bool = False
-    #: Of texts that stood among numbers: the first of them.
-    mixed: str | None = None
 
     def take(self, rows: np.ndarray) -> Values:
         """Those of some rows, chosen as NumPy indexes."""
@@ -92,12 +90,6 @@ class Table:
         """All columns but one."""
         names = [one for one in self.names if one != name]
         return Table(names, self.n_rows, self.__getitem__, self.what)
-
-    @classmethod
-    def of_arrays(cls, columns: Mapping[Any, Values], what: str = "X") -> Table:
-        """A table of columns that are converted already."""
-        n_rows = len(next(iter(columns.values())).array) if columns else 0
-        return cls(tuple(columns), n_rows, columns.__getitem__, what)
 
 
 def read_table(source: Any, what: str = "X") -> Table:
@@ -301,7 +293,7 @@ def _of_series(series: Any, name: Any, what: str, nw: Any) -> Values:
     if dtype.is_numeric():
         return Values(NUMBER, _floats(series, nw), dtype.is_integer())
     if dtype in (nw.Categorical, nw.Enum, nw.String):
-        return _of_texts(series.cast(nw.String).to_list(), name, what)
+        return _of_texts(series.cast(nw.String).to_list())
     if dtype == nw.Date or dtype == nw.Datetime:
         return values_of(series.to_list() if dtype == nw.Date else _stamps(series), name, what)
     if dtype == nw.Duration:
@@ -369,7 +361,7 @@ def values_of(column: Any, name: Any, what: str) -> Values:
     if kind == "m":
         return Values(NUMBER, _seconds(array))
     if kind in "UT":
-        return _of_texts(array.tolist(), name, what)
+        return _of_texts(array.tolist())
     if kind == "O":
         return _of_objects(array.tolist(), name, what)
     raise _refusal(name, what, f"entries of type {array.dtype}")
@@ -380,7 +372,7 @@ def _seconds(spans: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(spans), np.nan, seconds)
 
 
-def _of_texts(texts: list[Any], name: Any, what: str) -> Values:
+def _of_texts(texts: list[Any]) -> Values:
     array = np.empty(len(texts), object)
     array[:] = [str(one) if isinstance(one, str) else None for one in texts]
     return Values(TEXT, array)
@@ -395,11 +387,11 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     """Objects of one kind, or of numbers and texts, beside gaps."""
     kinds = {type(one) for one in objects}
     if kinds <= {str, type(None)}:
-        return _of_texts(objects, name, what)
+        return _of_texts(objects)
     given = [None if is_missing(one) else one for one in objects]
     kinds = {type(one) for one in given} - {type(None)}
     if all(issubclass(kind, str) for kind in kinds):
-        return _of_texts(given, name, what)
+        return _of_texts(given)
     if all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
         return Values(BOOL, _as_floats(given))
     if all(map(_is_number, kinds)):
@@ -410,9 +402,7 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
         return Values(NUMBER, _seconds(np.array(given, "timedelta64[us]")))
     if all(issubclass(kind, str) or _is_number(kind) for kind in kinds):
-        first = next(one for one in given if isinstance(one, str))
-        texts = [None if one is None else str(plain(one)) for one in given]
-        return _of_texts(texts, name, what)._replace(mixed=first)
+        return _of_texts([None if one is None else str(plain(one)) for one in given])
     known = (str, datetime.date, np.datetime64, datetime.timedelta, np.timedelta64)
     other = next((one for one in kinds if not (issubclass(one, known) or _is_number(one))), None)
     named = sorted(kind.__name__ for kind in kinds)

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnn_core.columns.parsing import as_texts
 from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values
+from cnn_core.data.validation import listed
 
 
 def split_target(table: Table, y: Any, what: str = "y") -> tuple[Table, Any]:
@@ -32,10 +33,9 @@ def split_target(table: Table, y: Any, what: str = "y") -> tuple[Table, Any]:
     if not isinstance(y, str):
         return table, y
     if y not in table:
-        shown = ", ".join(map(repr, table.names[:10]))
         raise ValueError(
-            f"{what} names the column {y!r}, which {table.what} does not have; it has {shown}"
-            f"{', ...' if len(table.names) > 10 else ''}"
+            f"{what} names the column {y!r}, which {table.what} does not have; it has "
+            f"{listed(table.names)}"
         )
     return table.without(y), target_of(table[y], y, table.what)
 

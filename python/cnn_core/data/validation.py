@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -304,6 +304,13 @@ def column_name(i: int, labels: np.ndarray | None) -> str:
 def plain(value: Any) -> Any:
     """A NumPy scalar as the Python object that a user would have typed."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names, quoted, the first ten of many."""
+    names = list(names)
+    shown = ", ".join(map(repr, names[:10]))
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
 def position(index: tuple[int, ...]) -> str:

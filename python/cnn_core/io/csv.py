@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, NoReturn, TextIO
 
+from cnn_core.data.validation import listed
 from cnn_core.io.building import ColumnBuilder
 from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise
 from cnn_core.io.places import FileTable, Places
@@ -230,7 +231,7 @@ def read_files(
     names = opened[0].names
     for name in kinds:
         if name not in names:
-            raise ValueError(f"{opened[0].what} has no column {name!r}; {listed(names)}")
+            raise ValueError(f"{opened[0].what} has no column {name!r}; it has {listed(names)}")
     builders = [ColumnBuilder(name, missing, kinds.get(name)) for name in names]
     orders = [order(file, opened[0]) for file in opened]
     places, n_rows = Places(), 0
@@ -285,9 +286,3 @@ def order(file: CsvFile, first: CsvFile) -> list[int]:
             "the same columns"
         )
     return [file.names.index(name) for name in first.names]
-
-
-def listed(names: Sequence[Any]) -> str:
-    """'it has 'a', 'b' and 3 more'"""
-    shown = ", ".join(map(repr, names[:10]))
-    return f"it has {shown}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnn_core.columns.table import Values
+from cnn_core.data.validation import listed
 from cnn_core.io import arrow, csv
 from cnn_core.io.building import ColumnBuilder
 from cnn_core.io.dialect import Dialect
@@ -87,7 +88,7 @@ class Blocks:
         for name in names:
             if name not in self.names:
                 raise ValueError(
-                    f"{self.what} has no column {name!r}{why}; {csv.listed(self.names)}"
+                    f"{self.what} has no column {name!r}{why}; it has {listed(self.names)}"
                 )
 
     def read(self, kinds: Mapping[str, str], keep: Sequence[str] = ()) -> Iterator[Block]:
