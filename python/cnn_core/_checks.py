@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: Most characters of an object that a message shows.
+_SHOWN = 60
+
+
+def shown(value: Any) -> str:
+    """The beginning of an object's repr for a message, in one line; of a NumPy scalar that of the
+    Python object."""
+    try:
+        text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a whole number of thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
 
 def check_number(
     what: str, value: Any, low: float, high: float | None = None, above: bool = False
@@ -27,7 +40,7 @@ def check_number(
         or not hasattr(value, "__float__")
         or getattr(value, "ndim", None)
     ):
-        raise TypeError(f"{what} must be a number, got {value!r}")
+        raise TypeError(f"{what} must be a number, got {shown(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -37,7 +50,7 @@ def check_number(
         allowed = f"{'above' if above else 'at least'} {low}" + (
             f" and below {high}" if high is not None else ""
         )
-        raise ValueError(f"{what} must be a finite number {allowed}, got {value!r}")
+        raise ValueError(f"{what} must be a finite number {allowed}, got {shown(value)}")
 
 
 def is_whole(value: Any) -> bool:
@@ -73,7 +86,7 @@ def check_state(state: object, counts: Collection[str], others: Collection[str])
         if not is_whole(state[part]) or not 0 <= state[part] < 2**63:
             raise ValueError(
                 f"the {part} of a state must be a whole number from 0 to 2**63 - 1, got "
-                f"{state[part]!r}"
+                f"{shown(state[part])}"
             )
 
 
@@ -124,10 +137,10 @@ class Whole:
     def check(self, name: str, value: Any) -> None:
         """Raise for anything else."""
         if not is_whole(value):
-            raise TypeError(f"{name} must be a whole number, got {value!r}") from None
+            raise TypeError(f"{name} must be a whole number, got {shown(value)}") from None
         if not 0 <= value <= self.high:
             bits = (self.high + 1).bit_length() - 1
-            raise ValueError(f"{name} must lie in 0 to 2**{bits} - 1, got {value!r}") from None
+            raise ValueError(f"{name} must lie in 0 to 2**{bits} - 1, got {shown(value)}") from None
 
 
 class Number:
@@ -138,7 +151,7 @@ class Number:
         try:
             float(value)
         except (TypeError, ValueError):
-            raise TypeError(f"{name} must be a number, got {value!r}") from None
+            raise TypeError(f"{name} must be a number, got {shown(value)}") from None
 
 
 VECTOR, MATRIX, PANELS = Array(1), Array(2), Array(3)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core._warn import warn
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from cnn_core.mlp import MLP
 
     Function: TypeAlias = Callable[[MLP, int, dict[str, float]], bool | None]
-
-#: Most characters of an object that a message shows.
-_SHOWN = 60
 
 
 class Callback:
@@ -133,12 +131,14 @@ def check_callbacks(
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = (callbacks,)
     if not isinstance(callbacks, (tuple, list)):
-        raise TypeError(f"callbacks must be a list of callbacks or functions, got {callbacks!r}")
+        raise TypeError(
+            f"callbacks must be a list of callbacks or functions, got {shown(callbacks)}"
+        )
     for one in callbacks:
         if not (isinstance(one, Callback) or callable(one)) or isinstance(one, type):
             raise TypeError(
                 "a callback must be a function (model, epoch, logs) or a Callback object, got "
-                f"{one!r}"
+                f"{shown(one)}"
             )
         _refuse_foreign(one)
         _check_arguments(one)
@@ -259,7 +259,7 @@ class Watch:
             if after is not before and repr(after) != repr(before):
                 schedule = "; a Schedule changes it within one" if "learning_rate" in name else ""
                 warn(
-                    f"a callback has set {name}={_shown(after)}, which takes effect at the next "
+                    f"a callback has set {name}={shown(after)}, which takes effect at the next "
                     f"fit{schedule}",
                     UserWarning,
                 )
@@ -293,7 +293,7 @@ class Watch:
                 ends = True
             elif not (answer is None or answer is False or isinstance(answer, np.bool_)):
                 raise TypeError(
-                    f"the callback {_name_of(callback)} returned {_shown(answer)} after {moment} "
+                    f"the callback {_name_of(callback)} returned {shown(answer)} after {moment} "
                     f"{number}; it must return True to end the training, and None or False to go on"
                 )
         return ends
@@ -312,11 +312,5 @@ def _name_of(callback: Callback) -> str:
 
 
 def _function_name(function: object) -> str:
-    name: str = getattr(function, "__qualname__", None) or _shown(function)
+    name: str = getattr(function, "__qualname__", None) or shown(function)
     return name
-
-
-def _shown(value: object) -> str:
-    """The beginning of an object's repr, in one line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from cnn_core import _activations, _losses
-from cnn_core._checks import check_number, is_whole
+from cnn_core._checks import check_number, is_whole, shown
 from cnn_core._names import Keywords, choose, meaning
 from cnn_core._state import restored, with_versions
 from cnn_core.activations import Activation, get_activation
@@ -97,7 +97,7 @@ def check_class_weight(name: str, value: Any) -> None:
         raise kind(f"{name} must be a dict, 'balanced' or None, got {value!r}")
     seen = set()
     for label, weight in value.items():
-        check_number(f"{name} of {label!r}", weight, 0)
+        check_number(f"{name} of {shown(label)}", weight, 0)
         if label in seen:  # as the index of a pandas Series may have it
             raise ValueError(f"{name} names the class {label!r} twice")
         seen.add(label)

@@ -189,10 +189,21 @@ def test_a_column_that_is_missing_is_named(model):
     (TABLE | {"mass": [np.inf] * ROWS}, "X has inf in column 'mass', row 0"),
     (TABLE | {"day": ["soon"] * ROWS}, "X has 'soon' in column 'day', row 0, which is no date"),
     (TABLE | {"day": [3.0] * ROWS}, "X has '3.0' in column 'day', row 0, which is no date"),
+    (TABLE | {"mass": [10**400] * ROWS}, r"X has 10+\.\.\. in column 'mass', row 0, beyond the r"),
+    (TABLE | {"island": [10**400] * ROWS}, r"X has 10+\.\.\. in column 'island', row 0, beyond"),
 ])  # fmt: skip
 def test_entries_that_cannot_be_read_are_shown(model, given, message):
     with pytest.raises((ValueError, TypeError), match=message):
         model.predict(given)
+
+
+@pytest.mark.parametrize("column", ["mass", "island"])
+def test_a_number_beyond_all_floating_point_numbers_is_refused_in_one_row_too(model, column):
+    row = {name: values[0] for name, values in TABLE.items()} | {column: 10**400}
+    with pytest.raises(
+        ValueError, match=rf"x has 10+\.\.\. in column '{column}', row 0, beyond the"
+    ):
+        model.predict_one(row)
 
 
 @pytest.mark.parametrize("columns, error, message", [

@@ -2,6 +2,7 @@
 
 import datetime
 import enum
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -135,6 +136,17 @@ def test_class_weights_of_a_series_go_by_its_index():
         MLP(class_weight=pandas.Series([5.0, 1.0], index=[1, 1]))
     with pytest.raises(ValueError, match="class_weight of 1"):
         MLP(class_weight=pandas.Series([-5.0], index=[1]))
+
+
+@pytest.mark.parametrize("size", [400, 6000])  # beyond float64, and more digits than Python writes
+@pytest.mark.parametrize("make", [int, Fraction, lambda one: Fraction(one, 3)])
+def test_a_class_beyond_all_floating_point_numbers_is_an_unknown_class_in_few_words(size, make):
+    model, huge = short(task="classification").fit(X, TWO), make(10**size)
+    for call in (model.partial_fit, model.score, model.evaluate):
+        with pytest.raises(ValueError, match=r"^y has the unknown class .{5,80} at row 0; the mod"):
+            call(X, [huge] * len(X))
+    with pytest.raises(ValueError, match=r"^class_weight has the unknown class .{5,80}; y holds"):
+        short(task="classification", class_weight={huge: 2.0}).fit(X, TWO)
 
 
 # Shapes

@@ -151,7 +151,10 @@ class Number(Column):
     def encode_one(self, value: Any, out: list[float], at: int) -> bool:
         kind = type(value)
         if kind is float or kind is int or isinstance(value, (np.floating, np.integer)):
-            number = float(value)
+            try:
+                number = float(value)
+            except OverflowError:  # refused below, as in a table
+                number = math.inf
             if -math.inf < number < math.inf:
                 out[at] = number
                 return False
@@ -230,7 +233,10 @@ class Category(Column):
         if type(value) is not str:
             if is_missing(value):
                 return not self.gaps
-            value = text_of(value)
+            try:
+                value = text_of(value)
+            except OverflowError:
+                return super().encode_one(value, out, at)  # which refuses it, as in a table
         position = vars(self)["positions"].get(value)
         if position is not None:
             out[at + position] = 1.0

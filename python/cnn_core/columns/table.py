@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core.data.validation import feature_names, is_missing, plain
 
 #: What a column may hold.
@@ -393,10 +394,10 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     if all(issubclass(kind, str) for kind in kinds):
         return _of_texts(given)
     if all(issubclass(kind, (bool, np.bool_)) for kind in kinds):
-        return Values(BOOL, _as_floats(given))
+        return Values(BOOL, _as_floats(given, name, what))
     if all(map(_is_number, kinds)):
         whole = all(issubclass(kind, (int, np.integer)) for kind in kinds)
-        return Values(NUMBER, _as_floats(given), whole)
+        return Values(NUMBER, _as_floats(given, name, what), whole)
     if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
         return Values(DATE, np.array([_stamp(one) for one in given], "datetime64[us]"))
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
@@ -409,8 +410,18 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     raise _refusal(name, what, f"a {other.__name__}" if other else " and ".join(named))
 
 
-def _as_floats(objects: list[Any]) -> np.ndarray:
-    return np.array([math.nan if one is None else float(one) for one in objects], np.float64)
+def _as_floats(objects: list[Any], name: Any, what: str) -> np.ndarray:
+    floats = np.full(len(objects), math.nan)
+    for row, one in enumerate(objects):
+        if one is not None:
+            try:
+                floats[row] = float(one)
+            except OverflowError:
+                raise ValueError(
+                    f"{what} has {shown(one)} in column {name!r}, row {row}, beyond the range of "
+                    "float64; write what is no amount as a text"
+                ) from None
+    return floats
 
 
 def _stamp(one: Any) -> Any:

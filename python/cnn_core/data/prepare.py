@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
@@ -559,7 +560,7 @@ def _class_weights(task: Task, labels: np.ndarray, class_weight: ClassWeight) ->
     for label in weights:
         if label not in known:
             raise ValueError(
-                f"class_weight has the unknown class {label!r}; y holds "
-                f"{', '.join(map(repr, known[:10]))}"
+                f"class_weight has the unknown class {shown(label)}; y holds "
+                f"{', '.join(map(shown, known[:10]))}"
             )
     return np.array([float(weights.get(label, 1.0)) for label in known])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from cnn_core import _losses
-from cnn_core._checks import as_native
+from cnn_core._checks import as_native, shown
 from cnn_core._cpu import with_subnormals
 from cnn_core.data.kinds import CURES, kind_of_class
 from cnn_core.data.validation import (
@@ -237,8 +237,8 @@ def encode_labels(
     where = place_of_first(labels == labels[row], name, y)[1]
     cure = "; numbers to predict are for task='regression', or MLPRegressor"
     raise ValueError(
-        f"{name} has the unknown class {plain(array[row])!r} {where}; the model knows "
-        f"{', '.join(repr(c) for c in classes[:10].tolist())}{', ...' if len(classes) > 10 else ''}"
+        f"{name} has the unknown class {shown(array[row])} {where}; the model knows "
+        f"{', '.join(map(shown, classes[:10]))}{', ...' if len(classes) > 10 else ''}"
         f"{cure if _may_be_amounts(array[row], classes) else ''}"
     )
 
@@ -250,6 +250,8 @@ def _may_be_amounts(label: Any, classes: np.ndarray) -> bool:
         isinstance(one, bool) or not isinstance(one, numbers.Real) for one in (label, classes[0])
     ):
         return False
+    if isinstance(label, numbers.Rational):  # of any size, which float(label) may not hold
+        return len(classes) > _MANY or label.denominator != 1
     return len(classes) > _MANY or label != np.floor(float(label))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from cnn_core._checks import as_native
+from cnn_core._checks import as_native, shown
 from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 from cnn_core._memory import aligned_zeros
@@ -251,10 +251,7 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
     column = array[:, index[1]] if array.ndim == 2 else array.ravel()
     alike = [_kind(one) == kind or (kind == "gap" and is_missing(one)) for one in column]
     where = place(index, sum(alike), column_names(values, name))
-    text = " ".join(repr(plain(value)).split())
-    what = (
-        f"{'the text ' if kind == 'text' else ''}{text if len(text) <= 60 else text[:60] + '...'}"
-    )
+    what = f"{'the text ' if kind == 'text' else ''}{shown(value)}"
     cure = _CURES.get(kind, "") if _is_data(name) else ""
     if kind == "text" and cure:
         from cnn_core.data.number_texts import conversion

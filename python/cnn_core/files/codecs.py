@@ -10,18 +10,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core.exceptions import ModelFormatError
 
 #: Tensors of a file by their names.
 Tensors = dict[str, np.ndarray]
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-
-
-def shown(value: Any) -> str:
-    """A value for a message, shortened."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def fail(where: str, value: Any, allowed: str) -> NoReturn:

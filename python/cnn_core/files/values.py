@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core._settings import Settings
 from cnn_core.exceptions import ModelFormatError
-from cnn_core.files.codecs import Codec, Flag, List, Real, Record, Tensors, Text, Whole, fail, shown
+from cnn_core.files.codecs import Codec, Flag, List, Real, Record, Tensors, Text, Whole, fail
 
 #: Lists, tuples and objects within each other.
 DEEPEST = 8
