@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from cnn_core import ELU, MLP, Huber, LeakyReLU, _activations
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:y reaches from")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:y reaches from"),
+    pytest.mark.filterwarnings("ignore:.* in every row"),
+]
 
 # step and sign have derivative 0 by decree; the others' derivatives are those of f wherever f has
 # one.
