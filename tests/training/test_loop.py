@@ -156,10 +156,13 @@ def test_a_loop_ends_with_the_last_epoch():
     assert result.state == {"copied": False, "steps": 3}
 
 
-def test_weights_that_nobody_sees_are_kept_in_two_networks():
+def test_weights_that_nobody_sees_are_kept_in_one_network():
     loop = loop_over([1.0] * 50)
     loop.run(50)
-    assert loop.network.copies == 2 and loop.result().network.value == 50
+    assert loop.network.copies == 1 and loop.result(final=True).network.value == 50
+    loop = loop_over([1.0])
+    loop.run(1)
+    assert loop.result(final=True).network.value == 1 and loop.network.copies == 0
     seen = []
     loop = loop_over([1.0] * 50, hooks=[lambda loop, entry: seen.append(loop.result()) and None])
     loop.run(50)
@@ -182,7 +185,8 @@ def test_patience_brings_back_the_best_weights():
     assert result.reason == "stopping" and loop.result().network.value == 4
     loop = loop_over([5.0, 3.0, 4.0, 3.5], Patience("loss", 2, 0.0, False))
     loop.run(5)
-    assert loop.result(final=True)[::4] == (loop.result().network, None)
+    result = loop.result(final=True)
+    assert (result.network.value, result.best_epoch) == (4, None)
 
 
 def test_what_is_to_be_surpassed_stays_where_nothing_is_better():
@@ -229,6 +233,25 @@ def test_an_exception_passes_and_leaves_the_last_whole_epoch():
         loop.run(3)
     result = loop.result(final=True)
     assert (result.network.value, result.epochs, result.reason) == (2, 2, "interrupted")
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2, 5])
+def test_an_epoch_that_breaks_off_leaves_the_weights_before_it(whole):
+    class Breaking(AllRows):
+        def epoch(self, trainer, rates):
+            found = super().epoch(trainer, rates)
+            if trainer.steps > whole:
+                raise KeyboardInterrupt
+            return found
+
+    loop = loop_over([1.0] * 9)
+    loop.rows = Breaking()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(9)
+    for final in (False, True):
+        result = loop.result(final=final)
+        assert (result.network.value, result.epochs) == (whole or -1, whole)
+    assert loop.network.value == whole + 1
 
 
 def test_history_goes_on_and_says_nan_where_a_run_had_no_such_entry():

@@ -142,7 +142,8 @@ class TrainingLoop:
         self.last_loss = math.nan  # of an epoch that has diverged
         self.history = History(monitor.names, monitor.watched, start.history)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
-        #: in one step: Ctrl-C may strike between any two others.
+        #: in one step: Ctrl-C may strike between any two others. Until the next epoch begins, or
+        #: somebody takes them, the network is the trained one itself: see `_secure`.
         self._kept: tuple[Network, int, int] = (start.network, 0, trainer.steps)
         self._best = None if start.best_epoch is None else (start.network, start.best_epoch)
         self._spare: Network | None = None
@@ -197,6 +198,7 @@ class TrainingLoop:
             self.reason = stopping.reason
             return
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
+            self._secure()
             start = time.perf_counter()
             if start > last and epoch > self.first_epoch:
                 self.reason = "max_seconds"
@@ -221,7 +223,7 @@ class TrainingLoop:
             entry["learning_rate"] = trainer.learning_rate
             entry["seconds"] = time.perf_counter() - start
             history.append(entry)
-            self._keep()
+            self._kept = self.network, self.epochs + 1, trainer.steps
             if update(entry):
                 self._keep_best()
             self._settled = self.epochs
@@ -277,13 +279,15 @@ class TrainingLoop:
         Parameters
         ----------
         final : bool
-            Whether the run is over: then the best weights are taken, if they were kept, and the
-            trainer's state is not copied.
+            Whether the run is over: then the best weights are taken, if they were kept, and neither
+            the weights nor the trainer's state are copied.
 
         Returns
         -------
         TrainResult
         """
+        if not final:
+            self._secure()
         (network, epochs, steps), self._shared = self._kept, True
         best_epoch = None
         if final and self._best is not None:
@@ -341,16 +345,21 @@ class TrainingLoop:
         network.set_flat(progress.best[0])
         self._best = network, progress.best[1]
 
-    def _keep(self) -> None:
-        """Keep the weights of the epoch that has just ended, in the place of those before."""
-        (before, epochs, _), spare = self._kept, self._spare
+    def _secure(self) -> None:
+        """Have the kept weights be a copy, which training leaves alone. The one before is written
+        over, unless somebody else has it."""
+        network, epochs, steps = self._kept
+        if network is not self.network:
+            return
+        spare = None if self._shared else self._spare
         if spare is None:
             spare = self.network.copy()
         else:
             self.network.copy_to(spare)
-        self._spare, self._shared = None if self._shared else before, False
-        self._kept = (spare, epochs + 1, self.trainer.steps)
+        self._spare, self._shared = spare, False
+        self._kept = spare, epochs, steps
 
     def _keep_best(self) -> None:
         """Remember the kept weights as the best."""
+        self._secure()
         self._best, self._shared = (self._kept[0], self.n_epochs), True
