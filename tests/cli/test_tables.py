@@ -54,7 +54,7 @@ def test_train_says_what_it_read_and_how_good_the_model_is(here, capsys):
         "houses.csv: 300 rows, 5 columns: the target and 1 number, 1 category, 1 date,\n  1 left",
         "missing entries: rooms ",
         "categories: place 3",
-        "left out: id (every row has a number of its own)",
+        "left out: id (it numbers the rows)",
         "price: 300 different numbers -> regression",
         "240 rows to train on, 30 to stop on, 30 to test on (--seed 0)",
         "the weights are those of epoch ",

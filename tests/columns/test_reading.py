@@ -143,6 +143,7 @@ def test_kinds_are_recognised(entries, kind):
 
 @pytest.mark.parametrize("names, entries, why", [
     (["row", "index"], list(range(10, 30)), "it numbers the rows"),
+    (["row", ""], np.random.default_rng(0).permutation(1000)[:400], "it numbers the rows"),
     (["id", "PassengerId", "user_id", "ID", "customerID"], [7 * i % 23 for i in range(20)],
      "every row has a number of its own"),
     (["name", "ticket"], [f"t {i}" for i in range(20)], "nearly every row has a text of its own"),
@@ -151,8 +152,9 @@ def test_kinds_are_recognised(entries, kind):
 ])  # fmt: skip
 def test_what_tells_no_rows_apart_or_every_row_is_left_out_with_a_word(names, entries, why):
     for name in names:
+        table = read_table({name: entries, "x": np.arange(1.0 * len(entries)) ** 2})
         with pytest.warns(UserWarning, match=f"leaves out '{name}' \\({why}"):
-            columns = Columns.fitted(read_table({name: entries, "x": np.arange(20.0) ** 2}), None)
+            columns = Columns.fitted(table, None)
         assert columns.width == 1 and not columns.encode({"x": [1.0]})[0, 0] - 1
 
 
@@ -162,6 +164,8 @@ def test_what_only_looks_like_an_identifier_stays():
         "age": [i // 2 for i in range(20)],
         "id": [i // 2 for i in range(20)],  # comes twice
         "city": [f"c{i % 10}" for i in range(20)],
+        "rank": [3 * i % 20 for i in range(20)],  # few rows may all differ
+        "price": [1000 + 37 * i for i in range(20)],
     }
     columns = Columns.fitted(read_table(kept), None)
     assert not any(type(one).__name__ == "Omitted" for one in columns.columns)

@@ -143,7 +143,7 @@ MANY = "a,b\n" + "1,x\n" * 5000
         ("a,b\n1,1e999\n", "line 2, column 'b': '1e999' is no finite number"),
         (
             "a,b\n" + "1,2\n" * 50 + "1,n/a?\n",
-            "line 52, column 'b': 'n/a?' is no number (missing entries are written as empty, NA,",
+            "line 52, column 'b': 'n/a?' is no number; missing=['n/a?'] (--missing 'n/a?') takes",
         ),
         ("a;b\n1;2\n3\n", "line 3: 1 entry, where the first line has 2"),
         ("price\n1,5\n2,5\n", "line 2: 2 entries, where the first line has 1"),

@@ -21,6 +21,9 @@ from cnn_core.data.validation import listed, plain
 
 #: Texts that come less often than this on average tell rows apart and not groups of them.
 REPEATED = 2.0
+#: Different whole numbers that number rows, some of which may be set apart: at least so many, and
+#: no more than so many times as far from the first to the last.
+_SOME, _ROWS_NUMBERED = 30, 3
 
 _IDENTIFIER = re.compile(r"(?:.*[_\W])?id|.*[a-z]I[dD]|.*ID", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
@@ -126,8 +129,11 @@ def _identifies(name: Any, values: Values) -> str:
         return ""
     if (np.diff(numbers) == 1).all():
         return "it numbers the rows"
-    named = isinstance(name, str) and _IDENTIFIER.fullmatch(name) is not None
-    if named and len(np.unique(numbers)) == len(numbers):
+    if len(np.unique(numbers)) < len(numbers):
+        return ""
+    if len(numbers) >= _SOME and np.ptp(numbers) < _ROWS_NUMBERED * len(numbers):
+        return "it numbers the rows"
+    if isinstance(name, str) and _IDENTIFIER.fullmatch(name) is not None:
         return "every row has a number of its own"
     return ""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from shlex import quote
 
 import numpy as np
 
 from cnn_core.columns.table import NUMBER, TEXT, Values
-from cnn_core.io.texts import IN_WORDS, Missing, first_bad, is_number, numbers_of
+from cnn_core.io.texts import Missing, first_bad, is_number, numbers_of
 
 #: Share of the entries that are numbers from which on the others are taken for a mistake.
 _MOSTLY = 0.9
@@ -95,8 +96,8 @@ class ColumnBuilder:
         others = {one for one in array if one is not None and not self._number(one)}
         more = f", as {len(others) - 1:,} other entries are" if len(others) > 1 else ""
         raise ValueError(
-            f"{no_number(place(row), self.name, array[row])}{more}; kinds or columns "
-            "says that it holds texts"
+            f"{no_number(place(row), self.name, array[row], more)}, and kinds={{{self.name!r}: "
+            f"'text'}} (--columns {quote(self.name + '=category')}) reads the column as texts"
         )
 
     def _share_of_numbers(self, array: np.ndarray) -> float:
@@ -110,9 +111,10 @@ class ColumnBuilder:
         return is_number(text, self._decimal) and not (text[:1] == "0" and text[1:].isdigit())
 
 
-def no_number(where: str, name: str, text: str) -> str:
-    """The sentence about an entry that is no number."""
+def no_number(where: str, name: str, text: str, more: str = "") -> str:
+    """The sentence about an entry that is no number, and what takes it for a missing one: in Python
+    and on the command line."""
     return (
-        f"{where}, column {name!r}: {text[:60]!r} is no number (missing entries are written as "
-        f"{IN_WORDS}; missing adds others)"
+        f"{where}, column {name!r}: {text[:60]!r} is no number{more}; missing=[{text[:60]!r}] "
+        f"(--missing {quote(text[:60])}) takes it for a missing entry"
     )

@@ -14,8 +14,6 @@ from cnn_core.columns.parsing import MISSING
 #: Codes such as 02139, which are no numbers.
 _CODE = re.compile(r"(?:^|\n)[ \t]*[+-]?0\d")
 
-IN_WORDS = "empty, NA, N/A, NaN, null or None"  #: How missing entries are written.
-
 
 class Missing:
     """What stands for missing entries.
