@@ -7,9 +7,9 @@ A hint is the name that is meant, or the end of a sentence.
 from cnn_core._foreign_attributes import by_word
 
 _SCHEDULE = "the schedule is {0}: from cnn_core import {0}, then learning_rate={0}()"
-_WATCHED = (
-    "early stopping watches the loss of the validation rows, and history_['metric'] has the "
-    "accuracy or R^2 of each epoch"
+_DIRECTION = (
+    "a loss is watched for its lowest value, and 'val_metric', scorers and functions for their "
+    "greatest: MLP(early_stopping=True, monitor='val_metric')"
 )
 _NO_LAYERS = "layers are dense and one after the other, as hidden=(64, 32) lists them"
 _ON_CPU = "everything is computed on the CPU, by at most n_threads threads"
@@ -86,7 +86,8 @@ KEYWORDS["MLP"] = by_word({
     "it is a setting of the optimizer: MLP(optimizer=LBFGS(max_evaluations=25))": "max_fun",
     "inputs are scaled by scale_inputs: MLP(scale_inputs='standard')": "scaler scale scaling "
     "normalize normalise standardize standardise normalization preprocessing input_scaler",
-    _WATCHED: "metric metrics monitor scoring eval_metric",
+    "monitor": "metric metrics scoring scorer eval_metric monitor_metric",
+    _DIRECTION: "mode greater_is_better higher_is_better",
     "init": "initializer initialization weight_init weights_init init_method kernel_initializer "
     "weight_initializer init_weights",
     "bias": "use_bias fit_intercept add_bias biases intercept",
@@ -119,7 +120,7 @@ KEYWORDS["BaseMLP"] = by_word({
     "beta_1": "beta1", "beta_2": "beta2", "epsilon": "eps",
     "the classifier has the cross-entropy, the regressor the squared error": "output task",
     _OF_MLP: "l1 max_norm clip_norm bias init scale_inputs scale_targets label_smoothing backend "
-    "clip_outputs min_delta step_history max_seconds",
+    "clip_outputs min_delta step_history max_seconds monitor",
 })  # fmt: skip
 
 _L2 = "decay of the weights is a penalty, MLP(l2=0.001), or AdamW(weight_decay=0.01)"
@@ -166,7 +167,8 @@ KEYWORDS["Warmup"] = by_word({"epochs": "warmup warmup_epochs", "then": "after s
 KEYWORDS["OneCycle"] = by_word({"rise": "pct_start"})
 KEYWORDS["ReduceOnPlateau"] = by_word({
     "drop": "factor gamma", "min_delta": "threshold tol", "smallest": "min_lr",
-    "it watches the validation loss, or the training loss without such rows": "monitor mode",
+    "it watches what MLP(monitor='val_metric') names, or by default the validation loss":
+    "monitor mode",
 })  # fmt: skip
 KEYWORDS["LeakyReLU"] = by_word({"negative_slope": "alpha slope"})
 KEYWORDS["Huber"] = by_word({"delta": "beta threshold"})
@@ -295,6 +297,26 @@ VALUES["scale_inputs"] = by_word({
     "minmax": "min_max min_max_scaler minmaxscaler range unit",
     "robust": "robustscaler quantile iqr median",
     "no scaling is None, which is no text": "none",
+})  # fmt: skip
+VALUES["monitor"] = by_word({
+    "val_metric": "val_accuracy val_acc val_r2 val_r2_score val_r_squared val_score "
+    "val_binary_accuracy val_categorical_accuracy val_sparse_categorical_accuracy valid_acc "
+    "validation_score validation_accuracy",
+    "val_loss": "validation_loss valid_loss eval_loss valid_0",
+    "loss": "train_loss training_loss",
+    "'val_metric' is that of validation rows": "metric acc train_accuracy train_acc error",
+    "'val_loss' is the cross-entropy of validation rows": "logloss log_loss binary_logloss "
+    "multi_logloss mlogloss cross_entropy crossentropy val_crossentropy",
+    "roc_auc": "auc val_auc roc_auc_score auroc",
+    "average_precision": "aucpr auc_pr prauc average_precision_score",
+    "f1": "f1_score val_f1",
+    "accuracy": "accuracy_score",
+    "balanced_accuracy": "balanced_accuracy_score val_balanced_accuracy",
+    "r2": "r2_score",
+    "neg_mean_squared_error": "mse l2 mean_squared_error val_mse",
+    "neg_root_mean_squared_error": "rmse root_mean_squared_error val_rmse",
+    "neg_mean_absolute_error": "mae l1 mean_absolute_error val_mae",
+    "neg_mean_absolute_percentage_error": "mape mean_absolute_percentage_error",
 })  # fmt: skip
 VALUES["task"] = by_word({
     "classification": "binary multiclass multi_class multilabel classifier classify",

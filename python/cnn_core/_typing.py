@@ -39,6 +39,7 @@ Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", 
 Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robust_asinh"]
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
+Monitors = Literal["val_loss", "val_metric", "loss"]
 ColumnKinds = Literal["auto", "number", "category", "date", "drop"]
 
 ActivationName: TypeAlias = Activations
@@ -49,6 +50,7 @@ InitName: TypeAlias = Initializers
 ScalingName: TypeAlias = Scalings
 TaskName: TypeAlias = Tasks
 BackendName: TypeAlias = Backends
+MonitorName: TypeAlias = Monitors  #: beside the names of scikit-learn's scorers
 ColumnKind: TypeAlias = ColumnKinds
 DtypeName: TypeAlias = Literal["float32", "float64"]
 

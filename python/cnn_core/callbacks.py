@@ -46,8 +46,8 @@ class Callback:
         epoch : int
             Counted from 1.
         logs : dict of str to float
-            This epoch's entries of ``history_``: loss, metric, val_loss, val_metric, learning_rate,
-            seconds.
+            This epoch's entries of ``history_``: loss, metric, val_loss, val_metric, a score as
+            `monitor`, learning_rate, seconds.
 
         Returns
         -------
@@ -180,17 +180,15 @@ def _check_arguments(callback: Callback | Function) -> None:
     """Raise where a function, or a method that a class defines, takes other arguments than it is
     going to be called with."""
     if not isinstance(callback, Callback):
-        _check_takes(
-            callback, _ARGUMENTS["after_epoch"], f"the callback {_function_name(callback)}"
-        )
+        check_takes(callback, _ARGUMENTS["after_epoch"], f"the callback {_function_name(callback)}")
         return
     for name, arguments in _ARGUMENTS.items():
         method = getattr(callback, name)
         if getattr(method, "__func__", None) is not getattr(Callback, name):
-            _check_takes(method, arguments, f"{name} of the callback {type(callback).__qualname__}")
+            check_takes(method, arguments, f"{name} of the callback {type(callback).__qualname__}")
 
 
-def _check_takes(function: Callable[..., object], arguments: str, what: str) -> None:
+def check_takes(function: Callable[..., object], arguments: str, what: str) -> None:
     """Raise unless a function takes so many positional arguments."""
     n, code = arguments.count(",") + 1, getattr(function, "__code__", None)
     bound = code is None or hasattr(function, "__self__")

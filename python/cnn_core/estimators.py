@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DtypeName,
         InitName,
         LossName,
+        MonitorName,
         OptimizerName,
         OutputName,
         ScalingName,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
-    from cnn_core.mlp import Watcher
+    from cnn_core.mlp import Monitoring, Watcher
     from cnn_core.optimizers import Optimizer
     from cnn_core.schedules import Schedule
 
@@ -67,6 +68,7 @@ class MLPOfOneTask(MLP):
         tol: float | None = None,
         max_seconds: float | None = None,
         early_stopping: bool = False,
+        monitor: MonitorName | str | Monitoring = "val_loss",
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,

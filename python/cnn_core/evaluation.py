@@ -571,7 +571,9 @@ def _causes(
     known = data.y if data.labels is None else data.labels
     assert known is not None
     yield from contradictions(X, known.array, data.labels is not None, metric)
-    yield from of_training.stopped(model.ended, dict(model.history), model.seen.rules)
+    yield from of_training.stopped(
+        model.ended, dict(model.history), model.seen.rules, model.monitor
+    )
     yield from of_training.rate(spec, dict(model.history))
     yield from of_training.penalties(spec)
     rows = X[:: -(-len(X) // SAMPLE)]

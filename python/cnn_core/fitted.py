@@ -16,6 +16,7 @@ from cnn_core.data.validation import are_names, as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
 from cnn_core.files.saved import Saved
 from cnn_core.model import Model
+from cnn_core.monitors import sign_of
 from cnn_core.training.backends import Network
 
 if TYPE_CHECKING:
@@ -194,14 +195,16 @@ class Fitted(Saved, ForeignAttributes):
     def best_epoch_(self) -> int:
         model = self._model()
         history = model.history
-        losses = history["val_loss" if "val_loss" in history else "loss"] if history else []
-        if not losses or np.isnan(losses).all():
+        column = model.monitor
+        watched = np.array(history[column] if history else [])
+        if np.isnan(watched).all():
             raise AttributeError(
-                "the model has not been trained for a whole epoch"
-                if not losses
-                else "no epoch is the best: the losses on the validation data are all NaN"
+                f"no epoch is the best: {column} is NaN in all of them"
+                if len(watched)
+                else "the model has not been trained for a whole epoch"
             )
-        return model.best_epoch or history.epoch_at(int(np.nanargmin(losses)))
+        best = int(np.nanargmin(sign_of(column) * watched))
+        return model.best_epoch or history.epoch_at(best)
 
     def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
         """Publish a copy of a model on whose network `change` has changed parameters."""

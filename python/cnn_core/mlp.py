@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Evaluation,
         InitName,
         LossName,
+        MonitorName,
         OptimizerName,
         OutputName,
         ScalingName,
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
     from cnn_core.optimizers import Optimizer
-    from cnn_core.profile import Profile
     from cnn_core.schedules import Schedule
 
     #: A callback, or a function ``(model, epoch, logs)``.
     Watcher = Callback | Callable[["MLP", int, dict[str, float]], bool | None]
+    #: A function ``(model, X, y)``; the greater its number the better.
+    Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 #: Rows that `MLP.evaluate` computes in one piece.
 EVALUATED_TOGETHER = 480
@@ -145,11 +147,18 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         takes longer by itself is given up. The weights are those of the last whole epoch. Not for
         `partial_fit`.
     early_stopping : bool, default False
-        Stop when the loss on validation rows has not improved for `patience` epochs. Without
-        validation_data a share of the training rows, the same of each class, is set apart for it.
+        Stop when `monitor` has not improved for `patience` epochs. Without validation_data a share
+        of the training rows, the same of each class, is set apart for it.
+    monitor : str or callable, default 'val_loss'
+        What says how good an epoch is, for early stopping, the best weights and `ReduceOnPlateau`.
+        'val_loss', or without validation rows 'loss', that of training, for which no rows are set
+        apart: the lower the better. The greater the better: 'val_metric' (accuracy or R^2), the
+        name of a scorer of scikit-learn such as 'balanced_accuracy', or a function
+        ``(model, X, y)`` that returns a number, called after each epoch with a model that predicts
+        and the validation rows. `history_` has it under its name. See docs/regularisation.md.
     patience : int, default 10
     min_delta : float, default 0
-        What counts as an improvement: a loss lower than the lowest so far by more than this.
+        What counts as an improvement: better than the best so far by more than this.
     validation_fraction : float, default 0.1
         Share of the rows to set apart, in (0, 1).
     restore_best : bool, default True
@@ -194,7 +203,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     history_ : dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
-        validation_data), 'learning_rate', 'seconds'.
+        validation_data), a score as `monitor`, 'learning_rate', 'seconds'.
     step_history_ : dict of str to list
         With `step_history`, one entry a step, of `partial_fit` the last 1,000: 'loss' (the mean
         cost of the mini-batch before the step, with penalties), 'learning_rate'.
@@ -216,9 +225,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     n_epochs_ : int
         Epochs done.
     best_epoch_ : int
-        The epoch, counted from 1, with the lowest validation loss, or training loss without
-        validation data. Where early stopping has brought back the best weights: the epoch they are
-        of.
+        The epoch, counted from 1, that is best by `monitor`. Where early stopping has brought back
+        the best weights: the epoch they are of.
 
     Examples
     --------
@@ -259,6 +267,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         tol: float | None = None,
         max_seconds: float | None = None,
         early_stopping: bool = False,
+        monitor: MonitorName | str | Monitoring = "val_loss",
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
@@ -281,7 +290,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.tol, self.max_seconds, self.early_stopping = tol, max_seconds, early_stopping
-        self.patience, self.min_delta = patience, min_delta
+        self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.validation_fraction, self.restore_best = validation_fraction, restore_best
         self.dtype, self.n_threads, self.random_state = dtype, n_threads, random_state
         self.verbose, self.callbacks, self.step_history = verbose, callbacks, step_history
@@ -433,13 +442,13 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """Train for one epoch on some rows, from where the last call, or a fit, has left off.
 
         The optimizer goes on with its moments, the schedule and the shuffling with their counts.
-        Early stopping, `tol`, `epochs` and callbacks do not apply, but for their `after_step`;
-        `scale_inputs` and `scale_targets` learn from the first call's rows; fewer than ten are kept
-        until there are ten, and training begins anew if they are to be scaled. A feature that was
-        constant learns from the first ten rows since it varies, and targets whose last ten rows, or
-        the rows of a larger call, mostly lie three sizes or more away are scaled anew. Of all such
-        epochs `history_` keeps the last 1,000, so that a call costs the same however many there
-        have been.
+        Early stopping, `monitor`, `tol`, `epochs` and callbacks do not apply, but for their
+        `after_step`; `scale_inputs` and `scale_targets` learn from the first call's rows; fewer
+        than ten are kept until there are ten, and training begins anew if they are to be scaled. A
+        feature that was constant learns from the first ten rows since it varies, and targets whose
+        last ten rows, or the rows of a larger call, mostly lie three sizes or more away are scaled
+        anew. Of all such epochs `history_` keeps the last 1,000, so that a call costs the same
+        however many there have been.
 
         Parameters
         ----------
@@ -470,57 +479,6 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             )
             run.train(p, job, 1, self._publish, watch)
         return self
-
-    def profile(
-        self, X: ArrayLike, y: ArrayLike, *, seconds: float = 1.0, plot: Any = None
-    ) -> Profile:
-        """Where the time of training on these rows goes, layer by layer and phase by phase, against
-        what the machine can do and against NumPy and plain Python.
-
-        Trains copies with the parameters of this model, which may be unfitted, and leaves the model
-        as it is. Schedules, callbacks and validation are left out: they are no part of an epoch's
-        work.
-
-        Parameters
-        ----------
-        X, y
-            As for `fit`.
-        seconds : float, default 1
-            About how long to measure the native core and NumPy in turn; the reference
-            implementation takes as much again, or twice that. Where a few epochs take longer, so
-            does this.
-        plot : path-like, optional
-            A file for a bar chart, such as ``'profile.png'``; needs matplotlib (``pip install
-            matplotlib``).
-
-        Returns
-        -------
-        Profile
-            A dict that prints as a table: ``machine``, ``training``, ``phases``, ``totals``,
-            ``rounds``. Its ``plot(file)`` draws the chart.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For input that cannot be trained on, for the optimizer lbfgs, which has no mini-batches,
-            and for ``backend='python'``.
-        ImportError
-            For `plot` without matplotlib.
-        """
-        from cnn_core import profile
-        from cnn_core.training import fit
-
-        p = self._check_parameters()
-        profile.check(p, seconds, plot)
-        p.random_state = 0  # a seed of its own: that of a NumPy generator would be drawn from it
-        job = fit.begin(p, X, y, self._fitted if p.warm_start else None)
-        work = profile.Workload(
-            job.spec, job.model.network, job.train, bool(p.shuffle), p.n_threads
-        )
-        found = profile.measure(work, float(seconds))
-        if plot is not None:
-            found.plot(plot)
-        return found
 
     # Judging
 

@@ -95,6 +95,8 @@ class Model(_Predicts, Frozen):
         What else later advice is to know of the training.
     columns : Columns or None
         What the columns of tables become; None where X is a matrix.
+    watched : str
+        The column of the history that says how good the weights are, if it is there.
     """
 
     network_spec: NetworkSpec
@@ -117,6 +119,7 @@ class Model(_Predicts, Frozen):
     first_rows: FirstRows | None = None
     seen: Seen = Seen()
     columns: Columns | None = None
+    watched: str = "val_loss"
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)
@@ -176,6 +179,12 @@ class Model(_Predicts, Frozen):
     def n_epochs(self) -> int:
         """Epochs done."""
         return self.history.n_epochs
+
+    @property
+    def monitor(self) -> str:
+        """The column of the history that says how good the weights are: the one that the last fit
+        has watched, or the training loss."""
+        return self.watched if self.watched in self.history else "loss"
 
     @property
     def best_entry(self) -> int | None:

@@ -52,6 +52,7 @@ def check_model(model: Model) -> None:
         ("converged", bool),
         ("weighted", bool),
         ("ended", str),
+        ("watched", str),
         ("baseline", float),
         ("stream", (tuple, type(None))),
     ):

@@ -19,6 +19,7 @@ from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
+from cnn_core.monitors import check_monitor
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import Constant, Schedule
 from cnn_core.task import HARD_THRESHOLD
@@ -200,6 +201,7 @@ RULES: dict[str, Check] = {
     "tol": optional(number(0)),
     "max_seconds": optional(number(0, None, above=True)),
     "early_stopping": flag,
+    "monitor": check_monitor,
     "patience": count(),
     "min_delta": number(0),
     "validation_fraction": number(0, 1, above=True),

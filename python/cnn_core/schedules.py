@@ -72,8 +72,8 @@ class Schedule(Settings):
 
     def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come, with the losses so far (validation losses where
-        there are any). Of a stream of `MLP.partial_fit` they are those of the last epochs, as
-        ``history_`` has them."""
+        there are any; the negative of what `monitor` of MLP wants great). Of a stream of
+        `MLP.partial_fit` they are those of the last epochs, as ``history_`` has them."""
         return initial
 
     @property
@@ -361,8 +361,9 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """Multiply the rate by `drop` whenever the loss has not improved for `patience` epochs.
 
-    The loss is that of the validation data where there are any. This is Keras's rule; PyTorch waits
-    for one epoch more, and its threshold is relative unless told otherwise.
+    The loss is that of the validation data where there are any, or what `monitor` of MLP says. This
+    is Keras's rule; PyTorch waits for one epoch more, and its threshold is relative unless told
+    otherwise.
 
     Parameters
     ----------
@@ -371,7 +372,7 @@ class ReduceOnPlateau(Schedule):
     drop : float, default 0.1
         In (0, 1).
     min_delta : float, default 1e-4
-        What counts as an improvement: a loss lower than the lowest so far by more than this.
+        What counts as an improvement: better than the best so far by more than this.
     smallest : float, default 0
         The rate never falls below.
     """

@@ -417,3 +417,24 @@ def test_gaps_that_training_did_not_have_are_told_once(here, capsys, monkeypatch
     (here / "new.csv").write_text("rooms,place,built\n" + "1,,\n" * 3)
     done = run(capsys, "predict", "houses.safetensors", "new.csv")
     assert done.err.count("note:") == 1 and "place (3),\n  built (3);" in done.err
+
+
+def test_train_stops_on_what_is_meant(here, capsys):
+    pytest.importorskip("sklearn")
+    arguments = ["train", "houses.csv", "--target", "price", "--epochs", "4", "--json"]
+    plain = json.loads(run(capsys, *arguments).out)
+    assert plain["monitor"] == "val_loss"
+    for name in ("val_metric", "neg_mean_absolute_error", "loss"):
+        done = run(capsys, *arguments, "--monitor", name)
+        assert json.loads(done.out)["monitor"] == name
+        model = load("houses.safetensors")
+        assert model.monitor == name and name in model.history_
+        found = json.loads(run(capsys, "info", "houses.safetensors", "--json").out)
+        assert found["last_epoch"][name] == model.history_[name][-1]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--monitor", "val_acc"])
+    assert ended.value.code == 2
+    assert "unknown monitor 'val_acc'; it is called 'val_metric' here" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "--monitor", "neg_mean_absolut_error"])
+    assert "near names are 'neg_mean_absolute_error'" in capsys.readouterr().err

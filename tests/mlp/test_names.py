@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 import traceback
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
+from cnn_core.monitors import MEASURED
 from mlp_cases import TWO, X, quick
 
 import cnn_core
@@ -63,8 +64,8 @@ def refused(call, message, error=TypeError):
     ("batch", "batch_size"), ("units", "hidden"), ("layers", "hidden"), ("neurons", "hidden"),
     ("dropout_rate", "it is called dropout here"), ("activation_fn", "activation"),
     ("optimizer_kwargs", r"Adam\(beta1=0.8\)"), ("scaler", "scale_inputs='standard'"),
-    ("metric", "watches the loss"), ("metrics", "watches the loss"),
-    ("monitor", "watches the loss"), ("scoring", "watches the loss"),
+    ("metric", "it is called monitor here"), ("scoring", "it is called monitor here"),
+    ("mode", "a loss is watched for its lowest value"),
     ("hiden", r"did you mean 'hidden'\?"), ("learningrate", r"did you mean 'learning_rate'\?"),
     ("EPOCHS", r"did you mean 'epochs'\?"), ("zyx", "it takes hidden, activation, task"),
 ])  # fmt: skip
@@ -226,6 +227,7 @@ def test_every_alias_is_something_that_there_is():
         "scale_inputs": _typing.Scalings,
         "task": _typing.Tasks,
         "backend": _typing.Backends,
+        "monitor": Literal[(*MEASURED, *pytest.importorskip("sklearn.metrics").get_scorer_names())],
     }
     assert set(literals) == set(_foreign.VALUES) - {"parameter", "learning_rate"}
     for kind, literal in literals.items():

@@ -133,7 +133,7 @@ class AllRows:
 class Loss:
     """A monitor of the loss alone."""
 
-    names, watched = ("loss",), "loss"
+    names, watched, sign = ("loss",), "loss", 1.0
 
     def entry(self, trainer, epoch, loss, measured):
         return {"loss": loss}

@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core.causes.begin import layer_name, sizes
 from cnn_core.causes.data import FAR, named, some_rows
 from cnn_core.data.validation import plain, which_target
+from cnn_core.monitors import sign_of
 
 if TYPE_CHECKING:
     from cnn_core._network import Network
@@ -101,8 +102,11 @@ def penalties(spec: TrainingSpec) -> Iterator[str]:
         )
 
 
-def stopped(ended: str, history: Mapping[str, Sequence[float]], rules: Rules) -> Iterator[str]:
-    """A rule that has ended a fit while the loss still fell, by less than the rule asks for.
+def stopped(
+    ended: str, history: Mapping[str, Sequence[float]], rules: Rules, monitor: str
+) -> Iterator[str]:
+    """A rule that has ended a fit while what it watches still improved, by less than the rule asks
+    for.
 
     Parameters
     ----------
@@ -111,27 +115,30 @@ def stopped(ended: str, history: Mapping[str, Sequence[float]], rules: Rules) ->
     history : mapping
         As `MLP.history_`.
     rules : Rules
+    monitor : str
+        The column that early stopping watches.
 
     Yields
     ------
     str
     """
     if ended == "stopping" and rules.min_delta > 0:
-        name, least = "min_delta", rules.min_delta
-        watched = "val_loss" if "val_loss" in history else "loss"
+        name, least, watched = "min_delta", rules.min_delta, monitor
     elif ended == "converged" and rules.tol:
         name, least, watched = "tol", rules.tol, "loss"
     else:
         return
-    curve, n = history[watched], rules.patience
+    curve, n, sign = history[watched], rules.patience, sign_of(watched)
     if len(curve) <= n:
         return
-    before, after = min(curve[:-n]), min(curve[-n:])
-    if after < before - GAINED * abs(before):
+    best = min if sign > 0 else max
+    before, after = best(curve[:-n]), best(curve[-n:])
+    gained = sign * (before - after)
+    if gained > GAINED * abs(before):
         yield (
             f"{name}={least:g} ended the fit after {len(curve)} epochs, while {watched} still "
-            f"fell, from {before:.4g} to {after:.4g} in the last {n}; take a smaller one, such as "
-            f"{min(least / 10, (before - after) / 10):.1g}."
+            f"{'fell' if sign > 0 else 'rose'}, from {before:.4g} to {after:.4g} in the last {n}; "
+            f"take a smaller one, such as {min(least / 10, gained / 10):.1g}."
         )
 
 

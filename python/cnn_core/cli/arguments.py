@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from cnn_core._names import choose, nearest
+from cnn_core.monitors import check_monitor, scorer_of
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
@@ -70,6 +71,16 @@ def one_of(kind: str, names: tuple[str, ...]) -> Callable[[str], str]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return name
+
+
+def monitor(text: str) -> str:
+    """What `monitor` of MLP names."""
+    try:
+        check_monitor("monitor", text)
+        scorer_of(text)
+    except (ValueError, ImportError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def widths(text: str) -> tuple[int, ...]:

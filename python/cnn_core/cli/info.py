@@ -10,6 +10,7 @@ from typing import Any
 from cnn_core.cli import reading
 from cnn_core.cli.arguments import Commands
 from cnn_core.cli.telling import WIDTH, Telling, add_options, size
+from cnn_core.training.history import OF_THE_LOOP
 
 
 def add_parser(commands: Commands) -> None:
@@ -49,9 +50,9 @@ def described(model: Any) -> dict[str, Any]:
     best = getattr(model, "best_epoch_", None)
     names = getattr(model, "feature_names_in_", None)
     last = {
-        name: history[name][-1]
-        for name in ("loss", "metric", "val_loss", "val_metric")
-        if name in history and history[name] and math.isfinite(history[name][-1])
+        name: values[-1]
+        for name, values in history.items()
+        if name not in OF_THE_LOOP and values and math.isfinite(values[-1])
     }
     return {
         "class": type(model).__name__,

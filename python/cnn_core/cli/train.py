@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.cli import reading, scoring
-from cnn_core.cli.arguments import Commands, hidden_widths, not_negative, positive
+from cnn_core.cli.arguments import Commands, hidden_widths, monitor, not_negative, positive
 from cnn_core.cli.target import Target, target_of
 from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
 from cnn_core.columns.choose import choose_columns
@@ -60,6 +60,14 @@ def add_parser(commands: Commands) -> None:
         default=(100,),
         metavar="N-N",
         help="widths of the hidden layers, 0 for none (default 100)",
+    )
+    add(
+        "--monitor",
+        type=monitor,
+        default="val_loss",
+        metavar="NAME",
+        help="what the rows to stop on are judged by: val_loss (default), val_metric (accuracy or "
+        "R2), or a scorer of scikit-learn such as balanced_accuracy",
     )
     add("--epochs", type=positive, default=200, metavar="N", help="at most (default 200)")
     add("--seed", type=not_negative, default=0, metavar="N", help="default 0")
@@ -115,6 +123,7 @@ def run(options: argparse.Namespace) -> None:
             "rows_to_test": len(test),
             "epochs": model.n_epochs_,
             "best_epoch": model.best_epoch_,
+            "monitor": options.monitor,
             "test": scoring.finite(found),
             "baseline": {"guess": guess, **scoring.finite(guessed)},
             "training_seconds": round(seconds, 3),
@@ -213,12 +222,13 @@ def fit(
     from cnn_core import MLP
 
     began = time.perf_counter()
+    words = {"loss": "loss", "val_loss": "val_loss", options.monitor: options.monitor}
+    words["val_metric"] = "val_accuracy" if target.classes else "val_R2"
 
     def tell(model: MLP, epoch: int, logs: dict[str, float]) -> None:
-        metric = "accuracy" if target.classes else "R2"
+        shown = "  ".join(f"{word} {logs[name]:.4g}" for name, word in words.items())
         telling.progress(
-            f"epoch {epoch} of at most {options.epochs}  loss {logs['loss']:.4g}  val_loss "
-            f"{logs['val_loss']:.4g}  val_{metric} {logs['val_metric']:.4g}  "
+            f"epoch {epoch} of at most {options.epochs}  {shown}  "
             f"{time.perf_counter() - began:.1f} s"
         )
 
@@ -228,6 +238,7 @@ def fit(
         columns=columns,
         epochs=options.epochs,
         early_stopping=True,
+        monitor=options.monitor,
         n_threads=options.threads,
         random_state=options.seed,
         callbacks=tell,
@@ -243,6 +254,6 @@ def fit(
     model.set_params(callbacks=())
     telling.remark(
         f"{plural(model.n_epochs_, 'epoch')} in {seconds:.1f} s; the weights are those of epoch "
-        f"{model.best_epoch_}, the best on the rows to stop on"
+        f"{model.best_epoch_}, the best by {options.monitor}"
     )
     return model, seconds

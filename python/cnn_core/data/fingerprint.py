@@ -19,6 +19,8 @@ _BLOCK = 1 << 22
 
 #: The name of the part that a fitted model is, where training goes on from one.
 START = "start"
+#: The name of the part that a function is which the training watches: by its own name.
+MONITOR = "monitor"
 
 #: The arrays that make up each part of the data.
 Parts = Mapping[str, Iterable[np.ndarray | None]]

@@ -160,6 +160,7 @@ class Prepared(Frozen):
     X: ArrayLike  #: of a table its matrix
     moved: Moved | None = None  #: how predictions follow targets of a stream that have moved
     target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
+    apart: np.ndarray | None = None  #: whether each row is set apart; None: none is
 
 
 def prepare(
@@ -207,7 +208,7 @@ def prepare(
     rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
     how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
-    validation, drawn, moved = None, seed(), None
+    validation, drawn, moved, apart = None, seed(), None, None
     if how.validation_fraction is not None and validation_data is None:
         known = None if train.labels is None else train.labels.array[:, 0]
         apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
@@ -238,8 +239,9 @@ def prepare(
     names = before.feature_names if before else columns.names_in if columns else names
     width = rows.shape[1]
     prepared = Prepared(
-        train, validation, scaling, targets, width, names, drawn, columns, X, moved, of_targets
-    )
+        train, validation, scaling, targets, width, names, drawn, columns, X, moved, of_targets,
+        apart,
+    )  # fmt: skip
     if validation_data is not None:
         given = _validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)

@@ -128,7 +128,8 @@ class Saved:
             Those of that fit.
         **options
             The other arguments of that fit, such as `sample_weight`, and parameters that need not
-            be those of that fit: `n_threads`, `verbose`, `callbacks` and `max_seconds`.
+            be those of that fit: `n_threads`, `verbose`, `callbacks` and `max_seconds`; a function
+            that was its `monitor` has to be given again.
 
         Returns
         -------
@@ -148,7 +149,7 @@ class Saved:
         found = read_checkpoint(checkpoint, cls)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(checkpoint))
-        free = {*FREE, "callbacks"} & set(cls._parameters_in_files()) & set(options)
+        free = {*FREE, "callbacks", "monitor"} & set(cls._parameters_in_files()) & set(options)
         found.estimator.set_params(**{name: options.pop(name) for name in free})
         found.estimator._forget()  # what training goes on from is in the checkpoint
         resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)

@@ -380,7 +380,8 @@ MODEL = Record(
         "first_rows": Optional(Rows()),
         "seen": SEEN,
         "columns": Optional(_Columns()),
+        "watched": Text(),
     },
-    {"columns": None},
+    {"columns": None, "watched": "val_loss"},
     get=_values,
 )

@@ -17,6 +17,7 @@ from cnn_core.evaluation import trained
 from cnn_core.functional import Network
 from cnn_core.inspection.places import layer_names
 from cnn_core.inspection.trace import forward
+from cnn_core.monitors import MEASURED
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -99,10 +100,9 @@ def _end(model: "Model") -> str:
     """Why the training has ended."""
     if model.history.streamed:
         return "trained by partial_fit"
-    watched = "val_loss" if "val_loss" in model.history else "loss"
     return {
         "epochs": "ended after the last of its epochs",
-        "stopping": f"ended by early stopping, as {watched} no longer improved",
+        "stopping": f"ended by early stopping, as {model.monitor} no longer improved",
         "converged": "ended as it had converged",
         "hook": "ended by a callback",
         "divergence": "ended as the next epoch diverged",
@@ -123,7 +123,7 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     yield from model.seen.begin
     if model.seen.outlier:
         yield model.seen.outlier
-    yield from stopped(model.ended, dict(model.history), model.seen.rules)
+    yield from stopped(model.ended, dict(model.history), model.seen.rules, model.monitor)
     yield from rate(model.training_spec, dict(model.history))
     yield from penalties(model.training_spec)
     yield from alike(model.network)
@@ -158,6 +158,8 @@ def _last_epoch(model: "Model", history: Mapping[str, Sequence[float]]) -> str:
         for name, word in (("loss", "loss"), ("metric", metric))
         if prefix + name in history
     ]
+    if model.monitor not in MEASURED:
+        values.append(f"{model.monitor} {history[model.monitor][at]:.4g}")
     which = (
         f"epoch {model.best_epoch} of {epochs}, the best"
         if model.best_epoch

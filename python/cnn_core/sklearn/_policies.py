@@ -81,7 +81,7 @@ class LossAndScore:
     threads : int
     """
 
-    watched = "loss"
+    watched, sign = "loss", 1.0
 
     def __init__(self, scorer: Scorer | None, network: Network, threads: int) -> None:
         self.names: tuple[str, ...] = ("loss",)

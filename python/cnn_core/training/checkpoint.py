@@ -13,8 +13,16 @@ import numpy as np
 
 from cnn_core._checks import check_number
 from cnn_core._warn import warn
-from cnn_core.data.fingerprint import START, Parts, differences, fingerprint, start_of
+from cnn_core.data.fingerprint import (
+    MONITOR,
+    START,
+    Parts,
+    differences,
+    fingerprint,
+    start_of,
+)
 from cnn_core.exceptions import ModelFormatError
+from cnn_core.monitors import column_of
 from cnn_core.training.progress import Position, Progress
 
 if TYPE_CHECKING:
@@ -101,6 +109,9 @@ class Checkpoint:
         self.signals = signals
         self.fingerprint: Mapping[str, str] = {}
         self.began_with: dict[str, str] = {}
+        monitor = getattr(estimator, "monitor", "")
+        #: A function that the training watches, which no file holds, by its name.
+        self.watched = {MONITOR: column_of(monitor)} if callable(monitor) else {}
         self.stream: np.random.RandomState | None = None
         self.until = 0
         self.parameters = written_parameters(estimator)
@@ -122,6 +133,7 @@ class Checkpoint:
     def _check_parameters(self, found: Contents) -> None:
         from cnn_core.files.estimators import written_parameters
 
+        self._check_monitor(found.progress)
         # Not those of the file: an older version may not have had all of them.
         saved, now = written_parameters(found.estimator), self.parameters
         changed = [name for name in now if name not in FREE and saved.get(name) != now[name]]
@@ -134,6 +146,21 @@ class Checkpoint:
                 f"the checkpoint {self.path} is of a training with {had}, and now it is {has}; set "
                 f"{'it' if len(changed) == 1 else 'them'} back, or take another path"
             )
+
+    def _check_monitor(self, saved: Progress) -> None:
+        """Raise where one of the two trainings watches a function that the other does not."""
+        had, has = (one.get(MONITOR) for one in (saved.fingerprint, self.watched))
+        if had == has:
+            return
+        if had is None:
+            raise ValueError(
+                f"the checkpoint {self.path} is of a training that watches no function, and now it "
+                f"is {has}; set monitor back, or take another path"
+            )
+        raise ValueError(
+            f"the checkpoint {self.path} is of a training that watches the function {had}, which "
+            f"no file holds; give it again, such as by resume(..., monitor={had})"
+        )
 
     def start(self, fitted: Model | None) -> Model | None:
         """The model that training goes on with: that of the checkpoint, if there is one.
@@ -202,7 +229,7 @@ class Checkpoint:
         int
             Epochs that are to be done.
         """
-        self.fingerprint = fingerprint(parts) | self.began_with
+        self.fingerprint = fingerprint(parts) | self.began_with | self.watched
         if self.progress is None:
             self.until = done + epochs
             return epochs

@@ -38,7 +38,7 @@ from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, check_trainable, infer_task
-from cnn_core.training import advice
+from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
 from cnn_core.training.rescaled import changed, outgrown, rescaled
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.causes.data import Run
+    from cnn_core.training.scoring import Scored
 
 
 class Job(NamedTuple):
@@ -62,6 +63,7 @@ class Job(NamedTuple):
     stream: Run = None  #: how the classes have come in partial_fit, these rows included
     seen: Seen = Seen()  #: what later advice is to know
     began: float = 0.0  #: when, as `time.perf_counter` has it
+    scored: Scored | None = None  #: what is scored after each epoch
 
 
 def begin(
@@ -97,9 +99,10 @@ def begin(
     -------
     Job
     """
-    began = time.perf_counter()
+    began, validates, rows_given = time.perf_counter(), validation_data is not None, X
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
+    scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
     X, y = _given(p, X, y, before)
     check_given("y", y)
     check_lengths(X, y)
@@ -135,13 +138,15 @@ def begin(
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
     first = purpose == "fit" or ((before is None or stream_begins) and not collects)
-    validates = validation_data is not None
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
     job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
+    if scorer is not None:
+        rows = (rows_given, y) if validation_data is None else validation_data
+        job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, rows))
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
@@ -259,7 +264,8 @@ def _first_rows(
 
 def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
     """What the parameters say about the data."""
-    sets_apart = purpose in ("fit", "initialize") and p.early_stopping
+    watches_loss = isinstance(p.monitor, str) and p.monitor == "loss"
+    sets_apart = purpose in ("fit", "initialize") and p.early_stopping and not watches_loss
     return Preparation(
         p.dtype_name,
         scaling_meant(p.scale_inputs, p.init, p.bias),

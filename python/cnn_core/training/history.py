@@ -21,15 +21,21 @@ class History:
         The one that schedules look at.
     before : mapping of str to sequence of float
         Of the epochs before this run.
+    sign : float
+        What they see it multiplied with, so that they see it fall.
     """
 
     def __init__(
-        self, names: Sequence[str], watched: str, before: Mapping[str, Sequence[float]]
+        self,
+        names: Sequence[str],
+        watched: str,
+        before: Mapping[str, Sequence[float]],
+        sign: float = 1.0,
     ) -> None:
         self.before = Past.of(before).settled()
         self.epochs_before = self.before.n_epochs
         self.columns: dict[str, list[float]] = {name: [] for name in (*names, *OF_THE_LOOP)}
-        self.watched = watched
+        self.watched, self.sign = watched, sign
         self._losses: Losses | None = None
 
     @property
@@ -38,6 +44,7 @@ class History:
         if self._losses is None:
             losses = self.before.losses(self.watched)
             losses += self.columns[self.watched]
+            losses[:] = [self.sign * one for one in losses]
             self._losses = losses
         return self._losses
 
@@ -47,7 +54,7 @@ class History:
         for name, value in entry.items():
             columns[name].append(value)
         if self._losses is not None:
-            self._losses.append(entry[self.watched])
+            self._losses.append(self.sign * entry[self.watched])
 
     def first(self, epochs: int) -> Past:
         """All columns up to this run's first `epochs` epochs; NaN where a run had no such

@@ -140,7 +140,7 @@ class TrainingLoop:
         self.first_step, self.end = trainer.steps, EndRequest()
         self.saving: Saving | None = None
         self.last_loss = math.nan  # of an epoch that has diverged
-        self.history = History(monitor.names, monitor.watched, start.history)
+        self.history = History(monitor.names, monitor.watched, start.history, monitor.sign)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
         #: in one step: Ctrl-C may strike between any two others. Until the next epoch begins, or
         #: somebody takes them, the network is the trained one itself: see `_secure`.

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_core._warn import warn
 from cnn_core.data.prepare import Dataset
+from cnn_core.monitors import sign_of
 from cnn_core.task import Task
 
 if TYPE_CHECKING:
+    from cnn_core.model import Model
     from cnn_core.training.loop import TrainingLoop
     from cnn_core.training.protocols import Trainer
+    from cnn_core.training.scoring import Scores
 
 
 class LossAndMetric:
@@ -22,15 +25,28 @@ class LossAndMetric:
     task : Task
     train : Dataset
     validation : Dataset or None
+    watched : str
+        The column that says how good the weights are; without validation rows 'loss'.
+    scores : Scores, optional
+        What makes it, where it is a score.
     """
 
-    def __init__(self, task: Task, train: Dataset, validation: Dataset | None) -> None:
-        self.metric, self.validation = task.metric, validation
+    def __init__(
+        self,
+        task: Task,
+        train: Dataset,
+        validation: Dataset | None,
+        watched: str = "val_loss",
+        scores: Scores | None = None,
+    ) -> None:
+        self.metric, self.validation, self.scores = task.metric, validation, scores
         self.names: tuple[str, ...] = ("loss", "metric")
-        self.watched = "loss"
+        self.watched = "loss" if validation is None else watched
+        self.sign = sign_of(self.watched)
         if validation is not None:
             self.names += ("val_loss", "val_metric")
-            self.watched = "val_loss"
+        if scores is not None:
+            self.names += (watched,)
         regression = task.name == "regression"
         self.total = train.total_sum_of_squares() if regression else None
         self.val_total = validation.total_sum_of_squares() if regression and validation else None
@@ -52,7 +68,20 @@ class LossAndMetric:
                 )
             entry["val_loss"] = val_loss
             entry["val_metric"] = metric(measured, self.val_total)
+        if self.scores is not None:
+            entry[self.watched] = self.scores.now(epoch)
         return entry
+
+    def of_model(self, trainer: Trainer, model: Model) -> float | None:
+        """The watched number of a model before the first epoch, of which the trainer has the
+        weights; None where it is of the training rows as they pass by."""
+        rows = self.validation
+        if rows is None or self.watched == "loss":
+            return None
+        if self.scores is not None:
+            return self.scores.of(model, "before the first epoch")
+        loss, measured = trainer.evaluate(rows.X, rows.y, rows.labels)
+        return loss if self.watched == "val_loss" else self.metric(measured, self.val_total)
 
 
 def print_end(loop: TrainingLoop, patience: int) -> None:

@@ -169,6 +169,7 @@ class Monitor(Protocol):
 
     names: tuple[str, ...]
     watched: str  #: the entry that says how good the weights are
+    sign: float  #: what it is multiplied with to be the lower the better
 
     def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
         """The numbers of an epoch, counted from 1, of which the trainer has given loss and

@@ -45,7 +45,7 @@ class Lines:
                 return
             self.next = now + BETWEEN_LINES
         line = f"epoch {loop.n_epochs:{len(str(self.last))}d}/{self.last}  "
-        line += f"{self.words(entry)}  {entry['seconds'] * 1e3:.1f} ms"
+        line += f"{self.words(entry, loop.monitor.watched)}  {entry['seconds'] * 1e3:.1f} ms"
         print(line, flush=True)
         logger.info("%s", line)
 
@@ -71,32 +71,31 @@ class LiveLine:
         from tqdm.auto import tqdm
 
         self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
-        self.latest: tuple[int, dict[str, float]] = first, {}
+        self.latest: tuple[int, dict[str, float], str] = first, {}, ""
         # `miniters` 0: how often it is drawn is decided here.
         self.bar = tqdm(total=last, initial=first, unit="epoch", miniters=0, mininterval=0)
 
     def __call__(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
-        watched = entry[loop.monitor.watched]
+        watched = loop.monitor.sign * entry[loop.monitor.watched]
         if watched < self.lowest:
             self.lowest, self.best = watched, loop.n_epochs
         now = time.perf_counter()
         if now >= self.next or loop.n_epochs == self.bar.total:
             self.next = now + BETWEEN_LOOKS
-            self.draw(loop.n_epochs, entry)
-        self.latest = loop.n_epochs, entry
+            self.draw(loop.n_epochs, entry, loop.monitor.watched)
+        self.latest = loop.n_epochs, entry, loop.monitor.watched
 
-    def draw(self, epoch: int, entry: dict[str, float]) -> None:
+    def draw(self, epoch: int, entry: dict[str, float], watched: str) -> None:
         """Show an epoch."""
-        words = f"{self.words(entry)}  best {self.best}"
+        words = f"{self.words(entry, watched)}  best {self.best}"
         self.bar.set_postfix_str(words, refresh=False)
         self.bar.update(epoch - self.bar.n)
         logger.info("epoch %d/%d  %s", epoch, self.bar.total, words)
 
     def close(self) -> None:
         """Show the last epoch, and leave the line as it is."""
-        epoch, entry = self.latest
-        if epoch > self.bar.n:
-            self.draw(epoch, entry)
+        if self.latest[0] > self.bar.n:
+            self.draw(*self.latest)
         self.bar.close()
 
 
@@ -128,8 +127,8 @@ def _is_live() -> bool:
     return (terminal or "ipykernel" in sys.modules) and importlib.util.find_spec("tqdm") is not None
 
 
-def entry_words(task: Task) -> Callable[[dict[str, Any]], str]:
-    """What says the numbers of an epoch in words."""
+def entry_words(task: Task) -> Callable[[dict[str, Any], str], str]:
+    """What says in words the numbers of an epoch, the one that is watched among them."""
     metric = "R2" if task.name == "regression" else "accuracy"
     words = {
         "loss": "loss",
@@ -137,6 +136,8 @@ def entry_words(task: Task) -> Callable[[dict[str, Any]], str]:
         "val_loss": "val_loss",
         "val_metric": f"val_{metric}",
     }
-    return lambda entry: "  ".join(
-        f"{word} {entry[name]:.4f}" for name, word in words.items() if name in entry
+    return lambda entry, watched: "  ".join(
+        f"{word} {entry[name]:.4f}"
+        for name, word in {**words, watched: words.get(watched, watched)}.items()
+        if name in entry
     )

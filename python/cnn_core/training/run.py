@@ -14,6 +14,7 @@ from cnn_core.callbacks import Watch
 from cnn_core.data.fingerprint import parts_of
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.model import Model
+from cnn_core.monitors import column_of
 from cnn_core.schedules import Constant
 from cnn_core.spec import TrainingSpec
 from cnn_core.threads import threads_of
@@ -23,6 +24,7 @@ from cnn_core.training.fit import Job, learns_scaling
 from cnn_core.training.loop import DatasetRows, Hook, Start, TrainingLoop, TrainResult
 from cnn_core.training.monitor import LossAndMetric, print_end
 from cnn_core.training.rates import ScheduledRates
+from cnn_core.training.scoring import Scores, ScoringError
 from cnn_core.training.steps import Steps
 from cnn_core.training.stopping import Converged, Patience, Stopping
 
@@ -62,7 +64,7 @@ def train(
     try:
         run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
         run.run(epochs)
-    except MemoryError:  # whole epochs notwithstanding, the estimator's model is as it was
+    except (MemoryError, ScoringError):  # whole epochs notwithstanding, the model is as it was
         if watch is not None:
             publish(before)
         raise
@@ -194,6 +196,7 @@ class TrainingRun:
             converged=result.reason == "converged",
             weighted=job.train.weights is not None,
             ended=result.reason,
+            watched=job.model.watched if self.incremental else self.watched,
             stream=job.stream,
             seen=job.seen,
         )
@@ -225,15 +228,17 @@ class TrainingRun:
         """The loop with the policies of MLP."""
         p, job, trainer = self.p, self.job, self.trainer
         model, validation = job.model, job.validation
-        monitor = LossAndMetric(model.task, job.train, validation)
+        monitor = LossAndMetric(model.task, job.train, validation, self.watched, self._scores())
         start = Start(model.network, model.history, trainer.epochs)
         stopping = Stopping()
         if job.purpose == "fit" and p.early_stopping:
-            assert validation is not None
             patience = int(p.patience), p.min_delta, bool(p.restore_best)
-            stopping = rule = Patience(monitor.watched, *patience)
-            if model.n_epochs:  # the weights of the fit before are to be surpassed
-                rule.lowest, _ = trainer.evaluate(validation.X, validation.y, validation.labels)
+            stopping = rule = Patience(monitor.watched, *patience, sign=monitor.sign)
+            resumes = self.checkpoint is not None and self.checkpoint.progress is not None
+            begins = not model.n_epochs or resumes  # a checkpoint knows what is to be surpassed
+            reached = None if begins else monitor.of_model(trainer, model)
+            if reached is not None:  # the weights of the fit before are to be surpassed
+                rule.lowest = monitor.sign * reached
                 if p.restore_best:
                     start = start._replace(best_epoch=model.best_epoch or model.n_epochs)
         if p.tol is not None:
@@ -244,6 +249,20 @@ class TrainingRun:
             rates = ScheduledRates(p.schedule, trainer.learning_rate, self._batches, planned)
         rows, hooks = DatasetRows(job.train, bool(p.shuffle)), self._hooks(epochs)
         return TrainingLoop(trainer, self.network, rows, monitor, start, rates, stopping, hooks)
+
+    @property
+    def watched(self) -> str:
+        """The column of the history that says how good the weights are."""
+        return column_of(self.p.monitor) if self.job.purpose == "fit" else "val_loss"
+
+    def _scores(self) -> Scores | None:
+        """What makes that column, where it is a score."""
+        if self.job.scored is None:
+            return None
+        assert self.watch is not None
+        scores = Scores(self.job.scored, self.watch.estimator)
+        scores.current = lambda: self.model_after(self.loop.in_epoch()._replace(reason="running"))
+        return scores
 
     @property
     def _batches(self) -> int:

@@ -56,7 +56,7 @@ class Stopping:
 
 
 class Patience(Stopping):
-    """Stop when the watched number has not fallen for some epochs.
+    """Stop when the watched number has not improved for some epochs.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ class Patience(Stopping):
     restore_best : bool
         Whether the weights of the lowest number are kept.
     lowest : float
-        To be surpassed.
+        To be surpassed, by the number times `sign`.
+    sign : float
+        What the watched number is multiplied with first: -1 where it is to rise.
     """
 
     def __init__(
@@ -79,13 +81,14 @@ class Patience(Stopping):
         min_delta: float,
         restore_best: bool,
         lowest: float = math.inf,
+        sign: float = 1.0,
     ) -> None:
         self.watched, self.patience, self.min_delta = watched, patience, min_delta
-        self.restore_best, self.lowest, self.waited = restore_best, lowest, 0
+        self.restore_best, self.lowest, self.sign, self.waited = restore_best, lowest, sign, 0
 
     def update(self, entry: dict[str, float]) -> bool:
         """Count the epochs since the last improvement."""
-        value = entry[self.watched]
+        value = self.sign * entry[self.watched]
         if value < self.lowest - self.min_delta:
             self.lowest, self.waited = value, 0
             return self.restore_best
