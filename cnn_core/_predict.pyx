@@ -6,6 +6,7 @@ Every row's bits depend on that row alone.
 import numpy as np
 
 cimport cython
+from cpython.object cimport PyObject
 from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
@@ -31,6 +32,9 @@ cdef extern from "Python.h":
     # checks in Python.
     int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
     void PyErr_Clear()
+    # Of a list or a tuple, whichever it is.
+    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
+    PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t i)
 
 
 # What the threads of a prediction share.
@@ -351,6 +355,24 @@ cdef object floats_of(object x, int ndim, Py_ssize_t columns):
     return x
 
 
+cdef bint doubles_of(object x, int ndim, Py_ssize_t n, double *doubles) noexcept:
+    """Whether a row is a list or a tuple of n floats and nothing else; `doubles` then has them."""
+    cdef Py_ssize_t i
+    cdef PyObject *entry
+    if ndim == 2:
+        if (type(x) is not list and type(x) is not tuple) or PySequence_Fast_GET_SIZE(x) != 1:
+            return False
+        x = <object>PySequence_Fast_GET_ITEM(x, 0)
+    if (type(x) is not list and type(x) is not tuple) or PySequence_Fast_GET_SIZE(x) != n:
+        return False
+    for i in range(n):
+        entry = PySequence_Fast_GET_ITEM(x, i)
+        if type(<object>entry) is not float:
+            return False
+        doubles[i] = <double><object>entry
+    return True
+
+
 cdef bint convert_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
                       const real *x, scaled_real *row, bint check) noexcept nogil:
     """A row, scaled if there is a shift, in another dtype; False where a finite number becomes
@@ -373,16 +395,16 @@ cdef bint convert_row(Py_ssize_t n, const double *shift, const double *factor, C
 cdef inline bint few_are_finite(Py_ssize_t n, Py_ssize_t itemsize, const char *x) noexcept nogil:
     """Whether n numbers are finite: where they are few, without a call."""
     cdef Py_ssize_t i
-    cdef double total = 0
-    if n > 16:
+    cdef bint bad = False  # no sum, whose every term would wait for the one before
+    if n > 4:
         return kernels_for(itemsize).is_finite(n, x)
     if itemsize == 8:
         for i in range(n):
-            total += 0 * (<const double *>x)[i]
+            bad |= (<const double *>x)[i] - (<const double *>x)[i] != 0
     else:
         for i in range(n):
-            total += 0 * (<const float *>x)[i]
-    return total == 0
+            bad |= (<const float *>x)[i] - (<const float *>x)[i] != 0
+    return not bad
 
 
 @cython.final
@@ -432,79 +454,80 @@ cdef class RowPredictor:
     def __reduce__(self):
         return RowPredictor, (self.network, self.inputs, self.outputs)
 
-    def forward(self, x, out=None):
-        """The output a^L for one row; its entries are not checked, and NaN passes through.
+    def forward(self, x, out=None, bint check=False):
+        """The output a^L for one row.
 
         Parameters
         ----------
         x : ndarray, shape (n_in,)
         out : ndarray, shape (n_out,), optional
             Where the result goes; it may overlap x.
+        check : bool
+            Whether entries, scaled or not, and outputs must be finite; else NaN passes through.
 
         Returns
         -------
         ndarray, shape (n_out,), or None
-            `out` or a new array; None if x is no ndarray, list or tuple of so many real numbers
-            within the network's dtype, or `out` no C-contiguous, writable ndarray of its shape and
-            that dtype.
+            `out` or a new array; None, and nothing written, if x is no ndarray, list or tuple of so
+            many real numbers within the network's dtype, `out` no C-contiguous, writable ndarray of
+            its shape and that dtype, or with `check` a number is not finite.
         """
-        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out, False)
+        return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out, check)
 
     def forward_checked(self, X):
-        """As `forward`, for a row of a matrix, and None where entries, scaled or not, or outputs
-        are not finite.
+        """As `forward` with `check`, for a matrix of one row, shape (1, n_in): shape (1, n_out)."""
+        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype), True)
 
-        Parameters
-        ----------
-        X : ndarray, shape (1, n_in)
-
-        Returns
-        -------
-        ndarray, shape (1, n_out), or None
-        """
-        return self.run(X, 2, empty(self.shape_of_matrix, self.dtype), False)
-
-    cdef run(self, x, int ndim, out, bint scaled):
-        cdef Py_buffer source, target
+    cdef run(self, x, int ndim, out, bint check):
+        cdef Py_buffer source
         cdef bint good
         cdef char *memory = NULL
         if self.buffer_bytes > STACK_BYTES:  # before the buffers are lent, as it may raise
             buffers = aligned_zeros(2 * self.buffer_bytes, np.uint8)
             memory = address(buffers)
         if not acquire_buffer(x, self.dtype, ndim, self.n_in, 0, &source):
-            return None if scaled else self.run_converted(x, ndim, out)
-        if not acquire_buffer(out, self.dtype, ndim, self.n_out, PyBUF_WRITABLE, &target):
-            PyBuffer_Release(&source)
-            return None
-        good = self.compute(<const char *>source.buf, <char *>target.buf, memory, ndim == 2,
-                            scaled)
-        PyBuffer_Release(&target)
+            return self.run_converted(x, ndim, out, memory, check)
+        good = self.write(<const char *>source.buf, ndim, out, memory, check, False)
         PyBuffer_Release(&source)
         return out if good else None
 
-    cdef run_converted(self, x, int ndim, out):
+    cdef bint write(self, const char *x, int ndim, out, char *memory, bint check, bint scaled):
+        """Compute, and write to `out` where that can be and numbers are as they should be."""
+        cdef Py_buffer target
+        cdef bint good
+        if not acquire_buffer(out, self.dtype, ndim, self.n_out, PyBUF_WRITABLE, &target):
+            return False
+        good = self.compute(x, <char *>target.buf, memory, check, scaled)
+        PyBuffer_Release(&target)
+        return good
+
+    cdef run_converted(self, x, int ndim, out, char *memory, bint check):
         """`run` for a row in another form, which is copied, and scaled meanwhile."""
+        cdef char[2 * STACK_BYTES + 64] stack
+        cdef char *row = <char *>((<uintptr_t>stack + 63) // 64 * 64)
+        cdef const char *given = row + STACK_BYTES
+        cdef Py_ssize_t itemsize = 8
         cdef Py_buffer source
-        cdef const char *given
-        cdef char *row
         cdef uint64_t mode
-        cdef bint check = ndim == 2, good
-        x = floats_of(x, ndim, self.n_in)
-        if x is None:
-            return None
-        copied = empty(x.shape, self.dtype)
-        row = address(copied)
-        if not acquire_buffer(x, x.dtype, ndim, self.n_in, 0, &source):
-            return None
-        given = <const char *>source.buf
+        cdef bint good, lent = False
+        if 8 * self.n_in > STACK_BYTES or not doubles_of(x, ndim, self.n_in, <double *>given):
+            x = floats_of(x, ndim, self.n_in)
+            if x is None:
+                return None
+            copied = empty(x.shape, self.dtype)
+            if not acquire_buffer(x, x.dtype, ndim, self.n_in, 0, &source):
+                return None
+            lent, given, itemsize = True, <const char *>source.buf, source.itemsize
+            row = address(copied)
         mode = keep_subnormals()
-        if source.itemsize == 8:
+        if itemsize == 8:
             good = self.convert(<const double *>given, row, check)
         else:
             good = self.convert(<const float *>given, row, check)
         restore_subnormals(mode)
-        PyBuffer_Release(&source)
-        return self.run(copied, ndim, out, True) if good else None
+        if lent:
+            PyBuffer_Release(&source)
+        return out if good and self.write(row, ndim, out, memory, check, True) else None
 
     cdef bint convert(self, const real *x, char *row, bint check) noexcept nogil:
         if self.network.itemsize == 8:
@@ -514,13 +537,14 @@ cdef class RowPredictor:
 
     cdef bint compute(self, const char *x, char *a, char *memory, bint check,
                       bint scaled) noexcept:
+        """False, and nothing written, where a number is to be checked and not finite."""
         cdef char[2 * STACK_BYTES + 64] stack
         cdef uint64_t mode
-        cdef bint good
+        cdef char *found
         if memory == NULL:
             memory = <char *>((<uintptr_t>stack + 63) // 64 * 64)
         if (check and not scaled and self.curve == SMOOTH_CLIP
-                and not kernels_for(self.network.itemsize).is_finite(self.n_in, x)):
+                and not few_are_finite(self.n_in, self.network.itemsize, x)):
             return False  # scaled, infinity is 3
         mode = keep_subnormals()  # scaling, as in `_linalg.scale_rows`, has them
         if self.shift != NULL and not scaled:
@@ -528,15 +552,18 @@ cdef class RowPredictor:
         flush_subnormals()
         if self.takes_long:
             with nogil:
-                good = self.all_layers(x, a, memory, check)
+                found = self.all_layers(x, memory, check)
         else:
-            good = self.all_layers(x, a, memory, check)
+            found = self.all_layers(x, memory, check)
         restore_subnormals(mode)
-        if good and self.outputs is not None:
-            convert(&self.units, 1, self.n_out, self.network.itemsize, a)
-        if good and check:
-            good = few_are_finite(self.n_out, self.network.itemsize, a)
-        return good
+        if found == NULL:
+            return False
+        if self.outputs is not None:
+            convert(&self.units, 1, self.n_out, self.network.itemsize, found)
+        if check and not few_are_finite(self.n_out, self.network.itemsize, found):
+            return False
+        memcpy(a, found, self.n_out * self.network.itemsize)
+        return True
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
         if self.network.itemsize == 8:
@@ -547,15 +574,15 @@ cdef class RowPredictor:
                       <float *>out)
         return out
 
-    cdef bint all_layers(self, const char *x, char *a, char *here, bint check) noexcept nogil:
-        """False, and nothing done, where what the network reads is to be checked and not finite."""
+    cdef char *all_layers(self, const char *x, char *here, bint check) noexcept nogil:
+        """Where a^L stands; NULL where what the network reads is to be checked and not finite."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l, itemsize = self.network.itemsize
         cdef Matrix source = matrix(<char *>x, 0, itemsize), z
         cdef Layer *layer
         cdef matmul_args_t p
-        if check and not k.is_finite(self.n_in, x):
-            return False
+        if check and not few_are_finite(self.n_in, itemsize, x):
+            return NULL
         z = matrix(here, self.buffer_bytes, itemsize)
         for l in range(self.network.n_layers):
             # As `Network.forward` and `Network.activate`, without a call across modules.
@@ -569,5 +596,4 @@ cdef class RowPredictor:
                                                     layer.activation_param, z.data, z.data)
             source = z
             z.data = here + self.buffer_bytes if z.data == here else here
-        memcpy(a, source.data, self.n_out * self.network.itemsize)
-        return True
+        return source.data

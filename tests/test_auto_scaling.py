@@ -213,7 +213,7 @@ def test_what_is_not_finite_is_refused_where_clipping_would_hide_it(bad, kind):
             with pytest.raises(ValueError, match=f"X has {bad} at row 0, column 2"):
                 predict(X)
     with pytest.raises(ValueError, match="at feature 2"):
-        model.predict_one(X[0], check=True)
+        model.predict_one(X[0])
 
 
 @pytest.mark.parametrize("kind", SCALINGS)

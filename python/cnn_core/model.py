@@ -18,6 +18,7 @@ from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import (
     as_numbers,
+    check_entries,
     check_names,
     check_out,
     check_rows,
@@ -250,26 +251,43 @@ class Model(_Predicts, Frozen):
             a = predictor.outputs(self.check_X(X, False), threads_of(n_threads))
         return a
 
-    def row(self, x: ArrayLike, out: np.ndarray | None, backend: str) -> np.ndarray:
+    def row(self, x: Any, out: np.ndarray | None, backend: str, check: bool) -> np.ndarray:
         """a^L for one row that the native core does not take as it is, shape (n_outputs,)."""
         n_outputs, dtype = self.task.n_outputs, self.network.dtype
         out = np.empty(n_outputs, dtype) if out is None else out
         check_out(out, dtype, n_outputs)
-        out[:] = self.predictors[backend].unchecked(self._read_row(x))[0]
+        row = self._read_row(x, check)
+        a = self.predictors[backend].unchecked(row)[0]
+        if check and not np.isfinite(a).all():
+            warn_of_overflow(self.network, row, 1)
+        out[:] = a
         return out
 
-    def _read_row(self, x: Any) -> np.ndarray:
+    def _read_row(self, x: Any, check: bool) -> np.ndarray:
         """A row as the network reads it, shape (1, n_features)."""
         names = self.feature_names
         if self.columns is not None:
             from cnn_core.columns.rows import row_of
 
-            x, names = self.columns.encode_row(row_of(x, self.columns.names))[0], None
+            x, names = self.columns.encode_row(row_of(x, self.columns.names)), None
+        elif check:
+            check_entries("x", x)
         return check_x(x, self.network.dtype, self.n_features, names, self.scaling)
 
-    def warn_of_row(self, x: ArrayLike) -> None:
-        """Say that the outputs of a row are not finite."""
-        warn_of_overflow(self.network, self._read_row(x), 1)
+    def label(self, a: np.ndarray) -> Any:
+        """What `predict` makes of a row's outputs, which have the shape (n_outputs,)."""
+        task = self.task
+        if task.name == "regression":
+            return a[0] if task.flat else a
+        if task.name == "multilabel":
+            return (a > task.threshold).astype(np.int64)
+        assert task.classes is not None
+        return task.classes[self._class_of(a)]
+
+    def _class_of(self, a: np.ndarray) -> int:
+        """The index of the class that the outputs of a row mean."""
+        # NumPy would compare longer than the network has computed.
+        return int(a.item() > self.task.threshold) if a.size == 1 else int(a.argmax())
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
@@ -285,14 +303,8 @@ class Model(_Predicts, Frozen):
             return a.ravel() if task.flat else a
         if task.name == "multilabel":
             return (a > task.threshold).astype(np.int64)
-        return self._class_of_row(a)
-
-    def _class_of_row(self, a: np.ndarray) -> np.ndarray:
-        """The class that the outputs of a single row mean, which are finite."""
-        task = self.task
         assert task.classes is not None
-        # NumPy would compare longer than the network has computed.
-        index = int(a.item() > task.threshold) if a.size == 1 else int(a.argmax())
+        index = self._class_of(a)
         return task.classes[index : index + 1].copy()
 
     def predict_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Never
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.data.validation import check_entries
 from cnn_core.fitted import Fitted
 from cnn_core.training.backends import FAST_BACKEND
 
@@ -15,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Labels, Reals
+
+    #: A row of a matrix, or of a table by the names of its columns.
+    RowLike = ArrayLike | Mapping[Any, Any]
 
 
 class Predictions(Fitted):
@@ -44,8 +45,25 @@ class Predictions(Fitted):
         """
         return self._model().outputs(X, self.backend, self.n_threads)
 
-    def predict_one(self, x: ArrayLike, out: Reals | None = None, check: bool = False) -> Reals:
-        """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit.
+    @overload
+    def predict_one(
+        self,
+        x: RowLike,
+        out: Reals | None = None,
+        check: bool = True,
+        labels: Literal[False] = False,
+    ) -> Reals: ...
+
+    @overload
+    def predict_one(
+        self, x: RowLike, out: Reals | None = None, check: bool = True, *, labels: bool
+    ) -> Any: ...
+
+    def predict_one(
+        self, x: RowLike, out: Reals | None = None, check: bool = True, labels: bool = False
+    ) -> Any:
+        """The output layer's activations a^L for one row, fast: ``forward(x[None])[0]`` to the bit;
+        or what `predict` gives for it.
 
         Several threads may call it at once.
 
@@ -53,36 +71,30 @@ class Predictions(Fitted):
         ----------
         x : array-like, shape (features,)
             Fastest as a C-contiguous array of the model's dtype; other arrays of numbers, lists and
-            tuples take about a microsecond more. Without `check`, NaN and infinity are not looked
-            for, as `forward` does: NaN in x gives NaN in every output.
+            tuples take up to a microsecond more. With `columns` a dict from the names of the
+            columns to their entries, or a row of a pandas frame.
         out : ndarray, shape (n_outputs,), optional
-            Where to put the result: C-contiguous, writable and of the model's dtype. It may be x.
-        check : bool, default False
+            Where to put a^L: C-contiguous, writable and of the model's dtype. It may be x.
+        check : bool, default True
             Whether to raise a ValueError where an entry of x is not finite, and to warn where an
-            output is not.
+            output is not. Else NaN in x gives NaN in every output.
+        labels : bool, default False
+            Whether to return the class label of the row, or the number of a regression, instead of
+            a^L: ``predict(x[None])[0]``.
 
         Returns
         -------
         ndarray, shape (n_outputs,)
-            `out`, or a new array.
+            `out`, or a new array. With `labels` what the result of `predict` holds for a row.
         """
-        if check:
-            return self._checked_one(x, out)
         model = self._fitted
         if model is not None and self.backend == FAST_BACKEND:
-            a = model.one_row.forward(x, out)
+            a = model.one_row.forward(x, out, check)
             if a is not None:
-                return a
-        return self._model().row(x, out, self.backend)
-
-    def _checked_one(self, x: ArrayLike, out: Reals | None) -> Reals:
-        """`predict_one` with a look at what goes in and what comes out."""
-        check_entries("x", x)
-        given = x if out is None else np.copy(x)  # `out` may be x
-        a = self.predict_one(x, out)
-        if not np.isfinite(a).all():
-            self._model().warn_of_row(given)
-        return a
+                return model.label(a) if labels else a
+        model = self._model()
+        a = model.row(x, out, self.backend, check)
+        return model.label(a) if labels else a
 
     def predict(self, X: ArrayLike) -> Labels:
         """Predicted classes or numbers.

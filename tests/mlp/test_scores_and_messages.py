@@ -87,16 +87,16 @@ def test_logarithms_of_probabilities(y):
     lambda x: x, lambda x: x.astype("float64"), list, lambda x: np.repeat(x, 2)[::2],
     lambda x: x.astype(">f4"), lambda x: x.astype("float16"), lambda x: x.astype(object),
 ])  # fmt: skip
-def test_a_row_is_checked_where_asked_for(convert, bad, backend):
+def test_a_row_is_checked_unless_nan_may_pass(convert, bad, backend):
     model = quick(epochs=1).fit(X, TWO).set_params(backend=backend)
     row = X[0].copy()
     assert np.array_equal(
-        model.predict_one(convert(row), check=True), model.predict_one(convert(row))
+        model.predict_one(convert(row)), model.predict_one(convert(row), check=False)
     )
     row[3] = bad
     with pytest.raises(ValueError, match=f"x has {bad} at feature 3; every entry must be a finite"):
-        model.predict_one(convert(row), check=True)
-    model.predict_one(convert(row))
+        model.predict_one(convert(row))
+    model.predict_one(convert(row), check=False)
 
 
 def test_a_row_of_a_frame_has_its_feature_named():
@@ -105,11 +105,11 @@ def test_a_row_of_a_frame_has_its_feature_named():
     model = quick(epochs=1).fit(frame, TWO)
     frame.iloc[0, 1] = np.nan
     with pytest.raises(ValueError, match="x has nan at feature 'b'"):
-        model.predict_one(frame.iloc[0], check=True)
-    model.predict_one(frame.iloc[1], check=True)
-    model.predict_one(np.arange(5), check=True)
+        model.predict_one(frame.iloc[0])
+    model.predict_one(frame.iloc[1])
+    model.predict_one(np.arange(5))
     with pytest.raises(TypeError, match="x must hold numbers"):
-        model.predict_one(np.array(["1"] * 5), check=True)
+        model.predict_one(np.array(["1"] * 5))
 
 
 # R^2 of a single row

@@ -10,12 +10,10 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Category, Column, Number, Omitted
+from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.columns.rows import Encoder, row_encoder
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.data.validation import listed
-
-#: Numbers below this are plainly no infinity.
-_LARGE = 1e300
 
 
 class _Layout:
@@ -25,9 +23,8 @@ class _Layout:
     placed: list[tuple[Column, int]]
     #: Columns of the matrix.
     width: int
-    #: The same for single rows: name, column, its first place, whether it is a number, and the
-    #: place of each category.
-    _steps: list[tuple[Any, Column, int, bool, dict[str, int]]]
+    #: What encodes single rows.
+    encode_row: Encoder
 
 
 class Columns(_Layout, Frozen):
@@ -47,12 +44,8 @@ class Columns(_Layout, Frozen):
             if not isinstance(column, Omitted):
                 placed.append((column, width))
                 width += column.width
-        steps = []
-        for column, at in placed:
-            values = column.values if isinstance(column, Category) else ()
-            places = {value: at + i for i, value in enumerate(values)}
-            steps.append((column.name, column, at, isinstance(column, Number), places))
-        self._set(placed=placed, width=width, _steps=steps)
+        self._set(placed=placed, width=width)
+        self._set(encode_row=row_encoder(self))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"columns": self.columns}
@@ -168,41 +161,11 @@ class Columns(_Layout, Frozen):
                 rows = f"{count:,} row{'s' * (count > 1)}"
                 unlike.append(f"{column.name!r} ({rows})")
         if unlike:
-            self._warn_of_gaps(unlike, what)
+            self.warn_of_gaps(unlike, what)
         return matrix
 
-    def encode_row(self, row: Mapping[Any, Any]) -> np.ndarray:
-        """The matrix of one row, fast.
-
-        Parameters
-        ----------
-        row : mapping
-            From the names of the columns to their entries; more than are needed may be there.
-
-        Returns
-        -------
-        ndarray of float64, shape (1, width)
-        """
-        values, unlike = [0.0] * self.width, []
-        try:
-            for name, column, at, is_number, places in self._steps:
-                value = row[name]
-                kind = type(value)
-                # What most entries are stands here, as a call takes as long as the rest.
-                if kind is str and value in places:
-                    values[places[value]] = 1.0
-                elif kind is float and is_number and -_LARGE < value < _LARGE:
-                    values[at] = value
-                elif column.encode_one(value, values, at):
-                    unlike.append(repr(name))
-        except KeyError:
-            self.table(row, "x")  # says which are missing
-            raise
-        if unlike:
-            self._warn_of_gaps(unlike, "x")
-        return np.array([values])
-
-    def _warn_of_gaps(self, unlike: list[str], what: str) -> None:
+    def warn_of_gaps(self, unlike: list[str], what: str) -> None:
+        """Say which columns have missing entries, and had none in training."""
         warn(
             f"{what} has missing entries in {', '.join(unlike)}, where the training rows had none: "
             "the mean of the training rows, or no category, stands in for them",

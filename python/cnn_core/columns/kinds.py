@@ -158,6 +158,11 @@ class Number(Column):
             if -math.inf < number < math.inf:
                 out[at] = number
                 return False
+        if is_missing(value):
+            out[at] = self.mean
+            if self.gaps:
+                out[at + 1] = 1.0
+            return not self.gaps
         return super().encode_one(value, out, at)
 
 

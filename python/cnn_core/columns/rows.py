@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from cnn_core.columns.kinds import Category, Column, Number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,9 +13,74 @@ if TYPE_CHECKING:
     from cnn_core._predict import RowPredictor
     from cnn_core.columns.columns import Columns
 
-
 #: What the entries of a single row are; columns have a length.
 _ENTRIES = {float, int, str, bool, type(None)}
+#: Numbers below this are plainly no infinity.
+_LARGE = 1e300
+
+#: From a row to what the network reads.
+Encoder = Callable[[Mapping[Any, Any]], list[float]]
+
+
+def row_encoder(columns: Columns) -> Encoder:
+    """What encodes single rows, fast: with all that is known of the columns laid out beforehand.
+
+    Several threads may call it at once.
+
+    Parameters
+    ----------
+    columns : Columns
+
+    Returns
+    -------
+    callable
+        Takes a mapping from the names of the columns to their entries, and returns the numbers of
+        the columns of the matrix.
+    """
+    numbers: list[tuple[Any, int, Column]] = []
+    categories: list[tuple[Any, Callable[[str], int | None], int, Column]] = []
+    others: list[tuple[Any, int, Column]] = []
+    for column, at in columns.placed:
+        if isinstance(column, Number):
+            numbers.append((column.name, at, column))
+        elif isinstance(column, Category):
+            places = {value: at + i for i, value in enumerate(column.values)}
+            categories.append((column.name, places.get, at, column))
+        else:
+            others.append((column.name, at, column))
+    blank = [0.0] * columns.width
+    low, high = -_LARGE, _LARGE
+
+    def encode(row: Mapping[Any, Any]) -> list[float]:
+        # What most entries are is done here, as a call takes as long as the rest.
+        values, unlike = blank.copy(), []
+        try:
+            for name, at, column in numbers:
+                value = row[name]
+                if type(value) is float and low < value < high:
+                    values[at] = value
+                elif type(value) is int and low < value < high:
+                    values[at] = float(value)
+                elif column.encode_one(value, values, at):
+                    unlike.append(name)
+            for name, place_of, at, column in categories:
+                value = row[name]
+                place = place_of(value) if type(value) is str else None
+                if place is not None:
+                    values[place] = 1.0
+                elif column.encode_one(value, values, at):
+                    unlike.append(name)
+            for name, at, column in others:
+                if column.encode_one(row[name], values, at):
+                    unlike.append(name)
+        except KeyError:
+            columns.table(row, "x")  # says which are missing
+            raise
+        if unlike:
+            columns.warn_of_gaps([repr(one) for one in columns.names if one in unlike], "x")
+        return values
+
+    return encode
 
 
 class TableRows:
@@ -28,22 +95,25 @@ class TableRows:
     """
 
     def __init__(self, columns: Columns, rows: RowPredictor) -> None:
-        self.encode, self.rows = columns.encode_row, rows
+        self.encode, self.rows = columns.encode_row, rows.forward
+        self.checked_rows = rows.forward_checked
 
-    def forward(self, x: object, out: np.ndarray | None = None) -> np.ndarray | None:
+    def forward(
+        self, x: object, out: np.ndarray | None = None, check: bool = False
+    ) -> np.ndarray | None:
         """The output a^L, shape (n_outputs,); None for what is no dict."""
         if type(x) is not dict:
             return None
-        a: np.ndarray | None = self.rows.forward(self.encode(x)[0], out)
+        a: np.ndarray | None = self.rows(self.encode(x), out, check)
         return a
 
     def forward_checked(self, X: object) -> np.ndarray | None:
         """The same of a table with one row, shape (1, n_outputs): of a dict, or a list of one; None
         for other tables, and where outputs are not finite."""
         row = X[0] if type(X) is list and len(X) == 1 else X
-        if type(row) is not dict or not {*map(type, row.values())} <= _ENTRIES:
+        if type(row) is not dict or not _ENTRIES.issuperset(map(type, row.values())):
             return None
-        a: np.ndarray | None = self.rows.forward_checked(self.encode(row))
+        a: np.ndarray | None = self.checked_rows([self.encode(row)])
         return a
 
 
