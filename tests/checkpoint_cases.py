@@ -77,6 +77,9 @@ CASES = {
     "early stopping, tol": lambda: _mlp(
         early_stopping=True, tol=1e-4, patience=3, epochs=5, when=_between
     ),
+    "best by another monitor": lambda: _mlp(
+        LABELS, early_stopping=True, monitor="val_metric", patience=3, epochs=5, when=_between
+    ),
     "best weights within": lambda: _mlp(early_stopping=True, patience=3, epochs=5),
     "dropout, steps": lambda: _mlp(dropout=0.2, step_history=True),
     "weights, validation": lambda: _mlp(

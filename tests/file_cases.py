@@ -131,6 +131,7 @@ CASES = {
     "python": partial(fitted, THREE, backend="python"),
     "python, float64": partial(fitted, LINE, backend="python", dtype="float64", optimizer="nadam"),
     "python, lbfgs": partial(fitted, LINE, backend="python", optimizer="lbfgs"),
+    "monitor": partial(fitted, THREE, early_stopping=True, monitor="val_metric"),
     "no hidden layer": partial(fitted, hidden=()),
     "many layers": partial(fitted, hidden=(2,) * 30),
     "regression": partial(fitted, LINE),
