@@ -7,7 +7,6 @@ import itertools
 import math
 import re
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -94,23 +93,3 @@ def test_a_row_of_a_table_may_give_its_label(model):
         assert classes.predict([row])[0] == classes.predict(row)[0] == wanted
     row = records(TABLE)[0]
     assert model.predict_one(row, labels=True) == model.predict([row])[0]
-
-
-@pytest.mark.slow
-def test_a_row_of_a_table_costs_less_than_ten_of_a_matrix():
-    n, rng = 500, np.random.default_rng(0)
-    table = {f"x{i}": rng.normal(size=n).tolist() for i in range(5)}
-    table |= {f"c{i}": rng.choice(["a", "b", "c", "d"], n).tolist() for i in range(5)}
-    of_table = MLP(32, columns="auto", epochs=1).fit(table, table["x0"])
-    X = rng.normal(size=(n, of_table.columns_.width)).astype("float32")
-    of_matrix = MLP(32, epochs=1).fit(X, table["x0"])
-    row, x = records(table)[0], X[0].copy()
-    best = {}
-    for _ in range(300):
-        for model, one in ((of_table, row), (of_matrix, x)):
-            start = time.perf_counter()
-            for _ in range(100):
-                model.predict_one(one)
-            taken = time.perf_counter() - start
-            best[model] = min(taken, best.get(model, math.inf))
-    assert best[of_table] < 10 * best[of_matrix]
