@@ -58,7 +58,7 @@ class Trainer:
         weights: RowSource | None = None,
         rates: NDArray[float64] | None = None,
         total_weight: float | None = None,
-    ) -> tuple[float, float | NDArray[float64]]: ...
+    ) -> tuple[float, float | NDArray[float64]] | None: ...
     def loss_and_gradient(
         self,
         X: RowSource,

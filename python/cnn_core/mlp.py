@@ -4,7 +4,7 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
@@ -303,8 +303,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     @without_unknown
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Iterable[Any],
+        y: ArrayLike | str | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -380,8 +380,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
 
     def _fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: Any,
         sample_weight: ArrayLike | None,
         validation_data: tuple[ArrayLike, ArrayLike] | None,
         checkpoint: tuple[Any, ...] | None = None,

@@ -12,6 +12,7 @@ from cnn_core._checks import shown
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
+from cnn_core.blocks.gather import Gathered
 from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
 from cnn_core.data.row_order import warn_of_order
@@ -41,6 +42,7 @@ from cnn_core.data.validation import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+    from cnn_core.blocks.learn import BlockData
     from cnn_core.columns.columns import Columns
     from cnn_core.model import Model
     from cnn_core.task import Task
@@ -68,6 +70,14 @@ class Dataset(Frozen):
         )
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
         return Dataset(rows, y, labels, weights, self.weight_scale)
+
+    def at(self, numbers: np.ndarray, rows: np.ndarray) -> Dataset:
+        """Some rows, with `rows` for those of X."""
+        y, labels, weights = (
+            None if part is None else RowSource(part.array[numbers])
+            for part in (self.y, self.labels, self.weights)
+        )
+        return Dataset(RowSource(rows), y, labels, weights, self.weight_scale)
 
     def with_X(self, rows: np.ndarray) -> Dataset:
         """The same rows of another array."""
@@ -161,10 +171,11 @@ class Prepared(Frozen):
     moved: Moved | None = None  #: how predictions follow targets of a stream that have moved
     target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
     apart: np.ndarray | None = None  #: whether each row is set apart; None: none is
+    blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
 
 
 def prepare(
-    X: ArrayLike,
+    X: ArrayLike | Gathered,
     y: ArrayLike,
     task: tuple[Task, np.ndarray | None],
     how: Preparation,
@@ -178,7 +189,7 @@ def prepare(
     Parameters
     ----------
     X, y : array-like
-        X may be a `Table`, whose columns become a matrix.
+        X may be a `Table`, whose columns become a matrix, or `Gathered`.
     task : (Task, ndarray or None)
         From `infer_task`.
     how : Preparation
@@ -195,8 +206,11 @@ def prepare(
     -------
     Prepared
     """
-    meaning, labels = task
-    table: Table | None = X if isinstance(X, Table) else None
+    if isinstance(X, Gathered):
+        from cnn_core.blocks.learn import prepare_blocks
+
+        return prepare_blocks(X, y, task, how, seed, before, sample_weight, validation_data)
+    (meaning, labels), table = task, X if isinstance(X, Table) else None
     names = feature_names(X) if table is None else None
     of_targets = target_names(y) or (() if before is None else before.seen.targets)
     n_features = None if before is None else before.n_features
@@ -206,7 +220,7 @@ def prepare(
     # Where scaling may come first, X and y stay as precise as they were given.
     precise = precise_dtype(X) if scales else how.dtype
     rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
-    how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
+    how = replace(how, target_dtype=target_dtype_of(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn, moved, apart = None, seed(), None, None
     if how.validation_fraction is not None and validation_data is None:
@@ -224,12 +238,12 @@ def prepare(
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
         scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
-        targets = _learn_target_scaling(how, meaning, train, of_targets)
+        targets = learn_target_scaling_of(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
-        targets, moved = _targets_go_on(before, how, meaning, train, scaling)
+        targets, moved = targets_go_on(before, how, meaning, train, scaling)
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
@@ -243,7 +257,7 @@ def prepare(
         apart,
     )  # fmt: skip
     if validation_data is not None:
-        given = _validation_dataset(validation_data, meaning, how, prepared)
+        given = validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
 
@@ -274,7 +288,7 @@ def precise_dtype(array: object) -> str:
     return "float32" if exact else "float64"
 
 
-def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | None) -> str:
+def target_dtype_of(task: Task, y: ArrayLike, how: Preparation, before: Model | None) -> str:
     """In which dtype targets are read: where they are scaled, as precise as they were given."""
     if before is not None:
         scales = before.target_scaling is not None
@@ -283,7 +297,7 @@ def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | No
     return precise_dtype(y) if task.name == "regression" and scales else how.dtype
 
 
-def _learn_target_scaling(
+def learn_target_scaling_of(
     how: Preparation, task: Task, train: Dataset, names: tuple[str, ...]
 ) -> TargetScaling | None:
     """The scaling of the targets that are trained on; None where it does nothing."""
@@ -298,7 +312,7 @@ def _learn_target_scaling(
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
 
 
-def _targets_go_on(
+def targets_go_on(
     before: Model, how: Preparation, task: Task, train: Dataset, inputs: Scaling | None
 ) -> tuple[TargetScaling | None, Moved | None]:
     """The scaling of the targets after some more rows, and how predictions follow it."""
@@ -333,7 +347,7 @@ def _targets_go_on(
     return after, moved
 
 
-def _validation_dataset(
+def validation_dataset(
     pair: tuple[ArrayLike, ArrayLike], task: Task, how: Preparation, prepared: Prepared
 ) -> Dataset:
     """The rows that a user gives to validate on."""

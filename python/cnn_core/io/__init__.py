@@ -6,7 +6,8 @@ makes numbers of its entries, `arrow` reads Parquet and Feather, `tables` choose
 ending and reads in blocks, `output` writes predictions.
 """
 
+from cnn_core.blocks.source import RowBlocks
 from cnn_core.io.arrow import parquet
 from cnn_core.io.csv import read_csv
 
-__all__ = ["parquet", "read_csv"]
+__all__ = ["RowBlocks", "parquet", "read_csv"]

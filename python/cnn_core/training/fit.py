@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.blocks.source import are_blocks
 from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
@@ -48,6 +49,7 @@ from cnn_core.training.untrained import network_spec, training_spec, untrained
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
     from cnn_core.training.scoring import Scored
 
@@ -64,6 +66,12 @@ class Job(NamedTuple):
     seen: Seen = Seen()  #: what later advice is to know
     began: float = 0.0  #: when, as `time.perf_counter` has it
     scored: Scored | None = None  #: what is scored after each epoch
+    blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
+
+    @property
+    def looked_at(self) -> Job:
+        """The same with rows of X that can be looked at: of blocks those that stand for all."""
+        return self if self.blocks is None else self._replace(train=self.blocks.sample)
 
 
 def begin(
@@ -103,7 +111,8 @@ def begin(
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
     scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
-    X, y = _given(p, X, y, before)
+    needs_rows = scorer is not None and not validates
+    X, y, sample_weight = _given(p, (X, y, sample_weight), before, purpose == "fit", needs_rows)
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
@@ -137,13 +146,15 @@ def begin(
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
+    train, blocks = data.train, data.blocks
+    data, y = _looked_at(data, y)
     first = purpose == "fit" or ((before is None or stream_begins) and not collects)
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
+    job = Job(model, spec, train, data.validation, purpose, stream, seen, began, blocks=blocks)
     if scorer is not None:
         rows = (rows_given, y) if validation_data is None else validation_data
         job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, rows))
@@ -162,12 +173,42 @@ def _check_class_weight(class_weight: object) -> None:
         )
 
 
+def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
+    """What advice looks at: of blocks the rows that stand for all."""
+    if data.blocks is None:
+        return data, y
+    return replace(data, train=data.blocks.sample), np.asarray(y)[data.blocks.chosen]
+
+
 def _given(
+    p: SimpleNamespace,
+    rows: tuple[Any, Any, Any],
+    before: Model | None,
+    fits: bool,
+    needs_rows: bool,
+) -> tuple[Any, Any, Any]:
+    """X, y and their weights; where columns are asked for, X as a Table, without the column that y
+    names, and of blocks that are larger than memory as `Gathered`."""
+    X, y, weights = rows
+    keeps = p.columns is not None or (before is not None and before.columns is not None)
+    if fits and are_blocks(X, y):
+        if needs_rows:
+            raise ValueError(
+                f"monitor={p.monitor!r} scores rows, and those that come in blocks are set apart as "
+                "numbers alone; give validation_data"
+            )
+        from cnn_core.blocks.gather import Gathered, read_blocks
+
+        X, y, weights = read_blocks(p, X, y, weights, keeps)
+        if isinstance(X, Gathered):
+            return X, y, weights
+    return (*(_as_table(p, X, y, before) if keeps else (X, y)), weights)
+
+
+def _as_table(
     p: SimpleNamespace, X: ArrayLike, y: ArrayLike, before: Model | None
 ) -> tuple[ArrayLike, ArrayLike]:
-    """X and y; where columns are asked for, X as a Table, without the column that y names."""
-    if p.columns is None and (before is None or before.columns is None):
-        return X, y
+    """X as a Table, without the column that y names."""
     from cnn_core.columns.table import read_table
     from cnn_core.columns.target import split_target
 
