@@ -111,17 +111,10 @@ def prepare_blocks(
     rows = _rows_for(X, train, apart)
     look = _Look(X, rows, before.columns if before else None)
     columns = look.columns = _columns(how, look, before)
+    whole, scaling = _scaling(how, look, before)
     if before is None:
-        names = columns.encoded if columns else _names(X)
-        kind = USUAL_OF_LINEAR if how.scale_inputs == "auto" and how.linear else how.scale_inputs
-        whole = look.whole(deviates=kind == "standard")
-        some = RowSource(look.matrix(look.sample))
-        scaling = choose_scaling(how, None, some, look.sample_weights(), names, whole)
         targets = learn_target_scaling_of(how, meaning, train, ())
     else:
-        whole, scaling = look.whole(False), before.scaling
-        if scaling is not None:
-            scaling = go_on(scaling, look.matrix(look.sample))
         targets, _ = targets_go_on(before, how, meaning, train, scaling)
     train = train.learning(targets, how.dtype).shared(False)
     at = np.searchsorted(np.flatnonzero(_kept(apart, len(X))), rows.sample)
@@ -149,6 +142,20 @@ def prepare_blocks(
         validation = replace(validation, X=RowSource(read)).learning(targets, how.dtype)
         prepared = replace(prepared, validation=validation)
     return prepared
+
+
+def _scaling(how: Preparation, look: _Look, before: Model | None) -> tuple[Whole, Scaling | None]:
+    """What is known of all rows, and the scaling of the inputs."""
+    if before is None:
+        names = look.columns.encoded if look.columns else _names(look.X)
+        kind = USUAL_OF_LINEAR if how.scale_inputs == "auto" and how.linear else how.scale_inputs
+        whole = look.whole(deviates=kind == "standard")
+        some = RowSource(look.matrix(look.sample))
+        return whole, choose_scaling(how, None, some, look.sample_weights(), names, whole)
+    whole, scaling = look.whole(False), before.scaling
+    if scaling is not None:
+        scaling = go_on(scaling, look.matrix(look.sample))
+    return whole, scaling
 
 
 def _kept(apart: np.ndarray | None, n_rows: int) -> np.ndarray:

@@ -242,12 +242,21 @@ def block_of(given: Any, number: int, row: int, target: str | None) -> Block | N
     if not _has_rows(X):
         return None
     rows: np.ndarray | Table
+    if hasattr(X, "__arrow_c_array__") and not hasattr(X, "__arrow_c_stream__"):
+        X = _as_stream(X)
     if is_table(X) or target is not None:
         rows, y = split_target(read_table(X, f"X of {what}"), y, f"y of {what}")
     else:
         rows = _as_matrix(X, f"X of {what}")
     y = _as_rows(y, len(rows), f"y of {what}")
-    return Block(rows, y, _as_weights(weights, len(rows), what), what, number)
+    return Block(rows, y, as_weights(weights, len(rows), what), what, number)
+
+
+def _as_stream(batch: Any) -> Any:
+    """A record batch as a table."""
+    import pyarrow
+
+    return pyarrow.Table.from_batches([pyarrow.record_batch(batch)])
 
 
 def _as_matrix(X: Any, name: str) -> np.ndarray:
@@ -281,7 +290,7 @@ def _as_rows(y: Any, n_rows: int, name: str) -> np.ndarray:
     return array
 
 
-def _as_weights(weights: Any, n_rows: int, what: str) -> np.ndarray | None:
+def as_weights(weights: Any, n_rows: int, what: str) -> np.ndarray | None:
     """The same of sample_weight, which may not be there."""
     if weights is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -11,25 +11,61 @@ from cnn_core.columns.table import NUMBER, Values, read_table
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, Files, ending, expand, need_pyarrow
 
+if TYPE_CHECKING:
+    from cnn_core.io.parquet_rows import ParquetRows
+
 _BUFFER = 1 << 18  # bytes of a column that are read together
 
 ENDINGS = ("parquet", "pq", "feather", "arrow")
 
 
-def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable:
-    """Read a table from Parquet or Feather files; needs pyarrow.
+@overload
+def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable: ...
+@overload
+def parquet(
+    files: Files,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str,
+    weight: str | None = None,
+    block_rows: int | None = None,
+    window: int = 4,
+) -> ParquetRows: ...
+def parquet(
+    files: Files,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str | None = None,
+    weight: str | None = None,
+    block_rows: int | None = None,
+    window: int = 4,
+) -> FileTable | ParquetRows:
+    """Read a table from Parquet or Feather files; with `target`, rows of Parquet files in blocks,
+    which `MLP.fit` reads as it needs them. Needs pyarrow.
 
     Parameters
     ----------
     files : path-like or sequence of them
         Globs among them. Several files have the same columns, in any order.
     columns : sequence of str, optional
-        Those to read; default all.
+        Those to read, beside target and weight; default all.
+    target : str, optional
+        The column that is y.
+    weight : str, optional
+        The column of the weights of the rows.
+    block_rows, window : int
+        As for `RowBlocks`.
 
     Returns
     -------
-    Table
+    Table, or with `target` RowBlocks
     """
+    if target is not None:
+        from cnn_core.io.parquet_rows import ParquetRows
+
+        return ParquetRows(
+            files, target, columns=columns, weight=weight, block_rows=block_rows, window=window
+        )
     paths = expand(files)
     return read_files(paths, columns)
 
@@ -137,15 +173,29 @@ def _selected(path: str, names: Sequence[str]) -> Any:
     return need_pyarrow(path).schema([found.field(name) for name in names])
 
 
-def batches(path: str, names: Sequence[str], size: int = 32768) -> Iterator[Any]:
-    """The rows of a file in record batches, with the columns in the order of `names`."""
+def group_rows(path: str) -> list[int]:
+    """Rows of the row groups of a Parquet file."""
+    pyarrow = need_pyarrow(path)
+    with _errors(path, pyarrow):
+        from pyarrow import parquet as pq
+
+        found = pq.read_metadata(path)
+        return [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+
+
+def batches(
+    path: str, names: Sequence[str], size: int = 32768, group: int | None = None
+) -> Iterator[Any]:
+    """The rows of a file, or of a row group of a Parquet file, in record batches, with the columns
+    in the order of `names`."""
     pyarrow = need_pyarrow(path)
     with _errors(path, pyarrow):
         if _is_parquet(path):
             from pyarrow import parquet as pq
 
             with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
-                for batch in file.iter_batches(size, columns=list(names), use_threads=False):
+                groups = None if group is None else [group]
+                for batch in file.iter_batches(size, groups, list(names), use_threads=False):
                     yield batch.select(list(names))
             return
         with pyarrow.ipc.open_file(path) as file:
