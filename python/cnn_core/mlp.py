@@ -318,7 +318,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         ----------
         X : array-like, shape (rows, features)
             A C-contiguous array of the model's dtype is read where it stands; others are converted
-            once.
+            once. Or blocks of rows, together larger than memory: an iterable of (X, y) or (X, y,
+            sample_weight), of tables with the name of a column as y, or `io.RowBlocks`.
         y : array-like, shape (rows,) or (rows, outputs)
             Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is
             several yes-or-no labels a row.

@@ -117,3 +117,10 @@ class Shrinking(Again):
 def test_blocks_that_change_are_refused():
     with pytest.raises(ValueError, match="the blocks have changed: they had 3,000 rows"):
         MLPRegressor(epochs=2).fit(RowBlocks(Shrinking(cut((X, Y), 500)), **SMALL))
+
+
+@pytest.mark.parametrize("X", [RowBlocks(cut((X, Y), 500)), cut((X, Y), 500), Again([])])
+def test_the_drop_in_says_that_it_takes_arrays(X):
+    sklearn = pytest.importorskip("cnn_core.sklearn")
+    with pytest.raises(TypeError, match=r"takes arrays; cnn_core\.MLPClassifier"):
+        sklearn.MLPRegressor().fit(X, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core._warn import warn
-from cnn_core.blocks.source import Block, Layout, RowBlocks, as_blocks, layout_of
+from cnn_core.blocks.source import Block, Layout, Reader, RowBlocks, as_blocks, layout_of
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER, TEXT, Table, Values
 from cnn_core.data.validation import check_X
@@ -61,6 +61,10 @@ class Gathered(NamedTuple):
     def window_rows(self) -> int:
         """Rows that are in memory together."""
         return self.block_rows * self.source.window
+
+    def reader(self, in_order: bool) -> Reader:
+        """What reads the rows once."""
+        return self.source.reader(self.counts, in_order, self.keeps_tables)
 
     def matrix(self, X: np.ndarray | Table, columns: Columns | None, what: str) -> np.ndarray:
         """Rows of blocks as numbers, which are finite."""
@@ -166,15 +170,18 @@ def _whole(
 ) -> Any:
     """X of all blocks."""
     names = gathered.layout.names
+    if source.reads_targets_alone:
+        kept = [block.X for block in source.read(columns)]
     if names is None:
         return (
             kept[0]
             if len(kept) == 1
             else np.concatenate([one for one in kept if isinstance(one, np.ndarray)])
         )
-    if source.reads_targets_alone:
-        kept = [block.X for block in source]
-    table = joined([one for one in kept if isinstance(one, Table)], names)
+    tables = [one for one in kept if isinstance(one, Table)]
+    if not tables:
+        return NamedMatrix(np.concatenate([one for one in kept if len(one)]), names)
+    table = joined(tables, names)
     return table if columns else NamedMatrix(numbers_of(table, names), names)
 
 

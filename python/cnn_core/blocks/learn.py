@@ -131,7 +131,7 @@ def prepare_blocks(
         known_names,
         seed() if drawn is None else drawn,
         columns,
-        look.matrix(look.sample),
+        look.numbers,
         blocks=data,
     )
     if validation_data is not None:
@@ -150,11 +150,11 @@ def _scaling(how: Preparation, look: _Look, before: Model | None) -> tuple[Whole
         names = look.columns.encoded if look.columns else _names(look.X)
         kind = USUAL_OF_LINEAR if how.scale_inputs == "auto" and how.linear else how.scale_inputs
         whole = look.whole(deviates=kind == "standard")
-        some = RowSource(look.matrix(look.sample))
+        some = RowSource(look.numbers)
         return whole, choose_scaling(how, None, some, look.sample_weights(), names, whole)
     whole, scaling = look.whole(False), before.scaling
     if scaling is not None:
-        scaling = go_on(scaling, look.matrix(look.sample))
+        scaling = go_on(scaling, look.numbers)
     return whole, scaling
 
 
@@ -210,6 +210,7 @@ class _Look:
     def __init__(self, X: Gathered, rows: _Rows, columns: Columns | None) -> None:
         self.X, self.rows, self.columns = X, rows, columns
         self._some: tuple[np.ndarray | Table, ...] | None = None
+        self._numbers: np.ndarray | None = None
         self._gaps: dict[object, bool] = {}
 
     @property
@@ -237,9 +238,12 @@ class _Look:
         weights: np.ndarray = self.rows.weights[at]
         return weights
 
-    def matrix(self, rows: np.ndarray | Table) -> np.ndarray:
-        """Rows as numbers, before scaling."""
-        return self.X.matrix(rows, self.columns, "X")
+    @property
+    def numbers(self) -> np.ndarray:
+        """The sample as numbers, before scaling."""
+        if self._numbers is None:
+            self._numbers = self.X.matrix(self.sample, self.columns, "X")
+        return self._numbers
 
     def _blocks(self) -> Iterator[tuple[int, np.ndarray | Table, str]]:
         """Each block as a whole: its first row, X, and what to call it. The first pass takes the
@@ -247,14 +251,17 @@ class _Look:
         X, row = self.X, 0
         wanted = self.rows.sample, self.rows.validation
         found: tuple[list[np.ndarray | Table], ...] = ([], [])
-        for block in X.source:
-            if X.counts.get(block.number) != block.n_rows:
+        for block in X.source.read(X.keeps_tables):
+            if row + block.n_rows > len(X):
                 raise changed(len(X), row)
             if self._some is None:
                 for numbers, parts in zip(wanted, found):
                     ends = np.searchsorted(numbers, (row, row + block.n_rows))
                     if ends[0] < ends[1]:
-                        parts.append(rows_at(block.X, numbers[slice(*ends)] - row))
+                        some = rows_at(block.X, numbers[slice(*ends)] - row)
+                        if not X.keeps_tables:
+                            some = X.matrix(some, None, f"X of {block.what}")
+                        parts.append(some)
                 if X.keeps_tables:
                     self._note_gaps(read_table(block.X))
             yield row, block.X, block.what
@@ -316,7 +323,7 @@ class _Look:
 
 
 def _joined(X: Gathered, parts: list[np.ndarray | Table]) -> np.ndarray | Table:
-    if X.layout.names is not None:
+    if X.keeps_tables and X.layout.names is not None:
         return joined([one for one in parts if isinstance(one, Table)], X.layout.names)
     arrays = [one for one in parts if isinstance(one, np.ndarray)]
     return np.concatenate(arrays) if arrays else np.empty((0, X.layout.width))

@@ -31,6 +31,7 @@ class Block(NamedTuple):
     weights: Any  #: None where there are none
     what: str  #: what to call it in messages
     number: int  #: counted from 0, those without rows among them
+    names: tuple[Any, ...] | None = None  #: of the columns of an array that was a table
 
     @property
     def n_rows(self) -> int:
@@ -45,9 +46,12 @@ class Block(NamedTuple):
 
 
 def rows_at(X: np.ndarray | Table, numbers: np.ndarray) -> np.ndarray | Table:
-    """Some rows of X."""
-    some: np.ndarray | Table = X.take(numbers) if isinstance(X, Table) else X[numbers]
-    return some
+    """Some rows of X, which keep none of the others alive."""
+    if isinstance(X, np.ndarray):
+        some: np.ndarray = X[numbers]
+        return some
+    columns = {name: X[name].take(numbers) for name in X.names}
+    return Table(X.names, len(numbers), columns.__getitem__, X.what)
 
 
 class Layout(NamedTuple):
@@ -115,8 +119,9 @@ class RowBlocks:
         """Whether blocks can be read in any order."""
         return isinstance(self.blocks, Sequence)
 
-    def __iter__(self) -> Iterator[Block]:
-        """The blocks that have rows, checked against the first one."""
+    def read(self, tables: bool = True) -> Iterator[Block]:
+        """The blocks that have rows, checked against the first one; without `tables` those of
+        numbers may come as arrays."""
         layout, row = None, 0
         for i, given in enumerate(self.blocks):
             block = block_of(given, i, row, self.target)
@@ -131,9 +136,9 @@ class RowBlocks:
 
     def targets(self) -> Iterator[Block]:
         """The same for those who need no more of X than its number of rows and columns."""
-        return iter(self)
+        return self.read()
 
-    def reader(self, counts: Mapping[int, int], in_order: bool) -> Reader:
+    def reader(self, counts: Mapping[int, int], in_order: bool, tables: bool) -> Reader:
         """What reads the rows once.
 
         Parameters
@@ -142,8 +147,14 @@ class RowBlocks:
             From the numbers of the blocks to their rows, as they were.
         in_order : bool
             Whether it will be asked for one row after the other.
+        tables : bool
+            See `read`.
         """
-        return InOrder(iter(self), sum(counts.values())) if in_order else _ByNumber(self, counts)
+        return (
+            InOrder(self.read(tables), sum(counts.values()))
+            if in_order
+            else _ByNumber(self, counts)
+        )
 
     def rows_for(self, width: int) -> int:
         """Rows of a block whose rows have so many numbers."""
@@ -307,7 +318,7 @@ def layout_of(block: Block) -> Layout:
     """What the others must have too."""
     if isinstance(block.X, Table):
         return Layout(len(block.X.names), block.X.names, block.weights is not None)
-    return Layout(block.X.shape[1], None, block.weights is not None)
+    return Layout(block.X.shape[1], block.names, block.weights is not None)
 
 
 def check_layout(block: Block, layout: Layout, first: str) -> None:

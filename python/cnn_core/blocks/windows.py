@@ -147,7 +147,7 @@ class WindowRows:
         blocks = np.arange(self.n_blocks)
         if not in_order:
             blocks = block_order(self.seed, epoch, self.n_blocks)
-        reader, done = gathered.source.reader(gathered.counts, in_order), 0
+        reader, done = gathered.reader(in_order), 0
         for number, first in enumerate(range(0, self.n_blocks, self.window)):
             chosen = np.sort(blocks[first : first + self.window])
             left = done % self.batch

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from cnn_core.blocks.source import WINDOW, Block, InOrder, Reader, RowBlocks, as_weights, changed
-from cnn_core.columns.table import Table, Values
+from cnn_core.columns.table import Table
 from cnn_core.columns.target import target_of
 from cnn_core.io import arrow
 from cnn_core.io.sources import Files, ending, expand, need_pyarrow
 
-_BATCH = 1 << 15  # rows that are decoded together
+#: Rows that are decoded together: so many, or fewer that have so many numbers.
+_BATCH, _NUMBERS = 1 << 15, 1 << 20
 #: Times that a shuffled epoch may decode a row, on average, before that is said.
 _OFTEN = 3.0
 
@@ -62,50 +63,63 @@ class ParquetRows(RowBlocks):
         arrow.check_names(self.paths, [*self.names, *aside])
         if not self.names:
             raise ValueError(f"{self.paths[0]} has no column beside {' and '.join(aside)}")
+        schemas = [arrow.schema(path) for path in self.paths]
+        kinds = {schema.field(name).type for schema in schemas for name in self.names}
+        self.dtype, self.numeric = arrow.dtype_of(kinds)
+        self.size = max(1, min(_BATCH, _NUMBERS // len(self.names)))
         #: File, number in it, and rows of each row group.
+        self.footers = {path: arrow.read_footer(path) for path in self.paths}
         self.groups = [
-            (path, i, rows) for path in self.paths for i, rows in enumerate(arrow.group_rows(path))
+            (path, i, footer.row_group(i).num_rows)
+            for path, footer in ((path, self.footers[path]) for path in self.paths)
+            for i in range(footer.num_row_groups)
         ]
 
-    def __iter__(self) -> Iterator[Block]:
-        """The rows, some at a time."""
-        return self._blocks(self.names)
+    def read(self, tables: bool = True) -> Iterator[Block]:
+        """The rows, some at a time; see `RowBlocks.read`."""
+        for number, (what, batch) in enumerate(self._parts(self.names)):
+            X = self.rows(batch, what, tables)
+            yield Block(X, None, None, what, number, tuple(self.names))
 
     def targets(self) -> Iterator[Block]:
-        """The same with no more of X than its number of rows and columns."""
-        return self._blocks([])
+        """The same with targets and weights, and of X no more than its number of rows and
+        columns."""
+        aside, width = [name for name in (self.target, self.weight) if name], len(self.names)
+        for number, (what, batch) in enumerate(self._parts(aside)):
+            table = self._table(batch, what)
+            y = target_of(table[self.target], str(self.target), what)
+            weights = None
+            if self.weight is not None:
+                weights = as_weights(table[self.weight].array, len(table), what)
+            X = np.broadcast_to(np.zeros((), self.dtype), (len(table), width))
+            yield Block(X, y, weights, what, number, tuple(self.names))
 
-    def _blocks(self, names: Sequence[str]) -> Iterator[Block]:
-        number = 0
+    def _parts(self, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Record batches, and what to call them."""
         for path in self.paths:
             row = 0
-            for batch in arrow.batches(path, self._needed(names), _BATCH):
+            for batch in self.batches(path, names):
                 if batch.num_rows:
-                    yield self.block(batch, names, f"{path} (from row {row + 1:,} on)", number)
-                    row, number = row + batch.num_rows, number + 1
+                    yield f"{path} (from row {row + 1:,} on)", batch
+                    row += batch.num_rows
 
-    def _needed(self, names: Sequence[str]) -> list[str]:
-        assert self.target is not None
-        return [*names, self.target, *([] if self.weight is None else [self.weight])]
+    def batches(self, path: str, names: Sequence[str], group: int | None = None) -> Iterator[Any]:
+        """The rows of a file, or of one of its row groups, in record batches."""
+        return arrow.batches(path, names, self.size, group, self.footers[path])
 
-    def block(self, batch: Any, names: Sequence[str], what: str, number: int) -> Block:
-        """A record batch as a block."""
-        frame = need_pyarrow(what).Table.from_batches([batch])
-        table = arrow.table_of(frame, what, 0)
-        y = target_of(table[self.target], str(self.target), what)
-        weights = None
-        if self.weight is not None:
-            weights = as_weights(table[self.weight].array, len(table), what)
+    def rows(self, batch: Any, what: str, tables: bool) -> np.ndarray | Table:
+        """X of a record batch."""
+        if self.numeric and not tables:
+            return arrow.matrix_of(batch, self.dtype)
+        return self._table(batch, what)
 
-        def read(name: Any) -> Values:
-            return table[name]
+    def _table(self, batch: Any, what: str) -> Table:
+        return arrow.table_of(need_pyarrow(what).Table.from_batches([batch]), what, 0)
 
-        return Block(Table(self.names, len(table), read, what), y, weights, what, number)
-
-    def reader(self, counts: Mapping[int, int], in_order: bool) -> Reader:
+    def reader(self, counts: Mapping[int, int], in_order: bool, tables: bool) -> Reader:
         """What reads the rows once; see `RowBlocks.reader`."""
         n_rows = sum(counts.values())
-        return InOrder(iter(self), n_rows) if in_order else _ByGroup(self, n_rows)
+        return InOrder(self.read(tables), n_rows) if in_order else _ByGroup(self, n_rows, tables)
 
     def remark(self, block_rows: int) -> str:
         """That row groups are so large that reading blocks in any order decodes much in vain."""
@@ -131,10 +145,12 @@ class _ByGroup:
     source : ParquetRows
     n_rows : int
         That were there when they were read first.
+    tables : bool
+        See `RowBlocks.read`.
     """
 
-    def __init__(self, source: ParquetRows, n_rows: int) -> None:
-        self._source, self._n_rows = source, n_rows
+    def __init__(self, source: ParquetRows, n_rows: int, tables: bool) -> None:
+        self._source, self._n_rows, self._tables = source, n_rows, tables
         self._ends = np.cumsum([rows for *_, rows in source.groups]).tolist()
         self._batches: Iterator[Any] = iter(())
         self._batch: Any = None
@@ -157,11 +173,11 @@ class _ByGroup:
             end = min(stop - self._row, self._batch.num_rows)
             piece = self._batch.slice(start, end - start)
             path, _, _ = self._source.groups[group]
-            yield self._source.block(piece, self._source.names, path, group), 0, end - start
+            X = self._source.rows(piece, path, self._tables)
+            yield Block(X, None, None, path, group), 0, end - start
             first += end - start
 
     def _open(self, group: int) -> None:
         path, number, rows = self._source.groups[group]
-        names = self._source._needed(self._source.names)
-        self._batches = arrow.batches(path, names, _BATCH, number)
+        self._batches = self._source.batches(path, self._source.names, number)
         self._batch, self._group, self._row = None, group, self._ends[group] - rows
