@@ -108,15 +108,49 @@ def test_an_exception_of_the_users_iterator_leaves_the_model_as_before(at, befor
         assert not hasattr(model, "n_features_in_")
 
 
-class Shrinking(Again):
+class Changing(Again):
+    """Blocks that are others in some iteration."""
+
+    def __init__(self, blocks, others, time):
+        super().__init__(blocks)
+        self.others, self.time = others, time
+
     def __iter__(self):
         self.times += 1
-        return iter(self.blocks if self.times < 3 else self.blocks[:-2])
+        return iter(self.others if self.times == self.time else self.blocks)
 
 
-def test_blocks_that_change_are_refused():
+@pytest.mark.parametrize("time", [2, 3, 5])
+@pytest.mark.parametrize("kind", ["numbers", "words"])
+@pytest.mark.parametrize("change", ["fewer", "more", "order", "targets", "sizes"])
+def test_blocks_that_change_are_refused_as_their_targets_would_be_those_of_others(
+    change, kind, time
+):
+    y = Y if kind == "numbers" else np.where(Y > 3, "a", "b").astype(object)
+    blocks = cut((X, y), 500)
+    others = {
+        "fewer": blocks[:-2],
+        "more": [*blocks, blocks[0]],
+        "order": [*blocks[:2], *blocks[:1:-1]],
+        "targets": cut((X, y[::-1]), 500),
+        "sizes": cut((X, y), 300),
+    }[change]
+    model = MLP(epochs=3, random_state=0)
     with pytest.raises(ValueError, match="the blocks have changed: they had 3,000 rows"):
-        MLPRegressor(epochs=2).fit(RowBlocks(Shrinking(cut((X, Y), 500)), **SMALL))
+        model.fit(RowBlocks(Changing(blocks, others, time), **SMALL))
+    assert not hasattr(model, "n_features_in_")
+
+
+class Sequenced(list):
+    """A list that gives other blocks after some time."""
+
+    def __getitem__(self, i):
+        return (X[:500], Y[:500])
+
+
+def test_a_sequence_whose_blocks_are_others_is_refused():
+    with pytest.raises(ValueError, match="the blocks have changed"):
+        MLPRegressor(epochs=1).fit(RowBlocks(Sequenced(cut((X, Y), 500)), **SMALL))
 
 
 @pytest.mark.parametrize("X", [RowBlocks(cut((X, Y), 500)), cut((X, Y), 500), Again([])])

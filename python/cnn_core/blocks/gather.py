@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnn_core._warn import warn
-from cnn_core.blocks.source import Block, Layout, Reader, RowBlocks, as_blocks, layout_of
+from cnn_core.blocks.source import (
+    Block,
+    InOrder,
+    Layout,
+    Mark,
+    Reader,
+    RowBlocks,
+    as_blocks,
+    changed,
+    layout_of,
+)
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER, TEXT, Table, Values
 from cnn_core.data.validation import check_X
@@ -39,13 +49,14 @@ class Gathered(NamedTuple):
 
     source: RowBlocks
     layout: Layout
-    counts: Mapping[int, int]  #: rows of each block, by its number
+    marks: Mapping[int, Mark]  #: of the blocks, by their numbers
+    n_rows: int
     block_rows: int  #: of those that are cut from them
     precise: str  #: the dtype that holds every number of X
     keeps_tables: bool  #: whether columns of words and dates are to become numbers
 
     def __len__(self) -> int:
-        return sum(self.counts.values())
+        return self.n_rows
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -64,7 +75,20 @@ class Gathered(NamedTuple):
 
     def reader(self, in_order: bool) -> Reader:
         """What reads the rows once."""
-        return self.source.reader(self.counts, in_order, self.keeps_tables)
+        if in_order:
+            return InOrder(self.blocks(), self.n_rows)
+        return self.source.in_any_order(self.marks, self.keeps_tables)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, which must be those of the first reading."""
+        row = 0
+        for block in self.source.read(self.keeps_tables):
+            if self.marks and Mark.of(block) != self.marks.get(block.number):
+                raise changed(self.n_rows, row)
+            yield block
+            row += block.n_rows
+        if row != self.n_rows:
+            raise changed(self.n_rows, row)
 
     def matrix(self, X: np.ndarray | Table, columns: Columns | None, what: str) -> np.ndarray:
         """Rows of blocks as numbers, which are finite."""
@@ -118,14 +142,15 @@ def read_blocks(
             "optimizer and a number for batch_size, or give arrays"
         )
     kept: list[np.ndarray | Table] | None = []
-    counts: dict[int, int] = {}
+    marks: dict[int, Mark] = {}
     ys, weights, n_rows = list[np.ndarray](), list[np.ndarray](), 0
     layout, block_rows, precise = None, 0, "float32"
     for block in source.targets():
         if layout is None:
             layout = layout_of(block)
             block_rows = source.rows_for(layout.width)
-        counts[block.number] = block.n_rows
+        if not source.reads_targets_alone:
+            marks[block.number] = Mark.of(block)
         n_rows += block.n_rows
         ys.append(_of_kind(block, ys))
         if block.weights is not None:
@@ -141,7 +166,7 @@ def read_blocks(
     y = np.concatenate(ys)
     ys.clear()
     w = np.concatenate(weights) if weights else None
-    gathered = Gathered(source, layout, counts, block_rows, precise, columns)
+    gathered = Gathered(source, layout, marks, n_rows, block_rows, precise, columns)
     if kept is None:
         remark = source.remark(block_rows) if p.shuffle else ""
         if remark:

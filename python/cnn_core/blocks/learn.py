@@ -17,7 +17,7 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.blocks.gather import Gathered, joined
-from cnn_core.blocks.source import changed, rows_at
+from cnn_core.blocks.source import rows_at
 from cnn_core.columns.table import Table, read_table
 from cnn_core.data.auto_scaling import USUAL_OF_LINEAR, choose_scaling, go_on
 from cnn_core.data.prepare import (
@@ -251,9 +251,7 @@ class _Look:
         X, row = self.X, 0
         wanted = self.rows.sample, self.rows.validation
         found: tuple[list[np.ndarray | Table], ...] = ([], [])
-        for block in X.source.read(X.keeps_tables):
-            if row + block.n_rows > len(X):
-                raise changed(len(X), row)
+        for block in X.blocks():
             if self._some is None:
                 for numbers, parts in zip(wanted, found):
                     ends = np.searchsorted(numbers, (row, row + block.n_rows))
@@ -266,8 +264,6 @@ class _Look:
                     self._note_gaps(read_table(block.X))
             yield row, block.X, block.what
             row += block.n_rows
-        if row != len(X):
-            raise changed(len(X), row)
         if self._some is None:
             self._some = tuple(_joined(X, parts) for parts in found)
 

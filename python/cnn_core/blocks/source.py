@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from zlib import crc32
 
 import numpy as np
 
@@ -75,9 +76,9 @@ class RowBlocks:
     Parameters
     ----------
     blocks : iterable
-        Each time that it is iterated over, it gives the same blocks: pairs (X, y), or (X, y,
-        sample_weight), or with `target` tables. A sequence, such as a list, is also shuffled by
-        blocks.
+        Each time that it is iterated over, it gives the same blocks in the same order: pairs
+        (X, y), or (X, y, sample_weight), or with `target` tables. A sequence, such as a list, is
+        also shuffled by blocks.
     target : str, optional
         The column of the tables that is y.
     block_rows : int, optional
@@ -138,23 +139,17 @@ class RowBlocks:
         """The same for those who need no more of X than its number of rows and columns."""
         return self.read()
 
-    def reader(self, counts: Mapping[int, int], in_order: bool, tables: bool) -> Reader:
-        """What reads the rows once.
+    def in_any_order(self, marks: Mapping[int, Mark], tables: bool) -> Reader:
+        """What reads rows in any order.
 
         Parameters
         ----------
-        counts : mapping of int to int
-            From the numbers of the blocks to their rows, as they were.
-        in_order : bool
-            Whether it will be asked for one row after the other.
+        marks : mapping of int to Mark
+            Of the blocks, by their numbers, as they were.
         tables : bool
             See `read`.
         """
-        return (
-            InOrder(self.read(tables), sum(counts.values()))
-            if in_order
-            else _ByNumber(self, counts)
-        )
+        return _ByNumber(self, marks)
 
     def rows_for(self, width: int) -> int:
         """Rows of a block whose rows have so many numbers."""
@@ -168,12 +163,27 @@ class RowBlocks:
         return ""
 
 
+class Mark(NamedTuple):
+    """What a block is known by when it comes again."""
+
+    n_rows: int
+    of_y: int  #: a checksum of its targets
+
+    @classmethod
+    def of(cls, block: Block) -> Mark:
+        """That of a block."""
+        y = np.asarray(block.y)
+        data = "\0".join(map(str, y.ravel())).encode() if y.dtype.kind in "OT" else y.tobytes()
+        return cls(block.n_rows, crc32(data))
+
+
 class InOrder:
     """One row after the other; see `Reader`.
 
     Parameters
     ----------
     blocks : iterator of Block
+        From `Gathered.blocks`.
     n_rows : int
         That were there when they were read first.
     """
@@ -194,14 +204,16 @@ class InOrder:
             start, self._used = self._used, self._used + count
             self._row += count
             yield self._block, start, self._used
+        if self._row == self._n_rows:
+            next(self._blocks, None)  # which sees to it that there is none
 
 
 class _ByNumber:
     """The blocks of a sequence; see `Reader`."""
 
-    def __init__(self, source: RowBlocks, counts: Mapping[int, int]) -> None:
-        self._source, self._numbers = source, list(counts)
-        self._ends = np.cumsum(list(counts.values())).tolist()
+    def __init__(self, source: RowBlocks, marks: Mapping[int, Mark]) -> None:
+        self._source, self._marks, self._numbers = source, marks, list(marks)
+        self._ends = np.cumsum([mark.n_rows for mark in marks.values()]).tolist()
 
     def pieces(self, first: int, stop: int) -> Iterator[tuple[Block, int, int]]:
         """Rows first .. stop - 1."""
@@ -211,7 +223,7 @@ class _ByNumber:
             number = self._numbers[i]
             blocks: Any = self._source.blocks
             block = block_of(blocks[number], number, begin, self._source.target)
-            if block is None or block.n_rows != self._ends[i] - begin:
+            if block is None or Mark.of(block) != self._marks[number]:
                 raise changed(self._ends[-1], begin)
             last = min(stop, self._ends[i])
             yield block, first - begin, last - begin
@@ -222,7 +234,7 @@ def changed(n_rows: int, row: int) -> ValueError:
     """The blocks are not what they were."""
     return ValueError(
         f"the blocks have changed: they had {n_rows:,} rows when they were read first, and others "
-        f"come now from row {row:,} on; each iteration must give the same blocks"
+        f"come now from row {row:,} on; each iteration must give the same blocks in the same order"
     )
 
 

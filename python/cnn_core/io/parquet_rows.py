@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.blocks.source import WINDOW, Block, InOrder, Reader, RowBlocks, as_weights, changed
+from cnn_core.blocks.source import WINDOW, Block, Mark, Reader, RowBlocks, as_weights, changed
 from cnn_core.columns.table import Table
 from cnn_core.columns.target import target_of
 from cnn_core.io import arrow
@@ -116,10 +116,9 @@ class ParquetRows(RowBlocks):
     def _table(self, batch: Any, what: str) -> Table:
         return arrow.table_of(need_pyarrow(what).Table.from_batches([batch]), what, 0)
 
-    def reader(self, counts: Mapping[int, int], in_order: bool, tables: bool) -> Reader:
-        """What reads the rows once; see `RowBlocks.reader`."""
-        n_rows = sum(counts.values())
-        return InOrder(self.read(tables), n_rows) if in_order else _ByGroup(self, n_rows, tables)
+    def in_any_order(self, marks: Mapping[int, Mark], tables: bool) -> Reader:
+        """What reads rows in any order; see `RowBlocks.in_any_order`."""
+        return _ByGroup(self, tables)
 
     def remark(self, block_rows: int) -> str:
         """That row groups are so large that reading blocks in any order decodes much in vain."""
@@ -143,14 +142,12 @@ class _ByGroup:
     Parameters
     ----------
     source : ParquetRows
-    n_rows : int
-        That were there when they were read first.
     tables : bool
         See `RowBlocks.read`.
     """
 
-    def __init__(self, source: ParquetRows, n_rows: int, tables: bool) -> None:
-        self._source, self._n_rows, self._tables = source, n_rows, tables
+    def __init__(self, source: ParquetRows, tables: bool) -> None:
+        self._source, self._tables = source, tables
         self._ends = np.cumsum([rows for *_, rows in source.groups]).tolist()
         self._batches: Iterator[Any] = iter(())
         self._batch: Any = None
@@ -161,14 +158,14 @@ class _ByGroup:
         while first < stop:
             group = bisect_right(self._ends, first)
             if group >= len(self._ends):
-                raise changed(self._n_rows, first)
+                raise changed(self._ends[-1], first)
             if group != self._group or first < self._row:
                 self._open(group)
             while self._batch is None or first >= self._row + self._batch.num_rows:
                 self._row += 0 if self._batch is None else self._batch.num_rows
                 self._batch = next(self._batches, None)
                 if self._batch is None:
-                    raise changed(self._n_rows, first)
+                    raise changed(self._ends[-1], first)
             start = first - self._row
             end = min(stop - self._row, self._batch.num_rows)
             piece = self._batch.slice(start, end - start)
