@@ -17,6 +17,7 @@ class Trainer:
     learning_rate: float
     after_step: Callable[[float], object] | None
     end: EndRequest | None
+    part: tuple[int, int] | None
     def __init__(
         self,
         backprop: Backprop,

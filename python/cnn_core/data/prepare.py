@@ -12,7 +12,6 @@ from cnn_core._checks import shown
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
-from cnn_core.blocks.gather import Gathered
 from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
 from cnn_core.data.row_order import warn_of_order
@@ -175,7 +174,7 @@ class Prepared(Frozen):
 
 
 def prepare(
-    X: ArrayLike | Gathered,
+    X: ArrayLike,
     y: ArrayLike,
     task: tuple[Task, np.ndarray | None],
     how: Preparation,
@@ -189,7 +188,7 @@ def prepare(
     Parameters
     ----------
     X, y : array-like
-        X may be a `Table`, whose columns become a matrix, or `Gathered`.
+        X may be a `Table`, whose columns become a matrix.
     task : (Task, ndarray or None)
         From `infer_task`.
     how : Preparation
@@ -206,11 +205,8 @@ def prepare(
     -------
     Prepared
     """
-    if isinstance(X, Gathered):
-        from cnn_core.blocks.learn import prepare_blocks
-
-        return prepare_blocks(X, y, task, how, seed, before, sample_weight, validation_data)
-    (meaning, labels), table = task, X if isinstance(X, Table) else None
+    meaning, labels = task
+    table: Table | None = X if isinstance(X, Table) else None
     names = feature_names(X) if table is None else None
     of_targets = target_names(y) or (() if before is None else before.seen.targets)
     n_features = None if before is None else before.n_features

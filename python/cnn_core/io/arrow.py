@@ -3,72 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any
 
 import numpy as np
 
 from cnn_core.columns.table import NUMBER, Values, read_table
 from cnn_core.io.places import FileTable
-from cnn_core.io.sources import STDIN, Files, ending, expand, need_pyarrow
-
-if TYPE_CHECKING:
-    from cnn_core.io.parquet_rows import ParquetRows
+from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
 # Bytes of a column that are read together, and the most of all columns, if a column has enough.
 _BUFFER, _LEAST, _BUFFERS = 1 << 18, 1 << 14, 1 << 24
 
 ENDINGS = ("parquet", "pq", "feather", "arrow")
-
-
-@overload
-def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable: ...
-@overload
-def parquet(
-    files: Files,
-    *,
-    columns: Sequence[str] | None = None,
-    target: str,
-    weight: str | None = None,
-    block_rows: int | None = None,
-    window: int = 4,
-) -> ParquetRows: ...
-def parquet(
-    files: Files,
-    *,
-    columns: Sequence[str] | None = None,
-    target: str | None = None,
-    weight: str | None = None,
-    block_rows: int | None = None,
-    window: int = 4,
-) -> FileTable | ParquetRows:
-    """Read a table from Parquet or Feather files; with `target`, rows of Parquet files in blocks,
-    which `MLP.fit` reads as it needs them. Needs pyarrow.
-
-    Parameters
-    ----------
-    files : path-like or sequence of them
-        Globs among them. Several files have the same columns, in any order.
-    columns : sequence of str, optional
-        Those to read, beside target and weight; default all.
-    target : str, optional
-        The column that is y.
-    weight : str, optional
-        The column of the weights of the rows.
-    block_rows, window : int
-        As for `RowBlocks`.
-
-    Returns
-    -------
-    Table, or with `target` RowBlocks
-    """
-    if target is not None:
-        from cnn_core.io.parquet_rows import ParquetRows
-
-        return ParquetRows(
-            files, target, columns=columns, weight=weight, block_rows=block_rows, window=window
-        )
-    paths = expand(files)
-    return read_files(paths, columns)
 
 
 def read_files(paths: Sequence[str], columns: Sequence[str] | None = None) -> FileTable:

@@ -1,10 +1,10 @@
-"""`ParquetRows`: the rows of Parquet files in blocks, read through pyarrow."""
+"""`parquet`: tables from Parquet files as a whole, or in blocks of rows."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -12,12 +12,61 @@ from cnn_core.blocks.source import WINDOW, Block, Mark, Reader, RowBlocks, as_we
 from cnn_core.columns.table import Table
 from cnn_core.columns.target import target_of
 from cnn_core.io import arrow
+from cnn_core.io.places import FileTable
 from cnn_core.io.sources import Files, ending, expand, need_pyarrow
 
 #: Rows that are decoded together: so many, or fewer that have so many numbers.
 _BATCH, _NUMBERS = 1 << 15, 1 << 20
 #: Times that a shuffled epoch may decode a row, on average, before that is said.
 _OFTEN = 3.0
+
+
+@overload
+def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable: ...
+@overload
+def parquet(
+    files: Files,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str,
+    weight: str | None = None,
+    block_rows: int | None = None,
+    window: int = WINDOW,
+) -> ParquetRows: ...
+def parquet(
+    files: Files,
+    *,
+    columns: Sequence[str] | None = None,
+    target: str | None = None,
+    weight: str | None = None,
+    block_rows: int | None = None,
+    window: int = WINDOW,
+) -> FileTable | ParquetRows:
+    """Read a table from Parquet or Feather files; with `target`, rows of Parquet files in blocks,
+    which `MLP.fit` reads as it needs them. Needs pyarrow.
+
+    Parameters
+    ----------
+    files : path-like or sequence of them
+        Globs among them. Several files have the same columns, in any order.
+    columns : sequence of str, optional
+        Those to read, beside target and weight; default all.
+    target : str, optional
+        The column that is y.
+    weight : str, optional
+        The column of the weights of the rows.
+    block_rows, window : int
+        As for `RowBlocks`.
+
+    Returns
+    -------
+    Table, or with `target` RowBlocks
+    """
+    if target is not None:
+        return ParquetRows(
+            files, target, columns=columns, weight=weight, block_rows=block_rows, window=window
+        )
+    return arrow.read_files(expand(files), columns)
 
 
 class ParquetRows(RowBlocks):

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.blocks.gather import Gathered, read_blocks
 from cnn_core.blocks.source import are_blocks
 from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
@@ -131,7 +132,8 @@ def begin(
 
     stream_begins = before is None or before.knows_no_rows
     begins_anew = before is not None and before.is_begun_anew
-    data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
+    rest = (task, labels), how, seed, before, sample_weight, validation_data
+    data = _prepare_blocks(X, y, *rest) if isinstance(X, Gathered) else prepare(X, y, *rest)
     if before is not None and before.knows_no_rows:
         baseline = data.train.baseline_score(task)
         before = replace(
@@ -173,6 +175,13 @@ def _check_class_weight(class_weight: object) -> None:
         )
 
 
+def _prepare_blocks(X: Gathered, *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks."""
+    from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
+
+    return prepare_blocks(X, *rest)
+
+
 def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
     """What advice looks at: of blocks the rows that stand for all."""
     if data.blocks is None:
@@ -197,8 +206,6 @@ def _given(
                 f"monitor={p.monitor!r} scores rows, and those that come in blocks are set apart as "
                 "numbers alone; give validation_data"
             )
-        from cnn_core.blocks.gather import Gathered, read_blocks
-
         X, y, weights = read_blocks(p, X, y, weights, keeps)
         if isinstance(X, Gathered):
             return X, y, weights
