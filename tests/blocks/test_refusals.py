@@ -158,3 +158,8 @@ def test_the_drop_in_says_that_it_takes_arrays(X):
     sklearn = pytest.importorskip("cnn_core.sklearn")
     with pytest.raises(TypeError, match=r"takes arrays; cnn_core\.MLPClassifier"):
         sklearn.MLPRegressor().fit(X, None)
+
+
+def test_a_score_to_stop_on_needs_validation_data():
+    with pytest.raises(ValueError, match="monitor=.* give validation_data"):
+        MLPRegressor(early_stopping=True, monitor="r2").fit(cut((X, Y), 500))

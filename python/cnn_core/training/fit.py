@@ -112,16 +112,14 @@ def begin(
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
     scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
-    needs_rows = scorer is not None and not validates
-    X, y, sample_weight = _given(p, (X, y, sample_weight), before, purpose == "fit", needs_rows)
+    X, y, sample_weight = _given(
+        p, (X, y, sample_weight), before, purpose, scorer and not validates
+    )
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
         _check_class_weight(p.class_weight)
-    try:
-        task, labels = _task(p, X, y, before, classes)
-    except OneClassError as error:
-        raise ValueError(f"{error}{_cure_of_one_class(p, y, purpose, classes)}") from None
+    task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
     how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
@@ -135,10 +133,7 @@ def begin(
     rest = (task, labels), how, seed, before, sample_weight, validation_data
     data = _prepare_blocks(X, y, *rest) if isinstance(X, Gathered) else prepare(X, y, *rest)
     if before is not None and before.knows_no_rows:
-        baseline = data.train.baseline_score(task)
-        before = replace(
-            before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
-        )
+        before = _with_rows(before, data, task)
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
@@ -148,15 +143,16 @@ def begin(
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
-    train, blocks = data.train, data.blocks
-    data, y = _looked_at(data, y)
+    whole, (data, y) = data, _looked_at(data, y)
     first = purpose == "fit" or ((before is None or stream_begins) and not collects)
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    job = Job(model, spec, train, data.validation, purpose, stream, seen, began, blocks=blocks)
+    job = Job(
+        model, spec, whole.train, data.validation, purpose, stream, seen, began, None, data.blocks
+    )
     if scorer is not None:
         rows = (rows_given, y) if validation_data is None else validation_data
         job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, rows))
@@ -193,18 +189,18 @@ def _given(
     p: SimpleNamespace,
     rows: tuple[Any, Any, Any],
     before: Model | None,
-    fits: bool,
-    needs_rows: bool,
+    purpose: str,
+    needs_rows: object,
 ) -> tuple[Any, Any, Any]:
     """X, y and their weights; where columns are asked for, X as a Table, without the column that y
     names, and of blocks that are larger than memory as `Gathered`."""
     X, y, weights = rows
     keeps = p.columns is not None or (before is not None and before.columns is not None)
-    if fits and are_blocks(X, y):
+    if purpose == "fit" and are_blocks(X, y):
         if needs_rows:
             raise ValueError(
-                f"monitor={p.monitor!r} scores rows, and those that come in blocks are set apart as "
-                "numbers alone; give validation_data"
+                f"monitor={p.monitor!r} scores rows, and of those that come in blocks none is kept "
+                "as it is; give validation_data"
             )
         X, y, weights = read_blocks(p, X, y, weights, keeps)
         if isinstance(X, Gathered):
@@ -241,6 +237,28 @@ def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
     if inputs is not before.scaling or outputs is not before.target_scaling:
         model = replace(model, scaling=inputs, target_scaling=outputs)
     return model
+
+
+def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
+    """A model that knew no rows, with what the first ones say."""
+    baseline = data.train.baseline_score(task)
+    return replace(
+        before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
+    )
+
+
+def _task_or_cure(
+    p: SimpleNamespace,
+    rows: tuple[Any, Any],
+    before: Model | None,
+    classes: ArrayLike | None,
+    purpose: str,
+) -> tuple[Task, np.ndarray | None]:
+    """`_task`, or an error that says what helps."""
+    try:
+        return _task(p, *rows, before, classes)
+    except OneClassError as error:
+        raise ValueError(f"{error}{_cure_of_one_class(p, rows[1], purpose, classes)}") from None
 
 
 def _cure_of_one_class(
