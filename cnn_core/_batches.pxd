@@ -28,6 +28,10 @@ cdef struct Batch:
     Py_ssize_t first, rows
     bint dropping, in_place     # in_place: rows of X are read where they stand
 
+# The mini-batches first .. end - 1 of an epoch of `last`, over `rows` rows.
+cdef struct Span:
+    Py_ssize_t first, end, last, rows
+
 # Sums over an epoch.
 cdef struct Totals:
     double loss, weight
@@ -52,6 +56,7 @@ cdef class Batches:
     cdef char *tile_gradients       # of each thread, for the gradient of a tile
     cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
     cdef use(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
+    cdef void forget(self)
     cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void gather(self, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t to) noexcept nogil
     cdef void gather_block(self, Py_ssize_t i) noexcept nogil
@@ -88,3 +93,6 @@ cdef class Progress:
     cdef void keep(self, Py_ssize_t done, const Totals *totals,
                    const double *residuals) noexcept nogil
     cdef bint is_due(self) noexcept nogil
+
+
+cdef Span span_of(object part, Py_ssize_t count, Py_ssize_t batch, Py_ssize_t done) except *

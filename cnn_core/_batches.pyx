@@ -92,6 +92,10 @@ cdef class Batches:
         self.residuals[:] = 0
         self.backprop.last_mark = clock_seconds()
 
+    cdef void forget(self):
+        """Keep no rows alive."""
+        self.X = self.y = self.labels = self.weights = None
+
     cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Begin the mini-batch of rows first, first + 1, ... of the order."""
         cdef LayerInput *x = &self.backprop.workspace.inputs[0]
@@ -460,3 +464,20 @@ cdef class Progress:
             self.totals.loss, self.totals.weight = sums[0], sums[1]
             self.totals.correct = <Py_ssize_t>int(sums[2])
             self.residuals[:] = sums[3:]
+
+
+cdef Span span_of(object part, Py_ssize_t count, Py_ssize_t batch, Py_ssize_t done) except *:
+    """The mini-batches, of `batch` rows, that `count` rows are of an epoch of which `done` are
+    done; `part` says what `Trainer.epoch` does, or is None where these are all rows."""
+    cdef Span span
+    span.first, span.rows = (0, count) if part is None else part
+    span.end, span.last = span.first + blocks(count, batch), blocks(span.rows, batch)
+    if part is None:
+        return span
+    if not span.first <= done <= span.end or not (
+            span.first * batch + count == span.rows
+            or span.end < span.last and count % batch == 0):
+        raise ValueError(f"part must say how many mini-batches of {batch} rows come before these "
+                         f"{count} rows, and how many rows the epoch has; got {part!r}, and "
+                         f"{done} mini-batches are done")
+    return span

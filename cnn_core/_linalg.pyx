@@ -338,7 +338,7 @@ cdef void add_row(Py_ssize_t n, const source *x, const double *shift, int power,
 
 
 @takes(X=MATRIX, shift=DOUBLES, power=WHOLE)
-def column_sums(X, shift, int power):
+def column_sums(X, shift, int power, start=None):
     """The sum of (X - shift) ** power of each column, in float64, row after row.
 
     Parameters
@@ -346,6 +346,8 @@ def column_sums(X, shift, int power):
     X : ndarray of float32 or float64, shape (rows, n)
     shift : ndarray of float64, shape (n,)
     power : {1, 2}
+    start : ndarray of float64, shape (n,), optional
+        The sums of rows before these; default 0.
 
     Returns
     -------
@@ -360,6 +362,12 @@ def column_sums(X, shift, int power):
         raise ValueError(f"shift must have an entry for each of the {n} columns of X, and power be "
                          f"1 or 2; got {shift.shape[0]} entries and power {power}")
     sums = np.zeros(n)
+    if start is not None:
+        DOUBLES.check("start", start)
+        if start.shape[0] != n:
+            raise ValueError(f"start must have an entry for each of the {n} columns of X, got "
+                             f"{start.shape[0]}")
+        sums[:] = start
     totals = <double *>address(sums)
     with nogil:
         mode = keep_subnormals()

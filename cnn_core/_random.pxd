@@ -6,6 +6,8 @@ cdef extern from "philox.h" nogil:
     enum: FOR_WEIGHTS
     enum: FOR_SHUFFLE
     enum: FOR_SPLIT
+    enum: FOR_BLOCKS
+    uint32_t window_purpose(uint32_t window)
     uint32_t dropout_purpose(uint32_t layer, uint64_t step)
     void philox(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out)
     uint64_t below(uint32_t hi, uint32_t lo, uint64_t bound)

@@ -52,6 +52,48 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False
     return order
 
 
+@takes(seed=SEED, epoch=WORD, n=WHOLE)
+def block_order(uint64_t seed, uint32_t epoch, Py_ssize_t n):
+    """The order in which an epoch visits n blocks of rows.
+
+    Parameters
+    ----------
+    seed, epoch, n
+        As for `permutation`; the two share nothing.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+    """
+    order = np.empty(n, np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        shuffle(seed, FOR_BLOCKS, epoch, numbers, n)
+    return order
+
+
+@takes(seed=SEED, epoch=WORD, window=WORD, n=WHOLE)
+def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
+    """The order in which an epoch visits the rows of one of its windows.
+
+    Parameters
+    ----------
+    seed, epoch, n
+        As for `permutation`; the two share nothing.
+    window : int
+        Its number in the epoch, below 2**24.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+    """
+    order = np.empty(n, np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        shuffle(seed, window_purpose(window), epoch, numbers, n)
+    return order
+
+
 @takes(seed=SEED, stream=WORD, n=WHOLE)
 def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     """Numbers from the uniform distribution on [0, 1), for initial weights.

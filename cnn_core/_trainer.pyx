@@ -7,7 +7,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
-from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Progress, Totals
+from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Progress, Span, Totals, span_of
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._dataset cimport RowSource, all_rows_below
 from cnn_core._memory cimport address, blocks
@@ -50,8 +50,7 @@ cdef class Trainer:
         clip_norm, max_norm : float
             As for `Optimizer`.
         multilabel : bool
-            Whether the metric without labels is the share of rows whose outputs are all right,
-            instead of residuals.
+            Whether the metric without labels is the share of rows that are all right.
         threads : int
             The most to use; for small mini-batches fewer are. Results do not depend on it.
         adaptive : bool
@@ -72,6 +71,9 @@ cdef class Trainer:
         Called by `epoch` after each step with the cost whose gradient the step has followed: the
         mean over the mini-batch, with the penalty. What it raises ends the epoch there. It may
         read parameters, `steps` and `learning_rate`, and call nothing of this trainer.
+    part : (int, int) or None
+        Where the rows that `epoch` takes are some of an epoch's, and, but for the last, whole
+        mini-batches: how many mini-batches come before them, and how many rows the epoch has.
     end : EndRequest or None
         What may end `epoch`, `evaluate`, `loss_and_gradient` and `accumulate` before they are done,
         by `_control.Ended`. So does Ctrl-C, or what else a signal handler raises, in
@@ -165,8 +167,7 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     def is_finite(self):
-        """Whether parameters and slots are finite. An optimizer whose sums have overflowed takes no
-        step any more."""
+        """Whether parameters and slots are; an optimizer whose sums overflow takes no step more."""
         return self.backprop.network.is_finite() and self.batches.optimizer.is_finite()
 
     @property
@@ -208,8 +209,7 @@ cdef class Trainer:
         Parameters
         ----------
         state : dict
-            From the `state` of a run with the same optimizer and the same shape of network. The
-            settings stay those of this run.
+            From the `state` of a run with the same optimizer and shape of network; settings stay.
         """
         self.backprop.workspace.acquire()
         try:
@@ -220,8 +220,7 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     def pause_after(self, double seconds):
-        """Have epochs pause after the first mini-batch that ends later than `seconds` from now;
-        infinity for never."""
+        """Have epochs pause after the first mini-batch that ends later than that from now."""
         self.progress.pause_at = clock_seconds() + seconds
 
     @property
@@ -265,10 +264,10 @@ cdef class Trainer:
         order : ndarray of intp, optional
             The rows to visit, in this order, instead.
         weights : RowSource, optional
-            Weight of each row, of the network's dtype, shape (rows, 1); at least 0. The gradient of
-            a mini-batch is the sum of the rows' weighted gradients, divided as `total_weight` says.
+            Of each row, of the network's dtype, shape (rows, 1); at least 0. The gradient of a
+            mini-batch is the sum of its rows' weighted ones, divided as `total_weight` says.
         rates : ndarray of float64, optional
-            The learning rate of each mini-batch; default `learning_rate` for all.
+            The learning rate of each mini-batch of the epoch; default `learning_rate`.
         total_weight : float, optional
             The weight of all rows. A mini-batch's gradient is divided by its share of it, by number
             of rows, so that a weight means the same in a mini-batch of any size. Default: it is
@@ -283,8 +282,8 @@ cdef class Trainer:
             Share of rows classified right, without regard to weights; for a regression the sum of
             squared residuals of each output.
         None
-            Instead, where the epoch pauses, see `pause_after`: the next call, with the same
-            arguments, is the rest of it.
+            Instead, after a `part` that is not the last, and where the epoch pauses, see
+            `pause_after`: the next call, with the same arguments, is the rest of it.
         """
         self.backprop.workspace.acquire()
         try:
@@ -301,6 +300,7 @@ cdef class Trainer:
                 DOUBLES.check("rates", rates)
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
+            self.batches.forget()
             self.backprop.workspace.busy = False
 
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1:
@@ -326,20 +326,20 @@ cdef class Trainer:
         return count
 
     cdef run_epoch(self, Py_ssize_t count, object rates):
-        cdef Py_ssize_t block, batch = self.backprop.workspace.max_batch_size
+        cdef Py_ssize_t block, first, batch = self.backprop.workspace.max_batch_size
+        cdef Span span = span_of(self.part, count, batch, self.progress.done)
         cdef Totals totals
         cdef int64_t steps
-        cdef bint pauses = False
+        cdef bint pauses = False, tells = self.after_step is not None
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
-        cdef bint tells = self.after_step is not None
         cdef double cost
         cdef const double *rate = NULL
         cdef uint64_t mode
         if rates is not None:
             rate = <const double *>address(rates)
-            if len(rates) != blocks(count, batch):
-                raise ValueError(f"rates must have one entry for each of the "
-                                 f"{blocks(count, batch)} mini-batches, got {len(rates)}")
+            if len(rates) != span.last:
+                raise ValueError(f"rates must have one entry for each of the {span.last} "
+                                 f"mini-batches, got {len(rates)}")
         self.begin()
         caught = None
         self.progress.begin(self.batches, &totals)
@@ -348,16 +348,17 @@ cdef class Trainer:
             if random_access:
                 self.batches.X.advise_random(True)
             self.backprop.workspace.transpose_weights()
-            for block in range(self.progress.done, blocks(count, batch)):
-                self.batches.begin_batch(block * batch, min(batch, count - block * batch), True)
+            for block in range(self.progress.done, span.end):
+                first = (block - span.first) * batch
+                self.batches.begin_batch(first, min(batch, count - first), True)
                 if random_access:
-                    self.batches.X.read_ahead(
-                        self.batches.batch.order + block * batch + self.batches.batch.rows,
-                        min(batch, count - block * batch - self.batches.batch.rows))
+                    first += self.batches.batch.rows
+                    self.batches.X.read_ahead(self.batches.batch.order + first,
+                                              min(batch, count - first))
                 if rate != NULL:
                     self.batches.optimizer.h[0] = rate[block]
                 steps = self.batches.optimizer.steps
-                cost = self.run_batch(count, &totals, tells)
+                cost = self.run_batch(span.rows, &totals, tells)
                 if self.batches.optimizer.steps > steps:
                     self.progress.keep(block + 1, &totals, self.batches.squared_residuals)
                     if tells:
@@ -367,7 +368,7 @@ cdef class Trainer:
                         if caught is not None:
                             break
                         flush_subnormals()
-                    pauses = self.progress.is_due() and block + 1 < blocks(count, batch)
+                    pauses = self.progress.is_due() and block + 1 < span.last
                     if pauses:
                         break
                 if stops(&self.backprop.stop,
@@ -379,11 +380,11 @@ cdef class Trainer:
         leave(&self.backprop.stop)
         if caught is not None:
             raise caught
-        if pauses:
+        if pauses or span.end < span.last:
             return None
         self.epochs += 1
         self.progress.last, self.progress.done = self.progress.done, 0
-        return self.batches.result(count, &totals)
+        return self.batches.result(span.rows, &totals)
 
     cdef int begin(self) except -1:
         """Make ready for a run that can be ended by what `end` is now."""
@@ -414,8 +415,7 @@ cdef class Trainer:
         if (self.by_rows or tells) and weight > 0:
             mean = self.backprop.workspace.add_losses(rows, 0) / weight
         if self.by_rows:
-            if weight > 0:
-                totals.loss += rows * self.cost_scale * mean
+            totals.loss += rows * self.cost_scale * mean
             weight = rows
         else:
             totals.loss = self.backprop.workspace.add_losses(rows, totals.loss)
@@ -443,7 +443,7 @@ cdef class Trainer:
         Returns
         -------
         float
-            What these rows add to the mean loss of the mini-batch, without the penalty.
+            What these rows add to the mini-batch's mean loss, without the penalty.
         """
         self.backprop.workspace.acquire()
         try:
@@ -512,13 +512,13 @@ cdef class Trainer:
 
     def loss_and_gradient(self, RowSource X not None, RowSource y, RowSource labels,
                           RowSource weights=None):
-        """One pass over all rows, forward and backward, without dropout and without a step.
+        """One pass over all rows, forward and backward, without dropout or a step.
 
         Parameters
         ----------
         X, y, labels, weights
-            As in `epoch`; as many rows as a mini-batch has at most. The gradient stands in
-            `gradient` afterwards, with that of the penalties, and clipped by nothing.
+            As in `epoch`; at most a mini-batch. `gradient` then has that of the penalties too,
+            and is clipped by nothing.
 
         Returns
         -------

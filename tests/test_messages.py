@@ -58,7 +58,9 @@ CALLS = {
     "dot": dict(x=(VECTOR, ARRAY), y=(VECTOR, ARRAY)),
     "axpy": dict(factor=(2.0, NUMBER), x=(VECTOR, ARRAY), y=(VECTOR.copy(), OUTPUT)),
     "is_finite": dict(array=(Z, ARRAY)),
-    "column_sums": dict(X=(Z, ARRAY), shift=(np.ones(3), ARRAY), power=(1, WHOLE)),
+    "column_sums": dict(
+        X=(Z, ARRAY), shift=(np.ones(3), ARRAY), power=(1, WHOLE), start=(np.zeros(3), ARRAY)
+    ),
     "scale_rows": dict(
         X=(Z, ARRAY), shift=(np.ones(3), ARRAY), factor=(np.ones(3), ARRAY), out=(OUT, OUTPUT),
         curve=("linear", CHOICE),
@@ -74,6 +76,8 @@ CALLS = {
         name=("hinge", OTHER), y=(np.zeros(4, int), LIKE), rows=(4, OTHER), n_classes=(3, OTHER)
     ),
     "permutation": dict(seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE), split=(False, FLAG)),
+    "block_order": dict(seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE)),
+    "window_order": dict(seed=(1, WHOLE), epoch=(0, WHOLE), window=(0, WHOLE), n=(5, WHOLE)),
     "uniform": dict(seed=(1, WHOLE), stream=(0, WHOLE), n=(5, WHOLE)),
     "optimizer_settings": dict(name=("sgd", CHOICE)),
 }  # fmt: skip

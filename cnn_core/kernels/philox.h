@@ -8,7 +8,14 @@
 #include <stdint.h>
 
 /* What a stream of numbers is for; it stands in the counter, so no two purposes share a number. */
-enum { FOR_WEIGHTS = 1, FOR_SHUFFLE = 2, FOR_SPLIT = 3, FOR_DROPOUT = 4 };
+enum {
+    FOR_WEIGHTS = 1,
+    FOR_SHUFFLE = 2,
+    FOR_SPLIT = 3,
+    FOR_DROPOUT = 4,
+    FOR_BLOCKS = 5,
+    FOR_WINDOW = 6
+};
 
 /* Dropout draws for each layer (below 2^12) and step (below 2^44) apart: both stand in its purpose,
  * but for the low half of the step. */
@@ -16,6 +23,9 @@ static inline uint32_t dropout_purpose(uint32_t layer, uint64_t step)
 {
     return FOR_DROPOUT | layer << 8 | (uint32_t)(step >> 32) << 20;
 }
+
+/* The rows of each window (below 2^24) of an epoch are shuffled by numbers of their own. */
+static inline uint32_t window_purpose(uint32_t window) { return FOR_WINDOW | window << 8; }
 
 enum { PHILOX_ROUNDS = 10 };
 #define PHILOX_M0 UINT64_C(0xD2511F53)

@@ -17,6 +17,7 @@ class Trainer:
     learning_rate: float
     after_step: Callable[[float], object] | None
     end: EndRequest | None
+    part: tuple[int, int] | None
     def __init__(
         self,
         backprop: Backprop,
@@ -58,7 +59,7 @@ class Trainer:
         weights: RowSource | None = None,
         rates: NDArray[float64] | None = None,
         total_weight: float | None = None,
-    ) -> tuple[float, float | NDArray[float64]]: ...
+    ) -> tuple[float, float | NDArray[float64]] | None: ...
     def loss_and_gradient(
         self,
         X: RowSource,

@@ -4,7 +4,7 @@ the work is done by `training.fit` and `model.Model`."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
@@ -303,8 +303,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     @without_unknown
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Iterable[Any],
+        y: ArrayLike | str | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -318,7 +318,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         ----------
         X : array-like, shape (rows, features)
             A C-contiguous array of the model's dtype is read where it stands; others are converted
-            once.
+            once. Or blocks of rows, together larger than memory: an iterable of (X, y) or (X, y,
+            sample_weight), of tables with the name of a column as y, or `io.RowBlocks`.
         y : array-like, shape (rows,) or (rows, outputs)
             Class labels (numbers, strings, bools), or numbers to predict. A 2-D y of 0 and 1 is
             several yes-or-no labels a row.
@@ -380,8 +381,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
 
     def _fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: Any,
+        y: Any,
         sample_weight: ArrayLike | None,
         validation_data: tuple[ArrayLike, ArrayLike] | None,
         checkpoint: tuple[Any, ...] | None = None,

@@ -20,6 +20,7 @@ from cnn_core._warn import warn
 from cnn_core.data.scaling import (
     ENOUGH,
     Scaling,
+    Whole,
     is_constant,
     learn_scaling,
     weighed,
@@ -58,6 +59,7 @@ def choose_scaling(
     X: RowSource,
     weights: np.ndarray | None,
     names: np.ndarray | None,
+    whole: Whole | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -72,6 +74,8 @@ def choose_scaling(
         Of the rows.
     names : ndarray or None
         Of the features.
+    whole : Whole, optional
+        Of all rows, where X are some of them.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def choose_scaling(
     """
     kind = how.scale_inputs
     if kind != "auto":
-        return None if kind is None else learn_scaling(kind, X.rows(), weights)
+        return None if kind is None else learn_scaling(kind, X.rows(), weights, whole=whole)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
     seen, mapped = X, _is_read_in_place(given, how.dtype)
@@ -109,7 +113,7 @@ def choose_scaling(
         )
         return None
     asked = "'auto', the default"
-    return learn_scaling(kind, X.rows(), weights, asked)._replace(reason=reason)
+    return learn_scaling(kind, X.rows(), weights, asked, whole)._replace(reason=reason)
 
 
 def _is_read_in_place(X: object, dtype: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
+    from cnn_core.blocks.learn import BlockData
     from cnn_core.data.prepare import Dataset
     from cnn_core.model import Model
 
@@ -26,10 +27,13 @@ MONITOR = "monitor"
 Parts = Mapping[str, Iterable[np.ndarray | None]]
 
 
-def parts_of(train: Dataset, validation: Dataset | None) -> Parts:
-    """The arrays that a network is trained on and judged by."""
+def parts_of(train: Dataset, validation: Dataset | None, blocks: BlockData | None = None) -> Parts:
+    """The arrays that a network is trained on and judged by. For an X that comes in blocks stand
+    rows that are evenly spaced, the ends of all columns, and which rows a block and a window
+    have."""
+    rows = train.X if blocks is None else blocks.sample.X
     parts = {
-        "X": _arrays(train.X),
+        "X": [*_arrays(rows), *([] if blocks is None else [blocks.ends, blocks.layout])],
         "y": [*_arrays(train.y), *_arrays(train.labels)],
         "sample_weight": _arrays(train.weights),
     }

@@ -41,6 +41,7 @@ from cnn_core.data.validation import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
+    from cnn_core.blocks.learn import BlockData
     from cnn_core.columns.columns import Columns
     from cnn_core.model import Model
     from cnn_core.task import Task
@@ -68,6 +69,14 @@ class Dataset(Frozen):
         )
         rows = RowSource(self.X.array, np.flatnonzero(chosen))
         return Dataset(rows, y, labels, weights, self.weight_scale)
+
+    def at(self, numbers: np.ndarray, rows: np.ndarray) -> Dataset:
+        """Some rows, with `rows` for those of X."""
+        y, labels, weights = (
+            None if part is None else RowSource(part.array[numbers])
+            for part in (self.y, self.labels, self.weights)
+        )
+        return Dataset(RowSource(rows), y, labels, weights, self.weight_scale)
 
     def with_X(self, rows: np.ndarray) -> Dataset:
         """The same rows of another array."""
@@ -161,6 +170,7 @@ class Prepared(Frozen):
     moved: Moved | None = None  #: how predictions follow targets of a stream that have moved
     target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
     apart: np.ndarray | None = None  #: whether each row is set apart; None: none is
+    blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
 
 
 def prepare(
@@ -206,7 +216,7 @@ def prepare(
     # Where scaling may come first, X and y stay as precise as they were given.
     precise = precise_dtype(X) if scales else how.dtype
     rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
-    how = replace(how, target_dtype=_target_dtype(meaning, y, how, before))
+    how = replace(how, target_dtype=target_dtype_of(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn, moved, apart = None, seed(), None, None
     if how.validation_fraction is not None and validation_data is None:
@@ -224,12 +234,12 @@ def prepare(
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
         scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
-        targets = _learn_target_scaling(how, meaning, train, of_targets)
+        targets = learn_target_scaling_of(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
-        targets, moved = _targets_go_on(before, how, meaning, train, scaling)
+        targets, moved = targets_go_on(before, how, meaning, train, scaling)
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
@@ -243,7 +253,7 @@ def prepare(
         apart,
     )  # fmt: skip
     if validation_data is not None:
-        given = _validation_dataset(validation_data, meaning, how, prepared)
+        given = validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
 
@@ -274,7 +284,7 @@ def precise_dtype(array: object) -> str:
     return "float32" if exact else "float64"
 
 
-def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | None) -> str:
+def target_dtype_of(task: Task, y: ArrayLike, how: Preparation, before: Model | None) -> str:
     """In which dtype targets are read: where they are scaled, as precise as they were given."""
     if before is not None:
         scales = before.target_scaling is not None
@@ -283,7 +293,7 @@ def _target_dtype(task: Task, y: ArrayLike, how: Preparation, before: Model | No
     return precise_dtype(y) if task.name == "regression" and scales else how.dtype
 
 
-def _learn_target_scaling(
+def learn_target_scaling_of(
     how: Preparation, task: Task, train: Dataset, names: tuple[str, ...]
 ) -> TargetScaling | None:
     """The scaling of the targets that are trained on; None where it does nothing."""
@@ -298,7 +308,7 @@ def _learn_target_scaling(
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
 
 
-def _targets_go_on(
+def targets_go_on(
     before: Model, how: Preparation, task: Task, train: Dataset, inputs: Scaling | None
 ) -> tuple[TargetScaling | None, Moved | None]:
     """The scaling of the targets after some more rows, and how predictions follow it."""
@@ -333,7 +343,7 @@ def _targets_go_on(
     return after, moved
 
 
-def _validation_dataset(
+def validation_dataset(
     pair: tuple[ArrayLike, ArrayLike], task: Task, how: Preparation, prepared: Prepared
 ) -> Dataset:
     """The rows that a user gives to validate on."""

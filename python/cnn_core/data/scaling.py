@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20  # elements converted together
 #: Numbers that quartiles are taken of, and the least and the most rows: where there are more, rows
 #: that are evenly spaced. Sorting all of them would cost a copy of X, and seconds.
-_QUARTILE_NUMBERS, _QUARTILE_ROWS = 1 << 22, (1 << 12, 1 << 16)
+QUARTILE_NUMBERS, QUARTILE_ROWS = 1 << 22, (1 << 12, 1 << 16)
 
 
 # Each takes the training rows, float32 or float64, and their weights, float64 and above 0, shape
@@ -32,12 +32,16 @@ def _minmax(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
 
 
 def weighted_sums(
-    X: np.ndarray, weights: np.ndarray | None, shift: np.ndarray, power: int
+    X: np.ndarray,
+    weights: np.ndarray | None,
+    shift: np.ndarray,
+    power: int,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """`column_sums` of rows that count by their weights."""
     if weights is None:
-        return column_sums(X, shift, power)
-    return column_sums(weights * (X - shift) ** power, np.zeros(X.shape[1]), 1)
+        return column_sums(X, shift, power, start)
+    return column_sums(weights * (X - shift) ** power, np.zeros(X.shape[1]), 1, start)
 
 
 def mean_and_deviation(
@@ -107,9 +111,13 @@ def median_and_quartiles(
 
 
 def _some(X: np.ndarray) -> np.ndarray:
-    fewest, most = _QUARTILE_ROWS
-    rows = min(max(_QUARTILE_NUMBERS // X.shape[1], fewest), most)
-    return X[:: -(-len(X) // rows)]
+    return X[:: step_of_some(*X.shape)]
+
+
+def step_of_some(rows: int, features: int) -> int:
+    """The distance between the rows that quartiles are taken of."""
+    fewest, most = QUARTILE_ROWS
+    return -(-rows // min(max(QUARTILE_NUMBERS // features, fewest), most))
 
 
 SCALINGS = {
@@ -254,12 +262,40 @@ def is_constant(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return same
 
 
+class Whole(NamedTuple):
+    """What is known of all rows, where some of them stand for the others; float64, shape
+    (features,)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray | None = None
+    deviation: np.ndarray | None = None
+
+    def shift_and_spread(
+        self, kind: str, some: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `SCALINGS` gives for all rows; quartiles are those of `some`."""
+        if kind == "standard":
+            assert self.mean is not None and self.deviation is not None
+            return self.mean, self.deviation
+        if kind == "minmax":
+            return self.low, self.high - self.low
+        if kind == "robust":
+            return _robust(some, weights)
+        middle, spread = median_and_quartiles(some, weights)
+        return middle, np.where(spread > 0, spread, (self.high - self.low) / 2)
+
+
 def _shift_factor_constant(
-    kind: str, X: np.ndarray, weights: np.ndarray | None
+    kind: str, X: np.ndarray, weights: np.ndarray | None, whole: Whole | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    shift, spread = SCALINGS[kind](X, weights)
-    low = X.min(axis=0)
-    constant = is_constant(low, X.max(axis=0))
+    if whole is None:
+        shift, spread = SCALINGS[kind](X, weights)
+        low, high = X.min(axis=0), X.max(axis=0)
+    else:
+        shift, spread = whole.shift_and_spread(kind, X, weights)
+        low, high = whole.low, whole.high
+    constant = is_constant(low, high)
     # A column of one number, whose mean and spread may have rounding errors, is not stretched.
     shift = np.where(constant, low, shift)
     return shift, 1 / np.where((spread > 0) & ~constant, spread, 1.0), constant
@@ -274,7 +310,11 @@ def weighed(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
 
 
 def learn_scaling(
-    kind: str, X: np.ndarray, weights: np.ndarray | None = None, asked: str = ""
+    kind: str,
+    X: np.ndarray,
+    weights: np.ndarray | None = None,
+    asked: str = "",
+    whole: Whole | None = None,
 ) -> Scaling:
     """The scaling of the columns of X.
 
@@ -288,6 +328,8 @@ def learn_scaling(
         Of the rows.
     asked : str
         What was asked for, if not `kind`.
+    whole : Whole, optional
+        Of all rows, where X are some of them.
 
     Returns
     -------
@@ -295,7 +337,7 @@ def learn_scaling(
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        arguments = kind, *weighed(X, weights)
+        arguments = kind, *weighed(X, weights), whole
         shift, factor, constant = with_subnormals(_shift_factor_constant, arguments)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():

@@ -1,12 +1,13 @@
 """Files of tables: `read_csv` and `parquet` give a table that every method of an MLP with
-``columns="auto"`` takes.
+``columns="auto"`` takes; `RowBlocks`, and `parquet` with a target, give `MLP.fit` rows in blocks.
 
 `sources` finds and opens files, `dialect` recognises how a CSV is written, `csv` reads it, `texts`
-makes numbers of its entries, `arrow` reads Parquet and Feather, `tables` chooses by the name's
-ending and reads in blocks, `output` writes predictions.
+makes numbers of its entries, `arrow` reads Parquet and Feather, `parquet_rows` blocks of Parquet
+files, `tables` chooses by the name's ending and reads in blocks, `output` writes predictions.
 """
 
-from cnn_core.io.arrow import parquet
+from cnn_core.blocks.source import RowBlocks
 from cnn_core.io.csv import read_csv
+from cnn_core.io.parquet_rows import parquet
 
-__all__ = ["parquet", "read_csv"]
+__all__ = ["RowBlocks", "parquet", "read_csv"]

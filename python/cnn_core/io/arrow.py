@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from cnn_core.columns.table import NUMBER, Values, read_table
 from cnn_core.io.places import FileTable
-from cnn_core.io.sources import STDIN, Files, ending, expand, need_pyarrow
+from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
-_BUFFER = 1 << 18  # bytes of a column that are read together
+# Bytes of a column that are read together, and the most of all columns, if a column has enough.
+_BUFFER, _LEAST, _BUFFERS = 1 << 18, 1 << 14, 1 << 24
 
 ENDINGS = ("parquet", "pq", "feather", "arrow")
-
-
-def parquet(files: Files, *, columns: Sequence[str] | None = None) -> FileTable:
-    """Read a table from Parquet or Feather files; needs pyarrow.
-
-    Parameters
-    ----------
-    files : path-like or sequence of them
-        Globs among them. Several files have the same columns, in any order.
-    columns : sequence of str, optional
-        Those to read; default all.
-
-    Returns
-    -------
-    Table
-    """
-    paths = expand(files)
-    return read_files(paths, columns)
 
 
 def read_files(paths: Sequence[str], columns: Sequence[str] | None = None) -> FileTable:
@@ -77,19 +60,51 @@ def floats_of(column: Any) -> np.ndarray:
     Through their memory: pyarrow's own conversion imports pandas, which takes 35 MB and half a
     second.
     """
+    parts = [_floats(chunk) for chunk in column.chunks]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _floats(chunk: Any) -> np.ndarray:
     from pyarrow import compute
 
-    parts: list[np.ndarray] = []
-    for chunk in column.chunks:
-        numbers = compute.cast(chunk, "float64", safe=False)
-        valid, memory = numbers.buffers()
-        start, size = numbers.offset, len(numbers)
-        found = np.frombuffer(memory, np.float64, size, 8 * start)
-        if numbers.null_count:
-            bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
-            found = np.where(bits[start : start + size], found, np.nan)
-        parts.append(found)
-    return np.concatenate(parts) if parts else np.empty(0)
+    numbers = compute.cast(chunk, "float64", safe=False)
+    valid, memory = numbers.buffers()
+    start, size = numbers.offset, len(numbers)
+    found = np.frombuffer(memory, np.float64, size, 8 * start)
+    if numbers.null_count:
+        bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+        found = np.where(bits[start : start + size], found, np.nan)
+    return found
+
+
+def dtype_of(kinds: Iterable[Any]) -> tuple[str, bool]:
+    """The dtype that holds every number of columns of some types, and whether all are numbers."""
+    from pyarrow import types
+
+    small = (types.is_float32, types.is_float16, types.is_int8, types.is_int16, types.is_uint8,
+             types.is_uint16)  # fmt: skip
+    found = list(kinds)
+    exact = all(any(is_of(kind) for is_of in small) for kind in found)
+    numeric = all(types.is_integer(kind) or types.is_floating(kind) for kind in found)
+    return "float32" if exact else "float64", numeric
+
+
+def matrix_of(batch: Any, dtype: str) -> np.ndarray:
+    """The numbers of a record batch, NaN where one is missing."""
+    found = np.empty((batch.num_rows, batch.num_columns), dtype)
+    for i, column in enumerate(batch.columns):
+        if column.null_count or column.type.bit_width == 16:
+            found[:, i] = _floats(column)
+        else:
+            kind = _NUMPY.get(str(column.type), str(column.type))
+            memory = column.buffers()[1]
+            itemsize = column.type.bit_width // 8
+            found[:, i] = np.frombuffer(memory, kind, len(column), itemsize * column.offset)
+    return found
+
+
+#: What NumPy calls types of pyarrow that it calls otherwise.
+_NUMPY = {"float": "float32", "double": "float64", "halffloat": "float16"}
 
 
 def array_of(column: np.ndarray | list[str]) -> Any:
@@ -137,15 +152,34 @@ def _selected(path: str, names: Sequence[str]) -> Any:
     return need_pyarrow(path).schema([found.field(name) for name in names])
 
 
-def batches(path: str, names: Sequence[str], size: int = 32768) -> Iterator[Any]:
-    """The rows of a file in record batches, with the columns in the order of `names`."""
+def read_footer(path: str) -> Any:
+    """What a Parquet file says of its row groups."""
+    pyarrow = need_pyarrow(path)
+    with _errors(path, pyarrow):
+        from pyarrow import parquet as pq
+
+        return pq.read_metadata(path)
+
+
+def batches(
+    path: str,
+    names: Sequence[str],
+    size: int = 32768,
+    group: int | None = None,
+    footer: Any = None,
+) -> Iterator[Any]:
+    """The rows of a file, or of a row group of a Parquet file, in record batches, with the columns
+    in the order of `names`; the footer of a file that is read often may be known."""
     pyarrow = need_pyarrow(path)
     with _errors(path, pyarrow):
         if _is_parquet(path):
             from pyarrow import parquet as pq
 
-            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
-                for batch in file.iter_batches(size, columns=list(names), use_threads=False):
+            buffer = max(_LEAST, min(_BUFFER, _BUFFERS // max(1, len(names))))
+            options: dict[str, Any] = {"buffer_size": buffer, "pre_buffer": False}
+            with pq.ParquetFile(path, metadata=footer, **options) as file:
+                groups = None if group is None else [group]
+                for batch in file.iter_batches(size, groups, list(names), use_threads=False):
                     yield batch.select(list(names))
             return
         with pyarrow.ipc.open_file(path) as file:

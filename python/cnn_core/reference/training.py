@@ -66,6 +66,7 @@ class Trainer:
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
         self.end: EndRequest | None = None
+        self.part: tuple[int, int] | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
 
@@ -289,28 +290,33 @@ class Trainer:
         y: RowSource | None,
         labels: RowSource | None,
         shuffled: bool = True,
+        order: Sequence[int] | None = None,
         weights: RowSource | None = None,
         rates: Rates | None = None,
         total_weight: float | None = None,
     ) -> tuple[float, Metric] | None:
-        """Every row once, in mini-batches; returns (loss, metric) as the native `Trainer.epoch`
-        does."""
+        """Every row once, in mini-batches; arguments and results are those of the native
+        `Trainer.epoch`."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
-        order: Sequence[int] = range(len(rows))
         batch_size = self.spec.batch_size
-        if shuffled and len(rows) > batch_size:
-            order = permutation(self.spec.seed, self.epochs, len(rows))
+        if order is None:
+            order = range(len(rows))
+            if shuffled and len(rows) > batch_size:
+                order = permutation(self.spec.seed, self.epochs, len(rows))
+        before, n_rows = (0, len(order)) if self.part is None else self.part
+        if self.part is not None:
+            self._lists.clear()  # these rows do not come again
         (done, sums), metrics = self._position, self._metrics()
         total, weight = sums[:2] or (0.0, 0.0)
         if done:
             metrics.sums, metrics.classified = sums[2:], classes is not None
-        for number, first in enumerate(range(0, len(rows), batch_size)):
+        for number, first in enumerate(range(0, len(order), batch_size), before):
             if number < done:
                 continue
             chosen = order[first : first + batch_size]
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
-            share = None if total_weight is None else total_weight * len(batch) / len(rows)
+            share = None if total_weight is None else total_weight * len(batch) / n_rows
             passes, costs, batch_weight, penalties = self.forward_backward(
                 batch, y_batch, w_batch, dropping=True, weight=share
             )
@@ -330,8 +336,10 @@ class Trainer:
             if self.after_step is not None:
                 self.publish()
                 self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
-            if time.monotonic() > self.pause_at and first + batch_size < len(rows):
+            if time.monotonic() > self.pause_at and (number + 1) * batch_size < n_rows:
                 return None
+        if before * batch_size + len(order) < n_rows:
+            return None
         self.epochs += 1
         self._last, self._position = self._position, (0, [])
         self.publish()

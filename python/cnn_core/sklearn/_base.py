@@ -22,7 +22,7 @@ from cnn_core._state import damage_told, restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.files.saved import Saved
 from cnn_core.sklearn import _fit, _job
-from cnn_core.sklearn._checks import check_numbers, check_weights
+from cnn_core.sklearn._checks import check_numbers, check_weights, refuse_blocks
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import (
     CONSTRAINTS,
@@ -213,6 +213,7 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
         ConvergenceWarning
             Where `max_iter` ends the training before another rule does.
         """
+        refuse_blocks(X, y)
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together")
         validation = None if X_val is None else (X_val, y_val)

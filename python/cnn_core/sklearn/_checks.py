@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.blocks.source import RowBlocks, are_blocks
 from cnn_core.data.kinds import COMPLEX, CURES, RAW, RECORDS, kind_of_class
 from cnn_core.data.targets import refuse_nested, refuse_ragged
 from cnn_core.data.validation import check_room, refuse_columns, refuse_kinds
@@ -28,6 +29,15 @@ def check_numbers(name: str, values: Any) -> None:
         refuse_kinds(name, values)
     except TypeError as error:
         _refuse(error)
+
+
+def refuse_blocks(X: Any, y: Any) -> None:
+    """Raise for rows that come in blocks."""
+    if isinstance(X, RowBlocks) or (y is None and are_blocks(X, None)):
+        raise TypeError(
+            "X is rows in blocks, and this estimator takes arrays; cnn_core.MLPClassifier and "
+            "MLPRegressor train on blocks"
+        )
 
 
 def check_labels(y: Any) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
+from cnn_core.blocks.gather import Gathered, read_blocks
+from cnn_core.blocks.source import are_blocks
 from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
@@ -48,6 +50,7 @@ from cnn_core.training.untrained import network_spec, training_spec, untrained
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
     from cnn_core.training.scoring import Scored
 
@@ -64,6 +67,12 @@ class Job(NamedTuple):
     seen: Seen = Seen()  #: what later advice is to know
     began: float = 0.0  #: when, as `time.perf_counter` has it
     scored: Scored | None = None  #: what is scored after each epoch
+    blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
+
+    @property
+    def looked_at(self) -> Job:
+        """The same with rows of X that can be looked at: of blocks those that stand for all."""
+        return self if self.blocks is None else self._replace(train=self.blocks.sample)
 
 
 def begin(
@@ -103,15 +112,14 @@ def begin(
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
     scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
-    X, y = _given(p, X, y, before)
+    X, y, sample_weight = _given(
+        p, (X, y, sample_weight), before, purpose, scorer and not validates
+    )
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
         _check_class_weight(p.class_weight)
-    try:
-        task, labels = _task(p, X, y, before, classes)
-    except OneClassError as error:
-        raise ValueError(f"{error}{_cure_of_one_class(p, y, purpose, classes)}") from None
+    task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
     how = _preparation(p, purpose)
     _check_scaling_of_targets(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
@@ -122,12 +130,10 @@ def begin(
 
     stream_begins = before is None or before.knows_no_rows
     begins_anew = before is not None and before.is_begun_anew
-    data = prepare(X, y, (task, labels), how, seed, before, sample_weight, validation_data)
+    rest = (task, labels), how, seed, before, sample_weight, validation_data
+    data = _prepare_blocks(X, y, *rest) if isinstance(X, Gathered) else prepare(X, y, *rest)
     if before is not None and before.knows_no_rows:
-        baseline = data.train.baseline_score(task)
-        before = replace(
-            before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
-        )
+        before = _with_rows(before, data, task)
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
     if before is None:
         model = _initial(p, task, spec, data)
@@ -137,13 +143,16 @@ def begin(
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
+    whole, (data, y) = data, _looked_at(data, y)
     first = purpose == "fit" or ((before is None or stream_begins) and not collects)
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
     stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
     for finding in findings:
         warn(finding, UserWarning)
-    job = Job(model, spec, data.train, data.validation, purpose, stream, seen, began)
+    job = Job(
+        model, spec, whole.train, data.validation, purpose, stream, seen, began, None, data.blocks
+    )
     if scorer is not None:
         rows = (rows_given, y) if validation_data is None else validation_data
         job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, rows))
@@ -162,12 +171,47 @@ def _check_class_weight(class_weight: object) -> None:
         )
 
 
+def _prepare_blocks(X: Gathered, *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks."""
+    from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
+
+    return prepare_blocks(X, *rest)
+
+
+def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
+    """What advice looks at: of blocks the rows that stand for all."""
+    if data.blocks is None:
+        return data, y
+    return replace(data, train=data.blocks.sample), np.asarray(y)[data.blocks.chosen]
+
+
 def _given(
+    p: SimpleNamespace,
+    rows: tuple[Any, Any, Any],
+    before: Model | None,
+    purpose: str,
+    needs_rows: object,
+) -> tuple[Any, Any, Any]:
+    """X, y and their weights; where columns are asked for, X as a Table, without the column that y
+    names, and of blocks that are larger than memory as `Gathered`."""
+    X, y, weights = rows
+    keeps = p.columns is not None or (before is not None and before.columns is not None)
+    if purpose == "fit" and are_blocks(X, y):
+        if needs_rows:
+            raise ValueError(
+                f"monitor={p.monitor!r} scores rows, and of those that come in blocks none is kept "
+                "as it is; give validation_data"
+            )
+        X, y, weights = read_blocks(p, X, y, weights, keeps)
+        if isinstance(X, Gathered):
+            return X, y, weights
+    return (*(_as_table(p, X, y, before) if keeps else (X, y)), weights)
+
+
+def _as_table(
     p: SimpleNamespace, X: ArrayLike, y: ArrayLike, before: Model | None
 ) -> tuple[ArrayLike, ArrayLike]:
-    """X and y; where columns are asked for, X as a Table, without the column that y names."""
-    if p.columns is None and (before is None or before.columns is None):
-        return X, y
+    """X as a Table, without the column that y names."""
     from cnn_core.columns.table import read_table
     from cnn_core.columns.target import split_target
 
@@ -193,6 +237,28 @@ def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
     if inputs is not before.scaling or outputs is not before.target_scaling:
         model = replace(model, scaling=inputs, target_scaling=outputs)
     return model
+
+
+def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
+    """A model that knew no rows, with what the first ones say."""
+    baseline = data.train.baseline_score(task)
+    return replace(
+        before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
+    )
+
+
+def _task_or_cure(
+    p: SimpleNamespace,
+    rows: tuple[Any, Any],
+    before: Model | None,
+    classes: ArrayLike | None,
+    purpose: str,
+) -> tuple[Task, np.ndarray | None]:
+    """`_task`, or an error that says what helps."""
+    try:
+        return _task(p, *rows, before, classes)
+    except OneClassError as error:
+        raise ValueError(f"{error}{_cure_of_one_class(p, rows[1], purpose, classes)}") from None
 
 
 def _cure_of_one_class(

@@ -29,7 +29,9 @@ from cnn_core.training.steps import Steps
 from cnn_core.training.stopping import Converged, Patience, Stopping
 
 if TYPE_CHECKING:
+    from cnn_core.blocks.windows import WindowRows
     from cnn_core.training.checkpoint import Checkpoint
+    from cnn_core.training.protocols import TrainingRows
     from cnn_core.training.reports import Report
 
 
@@ -61,11 +63,15 @@ def train(
         publish(job.model)
         return {}
     before: Any = None if watch is None else watch.current()
+    run = None
     try:
         run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
         run.run(epochs)
-    except (MemoryError, ScoringError):  # whole epochs notwithstanding, the model is as it was
-        if watch is not None:
+    except BaseException as error:
+        # Whole epochs notwithstanding, the estimator's model is as it was where memory is short, a
+        # score fails or a user's blocks raise.
+        of_blocks = run is not None and run.windows is not None and run.windows.error is error
+        if watch is not None and (isinstance(error, (MemoryError, ScoringError)) or of_blocks):
             publish(before)
         raise
     return dict(run.trainer.seconds) if timing else {}
@@ -105,6 +111,7 @@ class TrainingRun:
         self.p, self.job, self.publish, self.watch = p, job, publish, watch
         self.checkpoint, self.incremental = checkpoint, job.purpose == "partial_fit"
         self.report: Report | None = None
+        self.windows: WindowRows | None = None  # of blocks
         self.network = job.model.network.copy()
         self.trainer = BACKENDS[p.backend].trainer(
             job.spec,
@@ -127,7 +134,7 @@ class TrainingRun:
         """
         model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
         if checkpoint is not None:
-            parts = parts_of(self.job.train, self.job.validation)
+            parts = parts_of(self.job.train, self.job.validation, self.job.blocks)
             epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
             if checkpoint.is_finished:
                 self.publish(model)
@@ -144,16 +151,16 @@ class TrainingRun:
         try:
             loop.run(epochs, seconds, self.job.began)
             if loop.reason == "divergence":
-                words = advice.divergence_words(self.p, self.job, loop)
+                words = advice.divergence_words(self.p, self.job.looked_at, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
                 if not collects:  # else the scaling that is to come is the cure
                     warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model, checkpoint is not None), UserWarning)
-            if found := advice.after_training(self.job, loop):
+            if found := advice.after_training(self.job.looked_at, loop):
                 seen = self.job.seen
                 self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
-            if unlike := validating.after_training(self.job, loop):
+            if unlike := validating.after_training(self.job.looked_at, loop):
                 self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
                 for finding in unlike:
                     warn(finding, UserWarning)
@@ -247,8 +254,20 @@ class TrainingRun:
         if type(p.schedule) is not Constant:
             planned = max(trainer.epochs + epochs, int(p.epochs))
             rates = ScheduledRates(p.schedule, trainer.learning_rate, self._batches, planned)
-        rows, hooks = DatasetRows(job.train, bool(p.shuffle)), self._hooks(epochs)
-        return TrainingLoop(trainer, self.network, rows, monitor, start, rates, stopping, hooks)
+        hooks = self._hooks(epochs)
+        return TrainingLoop(
+            trainer, self.network, self._rows(), monitor, start, rates, stopping, hooks
+        )
+
+    def _rows(self) -> TrainingRows:
+        """Who visits the rows."""
+        job, shuffle = self.job, bool(self.p.shuffle)
+        if job.blocks is None:
+            return DatasetRows(job.train, shuffle)
+        from cnn_core.blocks.windows import WindowRows
+
+        self.windows = WindowRows(job.blocks, job.train, job.spec, shuffle)
+        return self.windows
 
     @property
     def watched(self) -> str:
