@@ -2,7 +2,7 @@
 
 import sys
 
-from cnn_core.cli.main import main
+from _cnn_core_command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,6 +10,11 @@ from typing import Any, TypeAlias
 from cnn_core._names import choose, nearest
 from cnn_core.monitors import check_monitor, scorer_of
 
+
+class UsageError(ValueError):
+    """Options that contradict each other, or that mean nothing here: exit code 2."""
+
+
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 

@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from cnn_core.cli import reading
-from cnn_core.cli.arguments import Commands, not_negative
+from cnn_core.cli.arguments import Commands, UsageError, not_negative
+from cnn_core.cli.outputs import check_output
 from cnn_core.cli.telling import Telling, add_options, filled, plural, size
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER
-from cnn_core.files.atomic import check_folder, replacing
+from cnn_core.files.atomic import replacing
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import expand
 from cnn_core.io.tables import BLOCK, Blocks
@@ -54,9 +55,10 @@ def run(options: argparse.Namespace) -> None:
     """Read, write, shuffle."""
     telling, output = Telling(options), options.output
     if not output.endswith(".npy"):
-        raise ValueError(f"{output}: the name of the file to write must end in .npy")
-    check_folder(output)
-    blocks = Blocks(expand(options.files), reading.reading(options))
+        raise UsageError(f"{output}: the name of the file to write must end in .npy")
+    paths = expand(options.files)
+    check_output(output, paths)
+    blocks = Blocks(paths, reading.reading(options))
     blocks.check(options.drop, " to leave out")
     for word in blocks.words:
         telling.remark(word)

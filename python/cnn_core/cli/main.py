@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cnn_core
 from cnn_core._names import nearest
 from cnn_core.cli import convert, demo, evaluate, info, predict, profile, train
-from cnn_core.cli.arguments import Parser
+from cnn_core.cli.arguments import Parser, UsageError
 
 #: What other programs call a command.
 MEANT = {"fit": "train", "run": "train", "test": "evaluate", "score": "evaluate", "show": "info"}
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
     except (ImportError, OSError, ValueError, TypeError, MemoryError) as error:
         print(f"cnn-core: {_sentence(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return 0
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnn_core.cli import reading
-from cnn_core.cli.arguments import Commands, positive
+from cnn_core.cli.arguments import Commands, UsageError, positive
+from cnn_core.cli.outputs import check_output
 from cnn_core.cli.scoring import is_classifier
 from cnn_core.cli.telling import Telling, add_options, filled, plural
 from cnn_core.io.output import check_name, writing
@@ -57,11 +58,16 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     if options.json and options.output == STDIN:
         parser.error("--json and predictions on standard output need each their own: give -o FILE")
     telling = Telling(options)
-    check_name(options.output)
+    paths = expand(options.files)
+    try:
+        check_name(options.output)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    check_output(options.output, [options.model, *paths])
     model = reading.load(options.model, options.threads)
     if options.proba and not is_classifier(model):
-        raise ValueError(f"{options.model} is a regression, which has no probabilities (--proba)")
-    blocks = Blocks(expand(options.files), reading.reading(options))
+        raise UsageError(f"{options.model} is a regression, which has no probabilities (--proba)")
+    blocks = Blocks(paths, reading.reading(options))
     for word in blocks.words:
         telling.remark(word)
     blocks.check(options.keep, " to keep")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import NO_BREAK, Telling
 from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number
 from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, number_of, text_of
@@ -45,7 +46,10 @@ def reading(options: argparse.Namespace) -> Reading:
     delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(options.delimiter, options.delimiter)
     header = None if options.header is None else options.header == "yes"
     dialect = Dialect(delimiter, options.encoding, options.decimal, options.quote, header)
-    dialect.check()
+    try:
+        dialect.check()
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
     return Reading(dialect, Missing(options.missing))
 
 

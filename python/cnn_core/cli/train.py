@@ -12,17 +12,20 @@ import numpy as np
 
 from cnn_core.cli import reading, scoring
 from cnn_core.cli.arguments import Commands, hidden_widths, monitor, not_negative, positive
+from cnn_core.cli.outputs import check_output
 from cnn_core.cli.target import Target, target_of
 from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
 from cnn_core.columns.choose import choose_columns
 from cnn_core.columns.kinds import Category, Omitted
-from cnn_core.files.atomic import check_folder
+from cnn_core.io.arrow import ENDINGS
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import read
 
 #: The stream of random numbers that sets rows apart.
 _SPLIT = 0x7E57
+#: Endings that the name of a model does not take over from its table's.
+PACKED, TABLES = ("gz", "zst"), ("csv", "tsv", "tab", "txt", "dat", "data", *ENDINGS)
 SHARE = 10  #: One in so many rows is to test on, and one to stop on.
 
 EXAMPLES = """examples:
@@ -91,7 +94,7 @@ def run(options: argparse.Namespace) -> None:
     telling, began = Telling(options), time.perf_counter()
     paths = expand(options.files)
     output = options.output or default_output(paths[0])
-    check_folder(output)
+    check_output(output, paths)
     kinds: dict[str, str] = dict(options.columns) | dict.fromkeys(options.drop, "drop")
     texts = {name: _read_as(kind) for name, kind in kinds.items() if kind != "auto"}
     table = read(paths, reading.reading(options), texts)
@@ -139,7 +142,11 @@ def _read_as(kind: str) -> str:
 
 def default_output(path: str) -> str:
     """'houses.safetensors' for data/houses.csv.gz"""
-    stem = "model" if path == STDIN else os.path.basename(path).partition(".")[0]
+    stem = "model" if path == STDIN else os.path.basename(path)
+    for endings in (PACKED, TABLES):
+        start, dot, last = stem.rpartition(".")
+        if dot and last.lower() in endings:
+            stem = start
     return f"{stem or 'model'}.safetensors"
 
 

@@ -98,7 +98,8 @@ def _kind_of_texts(values: Values) -> tuple[Values, str, str]:
             return Values(DATE, dates), "date", ""
     counts, _ = category_counts(values)
     if len(counts) > FEW and counts.total() < REPEATED * len(counts):
-        return values, "drop", f"nearly every row has a text of its own, such as {_short(first)}"
+        single = next((one for one, count in counts.items() if count == 1), first)
+        return values, "drop", f"nearly every row has a text of its own, such as {_short(single)}"
     if len(counts) == 1 and not values.missing.any():
         return values, "drop", f"every row has {_short(first)}"
     return values, "category", ""
