@@ -39,10 +39,51 @@ def test_on_a_terminal_one_line_lives(terminal, capsys):
     shown = screen.getvalue()
     assert shown.count("\n") == 1 and "\r" in shown  # drawn over and over, and left as it is
     last = re.split("[\r\n]", shown.rstrip())[-1]
-    assert last.startswith("100%") and "30/30" in last
-    for word in ("loss ", "accuracy ", "val_loss ", "val_accuracy ", "best "):
-        assert word in last
+    number = r"[01]\.\d{4}"
+    words = rf"  loss {number} val {number}  accuracy {number} val {number}  best \d+$"
+    assert last.startswith("30/30 ") and re.search(words, last)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (60, "loss 0.1000 val 0.2000  R2 0.9000 val 0.8000  best 7"),
+        (51, "loss 0.1000 val 0.2000  val R2 0.8000  best 7"),
+        (30, "R2 0.9000 val 0.8000  best 7"),
+        (27, "val R2 0.8000  best 7"),
+        (15, "val R2 0.8000"),
+        (10, "best 7"),
+        (3, ""),
+    ],
+)
+def test_what_matters_stays_in_a_narrow_line(width, words):
+    entry = {"loss": 0.1, "metric": 0.9, "val_loss": 0.2, "val_metric": 0.8, "seconds": 1.0}
+    assert reports.fitting(entry, "R2", 7, width) == words
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_the_line_fits_the_terminal(terminal, monkeypatch, columns):
+    tqdm_std = pytest.importorskip("tqdm.std")
+    monkeypatch.setattr(tqdm_std, "_screen_shape_wrapper", lambda: lambda _: (columns - 1, 30))
+    screen = terminal()
+    MLP(4, epochs=200, verbose=1, random_state=0).fit(X, TWO, validation_data=(X, TWO))
+    shown = [one.rstrip() for one in re.split("[\r\n]", screen.getvalue()) if one.strip()]
+    assert max(map(len, shown)) < columns
+    assert all(re.search(r"val (accuracy )?\d\.\d{4}  best \d+$", one) for one in shown[1:])
+
+
+def test_a_tqdm_that_cannot_be_imported_does_not_stop_a_fit(
+    terminal, capsys, tmp_path, monkeypatch
+):
+    terminal()
+    (tmp_path / "tqdm").mkdir()
+    (tmp_path / "tqdm" / "__init__.py").write_text("raise RuntimeError('broken')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [one for one in sys.modules if one.partition(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    MLP(4, epochs=5, verbose=1, random_state=0).fit(X, LINE)
+    assert "epoch 5/5" in capsys.readouterr().out
 
 
 def test_the_line_tells_of_the_epoch_that_was_the_last(terminal, capsys):

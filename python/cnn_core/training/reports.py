@@ -8,7 +8,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from cnn_core.training.history import OF_THE_LOOP
 
 if TYPE_CHECKING:
     from cnn_core.task import Task
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two printed lines, and two looks of the line that lives.
 BETWEEN_LINES, BETWEEN_LOOKS = 1.0, 0.1
+
+#: The line that lives. One of fewer characters than `NARROW` has no bar.
+LIVE, NARROW = "{n_fmt}/{total_fmt} {bar} {remaining} left  {desc}", 60
 
 logger = logging.getLogger("cnn_core")
 
@@ -71,9 +77,17 @@ class LiveLine:
         from tqdm.auto import tqdm
 
         self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
+        self.metric = metric_of(task)
         self.latest: tuple[int, dict[str, float], str] = first, {}, ""
         # `miniters` 0: how often it is drawn is decided here.
-        self.bar = tqdm(total=last, initial=first, unit="epoch", miniters=0, mininterval=0)
+        self.bar = tqdm(
+            total=last,
+            initial=first,
+            miniters=0,
+            mininterval=0,
+            dynamic_ncols=True,
+            bar_format=LIVE,
+        )
 
     def __call__(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
         watched = loop.monitor.sign * entry[loop.monitor.watched]
@@ -87,9 +101,14 @@ class LiveLine:
 
     def draw(self, epoch: int, entry: dict[str, float], watched: str) -> None:
         """Show an epoch."""
-        words = f"{self.words(entry, watched)}  best {self.best}"
-        self.bar.set_postfix_str(words, refresh=False)
+        width = self.bar.format_dict["ncols"]  # None in a notebook
+        has_bar = width is None or width >= NARROW
+        self.bar.bar_format = LIVE if has_bar else LIVE.replace(" {bar}", "")
+        if width is not None:
+            width -= len(f"{self.bar.total}/{self.bar.total} 00:00 left  ") + 2 * has_bar
+        self.bar.desc = fitting(entry, self.metric, self.best, width)
         self.bar.update(epoch - self.bar.n)
+        words = f"{self.words(entry, watched)}  best {self.best}"
         logger.info("epoch %d/%d  %s", epoch, self.bar.total, words)
 
     def close(self) -> None:
@@ -117,7 +136,8 @@ def report(verbose: int, last: int, task: Task, first: int) -> Report:
         Epochs done before.
     """
     if verbose == 1 and last - first > 1 and _is_live():
-        return LiveLine(last, task, first)
+        with suppress(Exception):  # of a tqdm that cannot be imported, or not draw
+            return LiveLine(last, task, first)
     return Lines(last, task, verbose > 1)
 
 
@@ -127,9 +147,51 @@ def _is_live() -> bool:
     return (terminal or "ipykernel" in sys.modules) and importlib.util.find_spec("tqdm") is not None
 
 
+def metric_of(task: Task) -> str:
+    """What the metric of an epoch is called."""
+    return "R2" if task.name == "regression" else "accuracy"
+
+
+def fitting(entry: dict[str, float], metric: str, best: int, width: int | None) -> str:
+    """The numbers of an epoch, as many as a line has place for: what is watched or the metric, of
+    validation rows if there are any, and the best epoch stand longest.
+
+    Parameters
+    ----------
+    entry : dict
+    metric : str
+        The name of the metric.
+    best : int
+        The best epoch.
+    width : int, optional
+        Characters that there is place for; default all.
+    """
+
+    def pair(word: str, name: str) -> str:
+        both = ((word, name), ("val", f"val_{name}"))
+        return " ".join(f"{word} {entry[name]:.4f}" for word, name in both if name in entry)
+
+    known = ("loss", "metric", "val_loss", "val_metric", *OF_THE_LOOP)
+    others = [f"{name} {value:.4f}" for name, value in entry.items() if name not in known]
+    loss, both, last = pair("loss", "loss"), pair(metric, "metric"), f"best {best}"
+    judged = f"val {metric} {entry['val_metric']:.4f}" if "val_metric" in entry else both
+    one = "  ".join(others) or judged
+    choices = (
+        [loss, both, *others, last],
+        [loss, judged, *others, last],
+        [loss, one, last],
+        [both, one, last] if others else [both, last],
+        [one, last],
+        [one],
+        [last],
+    )
+    lines = ["  ".join(filter(None, choice)) for choice in choices]
+    return next((line for line in lines if width is None or len(line) <= width), "")
+
+
 def entry_words(task: Task) -> Callable[[dict[str, Any], str], str]:
     """What says in words the numbers of an epoch, the one that is watched among them."""
-    metric = "R2" if task.name == "regression" else "accuracy"
+    metric = metric_of(task)
     words = {
         "loss": "loss",
         "metric": metric,
