@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cnn_core
 from cnn_core._names import nearest
+from cnn_core._spoken import on_the_command_line
 from cnn_core.cli import convert, demo, evaluate, info, predict, profile, train
 from cnn_core.cli.arguments import Parser, UsageError
 
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        options.run(options)
+        with on_the_command_line():
+            options.run(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -49,7 +49,7 @@ def reading(options: argparse.Namespace) -> Reading:
     try:
         dialect.check()
     except ValueError as error:
-        raise UsageError(f"--{error}") from None
+        raise UsageError(str(error)) from None
     return Reading(dialect, Missing(options.missing))
 
 

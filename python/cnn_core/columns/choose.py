@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._spoken import option
 from cnn_core.columns.kinds import (
     FEW,
     KINDS,
@@ -47,7 +48,7 @@ def choose_columns(table: Table, kinds: Mapping[Any, str] | None) -> list[Column
     for name in said:
         if name not in table:
             raise ValueError(
-                f"columns names {name!r}, which {table.what} does not have; it has "
+                f"{option('columns')} names {name!r}, which {table.what} does not have; it has "
                 f"{listed(table.names)}"
             )
     return [_column(table, name, said.get(name, "auto")) for name in table.names]

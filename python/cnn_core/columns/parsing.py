@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._spoken import kind_of_column
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values
 
 #: Texts that stand for a missing entry, beside the empty one.
@@ -73,7 +74,7 @@ def as_numbers(values: Values, name: Any, what: str) -> np.ndarray:
             array[row] = number
     else:
         raise _refusal(
-            name, what, 0, values.array[0], "number", f"say columns={{{name!r}: 'date'}}"
+            name, what, 0, values.array[0], "number", f"say {kind_of_column(name, 'date')}"
         )
     if np.isinf(array).any():
         row = int(np.isinf(array).argmax())

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core._spoken import kind_of_column
 from cnn_core.data.validation import feature_names, is_missing, plain
 
 #: What a column may hold.
@@ -238,7 +239,12 @@ def _of_frame(source: Any, what: str) -> Table:
     labels = feature_names(source, what)
     if labels is not None:
         _check_names(labels, what)
-    frame = nw.from_native(source, pass_through=True)
+    frame = nw.from_native(source, allow_series=True, pass_through=True)
+    if isinstance(frame, nw.Series):
+        raise TypeError(
+            f"{what} is a single column or row ({type(source).__name__}), and a table is needed; "
+            "predict_one takes a row"
+        )
     if isinstance(frame, nw.LazyFrame):
         if not hasattr(source, "__arrow_c_stream__"):
             raise TypeError(
@@ -434,5 +440,5 @@ def _stamp(one: Any) -> Any:
 def _refusal(name: Any, what: str, found: str) -> TypeError:
     return TypeError(
         f"the column {name!r} of {what} holds {found}; a column must hold numbers, texts, True and "
-        f"False, or dates (columns={{{name!r}: 'drop'}} leaves it out)"
+        f"False, or dates ({kind_of_column(name, 'drop')} leaves it out)"
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, NoReturn, TextIO
 
+from cnn_core._spoken import option
 from cnn_core.data.validation import listed
 from cnn_core.io.building import ColumnBuilder
 from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise
@@ -90,7 +91,8 @@ class CsvFile:
         if isinstance(error, UnicodeDecodeError) and "truncated" not in error.reason:
             found = f"the byte 0x{error.object[error.start]:02x} stands for no character"
         raise ValueError(
-            f"{self.what}{where}: in the encoding {encoding} {found}; encoding says which it is"
+            f"{self.what}{where}: in the encoding {encoding} {found}; "
+            f"{option('encoding')} says which it is"
         ) from None
 
     # The header
@@ -114,7 +116,7 @@ class CsvFile:
         if number is not None and self.dialect.header is None:
             raise ValueError(
                 f"{where}: the first line has the number {number!r} where the name of a column is "
-                "expected; header says whether the first line has names"
+                f"expected; {option('header')} says whether the first line has names"
             )
         for i, name in enumerate(names):
             if "\0" in name or len(name) > 1000:

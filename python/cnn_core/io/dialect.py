@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from cnn_core._spoken import option
 from cnn_core.io.sources import is_plain, name_of, open_bytes
 
 SAMPLE = 1 << 18  #: Bytes that a dialect is recognised from.
@@ -45,13 +46,13 @@ class Dialect(NamedTuple):
         for name in ("delimiter", "quote"):
             sign = getattr(self, name)
             if sign is not None and (len(sign) != 1 or sign in "\r\n\0"):
-                raise ValueError(f"{name} must be a single character, got {sign!r}")
+                raise ValueError(f"{option(name)} must be a single character, got {sign!r}")
         if self.delimiter is not None and self.delimiter == self.quote:
-            raise ValueError(f"delimiter and quote are both {self.quote!r}")
+            raise ValueError(f"{option('delimiter')} and {option('quote')} are both {self.quote!r}")
         if self.decimal not in (None, ".", ","):
-            raise ValueError(f"decimal must be '.' or ',', got {self.decimal!r}")
+            raise ValueError(f"{option('decimal')} must be '.' or ',', got {self.decimal!r}")
         if self.decimal == "," == self.delimiter:
-            raise ValueError("delimiter and decimal are both ','")
+            raise ValueError(f"{option('delimiter')} and {option('decimal')} are both ','")
         if self.encoding is not None:
             try:
                 known = codecs.lookup(self.encoding)
@@ -59,7 +60,8 @@ class Dialect(NamedTuple):
                 known = None
             if known is None or not getattr(known, "_is_text_encoding", True):
                 raise ValueError(
-                    f"encoding must be such as 'utf-8' or 'cp1252', got {self.encoding!r}"
+                    f"{option('encoding')} must be such as 'utf-8' or 'cp1252', got "
+                    f"{self.encoding!r}"
                 )
 
     @property
@@ -146,7 +148,8 @@ def _encoding(path: str, sample: bytes) -> str:
     if good:
         raise ValueError(
             f"{name_of(path)}, line {line}: the byte 0x{byte:02x} is no UTF-8, though letters "
-            "before it are; the file is damaged, or its encoding must be given, such as cp1252"
+            f"before it are; the file is damaged, or {option('encoding')} must say what it is in, "
+            "such as cp1252"
         )
     return "cp1252"
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
 from typing import Any, NamedTuple, NoReturn, TextIO
 
+from cnn_core._spoken import option
 from cnn_core.io.dialect import Dialect
 
 PIECE = 1 << 15  #: Characters that are split together, so few that their entries stay in the cache.
@@ -178,7 +179,7 @@ class Rows:
     def _refuse_length(self, row: list[str], width: int, line: int) -> NoReturn:
         shown = self._delimiter.join(row)
         entries = f"{len(row):,} entr{'ies' if len(row) > 1 else 'y'}"
-        hint = "; delimiter says what separates entries" if width == 1 else ""
+        hint = f"; {option('delimiter')} says what separates entries" if width == 1 else ""
         raise ValueError(
             f"{self._what}, line {line}: {entries}, where the first line has {width:,}: "
             f"{shown[:60]!r}{hint}"
