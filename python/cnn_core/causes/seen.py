@@ -50,7 +50,9 @@ class Seen(NamedTuple):
     absent: tuple[int, ...] = ()  #: indices of the classes that no call of partial_fit has brought
     last: int = 0  #: rows of the last call
     pending: str = ""  #: of an outlier that the last call has ended with, as `outlier` has it
-    targets: tuple[str, ...] = ()  #: names of the columns of y, if there are several
+    targets: tuple[
+        str, ...
+    ] = ()  #: of the columns of y, where they have names; see `names_of_target`
     quartiles: np.ndarray | None = None  #: the lower and the upper one of each feature, as in `X`
     distinct: int = 0  #: different rows among those looked at, if they are few; 0: they are not
     validated: int = 0  #: rows that the history's validation loss is of

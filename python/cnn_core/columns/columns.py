@@ -81,7 +81,7 @@ class Columns(_Layout, Frozen):
         if not found.placed:
             raise ValueError(
                 f"{table.what} has no column to learn from; left out are "
-                f"{', '.join(left_out) or 'all, as columns says'}"
+                f"{', '.join(left_out) or 'all, as was asked'}"
             )
         if left_out:
             warn(
@@ -129,8 +129,8 @@ class Columns(_Layout, Frozen):
         missing = [column.name for column, _ in self.placed if column.name not in table]
         if missing:
             raise ValueError(
-                f"{what} has no column {listed(missing)}, which the model was fitted with; it has "
-                f"{listed(table.names)}"
+                f"{what} has no column{'s' * (len(missing) > 1)} {listed(missing)}, which the "
+                f"model was fitted with; it has {listed(table.names)}"
             )
         return table
 

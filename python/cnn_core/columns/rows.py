@@ -133,6 +133,11 @@ def row_of(x: Any, names: list[Any]) -> Mapping[Any, Any]:
     """
     if isinstance(x, Mapping):
         return x
+    if hasattr(x, "columns"):
+        raise TypeError(
+            f"x is a table ({type(x).__name__}), which predict takes; predict_one takes a single "
+            "row, such as a dict from the name of each column to its entry"
+        )
     labels = getattr(x, "index", None)  # as a row of a pandas frame has them
     if labels is not None and not callable(labels):
         return dict(zip(labels, x, strict=True))

@@ -547,6 +547,11 @@ def scaled_near_one(weights: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:
+    if isinstance(sample_weight, str):
+        raise TypeError(
+            f"sample_weight is the single text {sample_weight!r}; an array with a number for each "
+            f"row is needed, such as X[{sample_weight!r}]"
+        )
     weights: np.ndarray = check_targets(sample_weight, np.float64, 1, "sample_weight")[:, 0].copy()
     check_rows(len(weights), rows, "y", "sample_weight")
     if weights.min() < 0:

@@ -112,7 +112,7 @@ def begin(
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
     scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
-    X, y, sample_weight = _given(
+    X, y, sample_weight, names = _given(
         p, (X, y, sample_weight), before, purpose, scorer and not validates
     )
     check_given("y", y)
@@ -131,7 +131,7 @@ def begin(
     stream_begins = before is None or before.knows_no_rows
     begins_anew = before is not None and before.is_begun_anew
     rest = (task, labels), how, seed, before, sample_weight, validation_data
-    data = _prepare_blocks(X, y, *rest) if isinstance(X, Gathered) else prepare(X, y, *rest)
+    data = _prepared(X, y, names, *rest)
     if before is not None and before.knows_no_rows:
         before = _with_rows(before, data, task)
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
@@ -171,11 +171,15 @@ def _check_class_weight(class_weight: object) -> None:
         )
 
 
-def _prepare_blocks(X: Gathered, *rest: Any) -> Prepared:
-    """The same as `prepare`, of blocks."""
-    from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
+def _prepared(X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks too, with the names of columns that are y."""
+    if isinstance(X, Gathered):
+        from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
 
-    return prepare_blocks(X, *rest)
+        data = prepare_blocks(X, y, *rest)
+    else:
+        data = prepare(X, y, *rest)
+    return replace(data, target_names=names) if names else data
 
 
 def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
@@ -191,10 +195,11 @@ def _given(
     before: Model | None,
     purpose: str,
     needs_rows: object,
-) -> tuple[Any, Any, Any]:
-    """X, y and their weights; where columns are asked for, X as a Table, without the column that y
-    names, and of blocks that are larger than memory as `Gathered`."""
+) -> tuple[Any, Any, Any, tuple[str, ...]]:
+    """X, y, their weights, and the columns that y names; where columns are asked for, X as a Table
+    without these, and of blocks that are larger than memory as `Gathered`."""
     X, y, weights = rows
+    names: tuple[str, ...] = ()
     keeps = p.columns is not None or (before is not None and before.columns is not None)
     if purpose == "fit" and are_blocks(X, y):
         if needs_rows:
@@ -202,29 +207,35 @@ def _given(
                 f"monitor={p.monitor!r} scores rows, and of those that come in blocks none is kept "
                 "as it is; give validation_data"
             )
+        target = getattr(X, "target", None)
+        names = (target,) if isinstance(target, str) else ()
         X, y, weights = read_blocks(p, X, y, weights, keeps)
         if isinstance(X, Gathered):
-            return X, y, weights
-    return (*(_as_table(p, X, y, before) if keeps else (X, y)), weights)
+            return X, y, weights, names
+    if keeps:
+        X, y, named = _as_table(X, y, before)
+        names = named or names
+    return X, y, weights, names
 
 
 def _as_table(
-    p: SimpleNamespace, X: ArrayLike, y: ArrayLike, before: Model | None
-) -> tuple[ArrayLike, ArrayLike]:
-    """X as a Table, without the column that y names."""
+    X: ArrayLike, y: ArrayLike, before: Model | None
+) -> tuple[ArrayLike, ArrayLike, tuple[str, ...]]:
+    """X as a Table, without the columns that y names, and their names."""
     from cnn_core.columns.table import read_table
-    from cnn_core.columns.target import split_target
+    from cnn_core.columns.target import names_of_target, split_target
 
     if before is not None and before.columns is not None:
-        table, y = split_target(before.columns.table(X), y)
+        whole = before.columns.table(X)
     else:
         if before is not None and not before.knows_no_rows:
             raise ValueError(
                 "training goes on with a model that was fitted without columns; fit anew, or set "
                 "columns=None"
             )
-        table, y = split_target(read_table(X), y)
-    return table, y  # type: ignore[return-value]
+        whole = read_table(X)
+    table, targets = split_target(whole, y)
+    return table, targets, names_of_target(whole, y)  # type: ignore[return-value]
 
 
 def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
