@@ -46,7 +46,7 @@ from cnn_core.diagnosis import (
     diagnose,
 )
 from cnn_core.meaning import outside_range, whole_numbers, words_of_amounts
-from cnn_core.scores import average_precision, balanced_accuracy
+from cnn_core.scores import RARE, average_precision, balanced_accuracy, has_rare_class
 
 if TYPE_CHECKING:
     from cnn_core._typing import Evaluation
@@ -58,7 +58,6 @@ SAMPLE = 300  # rows in which causes in the network are looked for
 FEW_ROWS = 20  # to train on
 FEW_OTHERS = 4  # rows, fewer of which say little of accuracy
 SHOWS = 100  # rows of a call of partial_fit whose metric can be compared
-RARE = 0.1  # share of the rows below which a class is rare, if it is also below half of an even one
 
 
 class Settings(NamedTuple):
@@ -451,8 +450,7 @@ def _class_scores(
     counts = np.bincount(labels, minlength=task.n_classes)
     there = np.flatnonzero(counts)
     rarest = int(there[counts[there].argmin()])
-    few = counts[rarest] + 2 * np.sqrt(counts[rarest] + 1)  # by more than chance, in few rows
-    is_rare = few < min(RARE, 0.5 / len(there)) * len(labels)
+    is_rare = has_rare_class(counts)
     if len(there) < 2 or not (is_rare or wanted):
         return {}, "", len(there)
     a = outputs()

@@ -5,6 +5,24 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Share of the rows below which a class is rare, if it is also below half of an even one.
+RARE = 0.1
+
+
+def has_rare_class(counts: np.ndarray) -> bool:
+    """Whether a class is so rare that accuracy says little, by more than chance in few rows.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (classes,)
+        Rows of each class; a class without rows does not count.
+    """
+    there = counts[counts > 0]
+    if len(there) < 2:
+        return False
+    few = there.min() + 2 * np.sqrt(there.min() + 1)
+    return bool(few < min(RARE, 0.5 / len(there)) * there.sum())
+
 
 def balanced_accuracy(
     labels: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None

@@ -303,7 +303,7 @@ def test_convert_writes_a_memory_map_of_the_rows_in_order_or_shuffled(here, caps
         ("train houses.csv m.parquet --target price", "there is no file m.parquet"),
         ("predict houses.csv houses.csv", "houses.csv"),
         ("predict m.safetensors none.csv", "there is no file none.csv"),
-        ("predict m.safetensors few.csv", "few.csv has no column 'rooms', 'place', 'built', which"),
+        ("predict m.safetensors few.csv", "few.csv has no columns 'rooms', 'place', 'built', w"),
         ("predict m.safetensors word.csv", "word.csv, line 3, column 'rooms': 'many' is no number"),
         ("predict m.safetensors date.csv", "date.csv, line 2, column 'built': 'May' is no date"),
         ("predict m.safetensors houses.csv --keep x", "houses.csv has no column 'x' to keep"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from cnn_core.cli import reading, scoring
-from cnn_core.cli.arguments import Commands, positive
+from cnn_core.cli.arguments import Commands, UsageError, positive
 from cnn_core.cli.telling import Telling, add_options, plural
 from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
@@ -24,7 +26,11 @@ def add_parser(commands: Commands) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a file that train or save has written")
     add("files", nargs="+", metavar="FILE", help=reading.FILES)
-    add("--target", required=True, metavar="NAME", help="the column that holds what is right")
+    add(
+        "--target",
+        metavar="NAME",
+        help="the column that holds what is right (default that of training, if the model has it)",
+    )
     add("--threads", type=positive, metavar="N", help="at most; changes no result")
     add_options(parser)
     reading.add_options(parser)
@@ -36,21 +42,47 @@ def run(options: argparse.Namespace) -> None:
     telling = Telling(options)
     model = reading.load(options.model, options.threads)
     classes = scoring.is_classifier(model)
+    known = reading.target_names(model)
+    target = options.target = _target(options, known)
     table = _table(options, telling, model)
-    inputs = reading.Inputs(model, list(map(str, table.names)), table.what, [options.target])
-    y = reading.labels_of(table[options.target], model, options.target, table)
+    present = np.flatnonzero(~table[target].missing)
+    if not len(present):
+        raise ValueError(f"no row of {table.what} has a {target!r} to compare with")
+    inputs = reading.Inputs(model, list(map(str, table.names)), table.what, [target])
+    y = reading.labels_of(model, target, table, present)
+    X = inputs.of(table)
+    X = X[present] if isinstance(X, np.ndarray) else X.take(present)
+    left_out = table.n_rows - len(present)
+    if left_out:
+        telling.remark(f"{plural(left_out, 'row')} without {target} left out")
+    rare = classes and scoring.has_rare(y)
     with telling.warnings("X has missing"):
-        found = scoring.scores(model, inputs.of(table), y)
+        found = scoring.scores(model, X, y, rare)
+    if known and target not in known:
+        telling.remark(f"note: {options.model} was trained to predict {listed(known)}")
     inputs.tell_gaps(telling)
-    guess, guessed = scoring.baseline(y, y, classes)
+    guess, guessed = scoring.baseline(y, y, classes, rare)
     telling.result(
-        scoring.table_of({plural(table.n_rows, "row"): found, guess: guessed}),
+        scoring.table_of({plural(len(y), "row"): found, guess: guessed}),
         {
-            "rows": table.n_rows,
+            "target": target,
+            "rows": len(y),
+            "rows_without_target": left_out,
             **scoring.finite(found),
             "baseline": {"guess": guess, **scoring.finite(guessed)},
         },
     )
+
+
+def _target(options: argparse.Namespace, known: tuple[str, ...]) -> str:
+    """The column to compare with: the one that is named, or that of training."""
+    asked = options.target
+    if asked is None:
+        if len(known) != 1:
+            why = f"was trained on {listed(known)}" if known else "does not say what it predicts"
+            raise UsageError(f"{options.model} {why}: --target NAME says which column to compare")
+        asked = known[0]
+    return str(asked)
 
 
 def _table(options: argparse.Namespace, telling: Telling, model: object) -> FileTable:

@@ -80,7 +80,10 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
             n_rows += block.table.n_rows
             telling.progress(f"{n_rows:,} rows")
         if not n_rows:
-            raise ValueError(f"{blocks.what} has no rows below its header")
+            telling.remark(f"note: {blocks.what} has no rows, and so there are no predictions")
+            one = predictions(model, inputs.nothing(), options.proba)
+            nothing = {name: column[:0] for name, column in one.items()}
+            write(_without_clash(blocks.nothing(options.keep), nothing))
     inputs.tell_gaps(telling)
     if options.output == STDIN:
         telling.end_progress()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core.causes.seen import Seen
 from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import NO_BREAK, Telling
 from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number
@@ -102,8 +103,8 @@ class Inputs:
         lacking = [name for name in needed if name not in names]
         if lacking:
             raise ValueError(
-                f"{what} has no column {listed(lacking)}, which the model was trained with; it has "
-                f"{listed(names)}"
+                f"{what} has no column{'s' * (len(lacking) > 1)} {listed(lacking)}, which the "
+                f"model was trained with; it has {listed(names)}"
             )
 
     def of(self, table: FileTable) -> Any:
@@ -135,6 +136,18 @@ class Inputs:
             if count:
                 self.gaps[name] = self.gaps.get(name, 0) + count
         return values
+
+    def nothing(self) -> Any:
+        """A row without entries, of which the model's predictions have their names and types."""
+        if self._columns is None:
+            return np.zeros((1, len(self.kinds)))
+        empty = {
+            str(one.name): Values(NUMBER, np.full(1, np.nan))
+            if isinstance(one, Number)
+            else Values(TEXT, np.full(1, None))
+            for one in self._columns
+        }
+        return Table(tuple(empty), 1, empty.__getitem__, self._what)
 
     def tell_gaps(self, telling: Telling) -> None:
         """Say in which columns gaps were not expected."""
@@ -171,15 +184,15 @@ def load(path: str, threads: int | None = None) -> Any:
     return model
 
 
-def labels_of(values: Values, model: Any, name: str, table: FileTable) -> Any:
-    """A column as the y of a fitted model."""
-    missing = values.missing
-    if missing.any():
-        row = int(missing.argmax())
-        raise ValueError(
-            f"{table.place(row)}: {name!r} is missing, here and in "
-            f"{int(missing.sum()) - 1:,} other rows; rows to evaluate need it"
-        )
+def target_names(model: Any) -> tuple[str, ...]:
+    """What the columns of y were called in the fit; nothing where that is not known."""
+    names: tuple[str, ...] = getattr(getattr(model, "_model", tuple)(), "seen", Seen()).targets
+    return names
+
+
+def labels_of(model: Any, name: str, table: FileTable, rows: np.ndarray) -> Any:
+    """A column as the y of a fitted model, in some rows."""
+    values = table[name].take(rows)
     classes = getattr(model, "classes_", None)
     if classes is None:
         return as_numbers(values, name, table.what)
@@ -190,8 +203,8 @@ def labels_of(values: Values, model: Any, name: str, table: FileTable) -> Any:
     for row, text in enumerate(texts):
         if text not in known and text_of(_number(text)) not in known:
             raise ValueError(
-                f"{table.place(row)}, column {name!r}: {text[:60]!r} is no class of the model; it "
-                f"knows {listed(known)}"
+                f"{table.place(int(rows[row]))}, column {name!r}: {text[:60]!r} is no class of the "
+                f"model; it knows {listed(known)}"
             )
     return np.array([known[t] if t in known else known[text_of(_number(t))] for t in texts])
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.cli.telling import aligned, number
+from cnn_core.scores import balanced_accuracy, has_rare_class
 
 
 def regression_scores(y: np.ndarray, predicted: Any) -> dict[str, float]:
@@ -22,11 +23,26 @@ def regression_scores(y: np.ndarray, predicted: Any) -> dict[str, float]:
     }
 
 
-def scores(model: Any, X: Any, y: np.ndarray) -> dict[str, float]:
-    """Of a model on some rows, with the loss."""
+def class_scores(y: np.ndarray, predicted: Any, rare: bool) -> dict[str, float]:
+    """Accuracy, and balanced accuracy where a class is rare."""
+    right = np.asarray(predicted) == y
+    found = {"accuracy": float(np.mean(right))}
+    if rare:
+        labels = np.unique(y, return_inverse=True)[1]
+        found["balanced accuracy"] = balanced_accuracy(labels, np.where(right, labels, -1))
+    return found
+
+
+def has_rare(y: np.ndarray) -> bool:
+    """Whether some class comes so seldom that accuracy says little."""
+    return has_rare_class(np.unique(y, return_counts=True)[1])
+
+
+def scores(model: Any, X: Any, y: np.ndarray, rare: bool) -> dict[str, float]:
+    """Of a model on some rows, with the loss; `rare` as in `class_scores`."""
     predicted = model.predict(X)
     if is_classifier(model):
-        found = {"accuracy": float(np.mean(predicted == y))}
+        found = class_scores(y, predicted, rare)
     else:
         found = regression_scores(y, predicted)
     if hasattr(model, "evaluate"):
@@ -39,12 +55,14 @@ def is_classifier(model: Any) -> bool:
     return getattr(model, "classes_", None) is not None
 
 
-def baseline(y: np.ndarray, learned: np.ndarray, classes: bool) -> tuple[str, dict[str, float]]:
+def baseline(
+    y: np.ndarray, learned: np.ndarray, classes: bool, rare: bool
+) -> tuple[str, dict[str, float]]:
     """The same scores of always guessing the largest class, or the mean, of `learned`."""
     if classes:
         found, counts = np.unique(learned, return_counts=True)
         largest = found[counts.argmax()]
-        return f"always {largest}", {"accuracy": float(np.mean(y == largest))}
+        return f"always {largest}", class_scores(y, np.full(len(y), largest), rare)
     mean = float(np.mean(learned))
     return f"always the mean, {number(mean)}", regression_scores(y, np.full(len(y), mean))
 
@@ -61,4 +79,7 @@ def table_of(rows: dict[str, dict[str, float]]) -> list[str]:
 
 def finite(found: dict[str, float]) -> dict[str, float | None]:
     """Scores as JSON has them."""
-    return {name: value if np.isfinite(value) else None for name, value in found.items()}
+    return {
+        name.replace(" ", "_"): value if np.isfinite(value) else None
+        for name, value in found.items()
+    }

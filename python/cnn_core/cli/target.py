@@ -40,8 +40,15 @@ class Target(NamedTuple):
         return int(np.sum(~self.present))
 
     def rows(self, table: Table) -> Table:
-        """Those of a table that have one."""
-        return table if self.present.all() else table.take(np.flatnonzero(self.present))
+        """Those of a table that have one, with the target as it is learned."""
+        rows = table if self.present.all() else table.take(np.flatnonzero(self.present))
+        if self.classes or table[self.name].kind == NUMBER:
+            return rows
+
+        def read(name: Any) -> Values:
+            return Values(NUMBER, self.y) if name == self.name else rows[name]
+
+        return Table(rows.names, rows.n_rows, read, rows.what)
 
 
 def target_of(table: FileTable, name: str, task: str | None) -> Target:

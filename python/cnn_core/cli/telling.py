@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 WIDTH = 79
@@ -44,13 +45,21 @@ class Telling:
         if self._quiet or now - self._seen < _EVERY or not sys.stderr.isatty():
             return
         self._seen, self._live = now, True
-        print(f"\r{text[:WIDTH]:<{WIDTH}}", end="", file=sys.stderr, flush=True)
+        self._draw(text)
 
     def end_progress(self) -> None:
         """Remove the line that lives."""
         if self._live:
             self._live = False
-            print(f"\r{'':{WIDTH}}\r", end="", file=sys.stderr, flush=True)
+            self._draw("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+    def _draw(self, text: str) -> None:
+        """Write over the line that lives, which must not reach the end of the terminal's line."""
+        width = WIDTH
+        with suppress(OSError, ValueError):
+            width = min(width, max(os.get_terminal_size(sys.stderr.fileno()).columns - 1, 1))
+        print(f"\r{text[:width]:<{width}}", end="", file=sys.stderr, flush=True)
 
     def result(self, lines: Sequence[str], values: Mapping[str, Any]) -> None:
         """The result: the lines, or with ``--json`` the values."""
@@ -90,8 +99,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def size(path: str) -> str:
     """'47 kB'"""
-    import os
-
     count = os.path.getsize(path)
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import time
 from collections import Counter
 from typing import Any
@@ -11,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from cnn_core.cli import reading, scoring
-from cnn_core.cli.arguments import Commands, hidden_widths, monitor, not_negative, positive
+from cnn_core.cli.arguments import (
+    Commands,
+    UsageError,
+    hidden_widths,
+    monitor,
+    not_negative,
+    positive,
+)
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.target import Target, target_of
 from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
@@ -27,6 +35,7 @@ _SPLIT = 0x7E57
 #: Endings that the name of a model does not take over from its table's.
 PACKED, TABLES = ("gz", "zst"), ("csv", "tsv", "tab", "txt", "dat", "data", *ENDINGS)
 SHARE = 10  #: One in so many rows is to test on, and one to stop on.
+ENOUGH = 5  #: Rows of a class from which on it is among those to test and to stop on.
 
 EXAMPLES = """examples:
   cnn-core train houses.csv --target price
@@ -95,25 +104,32 @@ def run(options: argparse.Namespace) -> None:
     paths = expand(options.files)
     output = options.output or default_output(paths[0])
     check_output(output, paths)
-    kinds: dict[str, str] = dict(options.columns) | dict.fromkeys(options.drop, "drop")
+    kinds = kinds_of(options)
     texts = {name: _read_as(kind) for name, kind in kinds.items() if kind != "auto"}
     table = read(paths, reading.reading(options), texts)
     for word in table.words:
         telling.remark(word)
+    if table.names == (options.target,):
+        raise ValueError(
+            f"{table.what} has one column, the target {options.target!r}, and so nothing to "
+            "predict it from; if there are more, --delimiter says what separates them"
+        )
     target = target_of(table, options.target, options.task)
     kinds.pop(options.target, None)
-    rows = target.rows(table.without(options.target))
+    rows = target.rows(table)
     parts = split(target.y, options.seed, target.classes)
-    told = describe(telling, table, target, rows.take(parts[0]), kinds)
+    train = rows.take(parts[0]).without(target.name)
+    told = describe(telling, table, target, train, kinds)
     telling.remark(
         f"{plural(len(parts[0]), 'row')} to train on, {len(parts[1]):,} to stop on, "
         f"{len(parts[2]):,} to test on (--seed {options.seed})"
     )
     model, seconds = fit(options, telling, rows, target, kinds or "auto", parts)
-    train, _, test = parts
+    test = parts[2]
+    rare = target.classes and scoring.has_rare(target.y)
     with telling.warnings("X has missing"):
-        found = scoring.scores(model, rows.take(test), target.y[test])
-    guess, guessed = scoring.baseline(target.y[test], target.y[train], target.classes)
+        found = scoring.scores(model, rows.take(test), target.y[test], rare)
+    guess, guessed = scoring.baseline(target.y[test], target.y[parts[0]], target.classes, rare)
     model.set_params(n_threads=None)
     model.save(output, times=False)
     lines = scoring.table_of({plural(len(test), "test row"): found, guess: guessed})
@@ -121,7 +137,7 @@ def run(options: argparse.Namespace) -> None:
         [*lines, f"wrote {output} ({size(output)})"],
         {
             **told,
-            "rows_to_train": len(train),
+            "rows_to_train": len(parts[0]),
             "rows_to_stop": len(parts[1]),
             "rows_to_test": len(test),
             "epochs": model.n_epochs_,
@@ -134,6 +150,24 @@ def run(options: argparse.Namespace) -> None:
             "model": output,
         },
     )
+
+
+def kinds_of(options: argparse.Namespace) -> dict[str, str]:
+    """What --columns and --drop say of columns; a UsageError where they contradict each other."""
+    kinds: dict[str, str] = {}
+    for name, kind in [*options.columns, *((name, "drop") for name in options.drop)]:
+        if kinds.setdefault(name, kind) != kind:
+            both = [f"--columns {shlex.quote(f'{name}={one}')}" for one in (kinds[name], kind)]
+            if name in options.drop:
+                both[1] = f"--drop {shlex.quote(name)}"
+            raise UsageError(f"{both[0]} and {both[1]} contradict each other")
+    kind = kinds.get(options.target, "")
+    if kind == "drop":
+        raise UsageError(f"the column {options.target!r} is both the --target and left out")
+    if kind == "category" and options.task == "regression":
+        shown = shlex.quote(f"{options.target}={kind}")
+        raise UsageError(f"--columns {shown} and --task regression contradict each other")
+    return kinds
 
 
 def _read_as(kind: str) -> str:
@@ -153,22 +187,33 @@ def default_output(path: str) -> str:
 def split(y: np.ndarray, seed: int, classes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows to train on, to stop on and to test on, by the seed and the number of each row.
 
-    A class that is in no row to train on gives all its rows to them.
+    Of each class one row in ten is to test on, and one in ten to stop on, at least one if it has
+    `ENOUGH`; classes with fewer rows share theirs. A class that is in no row to train on gives all
+    its rows to them.
     """
     from cnn_core._random import uniform
 
     order = np.argsort(uniform(seed, _SPLIT, len(y)), kind="stable")
-    count = max(1, round(len(y) / SHARE))
-    train = np.zeros(len(y), bool)
-    train[order[2 * count :]] = True
+    part = np.zeros(len(y), np.int8)  # 1: to test on, 2: to stop on
+    for rows in _strata(y, order) if classes else [order]:
+        count = max(1, round(len(rows) / SHARE)) if len(rows) >= ENOUGH else 0
+        part[rows[:count]], part[rows[count : 2 * count]] = 1, 2
     if classes:
-        train |= ~np.isin(y, y[train])
-    test, stop = (rows[~train[rows]] for rows in (order[:count], order[count : 2 * count]))
+        part[~np.isin(y, y[part == 0])] = 0
+    train, test, stop = (np.flatnonzero(part == i) for i in range(3))
     if not len(test) or not len(stop):
         raise ValueError(
             "nearly every class has one row; rows to test on need others of their kind"
         )
-    return np.flatnonzero(train), np.sort(stop), np.sort(test)
+    return train, stop, test
+
+
+def _strata(y: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
+    """The rows of each class, in an order; last those of all classes with few rows."""
+    found, labels, counts = np.unique(y[order], return_inverse=True, return_counts=True)
+    labels = np.where(counts[labels] < ENOUGH, len(found), labels)
+    ends = np.cumsum(np.bincount(labels, minlength=len(found) + 1))
+    return np.split(order[np.argsort(labels, kind="stable")], ends[:-1])
 
 
 def describe(
@@ -187,9 +232,8 @@ def describe(
         f"{table.what}: {plural(table.n_rows, 'row')}, {plural(len(table.names), 'column')}: the "
         f"target and {', '.join(shown).replace(' ', NO_BREAK).replace(',' + NO_BREAK, ', ')}"
     )
-    missing = {
-        str(name): count for name in train.names if (count := int(table[name].missing.sum()))
-    }
+    read = [name for name in train.names if kinds.get(name) != "drop"]
+    missing = {str(name): count for name in read if (count := int(table[name].missing.sum()))}
     categories = {str(one.name): len(one.values) for one in columns if isinstance(one, Category)}
     omitted = {str(one.name): one.why for one in columns if isinstance(one, Omitted)}
     for what, found in (("missing entries", missing), ("categories", categories)):
@@ -229,14 +273,14 @@ def fit(
     from cnn_core import MLP
 
     began = time.perf_counter()
-    words = {"loss": "loss", "val_loss": "val_loss", options.monitor: options.monitor}
-    words["val_metric"] = "val_accuracy" if target.classes else "val_R2"
+    metric = "val_accuracy" if target.classes else "val_R2"
+    words = {options.monitor: options.monitor, "val_metric": metric}  # what matters first
+    words |= {"val_loss": "val_loss", "loss": "loss"}
 
     def tell(model: MLP, epoch: int, logs: dict[str, float]) -> None:
         shown = "  ".join(f"{word} {logs[name]:.4g}" for name, word in words.items())
         telling.progress(
-            f"epoch {epoch} of at most {options.epochs}  {shown}  "
-            f"{time.perf_counter() - began:.1f} s"
+            f"epoch {epoch}/{options.epochs}  {time.perf_counter() - began:.1f} s  {shown}"
         )
 
     model = MLP(
@@ -254,8 +298,8 @@ def fit(
     with telling.warnings("columns='auto' leaves out"):
         model.fit(
             rows.take(train),
-            target.y[train],
-            validation_data=(rows.take(stop), target.y[stop]),
+            target.name,
+            validation_data=(rows.take(stop), target.name),
         )
     seconds = time.perf_counter() - began
     model.set_params(callbacks=())

@@ -91,6 +91,14 @@ class Blocks:
                     f"{self.what} has no column {name!r}{why}; it has {listed(self.names)}"
                 )
 
+    def nothing(self, names: Sequence[str]) -> dict[str, Any]:
+        """Columns without rows, as `read` keeps them."""
+        if not self.arrow:
+            return {name: [] for name in names}
+        schema = arrow.schema(self.paths[0])
+        columns = [need_pyarrow(self.paths[0]).array([], schema.field(name).type) for name in names]
+        return dict(zip(names, columns))
+
     def read(self, kinds: Mapping[str, str], keep: Sequence[str] = ()) -> Iterator[Block]:
         """The blocks.
 
