@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cnn_core.io import parquet as parquet_rows
 
 from cnn_core import MLP, load
 
@@ -61,6 +62,17 @@ def test_the_names_of_targets_are_kept_in_files(tmp_path, y, names):
     found.save(tmp_path / "m.safetensors")
     for one in (found, load(tmp_path / "m.safetensors")):
         assert one._model().seen.targets == names
+
+
+@pytest.mark.parametrize("columns", [None, "auto"])
+def test_the_target_of_blocks_is_kept_too(tmp_path, columns):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    numbers = {name: TABLE[name] for name in ("size", "low", "high")}
+    parquet.write_table(pyarrow.table(numbers), tmp_path / "rows.parquet")
+    blocks = parquet_rows(tmp_path / "rows.parquet", target="low")
+    found = MLP(4, columns=columns, epochs=2, random_state=0).fit(blocks)
+    assert found._model().seen.targets == ("low",)
 
 
 def test_a_column_of_weights_is_given_as_its_entries():

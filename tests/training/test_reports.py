@@ -62,6 +62,20 @@ def test_what_matters_stays_in_a_narrow_line(width, words):
     assert reports.fitting(entry, "R2", 7, width) == words
 
 
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (80, "loss 0.1000 val 0.2000  R2 0.9000 val 0.8000  val_max_error 0.7000  best 7"),
+        (56, "loss 0.1000 val 0.2000  val_max_error 0.7000  best 7"),
+        (28, "val_max_error 0.7000  best 7"),
+        (20, "val_max_error 0.7000"),
+    ],
+)
+def test_what_is_watched_stays_in_a_narrow_line(width, words):
+    entry = {"loss": 0.1, "metric": 0.9, "val_loss": 0.2, "val_metric": 0.8, "val_max_error": 0.7}
+    assert reports.fitting(entry, "R2", 7, width) == words
+
+
 @pytest.mark.parametrize("columns", [50, 80, 120])
 def test_the_line_fits_the_terminal(terminal, monkeypatch, columns):
     tqdm_std = pytest.importorskip("tqdm.std")
