@@ -78,6 +78,8 @@ def run(options: argparse.Namespace) -> None:
             n_rows = _write(file, matrices(blocks, names, dtype, gaps), telling)
             file.seek(0)
             file.write(header((n_rows, len(names)), dtype))
+    for word in blocks.remarks:
+        telling.remark(word)
     missing = {name: count for name, count in zip(names, gaps.tolist()) if count}
     if missing:
         shown = ", ".join(f"{name} {count:,}" for name, count in missing.items())

@@ -84,6 +84,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
             one = predictions(model, inputs.nothing(), options.proba)
             nothing = {name: column[:0] for name, column in one.items()}
             write(_without_clash(blocks.nothing(options.keep), nothing))
+    for word in blocks.remarks:
+        telling.remark(word)
     inputs.tell_gaps(telling)
     if options.output == STDIN:
         telling.end_progress()

@@ -89,7 +89,7 @@ def _kind(name: Any, values: Values) -> tuple[Values, str, str]:
 def _kind_of_texts(values: Values) -> tuple[Values, str, str]:
     """Texts are numbers or dates where all of them are, categories where they come again and
     again."""
-    numbers = _as_numbers(values)
+    numbers = None if values.words else _as_numbers(values)
     if numbers is not None:
         return numbers, "number", ""
     first = next(text for text in values.array if text is not None)

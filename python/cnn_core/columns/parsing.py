@@ -15,8 +15,18 @@ from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values
 
 #: Texts that stand for a missing entry, beside the empty one.
 MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"))
+#: Texts that stand for a missing entry in columns whose other entries are numbers or dates, in
+#: letters of any case.
+MARKS = frozenset(
+    ("?", "-", "--", ".", "n/a", "na", "#n/a", "n.a.", "nan", "nat", "none", "null", "missing")
+)
 
 _DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?\s*")
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text stands for a missing entry among numbers or dates."""
+    return text.strip().casefold() in MARKS
 
 
 def text_of(value: Any) -> str:

@@ -31,6 +31,8 @@ class Values(NamedTuple):
     array: np.ndarray
     #: Whether numbers have a type of whole numbers.
     whole: bool = False
+    #: Whether texts are known to be no numbers, whatever some of them look like.
+    words: bool = False
 
     def take(self, rows: np.ndarray) -> Values:
         """Those of some rows, chosen as NumPy indexes."""

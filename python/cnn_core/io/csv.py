@@ -200,6 +200,8 @@ def read_csv(
         whose entries are all numbers holds numbers, but for codes such as 02139.
     missing : iterable of str
         What stands for missing entries, beside nothing at all, NA, N/A, NaN, null and None.
+        With the empty text among them nothing else does: ``[""]`` keeps NA as a word. Among
+        numbers and dates also ?, -, --, ., #N/A, N.A., NaT and missing do, in any case.
     delimiter, encoding, decimal, quote : str, optional
         Such as ``';'``, ``'cp1252'``, ``','`` and ``"'"``.
     header : bool, optional
@@ -237,11 +239,13 @@ def read_files(
     builders = [ColumnBuilder(name, missing, kinds.get(name)) for name in names]
     orders = [order(file, opened[0]) for file in opened]
     places, n_rows = Places(), 0
-    for file, positions in zip(opened, orders):
+    for number, (file, positions) in enumerate(zip(opened, orders), 1):
+        for builder in builders:
+            builder.begin(number, file.dialect.decimal)
         for chunk in file.chunks():
             places.add(n_rows, file.path, chunk.line, chunk.lines)
             for builder, position in zip(builders, positions):
-                builder.add(chunk.columns[position], n_rows, file.dialect.decimal or ".", places)
+                builder.add(chunk.columns[position], n_rows, places)
             n_rows += chunk.n_rows
     what = opened[0].what if len(opened) == 1 else f"{opened[0].what} and {len(opened) - 1} more"
     if not n_rows:
@@ -249,6 +253,8 @@ def read_files(
     _read_again(opened, orders, builders)
     columns = {one.name: one.finish(places) for one in builders}
     words = [f"{file.what}: {word}" for file in opened for word in file.words]
+    decimal = opened[0].dialect.decimal
+    words += [f"{what}: {word}" for one in builders for word in one.seen.words(one.name, decimal)]
     table = FileTable(names, n_rows, columns.__getitem__, what, places, words)
     table.dialects = [file.dialect for file in opened]
     return table
@@ -260,9 +266,11 @@ def _read_again(
     """Read the beginning of columns that turned out to hold texts below numbers."""
     turned = [(i, one) for i, one in enumerate(builders) if one.turned_at]
     last, row = max((one.turned_at for _, one in turned), default=0), 0
-    for file, positions in zip(opened, orders):
+    for number, (file, positions) in enumerate(zip(opened, orders), 1):
         if row >= last:
             return
+        for _, one in turned:
+            one.begin(number, file.dialect.decimal)
         for chunk in file.chunks():
             for i, one in turned:
                 if row < one.turned_at:

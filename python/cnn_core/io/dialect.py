@@ -11,6 +11,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from cnn_core._spoken import option
+from cnn_core.io.numerals import decimal_of
 from cnn_core.io.sources import is_plain, name_of, open_bytes
 
 SAMPLE = 1 << 18  #: Bytes that a dialect is recognised from.
@@ -26,8 +27,6 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
-_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
-_POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 
 
 class Dialect(NamedTuple):
@@ -51,8 +50,6 @@ class Dialect(NamedTuple):
             raise ValueError(f"{option('delimiter')} and {option('quote')} are both {self.quote!r}")
         if self.decimal not in (None, ".", ","):
             raise ValueError(f"{option('decimal')} must be '.' or ',', got {self.decimal!r}")
-        if self.decimal == "," == self.delimiter:
-            raise ValueError(f"{option('delimiter')} and {option('decimal')} are both ','")
         if self.encoding is not None:
             try:
                 known = codecs.lookup(self.encoding)
@@ -93,7 +90,7 @@ def recognise(path: str, sample: bytes, given: Dialect) -> Dialect:
     Returns
     -------
     Dialect
-        Without None, but perhaps for `header`.
+        Without None, but perhaps for `header`, and for `decimal` where nothing shows it.
     """
     encoding = given.encoding or _encoding(path, sample)
     text = codecs.getincrementaldecoder(encoding)("ignore").decode(sample)
@@ -105,15 +102,15 @@ def recognise(path: str, sample: bytes, given: Dialect) -> Dialect:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     quote = given.quote or _quote(text)
     if delimiter is None:
-        options = [one for one in DELIMITERS if one not in (quote, given.decimal)]
+        options = [one for one in DELIMITERS if one != quote]
         delimiter = next((one for one in options if _separates(text, one, quote)), None)
         delimiter = delimiter or (";" if given.decimal == "," else ",")
-    decimal = given.decimal or _decimal(text, delimiter, quote)
+    decimal = given.decimal or _decimal(text, delimiter, quote, given.header is False)
     return Dialect(delimiter, encoding, decimal, quote, given.header)
 
 
-def records(text: str, delimiter: str, quote: str) -> list[list[str]]:
-    """The first rows, as far as they can be read."""
+def records(text: str, delimiter: str, quote: str, limit: int = _RECORDS) -> list[list[str]]:
+    """The first rows, as far as they can be read; all without a limit."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, skipinitialspace=True
     )
@@ -122,7 +119,7 @@ def records(text: str, delimiter: str, quote: str) -> list[list[str]]:
         for row in reader:
             if row:
                 found.append(row)
-            if len(found) == _RECORDS:
+            if len(found) == limit:
                 break
     except csv.Error:
         pass
@@ -211,11 +208,18 @@ def _separates(text: str, delimiter: str, quote: str) -> bool:
     return counts[len(rows[0])] >= 0.5 * len(rows) or len(rows) == 1
 
 
-def _decimal(text: str, delimiter: str, quote: str) -> str:
-    """A comma where numbers have one and none has a point."""
-    if delimiter == ",":
-        return "."
-    entries = [entry for row in records(text, delimiter, quote)[1:] for entry in row]
-    commas = sum(bool(_COMMA_NUMBER.fullmatch(one)) for one in entries)
-    points = sum(bool(_POINT_NUMBER.fullmatch(one)) for one in entries)
-    return "," if commas > points else "."
+def _decimal(text: str, delimiter: str, quote: str, no_header: bool) -> str | None:
+    """The sign that nearly all numbers of the first rows have that prove one, or else those of the
+    sample; None where there are none, or of both kinds. Between commas the majority counts, and a
+    point is usual."""
+    for limit in (_RECORDS, 0):
+        rows = records(text, delimiter, quote, limit)[0 if no_header else 1 :]
+        entries = (one for row in rows for one in row if "." in one or "," in one)
+        found = Counter(map(decimal_of, entries))
+        commas, points = found[","], found["."]
+        if delimiter == "," and (commas or points):
+            return "," if commas > points else "."
+        if commas or points:
+            sure = max(commas, points) > 10 * min(commas, points)
+            return ("," if commas > points else ".") if sure else None
+    return "." if delimiter == "," else None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from cnn_core.columns.table import Values
 from cnn_core.data.validation import listed
 from cnn_core.io import arrow, csv
-from cnn_core.io.building import ColumnBuilder
+from cnn_core.io.building import ColumnBuilder, Seen
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.places import FileTable, Places
 from cnn_core.io.rows import Chunk
@@ -73,6 +73,7 @@ class Blocks:
 
     def __init__(self, paths: Sequence[str], how: Reading) -> None:
         self.paths, self._how = list(paths), how
+        self._seen: list[tuple[csv.CsvFile, dict[str, Seen]]] = []
         self.arrow = are_arrow(paths)
         self.what, self._opened = name_of(self.paths[0]), list[csv.CsvFile]()
         if self.arrow:
@@ -82,6 +83,16 @@ class Blocks:
         self._opened = [csv.CsvFile(path, how.dialect) for path in self.paths]
         self.names = self._opened[0].names
         self.words = [f"{one.what}: {word}" for one in self._opened for word in one.words]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Remarks on the columns that have been read."""
+        return [
+            f"{file.what}: {word}"
+            for file, seen in self._seen
+            for name, one in seen.items()
+            for word in one.words(name, file.dialect.decimal)
+        ]
 
     def check(self, names: Sequence[str], why: str) -> None:
         """Raise a ValueError for columns that are not there."""
@@ -133,32 +144,52 @@ class Blocks:
     def _csv_blocks(self, kinds: Mapping[str, str], keep: Sequence[str]) -> Iterator[Block]:
         for file in self._opened:
             positions = dict(zip(self.names, csv.order(file, self._opened[0])))
-            gathered = _Gathered(file, kinds, keep, self._how.missing)
+            seen = {name: Seen() for name in kinds}
+            self._seen.append((file, seen))
+            gathered = _Gathered(file, (kinds, keep), self._how.missing, seen)
             for chunk in file.chunks():
                 gathered.add(chunk, positions)
                 if gathered.n_rows >= BLOCK:
                     yield gathered.block()
-                    gathered = _Gathered(file, kinds, keep, self._how.missing)
+                    gathered = _Gathered(file, (kinds, keep), self._how.missing, seen)
             if gathered.n_rows:
                 yield gathered.block()
 
 
 class _Gathered:
-    """Chunks of a CSV that become a block."""
+    """Chunks of a CSV that become a block.
+
+    Parameters
+    ----------
+    file : CsvFile
+    wanted : tuple of a mapping and a sequence
+        As for `Blocks.read`.
+    missing : Missing
+    seen : dict
+        Of each column what the blocks before have shown.
+    """
 
     def __init__(
-        self, file: csv.CsvFile, kinds: Mapping[str, str], keep: Sequence[str], missing: Missing
+        self,
+        file: csv.CsvFile,
+        wanted: tuple[Mapping[str, str], Sequence[str]],
+        missing: Missing,
+        seen: Mapping[str, Seen],
     ) -> None:
+        kinds, keep = wanted
         self._file, self._places, self.n_rows = file, Places(), 0
-        self._builders = {name: ColumnBuilder(name, missing, kind) for name, kind in kinds.items()}
+        self._builders = {
+            name: ColumnBuilder(name, missing, kind, seen[name]) for name, kind in kinds.items()
+        }
+        for builder in self._builders.values():
+            builder.begin(0, file.dialect.decimal)
         self._kept: dict[str, list[str]] = {name: [] for name in keep}
 
     def add(self, chunk: Chunk, positions: Mapping[str, int]) -> None:
         """The rows of a chunk."""
-        decimal = self._file.dialect.decimal or "."
         self._places.add(self.n_rows, self._file.path, chunk.line, chunk.lines)
         for name, builder in self._builders.items():
-            builder.add(chunk.columns[positions[name]], self.n_rows, decimal, self._places)
+            builder.add(chunk.columns[positions[name]], self.n_rows, self._places)
         for name, texts in self._kept.items():
             texts += chunk.columns[positions[name]]
         self.n_rows += chunk.n_rows

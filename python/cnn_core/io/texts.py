@@ -21,13 +21,14 @@ class Missing:
     Parameters
     ----------
     others : iterable of str
-        Beside the usual ones.
+        Beside the usual ones; with the empty text among them, these alone.
     """
 
     def __init__(self, others: Iterable[str] = ()) -> None:
         others = tuple(others)
-        self.texts = MISSING | {one.strip() for one in others}
-        numbers = [number for one in others if (number := _float(one)) is not None]
+        given = {one.strip() for one in others}
+        self.texts = frozenset(given) if "" in given else MISSING | given
+        numbers = [number for one in others if (number := float_of(one)) is not None]
         #: Those that look like numbers, such as -999.
         self.numbers = np.array([one for one in numbers if not math.isnan(one)])
 
@@ -35,7 +36,8 @@ class Missing:
         return text in self.texts or text.strip() in self.texts
 
 
-def _float(text: str) -> float | None:
+def float_of(text: str) -> float | None:
+    """The number that a text with a decimal point is."""
     try:
         return None if "_" in text else float(text)
     except ValueError:
@@ -44,18 +46,23 @@ def _float(text: str) -> float | None:
 
 def is_number(text: str, decimal: str) -> bool:
     """Whether a text is a number."""
-    return _float(_pointed(text, decimal)) is not None
+    return float_of(pointed(text, decimal)) is not None
 
 
-def _pointed(text: str, decimal: str) -> str:
+def pointed(text: str, decimal: str) -> str:
     """Numbers with points; with a decimal comma a point is part of no number."""
     return text if decimal == "." else text.replace(".", "x").replace(",", ".")
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is written as codes such as 02139 are."""
+    return _CODE.match(text) is not None
 
 
 def _floats(texts: Sequence[str], decimal: str) -> np.ndarray:
     """Numbers as float64; a ValueError for an entry that is none."""
     if decimal != ".":
-        texts = [_pointed(one, decimal) for one in texts]
+        texts = [pointed(one, decimal) for one in texts]
     return np.fromiter(map(float, texts), np.float64, len(texts))
 
 
@@ -89,14 +96,7 @@ def numbers_of(
         found[np.isin(found, missing.numbers)] = np.nan
     if not ((np.floor(found) == found) | np.isnan(found)).all():
         return found, False
-    joined = _pointed("\n".join(texts), decimal)
+    joined = pointed("\n".join(texts), decimal)
     if not codes and ("_" in joined or _CODE.search(joined)):  # to Python 1_000 is a number
         return None
     return found, not ("." in joined or "e" in joined or "E" in joined)
-
-
-def first_bad(texts: Sequence[str], decimal: str, missing: Missing) -> int:
-    """The position of the first entry that is no number."""
-    return next(
-        (i for i, one in enumerate(texts) if one not in missing and not is_number(one, decimal)), 0
-    )
