@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.columns.table import NUMBER, Values, read_table
+from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values, read_table
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
@@ -121,6 +121,24 @@ def array_of(column: np.ndarray | list[str]) -> Any:
     ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
     memory = [None, pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(texts))]
     return pyarrow.Array.from_buffers(pyarrow.string(), len(texts), memory)
+
+
+def arrow_of(table: FileTable) -> Any:
+    """A table as one of pyarrow, with nulls where entries are missing."""
+    pyarrow = need_pyarrow(table.what)
+    columns = []
+    for name in table.names:
+        values = table[name]
+        array = values.array
+        if values.kind in (TEXT, DATE):
+            columns.append(pyarrow.array(array, pyarrow.string() if values.kind == TEXT else None))
+            continue
+        gaps = values.missing
+        if values.kind == BOOL or values.whole:
+            kind = bool if values.kind == BOOL else np.int64
+            array = np.where(gaps, 0, array).astype(kind)
+        columns.append(pyarrow.array(array, mask=gaps))
+    return pyarrow.table(columns, list(map(str, table.names)))
 
 
 def check_names(paths: Sequence[str], columns: Sequence[str] | None) -> list[str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, BinaryIO, NoReturn, TextIO
+from typing import IO, Any, BinaryIO, NoReturn, TextIO
 
 from cnn_core._spoken import option
 from cnn_core.data.validation import listed
@@ -15,7 +14,17 @@ from cnn_core.io.building import ColumnBuilder
 from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise
 from cnn_core.io.places import FileTable, Places
 from cnn_core.io.rows import Chunk, Rows
-from cnn_core.io.sources import Files, Spool, expand, is_plain, is_stream, name_of, open_bytes
+from cnn_core.io.sources import (
+    Again,
+    Files,
+    Spool,
+    expand,
+    is_plain,
+    is_stream,
+    name_of,
+    open_bytes,
+    opened,
+)
 from cnn_core.io.texts import Missing, is_number
 
 
@@ -30,26 +39,34 @@ class CsvFile:
         What is known of how it is written.
     again : bool, default False
         Whether the rows may be asked for more than once, also from standard input.
+    stream : binary file, optional
+        What is read instead of the file `path`, which is what it is called then.
     """
 
-    def __init__(self, path: str, given: Dialect, again: bool = False) -> None:
+    def __init__(
+        self, path: str, given: Dialect, again: bool = False, stream: BinaryIO | None = None
+    ) -> None:
         self.path, self.what = path, name_of(path)
-        self._spool = Spool(open_bytes(path)) if again and is_stream(path) else None
+        self._spool: Spool | None = None
+        with self._errors():
+            if stream is not None:
+                self._spool = Spool(opened(stream, path))
+            elif again and is_stream(path):
+                self._spool = Spool(open_bytes(path))
         self._stream: BinaryIO | None = None
         with ExitStack() as stack:
-            file = self._open()
-            if file is not sys.stdin.buffer:
-                stack.enter_context(file)
+            file = stack.enter_context(self._open())
             with self._errors():
                 sample = file.read(SAMPLE)
             if not sample.strip(b"\0 \r\n\t\xef\xbb\xbf\xff\xfe"):
                 raise ValueError(f"{self.what} is empty; its first line must name the columns")
-            self.dialect = recognise(path, sample, given)
+            with self._errors(given.encoding):
+                self.dialect = recognise(path, sample, given)
             self.words = [self.dialect.words] if self.dialect.words else []
             self.names = self._names(sample)
             if is_stream(path) and self._spool is None:  # cannot be opened again
                 stack.pop_all()
-                self._stream = _Again(sample, file)
+                self._stream = Again(sample, file)
 
     def _open(self) -> BinaryIO:
         if self._spool is not None:
@@ -69,12 +86,12 @@ class CsvFile:
             text.close()
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, encoding: str | None = None) -> Iterator[None]:
         """Say in which file something is wrong with the bytes."""
         try:
             yield
         except UnicodeError as error:
-            self._refuse_bytes(error)
+            self._refuse_bytes(error, encoding or str(self.dialect.encoding))
         except (EOFError, zlib.error) as error:
             raise ValueError(f"{self.what} is damaged or cut off: {error}") from None
         except OSError as error:
@@ -82,12 +99,16 @@ class CsvFile:
                 raise ValueError(f"{self.what} cannot be decompressed: {error}") from None
             raise
 
-    def _refuse_bytes(self, error: UnicodeError) -> NoReturn:
-        encoding, where = str(self.dialect.encoding), ""
+    def _refuse_bytes(self, error: UnicodeError, encoding: str) -> NoReturn:
+        where, found = "", "the file ends within a character"
+        if "BOM" in str(error):
+            raise ValueError(
+                f"{self.what} does not begin as files in the encoding {encoding} do; encoding says "
+                "which it is"
+            ) from None
         if is_plain(self.path):
             with open(self.path, "rb") as file:
                 where = f", line {line_of_bad(file.read(), encoding)}"
-        found = "the file ends within a character"
         if isinstance(error, UnicodeDecodeError) and "truncated" not in error.reason:
             found = f"the byte 0x{error.object[error.start]:02x} stands for no character"
         raise ValueError(
@@ -141,40 +162,11 @@ class CsvFile:
             yield from rows.chunks(len(self.names), first if self.dialect.header is False else "")
 
 
-class _Again(io.BufferedReader):
-    """A stream whose beginning has been read already."""
-
-    def __init__(self, sample: bytes, rest: BinaryIO) -> None:
-        super().__init__(_Joined(sample, rest), 1 << 16)
-
-
-class _Joined(io.RawIOBase):
-    def __init__(self, sample: bytes, rest: BinaryIO) -> None:
-        self._sample, self._rest = memoryview(sample), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data: Any = self._sample[: len(buffer)]
-        self._sample = self._sample[len(data) :]
-        if not len(data):
-            read = getattr(self._rest, "read1", self._rest.read)
-            data = read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed and self._rest is not sys.stdin.buffer:
-            self._rest.close()
-        super().close()
-
-
 # Whole tables
 
 
 def read_csv(
-    files: Files,
+    files: Files | IO[Any],
     *,
     kinds: Mapping[str, str] | None = None,
     missing: Iterable[str] = (),
@@ -192,9 +184,9 @@ def read_csv(
 
     Parameters
     ----------
-    files : path-like or sequence of them
+    files : path-like or sequence of them, or an open file
         Globs, compressed files (.gz; .zst with pyarrow) and ``-``, which is standard input, among
-        them. Several files have the same columns, in any order.
+        them. Several files have the same columns, in any order. An open file has bytes or text.
     kinds : dict, optional
         Columns that are read as 'number' or 'text', whatever they look like. Otherwise a column
         whose entries are all numbers holds numbers, but for codes such as 02139.
@@ -224,6 +216,12 @@ def read_csv(
         missing = (missing,)
     given = Dialect(delimiter, encoding, decimal, quote, header)
     given.check()
+    if hasattr(files, "read"):
+        data = files.read()
+        if isinstance(data, str):
+            data, given = data.encode(), given._replace(encoding="utf-8")
+        file = CsvFile("the open file", given, again=True, stream=io.BytesIO(data))
+        return _table([file], Missing(missing), kinds or {})
     return read_files(expand(files), given, Missing(missing), kinds or {})
 
 
@@ -231,15 +229,18 @@ def read_files(
     paths: Sequence[str], given: Dialect, missing: Missing, kinds: Mapping[str, str]
 ) -> FileTable:
     """The table of some CSV files."""
-    opened = [CsvFile(path, given, again=True) for path in paths]
-    names = opened[0].names
+    return _table([CsvFile(path, given, again=True) for path in paths], missing, kinds)
+
+
+def _table(files: Sequence[CsvFile], missing: Missing, kinds: Mapping[str, str]) -> FileTable:
+    names = files[0].names
     for name in kinds:
         if name not in names:
-            raise ValueError(f"{opened[0].what} has no column {name!r}; it has {listed(names)}")
+            raise ValueError(f"{files[0].what} has no column {name!r}; it has {listed(names)}")
     builders = [ColumnBuilder(name, missing, kinds.get(name)) for name in names]
-    orders = [order(file, opened[0]) for file in opened]
+    orders = [order(file, files[0]) for file in files]
     places, n_rows = Places(), 0
-    for number, (file, positions) in enumerate(zip(opened, orders), 1):
+    for number, (file, positions) in enumerate(zip(files, orders), 1):
         for builder in builders:
             builder.begin(number, file.dialect.decimal)
         for chunk in file.chunks():
@@ -247,16 +248,16 @@ def read_files(
             for builder, position in zip(builders, positions):
                 builder.add(chunk.columns[position], n_rows, places)
             n_rows += chunk.n_rows
-    what = opened[0].what if len(opened) == 1 else f"{opened[0].what} and {len(opened) - 1} more"
+    what = files[0].what if len(files) == 1 else f"{files[0].what} and {len(files) - 1} more"
     if not n_rows:
         raise ValueError(f"{what} has no rows below its header")
-    _read_again(opened, orders, builders)
+    _read_again(files, orders, builders)
     columns = {one.name: one.finish(places) for one in builders}
-    words = [f"{file.what}: {word}" for file in opened for word in file.words]
-    decimal = opened[0].dialect.decimal
+    words = [f"{file.what}: {word}" for file in files for word in file.words]
+    decimal = files[0].dialect.decimal
     words += [f"{what}: {word}" for one in builders for word in one.seen.words(one.name, decimal)]
     table = FileTable(names, n_rows, columns.__getitem__, what, places, words)
-    table.dialects = [file.dialect for file in opened]
+    table.dialects = [file.dialect for file in files]
     return table
 
 

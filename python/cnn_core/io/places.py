@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from cnn_core.columns.table import Table, Values
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.sources import name_of
+
+_SHOWN = 30  #: Columns that the text of a table shows.
 
 
 class Places:
@@ -61,6 +63,42 @@ class FileTable(Table):
         self.place, self.words = place, tuple(words)
         #: How each CSV is written.
         self.dialects: list[Dialect] = []
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self.names)
+
+    def keys(self) -> tuple[Hashable, ...]:
+        """The names of the columns."""
+        return self.names
+
+    def __repr__(self) -> str:
+        lines = [f"{self.what}: {self.n_rows:,} rows, {len(self.names):,} columns"]
+        shown = self.names[:_SHOWN]
+        width = max((len(str(name)) for name in shown), default=0)
+        for name in shown:
+            values = self[name]
+            missing = int(values.missing.sum())
+            gaps = f", {missing:,} missing" if missing else ""
+            lines.append(f"  {name!s:<{width}}  {values.kind}{gaps}")
+        if len(self.names) > _SHOWN:
+            lines.append(f"  and {len(self.names) - _SHOWN:,} more")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[Hashable, np.ndarray]:
+        """The columns as arrays, such as for ``pandas.DataFrame``: float64 with NaN, objects with
+        None, datetime64 with NaT where an entry is missing."""
+        return {name: self[name].array for name in self.names}
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise TypeError(
+            f"{self.what} is a table, which an MLP with columns='auto' takes; to_dict() gives its "
+            "columns as arrays, such as for pandas.DataFrame"
+        )
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        from cnn_core.io.arrow import arrow_of
+
+        return arrow_of(self).__arrow_c_stream__(requested_schema)
 
     def without_rows(self, left_out: np.ndarray) -> FileTable:
         """Without the rows where `left_out` is True."""
