@@ -214,12 +214,13 @@ def _decimal(text: str, delimiter: str, quote: str, no_header: bool) -> str | No
     point is usual."""
     for limit in (_RECORDS, 0):
         rows = records(text, delimiter, quote, limit)[0 if no_header else 1 :]
-        entries = (one for row in rows for one in row if "." in one or "," in one)
+        entries = [one for row in rows for one in row if "." in one or "," in one]
+        points = (decimal_of(one) == "." for one in entries)
+        if not any("," in one for one in entries) and (delimiter == "," or any(points)):
+            return "."
         found = Counter(map(decimal_of, entries))
-        commas, points = found[","], found["."]
-        if delimiter == "," and (commas or points):
-            return "," if commas > points else "."
-        if commas or points:
-            sure = max(commas, points) > 10 * min(commas, points)
-            return ("," if commas > points else ".") if sure else None
+        more, fewer = sorted((found[","], found["."]), reverse=True)
+        if more:
+            sure = delimiter == "," or more > 10 * fewer
+            return ("," if found[","] > found["."] else ".") if sure else None
     return "." if delimiter == "," else None
