@@ -2,6 +2,9 @@
 
 import gzip
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -122,3 +125,71 @@ def test_frames_are_made_of_a_table(tmp_path):
     assert pyarrow.table(table).to_pydict() == {"n": [1, 2], "x": [1.5, None], "w": ["a", None]}
     polars = pytest.importorskip("polars")
     assert polars.DataFrame(table)["w"].to_list() == ["a", None]
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("# made by x\n", "a,b\n1,2\n3,4\n"),
+        ("Sales report, 2024\n\n", "a;b;c\n1;2;3\n3;4;5\n"),
+        ("# a, b, c\n# d\n", "x,y\n1,p\n"),
+        ("\nA title\n", '"x","y"\n1,p\n'),
+    ],
+)
+def test_a_title_or_comments_above_the_names_are_an_error_that_says_so(above, below):
+    line, shown = (2, above.strip()) if above[0] == "\n" else (1, above.partition("\n")[0])
+    width = 3 if ";" in below else 2
+    with pytest.raises(ValueError, match="line with the names must be the first") as error:
+        read_csv(io.StringIO(above + below))
+    assert f"line {line}: {shown!r} does not name the columns" in str(error.value)
+    assert f"rows below have {width} entries" in str(error.value)
+    assert read_csv(io.StringIO(below)).n_rows
+
+
+def test_what_looks_like_a_title_is_a_name_where_it_is_one():
+    assert list(read_csv(io.StringIO("#id,b\n1,2\n3,4\n"))) == ["#id", "b"]
+    assert list(read_csv(io.StringIO("sep=;\nsea;b\n1;2\n"))) == ["sea", "b"]
+    assert columns(read_csv(io.StringIO("note\nx; y\nz\nw\n"))) == {"note": ["x; y", "z", "w"]}
+
+
+def test_columns_of_one_name_can_be_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{i % 7},{i},{i % 3},{i % 7 + 1}\n" for i in range(60))
+    (tmp_path / "rows.csv").write_text("x,a,a,y\n" + rows)
+    (tmp_path / "clean.csv").write_text(
+        "x,y\n" + "".join(f"{i % 7},{i % 7 + 1}\n" for i in range(60))
+    )
+    with pytest.raises(ValueError, match=r"same name 'a'; .*kinds=\{'a': 'drop'\} \(--drop a\)"):
+        read_csv("rows.csv")
+    assert list(read_csv("rows.csv", kinds={"a": "drop"})) == ["x", "y"]
+    train = ["train", "rows.csv", "--target", "y", "--epochs", "2", "-o", "m.st"]
+    assert main(train) == 1
+    assert main([*train, "--drop", "a"]) == 0
+    for name in ("rows", "clean"):
+        assert main(["predict", "m.st", f"{name}.csv", "-o", f"{name}.out.csv"]) == 0
+    assert (tmp_path / "rows.out.csv").read_text() == (tmp_path / "clean.out.csv").read_text()
+    assert main(["evaluate", "m.st", "rows.csv", "--target", "y"]) == 0
+    assert main(["convert", "rows.csv", "rows.npy", "--drop", "a"]) == 0
+    assert np.load("rows.npy").shape == (60, 2)
+    capsys.readouterr()
+    assert main(["predict", "m.st", "rows.csv", "--keep", "a", "-o", "o.csv"]) == 1
+    assert "columns 2 and 3 have the same name 'a'" in capsys.readouterr().err
+
+
+def test_a_full_standard_output_is_named(tmp_path, monkeypatch, capsys):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 7}\n" for i in range(60)))
+    assert main(["train", "rows.csv", "--target", "y", "--epochs", "1", "-o", "m.st"]) == 0
+    code = "import sys; from cnn_core.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [sys.executable, "-c", code, "predict", "m.st", "rows.csv"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert found.returncode != 0
+    assert "cnn-core: standard output: No space left on device" in found.stderr

@@ -92,7 +92,8 @@ def _table(options: argparse.Namespace, telling: Telling, model: object) -> File
     if STDIN not in paths:
         blocks = Blocks(paths, how)
         blocks.check([options.target], "")
-        kinds = reading.Inputs(model, blocks.names, blocks.what, [options.target]).kinds
+        inputs = reading.Inputs(model, blocks.names, blocks.what, [options.target])
+        kinds = dict.fromkeys(blocks.names, "drop") | inputs.kinds
     kinds.pop(options.target, None)
     if not scoring.is_classifier(model):
         kinds[options.target] = "number"

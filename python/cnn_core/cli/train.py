@@ -171,7 +171,7 @@ def kinds_of(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _read_as(kind: str) -> str:
-    return "number" if kind == "number" else "text"
+    return kind if kind in ("number", "drop") else "text"
 
 
 def default_output(path: str) -> str:

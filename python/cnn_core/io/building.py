@@ -60,8 +60,8 @@ class ColumnBuilder:
     ----------
     name : str
     missing : Missing
-    kind : {'number', 'text'}, optional
-        What it must be.
+    kind : {'number', 'text', 'drop'}, optional
+        What it must be; texts also where it is left out later.
     seen : Seen, optional
         What rows before have shown.
     """
@@ -78,7 +78,7 @@ class ColumnBuilder:
         self._files_before: list[tuple[int, str | None]] = []
         self._file: tuple[int, str | None] = (0, None)
         self._whole = True
-        self._is_text = kind == "text"
+        self._is_text = kind in ("text", "drop")
         #: Rows that were read as numbers before the first text came.
         self.turned_at = 0
         self._pool: dict[str, str | None] = dict.fromkeys(missing.texts)

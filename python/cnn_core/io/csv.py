@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +13,7 @@ from typing import IO, Any, BinaryIO, NoReturn, TextIO
 from cnn_core._spoken import option
 from cnn_core.data.validation import listed
 from cnn_core.io.building import ColumnBuilder
-from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise
+from cnn_core.io.dialect import SAMPLE, Dialect, line_of_bad, recognise, width_below
 from cnn_core.io.places import FileTable, Places
 from cnn_core.io.rows import Chunk, Rows
 from cnn_core.io.sources import (
@@ -63,7 +65,9 @@ class CsvFile:
             with self._errors(given.encoding):
                 self.dialect = recognise(path, sample, given)
             self.words = [self.dialect.words] if self.dialect.words else []
-            self.names = self._names(sample)
+            self._repeated: dict[str, str] = {}
+            self._places = self._names(sample)
+            self.names = list(dict.fromkeys(self._places))
             if is_stream(path) and self._spool is None:  # cannot be opened again
                 stack.pop_all()
                 self._stream = Again(sample, file)
@@ -127,6 +131,13 @@ class CsvFile:
             raise ValueError(f"{self.what} is empty; its first line must name the columns")
         if self.dialect.header is False:
             return [f"column{i}" for i in range(1, len(row) + 1)]
+        lines = re.split("\r\n|\n|\r", sample.decode(encoding, "ignore"))[line - 1 :]
+        delimiter, quote = self.dialect.delimiter or ",", self.dialect.quote or '"'
+        if width := width_below(lines, delimiter, quote):
+            raise ValueError(
+                f"{self.what}, line {line}: {lines[0][:60]!r} does not name the columns, and rows "
+                f"below have {width:,} entries; the line with the names must be the first"
+            )
         return self._checked(row, line)
 
     def _checked(self, row: list[str], line: int) -> list[str]:
@@ -147,19 +158,29 @@ class CsvFile:
                 self.words.append(f"column {i + 1} has no name and is called {names[i]}")
         for i, name in enumerate(names):
             if name in names[:i]:
-                first = names.index(name) + 1
-                raise ValueError(
-                    f"{where}: columns {first} and {i + 1} have the same name {name!r}; each needs "
-                    "its own"
+                self._repeated[name] = (
+                    f"{where}: columns {names.index(name) + 1} and {i + 1} have the same name "
+                    f"{name!r}; each needs its own, and kinds={{{name!r}: 'drop'}} (--drop "
+                    f"{shlex.quote(name)}) leaves them out"
                 )
         return names
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise a ValueError where some names that are needed are those of several columns."""
+        for name in names:
+            if name in self._repeated:
+                raise ValueError(self._repeated[name])
+
+    def position(self, name: str) -> int:
+        """Where a column stands."""
+        return self._places.index(name)
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows."""
         with self.text() as text:
             rows = Rows(text, self.dialect, self.what)
             _, _, first = rows.first()
-            yield from rows.chunks(len(self.names), first if self.dialect.header is False else "")
+            yield from rows.chunks(len(self._places), first if self.dialect.header is False else "")
 
 
 # Whole tables
@@ -188,8 +209,8 @@ def read_csv(
         Globs, compressed files (.gz; .zst with pyarrow) and ``-``, which is standard input, among
         them. Several files have the same columns, in any order. An open file has bytes or text.
     kinds : dict, optional
-        Columns that are read as 'number' or 'text', whatever they look like. Otherwise a column
-        whose entries are all numbers holds numbers, but for codes such as 02139.
+        Columns that are read as 'number' or 'text', whatever they look like, or left out by 'drop'.
+        Otherwise a column whose entries are all numbers holds numbers, but for codes such as 02139.
     missing : iterable of str
         What stands for missing entries, beside nothing at all, NA, N/A, NaN, null and None.
         With the empty text among them nothing else does: ``[""]`` keeps NA as a word. Among
@@ -221,8 +242,10 @@ def read_csv(
         if isinstance(data, str):
             data, given = data.encode(), given._replace(encoding="utf-8")
         file = CsvFile("the open file", given, again=True, stream=io.BytesIO(data))
-        return _table([file], Missing(missing), kinds or {})
-    return read_files(expand(files), given, Missing(missing), kinds or {})
+        table = _table([file], Missing(missing), kinds or {})
+    else:
+        table = read_files(expand(files), given, Missing(missing), kinds or {})
+    return table.without_columns([name for name, kind in (kinds or {}).items() if kind == "drop"])
 
 
 def read_files(
@@ -239,6 +262,8 @@ def _table(files: Sequence[CsvFile], missing: Missing, kinds: Mapping[str, str])
             raise ValueError(f"{files[0].what} has no column {name!r}; it has {listed(names)}")
     builders = [ColumnBuilder(name, missing, kinds.get(name)) for name in names]
     orders = [order(file, files[0]) for file in files]
+    for file in files:
+        file.check(name for name in names if kinds.get(name) != "drop")
     places, n_rows = Places(), 0
     for number, (file, positions) in enumerate(zip(files, orders), 1):
         for builder in builders:
@@ -296,4 +321,4 @@ def order(file: CsvFile, first: CsvFile) -> list[int]:
             f"{file.what} has a column {more!r}, which {first.what} has not; all files must have "
             "the same columns"
         )
-    return [file.names.index(name) for name in first.names]
+    return [file.position(name) for name in first.names]

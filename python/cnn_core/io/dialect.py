@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnn_core._spoken import option
@@ -16,6 +17,8 @@ from cnn_core.io.sources import is_plain, name_of, open_bytes
 
 SAMPLE = 1 << 18  #: Bytes that a dialect is recognised from.
 _RECORDS = 200
+_ABOVE = 20  # lines above the names of the columns that are looked at
+_NUMBER = re.compile(r"[+-]?[\d.,]+([eE][+-]?\d+)?")
 #: What may separate entries. A header of several names has one of them, and a file in which the
 #: later ones separate seldom has an earlier one in its header.
 DELIMITERS = ("\t", ";", "|", ",")
@@ -206,6 +209,26 @@ def _separates(text: str, delimiter: str, quote: str) -> bool:
         return False
     counts = Counter(map(len, rows))
     return counts[len(rows[0])] >= 0.5 * len(rows) or len(rows) == 1
+
+
+def width_below(lines: Sequence[str], delimiter: str, quote: str) -> int:
+    """How many entries the rows below a title or comments have; 0 where there are no such lines.
+
+    That is so where the first line has another number of entries than most rows, and a line soon
+    after it names as many columns as these have.
+    """
+    if _separates("\n".join(lines), delimiter, quote):
+        return 0
+    for start in range(1, min(len(lines), _ABOVE)):
+        rest = "\n".join(lines[start:])
+        for sign in dict.fromkeys((delimiter, *DELIMITERS)):
+            rows = records(rest, sign, quote)
+            if len(rows) < 2 or any(_NUMBER.fullmatch(one.strip()) for one in rows[0]):
+                continue
+            width = len(rows[0])
+            if width > 1 and sum(len(row) == width for row in rows) > 0.9 * len(rows):
+                return width
+    return 0
 
 
 def _decimal(text: str, delimiter: str, quote: str, no_header: bool) -> str | None:

@@ -50,9 +50,13 @@ def writing(path: str) -> Iterator[Write]:
     """
     check_name(path)
     if path == STDIN:
-        write = _csv_writer(sys.stdout, ",")
-        yield write
-        sys.stdout.flush()
+        try:
+            yield _csv_writer(sys.stdout, ",")
+            sys.stdout.flush()
+        except OSError as error:
+            if error.filename is None and not isinstance(error, BrokenPipeError):
+                error.filename = "standard output"
+            raise
         return
     kind, packed = ending(path)
     with ExitStack() as stack:

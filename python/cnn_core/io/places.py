@@ -100,6 +100,15 @@ class FileTable(Table):
 
         return arrow_of(self).__arrow_c_stream__(requested_schema)
 
+    def without_columns(self, left_out: Sequence[Hashable]) -> FileTable:
+        """Without some of the columns."""
+        if not left_out:
+            return self
+        names = [name for name in self.names if name not in left_out]
+        found = FileTable(names, self.n_rows, self.__getitem__, self.what, self.place, self.words)
+        found.dialects = self.dialects
+        return found
+
     def without_rows(self, left_out: np.ndarray) -> FileTable:
         """Without the rows where `left_out` is True."""
         rows = np.flatnonzero(~left_out)

@@ -144,6 +144,7 @@ class Blocks:
     def _csv_blocks(self, kinds: Mapping[str, str], keep: Sequence[str]) -> Iterator[Block]:
         for file in self._opened:
             positions = dict(zip(self.names, csv.order(file, self._opened[0])))
+            file.check((*kinds, *keep))
             seen = {name: Seen() for name in kinds}
             self._seen.append((file, seen))
             gathered = _Gathered(file, (kinds, keep), self._how.missing, seen)
