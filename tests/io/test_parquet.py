@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from cnn_core.cli.main import main
 from cnn_core.io import parquet
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -93,3 +94,40 @@ def test_numbers_are_read_without_pandas(tmp_path, table):
         [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_tables_are_streams_of_arrow_with_nulls(tmp_path, table):
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = pyarrow.table(parquet(tmp_path / "a.parquet"))
+    assert found.to_pydict() == {
+        "whole": [1, None, 3, 2**53],
+        "real": [0.5, None, None, 1.5],
+        "town": ["sea", None, "Köln", "sea"],
+        "yes": [True, None, False, True],
+    }
+
+
+@pytest.mark.parametrize("block", [7, 32768])
+def test_kept_columns_of_a_csv_are_numbers_in_parquet_where_all_entries_are(
+    tmp_path, monkeypatch, block
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cnn_core.io.tables.BLOCK", block)
+    monkeypatch.setattr("cnn_core.io.rows.PIECE", 64)
+    gaps = ["" if i == 50 else i for i in range(60)]
+    rows = [f"{i % 7},{i % 5},{i},{i / 4},{i:05},{gaps[i]},{2**60 + i},t{i}" for i in range(60)]
+    names = "x,y,n,r,zip,gap,big,town"
+    (tmp_path / "rows.csv").write_text("\n".join((names, *rows)) + "\n")
+    drop = [word for name in names.split(",")[2:] for word in ("--drop", name)]
+    train = ["train", "rows.csv", "--target", "y", "--epochs", "1", "-o", "m.st", *drop]
+    assert main(train) == 0
+    keep = [word for name in names.split(",")[2:] for word in ("--keep", name)]
+    assert main(["predict", "m.st", "rows.csv", "-o", "out.parquet", *keep]) == 0
+    found = pq.read_table("out.parquet")
+    kinds = {name: str(found.schema.field(name).type) for name in names.split(",")[2:]}
+    assert kinds == {"n": "int64", "r": "double", "zip": "string", "gap": "int64",
+                     "big": "string", "town": "string"}  # fmt: skip
+    assert found["n"].to_pylist() == list(range(60))
+    assert found["gap"].to_pylist()[49:52] == [49, None, 51]
+    assert found["r"].to_pylist() == [i / 4 for i in range(60)]
+    assert found["big"].to_pylist()[1] == str(2**60 + 1) and found["zip"].to_pylist()[1] == "00001"

@@ -12,7 +12,7 @@ from cnn_core.cli.arguments import Commands, UsageError, positive
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.scoring import is_classifier
 from cnn_core.cli.telling import Telling, add_options, filled, plural
-from cnn_core.io.output import check_name, writing
+from cnn_core.io.output import check_name, writes_types, writing
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import Blocks
 
@@ -71,6 +71,8 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     for word in blocks.words:
         telling.remark(word)
     blocks.check(options.keep, " to keep")
+    if writes_types(options.output):
+        blocks.keep_numbers(options.keep)
     inputs = reading.Inputs(model, blocks.names, blocks.what, options.keep)
     n_rows = 0
     with writing(options.output) as write, telling.warnings("X has missing"):

@@ -38,7 +38,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         action="append",
         default=[],
-        help="stands for a missing entry, beside nothing, NA, NaN, null and None; may come again",
+        help="stands for a missing entry, beside nothing, NA, NaN, null and None; '' for nothing "
+        "alone; may come again",
     )
 
 

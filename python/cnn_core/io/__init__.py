@@ -2,8 +2,9 @@
 ``columns="auto"`` takes; `RowBlocks`, and `parquet` with a target, give `MLP.fit` rows in blocks.
 
 `sources` finds and opens files, `dialect` recognises how a CSV is written, `csv` reads it, `texts`
-makes numbers of its entries, `arrow` reads Parquet and Feather, `parquet_rows` blocks of Parquet
-files, `tables` chooses by the name's ending and reads in blocks, `output` writes predictions.
+and `numerals` make numbers of its entries, and `building` columns; `arrow` reads Parquet and
+Feather, `parquet_rows` blocks of Parquet files, `tables` chooses by the name's ending and reads in
+blocks, `output` writes predictions.
 """
 
 from cnn_core.blocks.source import RowBlocks

@@ -126,19 +126,26 @@ def array_of(column: np.ndarray | list[str]) -> Any:
 def arrow_of(table: FileTable) -> Any:
     """A table as one of pyarrow, with nulls where entries are missing."""
     pyarrow = need_pyarrow(table.what)
-    columns = []
-    for name in table.names:
-        values = table[name]
-        array = values.array
-        if values.kind in (TEXT, DATE):
-            columns.append(pyarrow.array(array, pyarrow.string() if values.kind == TEXT else None))
-            continue
-        gaps = values.missing
-        if values.kind == BOOL or values.whole:
-            kind = bool if values.kind == BOOL else np.int64
-            array = np.where(gaps, 0, array).astype(kind)
-        columns.append(pyarrow.array(array, mask=gaps))
+    columns = [column_of(table[name]) for name in table.names]
     return pyarrow.table(columns, list(map(str, table.names)))
+
+
+def column_of(values: Values) -> Any:
+    """A column as an array of pyarrow, with nulls where entries are missing."""
+    import pyarrow
+
+    if values.kind != NUMBER:
+        kind = {TEXT: pyarrow.string(), DATE: pyarrow.timestamp("us"), BOOL: pyarrow.bool_()}
+        make = bool if values.kind == BOOL else lambda one: one
+        missing = values.missing.tolist()
+        entries = [None if gap else make(one) for one, gap in zip(values.array.tolist(), missing)]
+        return pyarrow.array(entries, kind[values.kind])
+    gaps, array = values.missing, np.ascontiguousarray(values.array)
+    if values.whole:
+        array = np.where(gaps, 0, array).astype(np.int64)
+    valid = pyarrow.py_buffer(np.packbits(~gaps, bitorder="little")) if gaps.any() else None
+    memory = [valid, pyarrow.py_buffer(array)]
+    return pyarrow.Array.from_buffers(pyarrow.from_numpy_dtype(array.dtype), len(array), memory)
 
 
 def check_names(paths: Sequence[str], columns: Sequence[str] | None) -> list[str]:

@@ -35,6 +35,11 @@ def check_name(path: str) -> None:
     raise ValueError(f"{path}: the name must end in .csv, .tsv, .csv.gz or .parquet, or be -")
 
 
+def writes_types(path: str) -> bool:
+    """Whether a file keeps apart numbers and texts."""
+    return ending(path)[0] in ("parquet", "pq")
+
+
 @contextmanager
 def writing(path: str) -> Iterator[Write]:
     """A function that writes blocks to a file, which takes its name when all is written.

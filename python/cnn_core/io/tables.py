@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cnn_core.columns.table import Values
+import numpy as np
+
+from cnn_core.columns.table import NUMBER, Values
 from cnn_core.data.validation import listed
 from cnn_core.io import arrow, csv
 from cnn_core.io.building import ColumnBuilder, Seen
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.places import FileTable, Places
 from cnn_core.io.rows import Chunk
-from cnn_core.io.sources import ending, name_of, need_pyarrow
-from cnn_core.io.texts import Missing
+from cnn_core.io.sources import ending, is_stream, name_of, need_pyarrow
+from cnn_core.io.texts import Missing, numbers_of
 
 BLOCK = 32768  #: Rows that are in memory at the same time, at least.
 
@@ -73,6 +75,8 @@ class Blocks:
 
     def __init__(self, paths: Sequence[str], how: Reading) -> None:
         self.paths, self._how = list(paths), how
+        #: Columns that are kept as numbers, and whether these are whole.
+        self._numbers: dict[str, bool] = {}
         self._seen: list[tuple[csv.CsvFile, dict[str, Seen]]] = []
         self.arrow = are_arrow(paths)
         self.what, self._opened = name_of(self.paths[0]), list[csv.CsvFile]()
@@ -83,6 +87,24 @@ class Blocks:
         self._opened = [csv.CsvFile(path, how.dialect) for path in self.paths]
         self.names = self._opened[0].names
         self.words = [f"{one.what}: {word}" for one in self._opened for word in one.words]
+
+    def keep_numbers(self, names: Sequence[str]) -> None:
+        """Make numbers of the columns that are kept where all their entries are, as Parquet files
+        have them. For that the files are read; a stream keeps its texts."""
+        if self.arrow or any(map(is_stream, self.paths)):
+            return
+        whole = dict.fromkeys(names, True)
+        for file in self._opened:
+            decimal = file.dialect.decimal
+            for chunk in file.chunks() if whole else ():
+                for name in list(whole):
+                    texts = chunk.columns[file.position(name)]
+                    found = numbers_of(texts, decimal or ".", self._how.missing)
+                    if found is None or not _exact(*found) or not (decimal or found[1]):
+                        del whole[name]
+                    else:
+                        whole[name] &= found[1]
+        self._numbers = whole
 
     @property
     def remarks(self) -> list[str]:
@@ -151,10 +173,10 @@ class Blocks:
             for chunk in file.chunks():
                 gathered.add(chunk, positions)
                 if gathered.n_rows >= BLOCK:
-                    yield gathered.block()
+                    yield gathered.block(self._numbers)
                     gathered = _Gathered(file, (kinds, keep), self._how.missing, seen)
             if gathered.n_rows:
-                yield gathered.block()
+                yield gathered.block(self._numbers)
 
 
 class _Gathered:
@@ -178,7 +200,7 @@ class _Gathered:
         seen: Mapping[str, Seen],
     ) -> None:
         kinds, keep = wanted
-        self._file, self._places, self.n_rows = file, Places(), 0
+        self._file, self._places, self.n_rows, self._missing = file, Places(), 0, missing
         self._builders = {
             name: ColumnBuilder(name, missing, kind, seen[name]) for name, kind in kinds.items()
         }
@@ -195,12 +217,23 @@ class _Gathered:
             texts += chunk.columns[positions[name]]
         self.n_rows += chunk.n_rows
 
-    def block(self) -> Block:
-        """The rows as they are needed."""
+    def block(self, numbers: Mapping[str, bool]) -> Block:
+        """The rows as they are needed; of what is kept some columns as numbers, whole or not."""
         columns: dict[str, Values] = {
             name: builder.finish(self._places) for name, builder in self._builders.items()
         }
         table = FileTable(
             tuple(columns), self.n_rows, columns.__getitem__, self._file.what, self._places
         )
-        return Block(table, self._kept)
+        kept: dict[str, Any] = dict(self._kept)
+        decimal = self._file.dialect.decimal or "."
+        for name in kept.keys() & numbers.keys():
+            found = numbers_of(kept[name], decimal, self._missing)
+            if found is not None:
+                kept[name] = arrow.column_of(Values(NUMBER, found[0], numbers[name]))
+        return Block(table, kept)
+
+
+def _exact(numbers: np.ndarray, whole: bool) -> bool:
+    """Whether float64 has numbers as they are written."""
+    return not np.isinf(numbers).any() and not (whole and (np.abs(numbers) > 2**53).any())
