@@ -107,8 +107,8 @@ class CsvFile:
         where, found = "", "the file ends within a character"
         if "BOM" in str(error):
             raise ValueError(
-                f"{self.what} does not begin as files in the encoding {encoding} do; encoding says "
-                "which it is"
+                f"{self.what} does not begin as files in the encoding {encoding} do; "
+                f"{option('encoding')} says which it is"
             ) from None
         if is_plain(self.path):
             with open(self.path, "rb") as file:
