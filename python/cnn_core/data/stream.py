@@ -18,20 +18,31 @@ from cnn_core.data.scaling import ENOUGH, is_constant
 if TYPE_CHECKING:
     from cnn_core.data.target_scaling import Moved, TargetScaling
 
-#: Rows of the sample, rows that are compared, and numbers of a call, or of such rows, from which
-#: only one row in two or more is looked at; a number that has no factor with any below it.
-KEPT, BLOCK, ELEMENTS, PRIME = 64, 100, 1 << 14, 67
-MARKS = 6  # numbers that are kept of each column
+KEPT = 64  # rows of the sample
+BLOCK = 100  # rows that are compared with the sample at a time
+ELEMENTS = 1 << 14  # numbers of X above which only every second, third, ... row is looked at
+PRIME = 67  # step through the rows of the sample: coprime to any number of them
+
+#: Rows of `StreamRows.marks`, of which each has a number of each column.
+NARROWEST = 0  #: range in the block in which it was smallest
+GROWTH = 1  #: factor by which the size has grown since the first rows; 0 once that was told
+QUIET = 2  #: number of rows up to which nothing is said of the column
+RATIO = 3  #: von Neumann's ratio in the last block
+FIRST = 4  #: the number in the first row
+VARIES = 5  #: the first row with another number; inf while there is none
+MARKS = 6
+
 #: Mean square of the difference of a row from the one before, divided by twice the variance (von
 #: Neumann 1941, "Distribution of the ratio of the mean square successive difference to the
 #: variance"), below which a column is slow: of rows that are drawn at random it is 1.
 SLOW = 0.2
-#: Of other units: ranges of the sample that the median lies beyond it or the quartiles are apart,
-#: and share of the numbers and ranges before that all numbers and their range stay below.
+#: The last rows are in other units where their median lies more than BEYOND ranges of the sample
+#: outside it, where their quartiles are more than WIDER such ranges apart, or where they and their
+#: range are below NARROWER times the median size and the narrowest range before.
 BEYOND, WIDER, NARROWER = 1.0, 3.0, 0.1
-CONTINUOUS = 0.5  # share of different numbers in the sample, from which one is not rested on
-GAP = 0.5  # share of the way that a jump leaves without a number
-STEADY = 3  # blocks without rest, after which a column that rests is stuck
+CONTINUOUS = 0.5  # share of different numbers in the sample above which a column is continuous
+GAP = 0.5  # share of the way from one level to another, in which a jump has no number
+STEADY = 3  # blocks that a continuous column has to vary in before a constant one is an error
 
 
 class StreamRows(NamedTuple):
@@ -42,10 +53,7 @@ class StreamRows(NamedTuple):
     kept: np.ndarray  #: a sample of those before
     last: np.ndarray  #: some of those since, and room for more
     held: int  #: how many
-    #: Of each column: the narrowest block, how often its size has doubled (as a factor, 0 once that
-    #: was told), the number of rows up to which nothing is said of it, von Neumann's ratio, the
-    #: number in the first row, and the first row with another one.
-    marks: np.ndarray
+    marks: np.ndarray  #: what is known of each column, shape (MARKS, columns)
     check: int  #: number of rows at which the scaling is learned anew
     follows: bool  #: whether it is; not that of a fit
     levels: np.ndarray | None = None  #: the lowest and the highest y before y went elsewhere
@@ -68,8 +76,9 @@ class StreamRows(NamedTuple):
         rows[:, -1] -= first
         after = StreamRows.begin(rows, since, self.follows)
         marks = after.marks.copy()
-        marks[:2], marks[4] = self.marks[:2], self.marks[4]
-        marks[5] = np.maximum(self.marks[5] - first, 0)
+        for known in (NARROWEST, GROWTH, FIRST):
+            marks[known] = self.marks[known]
+        marks[VARIES] = np.maximum(self.marks[VARIES] - first, 0)
         return after._replace(
             marks=_begun(marks, rows), levels=levels, check=2 * max(since, ENOUGH)
         )
@@ -101,7 +110,7 @@ class StreamRows(NamedTuple):
     def rests(self) -> np.ndarray:
         """How many rows each column was one number in before it began to vary, if they were
         enough to be no accident."""
-        return np.where(self.marks[5] < ENOUGH, 0, self.marks[5])
+        return np.where(self.marks[VARIES] < ENOUGH, 0, self.marks[VARIES])
 
     @property
     def origin(self) -> int:
@@ -132,11 +141,11 @@ class StreamRows(NamedTuple):
         too few, one number."""
         rest = self.rests[column]
         one = self.kept[self.kept[:, -1] >= rest, column]
-        return one if len(one) >= ENOUGH or not rest else self.marks[4, column : column + 1]
+        return one if len(one) >= ENOUGH or not rest else self.marks[FIRST, column : column + 1]
 
     def is_slow(self, n: int) -> bool:
         """Whether one of the first n columns, those of X, is a slow signal: y may follow it."""
-        ratios = self.marks[3]
+        ratios = self.marks[RATIO]
         if not len(self.kept) or self.held >= 2 * ENOUGH:
             ratios = _successive(self.block[:, :-1])
         return bool((ratios[:n] < SLOW).any())
@@ -165,18 +174,20 @@ class StreamRows(NamedTuple):
 
         last, end = self.last.copy(), max(self.held - ENOUGH + 1, 0)
         last[:end], marks = at(last[:end]), self.marks.copy()
-        marks[0, n:] *= moved.times
+        marks[NARROWEST, n:] *= moved.times
         return self._replace(kept=at(self.kept), last=last, marks=marks)
 
     def settled(self) -> StreamRows:
         """After a comparison: the last rows are some of those before."""
         block = self.block
-        marks, kept, room = self.marks.copy(), self.kept, _room(len(self.marks[0]))
+        marks, kept, room = self.marks.copy(), self.kept, _room(len(self.marks[NARROWEST]))
         if not len(block):
             return self._replace(since=0)
         varies = self.rests <= block[0, -1]
-        marks[0] = np.where(varies, np.minimum(marks[0], np.ptp(block, axis=0)[:-1]), marks[0])
-        marks[3] = _successive(block[:, :-1])
+        marks[NARROWEST] = np.where(
+            varies, np.minimum(marks[NARROWEST], np.ptp(block, axis=0)[:-1]), marks[NARROWEST]
+        )
+        marks[RATIO] = _successive(block[:, :-1])
         if not len(kept):
             kept = block[:: -(-len(block) // KEPT)].copy()
         else:
@@ -194,7 +205,7 @@ class StreamRows(NamedTuple):
     def silent(self, column: int) -> StreamRows:
         """After a user has been told of a column: no more of it until there are twice the rows."""
         marks = self.marks.copy()
-        marks[1, column], marks[2, column] = 0, 2 * self.total
+        marks[GROWTH, column], marks[QUIET, column] = 0, 2 * self.total
         return self._replace(marks=marks)
 
 
@@ -205,15 +216,15 @@ def _room(n: int) -> np.ndarray:
 
 def _begun(marks: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The marks after some more rows, in which columns may begin to vary."""
-    (at,) = (marks[5] == np.inf).nonzero()
-    first, values = marks[4, at], rows[:, at]
+    (at,) = (marks[VARIES] == np.inf).nonzero()
+    first, values = marks[FIRST, at], rows[:, at]
     if not len(at) or (values == first).all():
         return marks
     varies = ~is_constant(np.minimum(values, first), np.maximum(values, first))
     now = varies.any(axis=0)
     if now.any():
         marks = marks.copy()
-        marks[5, at[now]] = rows[varies.argmax(axis=0)[now], -1]
+        marks[VARIES, at[now]] = rows[varies.argmax(axis=0)[now], -1]
     return marks
 
 
@@ -276,10 +287,10 @@ def unlike(rows: StreamRows) -> Iterator[tuple[int, str]]:
     for i in rows.rests.nonzero()[0].tolist():
         one = rows.kept_since_varying(i)
         low[i], high[i], median_size[i] = one.min(), one.max(), np.median(np.abs(one))
-    span, narrowest = high - low, rows.marks[0]
+    span, narrowest = high - low, rows.marks[NARROWEST]
     first, middle, third = np.percentile(block, [25, 50, 75], axis=0)
     span_now, largest = np.ptp(block, axis=0), np.abs(block).max(axis=0)
-    heard = (rows.marks[2] <= rows.total) & (span > 0)
+    heard = (rows.marks[QUIET] <= rows.total) & (span > 0)
     beyond = np.maximum(low - middle, middle - high) > BEYOND * span
     wider = third - first > WIDER * span
     narrower = (largest < NARROWER * median_size) & (span_now < NARROWER * narrowest)

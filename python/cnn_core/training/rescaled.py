@@ -11,6 +11,7 @@ from cnn_core._warn import warn
 from cnn_core.causes.data import named
 from cnn_core.data.prepare import make_dataset
 from cnn_core.data.scaling import ENOUGH
+from cnn_core.data.stream import GROWTH
 from cnn_core.data.target_scaling import OUTLIER
 from cnn_core.data.validation import which_target
 
@@ -146,7 +147,7 @@ def rehearsal(data: Prepared, task: Task, how: Preparation) -> Dataset | None:
 
 def _of_growth(before: Model, data: Prepared, rows: StreamRows) -> tuple[StreamRows, str]:
     """The rows of a stream whose scaling was learned anew, and what is to be said of it, once."""
-    n, grown = data.n_features, rows.marks[1].copy()
+    n, grown = data.n_features, rows.marks[GROWTH].copy()
     grown[rows.rests > 0] = 0.0  # they begin with one number, which is no size
     inputs, targets = data.scaling, data.target_scaling
     if inputs is not None and inputs is not before.scaling:
@@ -168,7 +169,7 @@ def _of_growth(before: Model, data: Prepared, rows: StreamRows) -> tuple[StreamR
         )
         grown[:] = 0.0
     marks = rows.marks.copy()
-    marks[1] = grown
+    marks[GROWTH] = grown
     return rows._replace(marks=marks), said
 
 
