@@ -75,6 +75,13 @@ def test_a_pickle_does_not_grow(long):
     assert abs(after - before) < 200
 
 
+def test_a_parameter_of_another_kind_is_checked_although_it_is_equal():
+    model = streamed(2, shuffle=True)
+    model.shuffle = 1.0
+    with pytest.raises(TypeError, match="shuffle"):
+        streamed(1, model)
+
+
 def test_a_fits_own_history_stays_whole():
     model = MLP(2, epochs=30, random_state=0, warm_start=True).fit(X, LINE)
     whole = model.history_["loss"]

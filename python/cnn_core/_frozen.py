@@ -21,10 +21,12 @@ class Frozen:
 
     _fields: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}  # of the fields in their order; `_NONE` for none
+    _needed: ClassVar[tuple[str, ...]] = ()  # those without a default
 
     def __init_subclass__(cls) -> None:
         cls._fields = (*cls._fields, *cls.__annotations__)
         cls._defaults = {name: getattr(cls, name, _NONE) for name in cls._fields}
+        cls._needed = tuple(name for name in cls._fields if cls._defaults[name] is _NONE)
 
     def __init__(self, *values: Any, **named: Any) -> None:
         kind, fields, given = type(self), self._fields, self._defaults.copy()
@@ -32,8 +34,8 @@ class Frozen:
         if len(values) > len(fields) or not named.keys().isdisjoint(fields[: len(values)]):
             raise TypeError(f"{kind.__name__} takes each of {', '.join(fields)} once")
         given.update(named)
-        for name, value in given.items():
-            if value is _NONE:
+        for name in self._needed:
+            if given[name] is _NONE:
                 raise TypeError(f"{kind.__name__} needs {name}")
         if len(given) > len(fields):
             raise TypeError(f"{kind.__name__} has no field {min(named.keys() - {*fields})}")
@@ -56,4 +58,13 @@ class Frozen:
 
 def replace(value: Value, **changes: Any) -> Value:
     """A value like another, with other contents in some fields."""
-    return type(value)(**{name: getattr(value, name) for name in value._fields} | changes)
+    kind = type(value)
+    if unknown := changes.keys() - value._defaults.keys():
+        raise TypeError(f"{kind.__name__} has no field {min(unknown)}")
+    other = object.__new__(kind)
+    fields = vars(other)
+    for name in value._fields:
+        fields[name] = getattr(value, name)  # of an old pickle a default may be the class's
+    fields.update(changes)
+    other.__post_init__()
+    return other

@@ -77,7 +77,9 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
     steps = None
     spec, seen = model.training_spec, model.seen
     if model.state is not None and model.ended != "stopping" and spec.optimizer not in FULL_BATCH:
-        steps = int(model.state["steps"])
+        # Of a stream whose optimizer has begun anew each call was a step at least.
+        streamed = model.n_epochs if model.history.streamed else 0
+        steps = max(int(model.state["steps"]), streamed) + seen.rehearsed
     uses = {"l2": spec.l2, "dropout": max(spec.dropout, default=0.0)}
     if seen.rules.early_stopping or model.ended == "stopping" or model.history.streamed:
         uses["early_stopping"] = 1.0  # to which partial_fit is deaf
@@ -269,6 +271,8 @@ def _of_training(model: Model) -> Iterator[str]:
     yield from model.seen.begin
     if model.seen.outlier:
         yield model.seen.outlier
+    if model.seen.changed:
+        yield f"In the stream {model.seen.changed}."
     if model.stream == ():
         yield of_data.STREAMED_BY_CLASS
 

@@ -76,7 +76,7 @@ class Fitted(Saved, ForeignAttributes):
 
     def _model_to_save(self, optimizer: bool) -> Model:
         model = self._model()
-        return model if optimizer else replace(model, state=None, first_rows=None)
+        return model if optimizer else replace(model, state=None, stream_rows=None)
 
     def _forget(self) -> None:
         self._publish(None)

@@ -446,10 +446,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Early stopping, `monitor`, `tol`, `epochs` and callbacks do not apply, but for their
         `after_step`; `scale_inputs` and `scale_targets` learn from the first call's rows; fewer
         than ten are kept until there are ten, and training begins anew if they are to be scaled. A
-        feature that was constant learns from the first ten rows since it varies, and targets whose
-        last ten rows, or the rows of a larger call, mostly lie three sizes or more away are scaled
-        anew. Of all such epochs `history_` keeps the last 1,000, so that a call costs the same
-        however many there have been.
+        feature that was constant learns from the first ten rows since it varies. Sizes that grow
+        later are learned anew, and targets that move, at once or slowly, are followed. Of all such
+        epochs `history_` keeps the last 1,000, so that a call costs the same however many there
+        have been.
 
         Parameters
         ----------

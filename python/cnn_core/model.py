@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cnn_core.causes.data import Run
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Dataset
+    from cnn_core.data.stream import StreamRows
     from cnn_core.training.first_rows import FirstRows
     from cnn_core.training.protocols import Predictor
 
@@ -98,6 +99,8 @@ class Model(_Predicts, Frozen):
         What the columns of tables become; None where X is a matrix.
     watched : str
         The column of the history that says how good the weights are, if it is there.
+    stream_rows : StreamRows or None
+        A sample of the rows of a stream.
     """
 
     network_spec: NetworkSpec
@@ -121,6 +124,7 @@ class Model(_Predicts, Frozen):
     seen: Seen = Seen()
     columns: Columns | None = None
     watched: str = "val_loss"
+    stream_rows: StreamRows | None = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)
@@ -240,6 +244,12 @@ class Model(_Predicts, Frozen):
     ) -> np.ndarray:
         """a^L in the units of the network, for rows as it reads them."""
         return BACKENDS[backend].predictor(self.network, self.scaling).outputs(rows, threads)
+
+    def finite_outputs(self, rows: np.ndarray) -> np.ndarray:
+        """The same in float64, without a word where they are not finite: they are 0 then."""
+        a = BACKENDS["native"].predictor(self.network, self.scaling).unchecked(rows)
+        finite: np.ndarray = np.where(np.isfinite(a), a, 0).astype(np.float64)
+        return finite
 
     # Predictions; `backend` and `n_threads` are as MLP has them
 

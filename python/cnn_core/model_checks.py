@@ -14,6 +14,7 @@ from cnn_core._frozen import replace
 from cnn_core._network import Network
 from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
+from cnn_core.data.stream import MARKS, StreamRows
 from cnn_core.data.target_scaling import TargetScaling, scales_targets
 from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
@@ -49,6 +50,7 @@ def check_model(model: Model) -> None:
         ("state", (dict, type(None))),
         ("first_rows", (FirstRows, type(None))),
         ("seen", Seen),
+        ("stream_rows", (StreamRows, type(None))),
         ("converged", bool),
         ("weighted", bool),
         ("ended", str),
@@ -65,6 +67,7 @@ def check_model(model: Model) -> None:
     _check_first_rows(model)
     _check_targets(model)
     _check_seen(model)
+    _check_stream_rows(model)
     _require(is_whole(model.seed) and 0 <= model.seed < 1 << 64, "seed", f"is {model.seed!r}")
     for name in ("history", "step_history"):
         _check_history(name, getattr(model, name))
@@ -194,11 +197,11 @@ def _check_seen(model: Model) -> None:
             and (found.shape, found.dtype.name) == ((2, width), "float64")
         )
         _require(fits, f"seen.{name}", f"is no array of float64 of shape (2, {width})")
-    for name in ("rows", "last", "distinct", "validated"):
+    for name in ("rows", "last", "distinct", "validated", "rehearsed"):
         count = getattr(seen, name)
         _require(is_whole(count) and count >= 0, f"seen.{name}", f"is {count!r}")
     lists = all(isinstance(one, tuple) for one in (seen.begin, seen.validation, seen.targets))
-    texts = [seen.diverged, seen.outlier, seen.pending]
+    texts = [seen.diverged, seen.outlier, seen.pending, seen.changed]
     for one in (seen.begin, seen.validation, seen.targets) if lists else ():
         texts += one
     _require(lists and {*map(type, texts)} == {str}, "seen", "has something else than texts")
@@ -237,6 +240,32 @@ def _check_first_rows(model: Model) -> None:
     )
     _require(isinstance(first.network, Network), "first_rows.network", "is no network")
     _check_network(model.network_spec, first.network)
+
+
+def _check_stream_rows(model: Model) -> None:
+    rows = model.stream_rows
+    if rows is None:
+        return
+    task, name = model.task, "stream_rows"
+    width = model.n_features + (1 if task.classes is not None else task.n_outputs)
+    for part, n in ((rows.kept, width + 1), (rows.last, width + 1), (rows.marks, width)):
+        right = isinstance(part, np.ndarray) and part.dtype == np.float64
+        right = right and part.shape[1:] == (n,)
+        _require(right, name, f"has no rows of {n} numbers of float64")
+        finite = part is rows.marks or bool(np.isfinite(part).all())
+        _require(finite and not np.isnan(part).any(), name, "is not finite")
+    _require(len(rows.marks) == MARKS, name, f"has no {MARKS} numbers of each column")
+    counts = rows.total, rows.since, rows.check, rows.held
+    _require(all(is_whole(count) and count >= 0 for count in counts), name, f"counts {counts!r}")
+    _require(rows.held <= len(rows.last), f"{name}.held", f"is {rows.held!r}")
+    _require(isinstance(rows.follows, bool), f"{name}.follows", f"is {rows.follows!r}")
+    levels, shape = rows.levels, (2, task.n_outputs)
+    right = levels is None or (isinstance(levels, np.ndarray) and levels.shape == shape)
+    _require(right, f"{name}.levels", f"is no array of shape {shape}")
+    if task.classes is not None:
+        for part in (rows.kept, rows.block):
+            known = np.isin(part[:, -2], np.arange(task.n_classes)).all()
+            _require(bool(known), name, "has classes that the model does not know")
 
 
 def _check_targets(model: Model) -> None:

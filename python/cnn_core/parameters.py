@@ -3,6 +3,7 @@ checked."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -217,6 +218,11 @@ RULES: dict[str, Check] = {
 }
 
 
+#: Kinds of values that are compared by what they are.
+PLAIN = frozenset((str, int, float, bool, type(None)))
+NOTHING: tuple[()] = ()
+
+
 def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
     """Raise for parameters of MLP that no data could make sense of.
 
@@ -231,6 +237,23 @@ def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
         The parameters, and what they mean: `widths` and `activations` of the hidden layers,
         `output_activation`, `rates` of dropout, `rule` (the Optimizer), `schedule`, `dtype_name`.
     """
+    given = tuple(values.values())
+    kinds = tuple(map(type, given))
+    if all(kind in PLAIN or value is NOTHING for kind, value in zip(kinds, given)):
+        # As those of a stream in each call.
+        return SimpleNamespace(**vars(_check_plain(tuple(values), kinds, given)))
+    return _check(values)
+
+
+@functools.lru_cache(maxsize=64)
+def _check_plain(
+    names: tuple[str, ...], kinds: tuple[type, ...], values: tuple[Any, ...]
+) -> SimpleNamespace:
+    """The same of values that never change; 1 is True, but of another kind."""
+    return _check(dict(zip(names, values)))
+
+
+def _check(values: Mapping[str, Any]) -> SimpleNamespace:
     meant = {name: check(name, values[name]) for name, check in RULES.items()}
     p = SimpleNamespace(**values)
     p.widths, p.rule, p.dtype_name = meant["hidden"], meant["optimizer"], meant["dtype"]

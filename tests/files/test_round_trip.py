@@ -163,11 +163,13 @@ def test_without_the_optimizers_state_training_starts_with_new_moments():
     assert without.n_epochs_ == with_state.n_epochs_ == model.n_epochs_ + 1
 
 
-def test_first_rows_of_a_stream_are_kept_with_the_optimizers_state_alone():
+def test_first_rows_of_a_stream_are_always_kept_and_its_sample_with_the_optimizers_state():
     model, _, _ = of_stream(1)
     assert model._fitted.first_rows is not None
-    assert loaded(saved(model))._fitted.first_rows is None
-    assert loaded(saved(model, optimizer=True))._fitted.first_rows.X.shape == (5, 3)
+    for options in ({}, {"optimizer": True}):
+        assert loaded(saved(model, **options))._fitted.first_rows.X.shape == (5, 3)
+    assert loaded(saved(model))._fitted.stream_rows is None
+    assert loaded(saved(model, optimizer=True))._fitted.stream_rows.total == 5
 
 
 @pytest.mark.parametrize("text", [LINE, np.array(["a", "größer"])[TWO], np.column_stack((X, X))])

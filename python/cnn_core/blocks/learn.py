@@ -115,7 +115,7 @@ def prepare_blocks(
     if before is None:
         targets = learn_target_scaling_of(how, meaning, train, ())
     else:
-        targets, _ = targets_go_on(before, how, meaning, train, scaling)
+        targets = targets_go_on(before, train)
     train = train.learning(targets, how.dtype).shared(False)
     at = np.searchsorted(np.flatnonzero(_kept(apart, len(X))), rows.sample)
     sample = train.at(at, X.encode(look.sample, columns, scaling, how.dtype))

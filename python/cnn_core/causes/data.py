@@ -325,15 +325,22 @@ def stream(run: Run, labels: np.ndarray) -> tuple[Run, bool]:
     if run == ():
         return run, False
     first, rows = int(labels[0, 0]), len(labels)
-    if first != labels[-1, 0] or labels.tobytes() != labels[0].tobytes() * rows:
+    column, length, before = labels[:, 0], rows, 0
+    pure = first == column[-1] and labels.tobytes() == labels[0].tobytes() * rows
+    starts = [] if pure else (np.flatnonzero(column[1:] != column[:-1]) + 1).tolist()
+    if len(starts) > max(1, rows // RUN):
         return None, False
-    before = 0
-    if run:
-        label, length, before = run
-        rows, before = (rows + length, before) if label == first else (rows, length)
-    if min(rows, before) >= RUN:
-        return (), True
-    return (first, rows, before), False
+    if starts:
+        length = starts[0]
+    if run and (pure or run[0] == first):
+        length, before = (length + run[1], run[2]) if run[0] == first else (length, run[1])
+        if min(length, before) >= RUN:
+            return (), True
+    if starts:  # one class, then others, whose rows the call shuffles with its own
+        ends = [*starts, rows]
+        before = length if len(starts) == 1 else ends[-2] - ends[-3]
+        first, length = int(column[-1]), ends[-1] - ends[-2]
+    return (first, length, before), False
 
 
 STREAMED_BY_CLASS = (

@@ -56,6 +56,8 @@ class Seen(NamedTuple):
     quartiles: np.ndarray | None = None  #: the lower and the upper one of each feature, as in `X`
     distinct: int = 0  #: different rows among those looked at, if they are few; 0: they are not
     validated: int = 0  #: rows that the history's validation loss is of
+    changed: str = ""  #: what was said when the targets of a stream went elsewhere
+    rehearsed: int = 0  #: steps on the sample of a stream that its optimizer does not count
 
     def known(self, scaling: Scaling | None, away: float = AWAY) -> Known | None:
         """What each feature of other rows is compared with; nothing where there are few rows, or

@@ -178,6 +178,7 @@ class Diverged(NamedTuple):
     cure_of_inputs: str
     cure_of_targets: str
     cure_of_weights: str
+    trained: bool = False  #: whether training has made the weights what they are
 
 
 def divergence(found: Diverged) -> str:
@@ -249,8 +250,8 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
 def _large_weights(found: Diverged) -> Iterator[tuple[float, str]]:
     largest = float(np.abs(found.network.flat()).max())
     if largest > WIDE:
-        yield (
-            largest / WIDE,
+        yield (  # what has made them so large is told first
+            0.0 if found.trained else largest / WIDE,
             f"the weights begin at up to {largest:.2g}; {found.cure_of_weights}",
         )
         return
@@ -259,7 +260,7 @@ def _large_weights(found: Diverged) -> Iterator[tuple[float, str]]:
     if size[l] > LARGE:
         layer = layer_name(l, len(size))
         yield (
-            size[l] / LARGE,
+            0.0 if found.trained else size[l] / LARGE,
             f"the weights of {layer} begin at about {size[l]:.2g} times the usual size; "
             f"{found.cure_of_weights}",
         )

@@ -14,16 +14,15 @@ from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
+from cnn_core.data.following import Streamed, streamed
 from cnn_core.data.row_order import warn_of_order
-from cnn_core.data.scaling import Scaling, weighed
+from cnn_core.data.scaling import Scaling
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
     ROBUST_LOSSES,
-    Moved,
     TargetScaling,
     learn_target_scaling,
     scales_targets,
-    unscaled,
 )
 from cnn_core.data.targets import check_given, check_targets, encode_labels
 from cnn_core.data.validation import (
@@ -167,10 +166,10 @@ class Prepared(Frozen):
     seed: int
     columns: Columns | None
     X: ArrayLike  #: of a table its matrix
-    moved: Moved | None = None  #: how predictions follow targets of a stream that have moved
     target_names: tuple[str, ...] = ()  #: of the columns of y; empty where they have none
     apart: np.ndarray | None = None  #: whether each row is set apart; None: none is
     blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
+    streamed: Streamed | None = None  #: of a partial_fit
 
 
 def prepare(
@@ -218,7 +217,7 @@ def prepare(
     rows = _stand_in(table) if table is not None else check_X(X, precise, n_features)
     how = replace(how, target_dtype=target_dtype_of(meaning, y, how, before))
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
-    validation, drawn, moved, apart = None, seed(), None, None
+    validation, drawn, stream, apart = None, seed(), None, None
     if how.validation_fraction is not None and validation_data is None:
         known = None if train.labels is None else train.labels.array[:, 0]
         apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
@@ -239,7 +238,10 @@ def prepare(
         scaling = before.scaling
         if scaling is not None:
             scaling = go_on(scaling, rows)
-        targets, moved = targets_go_on(before, how, meaning, train, scaling)
+        targets = targets_go_on(before, train)
+    if how.incremental:
+        stream = streamed(before, how, meaning, train, (scaling, targets))
+        scaling, targets = stream.scaling, stream.targets
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
@@ -247,15 +249,21 @@ def prepare(
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
     names = before.feature_names if before else columns.names_in if columns else names
-    width = rows.shape[1]
-    prepared = Prepared(
-        train, validation, scaling, targets, width, names, drawn, columns, X, moved, of_targets,
-        apart,
-    )  # fmt: skip
+    read_as = rows.shape[1], names, drawn, columns, X, of_targets, apart
+    prepared = Prepared(train, validation, scaling, targets, *read_as, streamed=stream)
     if validation_data is not None:
         given = validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
+
+
+def targets_go_on(before: Model, train: Dataset) -> TargetScaling | None:
+    """The scaling of a model's targets after some more rows, with what these tell of those that
+    were constant so far."""
+    if before.target_scaling is None:
+        return None
+    assert train.y is not None
+    return before.target_scaling.goes_on(train.y.rows())
 
 
 def _stand_in(table: Table) -> np.ndarray:
@@ -306,41 +314,6 @@ def learn_target_scaling_of(
     robust = task.loss in ROBUST_LOSSES
     weights, streams = train.row_weights(), how.incremental
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
-
-
-def targets_go_on(
-    before: Model, how: Preparation, task: Task, train: Dataset, inputs: Scaling | None
-) -> tuple[TargetScaling | None, Moved | None]:
-    """The scaling of the targets after some more rows, and how predictions follow it."""
-    targets = before.target_scaling
-    follows = how.incremental and before.first_rows is None
-    follows = follows and how.scale_targets is not None and scales_targets(task)
-    if targets is None and not follows:
-        return None, None
-    assert train.y is not None
-    y, weights = train.y.rows(), train.row_weights()
-    if targets is not None:
-        targets = targets.goes_on(y)
-    if not follows:
-        return targets, None
-    X = train.X.rows()
-    if weights is not None:
-        X, _ = weighed(X, weights)
-    y, _ = weighed(y, weights)
-
-    def predict(n: int) -> np.ndarray:
-        dtype = before.network.dtype
-        rows = X[len(X) - n :]
-        rows = rows.astype(dtype) if inputs is None else inputs.apply(rows, dtype)
-        a = before.network_outputs(np.ascontiguousarray(rows), 1).astype(np.float64)
-        scaling = before.target_scaling or unscaled(task.n_outputs)
-        predicted: np.ndarray = np.where(np.isfinite(a), a, 0) * scaling.factor + scaling.shift
-        return predicted
-
-    after, moved = (targets or unscaled(task.n_outputs)).follows(y, predict)
-    if targets is None and after.recent is None and after.tracked is None and not after.scales:
-        return None, None
-    return after, moved
 
 
 def validation_dataset(

@@ -42,6 +42,9 @@ MOVED = 3.0
 #: errors it is about once in e^10 rows, of smaller ones hardly ever.
 TRACKED, ALLOWED, ALARM = 64, 0.25, 20.0
 
+#: Sizes from the middle within which most targets lie, and from which a level is another one.
+NEAR, ELSEWHERE = 2.0, 5.0
+
 
 class TargetScaling(NamedTuple):
     """Predictions are a^L * factor + shift, kept between low and high, in float64 and rounded once
@@ -131,28 +134,39 @@ class TargetScaling(NamedTuple):
         return after._replace(factor=factor, shift=shift, constant=constant)
 
     def follows(
-        self, y: np.ndarray, predict: Callable[[int], np.ndarray]
+        self,
+        y: np.ndarray,
+        predict: Callable[[int], np.ndarray],
+        levels: np.ndarray | None = None,
+        tracks: bool = True,
     ) -> tuple[TargetScaling, Moved | None]:
         """The scaling of a stream after some more targets, where it is to be that of y. Looked at
         are these rows, or the last `ENOUGH` if they are fewer. Where most lie more than `OUTLIER`
-        sizes from the middle of an output, its scaling is learned anew from them; where they lie
-        more than `MOVED` sizes to one side of it, the middle is.
+        sizes from the middle of an output, its middle is learned anew from them, and its size if it
+        has grown; where they lie more than `MOVED` sizes to one side of it, the middle is.
 
         Parameters
         ----------
         y : ndarray, shape (rows, n_outputs)
         predict : callable
             Gives what is predicted for the last n of these rows.
+        levels : ndarray, shape (2, n_outputs), optional
+            That y has left, where x tells them: if it comes back, all of them are to be in range.
+        tracks : bool
+            Whether targets that have moved may go on moving without a change of x.
         """
-        if self.tracked is not None and not self._has_moved(y):
+        if self.tracked is not None and tracks and not self._has_moved(y):
             after, moved = self._track(y, predict)
             if moved is not None:
                 return after, moved
-            return after._of_far_rows(y, predict)
-        return self._of_far_rows(y, predict)
+            return after._of_far_rows(y, predict, levels)
+        return self._of_far_rows(y, predict, levels)
 
     def _of_far_rows(
-        self, y: np.ndarray, predict: Callable[[int], np.ndarray]
+        self,
+        y: np.ndarray,
+        predict: Callable[[int], np.ndarray],
+        levels: np.ndarray | None,
     ) -> tuple[TargetScaling, Moved | None]:
         """The same where rows lie far out."""
         if self.recent is None and not self._far(y, MOVED).any():
@@ -170,16 +184,47 @@ class TargetScaling(NamedTuple):
                 return self._replace(recent=None, predicted=None), None
             last = rows[1 - ENOUGH :], predicted[1 - ENOUGH :]
             return self._replace(recent=last[0], predicted=last[1]), None
+        if outgrown.any():  # what came before tells nothing of where y is now
+            first = int(self._far(rows)[:, outgrown].any(axis=1).argmax())
+            rows, predicted = rows[first:], predicted[first:]
         factor, shift = self.factor.copy(), self.shift.copy()
         shift[moved] = rows.mean(axis=0)[moved]
         if outgrown.any():
             columns = np.ascontiguousarray(rows[:, outgrown])
             learned = learn_target_scaling("standard", False, columns, None, self.robust, True)
             assert learned is not None
-            factor[outgrown], shift[outgrown] = learned.factor, learned.shift
+            shift[outgrown] = learned.shift
+            factor[outgrown] = np.maximum(factor[outgrown], learned.factor)
+        back = np.zeros(len(shift), bool)
+        if levels is not None:
+            low, high = self.with_levels(levels)
+            back = outgrown & (shift >= levels[0] - factor) & (shift <= levels[1] + factor)
+            shift[back] = (low + high)[back] / 2
+            factor[back] = np.maximum(factor, (high - low) / (2 * NEAR))[back]
         after = TargetScaling(factor, shift, self.low, self.high, self.constant, self.robust)
-        after = after._replace(tracked=np.zeros((4, len(shift))))
-        return after, _moved(self, after, rows, predicted, outgrown | moved)
+        if not back.any():  # else x tells the levels
+            after = after._replace(tracked=np.zeros((4, len(shift))))
+        return after, follow_by(self, after, rows, predicted, (outgrown, moved)).only(
+            ~back, outgrown
+        )
+
+    def is_as(self, other: TargetScaling) -> bool:
+        """Whether the network learns the same with another scaling."""
+        return bool(((self.factor == other.factor) & (self.shift == other.shift)).all())
+
+    def with_levels(self, levels: np.ndarray | None) -> np.ndarray:
+        """Where most targets lie, with levels of before: the lowest and the highest."""
+        ends = np.array([self.shift - NEAR * self.factor, self.shift + NEAR * self.factor])
+        if levels is None:
+            return ends
+        return np.array([np.minimum(ends[0], levels[0]), np.maximum(ends[1], levels[1])])
+
+    def goes_to(self, after: TargetScaling) -> bool:
+        """Whether an output has another level, or size, so far away that what was there before
+        tells nothing of it."""
+        far = np.abs(after.shift - self.shift) > ELSEWHERE * after.factor
+        far |= after.factor > ELSEWHERE * self.factor
+        return bool((far if self.constant is None else far & ~self.constant).any())
 
     def _track(
         self, y: np.ndarray, predict: Callable[[int], np.ndarray]
@@ -200,7 +245,7 @@ class TargetScaling(NamedTuple):
         counts[:, alarm.any(axis=0)] = sums[:, alarm.any(axis=0)] = 0
         tracked = np.concatenate((sums, counts))
         after = self._replace(shift=self.shift + plus, recent=None, predicted=None, tracked=tracked)
-        return after, Moved(np.ones(len(plus)), plus)
+        return after, Moved(np.ones(len(plus)), plus, np.zeros(len(plus), bool))
 
     def _has_moved(self, y: np.ndarray) -> bool:
         """Whether so many rows as decide alone are likely to have moved."""
@@ -225,13 +270,25 @@ class Moved(NamedTuple):
 
     times: np.ndarray
     plus: np.ndarray
+    outgrown: np.ndarray  #: of which most rows lie more than `OUTLIER` sizes away
+    since: int = 0  #: the last rows, which have told it
+
+    def only(self, which: np.ndarray, outgrown: np.ndarray) -> Moved:
+        """The same where predictions of some outputs alone follow."""
+        times, plus = np.where(which, self.times, 1.0), np.where(which, self.plus, 0.0)
+        return Moved(times, plus, outgrown, self.since)
 
 
-def _moved(
-    old: TargetScaling, new: TargetScaling, y: np.ndarray, a: np.ndarray, which: np.ndarray
+def follow_by(
+    old: TargetScaling,
+    new: TargetScaling,
+    y: np.ndarray,
+    a: np.ndarray,
+    found: tuple[np.ndarray, np.ndarray],
 ) -> Moved:
-    """What brings predictions a to y best: to add a number, or to take them in the new sizes
-    too."""
+    """What brings predictions a to y best, of outputs that are found to have outgrown their
+    scaling, or to have moved: to add a number, or to take them in the new sizes too."""
+    which = found[0] | found[1]
     best = np.full(len(which), np.inf)
     times, plus = np.ones(len(which)), np.zeros(len(which))
     for factor in (np.ones(len(which)), new.factor / old.factor):
@@ -241,7 +298,7 @@ def _moved(
         better = which & (error < best)
         best = np.where(better, error, best)
         times, plus = np.where(better, factor, times), np.where(better, missed.mean(axis=0), plus)
-    return Moved(times, plus)
+    return Moved(times, plus, found[0], len(y))
 
 
 def unscaled(n_outputs: int) -> TargetScaling:

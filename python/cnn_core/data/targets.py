@@ -37,6 +37,10 @@ class OneClassError(ValueError):
     """y holds one class only, and nothing says which others there are."""
 
 
+class UnknownClassError(ValueError):
+    """y holds a class that the model does not know."""
+
+
 def check_given(name: str, y: Any) -> None:
     """Raise for what is no list or array with an entry for each row, and for more rows than memory
     is for."""
@@ -236,7 +240,7 @@ def encode_labels(
     row = int(np.argmin(known[labels]))
     where = place_of_first(labels == labels[row], name, y)[1]
     cure = "; numbers to predict are for task='regression', or MLPRegressor"
-    raise ValueError(
+    raise UnknownClassError(
         f"{name} has the unknown class {shown(array[row])} {where}; the model knows "
         f"{', '.join(map(shown, classes[:10]))}{', ...' if len(classes) > 10 else ''}"
         f"{cure if _may_be_amounts(array[row], classes) else ''}"

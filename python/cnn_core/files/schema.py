@@ -11,6 +11,7 @@ from cnn_core import _activations, _losses
 from cnn_core._network import Network
 from cnn_core.causes.seen import Rules, Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
+from cnn_core.data.stream import MARKS, StreamRows
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
@@ -271,6 +272,42 @@ class Rows(Codec):
         return FirstRows(X.reshape(rows, -1), y, weights, values["network"])
 
 
+class Sample(Codec):
+    """The `StreamRows` of a stream."""
+
+    fields = Record(
+        dict,
+        {
+            "total": Whole(),
+            "since": Whole(),
+            "columns": Whole(2),
+            "kept": Tensor(),
+            "last": Tensor(),
+            "held": Whole(),
+            "marks": List(Numbers(finite=False)),
+            "check": Whole(),
+            "follows": Flag(),
+            "levels": Optional(Matrix()),
+        },
+        get=lambda values: values,
+    )
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        values = value._asdict() | {"kept": value.kept.ravel(), "last": value.last.ravel()}
+        values |= {"columns": value.kept.shape[1], "marks": list(value.marks)}
+        return self.fields.write(values, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> StreamRows:
+        values = self.fields.read(json, where, tensors)
+        n = values.pop("columns")
+        kept, last, marks = (values.pop(name) for name in ("kept", "last", "marks"))
+        right = all(len(one) == n - 1 for one in marks) and not (kept.size % n or last.size % n)
+        if len(marks) != MARKS or not right:
+            raise ModelFormatError(f"{where}: it has no rows of {n} columns")
+        kept, last = kept.reshape(-1, n), last.reshape(-1, n)
+        return StreamRows(kept=kept, last=last, marks=np.array(marks), **values)
+
+
 class Pair(Codec):
     """Two vectors of float64 of the same length, in one array."""
 
@@ -312,6 +349,8 @@ SEEN = Record(
         "quartiles": Optional(Pair()),
         "distinct": Whole(),
         "validated": Whole(),
+        "changed": Text(),
+        "rehearsed": Whole(),
     },
     {
         "outlier": "",
@@ -323,6 +362,8 @@ SEEN = Record(
         "quartiles": None,
         "distinct": 0,
         "validated": 0,
+        "changed": "",
+        "rehearsed": 0,
     },
 )
 
@@ -381,7 +422,8 @@ MODEL = Record(
         "seen": SEEN,
         "columns": Optional(_Columns()),
         "watched": Text(),
+        "stream_rows": Optional(Sample()),
     },
-    {"columns": None, "watched": "val_loss"},
+    {"columns": None, "watched": "val_loss", "stream_rows": None},
     get=_values,
 )

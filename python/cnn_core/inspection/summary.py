@@ -99,7 +99,9 @@ def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
 def _end(model: "Model") -> str:
     """Why the training has ended."""
     if model.history.streamed:
-        return "trained by partial_fit"
+        return "trained by partial_fit" + ", whose last call diverged" * (
+            model.ended == "divergence"
+        )
     return {
         "epochs": "ended after the last of its epochs",
         "stopping": f"ended by early stopping, as {model.monitor} no longer improved",
@@ -123,6 +125,8 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     yield from model.seen.begin
     if model.seen.outlier:
         yield model.seen.outlier
+    if model.seen.changed:
+        yield f"In the stream {model.seen.changed}."
     yield from stopped(model.ended, dict(model.history), model.seen.rules, model.monitor)
     yield from rate(model.training_spec, dict(model.history))
     yield from penalties(model.training_spec)

@@ -25,14 +25,16 @@ from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.prepare import Dataset, Prepared
+from cnn_core.data.stream import BLOCK, unlike
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
-from cnn_core.data.validation import as_numbers
+from cnn_core.data.validation import as_numbers, which_target
 from cnn_core.diagnosis import GOOD
 from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
 from cnn_core.meaning import ROWS_A_CLASS, are_amounts, whole_numbers, words_of_amounts
 from cnn_core.task import Task
 from cnn_core.training.target_advice import of_first_targets, of_later_targets
-from cnn_core.training.validating import away, of_validation, some, unlike
+from cnn_core.training.validating import away, of_validation, some
+from cnn_core.training.validating import unlike as unlike_training
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -40,10 +42,12 @@ if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.causes.data import Run
     from cnn_core.data.scaling import Scaling
+    from cnn_core.data.stream import StreamRows
     from cnn_core.model import Model
     from cnn_core.training.fit import Job
     from cnn_core.training.loop import TrainingLoop
 
+ELSEWHERE = "lie elsewhere than before in the stream"
 SLACK = 2.0  # ranges by which the targets of a training that goes on may lie away
 FEW = 64  # rows that are looked at together
 #: Epochs and rows from which a fit takes so long that its rows can be compared with each other.
@@ -102,12 +106,14 @@ def before_training(
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, min(int(p.patience), sys.maxsize))
     seen = seen._replace(rules=rules, outlier=outlier, pending=pending, targets=data.target_names)
+    if streams:
+        seen = seen._replace(changed=past.changed, rehearsed=past.rehearsed)
     if streams and model.history.kept and not past.rows:  # a model of an older version
         seen = seen._replace(absent=())
-    if model.n_epochs and _asked(model.history.streamed):
-        findings += _of_other_rows(model, data, "fit anew, with warm_start=False")
+    if model.n_epochs and (fits or model.stream_rows is None):
+        findings += _of_other_rows(model, data, _anew(given.purpose))
     if not (begins or given.anew):
-        return findings, seen._replace(begin=past.begin)
+        return findings, seen._replace(begin=_begin_of_stream(past.begin, data))
     if fits and p.task == "auto" and not model.n_epochs:
         told, words = _of_amounts(model.task, train)
         findings, begin = findings + told, begin + words
@@ -117,7 +123,7 @@ def before_training(
         seen = seen._replace(validated=data.validation.X.count)
         findings += of_validation(model.task, data.validation, early)
         if given.validates:
-            seen = seen._replace(validation=tuple(unlike(model, data, seen)))
+            seen = seen._replace(validation=tuple(unlike_training(model, data, seen)))
             findings += seen.validation
     return findings, seen._replace(begin=tuple(begin))
 
@@ -146,10 +152,33 @@ def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> N
         )
 
 
-def _asked(calls: int) -> bool:
-    """Whether the rows of a call of partial_fit are compared with those before: of ever fewer
-    calls, so that a stream does not wait for it."""
-    return calls & (calls - 1) == 0
+def of_stream(job: Job, findings: list[str]) -> Job:
+    """A job of partial_fit with what its rows show beside those before; what is to be said of it
+    goes to `findings`."""
+    rows = of_last_rows(job.model, job.rows, findings)
+    return job._replace(rows=rows, stream=in_stream(job.model.stream, job.train, findings))
+
+
+def of_last_rows(model: Model, rows: StreamRows | None, findings: list[str]) -> StreamRows | None:
+    """The rows of a stream after those since the last comparison are compared with those before, if
+    they are enough; what is to be said of them goes to `findings`."""
+    if rows is None or rows.since < BLOCK:
+        return rows
+    if len(rows.kept):
+        n, regression = model.n_features, model.task.name == "regression"
+        found = [one for one in unlike(rows) if one[0] < n or regression]  # the others are classes
+        for i, _ in found:
+            rows = rows.silent(i)
+        if found:
+            i, clause = found[0]
+            said = f"These rows {ELSEWHERE}, as {of_data.named(i, model.input_names)} of X tells"
+            if i >= n:
+                which = which_target(i - n, model.task.n_outputs, model.seen.targets)
+                said = f"{which} {ELSEWHERE.replace('lie', 'lies', 1)}"
+            more = len(found) - 1
+            others = f", and so {'do' if more > 1 else 'does'} {more} more" if more else ""
+            findings.append(f"{said}{others}: {clause}; take the same units, or fit anew")
+    return rows.settled()
 
 
 def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
@@ -209,6 +238,15 @@ def _of_amounts(task: Task, train: Dataset) -> tuple[list[str], list[str]]:
     return [] if few else [words], [f"{words[0].upper()}{words[1:]}."]
 
 
+def _begin_of_stream(begin: tuple[str, ...], data: Prepared) -> tuple[str, ...]:
+    """What was wrong at the beginning of a stream and still is."""
+    if of_data.CONSTANT in begin and data.streamed is not None:
+        X = data.streamed.rows.sample()[:, : data.n_features]
+        if (X[0] != X).any():
+            begin = tuple(one for one in begin if one != of_data.CONSTANT)
+    return begin
+
+
 def _is_constant(X: RowSource) -> bool:
     """Whether all rows are the same; the first ones tell most often."""
     at = np.arange(X.count) if X.indices is None else X.indices
@@ -238,10 +276,10 @@ def _draws(init: object) -> bool:
     return kind is not Zeros and kind in INITIALIZERS.values()
 
 
-def in_stream(run: Run, train: Dataset, findings: list[str], streams: bool) -> Run:
+def in_stream(run: Run, train: Dataset, findings: list[str]) -> Run:
     """How the classes have come with a call of partial_fit; what is to be said of it goes to
     `findings`. A fit, which sees all rows in its own order, begins anew."""
-    if train.labels is None or not streams:
+    if train.labels is None:
         return None
     run, found = of_data.stream(run, train.labels.array)
     if found:
@@ -270,7 +308,8 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             _growing(model.task, model.network.activations),
             _cure_of_inputs(p.scale_inputs, model.scaling),
             _cure_of_targets(model),
-            "init='auto' draws small ones" if begins else "fit anew, with warm_start=False",
+            "init='auto' draws small ones" if begins else _anew(job.purpose),
+            not begins,
         )
     )
     best = loop.best_epoch
@@ -280,6 +319,21 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
         f"training diverged in epoch {loop.n_epochs + 1} at learning rate {rate:g} (loss "
         f"{loop.last_loss}): {causes}; the weights after epoch {kept}, {which}, are kept"
     )
+
+
+def _anew(purpose: str) -> str:
+    """How a training begins with new weights and scalings."""
+    return "fit anew" if purpose == "partial_fit" else "fit anew, with warm_start=False"
+
+
+def is_news(words: str, before: str) -> bool:
+    """Whether a divergence is another one than that of the call before: in a stream each call that
+    diverges would say the same again."""
+
+    def causes(said: str) -> str:
+        return said.partition("): ")[2]
+
+    return not before or causes(words) != causes(before)
 
 
 def _weight(p: SimpleNamespace, job: Job) -> tuple[float, str]:

@@ -65,6 +65,7 @@ def before_first_row(model: Model, rows: FirstRows) -> Model:
         state=None,
         first_rows=None,
         seen=Seen(begin=model.seen.begin, targets=model.seen.targets),
+        stream_rows=None,
     )
 
 

@@ -21,6 +21,7 @@ from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
+    UnknownClassError,
     as_labels,
     check_given,
     encode_labels,
@@ -43,8 +44,7 @@ from cnn_core.task import Task, check_trainable, infer_task
 from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.rescaled import changed, outgrown, rescaled
-from cnn_core.training.rescaled import words as rescaling_words
+from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import network_spec, training_spec, untrained
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
+    from cnn_core.data.stream import StreamRows
     from cnn_core.training.scoring import Scored
 
 
@@ -68,6 +69,9 @@ class Job(NamedTuple):
     began: float = 0.0  #: when, as `time.perf_counter` has it
     scored: Scored | None = None  #: what is scored after each epoch
     blocks: BlockData | None = None  #: where X comes in blocks: `train` has none of its rows
+    rows: StreamRows | None = None  #: of a stream
+    rehearsal: Dataset | None = None  #: those that are to be learned anew first
+    renews: bool = False  #: whether the moments of the optimizer are to be those of it then
 
     @property
     def looked_at(self) -> Job:
@@ -135,11 +139,12 @@ def begin(
     if before is not None and before.knows_no_rows:
         before = _with_rows(before, data, task)
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
+    rows, anew = data.streamed and data.streamed.rows, False
     if before is None:
         model = _initial(p, task, spec, data)
         _log_scaling(data.scaling, data.target_scaling)
     else:
-        model = _scaled_anew(before, data, stream_begins)
+        model, rows, anew = follow(before, data, stream_begins)
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
@@ -147,15 +152,14 @@ def begin(
     first = purpose == "fit" or ((before is None or stream_begins) and not collects)
     given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
     findings, seen = advice.before_training(p, model, data, given)
-    stream = advice.in_stream(model.stream, data.train, findings, purpose == "partial_fit")
-    for finding in findings:
-        warn(finding, UserWarning)
-    job = Job(
-        model, spec, whole.train, data.validation, purpose, stream, seen, began, None, data.blocks
-    )
+    job = Job(model, spec, whole.train, data.validation, purpose, None, seen, began)
+    job = job._replace(blocks=data.blocks, rows=rows)
     if scorer is not None:
-        rows = (rows_given, y) if validation_data is None else validation_data
-        job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, rows))
+        pair = (rows_given, y) if validation_data is None else validation_data
+        job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, pair))
+    if anew:
+        job = _rehearsing(job, data, task, how)
+    job = _telling(job, findings)
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
@@ -238,16 +242,20 @@ def _as_table(
     return table, targets, names_of_target(whole, y)  # type: ignore[return-value]
 
 
-def _scaled_anew(before: Model, data: Prepared, stream_begins: bool) -> Model:
-    """A model with the scalings that its stream has now."""
-    model, inputs, outputs = before, data.scaling, data.target_scaling
-    if outputs is not None and not stream_begins and changed(before, outputs):
-        if outgrown(before, outputs):
-            warn(rescaling_words(before, outputs), UserWarning)
-        model = rescaled(before, outputs, data.moved)
-    if inputs is not before.scaling or outputs is not before.target_scaling:
-        model = replace(model, scaling=inputs, target_scaling=outputs)
-    return model
+def _rehearsing(job: Job, data: Prepared, task: Task, how: Preparation) -> Job:
+    """A job of partial_fit that first trains on the sample of its stream's rows."""
+    assert data.streamed is not None
+    sample = rehearsal(data, task, how)
+    return job._replace(rehearsal=sample, renews=data.streamed.renews)
+
+
+def _telling(job: Job, findings: list[str]) -> Job:
+    """A job of which all is told that its rows show."""
+    if job.purpose == "partial_fit":
+        job = advice.of_stream(job, findings)
+    for finding in findings:
+        warn(finding, UserWarning)
+    return job
 
 
 def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
@@ -270,6 +278,8 @@ def _task_or_cure(
         return _task(p, *rows, before, classes)
     except OneClassError as error:
         raise ValueError(f"{error}{_cure_of_one_class(p, rows[1], purpose, classes)}") from None
+    except UnknownClassError as error:
+        raise ValueError(f"{error}{_cure_of_unknown(p, rows[1], before, error)}") from None
 
 
 def _cure_of_one_class(
@@ -282,6 +292,25 @@ def _cure_of_one_class(
     if p.task == "auto" and classes is None and np.asarray(y).dtype.kind in "iuf":
         cures.append("say task='regression' if y holds numbers to predict")
     return f"; {', or '.join(cures)}" if cures else ""
+
+
+def _cure_of_unknown(
+    p: SimpleNamespace, y: ArrayLike, before: Model | None, error: ValueError
+) -> str:
+    """What helps where training that goes on meets a class that did not come before."""
+    if before is None or before.task.classes is None:
+        return ""
+    cure = "other classes need a new fit, with warm_start=False"
+    if before.history.streamed:
+        cure = (
+            "the first y of the stream was taken for classes, all of which partial_fit(X, y, "
+            "classes=[...]) names then"
+        )
+    numbers = before.task.classes.dtype.kind in "iuf" and np.asarray(y).dtype.kind in "iuf"
+    if numbers and "MLPRegressor" not in str(error):
+        say = "task='regression' or " if p.task == "auto" else ""
+        cure += f"; if it holds numbers to predict, take {say}MLPRegressor from the beginning"
+    return f"; {cure}"
 
 
 def _collects(purpose: str, data: Prepared) -> bool:
@@ -336,7 +365,7 @@ def _first_rows(
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
     model = replace(model, scaling=scalings[0], target_scaling=scalings[1], first_rows=None)
-    return job._replace(model=model, seen=anew.seen)
+    return job._replace(model=model, seen=anew.seen, rows=anew.rows)
 
 
 def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:

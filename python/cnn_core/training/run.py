@@ -30,9 +30,12 @@ from cnn_core.training.stopping import Converged, Patience, Stopping
 
 if TYPE_CHECKING:
     from cnn_core.blocks.windows import WindowRows
+    from cnn_core.data.prepare import Dataset
     from cnn_core.training.checkpoint import Checkpoint
     from cnn_core.training.protocols import TrainingRows
     from cnn_core.training.reports import Report
+
+REHEARSALS = 20  # of a sample of a stream's rows, once it was scaled anew
 
 
 def train(
@@ -121,8 +124,34 @@ class TrainingRun:
             timing=timing,
         )
         _go_on(self.trainer, job.model, job.spec, p.backend)
+        if job.rehearsal is not None:
+            self._rehearse(job.rehearsal, job.renews)
         tell = self._show_step if watch is not None and watch.of_steps else None
         self.steps = Steps(self.trainer, job.model.step_history, bool(p.step_history), tell)
+
+    def _rehearse(self, data: Dataset, renews: bool) -> None:
+        """Train on the sample of a stream's rows, which counts for no epoch; where it does not
+        renew the moments of the optimizer, that goes on as it was."""
+        p, spec, before = self.p, self.job.spec, self.trainer.state()
+        rows = data.X.count
+        size = rows if p.batch_size == "full" else min(int(p.batch_size), rows)
+        trainer = BACKENDS[p.backend].trainer(
+            replace(spec, batch_size=size),
+            self.network,
+            threads=threads_of(p.n_threads),
+            adaptive=p.n_threads is None,
+        )
+        trainer.restore(before)
+        for _ in range(REHEARSALS):
+            trainer.epoch(data.X, data.y, data.labels, True)
+        after = trainer.state()
+        if renews:
+            self.trainer.restore({**after, "epochs": before["epochs"]})
+            return
+        self.trainer.restore(before)
+        seen = self.job.seen
+        rehearsed = seen.rehearsed + after["steps"] - before["steps"]
+        self.job = self.job._replace(seen=seen._replace(rehearsed=rehearsed))
 
     def run(self, epochs: int) -> None:
         """Train, and publish what there is after the last good epoch.
@@ -153,7 +182,8 @@ class TrainingRun:
             if loop.reason == "divergence":
                 words = advice.divergence_words(self.p, self.job.looked_at, loop)
                 self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
-                if not collects:  # else the scaling that is to come is the cure
+                news = advice.is_news(words, model.seen.diverged)
+                if news and not collects:  # else the scaling that is to come is the cure
                     warn(words, DivergenceWarning)
             elif loop.reason == "max_seconds" and not loop.epochs:
                 warn(advice.out_of_time(self.p, model, checkpoint is not None), UserWarning)
@@ -177,6 +207,10 @@ class TrainingRun:
             if whole or (loop.reason == "divergence" and kept):
                 assert final is not None
                 self.publish(final)
+            elif loop.reason == "divergence" and self.incremental and watch is not None:
+                kept_model = watch.current()
+                seen = kept_model.seen._replace(diverged=self.job.seen.diverged)
+                self.publish(replace(kept_model, ended="divergence", seen=seen))
             elif loop.reason in ("max_seconds", "requested") and model.state is None:
                 self.publish(replace(model, ended=loop.reason))
             if self.report is not None:
@@ -206,6 +240,7 @@ class TrainingRun:
             watched=job.model.watched if self.incremental else self.watched,
             stream=job.stream,
             seen=job.seen,
+            stream_rows=job.rows,
         )
 
     # Hooks of the loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -26,19 +27,23 @@ if TYPE_CHECKING:
 def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
     """The network that the parameters describe."""
     names, params = zip(*p.activations, (task.output, task.output_param))
-    return NetworkSpec(
-        (n_features, *p.widths, task.n_outputs), names, params, p.dtype_name, bool(p.bias)
-    )
+    widths = n_features, *p.widths, task.n_outputs
+    return _network_spec(widths, names, params, p.dtype_name, bool(p.bias))
+
+
+@functools.lru_cache(maxsize=64)  # each call of a stream asks for the same
+def _network_spec(*fields: Any) -> NetworkSpec:
+    return NetworkSpec(*fields)
 
 
 def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
     """The training that the parameters describe."""
     whole = p.batch_size == "full" or p.rule.full_batch
-    return TrainingSpec(
+    return _training_spec(
+        tuple(p.rule.settings(p.schedule.initial).items()),
         loss=task.loss,
         loss_param=task.loss_param,
         optimizer=p.rule.name,
-        settings=p.rule.settings(p.schedule.initial),
         batch_size=rows if whole else min(int(p.batch_size), rows),
         seed=seed,
         l1=float(p.l1),
@@ -48,6 +53,11 @@ def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> Train
         max_norm=float(p.max_norm or 0),
         multilabel=task.name == "multilabel",
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _training_spec(settings: tuple[tuple[str, float], ...], **fields: Any) -> TrainingSpec:
+    return TrainingSpec(settings=dict(settings), **fields)
 
 
 def untrained(
