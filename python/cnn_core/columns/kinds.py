@@ -189,7 +189,8 @@ class Category(Column):
 
     def __post_init__(self) -> None:
         positions = {value: i for i, value in enumerate(self.values)}
-        self._set(positions=_of_bools(self.values) | positions)
+        bare = {_bare(value): value for value in self.values}
+        self._set(positions=_of_bools(self.values) | positions, bare=bare)
 
     def check(self) -> None:
         super().check()
@@ -271,7 +272,7 @@ class Category(Column):
     def _warn_of_unknown(self, unknown: list[str], what: str, n: int) -> None:
         """Say that most entries are categories that training had not. Of few rows that may be
         chance, but for those that are written in another way."""
-        meant = {_bare(value): value for value in self.values}
+        meant: dict[str, str] = vars(self)["bare"]
         like = next((text for text in sorted(unknown) if _bare(text) in meant), None)
         if like is not None:
             value = meant[_bare(like)]
