@@ -55,7 +55,7 @@ def test_true_is_one_category_whichever_way_it_comes(tmp_path, trained, given):
         warnings.simplefilter("error")
         matrix = columns.encode(source(tmp_path, [true, false, true]))
         assert (matrix[:, :2] == [[0, 1], [1, 0], [0, 1]]).all()
-        assert (columns.encode_row({"flag": true, "x": 0.5}) == matrix[0]).all()
+        assert columns.encode_row({"flag": true, "x": 0.5}) == matrix[0].tolist()
 
 
 def test_bools_are_the_zeros_and_ones_that_training_took_for_categories():
@@ -73,7 +73,7 @@ def test_a_number_is_one_category_however_it_is_written(values, given):
     columns = Columns.fitted(read_table({"c": values * 2}), None)
     for one in given:
         assert (columns.encode({"c": [one]}) == [[1, 0]]).all()
-        assert (columns.encode_row({"c": one}) == [[1, 0]]).all()
+        assert list(columns.encode_row({"c": one})) == [1, 0]
 
 
 @pytest.mark.parametrize("values, given, words", [
@@ -94,10 +94,10 @@ def test_mostly_unknown_categories_are_said_once_with_the_cause(values, given, w
 def test_a_row_whose_category_is_written_otherwise_is_said_and_a_new_one_is_not():
     columns = Columns.fitted(read_table({"c": ["01701", "02139"] * 3}), None)
     with pytest.warns(UserWarning, match="x has categories in column 'c' .* '2139' where training"):
-        assert (columns.encode_row({"c": 2139}) == 0).all()
+        assert not any(columns.encode_row({"c": 2139}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert (columns.encode_row({"c": "10001"}) == 0).all()
+        assert not any(columns.encode_row({"c": "10001"}))
         assert (columns.encode({"c": ["10001", "01701", "01701"]})[0] == 0).all()
         many = Columns.fitted(read_table({"c": [f"c{i}" for i in range(80)] * 2}), None)
         many.encode({"c": ["x"] * 30 + ["c0"]})  # most are others, and training had those

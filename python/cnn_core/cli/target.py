@@ -9,7 +9,7 @@ import numpy as np
 from cnn_core.cli.telling import plural
 from cnn_core.columns.parsing import as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table
-from cnn_core.columns.target import FEW, task_of, too_many
+from cnn_core.columns.target import FEW, as_classes, task_of, too_many
 from cnn_core.columns.target import target_of as labels_of
 from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
@@ -90,8 +90,7 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
         raise ValueError(f"the target {name!r} of {table.what} has {why}")
     words = f"{name}: {words} -> {task} ({said})"
     y: Any = labels_of(values, name, table.what)
-    if task == "regression":
-        y = np.asarray(y, np.float64)
+    y = np.asarray(y, np.float64) if task == "regression" else as_classes(y)
     return Target(name, y, task, words, present)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.columns.kinds import Category, Column, Omitted
 from cnn_core.columns.rows import Encoder, row_encoder
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.data.validation import listed

@@ -135,6 +135,7 @@ def chosen_target(table: Table, y: Any) -> tuple[Table, Any]:
     words, chosen = task_of(values if number is None else number)
     if chosen == "regression":
         return rest, (values if number is None else number).array.astype(np.float64)
+    labels = as_classes(labels)
     if values.kind == TEXT:
         why = too_many(values)
         if why:
@@ -149,6 +150,14 @@ def chosen_target(table: Table, y: Any) -> tuple[Table, Any]:
             UserWarning,
         )
     return rest, labels
+
+
+def as_classes(labels: np.ndarray) -> np.ndarray:
+    """Labels of classes, 1 in the place of 1.0."""
+    if labels.dtype.kind != "f" or (np.abs(labels) >= 2**53).any():
+        return labels
+    whole: np.ndarray = labels.astype(np.int64)
+    return whole if (whole == labels).all() else labels
 
 
 def _are_unclear(different: int, rows: int) -> bool:
@@ -219,7 +228,6 @@ def target_of(values: Values, name: Any, what: str) -> np.ndarray:
             return np.array([labels[text] for text in texts])  # type: ignore[index]
         return np.array(texts, str)
     if values.kind == NUMBER:
-        array = values.array
-        whole = (np.floor(array) == array).all() and (np.abs(array) < 2**53).all()
-        return array.astype(np.int64) if whole else array
+        whole = values.whole and (np.abs(values.array) < 2**53).all()
+        return values.array.astype(np.int64) if whole else values.array
     return values.array.astype(bool)

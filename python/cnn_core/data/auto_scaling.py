@@ -36,6 +36,7 @@ from cnn_core.data.scaling import (
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
     from cnn_core.data.target_scaling import TargetScaling
 
@@ -67,7 +68,7 @@ def choose_scaling(
     weights: np.ndarray | None,
     names: np.ndarray | None,
     whole: Whole | None = None,
-    beside_categories: bool = False,
+    columns: Columns | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -84,9 +85,9 @@ def choose_scaling(
         Of the features.
     whole : Whole, optional
         Of all rows, where X are some of them.
-    beside_categories : bool, default False
-        Whether some are categories of a table and others its numbers: 'auto' scales those whatever
-        they are.
+    columns : Columns, optional
+        Of a table, which become the features: 'auto' scales numbers beside categories whatever they
+        are.
 
     Returns
     -------
@@ -112,7 +113,8 @@ def choose_scaling(
         weights = None if weights is None else weights[::step]
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names))
-    reason = reason or "numbers stand beside categories" * beside_categories
+    if not reason and columns is not None and columns.mixed:
+        reason = "numbers stand beside categories"
     if not reason:
         return _undecided(X) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL

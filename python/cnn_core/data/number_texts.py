@@ -9,7 +9,8 @@ _MINUS = "\u2212"  # as typesetters have it
 _BETWEEN = ",' \u00a0\u2009\u202f\u2019"
 _SIGNS = r"[^\w\s.,+'()<>=~≤≥≈-]{1,2}"
 _TEXT = re.compile(
-    rf"\s*({_SIGNS})?\s*[+-]?\s*({_SIGNS})?\s*(\d[\d.{_BETWEEN}]*?)\s*({_SIGNS}|[^\W\d_]{{1,4}})?\s*"
+    rf"\s*({_SIGNS})?\s*[+-]?\s*({_SIGNS})?\s*(\d[\d.{_BETWEEN}]*?)\s*"
+    rf"({_SIGNS}|[^\W\d_]{{1,4}})?\s*"
 )
 _GROUPS = re.compile(rf"\d{{1,3}}([{_BETWEEN}]\d{{3}})+(\.\d+)?")  # thousands apart
 _COMMA = re.compile(r"\d+,\d+")  # in the place of the decimal point

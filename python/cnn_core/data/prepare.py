@@ -233,10 +233,7 @@ def prepare(
         rows = check_X(X, precise, n_features)
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
-        mixed = columns is not None and columns.mixed
-        scaling = choose_scaling(
-            how, X, train.X, train.row_weights(), names, beside_categories=mixed
-        )
+        scaling = choose_scaling(how, X, train.X, train.row_weights(), names, None, columns)
         targets = learn_target_scaling_of(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
