@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,8 @@ REPEATED = 2.0
 _SOME, _ROWS_NUMBERED = 30, 3
 #: Share of the entries that are numbers or dates from which on the others are taken for mistakes.
 _MOSTLY = 0.9
+#: Different texts of which one at least is a number or date where the column may hold them.
+_LOOKED_AT = 1000
 
 _IDENTIFIER = re.compile(r"(?:.*[_\W])?id|.*[a-z]I[dD]|.*ID", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
@@ -130,7 +133,8 @@ def _kind_of_texts(
                     )
                 return _read(values, name, what, kind), kind, ""
             _check_mostly(name, values, what, kind, parted)
-    texts = [text for text in counts if not is_mark(text)] or list(counts)
+    some = list(islice(counts, _LOOKED_AT))
+    texts = [text for text in some if not is_mark(text)] or some
     like = _looks_like(texts)
     if len(counts) > FEW and counts.total() < REPEATED * len(counts):
         shown = _short(next((text for text in texts if counts[text] == 1), texts[0]))
@@ -168,16 +172,26 @@ class _Parted(NamedTuple):
     marks: set[str]
 
 
+def _of_kind(counts: Counter[str], is_of_kind: Callable[[str], bool]) -> set[str]:
+    """The texts of a kind; none where the first ones are of another."""
+    if not any(map(is_of_kind, islice(counts, _LOOKED_AT))):
+        return set()
+    return set(filter(is_of_kind, counts))
+
+
 def _parted(counts: Counter[str], of_kind: set[str]) -> _Parted:
-    marks = {text for text in counts.keys() - of_kind if is_mark(text)}
-    others = Counter({text: n for text, n in counts.items() if text not in of_kind | marks})
+    if not of_kind:
+        return _Parted(0, 0, Counter(), set())
+    rest = [text for text in counts if text not in of_kind]
+    marks = set(filter(is_mark, rest))
+    others = Counter({text: counts[text] for text in rest if text not in marks})
     some = sum(counts[text] for text in of_kind)
     return _Parted(some, len(of_kind), others, marks)
 
 
 def _numbers(counts: Counter[str]) -> _Parted:
     """Numbers among texts; none where one has leading zeros, as codes have."""
-    found = {text for text in counts if not is_mark(text) and number_of(text) is not None}
+    found = _of_kind(counts, lambda text: not is_mark(text) and number_of(text) is not None)
     if any(_LEADING_ZERO.match(text.strip()) for text in found):
         found = set()
     return _parted(counts, found)
@@ -186,7 +200,7 @@ def _numbers(counts: Counter[str]) -> _Parted:
 def _dates(counts: Counter[str]) -> _Parted:
     """Dates among texts; months such as 2009-10 only where all are months, as they may be
     seasons."""
-    found = {text for text in counts if date_of(text) is not None}
+    found = _of_kind(counts, lambda text: date_of(text) is not None)
     parted = _parted(counts, found)
     if parted.others and any(map(is_month, found)):
         return _parted(counts, set())
