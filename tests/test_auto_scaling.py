@@ -433,3 +433,14 @@ def test_choices_are_kept_by_a_pickle_and_by_the_other_classes():
 def test_an_unknown_scaling_is_refused(value):
     with pytest.raises((TypeError, ValueError), match="scale_inputs"):
         MLP(scale_inputs=value)
+
+
+def test_numbers_beside_categories_are_scaled_and_categories_alone_are_not():
+    rng = np.random.default_rng(0)
+    answers = {f"q{i}": rng.integers(1, 8, 200) for i in range(5)}
+    words = {"w": list(rng.choice(["a", "b", "c"], 200))}
+    y = answers["q0"] - answers["q1"] + rng.normal(size=200)
+    model = MLP(4, columns="auto", epochs=1, random_state=0).fit(answers | words, y)
+    assert "robust_asinh, as numbers stand beside categories" in str(model.summary())
+    model.fit(words, y)
+    assert "inputs are scaled" not in str(model.summary())

@@ -216,11 +216,12 @@ class Model(_Predicts, Frozen):
         """X and y; of a table without the column that y names."""
         if self.columns is None:
             return X, y
-        from cnn_core.columns.target import split_target
+        from cnn_core.columns.target import known_target
         from cnn_core.data.row_order import warn_of_order
 
         warn_of_order(X, y)
-        return split_target(self.columns.table(X), y)  # type: ignore[return-value]
+        table, classes = self.columns.table(X), self.task.classes
+        return known_target(table, y, classes)  # type: ignore[return-value]
 
     def unscaled(self, X: ArrayLike) -> np.ndarray:
         """What the network reads, before it is scaled, in float64."""

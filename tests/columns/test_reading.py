@@ -203,3 +203,60 @@ def test_a_query_without_rows_is_refused():
     polars = pytest.importorskip("polars")
     with pytest.raises(TypeError, match=r"LazyFrame, which holds no rows yet; give X.collect\(\)"):
         read_table(polars.DataFrame(COLUMNS).lazy())
+
+
+def labelled(labels):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(np.random.default_rng(0).random((20, 3)), columns=labels)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["a", 3, 5], [2001, 2002, 2003]])
+def test_labels_of_columns_may_be_whole_numbers(labels):
+    frame = labelled(labels)
+    columns = Columns.fitted(read_table(frame), None)
+    assert columns.names == labels
+    assert (columns.encode(frame[labels[::-1]]) == frame.to_numpy()).all()
+    assert (columns.encode(dict(zip(labels, frame.to_numpy().T))) == frame.to_numpy()).all()
+
+
+@pytest.mark.parametrize("labels", [
+    [("a", 1), ("a", 2), ("b", 1)], [None, "a", "b"], [1.5, 2.5, 3.5], [True, "a", "b"],
+])  # fmt: skip
+def test_other_labels_are_refused_in_one_sentence(labels):
+    with pytest.raises(
+        TypeError, match=r"X has a column labelled .*; labels of columns must be te"
+    ):
+        read_table(labelled(labels))
+    with pytest.raises(TypeError, match="X has a column labelled"):
+        read_table({label: [1.0, 2.0] for label in labels})
+
+
+def categorical(entries):
+    return pytest.importorskip("pandas").DataFrame({"k": entries}, dtype="category")
+
+
+def dictionary(entries):
+    pyarrow = pytest.importorskip("pyarrow")
+    return pyarrow.table({"k": pyarrow.array(entries).dictionary_encode()})
+
+
+@pytest.mark.parametrize("source", [categorical, dictionary])
+@pytest.mark.parametrize("entries, values", [
+    ([1, 2, 5, 2], "125"), ([1, None, 5, 5], "15"), ([1.0, 2.5, 1.0, 1.0], ["1", "2.5"]),
+])  # fmt: skip
+def test_numbers_of_a_type_of_categories_are_categories(source, entries, values):
+    columns = Columns.fitted(read_table(source(entries * 5)), None)
+    (column,) = columns.columns
+    assert column.kind == "category" and column.values == tuple(values)
+    assert (columns.encode({"k": entries}) == columns.encode(source(entries))).all()
+
+
+@pytest.mark.parametrize("frequency", ["D", "M", "h"])
+def test_periods_of_pandas_are_dates(frequency):
+    pandas = pytest.importorskip("pandas")
+    periods = pandas.period_range("2020-01", periods=20, freq=frequency)
+    starts = pandas.DataFrame({"d": periods.start_time})
+    for source in (pandas.DataFrame({"d": periods}), {"d": list(periods)}):
+        columns = Columns.fitted(read_table(source), None)
+        assert columns.columns[0].kind == "date"
+        assert (columns.encode(source) == columns.encode(starts)).all()

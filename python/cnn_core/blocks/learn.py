@@ -151,7 +151,8 @@ def _scaling(how: Preparation, look: _Look, before: Model | None) -> tuple[Whole
         kind = USUAL_OF_LINEAR if how.scale_inputs == "auto" and how.linear else how.scale_inputs
         whole = look.whole(deviates=kind == "standard")
         some = RowSource(look.numbers)
-        return whole, choose_scaling(how, None, some, look.sample_weights(), names, whole)
+        weights = look.sample_weights()
+        return whole, choose_scaling(how, None, some, weights, names, whole, look.columns)
     whole, scaling = look.whole(False), before.scaling
     if scaling is not None:
         scaling = go_on(scaling, look.numbers)

@@ -11,9 +11,9 @@ import numpy as np
 from cnn_core.causes.seen import Seen
 from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import NO_BREAK, Telling
-from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number
-from cnn_core.columns.parsing import as_dates, as_numbers, dates_of, number_of, text_of
-from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values
+from cnn_core.columns.kinds import KINDS, Column, Date, Number
+from cnn_core.columns.parsing import as_dates, as_numbers, number_of
+from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values, text_of
 from cnn_core.data.validation import listed
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.places import FileTable
@@ -122,16 +122,7 @@ class Inputs:
         if isinstance(column, Number):
             values = Values(NUMBER, as_numbers(values, name, table.what))
         elif isinstance(column, Date):
-            if values.kind == TEXT:
-                row = dates_of(values.array)
-                if isinstance(row, int):
-                    raise ValueError(
-                        f"{table.place(row)}, column {name!r}: {values.array[row][:60]!r} is no "
-                        "date; dates are written as 2026-11-26 or 2026-11-26 14:30"
-                    )
             values = Values(DATE, as_dates(values, name, table.what))
-        elif isinstance(column, Category) and values.kind == TEXT:
-            values = _as_trained(values, column)
         if not getattr(column, "gaps", True):
             count = int(values.missing.sum())
             if count:
@@ -158,21 +149,6 @@ class Inputs:
                 f"note: entries are missing where the training rows had none: {shown}; the mean of "
                 "the training rows, or no category, stands in for them"
             )
-
-
-def _as_trained(values: Values, column: Category) -> Values:
-    """Texts of a CSV as the categories are written: 3.0 is 3 where they were read as numbers."""
-    known = set(column.values)
-    meant: dict[str, str] = {}
-    for text in set(values.array) - known - {None}:
-        number = number_of(text)
-        if number is not None and text_of(number) in known:
-            meant[text] = text_of(number)
-    if not meant:
-        return values
-    array = np.empty(len(values.array), object)
-    array[:] = [meant.get(text, text) for text in values.array]
-    return values._replace(array=array)
 
 
 def load(path: str, threads: int | None = None) -> Any:

@@ -8,13 +8,12 @@ import numpy as np
 
 from cnn_core.cli.telling import plural
 from cnn_core.columns.parsing import as_texts, number_of
-from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
+from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table
+from cnn_core.columns.target import FEW, as_classes, task_of, too_many
 from cnn_core.columns.target import target_of as labels_of
 from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
 
-#: Different whole numbers up to which they are classes.
-FEW = 20
 #: Rows that are needed.
 FEWEST = 10
 
@@ -75,7 +74,7 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
     if values.kind == DATE:
         raise ValueError(f"the target {name!r} holds dates; give it as numbers, such as days")
     different = len(set(as_texts(values)))
-    words, chosen = _task(values, different)
+    words, chosen = task_of(values)
     if task == "regression" and values.kind not in (NUMBER, BOOL):
         texts = enumerate(values.array)
         row = next((i for i, one in texts if number_of(one) is None), 0)
@@ -87,23 +86,12 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
     said = "as --task says" if task else "--task says otherwise"
     task = task or chosen
     _check_classes(table.what, name, task, different, n_rows)
+    if values.kind == TEXT and task != "regression" and (why := too_many(values)):
+        raise ValueError(f"the target {name!r} of {table.what} has {why}")
     words = f"{name}: {words} -> {task} ({said})"
     y: Any = labels_of(values, name, table.what)
-    if task == "regression":
-        y = np.asarray(y, np.float64)
+    y = np.asarray(y, np.float64) if task == "regression" else as_classes(y)
     return Target(name, y, task, words, present)
-
-
-def _task(values: Values, different: int) -> tuple[str, str]:
-    """What a column holds, and the task that this suggests."""
-    if values.kind == NUMBER:
-        if values.whole and different <= FEW:
-            return f"{different} different whole numbers", "classification"
-        return f"{different:,} different numbers", "regression"
-    return (
-        f"{different:,} different {'values' if values.kind == BOOL else 'texts'}",
-        "classification",
-    )
 
 
 def _check_classes(what: str, name: str, task: str, different: int, rows: int) -> None:

@@ -76,8 +76,9 @@ class Telling:
 
         def show(message: Warning | str, *_: Any, **__: Any) -> None:
             text = str(message)
-            if text not in said and not text.startswith(known):
-                said.add(text)
+            begins = text.partition(", such as ")[0]  # examples differ by block of rows
+            if begins not in said and not text.startswith(known):
+                said.add(begins)
                 self.remark(f"note: {text}")
 
         with warnings.catch_warnings():

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.columns.kinds import Category, Column, Omitted
 from cnn_core.columns.rows import Encoder, row_encoder
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.data.validation import listed
@@ -76,7 +76,8 @@ class Columns(_Layout, Frozen):
         -------
         Columns
         """
-        found = cls(tuple(choose_columns(table, kinds)))
+        remarks: list[str] = []
+        found = cls(tuple(choose_columns(table, kinds, remarks)))
         left_out = list(omissions(found.columns))
         if not found.placed:
             raise ValueError(
@@ -89,6 +90,8 @@ class Columns(_Layout, Frozen):
                 "another kind keeps a column, and 'drop' leaves it out without a word",
                 UserWarning,
             )
+        for remark in remarks:
+            warn(remark, UserWarning)
         return found
 
     @property
@@ -105,6 +108,11 @@ class Columns(_Layout, Frozen):
     def named(self) -> bool:
         """Whether the training table had names, and not numbers, for its columns."""
         return all(isinstance(name, str) for name in self.names)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the network sees categories and others."""
+        return len({isinstance(column, Category) for column, _ in self.placed}) == 2
 
     @property
     def encoded(self) -> np.ndarray:

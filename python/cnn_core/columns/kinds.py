@@ -17,9 +17,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from cnn_core._frozen import Frozen
-from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, text_of
-from cnn_core.columns.table import Values
-from cnn_core.data.validation import is_missing
+from cnn_core._warn import warn
+from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, date_of, number_of
+from cnn_core.columns.table import Values, text_of
+from cnn_core.data.validation import is_missing, listed
 
 #: Categories up to which each has a column of its own.
 FEW = 9
@@ -187,13 +188,15 @@ class Category(Column):
     gaps: bool
 
     def __post_init__(self) -> None:
-        self._set(positions={value: i for i, value in enumerate(self.values)})
+        positions = {value: i for i, value in enumerate(self.values)}
+        bare = {_bare(value): value for value in self.values}
+        self._set(positions=_of_bools(self.values) | positions, bare=bare)
 
     def check(self) -> None:
         super().check()
         if not all(type(value) is str for value in self.values):
             raise ValueError(f"columns: {self.name!r} has a category that is no text")
-        if len(vars(self)["positions"]) < max(1, len(self.values)):
+        if len(set(self.values)) < max(1, len(self.values)):
             raise ValueError(f"columns: {self.name!r} has no categories, or one of them twice")
 
     @classmethod
@@ -226,13 +229,67 @@ class Category(Column):
     def encode(self, values: Values, out: np.ndarray, what: str) -> int:
         texts = as_texts(values)
         positions: dict[str, int] = vars(self)["positions"]
-        get, absent = positions.get, len(self.values) if self.other else -1
+        get = positions.get
         codes = np.fromiter(
-            (-1 if text is None else get(text, absent) for text in texts), np.intp, len(texts)
+            (_MISSING if text is None else get(text, _UNKNOWN) for text in texts),
+            np.intp,
+            len(texts),
         )
+        unknown = np.flatnonzero(codes == _UNKNOWN)
+        missing = int(np.count_nonzero(codes == _MISSING))
+        if len(unknown):
+            self._place_others(texts, codes, unknown, what, len(texts) - missing)
         rows = np.flatnonzero(codes >= 0)
         out[rows, codes[rows]] = 1.0
-        return 0 if self.gaps else sum(text is None for text in texts)
+        return 0 if self.gaps else missing
+
+    def place(self, text: str) -> int | None:
+        """The position of a category, 3 being the same as 3.0 and TRUE as True; None where it is
+        unknown."""
+        positions: dict[str, int] = vars(self)["positions"]
+        at = positions.get(text)
+        if at is None:
+            number = number_of(text)
+            if number is not None and math.isfinite(number):
+                at = positions.get(text_of(number))
+        return at
+
+    def _place_others(
+        self, texts: Sequence[str | None], codes: np.ndarray, rows: np.ndarray, what: str, n: int
+    ) -> None:
+        """The codes of entries that are not written as the categories are; `n` are not missing."""
+        found: dict[Any, int | None] = {texts[row]: None for row in rows}
+        for text in found:
+            found[text] = self.place(text)
+        absent = len(self.values) if self.other else _MISSING
+        places = [found[texts[row]] for row in rows]
+        codes[rows] = [absent if at is None else at for at in places]
+        unknown = [text for text, at in found.items() if at is None]
+        count = places.count(None)
+        if count == n or (2 * count > n and not self.other):
+            self._warn_of_unknown(unknown, what, n)
+
+    def _warn_of_unknown(self, unknown: list[str], what: str, n: int) -> None:
+        """Say that most entries are categories that training had not. Of few rows that may be
+        chance, but for those that are written in another way."""
+        meant: dict[str, str] = vars(self)["bare"]
+        like = next((text for text in sorted(unknown) if _bare(text) in meant), None)
+        if like is not None:
+            value = meant[_bare(like)]
+            cure = f"such as {like!r} where training had {value!r}; write them as in training" + (
+                _ZEROS if like.strip().casefold() != value.strip().casefold() else ""
+            )
+        elif n < _FEW_ROWS:
+            return
+        else:
+            shown, known = listed(sorted(unknown)[:1]), listed(self.values[:3])
+            cure = f"such as {shown} where training had {known}; is it the same column?"
+        share = "" if n == 1 else " in most rows"
+        warn(
+            f"{what} has categories in column {self.name!r} that the training rows had not{share}, "
+            f"{cure}",
+            UserWarning,
+        )
 
     def encode_one(self, value: Any, out: list[float], at: int) -> bool:
         if type(value) is not str:
@@ -242,12 +299,39 @@ class Category(Column):
                 value = text_of(value)
             except OverflowError:
                 return super().encode_one(value, out, at)  # which refuses it, as in a table
-        position = vars(self)["positions"].get(value)
+        position = self.place(value)
         if position is not None:
             out[at + position] = 1.0
-        elif self.other:
+            return False
+        self._warn_of_unknown([value], "x", 1)
+        if self.other:
             out[at + len(self.values)] = 1.0
         return False
+
+
+def _of_bools(values: Sequence[str]) -> dict[str, int]:
+    """Other texts of the categories of a column of True and False; none of another column."""
+    meant = {_BOOLS.get(value.casefold()): i for i, value in enumerate(values)}
+    if None in meant or len(meant) < len(values):
+        return {}
+    return {text: meant[one] for text, one in _SPELT.items() if one in meant}
+
+
+#: Texts of True and False, in small letters.
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
+_SPELT = {
+    spelt: one for text, one in _BOOLS.items() for spelt in (text, text.upper(), text.title())
+}
+#: Codes of entries that are no category.
+_MISSING, _UNKNOWN = -1, -2
+#: Rows of which all may be unknown by chance.
+_FEW_ROWS = 10
+_ZEROS = ": as texts where they begin with 0, such as by read_csv(dtype=str) of pandas"
+
+
+def _bare(text: str) -> str:
+    """A category without what writing adds: blanks, capitals, leading zeros."""
+    return text.strip().casefold().lstrip("0")
 
 
 class Date(Column):
@@ -307,6 +391,8 @@ class Date(Column):
         return int(missing.sum())
 
     def encode_one(self, value: Any, out: list[float], at: int) -> bool:
+        if type(value) is str:
+            value = date_of(value) or value
         if not isinstance(value, datetime.date) or is_missing(value):
             return super().encode_one(value, out, at)
         first = datetime.date(value.year, 1, 1)
@@ -363,7 +449,13 @@ def category_counts(values: Values) -> tuple[Counter[str], bool]:
     """How often each category comes, and whether one is missing."""
     texts = as_texts(values)
     counts = Counter(text for text in texts if text is not None)
-    return counts, counts.total() < len(texts)
+    gaps = counts.total() < len(texts)
+    if counts and all(text.casefold() in ("true", "false") for text in counts):
+        titles: Counter[str] = Counter()
+        for text, count in counts.items():
+            titles[text.title()] += count
+        counts = titles
+    return counts, gaps
 
 
 def mean_of(numbers: np.ndarray) -> float:

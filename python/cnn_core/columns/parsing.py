@@ -11,34 +11,29 @@ from typing import Any
 import numpy as np
 
 from cnn_core._spoken import kind_of_column
-from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values
+from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values, text_of
 
 #: Texts that stand for a missing entry, beside the empty one.
 MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"))
-#: Texts that stand for a missing entry in columns whose other entries are numbers or dates, in
-#: letters of any case.
+#: Texts that do so beside numbers or dates, without blanks around them and in small letters.
 MARKS = frozenset(
-    ("?", "-", "--", ".", "n/a", "na", "#n/a", "n.a.", "nan", "nat", "none", "null", "missing")
+    ("?", "-", "--", "---", ".", "..", "...", "\u2013", "\u2014", "n/a", "na", "#n/a", "n.a.")
+) | {"nan", "nat", "null", "nil", "none", "<na>", "missing", "unknown"}
+
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
+_TIME = rf"(?:[T ](\d{{1,2}}):(\d\d)(?::(\d\d)(?:\.(\d{{1,9}}))?)?)?{_ZONE}"
+_DATE = re.compile(rf"\s*(\d{{4}})(?:([-/.])(\d\d?)\2(\d\d?){_TIME}|-(\d\d))\s*", re.ASCII)
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+#: Dates whose day and month may be mistaken for one another, or with names of months.
+_OTHER_DATE = re.compile(
+    rf"\s*(?:\w{{2,9}},? )?(?:\d\d?\. ?\d\d?\. ?\d{{4}}|\d\d?([-/])\d\d?\1(?:\d\d|\d{{4}})"
+    rf"|\d\d?(?:st|nd|rd|th|\.)?[- /]?{_MONTH}[-, /]{{1,2}}(?:\d\d|\d{{4}})"
+    rf"|{_MONTH}[- ]\d\d?(?:st|nd|rd|th)?,? ?\d{{4}}|\d{{4}}[- ]?{_MONTH}[- ]?\d\d?"
+    rf"|{_MONTH}[- /]\d{{2,4}})(?:,?[T ]+\d\d?:.*)?\s*",
+    re.ASCII | re.IGNORECASE,
 )
-
-_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?\s*")
-
-
-def is_mark(text: str) -> bool:
-    """Whether a text stands for a missing entry among numbers or dates."""
-    return text.strip().casefold() in MARKS
-
-
-def text_of(value: Any) -> str:
-    """A category as a text: 3, 3.0 and '3' are the same one."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value))
-    if isinstance(value, (int, float, np.integer, np.floating)):
-        number = float(value)
-        if number.is_integer() and abs(number) < 2**53:
-            return str(int(number))
-        return repr(number)
-    return str(value)
+#: How dates are to be written.
+WRITTEN = "dates are written as 2026-11-26 or 2026-11-26 14:30"
 
 
 def as_texts(values: Values) -> Sequence[str | None]:
@@ -57,12 +52,18 @@ def as_texts(values: Values) -> Sequence[str | None]:
     return found
 
 
+def is_mark(text: str) -> bool:
+    """Whether a text stands for a missing entry beside numbers or dates."""
+    bare = text.strip()
+    return bare in MISSING or bare.casefold() in MARKS
+
+
 def number_of(text: str) -> float | None:
     """The number that a text is, NaN for one that stands for a missing entry, None for another."""
     try:
-        return float(text)
+        return None if "_" in text else float(text)  # to Python 1_000 is a number
     except ValueError:
-        return math.nan if text.strip() in MISSING else None
+        return math.nan if is_mark(text) else None
 
 
 def as_numbers(values: Values, name: Any, what: str) -> np.ndarray:
@@ -80,17 +81,16 @@ def as_numbers(values: Values, name: Any, what: str) -> np.ndarray:
         for row, text in enumerate(values.array):
             number = math.nan if text is None else number_of(text)
             if number is None:
-                raise _refusal(name, what, row, text, "number", "write missing ones as NaN or None")
+                cure = "write missing ones as NaN or None"
+                raise refusal(name, what, values, row, "number", cure)
             array[row] = number
     else:
-        raise _refusal(
-            name, what, 0, values.array[0], "number", f"say {kind_of_column(name, 'date')}"
-        )
+        cure = f"say {kind_of_column(name, 'date')}"
+        raise refusal(name, what, values, 0, "number", cure)
     if np.isinf(array).any():
         row = int(np.isinf(array).argmax())
-        raise ValueError(
-            f"{what} has {array[row]} in column {name!r}, row {row}; every number must be finite"
-        )
+        why = "is no number; every number must be finite"
+        raise values.refusal(row, str(array[row]), name, what, why)
     return array
 
 
@@ -108,40 +108,58 @@ def as_dates(values: Values, name: Any, what: str) -> np.ndarray:
         found = dates_of(values.array)
         if isinstance(found, np.ndarray):
             return found
-        row, entry = found, values.array[found]
+        row = found
     else:
         present = np.flatnonzero(~np.isnan(values.array))
         if not len(present):
             return np.full(len(values.array), "NaT", "datetime64[us]")
-        row, entry = int(present[0]), values.array[present[0]].item()
-    raise _refusal(
-        name, what, row, entry, "date", "dates are written as 2026-11-26 or 2026-11-26 14:30"
-    )
+        row = int(present[0])
+    raise refusal(name, what, values, row, "date", WRITTEN)
 
 
 def dates_of(texts: np.ndarray) -> np.ndarray | int:
     """Texts as dates, or the row of the first that is none."""
     stamps = np.full(len(texts), "NaT", "datetime64[us]")
     for row, text in enumerate(texts):
-        if text is None or text in MISSING:
-            continue
-        if not _DATE.fullmatch(text):
-            return row
-        try:
-            stamp = datetime.datetime.fromisoformat(text.strip())
-        except ValueError:  # such as February 30
-            return row
-        stamps[row] = stamp.replace(tzinfo=None)
+        if text is not None:
+            stamp = date_of(text)
+            if stamp is not None:
+                stamps[row] = stamp
+            elif not is_mark(text):
+                return row
     return stamps
 
 
-def looks_like_date(text: str) -> bool:
-    """Whether a text is written as dates are."""
-    return _DATE.fullmatch(text) is not None
+def date_of(text: str) -> datetime.datetime | None:
+    """The date that a text is, without its time zone; None for another."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, _, month, day, hour, minute, second, fraction, month_alone = found.groups("0")
+    if not found[2]:
+        month, day = month_alone, "1"
+    micro = int(f"{fraction:0<6}"[:6])
+    try:
+        date = datetime.date(int(year), int(month), int(day))
+        return datetime.datetime.combine(
+            date, datetime.time(int(hour), int(minute), int(second), micro)
+        )
+    except ValueError:  # such as February 30
+        return None
 
 
-def _refusal(name: Any, what: str, row: int, entry: Any, wanted: str, cure: str) -> ValueError:
-    shown = repr(str(entry)[:60])
-    raise ValueError(
-        f"{what} has {shown} in column {name!r}, row {row}, which is no {wanted}; {cure}"
-    )
+def is_month(text: str) -> bool:
+    """Whether a text that is a date has no day, as 2020-04; 2009-10 may be a season."""
+    return len(text.strip()) == 7
+
+
+def is_other_date(text: str) -> bool:
+    """Whether a text looks like a date that is written in another way than those that are read."""
+    return _OTHER_DATE.fullmatch(text) is not None
+
+
+def refusal(name: Any, what: str, values: Values, row: int, wanted: str, cure: str) -> ValueError:
+    """The error about an entry that is no number or date."""
+    entry = values.array[row]
+    shown = repr(str(entry if isinstance(entry, str) else entry.item())[:60])
+    return values.refusal(row, shown, name, what, f"is no {wanted}; {cure}")

@@ -33,10 +33,24 @@ class Values(NamedTuple):
     whole: bool = False
     #: Whether texts are known to be no numbers, whatever some of them look like.
     words: bool = False
+    #: TEXT of a type of categories: from each text to the label that it is.
+    labels: Mapping[str, Any] | None = None
+    #: From a row to its number in the table that the user has, or to its file and line; None where
+    #: they are the same.
+    place: Callable[[int], int | str] | None = None
 
     def take(self, rows: np.ndarray) -> Values:
         """Those of some rows, chosen as NumPy indexes."""
-        return self._replace(array=self.array[rows])
+        chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
+        before = self.place or int
+        return self._replace(array=self.array[rows], place=lambda row: before(int(chosen[row])))
+
+    def refusal(self, row: int, shown: str, name: Any, what: str, why: str) -> ValueError:
+        """The error about an entry: "X has '?' in column 'age', row 3, which is no number"."""
+        place = row if self.place is None else self.place(row)
+        if isinstance(place, str):
+            return ValueError(f"{place}, column {name!r}: {shown} {why}")
+        return ValueError(f"{what} has {shown} in column {name!r}, row {place}, which {why}")
 
     @property
     def missing(self) -> np.ndarray:
@@ -68,7 +82,7 @@ class Table:
         read: Callable[[Any], Values],
         what: str = "X",
     ) -> None:
-        self.names, self.n_rows, self.what = tuple(names), n_rows, what
+        self.names, self.n_rows, self.what = tuple(map(plain, names)), n_rows, what
         self._read, self._known = read, dict[Hashable, Values]()
         _check_names(self.names, what)
 
@@ -149,7 +163,12 @@ def is_table(source: Any) -> bool:
 
 def _check_names(names: Iterable[Hashable], what: str) -> None:
     seen = set()
-    for name in names:
+    for name in map(plain, names):
+        if not isinstance(name, (str, int)) or isinstance(name, bool):
+            raise TypeError(
+                f"{what} has a column labelled {name!r}; labels of columns must be texts or whole "
+                "numbers, as X.columns = map(str, X.columns) makes those of a frame"
+            )
         if name in seen:
             raise ValueError(f"{what} has two columns named {name!r}; each needs its own name")
         seen.add(name)
@@ -241,6 +260,8 @@ def _of_frame(source: Any, what: str) -> Table:
     labels = feature_names(source, what)
     if labels is not None:
         _check_names(labels, what)
+        if not all(isinstance(label, str) for label in labels):
+            return _of_positions(source, list(map(plain, labels)), what)
     frame = nw.from_native(source, allow_series=True, pass_through=True)
     if isinstance(frame, nw.Series):
         raise TypeError(
@@ -266,6 +287,15 @@ def _of_frame(source: Any, what: str) -> Table:
         return _of_series(frame[name], name, what, nw)
 
     return Table(frame.columns, len(frame), read, what)
+
+
+def _of_positions(source: Any, labels: list[Any], what: str) -> Table:
+    """A frame of pandas some of whose labels are numbers, which narwhals takes for positions."""
+
+    def read(name: Any) -> Values:
+        return values_of(source.iloc[:, labels.index(name)], name, what)
+
+    return Table(labels, len(source), read, what)
 
 
 def _narwhals(kind: str) -> Any:
@@ -301,8 +331,10 @@ def _of_series(series: Any, name: Any, what: str, nw: Any) -> Values:
         return Values(BOOL, series.to_numpy().astype(np.float64))
     if dtype.is_numeric():
         return Values(NUMBER, _floats(series, nw), dtype.is_integer())
-    if dtype in (nw.Categorical, nw.Enum, nw.String):
-        return _of_texts(series.cast(nw.String).to_list())
+    if dtype in (nw.Categorical, nw.Enum):
+        return _of_categories(series.to_list())
+    if dtype == nw.String:
+        return _of_texts(series.to_list())
     if dtype == nw.Date or dtype == nw.Datetime:
         return values_of(series.to_list() if dtype == nw.Date else _stamps(series), name, what)
     if dtype == nw.Duration:
@@ -387,6 +419,36 @@ def _of_texts(texts: list[Any]) -> Values:
     return Values(TEXT, array)
 
 
+def _of_categories(labels: list[Any]) -> Values:
+    """Entries of a type of categories, numbers among them."""
+    known: dict[Any, str | None] = {}
+    for label in labels:
+        if label not in known:
+            known[label] = None if is_missing(label) else text_of(label)
+    array = np.empty(len(labels), object)
+    array[:] = [known[label] for label in labels]
+    return Values(
+        TEXT, array, labels={text: one for one, text in known.items() if text is not None}
+    )
+
+
+def text_of(value: Any) -> str:
+    """A category as a text: 3, 3.0 and '3' are the same one."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        number = float(value)
+        if number.is_integer() and abs(number) < 2**53:
+            return str(int(number))
+        return repr(number)
+    return str(value)
+
+
+def _is_date(kind: type) -> bool:
+    """Whether objects of a class are dates, periods of pandas among them."""
+    return issubclass(kind, (datetime.date, np.datetime64)) or kind.__name__ == "Period"
+
+
 def _is_number(kind: type) -> bool:
     """Whether objects of a class are real numbers, decimal and fractional ones among them."""
     return issubclass(kind, (np.integer, np.bool_)) or hasattr(kind, "as_integer_ratio")
@@ -406,14 +468,17 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
     if all(map(_is_number, kinds)):
         whole = all(issubclass(kind, (int, np.integer)) for kind in kinds)
         return Values(NUMBER, _as_floats(given, name, what), whole)
-    if all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds):
+    if all(map(_is_date, kinds)):
         return Values(DATE, np.array([_stamp(one) for one in given], "datetime64[us]"))
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
         return Values(NUMBER, _seconds(np.array(given, "timedelta64[us]")))
     if all(issubclass(kind, str) or _is_number(kind) for kind in kinds):
         return _of_texts([None if one is None else str(plain(one)) for one in given])
-    known = (str, datetime.date, np.datetime64, datetime.timedelta, np.timedelta64)
-    other = next((one for one in kinds if not (issubclass(one, known) or _is_number(one))), None)
+    known = (str, datetime.timedelta, np.timedelta64)
+    other = next(
+        (one for one in kinds if not (issubclass(one, known) or _is_date(one) or _is_number(one))),
+        None,
+    )
     named = sorted(kind.__name__ for kind in kinds)
     raise _refusal(name, what, f"a {other.__name__}" if other else " and ".join(named))
 
@@ -433,7 +498,8 @@ def _as_floats(objects: list[Any], name: Any, what: str) -> np.ndarray:
 
 
 def _stamp(one: Any) -> Any:
-    """A date as NumPy has it, without a time zone."""
+    """A date as NumPy has it, without a time zone; of a period where it begins."""
+    one = getattr(one, "start_time", one)
     if isinstance(one, datetime.datetime):
         return np.datetime64(one.replace(tzinfo=None), "us")
     return np.datetime64("NaT" if one is None else one, "us")

@@ -4,6 +4,13 @@ Measured on 500 rows of 4 normal features with the default network, three seeds 
 accuracy 0.85 and R^2 0.86 on new rows with features of mean 0 and standard deviation 1; 0.75 and
 0.52 with mean 3; 0.76 and 0.44 with standard deviation 10; 0.82 and 0.80 with 0.1; 0.78 and 0.65
 with standard deviations from 0.1 to 10.
+
+Numbers beside categories of a table are always scaled: five beside a column of three words (600
+rows, 100 epochs, four seeds) give R^2 0.980 and not 0.962 as answers from 1 to 7, 0.979 and not
+0.973 as answers from 1 to 5, and the same within its spread where they are small and alike already
+(normal 0.958 and 0.957, shares from 0 to 1 0.965 +- 0.014 and 0.970 +- 0.013). Columns of 0 and 1
+are scaled with them: leaving those at 0 and 1 gives the same within its spread on four tables of
+people (accuracy 0.8595 +- 0.004 and 0.8588 +- 0.006, R^2 0.790 +- 0.014 and 0.791 +- 0.016).
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ from cnn_core.data.scaling import (
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
     from cnn_core.data.target_scaling import TargetScaling
 
@@ -60,6 +68,7 @@ def choose_scaling(
     weights: np.ndarray | None,
     names: np.ndarray | None,
     whole: Whole | None = None,
+    columns: Columns | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -76,6 +85,9 @@ def choose_scaling(
         Of the features.
     whole : Whole, optional
         Of all rows, where X are some of them.
+    columns : Columns, optional
+        Of a table, which become the features: 'auto' scales numbers beside categories whatever they
+        are.
 
     Returns
     -------
@@ -101,6 +113,8 @@ def choose_scaling(
         weights = None if weights is None else weights[::step]
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names))
+    if not reason and columns is not None and columns.mixed:
+        reason = "numbers stand beside categories"
     if not reason:
         return _undecided(X) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_MINUS = "\u2212"  # as typesetters have it
+_BETWEEN = ",' \u00a0\u2009\u202f\u2019"
 _SIGNS = r"[^\w\s.,+'()<>=~≤≥≈-]{1,2}"
 _TEXT = re.compile(
-    rf"\s*({_SIGNS})?\s*[+-]?\s*({_SIGNS})?\s*(\d[\d.,' ]*?)\s*({_SIGNS}|[^\W\d_]{{1,4}})?\s*"
+    rf"\s*({_SIGNS})?\s*[+-]?\s*({_SIGNS})?\s*(\d[\d.{_BETWEEN}]*?)\s*"
+    rf"({_SIGNS}|[^\W\d_]{{1,4}})?\s*"
 )
-_GROUPS = re.compile(r"\d{1,3}([,' ]\d{3})+(\.\d+)?")  # thousands apart
+_GROUPS = re.compile(rf"\d{{1,3}}([{_BETWEEN}]\d{{3}})+(\.\d+)?")  # thousands apart
 _COMMA = re.compile(r"\d+,\d+")  # in the place of the decimal point
 
 
@@ -28,13 +31,14 @@ def conversion(texts: Sequence[str]) -> str:
     """
     signs: dict[str, None] = {}
     separators, decimal = set(), False
+    minus = any(_MINUS in text for text in texts)
     for text in texts:
-        found = _TEXT.fullmatch(text)
+        found = _TEXT.fullmatch(text.replace(_MINUS, "-"))
         if not found:
             return ""
         digits = found[3]
         if _GROUPS.fullmatch(digits):
-            separators |= {one for one in ",' " if one in digits}
+            separators |= {one for one in _BETWEEN if one in digits}
         elif _COMMA.fullmatch(digits):
             decimal = True
         elif not re.fullmatch(r"\d+(\.\d*)?", digits):
@@ -44,5 +48,5 @@ def conversion(texts: Sequence[str]) -> str:
     if len(letters) > 1 or (decimal and separators):  # such as 1st and 2nd
         return ""
     changes = [f".replace({sign!r}, '')" for sign in (*signs, *sorted(separators))]
-    changes += [".replace(',', '.')"] * decimal
+    changes += [".replace(',', '.')"] * decimal + [f".replace('{_MINUS}', '-')"] * minus
     return f"float(text{''.join(changes)})" if changes else ""

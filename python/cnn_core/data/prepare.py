@@ -232,7 +232,7 @@ def prepare(
         rows = check_X(X, precise, n_features)
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
-        scaling = choose_scaling(how, X, train.X, train.row_weights(), names)
+        scaling = choose_scaling(how, X, train.X, train.row_weights(), names, None, columns)
         targets = learn_target_scaling_of(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
@@ -327,9 +327,9 @@ def validation_dataset(
     name, y_name = "validation_data's X", "validation_data's y"
     warn_of_order(X, y, y_name, name)
     if prepared.columns is not None:
-        from cnn_core.columns.target import split_target
+        from cnn_core.columns.target import known_target
 
-        table, y = split_target(prepared.columns.table(X, name), y, y_name)
+        table, y = known_target(prepared.columns.table(X, name), y, task.classes, y_name)
         X = prepared.columns.encode(table, name)
     else:
         check_names(X, prepared.feature_names, name)

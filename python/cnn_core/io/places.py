@@ -64,6 +64,10 @@ class FileTable(Table):
         #: How each CSV is written.
         self.dialects: list[Dialect] = []
 
+    def __getitem__(self, name: Hashable) -> Values:
+        values = super().__getitem__(name)
+        return values if values.place is not None else values._replace(place=self.place)
+
     def __iter__(self) -> Iterator[Hashable]:
         return iter(self.names)
 

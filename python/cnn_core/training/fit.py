@@ -117,7 +117,7 @@ def begin(
     warn_of_order(X, sample_weight, "sample_weight")
     scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
     X, y, sample_weight, names = _given(
-        p, (X, y, sample_weight), before, purpose, scorer and not validates
+        p, (X, y, sample_weight), before, purpose, scorer and not validates, classes
     )
     check_given("y", y)
     check_lengths(X, y)
@@ -199,6 +199,7 @@ def _given(
     before: Model | None,
     purpose: str,
     needs_rows: object,
+    classes: ArrayLike | None,
 ) -> tuple[Any, Any, Any, tuple[str, ...]]:
     """X, y, their weights, and the columns that y names; where columns are asked for, X as a Table
     without these, and of blocks that are larger than memory as `Gathered`."""
@@ -217,20 +218,30 @@ def _given(
         if isinstance(X, Gathered):
             return X, y, weights, names
     if keeps:
-        X, y, named = _as_table(X, y, before)
+        X, y, named = _as_table(p, X, y, before, classes)
         names = named or names
     return X, y, weights, names
 
 
 def _as_table(
-    X: ArrayLike, y: ArrayLike, before: Model | None
+    p: SimpleNamespace,
+    X: ArrayLike,
+    y: ArrayLike,
+    before: Model | None,
+    classes: ArrayLike | None,
 ) -> tuple[ArrayLike, ArrayLike, tuple[str, ...]]:
     """X as a Table, without the columns that y names, and their names."""
     from cnn_core.columns.table import read_table
-    from cnn_core.columns.target import names_of_target, split_target
+    from cnn_core.columns.target import (
+        chosen_target,
+        known_target,
+        names_of_target,
+        split_target,
+    )
 
     if before is not None and before.columns is not None:
         whole = before.columns.table(X)
+        table, targets = known_target(whole, y, before.task.classes)
     else:
         if before is not None and not before.knows_no_rows:
             raise ValueError(
@@ -238,8 +249,11 @@ def _as_table(
                 "columns=None"
             )
         whole = read_table(X)
-    table, targets = split_target(whole, y)
-    return table, targets, names_of_target(whole, y)  # type: ignore[return-value]
+        decided = p.task != "auto" or p.loss != "auto" or classes is not None or only_for_numbers(p)
+        table, targets = (split_target if decided else chosen_target)(whole, y)
+    names = names_of_target(whole, y)
+    names = names if all(isinstance(one, str) for one in names) else ()
+    return table, targets, names  # type: ignore[return-value]
 
 
 def _rehearsing(job: Job, data: Prepared, task: Task, how: Preparation) -> Job:
