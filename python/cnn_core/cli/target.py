@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.cli.telling import plural
 from cnn_core.columns.parsing import as_texts, number_of
-from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table
+from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values
 from cnn_core.columns.target import FEW, as_classes, task_of, too_many
 from cnn_core.columns.target import target_of as labels_of
 from cnn_core.data.validation import listed

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core.columns.kinds import FEW
-from cnn_core.columns.parsing import is_mark, looks_like_date
+from cnn_core.columns.parsing import date_of, is_mark
 from cnn_core.columns.table import NUMBER, TEXT, Values
 from cnn_core.io.numerals import (
     Ambiguous,
@@ -239,7 +239,7 @@ class ColumnBuilder:
                 raise ValueError(self._ambiguous(place(row), error.text)) from None
         if all(way is not None for way in found) and not any(map(is_code, _all(rest))):
             return self._as_values(array, zip(runs, found), place)
-        if marks and all(map(looks_like_date, _all(rest))):
+        if marks and None not in map(date_of, _all(rest)):
             dates = array.copy()
             for row, text in enumerate(array):
                 if text in marks:
