@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 from cnn_core._control cimport stop_t
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
-from cnn_core._partition cimport Partition, TileView, WeightTile
+from cnn_core._partition cimport Partition, TableTile, TileView, WeightTile
 from cnn_core._workspace cimport Workspace
 
 # Where the time of a training run goes; `phases` in _backprop.pyx names them.
@@ -42,6 +42,7 @@ cdef class Backprop:
     cdef double last_mark
     cdef bint has_gradient          # of `Trainer.accumulate`, which waits for `apply`
     cdef double *phase_seconds      # PHASES of them for each layer
+    cdef fill_rows(self, X)
     cdef loss_of(self, X, y)
     cdef Matrix metric_output(self) noexcept nogil
     cdef void record_phase(self, int phase, Py_ssize_t layer) noexcept nogil
@@ -54,6 +55,10 @@ cdef class Backprop:
                               Py_ssize_t first, Py_ssize_t rows) noexcept nogil
     cdef void backward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
                               Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
+    cdef void send_back(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+                        Py_ssize_t rows, Matrix delta, bint dropping) noexcept nogil
+    cdef void backward_inputs(self, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping) noexcept nogil
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void forward_transposed(self, Py_ssize_t first, Py_ssize_t rows,
                                  bint dropping) noexcept nogil
@@ -70,3 +75,5 @@ cdef class Backprop:
                                          bint accumulate) noexcept nogil
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil
+    cdef void table_gradient(self, TableTile *tile, Py_ssize_t rows, bint accumulate) noexcept nogil
+    cdef void add_table_penalty(self, TableTile *tile) noexcept nogil

@@ -6,6 +6,10 @@ For layers l = 1 .. L with a^0 = x:
     delta^L = dC/da^L * f'(z^L)                   delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l)
     dC/dW^l = delta^l (a^(l-1))^T                 dC/db^l = delta^l
 
+Where columns are embedded, x holds vectors that are rows of tables E, which learn too:
+
+    delta^0 = (W^1)^T delta^1               dC/dE_c = sum of delta^0 over the rows of category c
+
 A mini-batch holds one row per sample; its gradients are averages, because the loss scales each
 row's delta by 1/rows.
 """
@@ -14,7 +18,7 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
@@ -22,8 +26,9 @@ from cnn_core._dropout cimport seed_dropout
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
-from cnn_core._network cimport Layer, Network, bias_at, weight_offset
-from cnn_core._partition cimport Partition, TileView, WeightTile
+from cnn_core._linalg cimport real
+from cnn_core._network cimport Layer, Network, Table, bias_at, weight_offset
+from cnn_core._partition cimport Partition, TableTile, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._tuning cimport WORK_PER_CALL
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
@@ -188,14 +193,29 @@ cdef class Backprop:
                               Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l) of a hidden layer, for some panels of its
         outputs and some rows."""
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t r, itemsize = self.network.itemsize, lanes = self.network.lanes
-        cdef Layer *layer = &self.network.layers[l]
-        cdef Py_ssize_t depth = self.network.layers[l + 1].n_out, first_column = panel * lanes
-        cdef Matrix above = from_row(&self.workspace.layers[l + 1].delta, first)
         cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first)
         cdef Matrix z = from_row(&self.workspace.layers[l].z, first)
-        cdef Matrix a = from_row(&self.workspace.layers[l].a, first), mask
+        cdef Matrix a = from_row(&self.workspace.layers[l].a, first)
+        self.send_back(l + 1, panel, panels, first, rows, delta, dropping)
+        self.network.activate_backward(l, panel, panels, rows, &z, &a, &delta)
+        self.record_phase(ACTIVATION, l)
+
+    cdef void backward_inputs(self, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping) noexcept nogil:
+        """dC/dx of embedded columns, for some rows."""
+        cdef Py_ssize_t panel = self.workspace.first_panel()
+        cdef Py_ssize_t panels = blocks(self.network.layers[0].n_in, self.network.lanes) - panel
+        cdef Matrix delta = from_row(&self.workspace.x_delta, first)
+        self.send_back(0, panel, panels, first, rows, delta, dropping)
+
+    cdef void send_back(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t first,
+                        Py_ssize_t rows, Matrix delta, bint dropping) noexcept nogil:
+        """(W^l)^T delta^l, times dropout's mask, into `delta`: what layer l sends to some panels of
+        what it reads, for some rows."""
+        cdef const kernels_t *k = kernels_for(self.network.itemsize)
+        cdef Py_ssize_t r, itemsize = self.network.itemsize, lanes = self.network.lanes
+        cdef Py_ssize_t depth = self.network.layers[l].n_out, first_column = panel * lanes
+        cdef Matrix above = from_row(&self.workspace.layers[l].delta, first), mask
         cdef Py_ssize_t work = rows * depth * lanes, step = panels_per_call(panels, work)
         cdef Py_ssize_t i = panel, end = panel + panels
         cdef matmul_args_t p
@@ -203,22 +223,20 @@ cdef class Backprop:
             if stops(&self.stop, step * work):
                 return
             matmul_args(&p, rows, min(step, end - i), depth, above,
-                        panels_of(self.workspace.layers[l + 1].Wt + i * depth * PANEL_BYTES,
+                        panels_of(self.workspace.layers[l].Wt + i * depth * PANEL_BYTES,
                                   PANEL_BYTES, depth * PANEL_BYTES),
                         row_panels(&delta, i), itemsize)
             k.matmul(&p)
             i += step
-        self.record_phase(BACKWARD, l + 1)
-        if dropping and self.workspace.inputs[l + 1].drops:
-            mask = from_row(&self.workspace.inputs[l + 1].mask, first)
-            if panels == layer.panels:
-                k.multiply(rows * layer.ld, mask.data, delta.data)
+        self.record_phase(BACKWARD, l)
+        if dropping and self.workspace.inputs[l].drops:
+            mask = from_row(&self.workspace.inputs[l].mask, first)
+            if panels == blocks(self.network.layers[l].n_in, lanes):
+                k.multiply(rows * elements(delta.row, itemsize), mask.data, delta.data)
             else:
                 for r in range(rows):
                     k.multiply(panels * lanes, at(&mask, r, first_column),
                                at(&delta, r, first_column))
-        self.network.activate_backward(l, panel, panels, rows, &z, &a, &delta)
-        self.record_phase(ACTIVATION, l)
 
     cdef void forward_last(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil:
         """z^L of all outputs, and a^L where the loss asks for it."""
@@ -302,6 +320,8 @@ cdef class Backprop:
         if self.activates_output:
             self.activate_last(first, rows)
         self.backward(first, rows, dropping)
+        if self.network.n_tables and self.layers_by_output <= 1:
+            self.backward_inputs(first, rows, dropping)
 
     cdef void evaluate_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """Losses and the outputs a^L of some rows, without deltas."""
@@ -391,12 +411,46 @@ cdef class Backprop:
                 view.W + panel * view.panel)
         self.record_phase(GRADIENT, tile.layer)
 
+    cdef void table_gradient(self, TableTile *tile, Py_ssize_t rows,
+                             bint accumulate) noexcept nogil:
+        """The gradient of a tile of vectors, summed over `rows` rows in their order, with
+        `accumulate` in addition to earlier rows."""
+        cdef Table *table = &self.network.tables[tile.table]
+        cdef Py_ssize_t r, category, itemsize = self.network.itemsize
+        cdef const Py_ssize_t *categories = (self.workspace.categories
+                                             + tile.table * self.workspace.max_batch_size)
+        cdef char *g = self.g + tile.E
+        cdef char *delta
+        if not accumulate:
+            memset(g, 0, tile.size * itemsize)
+        for r in range(rows):
+            category = categories[r] - tile.first
+            if 0 <= category < tile.categories:
+                delta = at(&self.workspace.x_delta, r, table.input)
+                if itemsize == 8:
+                    add_vector(table.width, <const double *>delta,
+                               <double *>g + category * table.width)
+                else:
+                    add_vector(table.width, <const float *>delta,
+                               <float *>g + category * table.width)
+        self.record_phase(GRADIENT, 0)
+
+    cdef void add_table_penalty(self, TableTile *tile) noexcept nogil:
+        """The penalty of a tile of vectors, as of weights, and its gradient."""
+        cdef double l1 = self.penalty.l1 * self.penalty.scale
+        cdef double l2 = self.penalty.l2 * self.penalty.scale
+        tile.penalty = 0
+        if l1 != 0 or l2 != 0:
+            tile.penalty = kernels_for(self.network.itemsize).add_penalty(
+                tile.size, l1, l2, self.network.w + tile.E, self.g + tile.E)
+        self.record_phase(GRADIENT, 0)
+
     def loss_and_gradient(self, X, y):
         """The mean cost of some rows and its gradient, without dropout.
 
         Parameters
         ----------
-        X : array-like, shape (rows, n_in)
+        X : array-like, shape (rows, n_features)
             At most `max_batch_size` rows.
         y : array-like
             Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, n_out).
@@ -412,9 +466,9 @@ cdef class Backprop:
         cdef Py_ssize_t rows
         X = as_array("X", X, network.dtype)
         rows = X.shape[0] if X.ndim else 0
-        if not 0 < rows <= self.workspace.max_batch_size or X.shape != (rows, network.widths[0]):
+        if not 0 < rows <= self.workspace.max_batch_size or X.shape != (rows, network.n_features):
             raise ValueError(f"X must have 1 to {self.workspace.max_batch_size} rows of "
-                             f"{network.widths[0]} features, got {X.shape}")
+                             f"{network.n_features} features, got {X.shape}")
         if self.sparse:
             y = _losses.class_indices(self.loss, y, rows, last.n_out)
         else:
@@ -428,6 +482,15 @@ cdef class Backprop:
         finally:
             self.workspace.busy = False
 
+    cdef fill_rows(self, X):
+        """Rows of X into the workspace."""
+        cdef Workspace ws = self.workspace
+        cdef Py_ssize_t r
+        _fill(ws.x.data, ws.x.row, X)
+        for r in range(X.shape[0] if self.network.n_tables else 0):
+            self.network.read_row(at(&ws.x, r, 0), at(&ws.x, r, 0), ws.categories + r,
+                                  ws.max_batch_size)
+
     cdef loss_of(self, X, y):
         cdef Network network = self.network
         cdef Workspace ws = self.workspace
@@ -439,7 +502,7 @@ cdef class Backprop:
         ws.use_weights(False)
         self.activates_output = self.has_gradient = False
         ws.inputs[0].a, ws.inputs[0].row_indices = ws.x, NULL
-        _fill(ws.x.data, ws.x.row, X)
+        self.fill_rows(X)
         if self.sparse:
             _fill(<char *>ws.label, 4, y[:, None])
         else:
@@ -459,9 +522,18 @@ cdef class Backprop:
                 self.weight_gradient(tile, rows, False, &view, False)
                 self.store_gradient(tile, &view)
                 self.add_penalty(tile, &view)
+            for i in range(self.partition.n_table_tiles):
+                self.table_gradient(&self.partition.table_tiles[i], rows, False)
+                self.add_table_penalty(&self.partition.table_tiles[i])
             restore_subnormals(mode)
         leave(&self.stop)
         return ws.add_losses(rows, 0) / rows + self.partition.penalty(), network.flat(self.gradient)
+
+
+cdef inline void add_vector(Py_ssize_t n, const real *x, real *sum) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(n):
+        sum[j] += x[j]
 
 
 cdef _fill(char *target, Py_ssize_t step, values):

@@ -5,7 +5,7 @@ from cnn_core._cpu cimport pool_task
 from cnn_core._dataset cimport RowSource
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport StepPlan, ThreadTuner, TileView, WeightTile
+from cnn_core._partition cimport StepPlan, TableTile, ThreadTuner, TileView, WeightTile
 
 # Parts of the work on a weight tile: its gradient, the penalty's, the optimizer's step.
 cdef enum:
@@ -59,6 +59,9 @@ cdef class Batches:
     cdef void forget(self)
     cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void gather(self, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t to) noexcept nogil
+    cdef void gather_embedded(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows,
+                              Py_ssize_t to) noexcept nogil
+    cdef void send_back_block(self, Py_ssize_t i) noexcept nogil
     cdef void gather_block(self, Py_ssize_t i) noexcept nogil
     cdef void make_plan(self, bint sampling) noexcept nogil
     cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil
@@ -72,6 +75,7 @@ cdef class Batches:
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil
     cdef void run_rows(self, Py_ssize_t i, bint back) noexcept nogil
     cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil
+    cdef void run_table_tile(self, TableTile *tile) noexcept nogil
     cdef void step_tile(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil
     cdef double apply_gradient(self, bint is_complete) noexcept nogil

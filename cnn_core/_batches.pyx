@@ -11,11 +11,12 @@ from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
 from cnn_core._control cimport flag_of, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_run_until, pool_task
 from cnn_core._dataset cimport RowSource, source_row
-from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, matrix
-from cnn_core._network cimport Layer, weight_offset
+from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
+                               matrix)
+from cnn_core._network cimport Layer, Network, weight_offset
 from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile, plan_step,
-                                  threads_pay)
+from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TableTile, TileView, WeightTile,
+                                  plan_step, threads_pay)
 from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
                                TILE_PANELS, WORK_PER_CALL)
@@ -55,8 +56,8 @@ cdef class Batches:
                                                PANEL_BYTES)
 
     cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights):
-        network = self.backprop.network
-        cdef Py_ssize_t n_in = network.layers[0].n_in
+        cdef Network network = self.backprop.network
+        cdef Py_ssize_t n_in = network.n_features
         cdef Py_ssize_t n_out = network.layers[network.n_layers - 1].n_out
         if not X.has_shape(X.count, n_in, network.dtype):
             raise ValueError(f"X must have {n_in} columns of {network.dtype}, "
@@ -101,11 +102,13 @@ cdef class Batches:
         cdef LayerInput *x = &self.backprop.workspace.inputs[0]
         cdef Py_ssize_t r, number, itemsize = self.backprop.network.itemsize
         # Rows that stand one after the other, or are long enough for looking them up, are read
-        # where they are: as scalars, so padding is not needed. Dropout reads vectors.
+        # where they are: as scalars, so padding is not needed. Dropout reads vectors, and rows with
+        # embedded columns are longer in the workspace.
         cdef bint in_a_row = self.batch.order == NULL and self.X.row_indices == NULL
         self.batch.first, self.batch.rows, self.batch.dropping = first, rows, dropping
         x.row_indices = NULL
-        self.batch.in_place = not (dropping and x.drops) and (
+        self.batch.in_place = not (
+            dropping and x.drops or self.backprop.network.n_tables) and (
             in_a_row or self.X.row_bytes >= LONG_ROW
             and self.backprop.network.layers[0].panels >= TILE_PANELS)
         if not self.batch.in_place:
@@ -129,7 +132,9 @@ cdef class Batches:
         cdef Py_ssize_t first = self.batch.first + offset
         cdef const Py_ssize_t *order = self.batch.order + first if self.batch.order else NULL
         cdef Matrix *y = &self.backprop.workspace.y
-        if not self.batch.in_place:
+        if self.backprop.network.n_tables:
+            self.gather_embedded(order, first, rows, to)
+        elif not self.batch.in_place:
             self.X.gather(order, first, rows, at(&self.backprop.workspace.x, to, 0),
                           self.backprop.workspace.x.row)
         if y.data != NULL:
@@ -138,6 +143,23 @@ cdef class Batches:
         if self.classes:
             self.labels.gather(order, first, rows, <char *>(self.backprop.workspace.label + to),
                                sizeof(int32_t))
+
+    cdef void gather_embedded(self, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows,
+                              Py_ssize_t to) noexcept nogil:
+        """Rows of X with vectors in the place of categories."""
+        cdef Matrix x = from_row(&self.backprop.workspace.x, to)
+        cdef Py_ssize_t *categories = self.backprop.workspace.categories + to
+        cdef Py_ssize_t r, number
+        for r in range(rows):
+            number = source_row(self.X.row_indices, order[r] if order else first + r)
+            self.backprop.network.read_row(self.X.data + number * self.X.row_bytes, at(&x, r, 0),
+                                           categories + r, self.backprop.workspace.max_batch_size)
+
+    cdef void send_back_block(self, Py_ssize_t i) noexcept nogil:
+        """What the first layer sends back to the embedded columns, of the i-th block."""
+        cdef Py_ssize_t first = i * self.plan.block
+        self.backprop.backward_inputs(first, min(self.plan.block, self.batch.rows - first),
+                                      self.batch.dropping)
 
     cdef void gather_block(self, Py_ssize_t i) noexcept nogil:
         """The i-th block of the mini-batch into the workspace."""
@@ -208,6 +230,11 @@ cdef class Batches:
                 self.tile_gradient(&self.backprop.partition.tiles[tile], rows,
                                    accumulate or first > 0, first + rows == self.batch.rows,
                                    with_penalty)
+            for tile in range(self.backprop.partition.n_table_tiles):
+                self.backprop.table_gradient(&self.backprop.partition.table_tiles[tile], rows,
+                                             accumulate or first > 0)
+                if first + rows == self.batch.rows and with_penalty:
+                    self.backprop.add_table_penalty(&self.backprop.partition.table_tiles[tile])
             correct += self.update_metrics(rows, self.backprop.metric_output(),
                                            self.backprop.threshold)
             self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
@@ -238,6 +265,9 @@ cdef class Batches:
                        self.plan.threads, &self.backprop.stop)
         for l in range(layers - 2, -1, -1):
             self.share_layer(l, backward_share_task)
+        if self.backprop.network.n_tables and layers > 1:
+            pool_run_until(send_back_task, <void *>self, self.n_blocks(), NULL, self.plan.threads,
+                           &self.backprop.stop)
         self.backprop.layers_by_output = 0
 
     cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil:
@@ -319,17 +349,30 @@ cdef class Batches:
         if tile.input == 0 and view.b:
             self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
                                       view.b)
-        if tile.layer > 0:
+        if self.backprop.workspace.layers[tile.layer].Wt:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
                 min(tile.panels * lanes, layer.n_out - tile.panel * lanes),
                 self.backprop.network.w + layer.W, self.backprop.workspace.layers[tile.layer].Wt)
         self.backprop.record_phase(UPDATE, tile.layer)
 
+    cdef void run_table_tile(self, TableTile *tile) noexcept nogil:
+        """The same for a tile of vectors, whose gradient is kept where that of the table is."""
+        if self.job.parts & COMPUTE:
+            if not self.job.parts & STEP and stops(&self.backprop.stop, tile.size):
+                return
+            self.backprop.table_gradient(tile, self.batch.rows, self.job.accumulate)
+        if self.job.parts & PENALTY:
+            self.backprop.add_table_penalty(tile)
+        if self.job.parts & STEP:
+            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E)
+            self.backprop.record_phase(UPDATE, 0)
+
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
         """Some parts of the work on all tiles."""
         self.job.parts, self.job.accumulate = parts, accumulate
-        pool_run_until(tile_task, <void *>self, self.backprop.partition.count,
+        pool_run_until(tile_task, <void *>self,
+                       self.backprop.partition.count + self.backprop.partition.n_table_tiles,
                        self.backprop.partition.costs, self.plan.threads, &self.backprop.stop)
 
     cdef double apply_gradient(self, bint is_complete) noexcept nogil:
@@ -399,6 +442,9 @@ cdef void evaluate_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
 cdef void gather_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
     (<Batches>batches).gather_block(i)
 
+cdef void send_back_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
+    (<Batches>batches).send_back_block(i)
+
 cdef void forward_share_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
     (<Batches>batches).run_share(i, False)
 
@@ -409,7 +455,12 @@ cdef void tile_task(void *batches, Py_ssize_t i, int worker) noexcept nogil:
     run_tile_number(<Batches>batches, i, worker)
 
 cdef void run_tile_number(Batches batches, Py_ssize_t i, int worker) noexcept nogil:
-    batches.run_tile(&batches.backprop.partition.tiles[batches.backprop.partition.order[i]], worker)
+    cdef Py_ssize_t number = batches.backprop.partition.order[i]
+    cdef Py_ssize_t tiles = batches.backprop.partition.count
+    if number < tiles:
+        batches.run_tile(&batches.backprop.partition.tiles[number], worker)
+    else:
+        batches.run_table_tile(&batches.backprop.partition.table_tiles[number - tiles])
 
 
 @cython.final

@@ -4,7 +4,7 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from cnn_core._cpu cimport kernels_for, kernels_t, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
@@ -32,6 +32,19 @@ cdef inline uint32_t bits_differ(Py_ssize_t n, const uint32_t *x, const uint32_t
     return bits
 
 
+cdef inline Py_ssize_t category_at(const char *row, Py_ssize_t column, Py_ssize_t itemsize,
+                                   Py_ssize_t categories) noexcept nogil:
+    """The number of a category that stands in a row; NONE for what is no such number."""
+    cdef double value
+    if itemsize == 8:
+        value = (<const double *>row)[column]
+    else:
+        value = (<const float *>row)[column]
+    if value >= 0 and value < categories and value == <double><Py_ssize_t>value:
+        return <Py_ssize_t>value
+    return NONE
+
+
 @cython.final
 cdef class Network:
     """A multilayer perceptron: its shape and its parameters.
@@ -48,20 +61,27 @@ cdef class Network:
         for that of the literature. An activation that takes none has None or 0.
     bias : bool
         Whether the layers have biases: z = W a + b, or else z = W a.
+    embeddings : sequence of (int, int), optional
+        For each of the last columns of X, which hold numbers of categories, how many categories it
+        has and how many numbers each of them becomes. The first layer reads the other columns, then
+        these vectors; what is no number of a category becomes zeros. ``widths[0]`` counts what the
+        first layer reads.
 
     Attributes
     ----------
     parameters : ndarray
         All weights and biases in one flat buffer, as the kernels read them: for each layer the
-        panels of W (`cnn_core._linalg.pack`), then b, if there is one, each padded with zeros to
-        whole panels.
+        panels of W (`cnn_core._linalg.pack`), then b, if there is one; then the tables of vectors,
+        row by row. Each part is padded with zeros to whole panels.
     has_bias : bool
+    n_features : int
+        Columns of X.
     """
 
     # Here and below not __init__, which can be left out or called again: no object exists without
     # its buffers.
     def __cinit__(self, widths, activations, dtype="float32", activation_params=None,
-                  bint bias=True):
+                  bint bias=True, embeddings=()):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
         self.widths, self.activations = tuple([int(n) for n in widths]), tuple(activations)
@@ -84,17 +104,24 @@ cdef class Network:
         self.activation_params = tuple([usual if param is None else float(param)
                                         for param, usual in zip(params, default)])
         self.has_bias = bias
+        self.embeddings = tuple([(int(n), int(width)) for n, width in embeddings])
+        self.n_tables = len(self.embeddings)
+        self.n_numbers = self.widths[0] - sum([width for _, width in self.embeddings])
+        self.n_features = self.n_numbers + self.n_tables
+        if self.n_numbers < 0 or any([min(pair) < 1 for pair in self.embeddings]):
+            raise ValueError(f"embeddings must be pairs of numbers of at least 1 whose widths "
+                             f"together are at most {self.widths[0]}, got {self.embeddings}")
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
         total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + self.has_bias)
                     for n_in, n_out in zip(self.widths, self.widths[1:]))
+        total += sum(-(-n * width // self.lanes) * self.lanes for n, width in self.embeddings)
         try:
             self.parameters = aligned_zeros(total, self.dtype)
         except MemoryError as error:
             raise MemoryError(f"layers of {self.widths} neurons: {error}") from None
         self.w = address(self.parameters)
-        self.block = BLOCK_ROWS_LARGE if self.parameters.nbytes > LARGE_WEIGHTS else BLOCK_ROWS
         for l in range(self.n_layers):
             layer = &self.layers[l]
             layer.n_in, layer.n_out = self.widths[l], self.widths[l + 1]
@@ -106,7 +133,29 @@ cdef class Network:
             if self.has_bias:
                 layer.b = size
                 size += layer.panels * PANEL_BYTES
+        self.block = BLOCK_ROWS_LARGE if size > LARGE_WEIGHTS else BLOCK_ROWS
+        self.n_weights = elements(size, self.itemsize)
+        self.alloc_tables(size)
         self.prefers_transposed = self.is_faster_transposed()
+
+    cdef alloc_tables(self, Py_ssize_t size):
+        """Where the tables are, from byte `size` of the parameters on."""
+        cdef Table *table
+        cdef Py_ssize_t i, input = self.n_numbers
+        if self.n_tables:
+            self.tables = <Table *>self.arena.alloc(self.n_tables, 1, sizeof(Table))
+        for i in range(self.n_tables):
+            table = &self.tables[i]
+            table.categories, table.width = self.embeddings[i]
+            table.input, table.E = input, size
+            table.size = blocks(table.categories * table.width, self.lanes) * self.lanes
+            input += table.width
+            size += table.size * self.itemsize
+
+    cdef Table *table(self, Py_ssize_t i) except NULL:
+        if not 0 <= i < self.n_tables:
+            raise IndexError(f"table {i} does not exist; this network has {self.n_tables}")
+        return &self.tables[i]
 
     cdef set_activation(self, Py_ssize_t l, numbers):
         cdef Layer *layer = &self.layers[l]
@@ -174,6 +223,53 @@ cdef class Network:
         vector = self.vector(vector)
         b = layer.b // self.itemsize
         return vector[b:b + layer.n_out]
+
+    def vectors(self, Py_ssize_t i, vector=None):
+        """The vectors E of an embedded column as a view of the flat buffer.
+
+        Parameters
+        ----------
+        i : int
+            0 is the first of the columns that are embedded.
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        ndarray, shape (categories, width)
+        """
+        cdef Table *table = self.table(i)
+        vector = self.vector(vector)
+        E, size = table.E // self.itemsize, table.categories * table.width
+        return vector[E:E + size].reshape(table.categories, table.width)
+
+    def read(self, X):
+        """What the first layer reads of some rows.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, n_features)
+
+        Returns
+        -------
+        ndarray, shape (rows, widths[0])
+            X itself where no column is embedded.
+        """
+        cdef Py_ssize_t r, row, out_row
+        cdef const char *rows
+        cdef char *out
+        X = as_array("X", X, self.dtype)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise ValueError(f"X must have shape (rows, {self.n_features}), got {X.shape}")
+        if self.n_tables == 0:
+            return X
+        X = np.ascontiguousarray(X)
+        x = np.zeros((X.shape[0], self.widths[0]), self.dtype)
+        row, out_row = self.n_features * self.itemsize, self.widths[0] * self.itemsize
+        rows, out = address(X), address(x)
+        for r in range(X.shape[0]):
+            self.read_row(rows + r * row, out + r * out_row, NULL, 0)
+        return x
 
     def weights(self, Py_ssize_t l, vector=None):
         """A copy of layer l's weights W.
@@ -258,7 +354,7 @@ cdef class Network:
 
     def flat(self, vector=None):
         """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ..., without b
-        where there are no biases.
+        where there are no biases; then the vectors of each embedded column, row by row.
 
         Parameters
         ----------
@@ -271,8 +367,9 @@ cdef class Network:
             A copy without padding.
         """
         parts = (self.weights, self.bias) if self.has_bias else (self.weights,)
-        return np.concatenate([part(l, vector).ravel() for l in range(self.n_layers)
-                               for part in parts])
+        layers = [part(l, vector).ravel() for l in range(self.n_layers) for part in parts]
+        tables = [self.vectors(i, vector).ravel() for i in range(self.n_tables)]
+        return np.concatenate(layers + tables)
 
     def set_flat(self, values):
         """Set all parameters from a vector in the order of `flat`.
@@ -284,10 +381,14 @@ cdef class Network:
         values = as_array("values", values, self.dtype)
         sizes = [n_out * (n_in + self.has_bias)
                  for n_in, n_out in zip(self.widths, self.widths[1:])]
+        sizes += [n * width for n, width in self.embeddings]
         if values.shape != (sum(sizes),):
             raise ValueError(f"this network has {sum(sizes)} parameters, "
                              f"got an array of shape {values.shape}")
-        for l, part in enumerate(np.split(values, np.cumsum(sizes)[:-1])):
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        for i, part in enumerate(parts[self.n_layers:]):
+            self.vectors(i)[:] = part.reshape(self.embeddings[i])
+        for l, part in enumerate(parts[:self.n_layers]):
             n_in, n_out = self.widths[l], self.widths[l + 1]
             b = part[n_in * n_out:] if self.has_bias else None
             self.set_layer(l, part[:n_in * n_out].reshape(n_out, n_in), b)
@@ -318,7 +419,7 @@ cdef class Network:
         Network
         """
         other = Network(self.widths, self.activations, self.dtype if dtype is None else dtype,
-                        self.activation_params, self.has_bias)
+                        self.activation_params, self.has_bias, self.embeddings)
         if other.dtype == self.dtype:
             self.copy_to(other)
         else:
@@ -328,14 +429,36 @@ cdef class Network:
     def copy_to(self, Network other not None):
         """Give another network of the same shape these parameters."""
         if (other.widths != self.widths or other.dtype != self.dtype
-                or other.has_bias != self.has_bias):
+                or other.has_bias != self.has_bias or other.embeddings != self.embeddings):
             raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
                              f"the parameters of one of {self.widths} and {self.dtype}")
         memcpy(other.w, self.w, self.parameters.nbytes)
 
     def __reduce__(self):
-        return _restore, (self.widths, self.activations, self.dtype.name, self.activation_params,
-                          self.flat(), bool(self.has_bias))
+        arguments = (self.widths, self.activations, self.dtype.name, self.activation_params,
+                     self.flat(), bool(self.has_bias))
+        return _restore, (*arguments, self.embeddings) if self.embeddings else arguments
+
+    cdef void read_row(self, const char *row, char *x, Py_ssize_t *categories,
+                       Py_ssize_t step) noexcept nogil:
+        """What the first layer reads of a row of X, into x, which may be the row itself; the
+        categories, `step` apart, to `categories`, unless that is NULL."""
+        cdef Table *table
+        cdef Py_ssize_t i, category, itemsize = self.itemsize
+        if x != row:
+            memcpy(x, row, self.n_numbers * itemsize)
+        # From the last on, as a vector covers no number of a column before its own.
+        for i in range(self.n_tables - 1, -1, -1):
+            table = &self.tables[i]
+            category = category_at(row, self.n_numbers + i, itemsize, table.categories)
+            if categories:
+                categories[i * step] = category
+            if category == NONE:
+                memset(x + table.input * itemsize, 0, table.width * itemsize)
+            else:
+                memcpy(x + table.input * itemsize,
+                       self.w + table.E + category * table.width * itemsize,
+                       table.width * itemsize)
 
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,
@@ -419,7 +542,7 @@ cdef bint is_less_transposed(const LayoutWork *work) noexcept:
     return work.transposed < TRANSPOSED_SHARE * work.row_major
 
 
-def _restore(widths, activations, dtype, activation_params, values, bias=True):
-    network = Network(widths, activations, dtype, activation_params, bias)
+def _restore(widths, activations, dtype, activation_params, values, bias=True, embeddings=()):
+    network = Network(widths, activations, dtype, activation_params, bias, embeddings)
     network.set_flat(values)
     return network

@@ -96,7 +96,7 @@ cdef class BatchPredictor:
 
         Parameters
         ----------
-        X : ndarray, shape (rows, n_in)
+        X : ndarray, shape (rows, n_features)
             C-contiguous and of the network's dtype; may be read-only.
         threads : int
             The most to use.
@@ -140,8 +140,8 @@ cdef class BatchPredictor:
         network = self.network
         if not isinstance(X, np.ndarray):
             raise TypeError(f"X must be an ndarray of {network.dtype}, got {type(X).__name__}")
-        if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.widths[0]:
-            raise ValueError(f"X must have shape (rows, {network.widths[0]}) "
+        if X.dtype != network.dtype or X.ndim != 2 or X.shape[1] != network.n_features:
+            raise ValueError(f"X must have shape (rows, {network.n_features}) "
                              f"and dtype {network.dtype}, got {X.shape} and {X.dtype}")
         Array().check("X", X)
         return X if X.flags.aligned else X.copy()
@@ -155,11 +155,11 @@ cdef class BatchPredictor:
         cdef bint transposed = network.prefers_transposed
         p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
         n_blocks = blocks(count, p.block)
-        threads = <int>max(1, min(threads, count * network.parameters.size // WORK_PER_THREAD,
+        threads = <int>max(1, min(threads, count * network.n_weights // WORK_PER_THREAD,
                                   n_blocks, most_threads))
         for l in range(network.n_layers):
             widest = max(widest, network.layers[l].ld)
-        if transposed:
+        if transposed or network.n_tables:
             widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
         p.buffer_bytes = p.block * widest * network.itemsize
         scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
@@ -196,14 +196,15 @@ def warn_of_overflow(Network network not None, X, Py_ssize_t rows, bint classes=
     Parameters
     ----------
     network : Network
-    X : ndarray, shape (rows, n_in)
+    X : ndarray, shape (rows, n_features)
         What it has read.
     rows : int
         Of how many rows an output is NaN or, unless classes were asked for, infinite.
     classes : bool
         Whether classes were predicted from them.
     """
-    largest, weight = max(X.max(), -X.min()), np.abs(network.parameters).max()
+    x = network.read(X)
+    largest, weight = max(x.max(), -x.min()), np.abs(network.parameters).max()
     cause = (f"numbers on the way overflow {network.dtype}: the network's largest input is "
              f"{largest:.3g}, its largest weight {weight:.3g}")
     if not np.isfinite(largest):
@@ -230,13 +231,20 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
                         int worker) noexcept nogil:
     """A block of rows through all layers, on two buffers in turn."""
     cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block
-    cdef Py_ssize_t n_in = network.layers[0].n_in, l, panel, panels, step, work
+    cdef Py_ssize_t n_in = network.layers[0].n_in, l, r, panel, panels, step, work
+    cdef Py_ssize_t row_bytes = network.n_features * itemsize
     cdef Py_ssize_t rows = min(p.block, p.count - first)
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *spare = p.scratch + 2 * worker * p.buffer_bytes
     cdef char *filled = spare + p.buffer_bytes
-    cdef const char *source = p.X + first * n_in * itemsize
-    cdef Matrix x = matrix(<char *>source, n_in * itemsize, itemsize), a
+    cdef const char *given = p.X + first * row_bytes
+    cdef char *source = <char *>given
+    cdef Matrix x, a
+    if network.n_tables:
+        source = spare if network.prefers_transposed else filled
+        for r in range(rows):
+            network.read_row(given + r * row_bytes, source + r * n_in * itemsize, NULL, 0)
+    x = matrix(source, n_in * itemsize, itemsize)
     if network.prefers_transposed:
         x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
         k.transpose(rows, n_in, n_in, source, blocks(n_in, network.lanes) * network.lanes,
@@ -252,7 +260,7 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
             network.forward(l, panel, min(step, panels - panel), rows, &x, NULL, &a)
             panel += step
         # Looked at here, the rows are in the cache: before, they would be fetched once more.
-        if l == 0 and p.check_finite and not k.is_finite(rows * n_in, source):
+        if l == 0 and p.check_finite and not k.is_finite(rows * network.n_features, given):
             p.refused = True
         if p.refused:
             return
@@ -373,16 +381,16 @@ cdef bint doubles_of(object x, int ndim, Py_ssize_t n, double *doubles) noexcept
     return True
 
 
-cdef bint convert_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
-                      const real *x, scaled_real *row, bint check) noexcept nogil:
-    """A row, scaled if there is a shift, in another dtype; False where a finite number becomes
-    none, and with `check` where one is not finite."""
-    cdef Py_ssize_t i
+cdef bint convert_row(Py_ssize_t n, Py_ssize_t n_scaled, const double *shift, const double *factor,
+                      Curve curve, const real *x, scaled_real *row, bint check) noexcept nogil:
+    """A row in another dtype, its first numbers scaled if there is a shift; False where a finite
+    number becomes none, and with `check` where one is not finite."""
+    cdef Py_ssize_t i, first = 0
     if shift != NULL:
-        scale_row(n, shift, factor, curve, x, row)
-    else:
-        for i in range(n):
-            row[i] = <scaled_real>x[i]
+        scale_row(n_scaled, shift, factor, curve, x, row)
+        first = n_scaled
+    for i in range(first, n):
+        row[i] = <scaled_real>x[i]
     for i in range(n):
         if x[i] - x[i] != 0:
             if check:
@@ -416,7 +424,8 @@ cdef class RowPredictor:
     ----------
     network : Network
     inputs : (shift, factor, curve), optional
-        As `_linalg.scale_rows` takes them, shape (n_in,); default: the network reads x itself.
+        As `_linalg.scale_rows` takes them, for the features that are no categories; default: the
+        network reads x itself.
     outputs : (factor, shift, low, high), optional
         As `BatchPredictor` takes them.
     """
@@ -428,6 +437,7 @@ cdef class RowPredictor:
     cdef const double *factor
     cdef Units units
     cdef Py_ssize_t n_in, n_out
+    cdef Py_ssize_t n_scaled        # of the n_in features, where any are; the others follow
     cdef Py_ssize_t buffer_bytes
     cdef bint takes_long
     cdef Curve curve
@@ -435,9 +445,10 @@ cdef class RowPredictor:
     def __cinit__(self, Network network not None, tuple inputs=None, tuple outputs=None):
         cdef Py_ssize_t l
         self.network, self.dtype = network, network.dtype
-        self.n_in, self.n_out = network.widths[0], network.widths[-1]
+        self.n_in, self.n_out = network.n_features, network.widths[-1]
+        self.n_scaled = network.n_numbers
         self.shape, self.shape_of_matrix = (self.n_out,), (1, self.n_out)
-        self.takes_long = network.parameters.nbytes >= LONG_PREDICTION
+        self.takes_long = network.n_weights * network.itemsize >= LONG_PREDICTION
         for l in range(network.n_layers):
             self.buffer_bytes = max(self.buffer_bytes, 64 * network.layers[l].panels)
         self.inputs, self.outputs = inputs, outputs
@@ -446,9 +457,10 @@ cdef class RowPredictor:
         if inputs is not None:
             shift, factor, curve = inputs
             self.curve = curve_named(curve)
-            self.shift = vector(shift, "shift", self.n_in)
-            self.factor = vector(factor, "factor", self.n_in)
-            needed = (self.n_in * network.itemsize + 63) // 64 * 64
+            self.shift = vector(shift, "shift", self.n_scaled)
+            self.factor = vector(factor, "factor", self.n_scaled)
+        if inputs is not None or network.n_tables:
+            needed = (max(self.n_in, network.widths[0]) * network.itemsize + 63) // 64 * 64
             self.buffer_bytes = max(self.buffer_bytes, needed)
 
     def __reduce__(self):
@@ -459,7 +471,7 @@ cdef class RowPredictor:
 
         Parameters
         ----------
-        x : ndarray, shape (n_in,)
+        x : ndarray, shape (n_features,)
         out : ndarray, shape (n_out,), optional
             Where the result goes; it may overlap x.
         check : bool
@@ -475,7 +487,8 @@ cdef class RowPredictor:
         return self.run(x, 1, empty(self.shape, self.dtype) if out is None else out, check)
 
     def forward_checked(self, X):
-        """As `forward` with `check`, for a matrix of one row, shape (1, n_in): shape (1, n_out)."""
+        """As `forward` with `check`, for a matrix of one row, shape (1, n_features): shape
+        (1, n_out)."""
         return self.run(X, 2, empty(self.shape_of_matrix, self.dtype), True)
 
     cdef run(self, x, int ndim, out, bint check):
@@ -531,9 +544,10 @@ cdef class RowPredictor:
 
     cdef bint convert(self, const real *x, char *row, bint check) noexcept nogil:
         if self.network.itemsize == 8:
-            return convert_row(self.n_in, self.shift, self.factor, self.curve, x, <double *>row,
-                               check)
-        return convert_row(self.n_in, self.shift, self.factor, self.curve, x, <float *>row, check)
+            return convert_row(self.n_in, self.n_scaled, self.shift, self.factor, self.curve, x,
+                               <double *>row, check)
+        return convert_row(self.n_in, self.n_scaled, self.shift, self.factor, self.curve, x,
+                           <float *>row, check)
 
     cdef bint compute(self, const char *x, char *a, char *memory, bint check,
                       bint scaled) noexcept:
@@ -567,22 +581,30 @@ cdef class RowPredictor:
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
         if self.network.itemsize == 8:
-            scale_row(self.n_in, self.shift, self.factor, self.curve, <const double *>x,
+            scale_row(self.n_scaled, self.shift, self.factor, self.curve, <const double *>x,
                       <double *>out)
         else:
-            scale_row(self.n_in, self.shift, self.factor, self.curve, <const float *>x,
+            scale_row(self.n_scaled, self.shift, self.factor, self.curve, <const float *>x,
                       <float *>out)
+        if self.n_in > self.n_scaled:
+            memcpy(out + self.n_scaled * self.network.itemsize,
+                   x + self.n_scaled * self.network.itemsize,
+                   (self.n_in - self.n_scaled) * self.network.itemsize)
         return out
 
     cdef char *all_layers(self, const char *x, char *here, bint check) noexcept nogil:
         """Where a^L stands; NULL where what the network reads is to be checked and not finite."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Py_ssize_t l, itemsize = self.network.itemsize
-        cdef Matrix source = matrix(<char *>x, 0, itemsize), z
+        cdef Matrix source, z
         cdef Layer *layer
         cdef matmul_args_t p
         if check and not few_are_finite(self.n_in, itemsize, x):
             return NULL
+        if self.network.n_tables:  # x, if it has been scaled, is where the vectors come
+            self.network.read_row(x, here + self.buffer_bytes, NULL, 0)
+            x = here + self.buffer_bytes
+        source = matrix(<char *>x, 0, itemsize)
         z = matrix(here, self.buffer_bytes, itemsize)
         for l in range(self.network.n_layers):
             # As `Network.forward` and `Network.activate`, without a call across modules.

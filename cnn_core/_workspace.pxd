@@ -20,7 +20,8 @@ cdef struct LayerInput:
     bint drops
     dropout_t dropout
     Matrix dropped                  # the copy
-    Matrix mask                     # d dropped / d a; NULL for x, to which nothing is sent back
+    Matrix mask                     # d dropped / d a; NULL where nothing is sent back, as to x
+                                    # without embedded columns
 
 
 cdef class Workspace:
@@ -32,6 +33,8 @@ cdef class Workspace:
     cdef LayerBuffers *layers
     cdef LayerInput *inputs
     cdef Matrix x                   # gathered rows
+    cdef Matrix x_delta             # dC/dx of embedded columns
+    cdef Py_ssize_t *categories     # of each embedded column, one of each row
     cdef Matrix y                   # as gathered; NULL for a sparse loss
     cdef Matrix targets             # as the loss takes them
     cdef int32_t *label
@@ -48,6 +51,7 @@ cdef class Workspace:
     cdef acquire(self)
     cdef use_weights(self, bint wanted)
     cdef alloc_layer(self, Py_ssize_t l)
+    cdef alloc_embedded(self)
     cdef alloc_transposed(self, bint sparse)
     cdef alloc_input(self, Py_ssize_t l)
     cdef bint prefers_transposed(self, bint from_logits)
@@ -58,5 +62,6 @@ cdef class Workspace:
     cdef double weight_of_row(self, Py_ssize_t r) noexcept nogil
     cdef double add_losses(self, Py_ssize_t rows, double total) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
+    cdef Py_ssize_t first_panel(self) noexcept nogil
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil

@@ -53,6 +53,8 @@ cdef class Workspace:
         self.label = <int32_t *>self.arena.alloc(max_batch_size + lanes, 1, sizeof(int32_t))
         for l in range(network.n_layers):
             self.alloc_layer(l)
+        if network.n_tables:
+            self.alloc_embedded()
         if not sparse:
             l = network.n_layers - 1
             self.y = self.targets = self.arena.rows(max_batch_size, network.layers[l].ld, itemsize)
@@ -94,9 +96,17 @@ cdef class Workspace:
             buffers.z = matrix(buffers.z.data, itemsize, ld * itemsize)
             buffers.a = matrix(buffers.a.data, itemsize, ld * itemsize)
             buffers.delta = matrix(buffers.delta.data, itemsize, ld * itemsize)
-        if l > 0:
+        if l > 0 or network.n_tables:
             buffers.Wt = self.arena.alloc(blocks(layer.n_in, network.lanes) * PANEL_BYTES,
                                           layer.n_out, 1)
+
+    cdef alloc_embedded(self):
+        """What tables of vectors learn from."""
+        network = self.network
+        cdef Py_ssize_t itemsize = network.itemsize, rows = self.max_batch_size
+        self.x_delta = self.arena.rows(rows, elements(self.x.row, itemsize), itemsize)
+        self.categories = <Py_ssize_t *>self.arena.alloc(network.n_tables, rows,
+                                                         sizeof(Py_ssize_t))
 
     cdef alloc_transposed(self, bint sparse):
         """What a transposed last layer has beside its own buffers."""
@@ -126,7 +136,7 @@ cdef class Workspace:
         if layer_input.drops:
             ld = elements(layer_input.a.row, itemsize)
             layer_input.dropped = self.arena.rows(self.max_batch_size, ld, itemsize)
-            if l > 0:
+            if l > 0 or network.n_tables:
                 layer_input.mask = self.arena.rows(self.max_batch_size, ld, itemsize)
 
     cdef acquire(self):
@@ -210,14 +220,20 @@ cdef class Workspace:
         return total
 
     cdef void transpose_weights(self) noexcept nogil:
-        """Refresh W^T of every layer but the first; due whenever the weights have changed."""
+        """Refresh W^T of every layer that sends back what it reads; due whenever the weights have
+        changed. Of the first layer these are the inputs from embedded columns."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer
-        cdef Py_ssize_t l
-        for l in range(1, self.network.n_layers):
+        cdef Py_ssize_t l, input
+        for l in range(0 if self.network.n_tables else 1, self.network.n_layers):
             layer = &self.network.layers[l]
-            k.transpose_panels(layer.n_in, layer.n_out, 0, layer.n_in, 0, layer.n_out,
+            input = self.first_panel() * self.network.lanes if l == 0 else 0
+            k.transpose_panels(layer.n_in, layer.n_out, input, layer.n_in - input, 0, layer.n_out,
                                self.network.w + layer.W, self.layers[l].Wt)
+
+    cdef Py_ssize_t first_panel(self) noexcept nogil:
+        """The panel of the first layer's inputs in which those from embedded columns begin."""
+        return self.network.n_numbers // self.network.lanes
 
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil:
