@@ -21,7 +21,7 @@ from cnn_core.schedules import (
     Warmup,
 )
 
-from cnn_core import MLP, MLPClassifier, MLPRegressor, _activations
+from cnn_core import MLP, Embedding, MLPClassifier, MLPRegressor, _activations
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(40, 3))
@@ -33,6 +33,8 @@ COUNTS = RNG.poisson(3.0, size=40).astype(float)
 SHARES = 1 / (1 + np.exp(-LINE))
 YES_OR_NO = (X > 0).astype(int)
 WEIGHTS = RNG.uniform(0.1, 2, size=40)
+#: Beside X a column of categories.
+EMBEDDED = np.column_stack((X, np.arange(40) % 7))
 
 
 class Mine(MLP):
@@ -199,6 +201,14 @@ CASES = {
     "unscaled": partial(fitted, LINE, scale_inputs=None, scale_targets=None),
     "clipped": partial(fitted, LINE, scale_targets=None, clip_outputs=True),
     "constant column": partial(fitted, rows=X * [1, 0, 1000]),
+    "embedded column": partial(fitted, LINE, rows=EMBEDDED, columns={3: Embedding(2)}),
+    "embedded columns": partial(
+        fitted,
+        THREE,
+        rows=EMBEDDED[:, 2:],
+        columns={0: "embedding", 1: Embedding()},
+        dtype="float64",
+    ),
     "stream": partial(of_stream, 8),
     "first rows": partial(of_stream, 1),
     "stream, steps": partial(of_stream, 3, step_history=True),

@@ -37,11 +37,25 @@ LBFGS = TrainingSpec(
 )
 
 
-@pytest.mark.parametrize("spec", [NETWORK, TRAINING, LBFGS, TrainingSpec("mse")])
+EMBEDDED = replace(NETWORK, widths=(3 + 8 + 1, 4, 2), embeddings=[[500, 8], (3, 1)])
+
+
+@pytest.mark.parametrize("spec", [NETWORK, EMBEDDED, TRAINING, LBFGS, TrainingSpec("mse")])
 def test_a_spec_comes_back_from_json_as_it_was(spec):
     values = json.loads(json.dumps(spec.to_dict()))
     back = type(spec).from_dict(values)
-    assert back == spec and back.to_dict() == spec.to_dict() and values["version"] == VERSION
+    assert back == spec and back.to_dict() == spec.to_dict() and hash(back) == hash(spec)
+
+
+def test_the_oldest_version_that_can_say_it_is_written():
+    assert [spec.to_dict()["version"] for spec in (NETWORK, TRAINING, EMBEDDED)] == [2, 2, VERSION]
+    assert "embeddings" not in NETWORK.to_dict()
+    assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]
+    given = NETWORK.to_dict() | {"version": 3}
+    with pytest.raises(ValueError, match="the key 'embeddings' is missing"):
+        NetworkSpec.from_dict(given)
+    assert NetworkSpec.from_dict(given | {"embeddings": []}) == NETWORK
+    assert (EMBEDDED.n_numbers, EMBEDDED.n_features) == (3, 5)
 
 
 def test_numbers_of_activations_have_the_defaults_of_the_literature():
@@ -80,7 +94,7 @@ def test_fields_that_are_missing_doubled_or_unknown_are_named():
     for values, named, message in (
         ((), {}, "NetworkSpec needs widths"),
         (((3, 2), ("relu",), (None,)), dict(widths=(3, 2)), "takes each of widths, .* once"),
-        (((3, 2), ("relu",), (None,), "float32", True, 1), {}, "takes each of widths, .* once"),
+        (((3, 2), ("relu",), (None,), "float32", True, (), 1), {}, "takes each of widths, .* once"),
         (((3, 2), ("relu",), (None,)), dict(depth=2), "NetworkSpec has no field depth"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -98,9 +112,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 3}, f"{name}: version must be from 1 to 2, got 3"),
-        ({"version": True}, "version must be from 1 to 2, got True"),
-        ({"version": "2"}, "version must be from 1 to 2, got '2'"),
+        ({"version": 4}, f"{name}: version must be from 1 to 3, got 4"),
+        ({"version": True}, "version must be from 1 to 3, got True"),
+        ({"version": "2"}, "version must be from 1 to 3, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -132,6 +146,22 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
 def test_a_network_that_cannot_be_is_refused(change, error, message):
     with pytest.raises(error, match=message):
         NetworkSpec.from_dict(NETWORK.to_dict() | change)
+
+
+@pytest.mark.parametrize(
+    "embeddings, error, message",
+    [
+        ([3, 1], TypeError, "embeddings must be a list or a tuple, got 3"),
+        ([(3, 1, 1)], ValueError, "embeddings must be pairs"),
+        ([(0, 1)], ValueError, "categories of an embedding must .* got 0"),
+        ([(1 << 24, 1)], ValueError, "categories .* below 16777216, got 16777216"),
+        ([(3, 0.5)], TypeError, "width of an embedding must be a whole number"),
+        ([(3, 2), (2, 2)], ValueError, r"widths\[0\] must be at least the 4 numbers of the emb"),
+    ],
+)
+def test_embeddings_that_cannot_be_are_refused(embeddings, error, message):
+    with pytest.raises(error, match=message):
+        replace(NETWORK, embeddings=embeddings)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
 from cnn_core import threads
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.callbacks import Callback
+from cnn_core.embeddings import Embedding
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 from cnn_core.exceptions import DivergenceWarning, ModelFormatError, NotFittedError
 from cnn_core.files.estimators import load
@@ -59,6 +60,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "DivergenceWarning",
+    "Embedding",
     "Exponential",
     "Huber",
     "InverseTime",

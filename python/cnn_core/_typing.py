@@ -11,6 +11,8 @@ from typing import Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnn_core.embeddings import Embedding
+
 Reals = NDArray[np.float32 | np.float64]  #: computed by the core, in the model's dtype
 Labels = NDArray[np.generic]  #: classes and predictions, in the dtype that y had
 
@@ -40,7 +42,7 @@ Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robus
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]
 Monitors = Literal["val_loss", "val_metric", "loss"]
-ColumnKinds = Literal["auto", "number", "category", "date", "drop"]
+ColumnKinds = Literal["auto", "number", "category", "embedding", "date", "drop"]
 
 ActivationName: TypeAlias = Activations
 OutputName: TypeAlias = Literal["auto"] | Activations
@@ -51,7 +53,7 @@ ScalingName: TypeAlias = Scalings
 TaskName: TypeAlias = Tasks
 BackendName: TypeAlias = Backends
 MonitorName: TypeAlias = Monitors  #: beside the names of scikit-learn's scorers
-ColumnKind: TypeAlias = ColumnKinds
+ColumnKind: TypeAlias = ColumnKinds | Embedding
 DtypeName: TypeAlias = Literal["float32", "float64"]
 
 

@@ -192,7 +192,7 @@ def evaluation(
 
     def find_causes(general: bool) -> list[str]:
         traced = backend.trace(model, sample(data))
-        raw = data.X.array if model.scaling is None else given()
+        raw = model.without_categories(data.X.array if model.scaling is None else given())
         here, away = list(codes(raw, model.input_names)), []
         if general or not here:
             away = list(_of_features_elsewhere(model, data, settings, general))
@@ -219,7 +219,8 @@ def _leaks(model: Model, data: Dataset, metric: float) -> Iterator[str]:
     """A feature that alone gives y, where nothing is missed."""
     y, least = (data.y, PERFECT_R2) if data.labels is None else (data.labels, PERFECT)
     if metric >= least and y is not None and y.array.shape[1] == 1:
-        yield from leaks(data.X.array, y.array, model.input_names, data.labels is not None)
+        X = model.without_categories(data.X.array)
+        yield from leaks(X, y.array, model.input_names, data.labels is not None)
 
 
 def _curved(
@@ -236,7 +237,7 @@ def _curved(
         assert data.labels is not None
         labels, n = data.labels.array[:, 0], model.task.n_outputs
         y = np.eye(n)[labels] if n > 1 else labels[:, None] * 1.0
-    share = explained(data.X.rows(), y - a)
+    share = explained(model.without_categories(data.X.rows()), y - a)
     if share:
         yield (
             f"The network is linear in x, as {linear}, and squares and products of the features "
@@ -430,7 +431,7 @@ def _of_features_elsewhere(
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
         limits = of_data.Limits(each=None if model.history.streamed else seen.known(model.scaling))
-        X, names = data.X.array, model.input_names
+        X, names = model.without_categories(data.X.array), model.input_names
         yield from of_data.elsewhere(X, names, scaled, few, alike, limits)
 
 
@@ -569,7 +570,8 @@ def _causes(
         # Of a memory map or a stream 'auto' may have left them unscaled.
         cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
         curve = None if model.scaling is None else model.scaling.curve
-        yield from of_data.features(X, model.input_names, curve, f"scale_inputs={cure!r}")
+        numbers = model.without_categories(X)
+        yield from of_data.features(numbers, model.input_names, curve, f"scale_inputs={cure!r}")
     known = data.y if data.labels is None else data.labels
     assert known is not None
     yield from contradictions(X, known.array, data.labels is not None, metric)

@@ -176,6 +176,22 @@ class Fitted(Saved, ForeignAttributes):
         return columns
 
     @property
+    def embeddings_(self) -> dict[str | int, Reals]:
+        model = self._model()
+        columns = () if model.columns is None else model.columns.embedded
+        return {
+            column.name: _locked(model.network.vectors(i).copy())
+            for i, column in enumerate(columns)
+        }
+
+    @property
+    def categories_(self) -> dict[str | int, tuple[str, ...]]:
+        from cnn_core.columns.kinds import Category
+
+        columns = self.columns_.columns
+        return {one.name: one.values for one in columns if isinstance(one, Category)}
+
+    @property
     def n_features_in_(self) -> int:
         model = self._model()
         return model.n_features if model.columns is None else len(model.columns.columns)

@@ -265,12 +265,19 @@ def normal(seed: int, stream: int, n: int) -> Weights:
     return (x * np.sqrt(-2 * logarithms(square) / square)[:, None]).ravel()[:n]
 
 
+#: Vectors of embedded columns begin uniform between this and its negative, as in Keras and so in
+#: Guo & Berkhahn 2016, arXiv 1604.06737: near the 0 of unknown categories.
+EMBEDDED = 0.05
+#: Their random numbers begin with this stream; those of layers count from 0.
+FOR_EMBEDDINGS = 1 << 31
+
+
 def initialize(
     network: Network,
     init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]],
     seed: int,
 ) -> None:
-    """Set a network's parameters.
+    """Set a network's parameters. `init` is that of the layers.
 
     Parameters
     ----------
@@ -285,3 +292,6 @@ def initialize(
             network.set_layer(layer, W, np.zeros(n_out))
         else:
             network.set_layer(layer, *init[layer])
+    for i, shape in enumerate(network.embeddings):
+        u = uniform(seed, FOR_EMBEDDINGS + i, shape[0] * shape[1])
+        network.vectors(i)[:] = (EMBEDDED * (2 * u - 1)).reshape(shape)

@@ -173,7 +173,17 @@ class Model(_Predicts, Frozen):
     @property
     def n_features(self) -> int:
         """Features that X must have."""
-        return self.network_spec.widths[0]
+        return self.network_spec.n_features
+
+    def without_categories(self, rows: np.ndarray) -> np.ndarray:
+        """Rows, or numbers for each feature, with 0 in the place of the numbers of categories, of
+        which sizes and distances mean nothing."""
+        spec = self.network_spec
+        if not spec.embeddings:
+            return rows
+        numbers = rows.copy()
+        numbers[:, spec.n_numbers :] = 0
+        return numbers
 
     @property
     def input_names(self) -> np.ndarray | None:

@@ -93,8 +93,9 @@ def _require(right: bool, part: str, wrong: str) -> None:
 
 def _check_network(spec: NetworkSpec, network: Network) -> None:
     has: Any = (network.widths, network.activations, network.activation_params)
-    has = (*has, network.dtype.name, network.has_bias)
-    says = (spec.widths, spec.activations, spec.activation_params, spec.dtype, spec.bias)
+    has = (*has, network.dtype.name, network.has_bias, network.embeddings)
+    says: Any = (spec.widths, spec.activations, spec.activation_params)
+    says = (*says, spec.dtype, spec.bias, spec.embeddings)
     _require(has == says, "network", f"is {has}, and network_spec says {says}")
 
 
@@ -155,16 +156,21 @@ def _check_training(spec: TrainingSpec, task: Task) -> None:
 
 def _check_features(model: Model) -> None:
     names, n = model.feature_names, model.n_features
+    spec = model.network_spec
     if model.columns is not None:
         _check_columns(model.columns, names, n)
-    elif names is not None:
+        known = model.columns.embeddings
+        _require(known == spec.embeddings, "columns", f"has the embeddings {known}")
+    else:
+        _require(not spec.embeddings, "network_spec", "has embeddings, and there are no columns")
+    if model.columns is None and names is not None:
         _require(isinstance(names, np.ndarray), "feature_names", "is no array")
         _require(names.shape == (n,), "feature_names", f"has the shape {names.shape}, not ({n},)")
     if model.scaling is not None:
         kind, reason = model.scaling.kind, model.scaling.reason
         _require(kind in ("", "auto", *SCALINGS), "scaling", f"is {kind!r}")
         _require(isinstance(reason, str), "scaling.reason", f"is {reason!r}")
-        _check_vectors("scaling", model.scaling, ("shift", "factor"), n)
+        _check_vectors("scaling", model.scaling, ("shift", "factor"), spec.n_numbers)
 
 
 def _check_columns(columns: Any, names: np.ndarray | None, n_features: int) -> None:

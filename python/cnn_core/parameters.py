@@ -18,6 +18,7 @@ from cnn_core._state import restored, with_versions
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
+from cnn_core.embeddings import Embedding
 from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
 from cnn_core.monitors import check_monitor
@@ -159,11 +160,11 @@ def check_learning_rate(name: str, value: Any) -> None:
 
 
 #: What `columns` may say of a column of a table.
-COLUMN_KINDS = ("auto", "number", "category", "date", "drop")
+COLUMN_KINDS = ("auto", "number", "category", "embedding", "date", "drop")
 
 
 def check_columns(name: str, value: Any) -> None:
-    """'auto', or a dict from names of columns to what they are."""
+    """'auto', or a dict from names of columns to what they are: a name, or an `Embedding`."""
     if isinstance(value, str):
         choose(name, value, ("auto",))
         return
@@ -172,7 +173,13 @@ def check_columns(name: str, value: Any) -> None:
             f"{name} must be 'auto', a dict such as {{'city': 'category'}}, or None, got {value!r}"
         )
     for column, kind in value.items():
-        choose(f"kind of the column {column!r}", kind, COLUMN_KINDS)
+        if kind is Embedding:
+            raise TypeError(
+                f"kind of the column {column!r} must be an object, Embedding(), got the class "
+                "itself"
+            )
+        if not isinstance(kind, Embedding):
+            choose(f"kind of the column {column!r}", kind, COLUMN_KINDS)
 
 
 #: What each parameter of MLP may be by itself.

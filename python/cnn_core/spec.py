@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -16,11 +16,22 @@ from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 2
+VERSION = 3
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
-_SINCE = {"bias": 2}
+_SINCE = {"bias": 2, "embeddings": 3}
+
+#: The oldest version that is written: for specs without what came later.
+_OLDEST = 2
+
+
+#: Categories and width of the vectors of each embedded feature.
+Embeddings: TypeAlias = tuple[tuple[int, int], ...]
+
+#: Categories of an embedding: so many whole numbers, and one more for all others, are exact in
+#: float32.
+MOST_CATEGORIES = (1 << 24) - 1
 
 
 class _Spec(Frozen):
@@ -51,12 +62,18 @@ class _Spec(Frozen):
         -------
         dict
         """
-        values: dict[str, Any] = {"version": VERSION}
+        version = _OLDEST
+        values: dict[str, Any] = {"version": version}
         for name, value in vars(self).items():
+            since = _SINCE.get(name, 1)
+            if since > _OLDEST:
+                if value == self._defaults[name]:
+                    continue
+                version = max(version, since)
             if isinstance(value, tuple):
-                value = list(value)
+                value = [list(one) if isinstance(one, tuple) else one for one in value]
             values[name] = dict(value) if isinstance(value, Mapping) else value
-        return values
+        return values | {"version": version}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -107,6 +124,9 @@ class NetworkSpec(_Spec):
     dtype : {'float32', 'float64'}
     bias : bool
         Whether the layers have biases.
+    embeddings : sequence of (int, int)
+        For each of the last features, which hold numbers of categories, how many categories it has
+        and the width of their vectors; ``widths[0]`` counts the other features and these vectors.
     """
 
     widths: tuple[int, ...]
@@ -114,6 +134,7 @@ class NetworkSpec(_Spec):
     activation_params: tuple[float, ...]
     dtype: str = "float32"
     bias: bool = True
+    embeddings: Embeddings = ()
 
     def __post_init__(self) -> None:
         widths = _sequence("NetworkSpec: widths", self.widths)
@@ -133,7 +154,9 @@ class NetworkSpec(_Spec):
             params[l] = default if params[l] is None else params[l]
             _check_real(f"NetworkSpec: activation_params[{l}]", params[l], 0)
         _check_flag("NetworkSpec: bias", self.bias)
+        embeddings = _embeddings(self.embeddings, int(widths[0]))
         self._set(
+            embeddings=embeddings,
             widths=tuple(map(int, widths)),
             activations=tuple(activations),
             activation_params=tuple(map(float, params)),
@@ -144,6 +167,16 @@ class NetworkSpec(_Spec):
     def n_layers(self) -> int:
         """Layers of weights."""
         return len(self.activations)
+
+    @property
+    def n_numbers(self) -> int:
+        """Features that are no categories, which come first."""
+        return self.widths[0] - sum(width for _, width in self.embeddings)
+
+    @property
+    def n_features(self) -> int:
+        """Columns of X."""
+        return self.n_numbers + len(self.embeddings)
 
 
 class TrainingSpec(_Spec):
@@ -257,6 +290,26 @@ def _sequence(what: str, values: object) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise TypeError(f"{what} must be a list or a tuple, got {values!r}")
     return list(values)
+
+
+def _embeddings(given: object, n_in: int) -> Embeddings:
+    """Categories and width of each embedded feature of a layer of `n_in` inputs."""
+    what = "NetworkSpec: embeddings"
+    pairs = [_sequence(what, one) for one in _sequence(what, given)]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(
+                f"NetworkSpec: embeddings must be pairs (categories, width), got {pair!r}"
+            )
+        _check_whole("NetworkSpec: categories of an embedding", pair[0], 1, MOST_CATEGORIES + 1)
+        _check_whole("NetworkSpec: width of an embedding", pair[1], 1)
+    total = sum(width for _, width in pairs)
+    if total > n_in:
+        raise ValueError(
+            f"NetworkSpec: widths[0] must be at least the {total} numbers of the embeddings, got "
+            f"{n_in}"
+        )
+    return tuple((int(n), int(width)) for n, width in pairs)
 
 
 def _dtype_name(what: str, dtype: object) -> str:

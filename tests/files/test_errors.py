@@ -30,6 +30,7 @@ PLAIN = saved(fitted(THREE)[0], optimizer=True)
 REGRESSION = saved(fitted(LINE)[0], optimizer=True)
 CLIPPED = saved(CASES["clipped"]()[0])
 SCALED = saved(CASES["scale_inputs robust"]()[0])
+EMBEDDED = saved(CASES["embedded column"]()[0])
 STREAM = saved(of_stream(1)[0], optimizer=True)
 LBFGS = saved(fitted(LINE, optimizer="lbfgs")[0], optimizer=True)
 REFERENCE = saved(CASES["python"]()[0], optimizer=True)
@@ -198,7 +199,7 @@ NONSENSE = [
     # the model
     (drop("model", "seed"), "the model has no 'seed'"),
     (put("model.more", 1), "the model has 'more'; known are network, training_spec, "),
-    (put("model.network.version", 3), "network: NetworkSpec: version must be from 1 to 2"),
+    (put("model.network.version", 4), "network: NetworkSpec: version must be from 1 to 3"),
     (put("model.network.widths", [3, 6, 4]), "widths"),
     (put("model.network.widths", [3, 6, 4, 10**15]), "the tensor '4.weight' must be of float32"),
     (put("model.network.widths", [3, 6, True, 3]), "network: NetworkSpec: widths[2] must be"),
@@ -317,6 +318,19 @@ OTHERS = [
     (CLIPPED, put("model.target_scaling.low", [1e9]), "target_scaling has low above high"),
     (REGRESSION, put("model.task.output", "relu"), "task has 1 outputs 'relu', and the network"),
     (REGRESSION, put("model.task.classes", {"dtype": "<i8", "values": [1]}), "task has classes"),
+    (EMBEDDED, rename("embedding.0.weight", "x"), "the tensor 'embedding.0.weight' is missing"),
+    (
+        EMBEDDED,
+        put("model.network.embeddings", [[8, 2]]),
+        "the tensor 'embedding.0.weight' must be of float32 and of shape (8, 2)",
+    ),
+    (EMBEDDED, put("model.network.embeddings", [[7, 6]]), "widths[0] must be at least the 6 num"),
+    (EMBEDDED, put("model.network.embeddings", [[7]]), "embeddings must be pairs"),
+    (EMBEDDED, put("model.network.embeddings", []), "columns becomes 4 features"),
+    (EMBEDDED, put("model.network.version", 2), "the key 'embeddings' is unknown"),
+    (EMBEDDED, put("model.columns.columns.3.dim", 3), "columns has the embeddings ((7, 3),)"),
+    (EMBEDDED, put("model.columns.columns.3.dim", 0), "dim must be a whole number from 1"),
+    (EMBEDDED, put("model.columns.columns.3.values", ["0"] * 7), "or one of them twice"),
     (STREAM, put("model.first_rows.rows", 4), "first_rows: X and y have no 4 rows"),
     (STREAM, put("model.first_rows.columns", 5), "X and y have no 5 rows|first_rows"),
     (STREAM, put("model.first_rows.weights", [1.0]), "there are 1 weights of 5 rows"),

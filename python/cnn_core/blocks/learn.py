@@ -146,16 +146,20 @@ def prepare_blocks(
 
 def _scaling(how: Preparation, look: _Look, before: Model | None) -> tuple[Whole, Scaling | None]:
     """What is known of all rows, and the scaling of the inputs."""
+    embedded = len(look.columns.embeddings) if look.columns else 0
+    n = look.numbers.shape[1] - embedded  # numbers of categories follow
     if before is None:
         names = look.columns.encoded if look.columns else _names(look.X)
         kind = USUAL_OF_LINEAR if how.scale_inputs == "auto" and how.linear else how.scale_inputs
         whole = look.whole(deviates=kind == "standard")
-        some = RowSource(look.numbers)
+        if n == 0:
+            return whole, None
+        some, of_some = RowSource(np.ascontiguousarray(look.numbers[:, :n])), whole.first(n)
         weights = look.sample_weights()
-        return whole, choose_scaling(how, None, some, weights, names, whole, look.columns)
+        return whole, choose_scaling(how, None, some, weights, names, of_some, look.columns)
     whole, scaling = look.whole(False), before.scaling
     if scaling is not None:
-        scaling = go_on(scaling, look.numbers)
+        scaling = go_on(scaling, look.numbers[:, :n])
     return whole, scaling
 
 

@@ -222,7 +222,8 @@ def describe(
     """Say what was read; the same for JSON."""
     columns = choose_columns(train, kinds)
     counts = Counter(column.kind for column in columns)
-    many = {"number": "numbers", "category": "categories", "date": "dates", "drop": "left out"}
+    many = {"number": "numbers", "category": "categories", "embedding": "embeddings"}
+    many |= {"date": "dates", "drop": "left out"}
     shown = [
         f"{count:,} left out" if kind == "drop" else plural(count, kind, many[kind])
         for kind in many

@@ -15,6 +15,7 @@ from cnn_core.columns.kinds import (
     FEW,
     KINDS,
     Column,
+    Embedded,
     Omitted,
     category_counts,
 )
@@ -33,6 +34,7 @@ from cnn_core.columns.parsing import (
 from cnn_core.columns.table import BOOL, DATE, NUMBER, Table, Values
 from cnn_core.data.number_texts import conversion
 from cnn_core.data.validation import listed, plain
+from cnn_core.embeddings import Embedding
 
 #: Texts that come less often than this on average tell rows apart and not groups of them.
 REPEATED = 2.0
@@ -49,7 +51,9 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d")
 
 
 def choose_columns(
-    table: Table, kinds: Mapping[Any, str] | None, remarks: list[str] | None = None
+    table: Table,
+    kinds: Mapping[Any, str | Embedding] | None,
+    remarks: list[str] | None = None,
 ) -> list[Column]:
     """Fit a `Column` to each column of the training rows.
 
@@ -58,7 +62,7 @@ def choose_columns(
     table : Table
         Of the training rows alone.
     kinds : mapping, optional
-        What the user says of some columns: a name of `KINDS`, or 'auto'.
+        What the user says of some columns: a name of `KINDS`, 'auto', or an Embedding.
     remarks : list of str, optional
         Gets a sentence on each column that may be meant otherwise.
 
@@ -82,10 +86,14 @@ def choose_columns(
     return [_column(table, name, said.get(name, "auto"), remarks) for name in table.names]
 
 
-def _column(table: Table, name: Any, kind: str, remarks: list[str]) -> Column:
+def _column(table: Table, name: Any, kind: str | Embedding, remarks: list[str]) -> Column:
     if kind == "drop":
         return Omitted(plain(name))
     values = table[name]
+    if isinstance(kind, Embedding):
+        if values.missing.all():
+            return Omitted(plain(name), "every entry is missing")
+        return Embedded.fitted(plain(name), values, kind)
     if kind == "auto":
         values, kind, why = _kind(name, values, table.what, remarks)
         if why:

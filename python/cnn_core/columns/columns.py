@@ -10,19 +10,24 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Category, Column, Omitted
+from cnn_core.columns.kinds import Category, Column, Embedded, Omitted
 from cnn_core.columns.rows import Encoder, row_encoder
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.data.validation import listed
+from cnn_core.spec import Embeddings
 
 
 class _Layout:
     """Where the columns stand in the matrix, made from the fields."""
 
-    #: Those that the network sees, each with the first of its columns of the matrix.
+    #: Those that the network sees, each with the first of its columns of the matrix; embedded ones
+    #: come last.
     placed: list[tuple[Column, int]]
     #: Columns of the matrix.
     width: int
+    embeddings: Embeddings
+    #: The embedded ones.
+    embedded: tuple[Embedded, ...]
     #: What encodes single rows.
     encode_row: Encoder
 
@@ -40,11 +45,14 @@ class Columns(_Layout, Frozen):
 
     def __post_init__(self) -> None:
         placed, width = [], 0
-        for column in self.columns:
+        embedded = tuple(one for one in self.columns if isinstance(one, Embedded))
+        others = [one for one in self.columns if not isinstance(one, Embedded)]
+        for column in (*others, *embedded):
             if not isinstance(column, Omitted):
                 placed.append((column, width))
                 width += column.width
-        self._set(placed=placed, width=width)
+        embeddings = tuple((len(one.values), one.dim) for one in embedded)
+        self._set(placed=placed, width=width, embedded=embedded, embeddings=embeddings)
         self._set(encode_row=row_encoder(self))
 
     def __getstate__(self) -> dict[str, Any]:

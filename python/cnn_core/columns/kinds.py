@@ -21,6 +21,8 @@ from cnn_core._warn import warn
 from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, date_of, number_of
 from cnn_core.columns.table import Values, text_of
 from cnn_core.data.validation import is_missing, listed
+from cnn_core.embeddings import WIDEST, Embedding
+from cnn_core.spec import MOST_CATEGORIES
 
 #: Categories up to which each has a column of its own.
 FEW = 9
@@ -56,6 +58,7 @@ class Column(Frozen):
         "gaps": (bool,),
         "other": (bool,),
         "times": (bool,),
+        "dim": (int,),
         "values": (tuple,),
         "why": (str,),
     }
@@ -227,6 +230,13 @@ class Category(Column):
         self.__post_init__()
 
     def encode(self, values: Values, out: np.ndarray, what: str) -> int:
+        codes, missing = self._codes(values, what)
+        rows = np.flatnonzero(codes >= 0)
+        out[rows, codes[rows]] = 1.0
+        return 0 if self.gaps else missing
+
+    def _codes(self, values: Values, what: str) -> tuple[np.ndarray, int]:
+        """The position of each entry's category, below 0 for none; how many entries are missing."""
         texts = as_texts(values)
         positions: dict[str, int] = vars(self)["positions"]
         get = positions.get
@@ -239,9 +249,7 @@ class Category(Column):
         missing = int(np.count_nonzero(codes == _MISSING))
         if len(unknown):
             self._place_others(texts, codes, unknown, what, len(texts) - missing)
-        rows = np.flatnonzero(codes >= 0)
-        out[rows, codes[rows]] = 1.0
-        return 0 if self.gaps else missing
+        return codes, missing
 
     def place(self, text: str) -> int | None:
         """The position of a category, 3 being the same as 3.0 and TRUE as True; None where it is
@@ -332,6 +340,70 @@ _ZEROS = ": as texts where they begin with 0, such as by read_csv(dtype=str) of 
 def _bare(text: str) -> str:
     """A category without what writing adds: blanks, capitals, leading zeros."""
     return text.strip().casefold().lstrip("0")
+
+
+class Embedded(Category):
+    """A column of the numbers of the categories, for each of which the network learns a vector; one
+    number more where it is missing or unknown, whose vector is 0.
+
+    Parameters
+    ----------
+    name : str or int
+    values : tuple of str
+        All categories of the training rows.
+    gaps : bool
+    dim : int
+        Numbers of a vector.
+    """
+
+    kind = "embedding"
+
+    other = False
+    dim: int
+
+    def check(self) -> None:
+        super().check()
+        if not (1 <= self.dim <= WIDEST and len(self.values) <= MOST_CATEGORIES):
+            raise ValueError(
+                f"columns: {self.name!r} has {len(self.values):,} categories, each with a vector "
+                f"of {self.dim:,}"
+            )
+
+    @classmethod
+    def fitted(cls, name: str | int, values: Values, how: Embedding | None = None) -> Self:
+        """Learn from the training rows; the categories come in the order of their texts."""
+        counts, gaps = category_counts(values)
+        if len(counts) > MOST_CATEGORIES:
+            raise ValueError(
+                f"the column {name!r} has {len(counts):,} categories; {MOST_CATEGORIES:,} can be "
+                "embedded"
+            )
+        dim = (how or Embedding()).width(len(counts))
+        return cls(name=name, values=tuple(sorted(counts)), gaps=gaps, dim=dim)
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        return (str(self.name),)
+
+    @property
+    def words(self) -> str:
+        n = len(self.values)
+        kinds = f"{n:,} categories" if n > 1 else "1 category"
+        numbers = f"{self.dim} numbers" if self.dim > 1 else "one number"
+        shown = ", ".join(self.values[:5]) + (", ..." if n > 5 else "")
+        return f"{kinds}, each embedded as {numbers}: {shown}"
+
+    def encode(self, values: Values, out: np.ndarray, what: str) -> int:
+        codes, missing = self._codes(values, what)
+        out[:, 0] = np.where(codes >= 0, codes, len(self.values))
+        return 0 if self.gaps else missing
+
+    def encode_one(self, value: Any, out: list[float], at: int) -> bool:
+        code = vars(self)["positions"].get(value) if type(value) is str else None
+        if code is None:
+            return Column.encode_one(self, value, out, at)
+        out[at] = float(code)
+        return False
 
 
 class Date(Column):
@@ -442,7 +514,7 @@ class Omitted(Column):
 
 
 #: What `columns` of MLP may say of a column.
-KINDS: dict[str, type[Column]] = {one.kind: one for one in (Number, Category, Date, Omitted)}
+KINDS: dict[str, type[Column]] = {one.kind: one for one in (Number, Category, Embedded, Date, Omitted)}
 
 
 def category_counts(values: Values) -> tuple[Counter[str], bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cnn_core.columns.kinds import Category, Column, Number
+from cnn_core.columns.kinds import Category, Column, Embedded, Number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ def row_encoder(columns: Columns) -> Encoder:
     for column, at in columns.placed:
         if isinstance(column, Number):
             numbers.append((column.name, at, column))
-        elif isinstance(column, Category):
+        elif isinstance(column, Category) and not isinstance(column, Embedded):
             places = {value: at + i for i, value in enumerate(column.values)}
             categories.append((column.name, places.get, at, column))
         else:

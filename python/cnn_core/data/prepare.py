@@ -232,12 +232,12 @@ def prepare(
         rows = check_X(X, precise, n_features)
         train, validation = train.with_X(rows), validation and validation.with_X(rows)
     if before is None:
-        scaling = choose_scaling(how, X, train.X, train.row_weights(), names, None, columns)
+        scaling = _learn_scaling(how, X, train, names, columns)
         targets = learn_target_scaling_of(how, meaning, train, of_targets)
     else:
         scaling = before.scaling
         if scaling is not None:
-            scaling = go_on(scaling, rows)
+            scaling = go_on(scaling, rows[:, : len(scaling.shift)])
         targets = targets_go_on(before, train)
     if how.incremental:
         stream = streamed(before, how, meaning, train, (scaling, targets))
@@ -283,6 +283,23 @@ def _learn_columns(how: Preparation, table: Table, train: Dataset) -> Columns:
         )
     indices = train.X.indices
     return Columns.fitted(table if indices is None else table.take(indices), how.columns)
+
+
+def _learn_scaling(
+    how: Preparation,
+    X: ArrayLike,
+    train: Dataset,
+    names: np.ndarray | None,
+    columns: Columns | None,
+) -> Scaling | None:
+    """The scaling of the features that are no numbers of categories; None where it does nothing."""
+    source, embedded = train.X, 0 if columns is None else len(columns.embeddings)
+    if embedded:
+        numbers = source.array[:, :-embedded]
+        if not numbers.size:
+            return None
+        source = RowSource(np.ascontiguousarray(numbers), source.indices)
+    return choose_scaling(how, X, source, train.row_weights(), names, None, columns)
 
 
 def precise_dtype(array: object) -> str:

@@ -176,8 +176,12 @@ class Scaling(NamedTuple):
         return self.shift, self.factor, self.curve
 
     def apply(self, X: np.ndarray, dtype: DTypeLike, check: bool = True) -> np.ndarray:
-        """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite."""
-        out = np.empty(X.shape, dtype)
+        """Scaled rows as a C-contiguous array of `dtype`; with `check`, all of them finite. Numbers
+        of categories, which follow the features that are scaled, stay as they are."""
+        out, n = np.empty(X.shape, dtype), len(self.shift)
+        if X.shape[1] > n:
+            out[:, :n], out[:, n:] = self.apply(X[:, :n], dtype, check), X[:, n:]
+            return out
         rows = max(1, _BLOCK // X.shape[1])
         for first in range(0, len(X), rows):
             block = X[first : first + rows]
@@ -270,6 +274,10 @@ class Whole(NamedTuple):
     high: np.ndarray
     mean: np.ndarray | None = None
     deviation: np.ndarray | None = None
+
+    def first(self, n: int) -> Whole:
+        """The same of the first n features."""
+        return Whole(*(None if one is None else one[:n] for one in self))  # type: ignore[arg-type]
 
     def shift_and_spread(
         self, kind: str, some: np.ndarray, weights: np.ndarray | None

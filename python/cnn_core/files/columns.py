@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_core.columns.columns import Columns
-from cnn_core.columns.kinds import KINDS, Category, Column, Date, Number, Omitted
+from cnn_core.columns.kinds import KINDS, Category, Column, Date, Embedded, Number, Omitted
 from cnn_core.files.codecs import (
     Choice,
     Codec,
@@ -25,6 +25,7 @@ _NAME = Choice("a text or a whole number", (int, (int,), Whole()), (str, (str,),
 _FIELDS: dict[type[Column], dict[str, Codec]] = {
     Number: {"mean": Real(), "gaps": Flag()},
     Category: {"values": List(Text(), tuple), "other": Flag(), "gaps": Flag()},
+    Embedded: {"values": List(Text(), tuple), "dim": Whole(1), "gaps": Flag()},
     Date: {"mean": Real(), "times": Flag(), "gaps": Flag()},
     Omitted: {"why": Text()},
 }

@@ -61,7 +61,9 @@ class Spec(Codec):
 
 class Parameters(Codec):
     """A network. W and b of layer l are the tensors ``{2 l}.weight``, shape (n_out, n_in), and
-    ``{2 l}.bias``: those of PyTorch's ``Sequential(Linear, activation, Linear, ...)``."""
+    ``{2 l}.bias``: those of PyTorch's ``Sequential(Linear, activation, Linear, ...)``. The vectors
+    of the i-th embedded column are ``embedding.{i}.weight``, shape (categories, width), as those of
+    a ``ModuleList`` of ``Embedding`` named `embedding`."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
         spec, network = value
@@ -69,6 +71,8 @@ class Parameters(Codec):
             tensors[f"{2 * l}.weight"] = network.weights(l)
             if spec.bias:
                 tensors[f"{2 * l}.bias"] = network.bias(l)
+        for i in range(network.n_tables):
+            tensors[f"embedding.{i}.weight"] = network.vectors(i)
         return Spec(NetworkSpec).write(spec, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> tuple[NetworkSpec, Network]:
@@ -78,12 +82,18 @@ class Parameters(Codec):
             W = take(tensors, f"{2 * l}.weight", (n_out, n_in), spec.dtype)
             b = take(tensors, f"{2 * l}.bias", (n_out,), spec.dtype) if spec.bias else None
             layers.append((W, b))
+        tables = [
+            take(tensors, f"embedding.{i}.weight", shape, spec.dtype)
+            for i, shape in enumerate(spec.embeddings)
+        ]
         try:
             network = make_network(spec)
         except ValueError as error:
             raise ModelFormatError(f"{where}: {error}") from None
         for l, (W, b) in enumerate(layers):
             network.set_layer(l, W, np.zeros(len(W), spec.dtype) if b is None else b)
+        for i, table in enumerate(tables):
+            network.vectors(i)[:] = table
         return spec, network
 
 

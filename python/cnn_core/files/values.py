@@ -38,10 +38,11 @@ class NotKept(Exception):
 
 @cache
 def settings() -> dict[str, type[Settings]]:
-    """The package's optimizers, schedules, activations, losses and initializers by their names."""
-    from cnn_core import activations, initializers, losses, optimizers, schedules
+    """The package's optimizers, schedules, activations, losses, initializers and embeddings by
+    their names."""
+    from cnn_core import activations, embeddings, initializers, losses, optimizers, schedules
 
-    modules = (activations, initializers, losses, optimizers, schedules)
+    modules = (activations, embeddings, initializers, losses, optimizers, schedules)
     return {
         name: kind
         for module in modules

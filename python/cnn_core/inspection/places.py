@@ -1,6 +1,7 @@
 """The order of the flat vector of all parameters: W^1 row by row, b^1, W^2, b^2, ...; without b
-where there are no biases."""
+where there are no biases; then the vectors of each embedded column, row by row."""
 
+import math
 from itertools import pairwise
 from operator import index as whole
 from typing import NamedTuple
@@ -12,7 +13,7 @@ class Place(NamedTuple):
     """Which parameter an entry of `MLP.parameters_`, or of a gradient, is."""
 
     layer: str
-    parameter: str  #: 'W' or 'b'
+    parameter: str  #: 'W' or 'b'; 'E' of an embedding
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index
 
 
@@ -21,36 +22,49 @@ def layer_names(network: Network) -> list[str]:
     return [f"hidden {l + 1}" for l in range(network.n_layers - 1)] + ["output"]
 
 
+def table_names(network: Network) -> list[str]:
+    """'embedding 1', 'embedding 2', ..."""
+    return [f"embedding {i + 1}" for i in range(network.n_tables)]
+
+
+def parameter_shapes(network: Network) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Layer, name and shape of the parts of the flat vector, in its order."""
+    parts: list[tuple[str, str, tuple[int, ...]]] = []
+    for name, (n_in, n_out) in zip(layer_names(network), pairwise(network.widths)):
+        parts.append((name, "W", (n_out, n_in)))
+        if network.has_bias:
+            parts.append((name, "b", (n_out,)))
+    for name, shape in zip(table_names(network), network.embeddings):
+        parts.append((name, "E", shape))
+    return parts
+
+
 def place_of(network: Network, position: int) -> Place:
     """The parameter at a position of the flat vector."""
     left = position = whole(position)
-    for name, (n_in, n_out) in zip(layer_names(network), pairwise(network.widths)):
-        if 0 <= left < n_in * n_out:
-            return Place(name, "W", divmod(left, n_in))
-        left -= n_in * n_out
-        if network.has_bias:
-            if 0 <= left < n_out:
-                return Place(name, "b", (left,))
-            left -= n_out
-    count = sum((n_in + network.has_bias) * n_out for n_in, n_out in pairwise(network.widths))
+    for layer, parameter, shape in parameter_shapes(network):
+        if 0 <= left < math.prod(shape):
+            return Place(layer, parameter, divmod(left, shape[1]) if len(shape) > 1 else (left,))
+        left -= math.prod(shape)
+    count = sum(math.prod(shape) for *_, shape in parameter_shapes(network))
     raise IndexError(f"the network has the parameters 0 to {count - 1}; got {position}")
 
 
 def position_of(network: Network, place: Place) -> int:
     """The position of a parameter, the reverse of `place_of`."""
-    names = layer_names(network)
+    names = [*layer_names(network), *table_names(network)]
     if place.layer not in names:
         raise ValueError(f"there is no layer {place.layer!r}; there are {', '.join(names)}")
-    if place.parameter not in ("W", "b"):
-        raise ValueError(f"the parameter must be 'W' or 'b', got {place.parameter!r}")
-    if place.parameter == "b" and not network.has_bias:
+    before = 0
+    for layer, parameter, shape in parameter_shapes(network):
+        if (layer, parameter) == (place.layer, place.parameter):
+            at = place.index
+            if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape)):
+                raise IndexError(f"{parameter} of {layer!r} has shape {shape}; got index {at}")
+            return before + (at[0] * shape[1] + at[1] if len(shape) > 1 else at[0])
+        before += math.prod(shape)
+    if place.layer in table_names(network):
+        raise ValueError(f"the parameter of an embedding must be 'E', got {place.parameter!r}")
+    if place.parameter == "b":
         raise ValueError("the parameter must be 'W', as the network has no biases; got 'b'")
-    l = names.index(place.layer)
-    widths = list(pairwise(network.widths))
-    before = sum((m + network.has_bias) * n for m, n in widths[:l])
-    n_in, n_out = widths[l]
-    shape = (n_out, n_in) if place.parameter == "W" else (n_out,)
-    at = place.index
-    if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape)):
-        raise IndexError(f"{place.parameter} of {place.layer!r} has shape {shape}; got index {at}")
-    return before + (at[0] * n_in + at[1] if place.parameter == "W" else n_out * n_in + at[0])
+    raise ValueError(f"the parameter must be 'W' or 'b', got {place.parameter!r}")

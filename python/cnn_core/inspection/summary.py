@@ -1,5 +1,6 @@
 """A model in words and numbers: its layers, and what is known of its training."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from cnn_core.data.auto_scaling import scaling_words
 from cnn_core.diagnosis import diagnose
 from cnn_core.evaluation import trained
 from cnn_core.functional import Network
-from cnn_core.inspection.places import layer_names
+from cnn_core.inspection.places import layer_names, parameter_shapes
 from cnn_core.inspection.trace import forward
 from cnn_core.monitors import MEASURED
 
@@ -52,8 +53,8 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     Summary
     """
     network = model.network
-    lines = _layers(network)
-    total = sum(n_out * (n_in + network.has_bias) for n_in, n_out in pairwise(network.widths))
+    lines = _layers(network, model)
+    total = sum(math.prod(shape) for *_, shape in parameter_shapes(network))
     lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
     if model.columns is not None:
         n, width = len(model.columns.columns), model.columns.width
@@ -133,9 +134,13 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     yield from alike(model.network)
 
 
-def _layers(network: Network) -> list[str]:
-    """A table with a line for each layer."""
+def _layers(network: Network, model: "Model") -> list[str]:
+    """A table with a line for each embedded column and for each layer."""
     rows = [COLUMNS]
+    columns = [] if model.columns is None else model.columns.embedded
+    for column, (n, width) in zip(columns, network.embeddings):
+        size = f"{n * width:,}"
+        rows.append((f"embedding of {column.name}", "1", str(width), "", f"{n} x {width}", size))
     for name, activation, (n_in, n_out) in zip(
         layer_names(network), network.activations, pairwise(network.widths)
     ):

@@ -3,6 +3,7 @@
 The pieces are those of the native training loop, so what is shown here are its bits.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, overload
 
 import numpy as np
@@ -37,8 +38,11 @@ class Trace(NamedTuple):
 
     loss: float  #: the mean cost of the rows, without penalties
     layers: list[LayerTrace]  #: the first hidden layer first
-    dx: NDArray[Any]  #: (rows, features): dC/dx with respect to the X that was given, unscaled
+    #: (rows, features): dC/dx with respect to the X that was given, unscaled; in the place of
+    #: embedded columns, which come last, with respect to their vectors
+    dx: NDArray[Any]
     units: str = "y"  #: of the targets and outputs: scaled ones where the model scales targets
+    dE: tuple[NDArray[Any], ...] = ()  #: (categories, width) of each embedded column: dC/dE
 
     @overload
     def __getitem__(self, key: str) -> LayerTrace: ...
@@ -78,6 +82,7 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     """The trace by the public kernels."""
     network, loss, loss_param = model.network, model.task.loss, model.task.loss_param
     zs, activated = forward(network, data.X.array)
+    X = activated[0]
     activations, params = network.activations, network.activation_params
     row = F.loss_table()[loss]
     out = zs[-1] if row.fused_activations else activated[-1]
@@ -103,20 +108,37 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
         for l, (name, below) in enumerate(zip(layer_names(network), activated))
     ]
     mean = float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count)
-    return Trace(mean, layers, _unscaled(dx, data.X.array, model))
+    dE = tuple(_table_gradients(network, data.X.array, dx))
+    return Trace(mean, layers, _unscaled(dx, X, model), dE=dE)
+
+
+def _table_gradients(
+    network: F.Network, X: NDArray[Any], dx: NDArray[Any]
+) -> Iterator[NDArray[Any]]:
+    """dC/dE of each embedded column, added row by row."""
+    at = network.widths[0] - sum(width for _, width in network.embeddings)
+    first = network.n_features - network.n_tables
+    for column, (n, width) in enumerate(network.embeddings, start=first):
+        dE = np.zeros((n, width), network.dtype)
+        for category, delta in zip(X[:, column], dx[:, at : at + width]):
+            if category < n:
+                dE[int(category)] += delta
+        at += width
+        yield dE
 
 
 def _unscaled(dx: NDArray[Any], x: NDArray[Any], model: "Model") -> NDArray[Any]:
     """dC/dx of x as it was before scaling, from that of the x that the network reads."""
     if model.scaling is None:
         return dx
-    unscaled: NDArray[Any] = (dx * model.scaling.slope(x)).astype(dx.dtype)
+    unscaled, n = dx.copy(), len(model.scaling.shift)
+    unscaled[:, :n] = (dx[:, :n] * model.scaling.slope(x[:, :n])).astype(dx.dtype)
     return unscaled
 
 
 def forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """z of each layer; X and a of each layer."""
-    zs, activated = [], [X]
+    """z of each layer; what the first layer reads of X, and a of each layer."""
+    zs, activated = [], [network.read(X)]
     for l, (name, param) in enumerate(zip(network.activations, network.activation_params)):
         panels, n_out = network.panels(l), network.widths[l + 1]
         b = np.zeros(panels.shape[0] * panels.shape[2], network.dtype)
@@ -140,4 +162,9 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
         quantities = one.z, one.a, one.delta, dW, db, error
         layers.append(LayerTrace(name, *map(np.array, quantities)))
-    return Trace(loss, layers, _unscaled(np.array(dx), data.X.array, model))
+    X, dE = np.array(trainer.passes[0].inputs), trainer.flat_gradient()
+    shapes = model.network.embeddings
+    ends = np.cumsum([n * width for n, width in shapes], dtype=int)
+    tables = np.split(dE[len(dE) - (ends[-1] if shapes else 0) :], ends[:-1])
+    found = tuple(table.reshape(shape) for table, shape in zip(tables, shapes))
+    return Trace(loss, layers, _unscaled(np.array(dx), X, model), dE=found)

@@ -12,10 +12,13 @@ MULTIPLIES = ("forward", "backward", "gradient")
 
 def work_of(network: Network, rows: int, l: int, phase: str) -> int:
     """Floating-point operations of a phase in an epoch: 2 a weight and row; the first layer sends
-    nothing back."""
-    if phase not in MULTIPLIES or (phase == "backward" and l == 0):
+    nothing back but to embedded columns."""
+    if phase not in MULTIPLIES:
         return 0
-    return 2 * rows * network.widths[l] * network.widths[l + 1]
+    n_in = network.widths[l]
+    if phase == "backward" and l == 0:
+        n_in = sum(width for _, width in network.embeddings)
+    return 2 * rows * n_in * network.widths[l + 1]
 
 
 def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
@@ -27,10 +30,13 @@ def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
         return 2 * sum(int(part.count * part.array[:1].nbytes) for part in parts if part)
     if phase == "update":
         n_in, n_out = network.widths[l], network.widths[l + 1]
-        # Parameters and slots are read and written, the gradient is read; above the first layer W^T
-        # is made anew.
-        numbers = (2 + 2 * len(trainer.slots) + 1) * n_out * (n_in + network.has_bias)
-        numbers += 2 * n_out * n_in if l else 0
+        # Parameters and slots are read and written, the gradient is read; W^T is made anew, but of
+        # a first layer without embedded columns, whose tables count with it.
+        parameters = n_out * (n_in + network.has_bias)
+        if l == 0:
+            parameters += sum(math.prod(shape) for shape in network.embeddings)
+        numbers = (2 + 2 * len(trainer.slots) + 1) * parameters
+        numbers += 2 * n_out * n_in if l or network.n_tables else 0
         return -(-rows // trainer.backprop.max_batch_size) * numbers * network.itemsize
     return 0
 
@@ -47,7 +53,7 @@ def phases_of(network: Network, loss: str) -> list[tuple[str, int, str]]:
             if not (
                 (phase == "activation" and l == last and fused)
                 or (phase == "loss" and l < last)
-                or (phase == "backward" and l == 0)
+                or (phase == "backward" and l == 0 and not network.n_tables)
             )
         ]
     return phases

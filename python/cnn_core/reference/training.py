@@ -12,6 +12,7 @@ from cnn_core._checks import check_state
 from cnn_core._control import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.reference.activations import activate, through_activation
+from cnn_core.reference.embeddings import embed, table_gradients, tables_of
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
 from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
@@ -146,9 +147,16 @@ class Trainer:
         """(W, b) of each layer."""
         return layers_of(self.parameters, self.network.widths, self.network.has_bias)
 
+    def tables(self) -> list[Matrix]:
+        """The vectors of each embedded column."""
+        return tables_of(self.parameters, self.network.embeddings)
+
     def forward(self, layers: list[Layer], batch: Matrix, dropping: bool = False) -> list[Pass]:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l), row by row; the deltas are still empty."""
         network, passes = self.network, []
+        if network.n_tables:
+            tables = self.tables()
+            batch = [embed(row, tables) for row in batch]
         for l, (W, b) in enumerate(layers):
             mask = None
             if dropping and self.dropout[l]:
@@ -236,7 +244,21 @@ class Trainer:
             add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
             gradients.append((dW, bias_gradient(one.delta)))
         self.gradient = flat(gradients, self.network.has_bias)
+        if self.network.n_tables:
+            penalties += self._embedded_gradient(layers[0][0], passes[0], batch)
         return passes, [cost for cost, _ in costs], weight, penalties
+
+    def _embedded_gradient(self, W: Matrix, first: Pass, batch: Matrix) -> float:
+        """The gradient of the tables, to the end of the flat vector; returns their penalty."""
+        deltas = [error_below(W, delta) for delta in first.delta]
+        if first.mask:
+            deltas = [[g * m for g, m in zip(delta, r)] for delta, r in zip(deltas, first.mask)]
+        penalties, shapes = 0.0, self.network.embeddings
+        for E, dE in zip(self.tables(), table_gradients(shapes, batch, deltas)):
+            penalties += penalty(E, self.spec.l1, self.spec.l2)
+            add_penalty_gradient(E, dE, self.spec.l1, self.spec.l2)
+            self.gradient += [number for row in dE for number in row]
+        return penalties
 
     def apply_gradient(self) -> None:
         """W <- W - rate dW, b <- b - rate db and its refinements: all parameters together."""
@@ -255,10 +277,11 @@ class Trainer:
         # The step is whole or not taken, whenever Ctrl-C comes.
         self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps
         if spec.max_norm:
-            self.parameters = flat(
+            layers = flat(
                 [([shorten(W_j, spec.max_norm) for W_j in W], b) for W, b in self.layers()],
                 self.network.has_bias,
             )
+            self.parameters = layers + self.parameters[len(layers) :]
 
     def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
         """dC/dx of the rows of the last `loss_and_gradient`, and dC/da of each layer; what
@@ -467,9 +490,11 @@ class Trainer:
 
 def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
     """The outputs a^L for every row of X, as the native network gives them."""
-    layers = layers_of(network.flat().astype(float).tolist(), network.widths, network.has_bias)
-    outputs = []
-    for a in X.astype(float).tolist():
+    parameters = network.flat().astype(float).tolist()
+    layers = layers_of(parameters, network.widths, network.has_bias)
+    tables, outputs = tables_of(parameters, network.embeddings), []
+    for row in X.astype(float).tolist():
+        a = embed(row, tables)
         for l, (W, b) in enumerate(layers):
             z = affine(W, b, a)
             a = activate(network.activations[l], network.activation_params[l], z)

@@ -37,8 +37,8 @@ def lane_sum(values: Iterable[float]) -> float:
 
 
 def layers_of(parameters: Row, widths: Sequence[int], has_bias: bool = True) -> list[Layer]:
-    """(W, b) of each layer, from the flat vector W^1 row by row, b^1, W^2, ...; where it has no
-    biases, b is 0."""
+    """(W, b) of each layer, from the flat vector W^1 row by row, b^1, W^2, ..., which tables may
+    follow; where it has no biases, b is 0."""
     layers, at = [], 0
     for n_in, n_out in pairwise(widths):
         W = [parameters[at + j * n_in : at + (j + 1) * n_in] for j in range(n_out)]

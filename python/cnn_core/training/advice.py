@@ -103,6 +103,9 @@ def before_training(
         if begins and fits:
             findings = _of_constant_targets(given.y, train.X.count) + findings
     seen = rows_seen(past if streams else None, train, model.task, ends)
+    if seen.X is not None and seen.quartiles is not None:
+        X, quartiles = map(model.without_categories, (seen.X, seen.quartiles))
+        seen = seen._replace(X=X, quartiles=quartiles)
     early = bool(p.early_stopping) and fits
     rules = Rules(early, float(p.min_delta), p.tol, min(int(p.patience), sys.maxsize))
     seen = seen._replace(rules=rules, outlier=outlier, pending=pending, targets=data.target_names)
@@ -189,7 +192,13 @@ def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:
     said = f"{of_data.ELSEWHERE}, as", cure
     few = seen.X if seen.rows >= of_data.ENOUGH else None
     yield from of_data.elsewhere(
-        some(data.train.X), model.input_names, scaled, few, False, limits, said
+        model.without_categories(some(data.train.X)),
+        model.input_names,
+        scaled,
+        few,
+        False,
+        limits,
+        said,
     )
     if seen.y is not None and seen.rows >= of_data.ENOUGH and data.train.y is not None:
         y = in_units(data.target_scaling, some(data.train.y))
@@ -298,7 +307,7 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
         Diverged(
             spec,
             float(rate),
-            train.X.rows(),
+            model.without_categories(train.X.rows()),
             train.y.array if train.y is not None and regression else None,
             job.seen.targets,
             model.input_names,

@@ -41,7 +41,14 @@ if TYPE_CHECKING:
 def make_network(spec: NetworkSpec) -> Network:
     """A network of that shape; its parameters are 0."""
     dtype: Any = spec.dtype
-    return Network(spec.widths, spec.activations, dtype, spec.activation_params, spec.bias)
+    return Network(
+        spec.widths,
+        spec.activations,
+        dtype,
+        spec.activation_params,
+        spec.bias,
+        spec.embeddings,
+    )
 
 
 class _NativePredictor:

@@ -165,6 +165,21 @@ def begin(
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
 
 
+def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
+    """A model that was made from sizes alone, with what its first rows tell."""
+    if data.columns is not None and data.columns.embeddings:
+        raise ValueError(
+            "columns embeds categories, which a model that was initialized by sizes alone has no "
+            "vectors for; give initialize X and y, or fit anew"
+        )
+    return replace(
+        before,
+        baseline=data.train.baseline_score(task),
+        feature_names=data.feature_names,
+        columns=data.columns,
+    )
+
+
 def _check_class_weight(class_weight: object) -> None:
     """Raise for what some rows of many cannot say."""
     if isinstance(class_weight, str):
@@ -501,7 +516,8 @@ def _task(
         raise ValueError(f"training goes on with a model for {name}, but task is now {p.task!r}")
     known, weights = old.classes, p.class_weight
     now, labels = infer_task(y, name, p.loss, output, smoothing, known, weights)
-    spec, asked = before.network_spec, network_spec(p, now, before.n_features)
+    spec = before.network_spec
+    asked = network_spec(p, now, before.n_features, spec.embeddings)
     for what, had, wants in (
         ("layers of widths", spec.widths, asked.widths),
         ("activations", spec.activations, asked.activations),

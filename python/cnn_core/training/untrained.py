@@ -15,7 +15,7 @@ from cnn_core.history import Past
 from cnn_core.initializers import Initializer, initialize
 from cnn_core.model import Model
 from cnn_core.parameters import count, draw_seed
-from cnn_core.spec import NetworkSpec, TrainingSpec
+from cnn_core.spec import Embeddings, NetworkSpec, TrainingSpec
 from cnn_core.task import Task, infer_task
 from cnn_core.training.backends import make_network
 from cnn_core.training.history import OF_THE_LOOP
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def network_spec(p: SimpleNamespace, task: Task, n_features: int) -> NetworkSpec:
-    """The network that the parameters describe."""
+def network_spec(
+    p: SimpleNamespace, task: Task, n_features: int, embeddings: Embeddings = ()
+) -> NetworkSpec:
+    """The network that the parameters describe; the last features may be embedded."""
     names, params = zip(*p.activations, (task.output, task.output_param))
-    widths = n_features, *p.widths, task.n_outputs
-    return _network_spec(widths, names, params, p.dtype_name, bool(p.bias))
+    n_inputs = n_features + sum(width - 1 for _, width in embeddings)
+    widths = n_inputs, *p.widths, task.n_outputs
+    return _network_spec(widths, names, params, p.dtype_name, bool(p.bias), embeddings)
 
 
 @functools.lru_cache(maxsize=64)  # each call of a stream asks for the same
@@ -64,7 +67,9 @@ def untrained(
     p: SimpleNamespace, task: Task, spec: TrainingSpec, n_features: int, **of_data: Any
 ) -> Model:
     """The model with its initial weights; `of_data` are further fields of it."""
-    shape = network_spec(p, task, n_features)
+    columns = of_data.get("columns")
+    embeddings = () if columns is None else columns.embeddings
+    shape = network_spec(p, task, n_features, embeddings)
     network = make_network(shape)
     if not isinstance(p.init, (str, Initializer)):
         _check_layers(p.init, shape)

@@ -107,7 +107,7 @@ def unlike(model: Model, data: Prepared, seen: Seen) -> Iterator[str]:
     assert rows is not None
     if rows.X.count < of_data.ENOUGH or train.X.count < of_data.ENOUGH:
         return
-    X = some(rows.X)
+    X = model.without_categories(some(rows.X))
     if np.abs(X).max() > np.sqrt(np.finfo(X.dtype).max):
         return  # the first epoch tells that their loss overflows
     yield from of_data.elsewhere(
@@ -158,7 +158,8 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     scaled, names = learned(job.model.scaling), job.model.input_names
     limits = of_data.Limits(each=job.seen.known(job.model.scaling))
     said = f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE
-    found = list(of_data.elsewhere(some(rows.X), names, scaled, job.seen.X, False, limits, said))
+    X = job.model.without_categories(some(rows.X))
+    found = list(of_data.elsewhere(X, names, scaled, job.seen.X, False, limits, said))
     if found:  # of which the outputs say nothing
         return found
     # Outputs as the network gives them.

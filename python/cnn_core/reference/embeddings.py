@@ -1,0 +1,48 @@
+"""Embedded columns: the last numbers of a row are numbers of categories, each of which becomes a
+row of its table."""
+
+from collections.abc import Sequence
+
+from cnn_core.reference.vectors import Matrix, Row
+
+
+def tables_of(parameters: Row, shapes: Sequence[tuple[int, int]]) -> list[Matrix]:
+    """The tables at the end of the flat vector, row by row."""
+    at, tables = len(parameters) - sum(n * width for n, width in shapes), []
+    for n, width in shapes:
+        tables.append([parameters[at + c * width : at + (c + 1) * width] for c in range(n)])
+        at += n * width
+    return tables
+
+
+def categories_of(row: Row, shapes: Sequence[tuple[int, int]]) -> list[int | None]:
+    """The category in each embedded column; None for what is no number of one."""
+    found = []
+    for value, (n, _) in zip(row[len(row) - len(shapes) :], shapes):
+        known = 0 <= value < n and value == int(value)
+        found.append(int(value) if known else None)
+    return found
+
+
+def embed(row: Row, tables: list[Matrix]) -> Row:
+    """What the first layer reads: the other numbers, then the vectors, 0 for no category"""
+    shapes = [(len(E), len(E[0])) for E in tables]
+    x = row[: len(row) - len(tables)]
+    for E, c in zip(tables, categories_of(row, shapes)):
+        x = x + (E[c] if c is not None else [0.0] * len(E[0]))
+    return x
+
+
+def table_gradients(
+    shapes: Sequence[tuple[int, int]], rows: Matrix, deltas: Matrix
+) -> list[Matrix]:
+    """dE_c = sum of delta^0 over the rows of category c; delta^0 = dC/dx"""
+    gradients = [[[0.0] * width for _ in range(n)] for n, width in shapes]
+    for row, delta in zip(rows, deltas):
+        at = len(delta) - sum(width for _, width in shapes)
+        for dE, c, (_, width) in zip(gradients, categories_of(row, shapes), shapes):
+            if c is not None:
+                for j in range(width):
+                    dE[c][j] += delta[at + j]
+            at += width
+    return gradients
