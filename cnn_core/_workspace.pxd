@@ -20,8 +20,7 @@ cdef struct LayerInput:
     bint drops
     dropout_t dropout
     Matrix dropped                  # the copy
-    Matrix mask                     # d dropped / d a; NULL where nothing is sent back, as to x
-                                    # without embedded columns
+    Matrix mask                     # d dropped / d a; NULL for x to which nothing is sent back
 
 
 cdef class Workspace:

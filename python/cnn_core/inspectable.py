@@ -90,7 +90,8 @@ class Inspectable(Fitted):
         Returns
         -------
         Place
-            layer ('hidden 1', ..., 'output'); parameter, 'W' or 'b'; index in it.
+            layer ('hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`);
+            parameter, 'W' or 'b', 'E' of an embedding; index in it.
         """
         from cnn_core import inspection
 
@@ -103,10 +104,11 @@ class Inspectable(Fitted):
         Parameters
         ----------
         layer : str
-            'hidden 1', ..., 'output'.
-        parameter : {'W', 'b'}
+            'hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`.
+        parameter : {'W', 'b', 'E'}
         index : int or tuple of int
-            (j, k) for the weight to neuron j from neuron k, (j,) or j for its bias.
+            (j, k) for the weight to neuron j from neuron k, (j,) or j for its bias; (c, j) for
+            number j of category c.
 
         Returns
         -------
@@ -134,7 +136,7 @@ class Inspectable(Fitted):
         -------
         GradientCheck
             The parameter where they differ most: error, relative above 1 and absolute below; layer;
-            'W' or 'b'; index; both values.
+            'W', 'b' or 'E'; index; both values.
         """
         from cnn_core import inspection  # not needed by those who train and predict
 

@@ -93,7 +93,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         left as they stand.
     l1, l2 : float, default 0
         The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all
-        weights, biases left out.
+        weights, those of embedded columns too, biases left out.
     max_norm : float, optional
         Longest that the weights to a neuron may be, as a Euclidean vector; enforced after each
         step.
@@ -120,9 +120,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         and a column that says so; words and bools are categories, of which each has a column of 0
         and 1, or the 63 most frequent and one for all others; dates are year, day of the year and
         day of the week; identifiers and free text are left out, with a warning. A dict says for
-        some columns what they are: 'number', 'category', 'date', 'drop' or 'auto'. X is a data
-        frame, a dict of columns, a list of dicts, a structured array or an array; y may be the name
-        of one of its columns. See docs/tables.md. None: X is a matrix of numbers.
+        some columns what they are: 'number', 'category', `Embedding(8)` or 'embedding' (learned
+        numbers), 'date', 'drop' or 'auto'. X is a data frame, a dict of columns, a list of dicts, a
+        structured array or an array; y may name a column. See docs/tables.md. None: X is a matrix.
     scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip', 'robust_asinh'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
         between the quartiles, or to these and then smoothly clipped to -3 and 3 or made asinh t,
@@ -199,7 +199,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     biases_ : tuple of ndarray, shape (n_out,)
         With ``bias=False`` zeros, which are no parameters.
     parameters_ : ndarray, shape (n_parameters,)
-        W^1 row by row, b^1, W^2, b^2, ...; with ``bias=False`` W^1, W^2, ...
+        W^1 row by row, b^1, W^2, b^2, ..., no b with ``bias=False``; then `embeddings_`.
     history_ : dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
@@ -218,6 +218,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Where targets are scaled: predictions are a^L * target_factor_ + target_shift_.
     columns_ : Columns
         With `columns`: prints as a line for each column, with what it becomes.
+    embeddings_, categories_ : dict of ndarray, shape (categories, dim); dict of tuple of str
+        By columns: the vectors, read-only copies, and the categories that they are of.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a data frame, or a pyarrow table, with string column names. Columns with

@@ -142,6 +142,15 @@ def test_columns_and_drop_say_what_columns_are(here):
     assert kinds == {"id": "drop", "rooms": "category", "place": "category", "built": "drop"}
 
 
+def test_a_column_may_be_embedded(here, capsys):
+    trained("--columns", "place=embedding", "-o", "m.safetensors")
+    assert "1 embedding" in capsys.readouterr().err.replace("\xa0", " ")
+    assert MLP.load("m.safetensors").embeddings_["place"].ndim == 2
+    main(["predict", "m.safetensors", "houses.csv", "-o", "found.csv"])
+    main(["info", "m.safetensors"])
+    assert "each embedded as" in capsys.readouterr().out
+
+
 def test_predict_gives_a_row_for_each_row_and_keeps_columns_as_they_stand(here, capsys):
     trained()
     model, table = load("houses.safetensors"), read_csv("houses.csv")

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from golden import continuing, embedded, options, paths  # noqa: F401, importing them fills the table
+from golden import continuing, embedded, options, paths  # noqa: F401, they fill the table
 from golden.table import RUNS
 
 __all__ = ["RUNS"]

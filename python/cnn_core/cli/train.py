@@ -90,7 +90,7 @@ def add_parser(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="NAME=KIND",
-        help="number, category, date, drop or auto; may come again",
+        help="number, category, embedding, date, drop or auto; may come again",
     )
     add("--drop", action="append", default=[], metavar="NAME", help="a column to leave out")
     add_options(parser)

@@ -18,7 +18,7 @@ class GradientCheck(NamedTuple):
 
     error: float  #: |analytic - numeric| / max(1, |analytic|, |numeric|)
     layer: str
-    parameter: str  #: 'W' or 'b'
+    parameter: str  #: 'W' or 'b'; 'E' of an embedding
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index
     analytic: float
     numeric: float
