@@ -31,7 +31,8 @@ cdef class Network:
     cdef readonly Py_ssize_t n_layers, n_tables, n_features, itemsize, lanes, block
     cdef readonly bint prefers_transposed
     cdef Py_ssize_t n_numbers   # features that are no categories, which come first
-    cdef Py_ssize_t n_weights   # numbers of the parameters before the tables
+    cdef Py_ssize_t n_weights   # numbers of the parameters before the tables, padding included
+    cdef Py_ssize_t n_vectors   # and of the tables
     cdef Arena arena
     cdef Layer *layers
     cdef Table *tables

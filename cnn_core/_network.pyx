@@ -135,6 +135,7 @@ cdef class Network:
                 size += layer.panels * PANEL_BYTES
         self.block = BLOCK_ROWS_LARGE if size > LARGE_WEIGHTS else BLOCK_ROWS
         self.n_weights = elements(size, self.itemsize)
+        self.n_vectors = self.parameters.size - self.n_weights
         self.alloc_tables(size)
         self.prefers_transposed = self.is_faster_transposed()
 

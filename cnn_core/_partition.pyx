@@ -98,7 +98,8 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
     """The plan of a mini-batch of `rows` rows on at most `threads` threads."""
     cdef StepPlan plan
     cdef Py_ssize_t n_blocks, parameters = workspace.network.n_weights
-    cdef bint is_small = parameter_bytes(workspace.network) <= BLOCKWISE_BYTES
+    cdef Py_ssize_t bytes = (parameters + workspace.network.n_vectors) * workspace.network.itemsize
+    cdef bint is_small = bytes <= BLOCKWISE_BYTES
     if threads > 1:
         threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))
     if is_small and threads <= STREAMING_COST and streams(workspace, rows, threads):
@@ -122,14 +123,6 @@ cdef bint streams(Workspace workspace, Py_ssize_t rows, int threads) noexcept no
     cdef Py_ssize_t row_bytes = workspace.row_bytes()
     return (rows * row_bytes > threads * CACHE_PER_THREAD
             and workspace.network.n_weights < STREAMING_WORK * row_bytes)
-
-
-cdef Py_ssize_t parameter_bytes(Network network) noexcept nogil:
-    """Padding included."""
-    cdef Py_ssize_t i, n = network.n_weights
-    for i in range(network.n_tables):
-        n += network.tables[i].size
-    return n * network.itemsize
 
 
 cdef Py_ssize_t layers_by_output(Workspace workspace, int threads, bint dropping) noexcept nogil:
