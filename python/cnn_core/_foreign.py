@@ -340,7 +340,7 @@ NAMES: dict[str, str] = by_word({
     _NO_LAYERS + ", such as MLP(hidden=(64, 32))": "Dense Linear Layer Input Sequential Model "
     "Module Perceptron NeuralNetwork Network DNN BatchNormalization BatchNorm1d LayerNorm Flatten",
     "dropout is a parameter: MLP(dropout=0.2)": "Dropout AlphaDropout",
-    _MLP_ONLY: "CNN Conv1d Conv2d Conv1D Conv2D RNN LSTM GRU Transformer Embedding Attention "
+    _MLP_ONLY: "CNN Conv1d Conv2d Conv1D Conv2D RNN LSTM GRU Transformer Attention "
     "MaxPooling2D MaxPool2d",
     "MLP does both, classification and regression, and cnn_core.sklearn has estimators of that "
     "name": "MLPClassifier MLPRegressor",

@@ -252,12 +252,13 @@ def test_the_open_box_shows_the_vectors(backend, options):
     given = dict(hidden=(5, 4), epochs=2, random_state=0, columns=columns) | options
     model = MLP(**given).fit(TABLE, BAND)
     model.set_params(backend=backend)
-    some, y = rows(slice(40)), BAND[:40]
+    n = 40 if backend == "native" else 6
+    some, y = rows(slice(n)), BAND[:n]
     found = model.check_gradient(some, y)
     assert found.error < 1e-7
     gradient = model.loss_and_gradient(some, y)[1]
     traced = model.trace(some, y)
-    assert traced.dx.shape == (40, model.weights_[0].shape[1])
+    assert traced.dx.shape == (n, model.weights_[0].shape[1])
     tables = np.concatenate([dE.ravel() for dE in traced.dE])
     assert [dE.shape for dE in traced.dE] == [(40, 8), (7, 2)]
     if backend == "native":

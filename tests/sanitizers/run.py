@@ -29,8 +29,9 @@ from private_build import HERE, ROOT, build, compile_program, folder, runtime
 #: Tests that reach the core, under AddressSanitizer and UndefinedBehaviorSanitizer.
 MEMORY_TESTS = [
     "tests/test_a[cl]*.py", "tests/test_backprop.py", "tests/test_bias.py", "tests/test_c[op]*.py",
-    "tests/test_dropout.py", "tests/test_functional.py", "tests/test_lbfgs.py",
-    "tests/test_linalg.py", "tests/test_losses.py", "tests/test_misuse.py", "tests/test_p*.py",
+    "tests/test_dropout.py", "tests/test_embeddings.py", "tests/test_functional.py",
+    "tests/test_lbfgs.py", "tests/test_linalg.py", "tests/test_losses.py", "tests/test_misuse.py",
+    "tests/test_p*.py",
     "tests/test_random.py", "tests/test_sk*.py", "tests/test_st*.py", "tests/test_subnormals.py",
     "tests/test_t[hr]*.py", "tests/test_weighted_training.py", "tests/mlp/test_fitting.py",
     "tests/mlp/test_refusals.py", "tests/inspection", "tests/reliability",
