@@ -25,7 +25,7 @@ from cnn_core._tuning cimport (BLOCK_ROWS_TRANSPOSED, LONG_PREDICTION, ROWS_COUN
 from cnn_core._checks import DOUBLES, Array
 from cnn_core._cpu import most_threads, with_subnormals
 from cnn_core._memory import aligned_zeros
-from cnn_core._warn import warn
+from cnn_core._overflow import warn_of_overflow
 
 cdef extern from "Python.h":
     # Declared without its exception, which is cleared: an array without a buffer is left to the
@@ -188,32 +188,6 @@ cdef Py_ssize_t count_nan(Network network, X, int threads) except -1:
         a = BatchPredictor(network).forward(X[first:first + ROWS_COUNTED_TOGETHER], threads)
         count += np.count_nonzero(np.isnan(a).any(axis=1))
     return count
-
-
-def warn_of_overflow(Network network not None, X, Py_ssize_t rows, bint classes=False):
-    """Say how many rows have outputs that are no numbers, and what may be the cause.
-
-    Parameters
-    ----------
-    network : Network
-    X : ndarray, shape (rows, n_features)
-        What it has read.
-    rows : int
-        Of how many rows an output is NaN or, unless classes were asked for, infinite.
-    classes : bool
-        Whether classes were predicted from them.
-    """
-    x = network.read(X)
-    largest, weight = max(x.max(), -x.min()), np.abs(network.parameters).max()
-    cause = (f"numbers on the way overflow {network.dtype}: the network's largest input is "
-             f"{largest:.3g}, its largest weight {weight:.3g}")
-    if not np.isfinite(largest):
-        cause = "inputs are"
-    elif not np.isfinite(weight):
-        cause = "weights are"
-    warn(f"{rows:,} of {X.shape[0]:,} rows {'has' if rows == 1 else 'have'} outputs that are NaN"
-         f"{'' if classes else ' or infinite'}, as {cause}"
-         f"{'; the classes predicted for them mean nothing' if classes else ''}", RuntimeWarning)
 
 
 cdef void predict_task(void *context, Py_ssize_t block, int worker) noexcept nogil:

@@ -12,7 +12,8 @@ import numpy as np
 from cnn_core._checks import as_native
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
-from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_overflow
+from cnn_core._overflow import warn_of_overflow
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core.activations import get_activation
 
 if TYPE_CHECKING:

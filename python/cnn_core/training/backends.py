@@ -13,7 +13,8 @@ import numpy as np
 from cnn_core._frozen import replace
 from cnn_core._names import choose
 from cnn_core._network import Network
-from cnn_core._predict import BatchPredictor, RowPredictor, warn_of_overflow
+from cnn_core._overflow import warn_of_overflow
+from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core.data.validation import check_finite
 
 __all__ = [

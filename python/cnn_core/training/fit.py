@@ -165,21 +165,6 @@ def begin(
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
 
 
-def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
-    """A model that was made from sizes alone, with what its first rows tell."""
-    if data.columns is not None and data.columns.embeddings:
-        raise ValueError(
-            "columns embeds categories, which a model that was initialized by sizes alone has no "
-            "vectors for; give initialize X and y, or fit anew"
-        )
-    return replace(
-        before,
-        baseline=data.train.baseline_score(task),
-        feature_names=data.feature_names,
-        columns=data.columns,
-    )
-
-
 def _check_class_weight(class_weight: object) -> None:
     """Raise for what some rows of many cannot say."""
     if isinstance(class_weight, str):
@@ -289,6 +274,11 @@ def _telling(job: Job, findings: list[str]) -> Job:
 
 def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
     """A model that knew no rows, with what the first ones say."""
+    if data.columns is not None and data.columns.embeddings:
+        raise ValueError(
+            "columns embeds categories, which a model that was initialized by sizes alone has no "
+            "vectors for; give initialize X and y, or fit anew"
+        )
     baseline = data.train.baseline_score(task)
     return replace(
         before, baseline=baseline, feature_names=data.feature_names, columns=data.columns
