@@ -336,3 +336,23 @@ def test_a_column_without_entries_is_left_out():
         model = regressor().fit(TABLE | {"city": [None] * ROWS}, PRICE)
     assert list(model.embeddings_) == ["code"]
     assert regressor(columns="auto").fit(TABLE, PRICE).embeddings_ == {}
+
+
+@pytest.mark.parametrize("kind", ["auto", "standard"])
+def test_tables_in_blocks_are_embedded(kind):
+    whole, found = rows(slice(None)), set()
+
+    class Blocks:
+        def __init__(self, size):
+            self.size = size
+
+        def __iter__(self):
+            for first in range(0, ROWS, self.size):
+                some = slice(first, first + self.size)
+                yield {name: column[some] for name, column in whole.items()}, PRICE[some]
+
+    for size in (70, ROWS):
+        model = regressor(epochs=20, scale_inputs=kind).fit(Blocks(size))
+        found.add(model.parameters_.tobytes())
+        assert model.score(TABLE, PRICE) > 0.9 and len(model.categories_["city"]) == 40
+    assert len(found) == 1
