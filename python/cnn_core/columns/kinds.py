@@ -358,7 +358,7 @@ class Embedded(Category):
 
     kind = "embedding"
 
-    other = False
+    other = False  # the vector 0 stands for all others
     dim: int
 
     def check(self) -> None:
@@ -379,7 +379,7 @@ class Embedded(Category):
                 "embedded"
             )
         dim = (how or Embedding()).width(len(counts))
-        return cls(name=name, values=tuple(sorted(counts)), gaps=gaps, dim=dim)
+        return cls(name, tuple(sorted(counts)), False, gaps, dim)
 
     @property
     def encoded(self) -> tuple[str, ...]:
@@ -514,7 +514,9 @@ class Omitted(Column):
 
 
 #: What `columns` of MLP may say of a column.
-KINDS: dict[str, type[Column]] = {one.kind: one for one in (Number, Category, Embedded, Date, Omitted)}
+KINDS: dict[str, type[Column]] = {
+    one.kind: one for one in (Number, Category, Embedded, Date, Omitted)
+}
 
 
 def category_counts(values: Values) -> tuple[Counter[str], bool]:

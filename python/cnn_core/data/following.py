@@ -97,7 +97,7 @@ def streamed(
         if moved is not None and past is not None and not drifts:
             if base.goes_to(after):
                 every = every.again(moved.since, base.with_levels(past.levels))
-                if how.scale_inputs is not None and before.network_spec.bias:
+                if _follows_inputs(before, how):
                     auto = how.scale_inputs == "auto"
                     scaling, moved = _with_inputs(
                         before, scaling, every, auto, (base, after, moved)
@@ -114,13 +114,19 @@ def streamed(
     slow = every.is_slow(n)
     tracked = targets is not None and targets.tracked is not None
     found = scaling, targets
-    if how.scale_inputs is not None and before.network_spec.bias:
+    if _follows_inputs(before, how):
         scaling = grown_inputs(scaling, every, n, how.scale_inputs == "auto")
     if learns and (slow or not tracked):  # else the middle follows, of which the sample has many
         targets = grown_targets(targets, every, n, task)
     grown = scaling is not found[0] or targets is not found[1]
     renews = drifts or grown or slow
     return Streamed(every, scaling, targets, moved, renews or tracked, renews)
+
+
+def _follows_inputs(before: Model, how: Preparation) -> bool:
+    """Whether the scaling of the inputs follows its stream: not beside embedded columns."""
+    spec = before.network_spec
+    return how.scale_inputs is not None and spec.bias and not spec.embeddings
 
 
 def _gone(
