@@ -326,7 +326,7 @@ OTHERS = [
     ),
     (EMBEDDED, put("model.network.embeddings", [[7, 6]]), "widths[0] must be at least the 6 num"),
     (EMBEDDED, put("model.network.embeddings", [[7]]), "embeddings must be pairs"),
-    (EMBEDDED, put("model.network.embeddings", []), "columns becomes 4 features"),
+    (EMBEDDED, put("model.network.embeddings", []), "shift must have shape (5,), got (3,)"),
     (EMBEDDED, put("model.network.version", 2), "the key 'embeddings' is unknown"),
     (EMBEDDED, put("model.columns.columns.3.dim", 3), "columns has the embeddings ((7, 3),)"),
     (EMBEDDED, put("model.columns.columns.3.dim", 0), "dim must be a whole number from 1"),
