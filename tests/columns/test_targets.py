@@ -105,3 +105,12 @@ def test_true_of_a_file_is_the_class_true_of_a_frame(tmp_path, monkeypatch):
     wanted = model.score({"x": X}, labels)
     assert model.score({"x": X, "y": flags}, "y") == wanted > 0.8
     assert model.evaluate({"x": X, "y": flags}, "y")["accuracy"] == wanted
+
+
+def test_a_scorer_watches_the_column_that_a_number_names():
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("sklearn")
+    frame = pandas.DataFrame(RNG.random((80, 4)))
+    how = {"epochs": 2, "monitor": "neg_mean_absolute_error", "early_stopping": True}
+    model = MLP(2, columns="auto", **how).fit(frame, 3, validation_data=(frame, 3))
+    assert model.n_epochs_ == 2

@@ -100,10 +100,10 @@ def _targets(model: Model, rows: Dataset, X: Any, y: Any, apart: np.ndarray | No
     if task.name == "multilabel":
         assert rows.y is not None
         return (rows.y.rows() > task.threshold).astype(np.int64)
-    if isinstance(y, str) and model.columns is not None:
-        from cnn_core.columns.target import target_of
+    if model.columns is not None:
+        from cnn_core.columns.target import known_target
 
-        y = target_of(model.columns.table(X)[y], y, "validation_data's X")
+        _, y = known_target(model.columns.table(X), y, task.classes)
     targets: np.ndarray = check_targets(y, np.float64, task.n_outputs)
     targets = targets if apart is None else targets[apart]
     return targets.ravel() if task.flat else targets
