@@ -1,10 +1,16 @@
-"""The scalings of a stream after some more rows.
+"""How the scalings of a stream follow its rows.
 
-Targets that lie elsewhere may have moved, while they depend on x as before, or x has: a slow signal
-goes where it has not been. Where the rows of X come in no order, predictions are moved with y, and
-so is the sample. Where they follow a slow signal, the function of x stays, a scaling for all
-targets that there were is learned, and the network rehearses the sample. Targets that jump have
-moved in any case.
+Targets leave the range that their scaling was learned from for one of two reasons:
+
+- y depends on x in another way than before: another level, other units. Then the last layer is
+  shifted and stretched so that predictions go along with y, and so are the targets of the sample.
+- x has gone to other values, along the same function: a slow signal. Then the function stays. The
+  scaling is learned anew from the sample of all rows, and the network trains on the sample again
+  (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal"), so that it does not
+  forget what it knew elsewhere.
+
+It is taken for the second where successive rows of X are alike (`StreamRows.is_slow`), unless y has
+jumped.
 """
 
 from __future__ import annotations
@@ -47,8 +53,10 @@ class Streamed(NamedTuple):
     scaling: Scaling | None
     targets: TargetScaling | None
     moved: Moved | None = None  #: how predictions follow targets that have moved
-    anew: bool = False  #: whether the sample is to be learned anew
-    renews: bool = False  #: whether with what it learns in other sizes, or of a slow signal
+    anew: bool = False  #: whether the network is to train on the sample again
+    #: Whether the optimizer keeps its moments of that training: where the units of the inputs or
+    #: targets are other ones, and for slow signals.
+    renews: bool = False
 
 
 def streamed(
