@@ -134,12 +134,18 @@ def test_a_checkpoint_is_of_the_same_rows_in_the_same_windows(other, tmp_path):
 
 
 class Slow(Again):
-    """Blocks that come slowly from the fourth iteration on."""
+    """Blocks that come slowly from the sixth iteration on, of which `begins` is told."""
+
+    def __init__(self, blocks, begins=lambda: None):
+        super().__init__(blocks)
+        self.begins = begins
 
     def __iter__(self):
         self.times += 1
+        if self.times == 6:
+            self.begins()
         for block in self.blocks:
-            if self.times > 3:
+            if self.times > 5:
                 time.sleep(0.3)
             yield block
 
@@ -153,10 +159,8 @@ def test_ctrl_c_is_answered_while_a_window_is_awaited():
         sent.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Timer(1.0, interrupt)
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
-        model.fit(RowBlocks(Slow(cut((X, Y), 100)), **SMALL))
+        model.fit(RowBlocks(Slow(cut((X, Y), 100), interrupt), **SMALL))
     assert time.perf_counter() - sent[0] < 10  # a quiet machine takes 0.05
     assert model.n_epochs_ >= 1
 
@@ -168,8 +172,8 @@ def test_max_seconds_ends_an_epoch_whose_windows_are_awaited():
         model = regressor(epochs=1000, max_seconds=1.0).fit(
             RowBlocks(Slow(cut((X, Y), 100)), **SMALL)
         )
-    assert time.perf_counter() - began < 2.5
-    assert model.n_epochs_ >= 1
+    assert time.perf_counter() - began < 60  # of more than an hour
+    assert model.n_epochs_ < 1000
 
 
 def test_no_thread_is_left_after_a_fit():
@@ -179,7 +183,7 @@ def test_no_thread_is_left_after_a_fit():
         regressor(callbacks=InterruptStep(20)).fit(blocks)
     readers = [one for one in threading.enumerate() if one.name == "cnn_core reader"]
     for one in readers:  # which ends when it has read its window
-        one.join(5)
+        one.join(60)
     assert not any(one.is_alive() for one in readers)
 
 
