@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cnn_core.files.atomic import check_folder, replacing
-from cnn_core.io.arrow import array_of
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
+from cnn_core.io.to_arrow import array_of
 
 #: Columns by their names: arrays, lists of texts, or columns of pyarrow.
 Write = Callable[[Mapping[str, Any]], None]

@@ -100,7 +100,7 @@ class FileTable(Table):
         )
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        from cnn_core.io.arrow import arrow_of
+        from cnn_core.io.to_arrow import arrow_of
 
         return arrow_of(self).__arrow_c_stream__(requested_schema)
 

@@ -16,6 +16,7 @@ from cnn_core.io.places import FileTable, Places
 from cnn_core.io.rows import Chunk
 from cnn_core.io.sources import ending, is_stream, name_of, need_pyarrow
 from cnn_core.io.texts import Missing, numbers_of
+from cnn_core.io.to_arrow import column_of
 
 BLOCK = 32768  #: Rows that are in memory at the same time, at least.
 
@@ -230,7 +231,7 @@ class _Gathered:
         for name in kept.keys() & numbers.keys():
             found = numbers_of(kept[name], decimal, self._missing)
             if found is not None:
-                kept[name] = arrow.column_of(Values(NUMBER, found[0], numbers[name]))
+                kept[name] = column_of(Values(NUMBER, found[0], numbers[name]))
         return Block(table, kept)
 
 
