@@ -75,9 +75,11 @@ class WindowRows:
     def epoch(self, trainer: Any, rates: np.ndarray | None) -> tuple[float, Any] | None:
         """Have every row visited once; the loss and what the metric is made of, or None where the
         epoch pauses."""
-        if self._ahead is None:
-            self._ahead = _Ahead(self._windows(trainer.epochs))
+        begins = self._ahead is None
+        ahead = self._ahead = self._ahead or _Ahead(self._windows(trainer.epochs))
         try:
+            if begins:
+                ahead.start()
             found = None
             while found is None:
                 if self._window is None:
@@ -202,6 +204,9 @@ class _Ahead:
         self._found: queue.SimpleQueue[_Window | _Failed] = queue.SimpleQueue()
         self._wanted = threading.Semaphore(1)
         self._thread = threading.Thread(target=self._run, name="cnn_core reader", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read. Ctrl-C may strike as soon as the thread runs, so `close` must be due."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -236,4 +241,5 @@ class _Ahead:
         """Read no more; the thread ends when it has read what it is reading."""
         self._closed = True
         self._wanted.release()
-        self._thread.join(_POLL)
+        if self._thread.is_alive():
+            self._thread.join(_POLL)
