@@ -26,12 +26,12 @@ from cnn_core.data.prepare import (
     Prepared,
     learn_target_scaling_of,
     make_dataset,
+    set_apart,
     target_dtype_of,
     targets_go_on,
     validation_dataset,
 )
 from cnn_core.data.scaling import Whole, step_of_some, weighted_sums
-from cnn_core.data.split import stratified_split
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -100,14 +100,11 @@ def prepare_blocks(
     stand_in = np.zeros((len(X), 1), how.dtype)
     train = make_dataset(meaning, stand_in, y, how, labels=labels, sample_weight=sample_weight)
     validation = drawn = apart = None
-    plain = Preparation(how.dtype, target_dtype=how.target_dtype)
     if how.validation_fraction is not None and validation_data is None:
         drawn = seed()
-        known = None if train.labels is None else train.labels.array[:, 0]
-        fraction = min(how.validation_fraction, X.window_rows / len(X))
-        apart = stratified_split(drawn, len(X), fraction, known)
-        validation = make_dataset(meaning, stand_in, y, plain, labels=labels).take(apart)
-        train = train.take(~apart)
+        apart = set_apart(drawn, train, min(how.validation_fraction, X.window_rows / len(X)))
+        stood = make_dataset(meaning, stand_in, y, how.of_validation, labels=labels)
+        validation, train = stood.take(apart), train.take(~apart)
     rows = _rows_for(X, train, apart)
     look = _Look(X, rows, before.columns if before else None)
     columns = look.columns = _columns(how, look, before)

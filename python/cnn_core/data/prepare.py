@@ -153,6 +153,11 @@ class Preparation(Frozen):
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
     columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
 
+    @property
+    def of_validation(self) -> Preparation:
+        """How rows to validate on are read: without weights and label smoothing."""
+        return Preparation(self.dtype, target_dtype=self.target_dtype)
+
 
 class Prepared(Frozen):
     """Rows that can be trained on."""
@@ -219,12 +224,9 @@ def prepare(
     train = make_dataset(meaning, rows, y, how, labels=labels, sample_weight=sample_weight)
     validation, drawn, stream, apart = None, seed(), None, None
     if how.validation_fraction is not None and validation_data is None:
-        known = None if train.labels is None else train.labels.array[:, 0]
-        apart = stratified_split(drawn, train.X.count, how.validation_fraction, known)
-        # Rows are validated on without weights and label smoothing.
-        plain = Preparation(how.dtype, target_dtype=how.target_dtype)
-        validation = make_dataset(meaning, rows, y, plain, labels=labels)
-        validation, train = validation.take(apart), train.take(~apart)
+        apart = set_apart(drawn, train, how.validation_fraction)
+        validation = make_dataset(meaning, rows, y, how.of_validation, labels=labels).take(apart)
+        train = train.take(~apart)
     columns = None if before is None else before.columns
     if table is not None:
         columns = columns or _learn_columns(how, table, train)
@@ -255,6 +257,12 @@ def prepare(
         given = validation_dataset(validation_data, meaning, how, prepared)
         prepared = replace(prepared, validation=given)
     return prepared
+
+
+def set_apart(seed: int, train: Dataset, fraction: float) -> np.ndarray:
+    """Which rows to validate on, a share of each class: bool, shape (rows,)."""
+    known = None if train.labels is None else train.labels.array[:, 0]
+    return stratified_split(seed, train.X.count, fraction, known)
 
 
 def targets_go_on(before: Model, train: Dataset) -> TargetScaling | None:
@@ -352,8 +360,7 @@ def validation_dataset(
         check_names(X, prepared.feature_names, name)
     check_target_names(y, prepared.target_names, "validation_data's y")
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
-    plain = Preparation(how.dtype, target_dtype=how.target_dtype)
-    data = make_dataset(task, rows, y, plain, names=(name, y_name))
+    data = make_dataset(task, rows, y, how.of_validation, names=(name, y_name))
     return data.learning(prepared.target_scaling, how.dtype)
 
 
