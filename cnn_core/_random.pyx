@@ -24,6 +24,15 @@ cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *o
         drawn += 1
 
 
+cdef shuffled(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t n):
+    """0 to n - 1 in an order that these numbers determine."""
+    order = np.empty(n, np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        shuffle(seed, purpose, epoch, numbers, n)
+    return order
+
+
 @takes(seed=SEED, epoch=WORD, n=WHOLE)
 def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False):
     """The order in which an epoch visits the rows.
@@ -45,11 +54,7 @@ def permutation(uint64_t seed, uint32_t epoch, Py_ssize_t n, *, bint split=False
     ndarray of intp, shape (n,)
         A permutation of 0 to n - 1: a pure function of the arguments, the same on every machine.
     """
-    order = np.empty(n, np.intp)
-    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
-    with nogil:
-        shuffle(seed, FOR_SPLIT if split else FOR_SHUFFLE, epoch, numbers, n)
-    return order
+    return shuffled(seed, FOR_SPLIT if split else FOR_SHUFFLE, epoch, n)
 
 
 @takes(seed=SEED, epoch=WORD, n=WHOLE)
@@ -65,11 +70,7 @@ def block_order(uint64_t seed, uint32_t epoch, Py_ssize_t n):
     -------
     ndarray of intp, shape (n,)
     """
-    order = np.empty(n, np.intp)
-    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
-    with nogil:
-        shuffle(seed, FOR_BLOCKS, epoch, numbers, n)
-    return order
+    return shuffled(seed, FOR_BLOCKS, epoch, n)
 
 
 @takes(seed=SEED, epoch=WORD, window=WORD, n=WHOLE)
@@ -87,11 +88,7 @@ def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
     -------
     ndarray of intp, shape (n,)
     """
-    order = np.empty(n, np.intp)
-    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
-    with nogil:
-        shuffle(seed, window_purpose(window), epoch, numbers, n)
-    return order
+    return shuffled(seed, window_purpose(window), epoch, n)
 
 
 @takes(seed=SEED, stream=WORD, n=WHOLE)
