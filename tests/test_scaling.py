@@ -8,7 +8,7 @@ from cnn_core._linalg import column_sums
 from cnn_core.data.prepare import Preparation, prepare
 from cnn_core.data.scaling import learn_scaling
 from cnn_core.parameters import draw_seed
-from cnn_core.task import infer_task
+from cnn_core.task_of_y import infer_task
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from cnn_core import MLP

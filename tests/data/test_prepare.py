@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cnn_core.data.prepare import Preparation, prepare
-from cnn_core.task import infer_task
+from cnn_core.task_of_y import infer_task
 
 X = np.random.default_rng(0).normal(size=(200, 5)).astype("float32")
 

@@ -5,7 +5,7 @@ import pytest
 import reference_numpy as reference
 from cnn_core.data.prepare import Preparation, make_dataset
 from cnn_core.spec import TrainingSpec
-from cnn_core.task import infer_task
+from cnn_core.task_of_y import infer_task
 from cnn_core.training import backends
 
 from cnn_core import ELU, MLP, Huber, NotFittedError, inspection

@@ -40,7 +40,8 @@ from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
 from cnn_core.spec import TrainingSpec
-from cnn_core.task import Task, check_trainable, infer_task
+from cnn_core.task import Task, check_trainable
+from cnn_core.task_of_y import infer_task
 from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling

@@ -16,7 +16,8 @@ from cnn_core.initializers import Initializer, initialize
 from cnn_core.model import Model
 from cnn_core.parameters import count, draw_seed
 from cnn_core.spec import Embeddings, NetworkSpec, TrainingSpec
-from cnn_core.task import Task, infer_task
+from cnn_core.task import Task
+from cnn_core.task_of_y import infer_task
 from cnn_core.training.backends import make_network
 from cnn_core.training.history import OF_THE_LOOP
 
