@@ -21,6 +21,7 @@ FEW = 0.01  # share of the rows that count, as (sum w)^2 / sum w^2 has it
 #: Root mean square of a layer's weights times sqrt(n_in), which is about 1: the size of z for
 #: inputs of size 1.
 USUAL, STRICT = (15.0, 1e-2), (20.0, 1e-4)
+NEURONS = 128  # of a layer whose weights are looked at
 
 
 def unweighted(
@@ -149,10 +150,12 @@ def smoothed(label_smoothing: float) -> Iterator[str]:
 
 
 def sizes(network: Network) -> list[float]:
-    """The root mean square of each layer's weights times sqrt(n_in)."""
+    """The root mean square of each layer's weights times sqrt(n_in); of a wide layer that of some
+    neurons at equal distances."""
     found = []
     for l in range(network.n_layers):
         W = network.weights(l)
+        W = W[:: -(-len(W) // NEURONS)]
         found.append(float(np.sqrt(np.square(W, dtype=np.float64).mean() * W.shape[1])))
     return found
 
