@@ -19,29 +19,39 @@ except ModuleNotFoundError as error:
 
 from cnn_core import threads
 from cnn_core.activations import ELU, LeakyReLU
-from cnn_core.callbacks import Callback
-from cnn_core.embeddings import Embedding
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 from cnn_core.exceptions import DivergenceWarning, ModelFormatError, NotFittedError
 from cnn_core.files.estimators import load
-from cnn_core.initializers import Normal, Orthogonal
 from cnn_core.losses import Huber
 from cnn_core.mlp import MLP
-from cnn_core.optimizers import LBFGS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
-from cnn_core.schedules import (
-    Constant,
-    Cosine,
-    Exponential,
-    InverseTime,
-    OneCycle,
-    ReduceOnPlateau,
-    StepDecay,
-    Warmup,
-)
 from cnn_core.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from cnn_core import datasets, functional
+    from cnn_core.callbacks import Callback
+    from cnn_core.embeddings import Embedding
+    from cnn_core.initializers import Normal, Orthogonal
+    from cnn_core.optimizers import (
+        LBFGS,
+        SGD,
+        Adadelta,
+        Adagrad,
+        Adam,
+        AdamW,
+        Nadam,
+        RMSprop,
+        Rprop,
+    )
+    from cnn_core.schedules import (
+        Constant,
+        Cosine,
+        Exponential,
+        InverseTime,
+        OneCycle,
+        ReduceOnPlateau,
+        StepDecay,
+        Warmup,
+    )
 
 __version__ = "0.1.0"
 #: Counted up whenever any result changes in any bit: two versions with the same number predict and
@@ -88,18 +98,52 @@ __all__ = [
     "set_num_threads",
 ]  # fmt: skip
 
+#: Modules that are imported when somebody asks for them, and what the package itself shows of each:
+#: predictions of a loaded model need none.
+_LATER = {
+    "callbacks": ("Callback",),
+    "datasets": (),
+    "embeddings": ("Embedding",),
+    "functional": (),
+    "initializers": ("Normal", "Orthogonal"),
+    "optimizers": (
+        "LBFGS",
+        "SGD",
+        "Adadelta",
+        "Adagrad",
+        "Adam",
+        "AdamW",
+        "Nadam",
+        "RMSprop",
+        "Rprop",
+    ),
+    "schedules": (
+        "Constant",
+        "Cosine",
+        "Exponential",
+        "InverseTime",
+        "OneCycle",
+        "ReduceOnPlateau",
+        "StepDecay",
+        "Warmup",
+    ),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _LATER.items() for name in (module, *names)}
+
 threads.join_threadpoolctl()
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that there is
 
     def __getattr__(name: str) -> Any:
-        """The modules that are imported when somebody asks for them, and errors for what there is
-        not."""
-        if name in ("datasets", "functional"):
+        """What is imported when somebody asks for it, and errors for what there is not."""
+        if name in _MODULE_OF:
             import importlib
 
-            return importlib.import_module(f"cnn_core.{name}")
+            module = importlib.import_module(f"cnn_core.{_MODULE_OF[name]}")
+            value = module if name in _LATER else getattr(module, name)
+            globals()[name] = value
+            return value
         if name.startswith("_"):  # what Python and its tools look for
             raise AttributeError(f"module 'cnn_core' has no attribute {name!r}")
         from cnn_core._foreign import NAMES

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
-from cnn_core.callbacks import Callback, PhaseTimer, Watch, check_callbacks
+from cnn_core.conventions import Parameters
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.model import warn_of_single_row
-from cnn_core.parameters import Parameters
 from cnn_core.predictions import Predictions
 from cnn_core.training.backends import BACKENDS
 
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
         TaskName,
     )
     from cnn_core.activations import Activation
+    from cnn_core.callbacks import Callback
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
@@ -390,6 +390,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         checkpoint: tuple[Any, ...] | None = None,
     ) -> Self:
         """`fit`, with the arguments of a `Checkpoint`, if there is one."""
+        from cnn_core.callbacks import PhaseTimer, Watch, check_callbacks
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()
@@ -466,6 +467,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         """
         if unknown:
             refuse(MLP.partial_fit, self, unknown)
+        from cnn_core.callbacks import Watch, check_callbacks
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()

@@ -6,12 +6,10 @@ function ``(model, X, y)`` as scikit-learn's scorers are. Losses are to fall, al
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
 from cnn_core._names import meaning
-from cnn_core.callbacks import check_takes
 
 #: Returns a number of a model, X and y: the greater the better.
 Scorer = Callable[[Any, Any, Any], float]
@@ -40,6 +38,8 @@ def check_monitor(name: str, value: Any) -> None:
             f"{name} must be 'val_loss', 'val_metric', 'loss', the name of a scorer of "
             f"scikit-learn, or a function (model, X, y), got {value!r}"
         )
+    from cnn_core.callbacks import check_takes
+
     column = column_of(value)
     try:
         check_takes(value, "(model, X, y)", called(column))
@@ -100,6 +100,8 @@ def scorer_of(monitor: str | Scorer) -> Scorer | None:
         ) from None
     names = get_scorer_names()
     if monitor not in names:
+        import difflib  # a millisecond that no working program needs to pay at import
+
         near = difflib.get_close_matches(monitor.lower(), (*MEASURED, *names), 4, 0.5)
         listed = ", ".join(map(repr, near or MEASURED))
         raise ValueError(

@@ -1,5 +1,4 @@
-"""The parameters of MLP as a constructor's keywords: stored as they are given, shown, and
-checked."""
+"""The parameters of MLP: what each may be, and what they mean."""
 
 from __future__ import annotations
 
@@ -7,14 +6,13 @@ import functools
 import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from cnn_core import _activations, _losses
 from cnn_core._checks import check_number, is_whole, shown
-from cnn_core._names import Keywords, choose, meaning
-from cnn_core._state import restored, with_versions
+from cnn_core._names import choose, meaning
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
@@ -354,79 +352,3 @@ def draw_seed(random_state: Any) -> int:
     if random_state is None:
         return int.from_bytes(os.urandom(8), "little")
     return int(np.random.SeedSequence(int(random_state)).generate_state(1, np.uint64)[0])
-
-
-class Parameters(Keywords):
-    """What `MLP` knows of its parameters; scikit-learn's conventions hold (get_params, set_params,
-    clone)."""
-
-    @classmethod
-    def _defaults(cls) -> dict[str, Any]:
-        init: Any = cls.__init__
-        code, defaults = init.__code__, init.__defaults__
-        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-        return {**dict(zip(names, defaults or ())), **(init.__kwdefaults__ or {})}
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters.
-
-        Parameters
-        ----------
-        deep : bool
-            There for scikit-learn's sake; no parameter has parameters of its own.
-
-        Returns
-        -------
-        dict
-        """
-        return {name: getattr(self, name) for name in self._defaults()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change parameters; the fitted model stays until the next fit.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            For an unknown name or a bad value; then nothing has changed.
-        """
-        values = self.get_params()
-        for name in params:
-            choose("parameter", name, tuple(values))
-        check_parameters(self._all() | params)
-        vars(self).update(params)  # all of them in one step
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        kind, base = type(self), Parameters
-        own = (kind.__getstate__, kind.__setstate__) == (base.__getstate__, base.__setstate__)
-        return with_versions(vars(self), self._defaults(), own)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        inner: dict[str, Any] = {"_fitted": None}
-        vars(self).update(restored(state, self._defaults() | inner, type(self).__name__))
-
-    def __repr__(self) -> str:
-        defaults = self._defaults()
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name] and repr(value) != repr(defaults[name])
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    @classmethod
-    def _parameters_in_files(cls) -> Mapping[str, Any]:
-        return cls._defaults()
-
-    def _check_parameters(self) -> SimpleNamespace:
-        """The parameters as they are now, checked; a fit works with these, whatever becomes of the
-        estimator's own while it runs."""
-        return check_parameters(self._all())
-
-    def _all(self) -> dict[str, Any]:
-        """What `MLP` takes, also where a class derived from it fixes some of it."""
-        return {name: getattr(self, name) for name in (*RULES, "dropout")}
