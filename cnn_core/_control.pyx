@@ -6,7 +6,7 @@ with the GIL, for signals. Only Python's main thread gets those: others never wa
 
 import math
 import os
-import threading
+import sys
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
@@ -26,15 +26,18 @@ cdef enum:
 cdef unsigned long main_thread
 
 
-def _find_main_thread():
+def _this_is_main():
     """Note which thread gets signals: in a forked child the one that has forked."""
     global main_thread
-    main_thread = threading.main_thread().ident or 0
+    main_thread = PyThread_get_thread_ident()
 
 
-_find_main_thread()
+if "threading" in sys.modules:
+    main_thread = sys.modules["threading"].main_thread().ident or 0
+else:  # nobody has started a thread yet; its import takes a millisecond
+    _this_is_main()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_find_main_thread)
+    os.register_at_fork(after_in_child=_this_is_main)
 
 
 class Ended(Exception):

@@ -14,13 +14,11 @@ from cnn_core._frozen import replace
 from cnn_core._network import Network
 from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
-from cnn_core.data.stream import MARKS, StreamRows
 from cnn_core.data.target_scaling import TargetScaling, scales_targets
 from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task, check_task
 from cnn_core.training.backends import BACKENDS
-from cnn_core.training.first_rows import FirstRows
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -48,9 +46,7 @@ def check_model(model: Model) -> None:
         ("history", Past),
         ("step_history", Past),
         ("state", (dict, type(None))),
-        ("first_rows", (FirstRows, type(None))),
         ("seen", Seen),
-        ("stream_rows", (StreamRows, type(None))),
         ("converged", bool),
         ("weighted", bool),
         ("ended", str),
@@ -58,8 +54,7 @@ def check_model(model: Model) -> None:
         ("baseline", float),
         ("stream", (tuple, type(None))),
     ):
-        value = getattr(model, name)
-        _require(isinstance(value, kinds), name, f"is of type {type(value).__name__}")
+        _check_kind(model, name, kinds)
     _check_network(model.network_spec, model.network)
     _check_task(model.task, model.network_spec)
     _check_training(model.training_spec, model.task)
@@ -222,10 +217,18 @@ def _check_seen(model: Model) -> None:
         _require(none or number, f"seen.rules.{name}", f"is {value!r}")
 
 
+def _check_kind(model: Model, name: str, kinds: Any) -> None:
+    value = getattr(model, name)
+    _require(isinstance(value, kinds), name, f"is of type {type(value).__name__}")
+
+
 def _check_first_rows(model: Model) -> None:
     first = model.first_rows
     if first is None:
         return
+    from cnn_core.training.first_rows import FirstRows  # few models have any
+
+    _check_kind(model, "first_rows", FirstRows)
     X, y, weights = first.X, first.y, first.weights
     _require(isinstance(X, np.ndarray), "first_rows.X", "is no array")
     shape, wanted = (X.dtype.name, *X.shape[1:]), model.n_features
@@ -252,6 +255,9 @@ def _check_stream_rows(model: Model) -> None:
     rows = model.stream_rows
     if rows is None:
         return
+    from cnn_core.data.stream import MARKS, StreamRows  # few models have any
+
+    _check_kind(model, "stream_rows", StreamRows)
     task, name = model.task, "stream_rows"
     width = model.n_features + (1 if task.classes is not None else task.n_outputs)
     for part, n in ((rows.kept, width + 1), (rows.last, width + 1), (rows.marks, width)):

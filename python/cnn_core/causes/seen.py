@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cnn_core.causes.spread import AWAY, Known
-
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
+    from cnn_core.causes.spread import Known
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
@@ -59,13 +58,17 @@ class Seen(NamedTuple):
     changed: str = ""  #: what was said when the targets of a stream went elsewhere
     rehearsed: int = 0  #: steps on the sample of a stream that its optimizer does not count
 
-    def known(self, scaling: Scaling | None, away: float = AWAY) -> Known | None:
+    def known(self, scaling: Scaling | None, away: float | None = None) -> Known | None:
         """What each feature of other rows is compared with; nothing where there are few rows, or
         only those a stream began with."""
         if self.X is None or self.quartiles is None or self.rows < ENOUGH:
             return None
+        from cnn_core.causes.spread import AWAY, Known  # who predicts needs none of it
+
         curve = "linear" if scaling is None else scaling.curve
-        return Known(self.X, self.quartiles, min(self.rows, MOST), curve, away)
+        return Known(
+            self.X, self.quartiles, min(self.rows, MOST), curve, AWAY if away is None else away
+        )
 
     @property
     def constant(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
+from cnn_core._frozen import Frozen
 from cnn_core._functions import exponentials
 from cnn_core._linalg import column_sums, scale_rows
 
@@ -266,7 +267,7 @@ def is_constant(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return same
 
 
-class Whole(NamedTuple):
+class Whole(Frozen):
     """What is known of all rows, where some of them stand for the others; float64, shape
     (features,)."""
 
@@ -277,7 +278,9 @@ class Whole(NamedTuple):
 
     def first(self, n: int) -> Whole:
         """The same of the first n features."""
-        return Whole(*(None if one is None else one[:n] for one in self))  # type: ignore[arg-type]
+        mean = None if self.mean is None else self.mean[:n]
+        deviation = None if self.deviation is None else self.deviation[:n]
+        return Whole(self.low[:n], self.high[:n], mean, deviation)
 
     def shift_and_spread(
         self, kind: str, some: np.ndarray, weights: np.ndarray | None

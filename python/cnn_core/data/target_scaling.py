@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
+from cnn_core._frozen import Frozen
 from cnn_core.data.scaling import ENOUGH, mean_and_deviation, median_and_quartiles, weighed
 from cnn_core.data.validation import which_target
 
@@ -264,7 +265,7 @@ class TargetScaling(NamedTuple):
         return far if self.constant is None else far & ~self.constant
 
 
-class Moved(NamedTuple):
+class Moved(Frozen):
     """How predictions follow targets that have moved: they become `times` as far from the former
     middle, and then `plus` is added; in the units of y, shape (n_outputs,)."""
 

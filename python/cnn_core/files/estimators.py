@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from cnn_core._frozen import replace
+from cnn_core._frozen import Frozen, replace
 from cnn_core._warn import warn
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.history import Past
@@ -163,7 +163,7 @@ def load(
     return estimator
 
 
-class Contents(NamedTuple):
+class Contents(Frozen):
     """What a file holds."""
 
     estimator: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from cnn_core import _activations, _losses
 from cnn_core._network import Network
 from cnn_core.causes.seen import Rules, Seen
 from cnn_core.data.scaling import SCALINGS, Scaling
-from cnn_core.data.stream import MARKS, StreamRows
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
@@ -38,8 +37,11 @@ from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.spec import NetworkSpec, TrainingSpec
 from cnn_core.task import Task
 from cnn_core.training.backends import BACKENDS, make_network
-from cnn_core.training.first_rows import FirstRows
 from cnn_core.training.stopping import REASONS
+
+if TYPE_CHECKING:
+    from cnn_core.data.stream import StreamRows
+    from cnn_core.training.first_rows import FirstRows
 
 
 class Spec(Codec):
@@ -279,6 +281,8 @@ class Rows(Codec):
             raise ModelFormatError(f"{where}: there are {len(weights)} weights of {rows} rows")
         if values["columns"]:
             y = y.reshape(rows, -1)
+        from cnn_core.training.first_rows import FirstRows  # few files hold any
+
         return FirstRows(X.reshape(rows, -1), y, weights, values["network"])
 
 
@@ -308,6 +312,8 @@ class Sample(Codec):
         return self.fields.write(values, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> StreamRows:
+        from cnn_core.data.stream import MARKS, StreamRows  # few files hold any
+
         values = self.fields.read(json, where, tensors)
         n = values.pop("columns")
         kept, last, marks = (values.pop(name) for name in ("kept", "last", "marks"))

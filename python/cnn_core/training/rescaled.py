@@ -96,7 +96,7 @@ def rescaled(model: Model, targets: TargetScaling, moved: Moved | None = None) -
     """
     network = model.network.copy()
     factor, shift, known = _scaling_of(model)
-    times, plus = (1.0, 0.0) if moved is None else moved[:2]
+    times, plus = (1.0, 0.0) if moved is None else (moved.times, moved.plus)
     last, dtype = network.n_layers - 1, network.dtype
     size = np.where(known, factor / targets.factor, 1.0)
     r = times * size
