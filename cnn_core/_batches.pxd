@@ -92,11 +92,12 @@ cdef class Progress:
     cdef object residuals
     cdef double *kept
     cdef Py_ssize_t n_residuals
-    cdef double pause_at
+    cdef double pause_at               # -INFINITY: after each mini-batch
+    cdef Py_ssize_t work                # multiplications since the clock was looked at
     cdef begin(self, Batches batches, Totals *totals)
     cdef void keep(self, Py_ssize_t done, const Totals *totals,
                    const double *residuals) noexcept nogil
-    cdef bint is_due(self) noexcept nogil
+    cdef bint is_due(self, Py_ssize_t work) noexcept nogil
 
 
 cdef Span span_of(object part, Py_ssize_t count, Py_ssize_t batch, Py_ssize_t done) except *

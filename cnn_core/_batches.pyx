@@ -19,7 +19,7 @@ from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TableTile, TileView
                                   plan_step, threads_pay)
 from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
-                               TILE_PANELS, WORK_PER_CALL)
+                               TILE_PANELS, WORK_PER_CALL, WORK_PER_LOOK)
 from cnn_core._workspace cimport LayerInput
 from cnn_core._checks import is_whole
 
@@ -493,9 +493,16 @@ cdef class Progress:
         self.done, self.totals = done, totals[0]
         memcpy(self.kept, residuals, self.n_residuals * sizeof(double))
 
-    cdef bint is_due(self) noexcept nogil:
-        """Whether the epoch is to pause."""
-        return self.pause_at < INFINITY and clock_seconds() > self.pause_at
+    cdef bint is_due(self, Py_ssize_t work) noexcept nogil:
+        """Whether the epoch is to pause after a mini-batch of some work. The clock is looked at
+        once in WORK_PER_LOOK: for each step of a small network that would be a fiftieth of it."""
+        if self.pause_at == INFINITY:
+            return False
+        self.work += work
+        if self.work < WORK_PER_LOOK and self.pause_at > -INFINITY:
+            return False
+        self.work = 0
+        return clock_seconds() > self.pause_at
 
     def get(self):
         """The number of mini-batches, and the sums: losses, weights, rows that are right, and

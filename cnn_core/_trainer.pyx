@@ -4,6 +4,7 @@ without the GIL."""
 import numpy as np
 
 cimport cython
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
@@ -220,8 +221,9 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     def pause_after(self, double seconds):
-        """Have epochs pause after the first mini-batch that ends later than that from now."""
-        self.progress.pause_at = clock_seconds() + seconds
+        """Have epochs pause after a mini-batch that ends later than that from now: at most a
+        millisecond's work later, and with 0 after each."""
+        self.progress.pause_at = clock_seconds() + seconds if seconds > 0 else -INFINITY
 
     @property
     def batches_done(self):
@@ -326,7 +328,7 @@ cdef class Trainer:
         return count
 
     cdef run_epoch(self, Py_ssize_t count, object rates):
-        cdef Py_ssize_t block, first, batch = self.backprop.workspace.max_batch_size
+        cdef Py_ssize_t block, first, work, batch = self.backprop.workspace.max_batch_size
         cdef Span span = span_of(self.part, count, batch, self.progress.done)
         cdef Totals totals
         cdef int64_t steps
@@ -357,6 +359,7 @@ cdef class Trainer:
                                               min(batch, count - first))
                 if rate != NULL:
                     self.batches.optimizer.h[0] = rate[block]
+                work = self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 steps = self.batches.optimizer.steps
                 cost = self.run_batch(span.rows, &totals, tells)
                 if self.batches.optimizer.steps > steps:
@@ -368,11 +371,10 @@ cdef class Trainer:
                         if caught is not None:
                             break
                         flush_subnormals()
-                    pauses = self.progress.is_due() and block + 1 < span.last
+                    pauses = self.progress.is_due(work) and block + 1 < span.last
                     if pauses:
                         break
-                if stops(&self.backprop.stop,
-                         self.batches.batch.rows * (self.backprop.n_parameters + 1)):
+                if stops(&self.backprop.stop, work):
                     break
             if random_access:
                 self.batches.X.advise_random(False)

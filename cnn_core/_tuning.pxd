@@ -23,6 +23,7 @@ cdef extern from "tuning.h" nogil:
         LONG_ROW
         PREFETCH_ROWS
         READ_AHEAD_BATCHES
+        WORK_PER_LOOK
         WORK_PER_CALL
         ROWS_PER_PASS
         MICRO_PANELS
