@@ -21,7 +21,7 @@ from cnn_core.blocks.source import (
     layout_of,
 )
 from cnn_core.columns.parsing import as_numbers
-from cnn_core.columns.table import BOOL, NUMBER, TEXT, Table, Values
+from cnn_core.columns.table import BOOL, NUMBER, TEXT, Table, Values, whole_numbers
 from cnn_core.data.validation import check_X
 
 if TYPE_CHECKING:
@@ -224,9 +224,18 @@ def joined(tables: Sequence[Table], names: Sequence[Any]) -> Table:
                 "column must be of one kind"
             )
         arrays = [_as_kind(part, known[0]) for part in parts]
-        return Values(known[0].kind, np.concatenate(arrays), all(part.whole for part in known))
+        whole = all(part.whole for part in known)
+        if whole and any(part.exact is not None for part in known):
+            return whole_numbers([one for part in parts for one in _as_given(part)])
+        return Values(known[0].kind, np.concatenate(arrays), whole)
 
     return Table(names, n_rows, read, "X")
+
+
+def _as_given(part: Values) -> list[Any]:
+    """The numbers of a column, exact where they are known so."""
+    given: list[Any] = (part.array if part.exact is None else part.exact).tolist()
+    return given
 
 
 def _as_kind(part: Values, like: Values) -> np.ndarray:

@@ -12,7 +12,7 @@ from cnn_core.causes.seen import Seen
 from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import NO_BREAK, Telling
 from cnn_core.columns.kinds import KINDS, Column, Date, Number
-from cnn_core.columns.parsing import as_dates, as_numbers, number_of
+from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, number_of
 from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values, text_of
 from cnn_core.data.validation import listed
 from cnn_core.io.dialect import Dialect
@@ -174,9 +174,7 @@ def labels_of(model: Any, name: str, table: FileTable, rows: np.ndarray) -> Any:
     if classes is None:
         return as_numbers(values, name, table.what)
     known: Mapping[str, Any] = {text_of(one): one for one in classes.tolist()}
-    texts = values.array.tolist()
-    if values.kind != TEXT:
-        texts = [text_of(bool(one) if values.kind == "bool" else one) for one in texts]
+    texts = [str(text) for text in as_texts(values)]
     for row, text in enumerate(texts):
         if text not in known and text_of(_number(text)) not in known:
             raise ValueError(

@@ -244,11 +244,13 @@ def _identifies(name: Any, values: Values) -> str:
     numbers = values.array
     if not values.whole or len(numbers) < 3 or np.isnan(numbers).any():
         return ""
+    if values.exact is not None:
+        numbers = values.exact
     if (np.diff(numbers) == 1).all():
         return "it numbers the rows"
     if len(np.unique(numbers)) < len(numbers):
         return ""
-    if len(numbers) >= _SOME and np.ptp(numbers) < _ROWS_NUMBERED * len(numbers):
+    if len(numbers) >= _SOME and numbers.max() - numbers.min() < _ROWS_NUMBERED * len(numbers):
         return "it numbers the rows"
     if isinstance(name, str) and _IDENTIFIER.fullmatch(name) is not None:
         return "every row has a number of its own"

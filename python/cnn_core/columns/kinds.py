@@ -18,8 +18,16 @@ import numpy as np
 
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
-from cnn_core.columns.parsing import as_dates, as_numbers, as_texts, date_of, number_of
-from cnn_core.columns.table import Values, text_of
+from cnn_core.columns.parsing import (
+    as_dates,
+    as_numbers,
+    as_texts,
+    date_of,
+    number_of,
+    positions_of_bools,
+    positions_of_dates,
+)
+from cnn_core.columns.table import EXACT, Values, text_of
 from cnn_core.data.validation import is_missing, listed
 from cnn_core.embeddings import WIDEST, Embedding
 from cnn_core.spec import MOST_CATEGORIES
@@ -193,7 +201,9 @@ class Category(Column):
     def __post_init__(self) -> None:
         positions = {value: i for i, value in enumerate(self.values)}
         bare = {_bare(value): value for value in self.values}
-        self._set(positions=_of_bools(self.values) | positions, bare=bare)
+        dates = positions_of_dates(self.values)
+        positions = positions_of_bools(self.values) | dates | positions
+        self._set(positions=positions, bare=bare, dated=bool(dates))
 
     def check(self) -> None:
         super().check()
@@ -212,6 +222,12 @@ class Category(Column):
         return cls(name, tuple(kept), other, gaps)
 
     @property
+    def rest(self) -> bool:
+        """Whether training rows had others: else the weights of their column are those of before
+        the training, and an unknown category is 0."""
+        return self.other and len(self.values) >= FREQUENT
+
+    @property
     def encoded(self) -> tuple[str, ...]:
         others = (f"{self.name} is another",) if self.other else ()
         return (*(f"{self.name}={value}" for value in self.values), *others)
@@ -219,8 +235,8 @@ class Category(Column):
     @property
     def words(self) -> str:
         shown = ", ".join(self.values[:5]) + (", ..." if len(self.values) > 5 else "")
-        rest = " and others" if self.other else ""
-        return f"{len(self.values)} categories{rest}: {shown}"
+        kinds = "1 category" if len(self.values) == 1 else f"{len(self.values)} categories"
+        return f"{kinds}{' and others' if self.rest else ''}: {shown}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: vars(self)[name] for name in self._fields}
@@ -252,14 +268,19 @@ class Category(Column):
         return codes, missing
 
     def place(self, text: str) -> int | None:
-        """The position of a category, 3 being the same as 3.0 and TRUE as True; None where it is
-        unknown."""
+        """The position of a category, 3 being the same as 3.0, TRUE as True, and dates however
+        they are written; None where it is unknown."""
         positions: dict[str, int] = vars(self)["positions"]
         at = positions.get(text)
         if at is None:
             number = number_of(text)
             if number is not None and math.isfinite(number):
                 at = positions.get(text_of(number))
+                if at is None and abs(number) >= EXACT:
+                    at = positions.get(str(int(number)))
+            elif vars(self)["dated"]:
+                date = date_of(text)
+                at = None if date is None else positions.get(text_of(date))
         return at
 
     def _place_others(
@@ -269,12 +290,12 @@ class Category(Column):
         found: dict[Any, int | None] = {texts[row]: None for row in rows}
         for text in found:
             found[text] = self.place(text)
-        absent = len(self.values) if self.other else _MISSING
+        absent = len(self.values) if self.rest else _MISSING
         places = [found[texts[row]] for row in rows]
         codes[rows] = [absent if at is None else at for at in places]
         unknown = [text for text, at in found.items() if at is None]
         count = places.count(None)
-        if count == n or (2 * count > n and not self.other):
+        if count == n or (2 * count > n and not self.rest):
             self._warn_of_unknown(unknown, what, n)
 
     def _warn_of_unknown(self, unknown: list[str], what: str, n: int) -> None:
@@ -312,24 +333,11 @@ class Category(Column):
             out[at + position] = 1.0
             return False
         self._warn_of_unknown([value], "x", 1)
-        if self.other:
+        if self.rest:
             out[at + len(self.values)] = 1.0
         return False
 
 
-def _of_bools(values: Sequence[str]) -> dict[str, int]:
-    """Other texts of the categories of a column of True and False; none of another column."""
-    meant = {_BOOLS.get(value.casefold()): i for i, value in enumerate(values)}
-    if None in meant or len(meant) < len(values):
-        return {}
-    return {text: meant[one] for text, one in _SPELT.items() if one in meant}
-
-
-#: Texts of True and False, in small letters.
-_BOOLS = {"true": True, "false": False, "1": True, "0": False}
-_SPELT = {
-    spelt: one for text, one in _BOOLS.items() for spelt in (text, text.upper(), text.title())
-}
 #: Codes of entries that are no category.
 _MISSING, _UNKNOWN = -1, -2
 #: Rows of which all may be unknown by chance.
@@ -465,6 +473,8 @@ class Date(Column):
     def encode_one(self, value: Any, out: list[float], at: int) -> bool:
         if type(value) is str:
             value = date_of(value) or value
+        elif isinstance(value, np.datetime64):
+            value = value.astype("datetime64[us]").item()  # a number where the year has five digits
         if not isinstance(value, datetime.date) or is_missing(value):
             return super().encode_one(value, out, at)
         first = datetime.date(value.year, 1, 1)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnn_core._spoken import kind_of_column
-from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values, text_of
+from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Values, text_of, text_of_date
 
 #: Texts that stand for a missing entry, beside the empty one.
 MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "<NA>"))
@@ -42,7 +42,9 @@ def as_texts(values: Values) -> Sequence[str | None]:
         texts: list[str | None] = values.array.tolist()
         return texts
     if values.kind == DATE:
-        return [None if np.isnat(one) else str(one) for one in values.array]
+        return [None if np.isnat(one) else text_of_date(one) for one in values.array]
+    if values.exact is not None:
+        return [None if one is None else str(one) for one in values.exact.tolist()]
     numbers, indices = np.unique(values.array, return_inverse=True)
     of_numbers = np.empty(len(numbers), object)
     for i, number in enumerate(numbers.tolist()):
@@ -163,3 +165,29 @@ def refusal(name: Any, what: str, values: Values, row: int, wanted: str, cure: s
     entry = values.array[row]
     shown = repr(str(entry if isinstance(entry, str) else entry.item())[:60])
     return values.refusal(row, shown, name, what, f"is no {wanted}; {cure}")
+
+
+def positions_of_bools(values: Sequence[str]) -> dict[str, int]:
+    """Other texts of the categories of a column of True and False; none of another column."""
+    meant = {_BOOLS.get(value.casefold()): i for i, value in enumerate(values)}
+    if None in meant or len(meant) < len(values):
+        return {}
+    return {text: meant[one] for text, one in _SPELT.items() if one in meant}
+
+
+def positions_of_dates(values: Sequence[str]) -> dict[str, int]:
+    """Dates among the categories as `text_of` has them, where all are dates."""
+    found: dict[str, int] = {}
+    for i, value in enumerate(values):
+        date = date_of(value)
+        if date is None:
+            return {}
+        found.setdefault(text_of(date), i)
+    return found
+
+
+#: Texts of True and False, in small letters.
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
+_SPELT = {
+    spelt: one for text, one in _BOOLS.items() for spelt in (text, text.upper(), text.title())
+}

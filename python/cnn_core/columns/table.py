@@ -18,6 +18,8 @@ from cnn_core._checks import shown
 from cnn_core._spoken import kind_of_column
 from cnn_core.data.validation import feature_names, is_missing, plain
 
+#: Whole numbers below this are exact as float64.
+EXACT = 2**53
 #: What a column may hold.
 NUMBER, BOOL, TEXT, DATE = "number", "bool", "text", "date"
 
@@ -38,12 +40,17 @@ class Values(NamedTuple):
     #: From a row to its number in the table that the user has, or to its file and line; None where
     #: they are the same.
     place: Callable[[int], int | str] | None = None
+    #: Whole numbers of which float64 has not all, as objects; None where one is missing.
+    exact: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> Values:
         """Those of some rows, chosen as NumPy indexes."""
         chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
         before = self.place or int
-        return self._replace(array=self.array[rows], place=lambda row: before(int(chosen[row])))
+        exact = None if self.exact is None else self.exact[rows]
+        return self._replace(
+            array=self.array[rows], place=lambda row: before(int(chosen[row])), exact=exact
+        )
 
     def refusal(self, row: int, shown: str, name: Any, what: str, why: str) -> ValueError:
         """The error about an entry: "X has '?' in column 'age', row 3, which is no number"."""
@@ -329,6 +336,10 @@ def _of_series(series: Any, name: Any, what: str, nw: Any) -> Values:
         if series.null_count():
             return values_of(series.to_list(), name, what)
         return Values(BOOL, series.to_numpy().astype(np.float64))
+    if dtype.is_integer():
+        low, high = series.min(), series.max()
+        if not is_missing(low) and not -EXACT < low <= high < EXACT:
+            return whole_numbers(series.to_list())
     if dtype.is_numeric():
         return Values(NUMBER, _floats(series, nw), dtype.is_integer())
     if dtype in (nw.Categorical, nw.Enum):
@@ -396,7 +407,10 @@ def values_of(column: Any, name: Any, what: str) -> Values:
     if kind == "b":
         return Values(BOOL, array.astype(np.float64))
     if kind in "iuf":
-        return Values(NUMBER, array.astype(np.float64), kind != "f")
+        floats = array.astype(np.float64)
+        if kind != "f" and (np.abs(floats) >= EXACT).any():
+            return whole_numbers(array.tolist())
+        return Values(NUMBER, floats, kind != "f")
     if kind == "M":
         return Values(DATE, array.astype("datetime64[us]"))
     if kind == "m":
@@ -432,16 +446,38 @@ def _of_categories(labels: list[Any]) -> Values:
     )
 
 
+def whole_numbers(given: list[Any]) -> Values:
+    """Whole numbers, of which float64 has not all."""
+    exact = np.empty(len(given), object)
+    exact[:] = [None if is_missing(one) else int(one) for one in given]
+    floats = np.array([math.nan if one is None else float(one) for one in exact], np.float64)
+    return Values(NUMBER, floats, True, exact=exact)
+
+
 def text_of(value: Any) -> str:
-    """A category as a text: 3, 3.0 and '3' are the same one."""
+    """A category as a text: 3, 3.0 and '3' are the same one, and so is a date of every type."""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    if isinstance(value, (int, float, np.integer, np.floating)):
+    if _is_date(type(value)):
+        return text_of_date(_stamp(value))
+    if isinstance(value, (datetime.timedelta, np.timedelta64)):
+        value = float(_seconds(np.array([value], "timedelta64[us]"))[0])
+    if _is_number(type(value)):
         number = float(value)
-        if number.is_integer() and abs(number) < 2**53:
-            return str(int(number))
+        whole = isinstance(value, (int, np.integer))
+        if whole or (number.is_integer() and abs(number) < EXACT):
+            return str(int(value))
         return repr(number)
     return str(value)
+
+
+def text_of_date(stamp: Any) -> str:
+    """A datetime64[us], as dates are written: without a time where it is midnight."""
+    day, _, time = str(stamp).partition("T")
+    time = time.removesuffix(".000000")
+    return day if time == "00:00:00" else f"{day} {time}"
 
 
 def _is_date(kind: type) -> bool:
@@ -451,6 +487,8 @@ def _is_date(kind: type) -> bool:
 
 def _is_number(kind: type) -> bool:
     """Whether objects of a class are real numbers, decimal and fractional ones among them."""
+    if issubclass(kind, np.timedelta64):  # to NumPy a kind of whole number
+        return False
     return issubclass(kind, (np.integer, np.bool_)) or hasattr(kind, "as_integer_ratio")
 
 
@@ -467,7 +505,10 @@ def _of_objects(objects: list[Any], name: Any, what: str) -> Values:
         return Values(BOOL, _as_floats(given, name, what))
     if all(map(_is_number, kinds)):
         whole = all(issubclass(kind, (int, np.integer)) for kind in kinds)
-        return Values(NUMBER, _as_floats(given, name, what), whole)
+        floats = _as_floats(given, name, what)
+        if whole and (np.abs(floats) >= EXACT).any():
+            return whole_numbers(given)
+        return Values(NUMBER, floats, whole)
     if all(map(_is_date, kinds)):
         return Values(DATE, np.array([_stamp(one) for one in given], "datetime64[us]"))
     if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):

@@ -130,17 +130,32 @@ def chosen_target(table: Table, y: Any) -> tuple[Table, Any]:
     rest, labels = split_target(table, y)
     if labels is y or not names_column(y):
         return rest, labels
-    name, values = plain(y), table[y]
+    return rest, chosen_labels(table[y], labels, plain(y), table.what)
+
+
+def chosen_labels(values: Values, labels: np.ndarray, name: Any, what: str = "X") -> np.ndarray:
+    """The entries of a column as y: numbers, or labels of classes, whichever they look like.
+
+    Parameters
+    ----------
+    values : Values
+    labels : ndarray
+        The same, from `target_of`.
+    name : str or int
+        Of the column.
+    what : str
+        What to call the table in messages.
+    """
     number = numbers_of_texts(values)
     words, chosen = task_of(values if number is None else number)
     if chosen == "regression":
-        return rest, (values if number is None else number).array.astype(np.float64)
+        return (values if number is None else number).array.astype(np.float64)
     labels = as_classes(labels)
     if values.kind == TEXT:
         why = too_many(values)
         if why:
             raise ValueError(
-                f"the target {name!r} of {table.what} has {why}; name another column, or say "
+                f"the target {name!r} of {what} has {why}; name another column, or say "
                 "task='classification'"
             )
     elif values.kind == NUMBER and _are_unclear(len(np.unique(labels)), len(labels)):
@@ -149,7 +164,7 @@ def chosen_target(table: Table, y: Any) -> tuple[Table, Any]:
             "predicts them as numbers, and task='classification' says that they are classes",
             UserWarning,
         )
-    return rest, labels
+    return labels
 
 
 def as_classes(labels: np.ndarray) -> np.ndarray:
@@ -170,7 +185,8 @@ def _are_unclear(different: int, rows: int) -> bool:
 def task_of(values: Values) -> tuple[str, str]:
     """What a column holds, and the task that this suggests; no entry is missing."""
     if values.kind == NUMBER:
-        different, array = len(np.unique(values.array)), values.array
+        array = values.array
+        different = len(np.unique(array if values.exact is None else values.exact))
         whole = bool((np.floor(array) == array).all())
         if whole and (different <= 2 or different <= min(FEW, len(array) / 2)):
             return f"{different} different whole numbers", "classification"
@@ -227,6 +243,9 @@ def target_of(values: Values, name: Any, what: str) -> np.ndarray:
         if labels is not None and all(isinstance(one, _WHOLE) for one in labels.values()):
             return np.array([labels[text] for text in texts])  # type: ignore[index]
         return np.array(texts, str)
+    if values.exact is not None:
+        exact = np.array(values.exact.tolist())
+        return exact if exact.dtype.kind in "iu" else values.array
     if values.kind == NUMBER:
         whole = values.whole and (np.abs(values.array) < 2**53).all()
         return values.array.astype(np.int64) if whole else values.array

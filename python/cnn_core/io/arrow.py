@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.columns.table import NUMBER, Values, read_table
+from cnn_core.columns.table import EXACT, NUMBER, Values, read_table
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
 
@@ -42,7 +42,9 @@ def table_of(frame: Any, what: str, row: int) -> FileTable:
         kind = column.type
         types = need_pyarrow(what).types
         if types.is_integer(kind) or types.is_floating(kind):
-            return Values(NUMBER, floats_of(column), types.is_integer(kind))
+            floats, whole = floats_of(column), types.is_integer(kind)
+            if not (whole and (np.abs(floats) >= EXACT).any()):
+                return Values(NUMBER, floats, whole)
         return table[name]
 
     return FileTable(

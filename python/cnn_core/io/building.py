@@ -12,7 +12,7 @@ import numpy as np
 
 from cnn_core.columns.kinds import FEW
 from cnn_core.columns.parsing import date_of, is_mark
-from cnn_core.columns.table import NUMBER, TEXT, Values
+from cnn_core.columns.table import EXACT, NUMBER, TEXT, Values, whole_numbers
 from cnn_core.io.numerals import (
     Ambiguous,
     Numerals,
@@ -94,7 +94,7 @@ class ColumnBuilder:
         """The entries of a chunk, whose first row is `row`."""
         if not self._is_text:
             found = self._numbers(texts, row, place)
-            if found is not None:
+            if found is not None and not (self._kind is None and _beyond_floats(*found)):
                 numbers, whole = found
                 self._check_finite(numbers, texts, row, place)
                 self._parts.append(numbers)
@@ -258,7 +258,10 @@ class ColumnBuilder:
             parts.append(numbers)
             whole &= are_whole
             self.seen.way = way if way.thousands or self.seen.way is None else self.seen.way
-        return Values(NUMBER, np.concatenate(parts), whole)
+        numbers = np.concatenate(parts)
+        if not _beyond_floats(numbers, whole):
+            return Values(NUMBER, numbers, whole)
+        return whole_numbers([_whole(text, one) for text, one in zip(array, numbers.tolist())])
 
     def _check(
         self,
@@ -319,6 +322,19 @@ class ColumnBuilder:
             f"{shown.replace(',', '.')}, and nothing shows which; decimal='.' or ',' (--decimal) "
             "says what the decimal sign is"
         )
+
+
+def _beyond_floats(numbers: np.ndarray, whole: bool) -> bool:
+    """Whether numbers are whole ones of which float64 has not all."""
+    return whole and bool((np.abs(numbers) >= EXACT).any()) and not np.isinf(numbers).any()
+
+
+def _whole(text: str | None, number: float) -> int | None:
+    """The whole number that a text is; None for a missing entry, which is NaN as a number."""
+    if text is None or number != number:
+        return None
+    size = int("".join(filter(str.isdecimal, text)))  # without signs between thousands
+    return -size if number < 0 else size
 
 
 def _runs(
