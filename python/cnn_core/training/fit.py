@@ -213,15 +213,31 @@ def _given(
                 f"monitor={p.monitor!r} scores rows, and of those that come in blocks none is kept "
                 "as it is; give validation_data"
             )
-        target = getattr(X, "target", None)
+        target = getattr(X, "target", None) if y is None else y
         names = (target,) if isinstance(target, str) else ()
         X, y, weights = read_blocks(p, X, y, weights, keeps)
+        if names and before is None and not _is_decided(p, classes):
+            y = _chosen(y, names[0])
         if isinstance(X, Gathered):
             return X, y, weights, names
     if keeps:
         X, y, named = _as_table(p, X, y, before, classes)
         names = named or names
     return X, y, weights, names
+
+
+def _is_decided(p: SimpleNamespace, classes: ArrayLike | None) -> bool:
+    """Whether it is said whether y holds classes or numbers."""
+    said = p.task != "auto" or p.loss != "auto" or classes is not None
+    return said or bool(only_for_numbers(p))
+
+
+def _chosen(y: np.ndarray, name: str) -> np.ndarray:
+    """A named target of blocks, as that of a table."""
+    from cnn_core.columns.table import values_of
+    from cnn_core.columns.target import chosen_labels
+
+    return chosen_labels(values_of(y, name, "X"), y, name)
 
 
 def _as_table(
@@ -250,8 +266,7 @@ def _as_table(
                 "columns=None"
             )
         whole = read_table(X)
-        decided = p.task != "auto" or p.loss != "auto" or classes is not None or only_for_numbers(p)
-        table, targets = (split_target if decided else chosen_target)(whole, y)
+        table, targets = (split_target if _is_decided(p, classes) else chosen_target)(whole, y)
     names = names_of_target(whole, y)
     names = names if all(isinstance(one, str) for one in names) else ()
     return table, targets, names  # type: ignore[return-value]
