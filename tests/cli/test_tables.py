@@ -444,3 +444,22 @@ def test_train_stops_on_what_is_meant(here, capsys):
     with pytest.raises(SystemExit):
         main([*arguments, "--monitor", "neg_mean_absolut_error"])
     assert "near names are 'neg_mean_absolute_error'" in capsys.readouterr().err
+
+
+def test_what_stands_for_missing_entries_is_part_of_the_model(here, capsys):
+    rng = random.Random(0)
+    rows = [(rng.choice(("NA", "ZA")), rng.choice((-999, i / 7)), i / 3) for i in range(90)]
+    for name, missing in (("rows.csv", "-999"), ("new.csv", "-999"), ("blank.csv", "")):
+        lines = [f"{land},{missing if t == -999 else t},{y}" for land, t, y in rows]
+        (here / name).write_text("\n".join(("land,t,y", *lines)))
+    said = ["--missing", "", "--missing", "-999"]
+    run(capsys, "train", "rows.csv", "--target", "y", *FEW, "-o", "m.safetensors", *said)
+    wanted, _ = run(capsys, "predict", "m.safetensors", "new.csv", *said)
+    found, remarks = run(capsys, "predict", "m.safetensors", "new.csv")
+    assert found == wanted
+    assert "as in training: '', '-999' (--missing says otherwise)" in remarks
+    assert run(capsys, "predict", "m.safetensors", "blank.csv")[0] == wanted
+    assert run(capsys, "predict", "m.safetensors", "new.csv", "--missing", "x")[0] != wanted
+    shown, _ = run(capsys, "evaluate", "m.safetensors", "new.csv")
+    assert shown == run(capsys, "evaluate", "m.safetensors", "new.csv", *said)[0]
+    assert "missing     '', '-999'" in run(capsys, "info", "m.safetensors")[0]

@@ -57,6 +57,7 @@ class Seen(NamedTuple):
     validated: int = 0  #: rows that the history's validation loss is of
     changed: str = ""  #: what was said when the targets of a stream went elsewhere
     rehearsed: int = 0  #: steps on the sample of a stream that its optimizer does not count
+    missing: tuple[str, ...] = ()  #: texts that the command line took for missing entries
 
     def known(self, scaling: Scaling | None, away: float | None = None) -> Known | None:
         """What each feature of other rows is compared with; nothing where there are few rows, or

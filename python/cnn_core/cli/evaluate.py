@@ -87,7 +87,8 @@ def _target(options: argparse.Namespace, known: tuple[str, ...]) -> str:
 
 def _table(options: argparse.Namespace, telling: Telling, model: object) -> FileTable:
     """All rows, each column read as the model needs it."""
-    paths, how = expand(options.files), reading.reading(options)
+    paths = expand(options.files)
+    how = reading.as_in_training(options, model, paths, telling)
     kinds: dict[str, str] = {}
     if STDIN not in paths:
         blocks = Blocks(paths, how)

@@ -61,6 +61,7 @@ def described(model: Any) -> dict[str, Any]:
         "parameters": sum(matrix.size + len(matrix) for matrix in weights),
         "dtype": str(weights[0].dtype),
         "target": ", ".join(reading.target_names(model)) or None,
+        "missing": [repr(one) for one in reading.missing_texts(model)] or None,
         "classes": None if classes is None else [str(one) for one in classes],
         "epochs": getattr(model, "n_epochs_", getattr(model, "n_iter_", None)),
         "best_epoch": best,

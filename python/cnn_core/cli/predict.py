@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     model = reading.load(options.model, options.threads)
     if options.proba and not is_classifier(model):
         raise UsageError(f"{options.model} is a regression, which has no probabilities (--proba)")
-    blocks = Blocks(paths, reading.reading(options))
+    blocks = Blocks(paths, reading.as_in_training(options, model, paths, telling))
     for word in blocks.words:
         telling.remark(word)
     blocks.check(options.keep, " to keep")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._frozen import replace
 from cnn_core.causes.seen import Seen
 from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import NO_BREAK, Telling
@@ -17,7 +18,7 @@ from cnn_core.columns.table import DATE, NUMBER, TEXT, Table, Values, text_of
 from cnn_core.data.validation import listed
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.places import FileTable
-from cnn_core.io.tables import Reading
+from cnn_core.io.tables import Reading, are_arrow
 from cnn_core.io.texts import Missing
 
 FILES = "CSV, Parquet or Feather; several, globs, .gz and .zst among them; - is standard input"
@@ -53,6 +54,31 @@ def reading(options: argparse.Namespace) -> Reading:
     except ValueError as error:
         raise UsageError(str(error)) from None
     return Reading(dialect, Missing(options.missing))
+
+
+def as_in_training(
+    options: argparse.Namespace, model: Any, paths: Sequence[str], telling: Telling
+) -> Reading:
+    """The same for a model, with what stood for missing entries in its training unless the options
+    say otherwise."""
+    how, texts = reading(options), missing_texts(model)
+    if options.missing or not texts:
+        return how
+    if not are_arrow(paths):
+        telling.remark(f"missing entries as in training: {listed(texts)} (--missing says otherwise)")
+    return how._replace(missing=Missing(texts))
+
+
+def missing_texts(model: Any) -> tuple[str, ...]:
+    """What --missing said in the training; nothing where that is not known."""
+    return _seen(model).missing
+
+
+def remember_missing(model: Any, texts: Sequence[str]) -> None:
+    """Keep what --missing says in the model's file."""
+    if texts:
+        fitted = model._model()
+        model._publish(replace(fitted, seen=fitted.seen._replace(missing=tuple(texts))))
 
 
 def column_kind(text: str) -> tuple[str, str]:
@@ -163,8 +189,12 @@ def load(path: str, threads: int | None = None) -> Any:
 
 def target_names(model: Any) -> tuple[str, ...]:
     """What the columns of y were called in the fit; nothing where that is not known."""
-    names: tuple[str, ...] = getattr(getattr(model, "_model", tuple)(), "seen", Seen()).targets
-    return names
+    return _seen(model).targets
+
+
+def _seen(model: Any) -> Seen:
+    seen: Seen = getattr(getattr(model, "_model", tuple)(), "seen", Seen())
+    return seen
 
 
 def labels_of(model: Any, name: str, table: FileTable, rows: np.ndarray) -> Any:

@@ -131,6 +131,7 @@ def run(options: argparse.Namespace) -> None:
         found = scoring.scores(model, rows.take(test), target.y[test], rare)
     guess, guessed = scoring.baseline(target.y[test], target.y[parts[0]], target.classes, rare)
     model.set_params(n_threads=None)
+    reading.remember_missing(model, options.missing)
     model.save(output, times=False)
     lines = scoring.table_of({plural(len(test), "test row"): found, guess: guessed})
     telling.result(

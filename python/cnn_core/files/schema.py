@@ -366,6 +366,7 @@ SEEN = Record(
         "distinct": Whole(),
         "validated": Whole(),
         "changed": Text(),
+        "missing": List(Text(), tuple),
         "rehearsed": Whole(),
     },
     {
@@ -379,6 +380,7 @@ SEEN = Record(
         "distinct": 0,
         "validated": 0,
         "changed": "",
+        "missing": (),
         "rehearsed": 0,
     },
 )
