@@ -131,9 +131,9 @@ def check_random_state(name: str, value: Any) -> None:
 
 
 def check_verbose(name: str, value: Any) -> None:
-    """0, 1, False or True."""
+    """0, 1, 2, False or True; more is as 2."""
     if not (isinstance(value, bool) or is_whole(value)) or value < 0:
-        raise ValueError(f"{name} must be 0, 1, False or True, got {value!r}")
+        raise ValueError(f"{name} must be 0, 1 or 2, got {value!r}")
 
 
 def check_activation(name: str, value: Any) -> None:

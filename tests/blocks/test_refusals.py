@@ -59,6 +59,21 @@ def test_words_in_a_table_name_their_column():
         MLP().fit([({"a": ["x", "y"]}, [0.0, 1.0])])
 
 
+@pytest.mark.parametrize("source", [{"a": [1, 2], "y": [3, 4]}, RowBlocks([(X, Y)])])
+def test_what_is_no_list_of_tables_is_refused_with_the_cure(source):
+    with pytest.raises(
+        TypeError, match="a list of tables is needed|RowBlocks already: give block_"
+    ):
+        MLP().fit(RowBlocks(source, "y"))
+
+
+@pytest.mark.parametrize("method", ["predict", "score", "evaluate"])
+def test_methods_beside_fit_say_that_they_take_no_blocks(method):
+    model = MLP(4, columns="auto", epochs=1).fit({"a": X[:, 0]}, Y)
+    with pytest.raises(TypeError, match=r"X comes in blocks \(RowBlocks\), which fit alone takes"):
+        getattr(model, method)(RowBlocks([({"a": X[:, 0]}, Y)]), *[Y] * (method != "predict"))
+
+
 def test_no_rows_at_all_are_refused():
     with pytest.raises(ValueError, match="the blocks have no rows"):
         MLP().fit([(X[:0], Y[:0])])

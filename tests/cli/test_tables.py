@@ -301,6 +301,7 @@ def test_convert_writes_a_memory_map_of_the_rows_in_order_or_shuffled(here, caps
         ("train few.csv --target b", "few.csv has 2 rows with a 'b'; at least 10 are needed"),
         ("train same.csv --target a", "every row of same.csv has the same 'a'"),
         ("train houses.csv --target id --task classification", "too many to be classes"),
+        ("train words.csv --target w", "too many to be classes; --target names another column\n"),
         (
             "train houses.csv --target place --task regression",
             "houses.csv, line 2, column 'place':",
@@ -330,6 +331,7 @@ def test_what_is_wrong_with_data_or_model_is_one_line_and_1(here, capsys, comman
         "bad.csv": "a,b\n1,2\n3\n",
         "few.csv": "a,b\n1,2\n3,4\n",
         "same.csv": "a,b\n" + "1,2\n" * 20,
+        "words.csv": "a,w\n" + "".join(f"{i * i},w{i}\n" for i in range(30)),
         "word.csv": "rooms,place,built\n1,sea,2020-01-01\nmany,sea,2020-01-01\n",
         "date.csv": "rooms,place,built\n1,sea,May\n",
     }

@@ -252,6 +252,11 @@ def test_validation_data_never_change_a_weight():
     assert np.array_equal(alone.parameters_, watched.parameters_)
 
 
+def test_the_error_about_verbose_names_all_its_values():
+    with pytest.raises(ValueError, match="verbose must be 0, 1 or 2, got -1"):
+        quick(verbose=-1).fit(X, LINE)
+
+
 def test_verbose_2_prints_a_line_an_epoch(capsys):
     quick(epochs=3, verbose=2).fit(X, THREE, validation_data=(X, THREE))
     lines = capsys.readouterr().out.splitlines()

@@ -102,6 +102,11 @@ class RowBlocks:
                 "only, and each epoch reads them anew; give a list of them, or an object whose "
                 "__iter__ begins anew"
             )
+        if isinstance(blocks, RowBlocks):
+            raise TypeError(
+                f"the blocks are {type(blocks).__name__} already: give block_rows and window to "
+                "what made them, such as io.parquet"
+            )
         if not hasattr(blocks, "__iter__"):
             raise TypeError(
                 f"the blocks are of type {type(blocks).__name__}; an iterable of (X, y) is needed"
@@ -262,6 +267,11 @@ def block_of(given: Any, number: int, row: int, target: str | None) -> Block | N
         weights = more[0] if more else None
     else:
         X, y = given, target
+        if isinstance(X, str):
+            raise TypeError(
+                f"{what} is the text {X!r}, as a single table has for its blocks; a list of tables "
+                "is needed, and of files io.parquet(..., target=...) makes blocks"
+            )
     if not _has_rows(X):
         return None
     rows: np.ndarray | Table

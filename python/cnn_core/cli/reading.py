@@ -65,7 +65,9 @@ def as_in_training(
     if options.missing or not texts:
         return how
     if not are_arrow(paths):
-        telling.remark(f"missing entries as in training: {listed(texts)} (--missing says otherwise)")
+        telling.remark(
+            f"missing entries as in training: {listed(texts)} (--missing says otherwise)"
+        )
     return how._replace(missing=Missing(texts))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnn_core.cli.telling import plural
 from cnn_core.columns.parsing import as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values
-from cnn_core.columns.target import FEW, as_classes, task_of, too_many
+from cnn_core.columns.target import FEW, as_classes, numbers_of_texts, task_of, too_many
 from cnn_core.columns.target import target_of as labels_of
 from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
@@ -85,7 +85,7 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
         )
     said = "as --task says" if task else "--task says otherwise"
     task = task or chosen
-    _check_classes(table.what, name, task, different, n_rows)
+    _check_classes(table.what, name, task, different, values)
     if values.kind == TEXT and task != "regression" and (why := too_many(values)):
         raise ValueError(f"the target {name!r} of {table.what} has {why}")
     words = f"{name}: {words} -> {task} ({said})"
@@ -94,11 +94,14 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
     return Target(name, y, task, words, present)
 
 
-def _check_classes(what: str, name: str, task: str, different: int, rows: int) -> None:
+def _check_classes(what: str, name: str, task: str, different: int, values: Values) -> None:
+    rows = len(values.array)
     if different < 2:
         raise ValueError(f"every row of {what} has the same {name!r}; there is nothing to learn")
     if task == "classification" and different > FEW and 2 * different > rows:
+        numbers = values.kind == NUMBER or numbers_of_texts(values) is not None
         raise ValueError(
             f"the target {name!r} has {different:,} different values in {rows:,} rows of {what}, "
-            "too many to be classes; --target names another column, or --task regression"
+            "too many to be classes; --target names another column"
+            f"{', or --task regression' * numbers}"
         )

@@ -283,6 +283,11 @@ def _of_frame(source: Any, what: str) -> Table:
             )
         frame = source
     if not isinstance(frame, nw.DataFrame):
+        if hasattr(source, "block_rows"):
+            raise TypeError(
+                f"{what} comes in blocks ({type(source).__name__}), which fit alone takes; "
+                "io.parquet without target gives a table"
+            )
         if not hasattr(source, "__arrow_c_stream__"):
             raise TypeError(
                 f"{what} must be a table: a data frame, a dict of columns, a list of dicts or an "
