@@ -260,3 +260,23 @@ def test_periods_of_pandas_are_dates(frequency):
         columns = Columns.fitted(read_table(source), None)
         assert columns.columns[0].kind == "date"
         assert (columns.encode(source) == columns.encode(starts)).all()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [1.5, 2.0, 4.0],
+        [1, 2, 4],
+        ["a", "b", "c"],
+        [True, False, True],
+        np.array(["2024-01-01", "2024-01-02", "2024-01-03"], "M8[D]"),
+    ],
+)
+def test_masked_entries_are_missing(entries):
+    column = np.ma.MaskedArray(entries, mask=[False, True, False])
+    records = np.ma.MaskedArray(np.zeros(3, [("c", column.dtype)]))
+    records["c"] = column
+    for source in ({"c": column}, records):
+        assert read_table(source)["c"].missing.tolist() == [False, True, False]
+    matrix = np.ma.column_stack([column, column[::-1]])
+    assert read_table(matrix)[1].missing.tolist() == [False, True, False]

@@ -243,7 +243,7 @@ def _of_structured(source: np.ndarray, what: str) -> Table:
 
 def _of_array(source: Any, what: str) -> Table:
     try:
-        array = np.asarray(source)
+        array = np.asanyarray(source)  # which keeps a mask
         if array.dtype.kind in "UST" and not isinstance(source, np.ndarray):
             array = np.asarray(source, object)  # a list in which one entry is a text
     except ValueError:
@@ -401,8 +401,12 @@ def values_of(column: Any, name: Any, what: str) -> Values:
     if not isinstance(column, np.ndarray):
         array = np.empty(len(column), object)
         array[:] = list(column)
+    elif np.ma.is_masked(column):
+        dtype = column.dtype if column.dtype.kind in "mM" else object
+        array = np.ma.getdata(column).astype(dtype)
+        array[np.ma.getmaskarray(column)] = None
     else:
-        array = column
+        array = np.asarray(column)
     if array.ndim != 1:
         raise ValueError(
             f"the column {name!r} of {what} has the shape {array.shape}; each column must have one "
