@@ -138,3 +138,13 @@ def test_an_unknown_category_is_zero_unless_training_had_others(different, rest)
     assert ("and others" in columns.columns[0].words) == rest
     for encoded in (columns.encode({"c": ["new"] * 5})[0], columns.encode_row({"c": "new"})):
         assert np.count_nonzero(encoded) == rest
+
+
+@pytest.mark.parametrize("times", [False, True])
+def test_dates_of_numpy_in_rows_are_those_of_tables(times):
+    columns = Columns.fitted(read_table({"c": STAMPS if times else DAYS}), None)
+    for text in ("2024-02-29T23:59:59.5", "1969-07-20", "0001-01-01", "20000-05-06", "-0044-03-15"):
+        for unit in ("D", "s", "us"):
+            date = np.datetime64(text).astype(f"M8[{unit}]")
+            wanted = columns.encode({"c": np.array([date])})
+            assert np.array(columns.encode_row({"c": date})).tobytes() == wanted.tobytes()

@@ -474,7 +474,8 @@ class Date(Column):
         if type(value) is str:
             value = date_of(value) or value
         elif isinstance(value, np.datetime64):
-            value = value.astype("datetime64[us]").item()  # a number where the year has five digits
+            date = value.astype("datetime64[us]").item()
+            value = date if isinstance(date, datetime.date) else value  # no number of a far year
         if not isinstance(value, datetime.date) or is_missing(value):
             return super().encode_one(value, out, at)
         first = datetime.date(value.year, 1, 1)
