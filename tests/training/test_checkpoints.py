@@ -277,6 +277,24 @@ def test_other_data_are_named(given, part, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (dict(X=X[:, :3]), "X has 3 features, but the model was fitted with 4"),
+        (dict(y=np.where(Y > 0, "a", "b")), "y has the unknown class .*; other classes need a new"),
+        (dict(X=np.where(X == X[7, 1], np.nan, X)), "X has nan at row 7, column 1"),
+        (dict(validation_data=(X[:, :2], Y > 0)), "has 2 features"),
+    ],
+)
+def test_data_that_do_not_go_with_a_checkpoint_name_it(given, reason, tmp_path):
+    path, options = tmp_path / "run.ckpt", dict(epochs=3, random_state=1)
+    MLP(5, **options).fit(X, Y > 0, checkpoint=path)
+    with pytest.raises(ValueError, match=f"^the checkpoint {path} cannot go on .*{reason}") as seen:
+        MLP(5, **options).fit(**dict(X=X, y=Y > 0) | given, checkpoint=path)
+    assert str(seen.value).endswith("; give those of its training, or take another path")
+    assert "warm_start" not in str(seen.value)
+
+
+@pytest.mark.parametrize(
     ("every", "message"),
     [
         (-1, "checkpoint_every must be .*, got -1"),

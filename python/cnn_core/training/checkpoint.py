@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,19 @@ class Checkpoint:
                 )
         self.began_with = {} if began_with is None else {START: began_with}
         return model
+
+    @contextmanager
+    def compared(self) -> Iterator[None]:
+        """What the data have that does not go with the model of the checkpoint names it."""
+        try:
+            yield
+        except ValueError as error:
+            if self.model is None:
+                raise
+            raise ValueError(
+                f"the checkpoint {self.path} cannot go on with these data: {error}; give those of "
+                "its training, or take another path"
+            ) from error
 
     def _check_data(self, saved: Progress) -> None:
         other = differences(saved.fingerprint, self.fingerprint)

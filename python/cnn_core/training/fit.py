@@ -320,7 +320,7 @@ def _cure_of_unknown(
     """What helps where training that goes on meets a class that did not come before."""
     if before is None or before.task.classes is None:
         return ""
-    cure = "other classes need a new fit, with warm_start=False"
+    cure = f"other classes need a new fit{', with warm_start=False' if p.warm_start else ''}"
     if before.history.streamed:
         cure = (
             "the first y of the stream was taken for classes, all of which partial_fit(X, y, "
