@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import check_number
-from cnn_core._warn import warn
+from cnn_core._warn import show, warn
 from cnn_core.data.fingerprint import (
     MONITOR,
     START,
@@ -222,7 +222,7 @@ class Checkpoint:
 
         logging.getLogger("cnn_core").info("the checkpoint %s %s", self.path, what)
         if self.estimator.verbose:
-            print(f"the checkpoint {self.path} {what}", flush=True)
+            show(f"the checkpoint {self.path} {what}")
 
     def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
         """Take note of the data, which must be those of the checkpoint.
