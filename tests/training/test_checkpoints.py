@@ -281,7 +281,7 @@ def test_other_data_are_named(given, part, tmp_path):
     [
         (dict(X=X[:, :3]), "X has 3 features, but the model was fitted with 4"),
         (dict(y=np.where(Y > 0, "a", "b")), "y has the unknown class .*; other classes need a new"),
-        (dict(X=np.where(X == X[7, 1], np.nan, X)), "X has nan at row 7, column 1"),
+        (dict(X=np.where(X[7, 1] == X, np.nan, X)), "X has nan at row 7, column 1"),
         (dict(validation_data=(X[:, :2], Y > 0)), "has 2 features"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_stream_that_takes_no_lines_ends_no_training(name, error, monkeypatch)
     else:
         stops = dict(early_stopping=True, patience=1, min_delta=9.0) if name != "MLP" else {}
         model = MLP(4, epochs=4, verbose=2, random_state=0, **stops)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="verbose") as told:
         model.fit(X, LINE)
     assert {str(one.message) for one in told} == {refusal_of(error)}
     quiet = model.__class__(**model.get_params() | dict(verbose=0)).fit(X, LINE)
