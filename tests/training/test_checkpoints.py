@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from checkpoint_cases import Interrupt, InterruptStep
+from cnn_core.io import RowBlocks
 from cnn_core.training.monitor import LossAndMetric
 
 import cnn_core
@@ -292,6 +293,25 @@ def test_data_that_do_not_go_with_a_checkpoint_name_it(given, reason, tmp_path):
         MLP(5, **options).fit(**dict(X=X, y=Y > 0) | given, checkpoint=path)
     assert str(seen.value).endswith("; give those of its training, or take another path")
     assert "warm_start" not in str(seen.value)
+
+
+@pytest.mark.parametrize("form", ["dict", "array", "blocks"])
+def test_a_column_that_a_training_did_not_have_is_no_part_of_it(form, tmp_path):
+    def given(width):
+        if form == "array":
+            return X[:, :width], Y
+        tables = [
+            (dict(zip("abcd", X[rows, :width].T)), Y[rows])
+            for rows in (slice(0, 200), slice(0, 120), slice(120, 200))
+        ]
+        return tables[0] if form == "dict" else (RowBlocks(tables[1:], block_rows=20), None)
+
+    path, options = tmp_path / "run.ckpt", dict(epochs=2, columns="auto", random_state=1)
+    whole = MLP(5, **options).fit(*given(3), checkpoint=path)
+    with pytest.raises(ValueError, match=r"X has .* too, which was no column of the training"):
+        MLP(5, **options).fit(*given(4), checkpoint=path)
+    again = MLP(5, **options).fit(*given(3), checkpoint=path)
+    assert np.array_equal(again.parameters_, whole.parameters_)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -31,6 +32,7 @@ from cnn_core.data.validation import (
     check_names,
     check_target_names,
     check_X,
+    listed,
     plain,
     warn_of_target_in_X,
     which_target,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.stream import StreamRows
     from cnn_core.training.scoring import Scored
 
@@ -206,6 +209,9 @@ def _given(
     without these, and of blocks that are larger than memory as `Gathered`."""
     X, y, weights = rows
     names: tuple[str, ...] = ()
+    resumed = None  # the columns of a checkpoint
+    if before is not None and purpose == "fit" and not p.warm_start:
+        resumed = before.columns
     keeps = p.columns is not None or (before is not None and before.columns is not None)
     if purpose == "fit" and are_blocks(X, y):
         if needs_rows:
@@ -217,9 +223,13 @@ def _given(
         names = (target,) if isinstance(target, str) else ()
         X, y, weights = read_blocks(p, X, y, weights, keeps)
         if isinstance(X, Gathered):
+            if resumed is not None:
+                _check_columns(X.columns or (), resumed)
             return X, y, weights, names
     if keeps:
         X, y, named = _as_table(p, X, y, before, classes)
+        if resumed is not None:
+            _check_columns(X.names, resumed)
         names = named or names
     return X, y, weights, names
 
@@ -255,6 +265,14 @@ def _as_table(
     names = names_of_target(whole, y)
     names = names if all(isinstance(one, str) for one in names) else ()
     return table, targets, names  # type: ignore[return-value]
+
+
+def _check_columns(names: Iterable[Any], resumed: Columns) -> None:
+    """Raise for columns that a training which goes on from a checkpoint would leave out."""
+    known = set(resumed.names)
+    others = [name for name in names if name not in known]
+    if others:
+        raise ValueError(f"X has {listed(others)} too, which was no column of the training")
 
 
 def _rehearsing(job: Job, data: Prepared, task: Task, how: Preparation) -> Job:
