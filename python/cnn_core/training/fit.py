@@ -240,7 +240,7 @@ def _as_table(
     y: ArrayLike,
     before: Model | None,
     classes: ArrayLike | None,
-) -> tuple[ArrayLike, ArrayLike, tuple[str, ...]]:
+) -> tuple[Any, Any, tuple[str, ...]]:
     """X as a Table, without the columns that y names, and their names."""
     from cnn_core.columns.table import read_table
     from cnn_core.columns.target import (
@@ -264,7 +264,7 @@ def _as_table(
         table, targets = (split_target if decided else chosen_target)(whole, y)
     names = names_of_target(whole, y)
     names = names if all(isinstance(one, str) for one in names) else ()
-    return table, targets, names  # type: ignore[return-value]
+    return table, targets, names
 
 
 def _check_columns(names: Iterable[Any], resumed: Columns) -> None:
