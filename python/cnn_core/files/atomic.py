@@ -65,7 +65,9 @@ def check_folder(path: str | os.PathLike[str]) -> None:
 
 def _target_of(named: str) -> tuple[str, os.stat_result | None]:
     """The file that a path means, and its status if it is there."""
-    if named and os.path.basename(named) in ("", os.curdir, os.pardir):
+    if not named:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), named)
+    if os.path.basename(named) in ("", os.curdir, os.pardir):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
     path = os.path.realpath(named)
     return path, _status_of(path)

@@ -78,7 +78,8 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         For a file that is no checkpoint, or damaged.
     """
     try:
-        contents = unpacked(read_file(checked_path(path)), kind, True, PROGRESS)
+        data = read_file(checked_path(path), "a checkpoint has a file of its own")
+        contents = unpacked(data, kind, True, PROGRESS)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
         _check_epochs(contents.model, contents.progress)

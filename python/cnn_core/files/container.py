@@ -244,8 +244,14 @@ def read_bytes(source: Any) -> bytes:
     return read_file(source)
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
+def read_file(path: str | os.PathLike[str], cure: str = "open it and load from that") -> bytes:
     """The bytes of a regular file; of a pipe nobody may ever write any.
+
+    Parameters
+    ----------
+    path : path-like
+    cure : str
+        What helps where it is no regular file.
 
     Raises
     ------
@@ -259,7 +265,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     with open(path, "rb", opener=opened) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file; open it and load from that", path)
+            raise OSError(errno.EINVAL, f"Not a regular file; {cure}", path)
         if status.st_size > _SPARE:
             length = _length_of_header(file.read(_START_OF_HEADER), status.st_size)
             file.seek(8)
