@@ -269,7 +269,9 @@ def read_file(path: str | os.PathLike[str], cure: str = "open it and load from t
         if status.st_size > _SPARE:
             length = _length_of_header(file.read(_START_OF_HEADER), status.st_size)
             file.seek(8)
-            _text_in_header(file.read(length))
+            header = file.read(length)
+            if MAGIC.encode() not in header:  # else it is parsed with the rest
+                _text_in_header(header)
             file.seek(0)
         try:
             return file.read()
