@@ -1,8 +1,11 @@
-"""Warnings in the name of the line that called this package, however deep the call is."""
+"""Warnings in the name of the line that called this package, however deep the call is, and the
+lines of `verbose`."""
 
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
@@ -22,3 +25,31 @@ def warn(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def shows(write: Callable[..., object], *arguments: Any, **options: Any) -> bool:
+    """Whether something that `verbose` asks for could be written; a full disk or a closed pipe is a
+    warning, and ends no training.
+
+    Parameters
+    ----------
+    write : callable
+        Called with the other arguments.
+    """
+    try:
+        write(*arguments, **options)
+    except (OSError, ValueError) as error:  # ValueError: a stream that is closed
+        reason = str(error).rstrip(".")
+        warn(f"verbose cannot print its lines: {reason}; nothing else changes", UserWarning)
+        return False
+    return True
+
+
+def show(line: str) -> None:
+    """Print a line that `verbose` asks for.
+
+    Parameters
+    ----------
+    line : str
+    """
+    shows(print, line, flush=True)

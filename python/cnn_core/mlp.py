@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
@@ -406,15 +407,16 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
             before = self._fitted if p.warm_start else None
             if kept is not None:
                 before = kept.start(before)
-            job = fit.begin(
-                p,
-                X,
-                y,
-                before,
-                sample_weight=sample_weight,
-                validation_data=validation_data,
-                purpose="fit",
-            )
+            with nullcontext() if kept is None else kept.compared():
+                job = fit.begin(
+                    p,
+                    X,
+                    y,
+                    before,
+                    sample_weight=sample_weight,
+                    validation_data=validation_data,
+                    purpose="fit",
+                )
             for callback in callbacks:
                 callback.before_fit(self)
             seconds = run.train(

@@ -4,6 +4,7 @@ of a class, rows without a target."""
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 
@@ -357,3 +358,73 @@ def test_no_rows_of_a_model_of_arrays_give_a_header(here, capsys):
     (here / "new.csv").write_text("a,b\n")
     done = run(capsys, "predict", "m.safetensors", "new.csv")
     assert done.out == "prediction_1,prediction_2\n" and "no rows" in done.err
+
+
+# Outputs that take nothing
+
+
+def command(*arguments, **streams):
+    """A command in a process of its own."""
+    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE) | streams
+    command, environment = [sys.executable, "-m", "cnn_core", *arguments], dict(os.environ)
+    environment.pop("PYTHONUNBUFFERED", None)
+    return subprocess.run(command, **streams, text=True, check=False, env=environment)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "m.safetensors", "rooms.csv"],
+        ["predict", "m.safetensors", "rooms.csv", "-o", "out.csv"],
+        ["evaluate", "m.safetensors", "rooms.csv"],
+        ["info", "m.safetensors"],
+    ],
+)
+def test_a_full_standard_output_is_named(here, arguments):
+    trained("-o", "m.safetensors")
+    with open("/dev/full", "w") as full:
+        done = command(*arguments, stdout=full)
+    assert done.stderr.endswith("cnn-core: standard output: No space left on device\n")
+    assert done.returncode == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(here):
+    trained("-o", "m.safetensors")
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = command("info", "m.safetensors", stdout=writes)
+    os.close(writes)
+    assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by a shell")
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_process_without_a_standard_stream_does_its_work(here, stream):
+    trained("-o", "m.safetensors")
+    quoted = shlex.join([sys.executable, "-m", "cnn_core"])
+    for arguments in ("predict m.safetensors rooms.csv", "train rooms.csv --target price --json"):
+        shell = f"exec {quoted} {arguments} {stream}>&-"
+        done = subprocess.run(shell, shell=True, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "Error" not in done.stderr
+        assert bool(done.stdout) == (stream == 2)
+    assert load("rooms.safetensors").n_epochs_
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+@pytest.mark.parametrize("made", ["out.csv", "out.csv.gz", "out.npy"])
+def test_a_file_that_cannot_grow_is_named(here, made):
+    trained("-o", "m.safetensors")
+    with open("many.csv", "w") as file:
+        file.write("size,place,price\n" + "20,sea,1\n21,town,2\n" * 20_000)
+    arguments = ["convert", "many.csv", made, "--drop", "place"]
+    if made != "out.npy":
+        arguments = ["predict", "m.safetensors", "many.csv", "-o", made]
+    limit = "import resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (60, 60))\n"
+    limit += "from cnn_core.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", limit, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.endswith(f"cnn-core: {made}: File too large\n") and done.returncode == 1
+    assert sorted(os.listdir()) == ["m.safetensors", "many.csv", "rooms.csv"]

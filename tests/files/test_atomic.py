@@ -210,6 +210,8 @@ def test_a_path_that_is_written_as_a_folder_is_none_of_a_file(tmp_path, monkeypa
         with pytest.raises(IsADirectoryError) as caught:
             atomic.write_whole(name, b"new")
         assert caught.value.filename == name
+    with pytest.raises(FileNotFoundError):
+        atomic.write_whole("", b"new")
     assert os.listdir(tmp_path) == ["there"] and (tmp_path / "there").read_bytes() == b"old"
 
 

@@ -456,6 +456,26 @@ def test_messages_name_the_file(tmp_path):
         MLP.load(tmp_path / "none")
 
 
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"", "its header is no JSON object"),
+        (b"\x93NUMPY", "it is an array"),
+        ((60).to_bytes(8, "little") + b"{", "its header is no JSON: "),
+        ((8).to_bytes(8, "little") + b'{"a":{}}', "it has tensors alone"),
+        ((28).to_bytes(8, "little") + b'{"__metadata__":{"it":"is"}}', "it is no file of cnn_core"),
+    ],
+)
+def test_a_large_file_of_another_program_is_refused_by_its_header(start, reason, tmp_path):
+    path = tmp_path / "large"
+    with open(path, "wb") as file:
+        file.write(start)
+        file.truncate(1 << 40)  # more than any machine reads
+    for read in (cnn_core.load, lambda path: MLP.resume(path, X, X[:, 0])):
+        with pytest.raises(ModelFormatError, match=f"^{path}: .*{reason}"):
+            read(path)
+
+
 def test_sources_and_targets_of_other_types_are_refused(tmp_path):
     model = fitted()[0]
     for wrong in (None, 3, b"path", ["path"]):

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from checkpoint_cases import Interrupt, InterruptStep
+from cnn_core.io import RowBlocks
 from cnn_core.training.monitor import LossAndMetric
 
 import cnn_core
@@ -277,6 +278,43 @@ def test_other_data_are_named(given, part, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (dict(X=X[:, :3]), "X has 3 features, but the model was fitted with 4"),
+        (dict(y=np.where(Y > 0, "a", "b")), "y has the unknown class .*; other classes need a new"),
+        (dict(X=np.where(X[7, 1] == X, np.nan, X)), "X has nan at row 7, column 1"),
+        (dict(validation_data=(X[:, :2], Y > 0)), "has 2 features"),
+    ],
+)
+def test_data_that_do_not_go_with_a_checkpoint_name_it(given, reason, tmp_path):
+    path, options = tmp_path / "run.ckpt", dict(epochs=3, random_state=1)
+    MLP(5, **options).fit(X, Y > 0, checkpoint=path)
+    with pytest.raises(ValueError, match=f"^the checkpoint {path} cannot go on .*{reason}") as seen:
+        MLP(5, **options).fit(**dict(X=X, y=Y > 0) | given, checkpoint=path)
+    assert str(seen.value).endswith("; give those of its training, or take another path")
+    assert "warm_start" not in str(seen.value)
+
+
+@pytest.mark.parametrize("form", ["dict", "array", "blocks"])
+def test_a_column_that_a_training_did_not_have_is_no_part_of_it(form, tmp_path):
+    def given(width):
+        if form == "array":
+            return X[:, :width], Y
+        tables = [
+            (dict(zip("abcd", X[rows, :width].T)), Y[rows])
+            for rows in (slice(0, 200), slice(0, 120), slice(120, 200))
+        ]
+        return tables[0] if form == "dict" else (RowBlocks(tables[1:], block_rows=20), None)
+
+    path, options = tmp_path / "run.ckpt", dict(epochs=2, columns="auto", random_state=1)
+    whole = MLP(5, **options).fit(*given(3), checkpoint=path)
+    with pytest.raises(ValueError, match=r"X has .* too, which was no column of the training"):
+        MLP(5, **options).fit(*given(4), checkpoint=path)
+    again = MLP(5, **options).fit(*given(3), checkpoint=path)
+    assert np.array_equal(again.parameters_, whole.parameters_)
+
+
+@pytest.mark.parametrize(
     ("every", "message"),
     [
         (-1, "checkpoint_every must be .*, got -1"),
@@ -310,9 +348,10 @@ def test_a_checkpoint_is_a_path(path):
 def test_a_pipe_is_no_checkpoint(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    for use in (lambda: MLP(5).fit(X, Y, checkpoint=path), lambda: cnn_core.load(path)):
-        with pytest.raises(OSError, match="Not a regular file"):
-            use()
+    with pytest.raises(OSError, match="Not a regular file; a checkpoint has a file of its own"):
+        MLP(5).fit(X, Y, checkpoint=path)
+    with pytest.raises(OSError, match="Not a regular file; open it and load from that"):
+        cnn_core.load(path)
 
 
 def test_files_of_models_are_no_checkpoints_and_checkpoints_can_be_loaded(tmp_path):

@@ -1,5 +1,6 @@
 """What `verbose` shows: one line that lives, or lines that are printed; and log records."""
 
+import errno
 import io
 import logging
 import re
@@ -154,3 +155,57 @@ def test_weights_do_not_depend_on_what_is_shown(terminal):
         MLP(4, epochs=5, verbose=verbose, random_state=0).fit(X, LINE) for verbose in (1, 0)
     )
     assert shown.parameters_.tobytes() == silent.parameters_.tobytes()
+
+
+class Gone(Terminal):
+    """A stream that takes no line from the second epoch on."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.left = error, 1
+
+    def write(self, text):
+        self.left -= text.count("\n") + text.count("\r")
+        if self.left < 0:
+            raise self.error
+        return super().write(text)
+
+
+ERRORS = [
+    OSError(errno.ENOSPC, "No space left on device"),
+    OSError(errno.EIO, "Input/output error"),
+    BrokenPipeError(errno.EPIPE, "Broken pipe"),
+    ValueError("I/O operation on closed file."),
+]
+
+
+def refusal_of(error):
+    """What a warning says of it."""
+    words = str(error).rstrip(".")
+    return f"verbose cannot print its lines: {words}; nothing else changes"
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("name", ["MLP", "early stopping", "MLPRegressor"])
+def test_a_stream_that_takes_no_lines_ends_no_training(name, error, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Gone(error))
+    if name == "MLPRegressor":
+        estimators = pytest.importorskip("cnn_core.sklearn")
+        options = dict(hidden_layer_sizes=(4,), max_iter=4, random_state=0, n_iter_no_change=1)
+        model = estimators.MLPRegressor(**options, tol=1e9, verbose=True)
+    else:
+        stops = dict(early_stopping=True, patience=1, min_delta=9.0) if name != "MLP" else {}
+        model = MLP(4, epochs=4, verbose=2, random_state=0, **stops)
+    with pytest.warns(UserWarning, match="verbose") as told:
+        model.fit(X, LINE)
+    assert {str(one.message) for one in told} == {refusal_of(error)}
+    quiet = model.__class__(**model.get_params() | dict(verbose=0)).fit(X, LINE)
+    assert np.array_equal(model.predict(X), quiet.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:verbose cannot print its lines")
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_terminal_that_is_gone_ends_no_training(error, monkeypatch):
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(sys, "stderr", Gone(error))
+    assert MLP(4, epochs=30, verbose=1, random_state=0).fit(X, LINE).n_epochs_ == 30

@@ -1,13 +1,16 @@
 """``cnn-core``: the commands, and what becomes of their errors."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
 import cnn_core
 from cnn_core._names import nearest
 from cnn_core._spoken import on_the_command_line
 from cnn_core.cli import convert, demo, evaluate, info, predict, profile, train
 from cnn_core.cli.arguments import Parser, UsageError
+from cnn_core.files.atomic import FULL
 
 #: What other programs call a command.
 MEANT = {"fit": "train", "run": "train", "test": "evaluate", "score": "evaluate", "show": "info"}
@@ -26,7 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with _standard_streams():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+@contextmanager
+def _standard_streams() -> Iterator[None]:
+    """Streams that lead nowhere, for those that the process was started without."""
+    with ExitStack() as stack:
+        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
+            if stream is None:
+                stack.enter_context(redirect(stack.enter_context(open(os.devnull, "w"))))
+        yield
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """`main`, with arguments."""
     parser = Parser(
         prog="cnn-core",
         description="Multilayer perceptrons on CPUs. 'cnn-core COMMAND --help' says more about a "
@@ -49,11 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with on_the_command_line():
             options.run(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
+        return 0
     except (ImportError, OSError, ValueError, TypeError, MemoryError) as error:
         print(f"cnn-core: {_sentence(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
@@ -72,6 +91,8 @@ def _sentence(error: Exception) -> str:
     """What an error says, in one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+        return f"standard output: {error.strerror}"
     if isinstance(error, MemoryError) and not str(error):
         return "there is not enough memory"
     return " ".join(str(error).split())

@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 if sys.platform != "win32":
     import fcntl
 
+#: What tells that a file cannot grow, and not what could not be read.
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
 #: Bytes of a file's name that the name of its temporary file begins with.
 _NAME = 200
 
@@ -62,7 +65,9 @@ def check_folder(path: str | os.PathLike[str]) -> None:
 
 def _target_of(named: str) -> tuple[str, os.stat_result | None]:
     """The file that a path means, and its status if it is there."""
-    if named and os.path.basename(named) in ("", os.curdir, os.pardir):
+    if not named:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), named)
+    if os.path.basename(named) in ("", os.curdir, os.pardir):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), named)
     path = os.path.realpath(named)
     return path, _status_of(path)
@@ -100,9 +105,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
             os.replace(temporary, path)
         finally:
             _close(file)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+            error.filename = named
         raise
     _flush_folder(folder)
 

@@ -78,14 +78,13 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
         For a file that is no checkpoint, or damaged.
     """
     try:
-        data = read_file(checked_path(path))
-    except FileNotFoundError:
-        return None
-    try:
+        data = read_file(checked_path(path), "a checkpoint has a file of its own")
         contents = unpacked(data, kind, True, PROGRESS)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
         _check_epochs(contents.model, contents.progress)
+    except FileNotFoundError:
+        return None
     except ModelFormatError as error:
         raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
     return contents

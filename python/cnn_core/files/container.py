@@ -15,17 +15,13 @@ import importlib
 import io
 import os
 import stat
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files import strict_json
 from cnn_core.files.codecs import Tensors
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 #: The key of the metadata.
 MAGIC = "cnn_core"
@@ -36,6 +32,8 @@ HEADER = 1 << 25
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 #: Bytes that its parser takes beside copies of what it reads.
 _SPARE = 1 << 20
+#: Bytes that tell what a file is.
+_START_OF_HEADER = 16
 _NAMES = {4: "F32", 8: "F64"}
 _START, _END = '{"sha256":"', '",'
 
@@ -132,43 +130,55 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Tensors]:
     ModelFormatError
         For bytes that are no such file, or damaged.
     """
-
-    def fail(reason: str) -> NoReturn:
-        raise ModelFormatError(reason)
-
-    length = int.from_bytes(data[:8], "little")
-    if length > HEADER or data[8:9] != b"{":
-        other = _other_kind(data)
-        if other:
-            fail(f"it is {other}; load reads what save has written")
-    if len(data) < 8 or length > len(data) - 8:
-        cut = len(data) >= 8 and length <= HEADER
-        header = f", and its header alone {8 + length:,}" if cut else ""
-        fail(f"it is no model file, or cut off: it has {len(data):,} bytes{header}")
-    if length > HEADER:
-        fail(f"its header has {length:,} bytes, and no model file has more than {HEADER:,}")
-    if data[8:9] != b"{":
-        fail("it is no model file: its header is no JSON object")
-    header = strict_json.parse(data[8 : 8 + length], "its header")
-    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
-        fail("it has tensors alone, without the model that they belong to")
-    text = header["__metadata__"].get(MAGIC)
-    if not isinstance(text, str):
-        fail(f"it is no file of cnn_core: its metadata has no text {MAGIC!r}")
-    found = _deserialize(data, length, fail)
-    tensors = {name: _array(name, part, fail) for name, part in found}
+    length = _length_of_header(data, len(data))
+    text = _text_in_header(data[8 : 8 + length])
+    found = _deserialize(data, length)
+    tensors = {name: _array(name, part) for name, part in found}
     del found
     rest = text[len(_START) + 64 + len(_END) :]
     if not text.startswith(_START) or text[len(_START) + 64 :][: len(_END)] != _END:
-        fail("it has no SHA-256 of its content")
+        _fail("it has no SHA-256 of its content")
     if text[len(_START) :][:64] != _checksum(rest, tensors):
-        fail("its SHA-256 is not that of its content: it is damaged, or was changed by hand")
+        _fail("its SHA-256 is not that of its content: it is damaged, or was changed by hand")
     json = strict_json.parse(b"{" + rest.encode(), "its metadata")
     assert isinstance(json, dict)
     return json, {
         name: array.astype(array.dtype.newbyteorder("="), copy=False)
         for name, array in tensors.items()
     }
+
+
+def _length_of_header(start: bytes, size: int) -> int:
+    """Bytes of the header of a file of some size, by the bytes that it begins with."""
+    length = int.from_bytes(start[:8], "little")
+    if length > HEADER or start[8:9] != b"{":
+        other = _other_kind(start)
+        if other:
+            _fail(f"it is {other}; load reads what save has written")
+    if size < 8 or length > size - 8:
+        cut = size >= 8 and length <= HEADER
+        header = f", and its header alone {8 + length:,}" if cut else ""
+        _fail(f"it is no model file, or cut off: it has {size:,} bytes{header}")
+    if length > HEADER:
+        _fail(f"its header has {length:,} bytes, and no model file has more than {HEADER:,}")
+    if start[8:9] != b"{":
+        _fail("it is no model file: its header is no JSON object")
+    return length
+
+
+def _text_in_header(data: bytes) -> str:
+    """The text of `MAGIC` in a header."""
+    header = strict_json.parse(data, "its header")
+    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
+        _fail("it has tensors alone, without the model that they belong to")
+    text = header["__metadata__"].get(MAGIC)
+    if not isinstance(text, str):
+        _fail(f"it is no file of cnn_core: its metadata has no text {MAGIC!r}")
+    return text
+
+
+def _fail(reason: str) -> NoReturn:
+    raise ModelFormatError(reason)
 
 
 #: Other files, by what they begin with, and what reads them.
@@ -192,58 +202,82 @@ def _other_kind(data: bytes) -> str:
     return next((words for starts, words in _KINDS if data.startswith(starts)), "")
 
 
-def _deserialize(data: bytes, length: int, fail: Callable[[str], NoReturn]) -> Any:
+def _deserialize(data: bytes, length: int) -> Any:
     """The tensors of a file, by the package.
 
     Without memory it hangs, ends the process, or panics. So as much as it takes, the tensors and
     some copies of the header, is first asked for here.
     """
     safetensors = _safetensors()
-    bytearray(len(data) + 4 * length + _SPARE)
     try:
+        bytearray(len(data) + 4 * length + _SPARE)
         return safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
-        fail(f"its tensors are damaged: {error}")
+        _fail(f"its tensors are damaged: {error}")
     except BaseException as error:
-        if type(error).__name__ == "PanicException":
+        if isinstance(error, MemoryError) or type(error).__name__ == "PanicException":
             raise MemoryError(f"no memory for {len(data):,} bytes of tensors") from None
         raise
 
 
-def _array(name: str, part: dict[str, Any], fail: Callable[[str], NoReturn]) -> np.ndarray:
+def _array(name: str, part: dict[str, Any]) -> np.ndarray:
     dtype = _DTYPES.get(part["dtype"])
     if dtype is None:
         known = " or ".join(_DTYPES)
-        fail(f"the tensor {name[:50]!r} is of {part['dtype']}, and must be of {known}")
+        _fail(f"the tensor {name[:50]!r} is of {part['dtype']}, and must be of {known}")
     return np.frombuffer(part["data"], dtype).reshape(part["shape"])
 
 
-def read_bytes(source: Any) -> tuple[bytes, str]:
-    """The bytes of a path, of a binary file or of bytes, and what they are called in messages."""
+def read_bytes(source: Any) -> bytes:
+    """The bytes of a path, of a binary file or of bytes."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), "these bytes"
+        return bytes(source)
     if hasattr(source, "read"):
         data = source.read()
         if not isinstance(data, (bytes, bytearray)):
             raise TypeError(
                 f"load needs a file that is open in binary mode, got {type(data).__name__} from it"
             )
-        return bytes(data), _name_of(source)
+        return bytes(data)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, a binary file or bytes, got {type(source).__name__}")
-    return read_file(source), os.fspath(source)
+    return read_file(source)
 
 
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a regular file; of a pipe nobody may ever write any."""
+def read_file(path: str | os.PathLike[str], cure: str = "open it and load from that") -> bytes:
+    """The bytes of a regular file; of a pipe nobody may ever write any.
+
+    Parameters
+    ----------
+    path : path-like
+    cure : str
+        What helps where it is no regular file.
+
+    Raises
+    ------
+    ModelFormatError
+        For a large file whose header is none of `pack`, of which nothing else is read.
+    """
 
     def opened(name: str, flags: int) -> int:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
     with open(path, "rb", opener=opened) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file; open it and load from that", path)
-        return file.read()
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, f"Not a regular file; {cure}", path)
+        if status.st_size > _SPARE:
+            length = _length_of_header(file.read(_START_OF_HEADER), status.st_size)
+            file.seek(8)
+            header = file.read(length)
+            if MAGIC.encode() not in header:  # else it is parsed with the rest
+                _text_in_header(header)
+            file.seek(0)
+        try:
+            return file.read()
+        except MemoryError:
+            name = os.fspath(path)
+            raise MemoryError(f"no memory for {status.st_size:,} bytes of {name}") from None
 
 
 def write_bytes(file: Any, data: bytes) -> None:
@@ -261,6 +295,11 @@ def write_bytes(file: Any, data: bytes) -> None:
         rest = rest[count:]
 
 
-def _name_of(file: BinaryIO) -> str:
-    name = getattr(file, "name", None)
+def name_of(source: Any) -> str:
+    """What a path, a binary file or bytes are called in messages."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    if not hasattr(source, "read"):
+        return "these bytes"
+    name = getattr(source, "name", None)
     return name if isinstance(name, str) else "this file"

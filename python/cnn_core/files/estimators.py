@@ -146,11 +146,11 @@ def load(
     ModelFormatError, OSError, ImportError
         See `MLP.load`.
     """
-    from cnn_core.files.container import read_bytes
+    from cnn_core.files.container import name_of, read_bytes
 
-    data, called = read_bytes(file)
+    called = name_of(file)
     try:
-        contents = unpacked(data, kind, allow_nonfinite)
+        contents = unpacked(read_bytes(file), kind, allow_nonfinite)
     except ModelFormatError as error:
         raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
     if contents.other_bits and getattr(contents.model, "state", None) is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._network import Network
+from cnn_core._warn import show
 from cnn_core.sklearn._weights import forward
 from cnn_core.task import r2
 from cnn_core.training.loop import TrainingLoop
@@ -213,12 +214,12 @@ class Tolerance(Stopping):
         else:
             message += " Learning rate too small. Stopping." if self.adaptive else " Stopping."
         if self.verbose:
-            print(message)
+            show(message)
         return lowers
 
 
 def print_epoch(loop: TrainingLoop, entry: dict[str, float]) -> None:
     """The hook that prints what scikit-learn prints of an epoch."""
-    print(f"Iteration {loop.epochs}, loss = {entry['loss']:.8f}")
+    show(f"Iteration {loop.epochs}, loss = {entry['loss']:.8f}")
     if "validation_score" in entry:
-        print(f"Validation score: {entry['validation_score']:f}")
+        show(f"Validation score: {entry['validation_score']:f}")

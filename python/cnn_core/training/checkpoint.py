@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnn_core._checks import check_number
-from cnn_core._warn import warn
+from cnn_core._warn import show, warn
 from cnn_core.data.fingerprint import (
     MONITOR,
     START,
@@ -194,6 +195,19 @@ class Checkpoint:
         self.began_with = {} if began_with is None else {START: began_with}
         return model
 
+    @contextmanager
+    def compared(self) -> Iterator[None]:
+        """What the data have that does not go with the model of the checkpoint names it."""
+        try:
+            yield
+        except ValueError as error:
+            if self.model is None:
+                raise
+            raise ValueError(
+                f"the checkpoint {self.path} cannot go on with these data: {error}; give those of "
+                "its training, or take another path"
+            ) from error
+
     def _check_data(self, saved: Progress) -> None:
         other = differences(saved.fingerprint, self.fingerprint)
         if other:
@@ -208,7 +222,7 @@ class Checkpoint:
 
         logging.getLogger("cnn_core").info("the checkpoint %s %s", self.path, what)
         if self.estimator.verbose:
-            print(f"the checkpoint {self.path} {what}", flush=True)
+            show(f"the checkpoint {self.path} {what}")
 
     def begin(self, parts: Parts, done: int, epochs: int, batches: int) -> int:
         """Take note of the data, which must be those of the checkpoint.

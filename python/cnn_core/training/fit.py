@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -31,6 +32,7 @@ from cnn_core.data.validation import (
     check_names,
     check_target_names,
     check_X,
+    listed,
     plain,
     warn_of_target_in_X,
     which_target,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 
     from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.stream import StreamRows
     from cnn_core.training.scoring import Scored
 
@@ -206,6 +209,9 @@ def _given(
     without these, and of blocks that are larger than memory as `Gathered`."""
     X, y, weights = rows
     names: tuple[str, ...] = ()
+    resumed = None  # the columns of a checkpoint
+    if before is not None and purpose == "fit" and not p.warm_start:
+        resumed = before.columns
     keeps = p.columns is not None or (before is not None and before.columns is not None)
     if purpose == "fit" and are_blocks(X, y):
         if needs_rows:
@@ -219,9 +225,13 @@ def _given(
         if names and before is None and not _is_decided(p, classes):
             y = _chosen(y, names[0])
         if isinstance(X, Gathered):
+            if resumed is not None:
+                _check_columns(X.columns or (), resumed)
             return X, y, weights, names
     if keeps:
         X, y, named = _as_table(p, X, y, before, classes)
+        if resumed is not None:
+            _check_columns(X.names, resumed)
         names = named or names
     return X, y, weights, names
 
@@ -246,7 +256,7 @@ def _as_table(
     y: ArrayLike,
     before: Model | None,
     classes: ArrayLike | None,
-) -> tuple[ArrayLike, ArrayLike, tuple[str, ...]]:
+) -> tuple[Any, Any, tuple[str, ...]]:
     """X as a Table, without the columns that y names, and their names."""
     from cnn_core.columns.table import read_table
     from cnn_core.columns.target import (
@@ -269,7 +279,15 @@ def _as_table(
         table, targets = (split_target if _is_decided(p, classes) else chosen_target)(whole, y)
     names = names_of_target(whole, y)
     names = names if all(isinstance(one, str) for one in names) else ()
-    return table, targets, names  # type: ignore[return-value]
+    return table, targets, names
+
+
+def _check_columns(names: Iterable[Any], resumed: Columns) -> None:
+    """Raise for columns that a training which goes on from a checkpoint would leave out."""
+    known = set(resumed.names)
+    others = [name for name in names if name not in known]
+    if others:
+        raise ValueError(f"X has {listed(others)} too, which was no column of the training")
 
 
 def _rehearsing(job: Job, data: Prepared, task: Task, how: Preparation) -> Job:
@@ -335,7 +353,7 @@ def _cure_of_unknown(
     """What helps where training that goes on meets a class that did not come before."""
     if before is None or before.task.classes is None:
         return ""
-    cure = "other classes need a new fit, with warm_start=False"
+    cure = f"other classes need a new fit{', with warm_start=False' if p.warm_start else ''}"
     if before.history.streamed:
         cure = (
             "the first y of the stream was taken for classes, all of which partial_fit(X, y, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from cnn_core._warn import warn
+from cnn_core._warn import show, warn
 from cnn_core.data.prepare import Dataset
 from cnn_core.monitors import sign_of
 from cnn_core.task import Task
@@ -115,4 +115,4 @@ def print_end(loop: TrainingLoop, patience: int) -> None:
         which = f"the weights of epoch {kept} are back"
     else:
         which = f"the weights are those of epoch {kept}"
-    print(f"{why}; {which}", flush=True)
+    show(f"{why}; {which}")

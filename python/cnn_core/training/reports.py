@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cnn_core._warn import show, shows
 from cnn_core.training.history import OF_THE_LOOP
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Lines:
             self.next = now + BETWEEN_LINES
         line = f"epoch {loop.n_epochs:{len(str(self.last))}d}/{self.last}  "
         line += f"{self.words(entry, loop.monitor.watched)}  {entry['seconds'] * 1e3:.1f} ms"
-        print(line, flush=True)
+        show(line)
         logger.info("%s", line)
 
     def close(self) -> None:
@@ -107,7 +108,8 @@ class LiveLine:
         if width is not None:
             width -= len(f"{self.bar.total}/{self.bar.total} 00:00 left  ") + 2 * has_bar
         self.bar.desc = fitting(entry, self.metric, self.best, width)
-        self.bar.update(epoch - self.bar.n)
+        self._draw(self.bar.update, epoch - self.bar.n)
+        self.bar.n = epoch
         words = f"{self.words(entry, watched)}  best {self.best}"
         logger.info("epoch %d/%d  %s", epoch, self.bar.total, words)
 
@@ -115,7 +117,12 @@ class LiveLine:
         """Show the last epoch, and leave the line as it is."""
         if self.latest[0] > self.bar.n:
             self.draw(*self.latest)
-        self.bar.close()
+        self._draw(self.bar.close)
+
+    def _draw(self, draw: Callable[..., object], *arguments: int) -> None:
+        """Have the bar draw; once it cannot, it never does."""
+        if not shows(draw, *arguments):
+            self.bar.disable = True
 
 
 Report = Lines | LiveLine
