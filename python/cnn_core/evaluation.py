@@ -426,12 +426,20 @@ def _of_features_elsewhere(
 ) -> Iterator[str]:
     """Features that lie elsewhere than in training."""
     scaled, seen = learned_scaling(model.scaling), model.seen
+    X, names = model.without_categories(data.X.array), model.input_names
+    if model.stream_rows is not None and model.history.streamed:
+        rows = model.stream_rows.sample()
+        there = rows[rows[:, -1].argsort(kind="stable"), : model.n_features]
+        if model.scaling is not None:
+            there = model.scaling.apply(there, np.float64, check=False)
+        yield from of_data.beside_stream(X, names, model.without_categories(there))
+        return
     # Where 'auto' has left features unscaled and training went well, they were alike.
     alike = settings.scale_inputs == "auto" and not general
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
-        limits = of_data.Limits(each=None if model.history.streamed else seen.known(model.scaling))
-        X, names = model.without_categories(data.X.array), model.input_names
+        each = None if model.history.streamed else seen.known(model.scaling, model.columns)
+        limits = of_data.Limits(each=each)
         yield from of_data.elsewhere(X, names, scaled, few, alike, limits)
 
 

@@ -284,11 +284,14 @@ def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
     n = len(few[0])
     often = len(values) >= ROWS_A_VALUE * n and few[1].min() >= 2
     if n > 1 and (often or (begins and len(values) >= 2 * n)):
-        yield (
-            f"y holds floats of only {n} different whole values and is taken for numbers to "
-            "predict; if these are classes, say task='classification', if numbers, "
-            "task='regression'"
-        )
+        yield _few_whole(n)
+
+
+def _few_whole(n: int) -> str:
+    return (
+        f"y holds floats of only {n} different whole values and is taken for numbers to predict; "
+        "if these are classes, say task='classification', if numbers, task='regression'"
+    )
 
 
 def _strays(array: np.ndarray) -> str:
@@ -307,6 +310,8 @@ def _strays(array: np.ndarray) -> str:
     count, n = int(counts[~common].sum()), int(common.sum())
     if not (0 < count <= most and 1 < n <= FEW_VALUES):
         return ""
+    if n > 2 and (found == np.floor(found)).all():  # the rare ones of counts, or of grades
+        return _few_whole(len(found)) if len(found) <= FEW_VALUES else ""
     row = int(np.isin(values, found[common]).argmin())
     which = " or ".join(f"{one:g}" for one in found[common]) if n == 2 else f"{n} whole values"
     return (
