@@ -52,6 +52,7 @@ DENSE, FIRST = 0.5, 0.05
 PEAK, SMOOTH = 1.3, 0.2
 #: Floats that are all but a few, at most this share of so many rows, one of a few whole values.
 STRAYS, FEWEST_ROWS = 0.01, 20
+NEAR = 3  # steps of whole values within which a rare one is one of them, as of counts
 #: A number with separators, a currency before it, or a unit behind it.
 _AMOUNT = re.compile(
     r"[-+]?[$€£¥]?\s?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?\s?(%|[$€£¥]|[^\W\d_]{1,3})?"
@@ -310,7 +311,8 @@ def _strays(array: np.ndarray) -> str:
     count, n = int(counts[~common].sum()), int(common.sum())
     if not (0 < count <= most and 1 < n <= FEW_VALUES):
         return ""
-    if n > 2 and (found == np.floor(found)).all():  # the rare ones of counts, or of grades
+    steps = np.diff(found)
+    if n > 2 and (found == np.floor(found)).all() and steps.max() <= NEAR * steps.min():
         return _few_whole(len(found)) if len(found) <= FEW_VALUES else ""
     row = int(np.isin(values, found[common]).argmin())
     which = " or ".join(f"{one:g}" for one in found[common]) if n == 2 else f"{n} whole values"

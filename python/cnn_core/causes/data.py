@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cnn_core._dataset import RowSource
 from cnn_core.causes.spread import NORMAL, Known, other_columns
-from cnn_core.data.auto_scaling import OUTLIER, why_scale
+from cnn_core.data.auto_scaling import FEWEST_ROWS, OUTLIER, why_scale
 from cnn_core.data.target_scaling import SCALED_LOSSES
 from cnn_core.data.validation import target_name, which_target
+
+if TYPE_CHECKING:
+    from cnn_core.model import Model
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
@@ -174,6 +177,20 @@ def _spread(X: np.ndarray, seen: np.ndarray, limits: Limits) -> str:
     factor = high if high < limits.narrow else low
     each = "its feature spreads" if len(ratio) == 1 else "most features spread"
     return f"{each} {factor:.2g} times as far"
+
+
+def sample_of_stream(model: Model) -> np.ndarray | None:
+    """Of all rows that a model has learned from a stream, as the network reads them, in their
+    order; None of a fit, or where the same rows came anew."""
+    if model.stream_rows is None or not model.history.streamed:
+        return None
+    rows = model.stream_rows.sample()
+    there = rows[rows[:, -1].argsort(kind="stable"), : model.n_features]
+    if len(np.unique(there, axis=0)) < NEWEST:
+        return None
+    if model.scaling is not None:
+        there = model.scaling.apply(there, np.float64, check=False)
+    return model.without_categories(there)
 
 
 def beside_stream(X: np.ndarray, names: np.ndarray | None, there: np.ndarray) -> Iterator[str]:
@@ -390,3 +407,11 @@ STREAMED_BY_CLASS = (
     "The calls of partial_fit bring the classes one after the other, and the network forgets those "
     "before: give each call rows of all classes, in a mixed order."
 )
+
+
+def first_rows_words(count: int) -> str:
+    """What is to be said of a stream that is too short to learn a scaling from."""
+    return (
+        f"the stream has brought {count} row{'s' * (count > 1)}: once there are {FEWEST_ROWS}, "
+        "partial_fit learns the scaling from them and, where there is one, begins training anew."
+    )
