@@ -576,7 +576,7 @@ def _causes(
     yield from of_training.stopped(
         model.ended, dict(model.history), model.seen.rules, model.monitor
     )
-    yield from of_training.rate(spec, dict(model.history))
+    yield from of_training.rate(spec, dict(model.history), model.network.n_layers)
     yield from of_training.penalties(spec)
     rows = X[:: -(-len(X) // SAMPLE)]
     same_rows = bool((rows == rows[0]).all())
