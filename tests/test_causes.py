@@ -583,3 +583,15 @@ def test_a_class_that_never_came_is_named(capsys):
     begins(
         model.evaluate(X[:60], (["a", "b", "c"] * 20))["diagnosis"], "Class 'a' and 1 more never"
     )
+
+
+@pytest.mark.parametrize("options", [
+    dict(output="step", batch_size=1, epochs=50, init="zeros"), dict(epochs=3000),
+], ids=str)  # fmt: skip
+def test_a_linear_network_on_xor_is_not_blamed_on_a_large_learning_rate(options):
+    X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [0, 1, 1, 0]
+    options = dict(optimizer="sgd", learning_rate=1.0, random_state=0) | options
+    model = MLP(hidden=(), **options).fit(X, y)
+    for text in (model.evaluate(X, y)["diagnosis"], str(model.summary())):
+        assert "learning rate" not in text, text
+    begins(model.evaluate(X, y)["diagnosis"], "The network is linear in x")

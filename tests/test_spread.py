@@ -105,3 +105,14 @@ def test_a_gap_within_chance_in_few_validation_rows_is_no_overfitting():
         error = np.sqrt((train + other) / 2 * (1 - (train + other) / 2) / 40)
         told = "may be overfitting: accuracy" in str(model.summary())
         assert told == (train - other > max(0.05 / 2, 2 * error)), (train, other)
+
+
+def test_the_last_rows_by_date_are_no_rows_in_other_units():
+    n, rng = 300, np.random.default_rng(0)
+    days = np.datetime64("2023-01-01") + np.arange(n)
+    table = {"age": rng.integers(18, 90, n), "when": days, "slow": np.sin(np.arange(n) / 60)}
+    cost = 100.0 * table["age"] + rng.normal(0, 300, n)
+    first, last = ({name: v[at] for name, v in table.items()} for at in (slice(225), slice(225, n)))
+    model = MLPRegressor(32, columns="auto", epochs=60, random_state=0).fit(first, cost[:225])
+    text = model.evaluate(last, cost[225:])["diagnosis"]
+    assert "spreads" not in text and "'when" not in text, text

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 RISE = 0.05  # by which the validation loss must have risen from its lowest, as a share of it
 GAP = 0.5  # by which a loss must lie above the training loss, as a share of that
+DEVIATION = 2.0  # of the loss of a row beside its mean: 1.4 for normal errors under mse
 FALL = 0.02  # by which a loss still falls in the last tenth of the epochs
 POOR = 0.25  # of the way from the trivial prediction to the perfect one
 LITTLE = 0.5  # of that way, below which a linear network is named as the cause
@@ -55,6 +56,7 @@ class Trained(NamedTuple):
     unlike: tuple[str, ...] = ()  #: how the validation rows differ from those of training
     validated: int = 0  #: rows that the validation loss is of
     few: str = ""  #: that the rows were few, in a sentence
+    measured: int = 0  #: rows of a stream that loss and metric at the end are of; 0: of a fit
 
 
 def at_end(trained: Trained) -> tuple[float, float | None]:
@@ -195,7 +197,9 @@ class _Case:
             more = self._more()
         if self.evaluated is not None and self.evaluated.says_little:
             return self._both()
-        if self._known and self.reached < POOR:
+        # Where only the loss tells of training, it may have learned these rows' like by heart.
+        by_heart = self.other is not None and not (caused or trained.comparable)
+        if self._known and self.reached < POOR and not (by_heart and self._larger_loss()):
             return self._underfitting(caused, more)
         if self.evaluated is None and not trained.unlike and (risen := self._risen()):
             return f"may be overfitting: {risen}. {self._help()}"
@@ -271,22 +275,32 @@ class _Case:
         # Below the constant prediction accuracy is not what was aimed at, as with class_weight.
         margin = WORSE * (1 - baseline if self.metric > baseline else 1)
         if self.rows:
-            margin = max(margin, 2 * self._standard_error(self.rows, self.other))
+            margin = max(margin, 2 * self._standard_error(self._inverse_rows, self.other))
         return self.metric - self.other > margin
 
-    def _standard_error(self, rows: int, other: float) -> float:
-        """Of a metric between that of training and the other one, measured on so many rows."""
+    @property
+    def _inverse_rows(self) -> float:
+        """1 / rows, of these and of those in a stream that they are compared with together."""
+        measured = self.trained.measured
+        return 1 / (self.rows or 1) + (1 / measured if measured else 0)
+
+    def _standard_error(self, inverse: float, other: float) -> float:
+        """Of a metric between that of training and the other one, measured on 1 / inverse rows."""
         share = min(max((self.metric + other) / 2, 0.0), 1.0)
         if self.trained.word == "R2":
-            return 2 * math.sqrt(share / rows) * (1 - share)
-        return math.sqrt(share * (1 - share) / rows)
+            return 2 * math.sqrt(share * inverse) * (1 - share)
+        return math.sqrt(share * (1 - share) * inverse)
 
     def _larger_loss(self) -> bool:
         """Whether the loss on other rows is much larger than that of training."""
         unseen, loss = self.unseen, self.loss
         if unseen is None or self.trained.weighted:
             return False
-        return unseen > loss + GAP * abs(loss) and not math.isclose(unseen, loss, abs_tol=1e-12)
+        gap = GAP * abs(loss)
+        if self.trained.measured:
+            mean = (abs(unseen) + abs(loss)) / 2
+            gap = max(gap, 2 * mean * DEVIATION * math.sqrt(self._inverse_rows))
+        return unseen > loss + gap and not math.isclose(unseen, loss, abs_tol=1e-12)
 
     def _risen(self) -> str:
         """How the validation loss has left the training loss; empty where it has not."""

@@ -31,7 +31,6 @@ from cnn_core.causes.seen import in_units
 from cnn_core.causes.seen import learned as learned_scaling
 from cnn_core.causes.skewed import skewed_targets
 from cnn_core.causes.spread import needs_scaling
-from cnn_core.data.auto_scaling import FEWEST_ROWS
 from cnn_core.data.prepare import Dataset
 from cnn_core.data.target_scaling import scales_targets
 from cnn_core.data.validation import plain, target_name, which_target
@@ -80,6 +79,7 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
         # Of a stream whose optimizer has begun anew each call was a step at least.
         streamed = model.n_epochs if model.history.streamed else 0
         steps = max(int(model.state["steps"]), streamed) + seen.rehearsed
+    recent = _recent(model, rows)
     uses = {"l2": spec.l2, "dropout": max(spec.dropout, default=0.0)}
     if seen.rules.early_stopping or model.ended == "stopping" or model.history.streamed:
         uses["early_stopping"] = 1.0  # to which partial_fit is deaf
@@ -98,10 +98,11 @@ def trained(model: Model, rows: int = SAMPLE) -> Trained:
         of_network.linear(model.network.activations),
         1 - len(seen.constant) / model.task.n_outputs,
         seen.rules.patience,
-        *_recent(model, rows),
+        *recent,
         seen.validation,
         seen.validated,
         _few_rows(model),
+        recent[0] * seen.last if model.history.streamed else 0,
     )
 
 
@@ -122,10 +123,10 @@ def _recent(model: Model, rows: int) -> tuple[int, bool]:
     the loss is not ruled by."""
     last, streamed = model.seen.last, model.history.streamed
     robust = bool(model.seen.outlier) and model.task.loss in ROBUST
-    if not (streamed and 0 < last < SHOWS):
+    if not (streamed and last):
         return 1, not robust
-    entries = -(-min(max(rows, SHOWS), SAMPLE) // last)
-    return min(entries, streamed), model.task.name != "regression"
+    entries = min(-(-min(max(rows, SHOWS), SAMPLE) // last), streamed)
+    return entries, not robust if last >= SHOWS else model.task.name != "regression"
 
 
 def evaluation(
@@ -175,7 +176,7 @@ def evaluation(
     amounts = "" if settings.says_task else _of_amounts(model, data, outputs, metric)
     learns = settings.scale_inputs is not None or settings.scale_targets is not None
     if model.first_rows is not None and learns:
-        found["diagnosis"] = first_rows_words(len(model.first_rows.X))
+        found["diagnosis"] = of_data.first_rows_words(len(model.first_rows.X))
         return cast("Evaluation", found)
     doubts = list(_doubts(model, data))
     notes = [*doubts, *([rare] if rare and not amounts else [])]
@@ -276,14 +277,6 @@ def _of_training(model: Model) -> Iterator[str]:
         yield f"In the stream {model.seen.changed}."
     if model.stream == ():
         yield of_data.STREAMED_BY_CLASS
-
-
-def first_rows_words(count: int) -> str:
-    """What is to be said of a stream that is too short to learn a scaling from."""
-    return (
-        f"the stream has brought {count} row{'s' * (count > 1)}: once there are {FEWEST_ROWS}, "
-        "partial_fit learns the scaling from them and, where there is one, begins training anew."
-    )
 
 
 def _of_outputs(model: Model, data: Dataset, a: np.ndarray) -> tuple[float | None, list[str]]:
@@ -426,12 +419,17 @@ def _of_features_elsewhere(
 ) -> Iterator[str]:
     """Features that lie elsewhere than in training."""
     scaled, seen = learned_scaling(model.scaling), model.seen
+    X, names = model.without_categories(data.X.array), model.input_names
+    there = of_data.sample_of_stream(model)
+    if there is not None:
+        yield from of_data.beside_stream(X, names, there)
+        return
     # Where 'auto' has left features unscaled and training went well, they were alike.
     alike = settings.scale_inputs == "auto" and not general
     if scaled or alike or seen.X is not None:
         few = seen.X if seen.rows >= of_data.ENOUGH else None
-        limits = of_data.Limits(each=None if model.history.streamed else seen.known(model.scaling))
-        X, names = model.without_categories(data.X.array), model.input_names
+        each = None if model.history.streamed else seen.known(model.scaling, model.columns)
+        limits = of_data.Limits(each=each)
         yield from of_data.elsewhere(X, names, scaled, few, alike, limits)
 
 
@@ -578,7 +576,7 @@ def _causes(
     yield from of_training.stopped(
         model.ended, dict(model.history), model.seen.rules, model.monitor
     )
-    yield from of_training.rate(spec, dict(model.history))
+    yield from of_training.rate(spec, dict(model.history), model.network.n_layers)
     yield from of_training.penalties(spec)
     rows = X[:: -(-len(X) // SAMPLE)]
     same_rows = bool((rows == rows[0]).all())

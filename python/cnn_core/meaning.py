@@ -52,6 +52,7 @@ DENSE, FIRST = 0.5, 0.05
 PEAK, SMOOTH = 1.3, 0.2
 #: Floats that are all but a few, at most this share of so many rows, one of a few whole values.
 STRAYS, FEWEST_ROWS = 0.01, 20
+NEAR = 3  # steps of whole values within which a rare one is one of them, as of counts
 #: A number with separators, a currency before it, or a unit behind it.
 _AMOUNT = re.compile(
     r"[-+]?[$€£¥]?\s?[-+]?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)?\s?(%|[$€£¥]|[^\W\d_]{1,3})?"
@@ -284,11 +285,14 @@ def _few_numbers(array: np.ndarray, begins: bool) -> Iterator[str]:
     n = len(few[0])
     often = len(values) >= ROWS_A_VALUE * n and few[1].min() >= 2
     if n > 1 and (often or (begins and len(values) >= 2 * n)):
-        yield (
-            f"y holds floats of only {n} different whole values and is taken for numbers to "
-            "predict; if these are classes, say task='classification', if numbers, "
-            "task='regression'"
-        )
+        yield _few_whole(n)
+
+
+def _few_whole(n: int) -> str:
+    return (
+        f"y holds floats of only {n} different whole values and is taken for numbers to predict; "
+        "if these are classes, say task='classification', if numbers, task='regression'"
+    )
 
 
 def _strays(array: np.ndarray) -> str:
@@ -307,6 +311,9 @@ def _strays(array: np.ndarray) -> str:
     count, n = int(counts[~common].sum()), int(common.sum())
     if not (0 < count <= most and 1 < n <= FEW_VALUES):
         return ""
+    steps = np.diff(found)
+    if n > 2 and (found == np.floor(found)).all() and steps.max() <= NEAR * steps.min():
+        return _few_whole(len(found)) if len(found) <= FEW_VALUES else ""
     row = int(np.isin(values, found[common]).argmin())
     which = " or ".join(f"{one:g}" for one in found[common]) if n == 2 else f"{n} whole values"
     return (

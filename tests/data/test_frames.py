@@ -88,6 +88,30 @@ def test_columns_in_another_order_name_the_cure_which_works():
             model.predict(given)
 
 
+@pytest.mark.parametrize("kind", ["Table", "RecordBatch"])
+def test_the_cure_for_columns_in_another_order_works_for_pyarrow(kind):
+    pyarrow = pytest.importorskip("pyarrow")
+    given = getattr(pyarrow, kind).from_pydict(dict(zip(NAMES, X.T)))
+    model = quick(epochs=2).fit(given, TWO)
+    words = r"; (X.select\(list\(model.feature_names_in_\)\)) has those of the fit, in its order$"
+    with pytest.raises(ValueError, match=words) as caught:
+        model.predict(given.select(NAMES[::-1]))
+    cure = re.search(words, str(caught.value))[1]
+    there = eval(cure, {"X": given.select(NAMES[::-1]), "model": model})
+    assert np.array_equal(model.predict(there), model.predict(given))
+
+
+def test_tables_that_need_columns_are_told_of_them():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=NAMES).assign(y=TWO)
+    with pytest.raises(TypeError, match=r"the name of a column of X needs columns='auto'$"):
+        quick().fit(frame, "y")
+    dates = frame.assign(a=pandas.Timestamp("2026-11-26"))
+    for bad in (dates, frame.assign(a="u")):
+        with pytest.raises(TypeError, match="or fit with columns='auto', which takes"):
+            quick().fit(bad, TWO)
+
+
 def labels():
     pandas = pytest.importorskip("pandas")
     yield list(range(5))
@@ -138,7 +162,8 @@ def frame_of(kind, **changes):
 
 NAN = float("nan")
 FINITE = "; every entry must be a finite number"
-FILL = ": fill the gaps or drop the rows"
+AS_IT_IS = ", or fit with columns='auto', which takes such a column as it is"
+FILL = f": fill the gaps or drop the rows{AS_IT_IS}"
 FAULTS = [
     (dict(b=[1.0, NAN, 2, NAN, 3, 4]), ValueError,
      "X has nan in column 'b' (2 rows, the first is row 1)", FINITE + FILL),
@@ -151,7 +176,7 @@ FAULTS = [
      "X has inf in column 'c' (row 1)", FINITE),
     (dict(a=["Torgersen", "Biscoe"] * 3), TypeError,
      "X must hold numbers, got the text 'Torgersen' in column 'a' (6 rows, the first is row 0)",
-     "; encode text as numbers, such as pandas.get_dummies does, or leave it out"),
+     f"; encode text as numbers, such as pandas.get_dummies does, or leave it out{AS_IT_IS}"),
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Classes that may be numbers to predict, and entries of y that make another task of it."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -101,3 +102,15 @@ def test_texts_of_missing_entries_are_named(gap):
     y[5:9] = gap
     with pytest.warns(UserWarning, match=f"y has the text '{re.escape(gap)}' beside other classes"):
         short().fit(X, y)
+
+
+@pytest.mark.parametrize("mean, rows", [(1, 1000), (1, 5000)])
+def test_rare_counts_are_no_stray_floats(mean, rows):
+    y = np.random.default_rng(0).poisson(mean, rows).astype(float)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        short().fit(np.zeros((rows, 1)) + y[:, None], y)
+    n = len(np.unique(y))
+    assert [str(one.message)[:46] for one in caught] == [
+        f"y holds floats of only {n} different whole value"
+    ]

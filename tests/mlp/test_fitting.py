@@ -40,7 +40,7 @@ def test_class_weights_are_sample_weights_by_class():
         (-np.ones(200), "at least 0"),
         (np.zeros(200), "at least one must be above 0"),
         (with_entry(np.ones(200), 3, np.nan), "sample_weight has nan at row 3"),
-        (np.ones((200, 2)), "sample_weight"),
+        (np.ones((200, 2)), r"must have a number for each row, got shape \(200, 2\)$"),
     ],
 )
 def test_bad_sample_weights_are_refused(weights, message):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cnn_core._dataset import RowSource
-from cnn_core.causes.spread import Known, other_columns
-from cnn_core.data.auto_scaling import OUTLIER, why_scale
+from cnn_core.causes.spread import NORMAL, Known, other_columns
+from cnn_core.data.auto_scaling import FEWEST_ROWS, OUTLIER, why_scale
 from cnn_core.data.target_scaling import SCALED_LOSSES
 from cnn_core.data.validation import target_name, which_target
+
+if TYPE_CHECKING:
+    from cnn_core.model import Model
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
@@ -26,9 +29,11 @@ COMPARED = 1 << 15  # elements whose medians are compared with those of training
 #: rows that go badly, and of a stream, whose features may rest for a while.
 NARROW, NARROW_IN_STREAM = 0.15, 0.02
 ELSEWHERE = "These rows lie elsewhere than those of training"
+TAKE_THE_SAME = "take the same units, and whatever else was done to the training rows"
 GROWING = ("exp", "softplus", "relu")  # outputs that begin near 1 or 0, however large y is
 WIDE = 10.0  # the same, which a quarter of the features must stay below
 ENOUGH = 10  # rows, fewer of which may lie anywhere
+NEWEST = 20  # rows of a stream that others are compared with beside all of them
 #: Rows of one class in a row, then of another, that no mixed stream has: of two equally frequent
 #: classes one time in 2^32.
 RUN = 16
@@ -99,10 +104,7 @@ def elsewhere(
     seen: np.ndarray | None = None,
     alike: bool = True,
     limits: Limits = AS_THERE,
-    said: tuple[str, str] = (
-        f"{ELSEWHERE}, as",
-        "take the same units, and whatever else was done to the training rows",
-    ),
+    said: tuple[str, str] = (f"{ELSEWHERE}, as", TAKE_THE_SAME),
 ) -> Iterator[str]:
     """Features that lie elsewhere than in the training rows.
 
@@ -155,17 +157,75 @@ def _distance(
         return f"{named(i, names)} of X has median size {size[i]:.2g} {beside}"
     if seen is None:
         return ""
+    spread = _spread(X, seen, limits)
+    if spread:
+        return spread
+    of_one = None if limits.each is None else other_columns(X, limits.each)
+    return "" if of_one is None else f"{named(of_one[0], names)} of X {of_one[1]}"
+
+
+def _spread(X: np.ndarray, seen: np.ndarray, limits: Limits) -> str:
+    """How far most features spread beside those of training, if it is much more or less."""
     varied = (seen[1] > 1e-6 * np.abs(seen[0])) & (seen[1] > 0)
     ratio = X.std(axis=0)[varied] / seen[1][varied]
     n, ratio = len(ratio), ratio[ratio > 0]
-    if len(ratio) >= max(1, n / 2):  # without rare ones, which may be missing here
-        low, high = np.sort(ratio)[[len(ratio) // 4, (3 * len(ratio) - 1) // 4]]
-        if high < limits.narrow or low > limits.wide:
-            factor = high if high < limits.narrow else low
-            each = "its feature spreads" if len(ratio) == 1 else "most features spread"
-            return f"{each} {factor:.2g} times as far"
-    of_one = None if limits.each is None else other_columns(X, limits.each)
-    return "" if of_one is None else f"{named(of_one[0], names)} of X {of_one[1]}"
+    if len(ratio) < max(1, n / 2):  # without rare ones, which may be missing here
+        return ""
+    low, high = np.sort(ratio)[[len(ratio) // 4, (3 * len(ratio) - 1) // 4]]
+    if not (high < limits.narrow or low > limits.wide):
+        return ""
+    factor = high if high < limits.narrow else low
+    each = "its feature spreads" if len(ratio) == 1 else "most features spread"
+    return f"{each} {factor:.2g} times as far"
+
+
+def sample_of_stream(model: Model) -> np.ndarray | None:
+    """Of all rows that a model has learned from a stream, as the network reads them, in their
+    order; None of a fit, or where the same rows came anew."""
+    if model.stream_rows is None or not model.history.streamed:
+        return None
+    rows = model.stream_rows.sample()
+    there = rows[rows[:, -1].argsort(kind="stable"), : model.n_features]
+    if len(np.unique(there, axis=0)) < NEWEST:
+        return None
+    if model.scaling is not None:
+        there = model.scaling.apply(there, np.float64, check=False)
+    return model.without_categories(there)
+
+
+def beside_stream(X: np.ndarray, names: np.ndarray | None, there: np.ndarray) -> Iterator[str]:
+    """Features that lie elsewhere than in a sample of a stream.
+
+    Parameters
+    ----------
+    X, there : ndarray, shape (rows, features)
+        As the network reads them; the last rows of the stream are the last ones.
+    names : ndarray or None
+        Of the features.
+
+    Yields
+    ------
+    str
+    """
+    if min(len(X), len(there)) < ENOUGH:
+        return
+    X = some_rows(X, COMPARED)
+    low, middle, high = np.percentile(there, [25, 50, 75], axis=0)
+    size = (high - low) / NORMAL
+    size = np.where(size > 0, size, there.std(axis=0))
+    limits = Limits(narrow=NARROW_IN_STREAM)
+    with np.errstate(all="ignore"):
+        varied = size > 1e-6 * np.abs(middle)
+        away = np.median(np.abs(X - middle) / np.where(varied, size, np.inf), axis=0)
+        here = np.median(X, axis=0)
+        away[(there.min(axis=0) <= here) & (here <= there.max(axis=0))] = 0
+        i, last = int(away.argmax()), there[-NEWEST:]
+        where = _spread(X, np.array([middle, size]), limits)
+        where = where and _spread(X, np.array([last.mean(axis=0), last.std(axis=0)]), limits)
+        if away[i] > limits.away:
+            where = f"{named(i, names)} of X lies {away[i]:.2g} sizes from its middle in the stream"
+    if where:
+        yield f"{ELSEWHERE}, as {where}: {TAKE_THE_SAME}."
 
 
 def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
@@ -347,3 +407,11 @@ STREAMED_BY_CLASS = (
     "The calls of partial_fit bring the classes one after the other, and the network forgets those "
     "before: give each call rows of all classes, in a mixed order."
 )
+
+
+def first_rows_words(count: int) -> str:
+    """What is to be said of a stream that is too short to learn a scaling from."""
+    return (
+        f"the stream has brought {count} row{'s' * (count > 1)}: once there are {FEWEST_ROWS}, "
+        "partial_fit learns the scaling from them and, where there is one, begins training anew."
+    )

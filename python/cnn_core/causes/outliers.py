@@ -30,7 +30,7 @@ class Outliers(NamedTuple):
     share: float  #: of the squared distances from the median; 0 where it is not known
 
 
-def outliers(y: np.ndarray, fewest: int = FEWEST) -> list[Outliers]:
+def outliers(y: np.ndarray, fewest: int = FEWEST, few: float = FEW) -> list[Outliers]:
     """The columns of y with a few entries that lie far from all others.
 
     Parameters
@@ -38,6 +38,8 @@ def outliers(y: np.ndarray, fewest: int = FEWEST) -> list[Outliers]:
     y : ndarray, shape (rows, n_outputs)
     fewest : int
         Rows, fewer of which tell nothing.
+    few : float
+        Share of the rows that may be outliers.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def outliers(y: np.ndarray, fewest: int = FEWEST) -> list[Outliers]:
     n = len(y)
     if n < fewest:
         return []
-    most = max(1, int(FEW * n))
+    most = max(1, int(few * n))
     found = (_of_column(int(i), y[:, i].astype(np.float64), most) for i in _suspects(y, most))
     return [one for one in found if one is not None]
 

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.causes.spread import Known
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
@@ -59,16 +60,28 @@ class Seen(NamedTuple):
     rehearsed: int = 0  #: steps on the sample of a stream that its optimizer does not count
     missing: tuple[str, ...] = ()  #: texts that the command line took for missing entries
 
-    def known(self, scaling: Scaling | None, away: float | None = None) -> Known | None:
+    def known(
+        self, scaling: Scaling | None, columns: Columns | None, away: float | None = None
+    ) -> Known | None:
         """What each feature of other rows is compared with; nothing where there are few rows, or
-        only those a stream began with."""
+        only those a stream began with. Of a table's `columns` dates and categories have no
+        units."""
         if self.X is None or self.quartiles is None or self.rows < ENOUGH:
             return None
         from cnn_core.causes.spread import AWAY, Known  # who predicts needs none of it
 
         curve = "linear" if scaling is None else scaling.curve
+        zero = np.zeros(self.X.shape[1])
+        if scaling is not None:
+            zero[: len(scaling.shift)] = -scaling.shift * scaling.factor
         return Known(
-            self.X, self.quartiles, min(self.rows, MOST), curve, AWAY if away is None else away
+            self.X,
+            self.quartiles,
+            min(self.rows, MOST),
+            curve,
+            AWAY if away is None else away,
+            zero,
+            None if columns is None else columns.measured,
         )
 
     @property

@@ -29,6 +29,8 @@ class Known(NamedTuple):
     rows: int  #: that these are of
     curve: str = "linear"  #: of the scaling
     away: float = AWAY
+    zero: np.ndarray | None = None  #: what the network reads for 0, before the curve; None: 0
+    measured: np.ndarray | None = None  #: whether each is a number as it was given; None: all are
 
 
 def _straight(T: np.ndarray, curve: str) -> np.ndarray:
@@ -62,6 +64,8 @@ def other_columns(X: np.ndarray, known: Known) -> tuple[int, str] | None:
     there, middle = upper - lower, (lower + upper) / 2
     # Without these quartiles it says too little.
     varied = (there > 1e-6 * np.maximum(np.abs(lower), np.abs(upper))) & (moments[1] > 0)
+    if known.measured is not None:
+        varied &= known.measured
     unit = np.where(varied, there, 1.0)
     stuck = np.flatnonzero(varied & (S[0] == S[-1]) & (rows >= STUCK))
     if len(stuck):
@@ -75,6 +79,10 @@ def other_columns(X: np.ndarray, known: Known) -> tuple[int, str] | None:
     along = np.where(varied, X.std(axis=0) / np.where(varied, moments[1], 1.0), 1.0)
     factor = TIMES * (1 + 2 / np.sqrt(known.rows))
     wide, narrow = (inner > factor) & (along > ALONG), (outer < 1 / factor) & (along < 1 / ALONG)
+    # Other units keep the ratio of a middle to its spread, rows of a shorter time do not.
+    zero = 0.0 if known.zero is None else known.zero
+    ratio, here = np.abs(middle - zero) / unit, _quantile(S, 0.75)[0] - _quantile(S, 0.25)[0]
+    narrow &= np.abs(_quantile(S, 0.5)[0] - zero) <= (1 + 2 * ratio) * here
     smooth = (first[0] < first[1]) & (most[0] < most[1])  # not one number, of which many come
     other = (wide | narrow) & varied & smooth & (rows >= FEWEST)
     least, greatest = _quantile(S, 0.5, ERRORS)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above which it is told
 HIGH, WILD = 30, 1000  # the same for one at which the loss does not fall, and for any loss
+CALM = 1e-3  # by which a loss at rest may vary in the last tenth of the epochs, as a share of it
 STILL = 0.02  # by which the loss must have fallen in all epochs, as a share of it
 STRONG = {"l1": 0.1, "l2": 1.0}  # penalties that keep weights near 0
 SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth of it
@@ -44,7 +45,9 @@ def _times(factor: float) -> str:
     return f"{factor:,.0f} times" if factor < 1e6 else f"{factor:.0e} times"
 
 
-def rate(spec: TrainingSpec, history: Mapping[str, Sequence[float]]) -> Iterator[str]:
+def rate(
+    spec: TrainingSpec, history: Mapping[str, Sequence[float]], n_layers: int
+) -> Iterator[str]:
     """A learning rate far from the optimizer's own, and a loss that does not fall.
 
     Parameters
@@ -52,6 +55,8 @@ def rate(spec: TrainingSpec, history: Mapping[str, Sequence[float]]) -> Iterator
     spec : TrainingSpec
     history : mapping
         As `MLP.history_`; without entries where the first epoch has diverged.
+    n_layers : int
+        Of the network.
 
     Yields
     ------
@@ -76,11 +81,19 @@ def rate(spec: TrainingSpec, history: Mapping[str, Sequence[float]]) -> Iterator
             f"The learning rate {highest:g} is {_times(own / highest)} smaller than {optimizer}'s "
             f"own, {own:g}: {moved}; take a larger one."
         )
+    elif n_layers == 1 and (spec.loss == "perceptron" or _is_calm(loss)):
+        return  # Rosenblatt's rule has no scale, and a convex loss at rest is at its minimum
     elif highest >= WILD * own or (highest >= HIGH * own and loss[-1] > 0.9 * loss[0]):
         yield (
             f"The learning rate {highest:g} is {_times(highest / own)} {optimizer}'s own, {own:g}: "
             f"{moved}; take a smaller one."
         )
+
+
+def _is_calm(loss: Sequence[float]) -> bool:
+    """Whether a loss rests, no higher than it began."""
+    last = loss[-max(5, len(loss) // 10) :]
+    return len(loss) > len(last) and max(last) - min(last) <= CALM * min(abs(last[-1]), loss[0])
 
 
 def penalties(spec: TrainingSpec) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
-from cnn_core.columns.kinds import Category, Column, Embedded, Omitted
+from cnn_core.columns.kinds import Category, Column, Embedded, Number, Omitted
 from cnn_core.columns.rows import Encoder, row_encoder
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.data.validation import listed
@@ -121,6 +121,13 @@ class Columns(_Layout, Frozen):
     def mixed(self) -> bool:
         """Whether the network sees categories and others."""
         return len({isinstance(column, Category) for column, _ in self.placed}) == 2
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Which columns of the matrix are numbers of the table."""
+        found = np.zeros(self.width, bool)
+        found[[at for column, at in self.placed if isinstance(column, Number)]] = True
+        return found
 
     @property
     def encoded(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core.causes.outliers import outliers
 from cnn_core.data.auto_scaling import FAR, LARGEST, USUAL_OF_LINEAR
 from cnn_core.data.scaling import ENOUGH, Scaling, learn_scaling, weighed
 from cnn_core.data.stream import StreamRows, beside, jumps
@@ -44,6 +45,7 @@ FEW_ROWS = 1000
 #: learned anew. The deviation of ten normal rows is off by more than 1.75 times once in 30, and so
 #: is their range by more than three times: it is the larger the more rows there are.
 GROWN, RANGE_GROWN, AWAY = 1.75, 3.0, 3.0
+FALSE = 0.05  # share of the numbers of a column of X that may be outliers, which are no size
 
 
 class Streamed(NamedTuple):
@@ -264,6 +266,8 @@ def grown_inputs(scaling: Scaling | None, rows: StreamRows, n: int, auto: bool) 
         scaling = Scaling(np.zeros(n), np.ones(n), "auto", np.zeros(n, bool))
     after = scaling
     for at, X in rows.since_varying(slice(n)):
+        for one in outliers(X, few=FALSE):
+            X[:, one.column] = X[:, one.column].clip(one.low, one.high)
         try:
             learned = learn_scaling(kind, X)
         except ValueError:  # of numbers that float64 cannot scale, which training tells of

@@ -549,6 +549,9 @@ def _sample_weights(sample_weight: ArrayLike, rows: int) -> np.ndarray:
             f"sample_weight is the single text {sample_weight!r}; an array with a number for each "
             f"row is needed, such as X[{sample_weight!r}]"
         )
+    shape = np.shape(as_numbers("sample_weight", sample_weight))
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise ValueError(f"sample_weight must have a number for each row, got shape {shape}")
     weights: np.ndarray = check_targets(sample_weight, np.float64, 1, "sample_weight")[:, 0].copy()
     check_rows(len(weights), rows, "y", "sample_weight")
     if weights.min() < 0:

@@ -55,7 +55,8 @@ def check_given(name: str, y: Any) -> None:
             f"{name} is a sparse matrix; a dense array is needed, such as {name}.toarray()"
         )
     if isinstance(y, (str, bytes)):
-        raise TypeError(f"{name} is the single text {y[:50]!r}; {needed}")
+        column = "; the name of a column of X needs columns='auto'" if name == "y" else ""
+        raise TypeError(f"{name} is the single text {y[:50]!r}; {needed}{column}")
     if isinstance(y, Mapping):
         raise TypeError(f"{name} is of type {kind}; {needed}, such as list({name}.values())")
     if isinstance(y, Set):

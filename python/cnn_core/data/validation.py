@@ -15,7 +15,7 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._linalg import is_finite
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
-from cnn_core.data.kinds import CURES, kind_of_class, kind_of_type, typed_columns
+from cnn_core.data.kinds import CURES, DATES, SPANS, kind_of_class, kind_of_type, typed_columns
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -105,7 +105,7 @@ def as_numbers(name: str, values: ArrayLike | None) -> np.ndarray:
         raise TypeError(f"{name} is None; an array of numbers is needed")
     if np.ma.is_masked(values):
         raise TypeError(f"{name} has masked entries; every entry must be a number")
-    refuse_columns(name, values)
+    refuse_columns(name, values, cures=_CURES_OF_X if _is_X(name) else CURES)
     array = _as_array(name, values)
     if array.dtype.kind in "biuf":
         return array
@@ -237,6 +237,9 @@ def _is_number(value: Any) -> bool:
     return True
 
 
+#: What takes tables with words, dates and gaps.
+AS_IT_IS = "columns='auto', which takes such a column as it is"
+_CURES_OF_X = CURES | {kind: f"{CURES[kind]}, or fit with {AS_IT_IS}" for kind in (DATES, SPANS)}
 #: What helps against objects that are no numbers.
 _CURES = {kind: f"; {cure}" for kind, cure in CURES.items()} | {
     "text": "; encode text as numbers, such as pandas.get_dummies does, or leave it out",
@@ -253,6 +256,8 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
     where = place(index, sum(alike), column_names(values, name))
     what = f"{'the text ' if kind == 'text' else ''}{shown(value)}"
     cure = _CURES.get(kind, "") if _is_data(name) else ""
+    if _is_X(name) and kind in ("text", "gap"):
+        cure = f"{cure}, or fit with {AS_IT_IS}"
     if kind == "text" and cure:
         from cnn_core.data.number_texts import conversion
 
@@ -291,6 +296,10 @@ def place_of_first(found: np.ndarray, name: str, source: object) -> tuple[tuple[
 def _is_data(name: str) -> bool:
     """Whether an argument holds rows of a user's data."""
     return name.rsplit(maxsplit=1)[-1] in ("X", "x", "y")
+
+
+def _is_X(name: str) -> bool:
+    return name.rsplit(maxsplit=1)[-1] == "X"
 
 
 def column_name(i: int, labels: np.ndarray | None) -> str:
@@ -357,6 +366,7 @@ def _refuse_entry(
     if np.isnan(value) and _is_data(name):
         count = "" if named else f" ({rows} row{' has' if rows == 1 else 's have'} nan)"
         cure = f"{count}: fill the gaps or drop the rows"
+        cure += f", or fit with {AS_IT_IS}" if _is_X(name) else ""
     raise ValueError(f"{name} has {value} {where}; every entry must be {what}{cure}")
 
 
@@ -481,10 +491,14 @@ def check_out(out: object, dtype: DTypeLike, n_outputs: int) -> None:
 def check_names(X: object, names: np.ndarray | None, name: str = "X") -> None:
     """Raise if a data frame's columns are not those of the fit, in the same order; of labels that
     are no strings, if they are the same in another order."""
-    _check_names(feature_names(X, name), names, name)
+    _check_names(
+        feature_names(X, name), names, name, hasattr(X, "select") and not hasattr(X, "iloc")
+    )
 
 
-def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) -> None:
+def _check_names(
+    given: np.ndarray | None, names: np.ndarray | None, name: str, selects: bool = False
+) -> None:
     if names is None or given is None or names.tolist() == given.tolist():
         return
     strict = are_names(names) and are_names(given)
@@ -501,7 +515,9 @@ def _check_names(given: np.ndarray | None, names: np.ndarray | None, name: str) 
     ]
     cure = ""
     if strict and not (missing or twice) and name.isidentifier():
-        cure = f"; {name}[list(model.feature_names_in_)] has those of the fit, in its order"
+        asked = "list(model.feature_names_in_)"
+        asked = f".select({asked})" if selects else f"[{asked}]"
+        cure = f"; {name}{asked} has those of the fit, in its order"
     raise ValueError(
         f"{name} has other columns than the model was fitted with: "
         f"{'; '.join(parts) or 'their order differs'}{cure}"

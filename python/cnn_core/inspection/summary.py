@@ -129,7 +129,7 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     if model.seen.changed:
         yield f"In the stream {model.seen.changed}."
     yield from stopped(model.ended, dict(model.history), model.seen.rules, model.monitor)
-    yield from rate(model.training_spec, dict(model.history))
+    yield from rate(model.training_spec, dict(model.history), model.network.n_layers)
     yield from penalties(model.training_spec)
     yield from alike(model.network)
 

@@ -24,8 +24,9 @@ from cnn_core.causes.network import alike
 from cnn_core.causes.outliers import outliers, without
 from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
 from cnn_core.causes.training import Diverged, divergence
+from cnn_core.data.following import FALSE
 from cnn_core.data.prepare import Dataset, Prepared
-from cnn_core.data.stream import BLOCK, unlike
+from cnn_core.data.stream import BLOCK, QUIET, unlike
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.validation import as_numbers, which_target
 from cnn_core.diagnosis import GOOD
@@ -158,8 +159,13 @@ def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> N
 def of_stream(job: Job, findings: list[str]) -> Job:
     """A job of partial_fit with what its rows show beside those before; what is to be said of it
     goes to `findings`."""
-    rows = of_last_rows(job.model, job.rows, findings)
-    return job._replace(rows=rows, stream=in_stream(job.model.stream, job.train, findings))
+    rows, seen, before = job.rows, job.seen, len(findings)
+    rows = of_last_rows(job.model, rows, findings)
+    if findings[before:]:
+        said = findings[before].replace(" in the stream", "", 1)
+        seen = seen._replace(changed=said.replace("These rows lie", "rows lay", 1))
+    stream = in_stream(job.model.stream, job.train, findings)
+    return job._replace(rows=rows, stream=stream, seen=seen)
 
 
 def of_last_rows(model: Model, rows: StreamRows | None, findings: list[str]) -> StreamRows | None:
@@ -181,7 +187,27 @@ def of_last_rows(model: Model, rows: StreamRows | None, findings: list[str]) -> 
             more = len(found) - 1
             others = f", and so {'do' if more > 1 else 'does'} {more} more" if more else ""
             findings.append(f"{said}{others}: {clause}; take the same units, or fit anew")
+        else:
+            rows = _of_false_numbers(model, rows, findings)
     return rows.settled()
+
+
+def _of_false_numbers(model: Model, rows: StreamRows, findings: list[str]) -> StreamRows:
+    """The rows of a stream, of whose last ones a column of X may have a number far from all
+    others; what is to be said of it goes to `findings`."""
+    n, before = model.n_features, len(rows.kept)
+    X = np.ascontiguousarray(rows.sample()[:, :n])
+    for one in outliers(X, few=FALSE):
+        i, x = one.column, X[before:, one.column]
+        many = int(((x < one.low) | (x > one.high)).sum())
+        if many and rows.marks[QUIET, i] <= rows.total:
+            findings.append(
+                f"{of_data.named(i, model.input_names)} of X is {one.number:.4g} in {many} of the "
+                f"last {rows.held} rows in the stream, far from the others ({one.low:.4g} to "
+                f"{one.high:.4g}): leave such rows out, as a step on one may spoil the network"
+            )
+            return rows.silent(i)
+    return rows
 
 
 def _of_other_rows(model: Model, data: Prepared, fresh: str) -> Iterator[str]:

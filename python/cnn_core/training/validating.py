@@ -117,7 +117,9 @@ def unlike(model: Model, data: Prepared, seen: Seen) -> Iterator[str]:
         seen.X,
         False,
         of_data.Limits(
-            away(data.scaling), NARROW, each=seen.known(data.scaling, AWAY_OF_VALIDATION)
+            away(data.scaling),
+            NARROW,
+            each=seen.known(data.scaling, data.columns, AWAY_OF_VALIDATION),
         ),
         (f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE),
     )
@@ -156,7 +158,7 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     if rows.X.count < of_data.ENOUGH or not (finite and metrics.learned and metrics.falls):
         return []
     scaled, names = learned(job.model.scaling), job.model.input_names
-    limits = of_data.Limits(each=job.seen.known(job.model.scaling))
+    limits = of_data.Limits(each=job.seen.known(job.model.scaling, job.model.columns))
     said = f"X of {WHOSE} lies elsewhere than that of the training rows, as", CURE
     X = job.model.without_categories(some(rows.X))
     found = list(of_data.elsewhere(X, names, scaled, job.seen.X, False, limits, said))
