@@ -345,10 +345,11 @@ cdef class Batches:
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
         for panel in range(tile.panels):
             self.optimizer.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
-                                      tile.inputs * lanes, view.W + panel * view.panel)
+                                      tile.inputs * lanes, view.W + panel * view.panel,
+                                      2 * tile.layer)
         if tile.input == 0 and view.b:
             self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
-                                      view.b)
+                                      view.b, 2 * tile.layer + 1)
         if self.backprop.workspace.layers[tile.layer].Wt:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
@@ -365,7 +366,8 @@ cdef class Batches:
         if self.job.parts & PENALTY:
             self.backprop.add_table_penalty(tile)
         if self.job.parts & STEP:
-            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E)
+            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E,
+                                      2 * self.backprop.network.n_layers)
             self.backprop.record_phase(UPDATE, 0)
 
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
@@ -396,7 +398,7 @@ cdef class Batches:
             if by_tiles:
                 self.run_tiles(STEP, False)
             else:
-                self.optimizer.step_slice(0, n, self.backprop.g)
+                self.optimizer.step_all(self.backprop.g)
                 self.backprop.workspace.transpose_weights()
         if self.optimizer.max_norm > 0:
             self.optimizer.clip_row_norms()

@@ -26,7 +26,7 @@ ORDER = Array(1, (np.dtype(np.intp).name,))
 #: Further options of a trainer, and what they are where they are not given.
 OPTIONS = {
     "timing": False, "clip_norm": 0.0, "max_norm": 0.0, "multilabel": False, "threads": 1,
-    "adaptive": False, "by_rows": False, "cost_scale": 1.0,
+    "adaptive": False, "by_rows": False, "cost_scale": 1.0, "rate_factors": (), "decay_factors": (),
 }
 
 
@@ -48,7 +48,7 @@ cdef class Trainer:
     **options
         timing : bool
             Whether to measure the phases, see `seconds`.
-        clip_norm, max_norm : float
+        clip_norm, max_norm, rate_factors, decay_factors
             As for `Optimizer`.
         multilabel : bool
             Whether the metric without labels is the share of rows that are all right.
@@ -93,7 +93,8 @@ cdef class Trainer:
             raise ValueError(f"threads must be at least 1, got {options['threads']}")
         self.backprop, self.seed = backprop, seed
         rule = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
-                         options["max_norm"])
+                         options["max_norm"], options["rate_factors"],
+                         options["decay_factors"])
         backprop.timing = options["timing"]
         # One thread where phases are measured: those of several overlap.
         threads = 1 if options["timing"] else min(options["threads"], most_threads)
@@ -221,8 +222,7 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     def pause_after(self, double seconds):
-        """Have epochs pause after a mini-batch that ends later than that from now: at most a
-        millisecond's work later, and with 0 after each."""
+        """Have epochs pause after a mini-batch that ends later from now on; 0: each."""
         self.progress.pause_at = clock_seconds() + seconds if seconds > 0 else -INFINITY
 
     @property
@@ -372,9 +372,7 @@ cdef class Trainer:
                             break
                         flush_subnormals()
                     pauses = self.progress.is_due(work) and block + 1 < span.last
-                    if pauses:
-                        break
-                if stops(&self.backprop.stop, work):
+                if pauses or stops(&self.backprop.stop, work):
                     break
             if random_access:
                 self.batches.X.advise_random(False)

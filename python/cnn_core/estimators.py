@@ -56,6 +56,8 @@ class MLPOfOneTask(MLP):
         l2: float = 0.0,
         max_norm: float | None = None,
         clip_norm: float | None = None,
+        rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         bias: bool = True,

@@ -16,11 +16,11 @@ from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 3
+VERSION = 4
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
-_SINCE = {"bias": 2, "embeddings": 3}
+_SINCE = {"bias": 2, "embeddings": 3, "rate_factors": 4, "decay_factors": 4}
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -62,18 +62,17 @@ class _Spec(Frozen):
         -------
         dict
         """
-        version = _OLDEST
+        fields = vars(self)
+        changed = [name for name in _SINCE if fields.get(name) != self._defaults.get(name)]
+        version = max([_OLDEST, *(_SINCE[name] for name in changed)])
         values: dict[str, Any] = {"version": version}
-        for name, value in vars(self).items():
-            since = _SINCE.get(name, 1)
-            if since > _OLDEST:
-                if value == self._defaults[name]:
-                    continue
-                version = max(version, since)
+        for name, value in fields.items():
+            if _SINCE.get(name, 1) > version:
+                continue
             if isinstance(value, tuple):
                 value = [list(one) if isinstance(one, tuple) else one for one in value]
             values[name] = dict(value) if isinstance(value, Mapping) else value
-        return values | {"version": version}
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -211,6 +210,9 @@ class TrainingSpec(_Spec):
         scikit-learn does, instead of by their weight.
     cost_scale : float
         Factor of the rows' costs in the losses that are reported; gradients are without it.
+    rate_factors, decay_factors : sequence of float
+        Of the learning rate, and of the optimizer's weight_decay, for W and b of each layer and
+        for the vectors of embedded columns; empty: 1.
     """
 
     loss: str
@@ -228,6 +230,8 @@ class TrainingSpec(_Spec):
     penalty_per_row: bool = False
     average_by_rows: bool = False
     cost_scale: float = 1.0
+    rate_factors: tuple[float, ...] = ()
+    decay_factors: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
@@ -241,6 +245,11 @@ class TrainingSpec(_Spec):
         dropout = _sequence("TrainingSpec: dropout", self.dropout)
         for l, rate in enumerate(dropout):
             _check_real(f"TrainingSpec: dropout[{l}]", rate, 0, 1)
+        factors = {}
+        for name in ("rate_factors", "decay_factors"):
+            factors[name] = _sequence(f"TrainingSpec: {name}", getattr(self, name))
+            for i, factor in enumerate(factors[name]):
+                _check_real(f"TrainingSpec: {name}[{i}]", factor, 0)
         for name in ("multilabel", "penalty_per_row", "average_by_rows"):
             _check_flag(f"TrainingSpec: {name}", getattr(self, name))
         self._set(
@@ -253,6 +262,7 @@ class TrainingSpec(_Spec):
                 name: float(getattr(self, name))
                 for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale")
             },
+            **{name: tuple(map(float, values)) for name, values in factors.items()},
         )
 
     def _checked_settings(self) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from cnn_core._checks import check_state
 from cnn_core._control import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
+from cnn_core.groups import of_each_parameter
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.embeddings import embed, table_gradients, tables_of
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
 from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
-from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
+from cnn_core.reference.optimizers import OPTIMIZERS, Settings, nadam_mu, scaled
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
 from cnn_core.reference.random import drop, permutation
 from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
@@ -58,6 +60,7 @@ class Trainer:
         self.parameters: Row = network.flat().astype(float).tolist()
         self.gradient = [0.0] * len(self.parameters)
         self.h = dict(spec.settings)
+        self.factors = self._factors()
         slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
@@ -70,6 +73,18 @@ class Trainer:
         self.part: tuple[int, int] | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
+
+    def _factors(self) -> list[tuple[float, float]]:
+        """Of the learning rate and the decay, for each parameter; empty where all are 1."""
+        rates, decays = self.spec.rate_factors, self.spec.decay_factors
+        if not rates and not decays:
+            return []
+        widths, network = self.network.widths, self.network
+        sizes = [(m * n, n * network.has_bias) for m, n in pairwise(widths)]
+        embedded = len(self.parameters) - sum(map(sum, sizes))
+        return list(
+            zip(*(of_each_parameter(one, sizes, embedded) for one in (rates, decays)), strict=True)
+        )
 
     @property
     def learning_rate(self) -> float | None:
@@ -270,9 +285,13 @@ class Trainer:
         if spec.optimizer == "nadam":  # mu_1 ... mu_t
             h["mu_product"] = (1.0 if steps == 1 else h["mu_product"]) * nadam_mu(h, steps)
         step_of, slots = OPTIMIZERS[spec.optimizer][0], [list(one) for one in self.slots]
+        settings: Iterable[Settings] = repeat(h)
+        if self.factors:
+            of_factors = {pair: scaled(h, *pair) for pair in set(self.factors)}
+            settings = [of_factors[pair] for pair in self.factors]
         parameters = [
-            step_of(steps, h, w, g, slots_of_w)
-            for w, g, slots_of_w in zip(self.parameters, self.gradient, slots)
+            step_of(steps, own, w, g, slots_of_w)
+            for own, w, g, slots_of_w in zip(settings, self.parameters, self.gradient, slots)
         ]
         # The step is whole or not taken, whenever Ctrl-C comes.
         self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps

@@ -172,6 +172,8 @@ class _Native:
             timing=timing,
             clip_norm=spec.clip_norm,
             max_norm=spec.max_norm,
+            rate_factors=spec.rate_factors,
+            decay_factors=spec.decay_factors,
             multilabel=spec.multilabel,
             threads=threads,
             adaptive=adaptive,
