@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from cnn_core import _activations, _losses
-from cnn_core._checks import is_whole
+from cnn_core._checks import is_whole, shown
 from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
@@ -97,7 +97,7 @@ class _Spec(Frozen):
             raise ValueError(f"{name}: the key 'version' is missing")
         version = given.pop("version")
         if type(version) is not int or not 1 <= version <= VERSION:
-            raise ValueError(f"{name}: version must be from 1 to {VERSION}, got {version!r}")
+            raise ValueError(f"{name}: version must be from 1 to {VERSION}, got {shown(version)}")
         known = [field for field in cls._fields if _SINCE.get(field, 1) <= version]
         for what, keys in (
             ("is missing", [key for key in known if key not in given]),
@@ -270,7 +270,7 @@ class TrainingSpec(_Spec):
         from cnn_core.optimizers import OPTIMIZERS, get_optimizer
 
         if not isinstance(self.settings, Mapping):
-            raise TypeError(f"TrainingSpec: settings must be a dict, got {self.settings!r}")
+            raise TypeError(f"TrainingSpec: settings must be a dict, got {shown(self.settings)}")
         known: set[str] = set()
         if self.optimizer is not None:
             choose("optimizer", self.optimizer, tuple(OPTIMIZERS))
@@ -298,7 +298,7 @@ class TrainingSpec(_Spec):
 
 def _sequence(what: str, values: object) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f"{what} must be a list or a tuple, got {values!r}")
+        raise TypeError(f"{what} must be a list or a tuple, got {shown(values)}")
     return list(values)
 
 
@@ -309,7 +309,7 @@ def _embeddings(given: object, n_in: int) -> Embeddings:
     for pair in pairs:
         if len(pair) != 2:
             raise ValueError(
-                f"NetworkSpec: embeddings must be pairs (categories, width), got {pair!r}"
+                f"NetworkSpec: embeddings must be pairs (categories, width), got {shown(pair)}"
             )
         _check_whole("NetworkSpec: categories of an embedding", pair[0], 1, MOST_CATEGORIES + 1)
         _check_whole("NetworkSpec: width of an embedding", pair[1], 1)
@@ -324,13 +324,13 @@ def _embeddings(given: object, n_in: int) -> Embeddings:
 
 def _dtype_name(what: str, dtype: object) -> str:
     if not (isinstance(dtype, str) and dtype in ("float32", "float64")):
-        raise ValueError(f"{what} must be 'float32' or 'float64', got {dtype!r}")
+        raise ValueError(f"{what} must be 'float32' or 'float64', got {shown(dtype)}")
     return dtype
 
 
 def _check_flag(what: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise TypeError(f"{what} must be True or False, got {value!r}")
+        raise TypeError(f"{what} must be True or False, got {shown(value)}")
 
 
 def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:
@@ -339,7 +339,7 @@ def _check_whole(what: str, value: object, low: int, bound: int | None = None) -
     if whole and low <= value and (bound is None or value < bound):  # type: ignore[operator]
         return
     allowed = f"a whole number of at least {low}" + (f" and below {bound}" if bound else "")
-    raise (ValueError if whole else TypeError)(f"{what} must be {allowed}, got {value!r}")
+    raise (ValueError if whole else TypeError)(f"{what} must be {allowed}, got {shown(value)}")
 
 
 def _check_real(what: str, value: object, low: float = -math.inf, bound: float = math.inf) -> None:
@@ -348,8 +348,8 @@ def _check_real(what: str, value: object, low: float = -math.inf, bound: float =
         isinstance(value, (bool, np.bool_))
         or not isinstance(value, (int, float, np.integer, np.floating))
     ):
-        raise TypeError(f"{what} must be a number, got {value!r}")
+        raise TypeError(f"{what} must be a number, got {shown(value)}")
     if not (math.isfinite(value) and low <= value < bound):
         limits = "" if low == -math.inf else f" of at least {low:g}"
         limits += "" if bound == math.inf else f" and below {bound:g}"
-        raise ValueError(f"{what} must be a finite number{limits}, got {value!r}")
+        raise ValueError(f"{what} must be a finite number{limits}, got {shown(value)}")
