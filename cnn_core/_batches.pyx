@@ -21,7 +21,7 @@ from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
                                TILE_PANELS, WORK_PER_CALL, WORK_PER_LOOK)
 from cnn_core._workspace cimport LayerInput
-from cnn_core._checks import is_whole
+from cnn_core._checks import DOUBLES, is_whole
 
 cdef object INT32 = np.dtype(np.int32)
 
@@ -92,6 +92,32 @@ cdef class Batches:
         self.batch.order = NULL
         self.residuals[:] = 0
         self.backprop.last_mark = clock_seconds()
+
+    cdef schedule(self, rates, decays, dropouts, Py_ssize_t count):
+        """Remember what changes with each of the `count` mini-batches of an epoch."""
+        for name, values in (("rates", rates), ("decays", decays), ("dropouts", dropouts)):
+            if values is None:
+                continue
+            DOUBLES.check(name, values)
+            if len(values) != count:
+                raise ValueError(f"{name} must have one entry for each of the {count} "
+                                 f"mini-batches, got {len(values)}")
+        self.scheduled.rates = NULL if rates is None else <double *>address(rates)
+        self.scheduled.decays = NULL if decays is None else <double *>address(decays)
+        self.scheduled.dropouts = NULL if dropouts is None else <double *>address(dropouts)
+        if decays is None:
+            self.optimizer.scale_decay(1)
+        if dropouts is None:
+            self.backprop.workspace.scale_dropout(1)
+
+    cdef void begin_step(self, Py_ssize_t number) noexcept nogil:
+        """Take what is scheduled for this mini-batch of the epoch."""
+        if self.scheduled.rates != NULL:
+            self.optimizer.h[0] = self.scheduled.rates[number]
+        if self.scheduled.decays != NULL:
+            self.optimizer.scale_decay(self.scheduled.decays[number])
+        if self.scheduled.dropouts != NULL:
+            self.backprop.workspace.scale_dropout(self.scheduled.dropouts[number])
 
     cdef void forget(self):
         """Keep no rows alive."""

@@ -26,8 +26,10 @@ cdef class Optimizer:
     cdef Group *groups                      # or NULL, where all have the same numbers
     cdef Py_ssize_t n_groups                # W and b of each layer, the embedded columns; or 0
     cdef int decays                         # where h has weight_decay, or 0
-    cdef group(self, rate_factors, decay_factors, names)
+    cdef double weight_decay                # before `scale_decay`
+    cdef group(self, rate_factors, decay_factors)
     cdef readonly double clip_norm, max_norm
+    cdef void scale_decay(self, double factor) noexcept nogil
     cdef void begin_step(self) noexcept nogil
     cdef void step_all(self, const char *g) noexcept nogil
     cdef void step_slice(self, Py_ssize_t offset, Py_ssize_t n, const char *g,

@@ -100,9 +100,12 @@ cdef class Optimizer:
                             for _ in range(f.slots)])
         for i in range(f.slots):
             self.slot[i] = address(self.slots[i])
-        self.group(rate_factors, decay_factors, names)
+        if "weight_decay" in names:
+            self.decays = names.index("weight_decay")
+            self.weight_decay = self.h[self.decays]
+        self.group(rate_factors, decay_factors)
 
-    cdef group(self, rate_factors, decay_factors, names):
+    cdef group(self, rate_factors, decay_factors):
         """Remember the factors, and where the groups are."""
         cdef Network network = self.network
         cdef Layer *layer
@@ -115,7 +118,6 @@ cdef class Optimizer:
             if factors and len(factors) != self.n_groups:
                 raise ValueError(f"{what} must be one for each of the {self.n_groups} groups of "
                                  f"parameters, got {len(factors)}")
-        self.decays = names.index("weight_decay") if "weight_decay" in names else 0
         self.groups = <Group *>self.arena.alloc(self.n_groups, 1, sizeof(Group))
         for l in range(self.n_groups):
             group = &self.groups[l]
@@ -197,6 +199,11 @@ cdef class Optimizer:
                 isinstance(number, (int, float)) for number in numbers):
             raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "
                              f"numbers, got {numbers!r}")
+
+    cdef void scale_decay(self, double factor) noexcept nogil:
+        """Have steps from now on take this share of weight_decay."""
+        if self.decays:
+            self.h[self.decays] = factor * self.weight_decay
 
     cdef void begin_step(self) noexcept nogil:
         """Count a step, and work out what depends on its number alone."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from cnn_core.schedules import Schedule
 from cnn_core.spec import TrainingSpec
 
-from cnn_core import MLP, AdamW
+from cnn_core import MLP, AdamW, Coslog, FlatCosine, ReduceOnPlateau
 
 
 def data(rows=96, features=7, seed=0):
@@ -182,3 +183,129 @@ def test_specs_with_factors_travel_and_those_without_stay_as_old_versions_wrote_
     assert "rate_factors" not in TrainingSpec("mse").to_dict()
     with pytest.raises(ValueError, match=r"rate_factors\[1\] must be"):
         TrainingSpec("mse", rate_factors=(1.0, -0.1, 1.0))
+
+
+# Schedules of decay and dropout
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_a_schedule_of_half_the_dropout_is_half_the_dropout(backend):
+    class Half(Schedule):
+        def factor(self, epoch):
+            return 0.5
+
+    X, y = data(rows=40)
+    options = {"hidden": (6, 4), "backend": backend, "epochs": 2, "activation": "selu"}
+    for alpha in (True, False):
+        options |= {"alpha_dropout": alpha}
+        scheduled = trained(X, y, dropout=(0.25, 0.5, 0.5), dropout_schedule=Half(), **options)
+        halved = trained(X, y, dropout=(0.125, 0.25, 0.25), **options)
+        assert np.array_equal(scheduled.parameters_, halved.parameters_)
+
+
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_a_schedule_of_half_the_decay_is_half_the_decay(backend):
+    class Half(Schedule):
+        def factor(self, epoch):
+            return 0.5
+
+    X, y = data(rows=40)
+    options = {"hidden": (6, 4), "backend": backend, "epochs": 2}
+    scheduled = trained(
+        X, y, optimizer=AdamW(weight_decay=0.5), decay_schedule=Half(), **options
+    )  # fmt: skip
+    halved = trained(X, y, optimizer=AdamW(weight_decay=0.25), **options)
+    assert np.array_equal(scheduled.parameters_, halved.parameters_)
+
+
+def test_both_backends_follow_schedules_step_by_step(isa):
+    X, y = data(rows=50, features=3)
+    native, reference = (
+        trained(
+            X,
+            y,
+            hidden=(5, 4),
+            activation="selu",
+            dtype="float64",
+            backend=backend,
+            optimizer=AdamW(0.01, weight_decay=0.3),
+            learning_rate=Coslog(),
+            dropout=0.4,
+            decay_schedule=FlatCosine(),
+            dropout_schedule=FlatCosine(0.2),
+            decay_factors={"biases": 0},
+            alpha_dropout=False,
+            epochs=4,
+        )
+        for backend in ("native", "python")
+    )
+    assert np.allclose(native.parameters_, reference.parameters_, rtol=1e-9, atol=1e-12)
+
+
+def test_schedules_go_on_from_checkpoints_and_files_to_the_same_bits(tmp_path):
+    X, y = data()
+    options = {
+        "optimizer": "adamw",
+        "dropout": 0.3,
+        "decay_schedule": FlatCosine(0.25),
+        "dropout_schedule": FlatCosine(),
+        "epochs": 6,
+        "activation": "selu",
+        "alpha_dropout": False,
+    }
+    whole = trained(X, y, **options)
+    path = tmp_path / "run"
+
+    def interrupt(model, epoch, logs):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    def stop(model, epoch, logs):
+        return epoch == 3
+
+    with pytest.raises(KeyboardInterrupt):
+        MLP(**whole.get_params() | {"callbacks": interrupt}).fit(X, y, checkpoint=path)
+    assert np.array_equal(MLP.resume(path, X, y).parameters_, whole.parameters_)
+    # An end by a callback is an end: warm starts go on within the plan of six epochs.
+    half = trained(X, y, **options | {"callbacks": stop, "warm_start": True})
+    half.set_params(callbacks=(), epochs=3)
+    half.save(tmp_path / "model", optimizer=True)
+    loaded = MLP.load(tmp_path / "model")
+    assert loaded.dropout_schedule == FlatCosine() and loaded.alpha_dropout is False
+    assert np.array_equal(loaded.fit(X, y).parameters_, whole.parameters_)
+
+
+def test_plain_dropout_of_selu_differs_from_alpha_dropout_and_not_where_there_is_none():
+    X, y = data()
+    options = {"activation": "selu", "epochs": 1}
+    plain, alpha = (trained(X, y, dropout=0.3, alpha_dropout=a, **options) for a in (False, True))
+    assert not np.array_equal(plain.parameters_, alpha.parameters_)
+    options["activation"] = "relu"
+    plain, alpha = (trained(X, y, dropout=0.3, alpha_dropout=a, **options) for a in (False, True))
+    assert np.array_equal(plain.parameters_, alpha.parameters_)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decay_schedule": FlatCosine()}, "decay_schedule is of AdamW's weight_decay, which Adam"),
+        ({"dropout_schedule": FlatCosine()}, "dropout_schedule .* dropout is 0"),
+        ({"dropout": 0.1, "dropout_schedule": FlatCosine(initial=1.0)}, "leave initial out"),
+        ({"dropout": 0.1, "dropout_schedule": ReduceOnPlateau()}, "must not look at losses"),
+    ],
+)
+def test_schedules_of_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        MLP(**options)
+    with pytest.raises(TypeError, match="dropout_schedule must be a schedule"):
+        MLP(dropout=0.1, dropout_schedule=0.5)
+
+
+def test_factors_above_1_are_refused_in_training():
+    class Double(Schedule):
+        def factor(self, epoch):
+            return 2.0
+
+    X, y = data()
+    with pytest.raises(ValueError, match="Double must give a finite rate of 0 to 1"):
+        trained(X, y, dropout=0.3, dropout_schedule=Double())

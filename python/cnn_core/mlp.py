@@ -105,11 +105,16 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         'W1', 'b1', 'W2', ..., which go before these. Others have 1.
     decay_factors : dict of str to float, optional
         The same for the weight_decay of AdamW: ``{"biases": 0}`` spares the biases.
+    decay_schedule, dropout_schedule : Schedule, optional
+        Factors of that weight_decay, and of the rates of dropout, step by step, such as
+        `FlatCosine`.
+    alpha_dropout : bool, default True
+        Whether outputs of selu are dropped by alpha dropout; False: as all others.
     dropout : float or sequence of float, default 0
         Share of a layer's outputs that each training step leaves out, in [0, 1): one number for all
         hidden layers, or one for the inputs and one for each hidden layer. What stays is scaled up,
         so that predictions need no change; outputs of selu are dropped as Klambauer et al. 2017
-        describe (alpha dropout).
+        describe, unless `alpha_dropout` is False.
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
     bias : bool, default True
@@ -265,6 +270,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         clip_norm: float | None = None,
         rate_factors: Mapping[str, float] | None = None,
         decay_factors: Mapping[str, float] | None = None,
+        decay_schedule: Schedule | None = None,
+        dropout_schedule: Schedule | None = None,
+        alpha_dropout: bool = True,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         bias: bool = True,
@@ -296,6 +304,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
         self.rate_factors, self.decay_factors = rate_factors, decay_factors
+        self.decay_schedule, self.dropout_schedule = decay_schedule, dropout_schedule
+        self.alpha_dropout = alpha_dropout
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
         self.init, self.columns = init, columns
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets

@@ -158,6 +158,16 @@ def check_learning_rate(name: str, value: Any) -> None:
     check_number(name, value, 0, None, above=True)
 
 
+def check_factor_schedule(name: str, value: Any) -> None:
+    """A schedule that begins at 1 and looks at no losses."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a schedule such as FlatCosine(), or None, got {value!r}")
+    if value.initial is not None:
+        raise ValueError(f"{name} gives factors, which begin at 1; leave initial out of {value!r}")
+    if value.looks_back:
+        raise ValueError(f"{name} must not look at losses, as {type(value).__name__} does")
+
+
 #: What `columns` may say of a column of a table.
 COLUMN_KINDS = ("auto", "number", "category", "embedding", "date", "drop")
 
@@ -199,6 +209,9 @@ RULES: dict[str, Check] = {
     "clip_norm": optional(number(0, None, above=True)),
     "rate_factors": optional(check_factors),
     "decay_factors": optional(check_factors),
+    "decay_schedule": optional(check_factor_schedule),
+    "dropout_schedule": optional(check_factor_schedule),
+    "alpha_dropout": flag,
     "label_smoothing": number(0, 1),
     "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
@@ -303,6 +316,13 @@ def _check_together(p: SimpleNamespace) -> None:
             f"decay_factors are of AdamW's weight_decay, which {rule} has not; say "
             "optimizer='adamw'"
         )
+    if p.decay_schedule is not None and "weight_decay" not in p.rule.settings():
+        raise ValueError(
+            f"decay_schedule is of AdamW's weight_decay, which {rule} has not; say "
+            "optimizer='adamw'"
+        )
+    if p.dropout_schedule is not None and not any(p.rates):
+        raise ValueError("dropout_schedule gives shares of dropout, and dropout is 0")
     tiny = float(np.finfo(p.dtype).tiny)
     if p.rule.settings().get("epsilon", 1) < tiny:
         raise ValueError(

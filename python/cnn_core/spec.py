@@ -20,7 +20,7 @@ VERSION = 4
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
-_SINCE = {"bias": 2, "embeddings": 3, "rate_factors": 4, "decay_factors": 4}
+_SINCE = {"bias": 2, "embeddings": 3, "rate_factors": 4, "decay_factors": 4, "alpha_dropout": 4}
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -213,6 +213,8 @@ class TrainingSpec(_Spec):
     rate_factors, decay_factors : sequence of float
         Of the learning rate, and of the optimizer's weight_decay, for W and b of each layer and
         for the vectors of embedded columns; empty: 1.
+    alpha_dropout : bool
+        Whether outputs of selu are dropped by alpha dropout.
     """
 
     loss: str
@@ -232,6 +234,7 @@ class TrainingSpec(_Spec):
     cost_scale: float = 1.0
     rate_factors: tuple[float, ...] = ()
     decay_factors: tuple[float, ...] = ()
+    alpha_dropout: bool = True
 
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
@@ -250,7 +253,7 @@ class TrainingSpec(_Spec):
             factors[name] = _sequence(f"TrainingSpec: {name}", getattr(self, name))
             for i, factor in enumerate(factors[name]):
                 _check_real(f"TrainingSpec: {name}[{i}]", factor, 0)
-        for name in ("multilabel", "penalty_per_row", "average_by_rows"):
+        for name in ("multilabel", "penalty_per_row", "average_by_rows", "alpha_dropout"):
             _check_flag(f"TrainingSpec: {name}", getattr(self, name))
         self._set(
             settings=MappingProxyType(settings),

@@ -56,7 +56,6 @@ class Trainer:
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
-        self.dropout = spec.dropout or (0.0,) * network.n_layers
         self.parameters: Row = network.flat().astype(float).tolist()
         self.gradient = [0.0] * len(self.parameters)
         self.h = dict(spec.settings)
@@ -69,6 +68,9 @@ class Trainer:
         self.pause_at = math.inf
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
+        self.decays: Rates | None = None  # factors in each mini-batch of an epoch
+        self.dropouts: Rates | None = None
+        self.dropout_factor = 1.0
         self.end: EndRequest | None = None
         self.part: tuple[int, int] | None = None
         self.passes: list[Pass] = []
@@ -85,6 +87,11 @@ class Trainer:
         return list(
             zip(*(of_each_parameter(one, sizes, embedded) for one in (rates, decays)), strict=True)
         )
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The rate at which each layer's inputs are dropped."""
+        return self.spec.dropout or (0.0,) * self.network.n_layers
 
     @property
     def learning_rate(self) -> float | None:
@@ -175,9 +182,11 @@ class Trainer:
         for l, (W, b) in enumerate(layers):
             mask = None
             if dropping and self.dropout[l]:
-                selu_below = l > 0 and network.activations[l - 1] == "selu"
+                rate, selu_below = self.dropout[l] * self.dropout_factor, False
+                if self.spec.alpha_dropout:
+                    selu_below = l > 0 and network.activations[l - 1] == "selu"
                 pairs = [
-                    drop(a, self.dropout[l], selu_below, self.spec.seed, self.steps, l, r)
+                    drop(a, rate, selu_below, self.spec.seed, self.steps, l, r)
                     for r, a in enumerate(batch)
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
@@ -359,6 +368,7 @@ class Trainer:
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
             share = None if total_weight is None else total_weight * len(batch) / n_rows
+            self._take_schedules(number, rates)
             passes, costs, batch_weight, penalties = self.forward_backward(
                 batch, y_batch, w_batch, dropping=True, weight=share
             )
@@ -371,8 +381,6 @@ class Trainer:
             self._update_metrics(
                 metrics, passes[-1], y_batch, classes and [classes[i] for i in chosen]
             )
-            if rates is not None:
-                self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
             self._position = number + 1, [total, weight, *metrics.sums]
             if self.after_step is not None:
@@ -386,6 +394,15 @@ class Trainer:
         self._last, self._position = self._position, (0, [])
         self.publish()
         return total / weight if weight else math.nan, self._result(metrics)
+
+    def _take_schedules(self, number: int, rates: Rates | None) -> None:
+        """Take what is scheduled for a mini-batch of the epoch."""
+        if rates is not None:
+            self.h["learning_rate"] = float(rates[number])
+        if self.spec.optimizer is not None and "weight_decay" in self.h:
+            decay = 1.0 if self.decays is None else float(self.decays[number])
+            self.h["weight_decay"] = decay * self.spec.settings["weight_decay"]
+        self.dropout_factor = 1.0 if self.dropouts is None else float(self.dropouts[number])
 
     def pause_after(self, seconds: float) -> None:
         """Have epochs pause after the first mini-batch that ends later than that from now."""

@@ -164,6 +164,8 @@ class _Native:
             spec.dropout or None,
             spec.penalty_per_row,
         )
+        if not spec.alpha_dropout:
+            backprop.drop_plainly()
         trainer = Trainer(
             backprop,
             None if lbfgs else spec.optimizer,

@@ -57,6 +57,7 @@ def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> Train
         max_norm=float(p.max_norm or 0),
         rate_factors=p.rate_factors_of_groups,
         decay_factors=p.decay_factors_of_groups,
+        alpha_dropout=bool(p.alpha_dropout),
         multilabel=task.name == "multilabel",
     )
 
