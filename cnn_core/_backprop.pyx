@@ -59,7 +59,7 @@ cdef class Backprop:
         left out.
     dropout : sequence of float, optional
         For each layer the rate at which a training step drops its inputs, in [0, 1). Inputs that
-        come from selu are dropped as alpha dropout does.
+        come from selu are dropped as alpha dropout does, unless `drop_plainly` is called.
     penalty_per_row : bool
         Whether that penalty is divided by the number of rows of the mini-batch (by their weight,
         where they have one), as scikit-learn does: it then counts less in larger mini-batches.
@@ -149,6 +149,10 @@ cdef class Backprop:
             self.penalty.scale = 1 / weight if weight > 0 else 0
         self.workspace.set_row_scale(rows, weight)
         return weight
+
+    def drop_plainly(self):
+        """Drop outputs of selu as all others."""
+        self.workspace.drop_plainly()
 
     cdef void seed_dropouts(self, uint64_t seed, uint64_t step) noexcept nogil:
         """Which inputs the coming training step drops."""

@@ -32,6 +32,13 @@ cdef struct Batch:
 cdef struct Span:
     Py_ssize_t first, end, last, rows
 
+# What changes with each mini-batch of an epoch: the learning rate, factors of weight decay and of
+# dropout. NULL: it stays.
+cdef struct Scheduled:
+    const double *rates
+    const double *decays
+    const double *dropouts
+
 # Sums over an epoch.
 cdef struct Totals:
     double loss, weight
@@ -47,6 +54,7 @@ cdef class Batches:
     cdef object residuals           # squared, of each output
     cdef double *squared_residuals
     cdef Batch batch
+    cdef Scheduled scheduled
     cdef StepPlan plan
     cdef ThreadTuner tuner
     cdef TileJob job
@@ -56,6 +64,8 @@ cdef class Batches:
     cdef char *tile_gradients       # of each thread, for the gradient of a tile
     cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
     cdef use(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
+    cdef schedule(self, rates, decays, dropouts, Py_ssize_t count)
+    cdef void begin_step(self, Py_ssize_t number) noexcept nogil
     cdef void forget(self)
     cdef void begin_batch(self, Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void gather(self, Py_ssize_t offset, Py_ssize_t rows, Py_ssize_t to) noexcept nogil

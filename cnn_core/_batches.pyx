@@ -21,7 +21,7 @@ from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
                                TILE_PANELS, WORK_PER_CALL, WORK_PER_LOOK)
 from cnn_core._workspace cimport LayerInput
-from cnn_core._checks import is_whole
+from cnn_core._checks import DOUBLES, is_whole
 
 cdef object INT32 = np.dtype(np.int32)
 
@@ -92,6 +92,32 @@ cdef class Batches:
         self.batch.order = NULL
         self.residuals[:] = 0
         self.backprop.last_mark = clock_seconds()
+
+    cdef schedule(self, rates, decays, dropouts, Py_ssize_t count):
+        """Remember what changes with each of the `count` mini-batches of an epoch."""
+        for name, values in (("rates", rates), ("decays", decays), ("dropouts", dropouts)):
+            if values is None:
+                continue
+            DOUBLES.check(name, values)
+            if len(values) != count:
+                raise ValueError(f"{name} must have one entry for each of the {count} "
+                                 f"mini-batches, got {len(values)}")
+        self.scheduled.rates = NULL if rates is None else <double *>address(rates)
+        self.scheduled.decays = NULL if decays is None else <double *>address(decays)
+        self.scheduled.dropouts = NULL if dropouts is None else <double *>address(dropouts)
+        if decays is None:
+            self.optimizer.scale_decay(1)
+        if dropouts is None:
+            self.backprop.workspace.scale_dropout(1)
+
+    cdef void begin_step(self, Py_ssize_t number) noexcept nogil:
+        """Take what is scheduled for this mini-batch of the epoch."""
+        if self.scheduled.rates != NULL:
+            self.optimizer.h[0] = self.scheduled.rates[number]
+        if self.scheduled.decays != NULL:
+            self.optimizer.scale_decay(self.scheduled.decays[number])
+        if self.scheduled.dropouts != NULL:
+            self.backprop.workspace.scale_dropout(self.scheduled.dropouts[number])
 
     cdef void forget(self):
         """Keep no rows alive."""
@@ -345,10 +371,11 @@ cdef class Batches:
         cdef Py_ssize_t panel, lanes = self.backprop.network.lanes
         for panel in range(tile.panels):
             self.optimizer.step_slice(weight_offset(layer, tile.panel + panel, tile.input),
-                                      tile.inputs * lanes, view.W + panel * view.panel)
+                                      tile.inputs * lanes, view.W + panel * view.panel,
+                                      2 * tile.layer)
         if tile.input == 0 and view.b:
             self.optimizer.step_slice(layer.b + tile.panel * PANEL_BYTES, tile.panels * lanes,
-                                      view.b)
+                                      view.b, 2 * tile.layer + 1)
         if self.backprop.workspace.layers[tile.layer].Wt:
             kernels_for(self.backprop.network.itemsize).transpose_panels(
                 layer.n_in, layer.n_out, tile.input, tile.inputs, tile.panel * lanes,
@@ -365,7 +392,8 @@ cdef class Batches:
         if self.job.parts & PENALTY:
             self.backprop.add_table_penalty(tile)
         if self.job.parts & STEP:
-            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E)
+            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E,
+                                      2 * self.backprop.network.n_layers)
             self.backprop.record_phase(UPDATE, 0)
 
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
@@ -396,7 +424,7 @@ cdef class Batches:
             if by_tiles:
                 self.run_tiles(STEP, False)
             else:
-                self.optimizer.step_slice(0, n, self.backprop.g)
+                self.optimizer.step_all(self.backprop.g)
                 self.backprop.workspace.transpose_weights()
         if self.optimizer.max_norm > 0:
             self.optimizer.clip_row_norms()

@@ -2,9 +2,10 @@
 
 cimport cython
 from libc.math cimport isinf, sqrt
+from libc.string cimport memcpy
 
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for, kernels_t, optimizer_t
-from cnn_core._memory cimport address
+from cnn_core._memory cimport Arena, address
 from cnn_core._network cimport Layer, Network
 from cnn_core import _checks
 from cnn_core._names import choose
@@ -69,6 +70,9 @@ cdef class Optimizer:
     max_norm : float
         After each step shorten the weights to each neuron to this Euclidean length where they are
         longer (Srivastava et al. 2014, section 5.1); 0: never.
+    rate_factors, decay_factors : sequence of float
+        Of the learning rate, and of the setting weight_decay, for each group of parameters: W and b
+        of the first layer, those of the second, ..., the vectors of all embedded columns. Empty: 1.
 
     Attributes
     ----------
@@ -79,10 +83,10 @@ cdef class Optimizer:
     """
 
     def __cinit__(self, Network network not None, str name, dict settings not None,
-                  double clip_norm=0, double max_norm=0):
+                  double clip_norm=0, double max_norm=0, rate_factors=(), decay_factors=()):
         cdef const optimizer_t *f
         self.network, self.name, self.slots = network, name, ()
-        self.clip_norm, self.max_norm = clip_norm, max_norm
+        self.clip_norm, self.max_norm, self.arena = clip_norm, max_norm, Arena()
         if name is None:
             return
         self.row = choose("optimizer", name, optimizer_names())
@@ -96,6 +100,39 @@ cdef class Optimizer:
                             for _ in range(f.slots)])
         for i in range(f.slots):
             self.slot[i] = address(self.slots[i])
+        if "weight_decay" in names:
+            self.decays = names.index("weight_decay")
+            self.weight_decay = self.h[self.decays]
+        self.group(rate_factors, decay_factors)
+
+    cdef group(self, rate_factors, decay_factors):
+        """Remember the factors, and where the groups are."""
+        cdef Network network = self.network
+        cdef Layer *layer
+        cdef Group *group
+        cdef Py_ssize_t l
+        if not rate_factors and not decay_factors:
+            return
+        self.n_groups = 2 * network.n_layers + 1
+        for what, factors in (("rate_factors", rate_factors), ("decay_factors", decay_factors)):
+            if factors and len(factors) != self.n_groups:
+                raise ValueError(f"{what} must be one for each of the {self.n_groups} groups of "
+                                 f"parameters, got {len(factors)}")
+        self.groups = <Group *>self.arena.alloc(self.n_groups, 1, sizeof(Group))
+        for l in range(self.n_groups):
+            group = &self.groups[l]
+            group.rate = rate_factors[l] if rate_factors else 1
+            group.decay = decay_factors[l] if decay_factors else 1
+        for l in range(network.n_layers):
+            layer = &network.layers[l]
+            self.groups[2 * l].offset = layer.W
+            self.groups[2 * l].size = layer.panels * network.lanes * layer.n_in
+            if network.has_bias:
+                self.groups[2 * l + 1].offset = layer.b
+                self.groups[2 * l + 1].size = layer.panels * network.lanes
+        if network.n_tables:
+            self.groups[self.n_groups - 1].offset = network.n_weights * network.itemsize
+            self.groups[self.n_groups - 1].size = network.n_vectors
 
     @property
     def learning_rate(self):
@@ -163,21 +200,52 @@ cdef class Optimizer:
             raise ValueError(f"the numbers of a state must be a list of {OPTIMIZER_NUMBERS} "
                              f"numbers, got {numbers!r}")
 
+    cdef void scale_decay(self, double factor) noexcept nogil:
+        """Have steps from now on take this share of weight_decay."""
+        if self.decays:
+            self.h[self.decays] = factor * self.weight_decay
+
     cdef void begin_step(self) noexcept nogil:
         """Count a step, and work out what depends on its number alone."""
         cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[self.row]
+        cdef Group *group
+        cdef Py_ssize_t i
         self.steps += 1
+        for i in range(self.n_groups):  # before `prepare`, which changes what a step leaves in h
+            group = &self.groups[i]
+            memcpy(group.h, self.h, OPTIMIZER_NUMBERS * sizeof(double))
+            group.h[0] *= group.rate
+            if self.decays:
+                group.h[self.decays] *= group.decay
+            if f.prepare:
+                f.prepare(self.steps, group.h)
         if f.prepare:
             f.prepare(self.steps, self.h)
 
-    cdef void step_slice(self, Py_ssize_t offset, Py_ssize_t n, const char *g) noexcept nogil:
-        """The step of n parameters, `offset` bytes from the first, whose gradient is g."""
+    cdef void step_all(self, const char *g) noexcept nogil:
+        """The step of all parameters, whose gradient is g."""
+        cdef Group *group
+        cdef Py_ssize_t i
+        if self.n_groups == 0:
+            self.step_slice(0, self.network.n_weights + self.network.n_vectors, g, 0)
+        for i in range(self.n_groups):
+            group = &self.groups[i]
+            if group.size:
+                self.step_slice(group.offset, group.size, g + group.offset, i)
+
+    cdef void step_slice(self, Py_ssize_t offset, Py_ssize_t n, const char *g,
+                         Py_ssize_t group) noexcept nogil:
+        """The step of n parameters of a group, `offset` bytes from the first of all, whose gradient
+        is g."""
         cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[self.row]
+        cdef const double *h = self.h
         cdef (void *)[8] slot
         cdef int i
+        if self.n_groups:
+            h = self.groups[group].h
         for i in range(f.slots):
             slot[i] = <char *>self.slot[i] + offset
-        f.step(n, self.steps, self.h, self.network.w + offset, g, slot)
+        f.step(n, self.steps, h, self.network.w + offset, g, slot)
 
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
         """Shorten the gradient to `clip_norm`."""

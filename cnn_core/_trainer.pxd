@@ -11,7 +11,7 @@ cdef class Trainer:
     cdef readonly Backprop backprop
     cdef Batches batches
     cdef readonly int64_t epochs
-    cdef public object after_step, part
+    cdef public object after_step, part, decays, dropouts
     cdef public EndRequest end
     cdef EndRequest ends            # of the run in progress
     cdef uint64_t seed

@@ -17,7 +17,7 @@ from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._backprop import phases
-from cnn_core._checks import DOUBLES, Array, check_number, is_whole
+from cnn_core._checks import Array, check_number, is_whole
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
 
@@ -26,7 +26,7 @@ ORDER = Array(1, (np.dtype(np.intp).name,))
 #: Further options of a trainer, and what they are where they are not given.
 OPTIONS = {
     "timing": False, "clip_norm": 0.0, "max_norm": 0.0, "multilabel": False, "threads": 1,
-    "adaptive": False, "by_rows": False, "cost_scale": 1.0,
+    "adaptive": False, "by_rows": False, "cost_scale": 1.0, "rate_factors": (), "decay_factors": (),
 }
 
 
@@ -48,7 +48,7 @@ cdef class Trainer:
     **options
         timing : bool
             Whether to measure the phases, see `seconds`.
-        clip_norm, max_norm : float
+        clip_norm, max_norm, rate_factors, decay_factors
             As for `Optimizer`.
         multilabel : bool
             Whether the metric without labels is the share of rows that are all right.
@@ -75,6 +75,8 @@ cdef class Trainer:
     part : (int, int) or None
         Where the rows that `epoch` takes are some of an epoch's, and, but for the last, whole
         mini-batches: how many mini-batches come before them, and how many rows the epoch has.
+    decays, dropouts : ndarray of float64, shape (mini-batches of an epoch,), or None
+        Factors, at most 1, of weight decay and of the rates of dropout in each of them.
     end : EndRequest or None
         What may end `epoch`, `evaluate`, `loss_and_gradient` and `accumulate` before they are done,
         by `_control.Ended`. So does Ctrl-C, or what else a signal handler raises, in
@@ -93,7 +95,8 @@ cdef class Trainer:
             raise ValueError(f"threads must be at least 1, got {options['threads']}")
         self.backprop, self.seed = backprop, seed
         rule = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
-                         options["max_norm"])
+                         options["max_norm"], options["rate_factors"],
+                         options["decay_factors"])
         backprop.timing = options["timing"]
         # One thread where phases are measured: those of several overlap.
         threads = 1 if options["timing"] else min(options["threads"], most_threads)
@@ -221,8 +224,7 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     def pause_after(self, double seconds):
-        """Have epochs pause after a mini-batch that ends later than that from now: at most a
-        millisecond's work later, and with 0 after each."""
+        """Have epochs pause after a mini-batch that ends later from now on; 0: each."""
         self.progress.pause_at = clock_seconds() + seconds if seconds > 0 else -INFINITY
 
     @property
@@ -298,8 +300,6 @@ cdef class Trainer:
             self.backprop.has_gradient = False
             if order is not None:
                 ORDER.check("order", order)
-            if rates is not None:
-                DOUBLES.check("rates", rates)
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
             self.batches.forget()
@@ -335,13 +335,8 @@ cdef class Trainer:
         cdef bint pauses = False, tells = self.after_step is not None
         cdef bint random_access = self.batches.X.mapped and self.batches.batch.order != NULL
         cdef double cost
-        cdef const double *rate = NULL
         cdef uint64_t mode
-        if rates is not None:
-            rate = <const double *>address(rates)
-            if len(rates) != span.last:
-                raise ValueError(f"rates must have one entry for each of the {span.last} "
-                                 f"mini-batches, got {len(rates)}")
+        self.batches.schedule(rates, self.decays, self.dropouts, span.last)
         self.begin()
         caught = None
         self.progress.begin(self.batches, &totals)
@@ -357,8 +352,7 @@ cdef class Trainer:
                     first += self.batches.batch.rows
                     self.batches.X.read_ahead(self.batches.batch.order + first,
                                               min(batch, count - first))
-                if rate != NULL:
-                    self.batches.optimizer.h[0] = rate[block]
+                self.batches.begin_step(block)
                 work = self.batches.batch.rows * (self.backprop.n_parameters + 1)
                 steps = self.batches.optimizer.steps
                 cost = self.run_batch(span.rows, &totals, tells)
@@ -372,9 +366,7 @@ cdef class Trainer:
                             break
                         flush_subnormals()
                     pauses = self.progress.is_due(work) and block + 1 < span.last
-                    if pauses:
-                        break
-                if stops(&self.backprop.stop, work):
+                if pauses or stops(&self.backprop.stop, work):
                     break
             if random_access:
                 self.batches.X.advise_random(False)

@@ -18,6 +18,8 @@ cdef struct LayerInput:
     Py_ssize_t width
     const Py_ssize_t *row_indices   # which rows of `a` the mini-batch consists of; NULL: the first
     bint drops
+    bint alpha                      # by alpha dropout
+    double rate                     # what share, before `scale_dropout`
     dropout_t dropout
     Matrix dropped                  # the copy
     Matrix mask                     # d dropped / d a; NULL for x to which nothing is sent back
@@ -47,6 +49,8 @@ cdef class Workspace:
     cdef Py_ssize_t scaled_rows     # rows and weight for which row_scale is set, without weights
     cdef double scaled_weight
     cdef bint busy                  # whether some thread works with the buffers
+    cdef drop_plainly(self)
+    cdef void scale_dropout(self, double factor) noexcept nogil
     cdef acquire(self)
     cdef use_weights(self, bint wanted)
     cdef alloc_layer(self, Py_ssize_t l)

@@ -52,6 +52,7 @@ cdef class Workspace:
         self.row_losses = self.arena.alloc(max_batch_size + lanes, 1, itemsize)
         self.label = <int32_t *>self.arena.alloc(max_batch_size + lanes, 1, sizeof(int32_t))
         for l in range(network.n_layers):
+            self.inputs[l].alpha = l > 0 and network.activations[l - 1] == "selu"
             self.alloc_layer(l)
         if network.n_tables:
             self.alloc_embedded()
@@ -130,14 +131,29 @@ cdef class Workspace:
         cdef Py_ssize_t itemsize = network.itemsize, ld
         layer_input.width = network.widths[l]
         layer_input.a = self.layers[l - 1].a if l > 0 else self.x
-        layer_input.dropout = dropout_of(self.dropout[l],
-                                         l > 0 and network.activations[l - 1] == "selu")
+        layer_input.rate = self.dropout[l]
+        layer_input.dropout = dropout_of(layer_input.rate, layer_input.alpha)
         layer_input.drops = layer_input.dropout.threshold > 0
         if layer_input.drops:
             ld = elements(layer_input.a.row, itemsize)
             layer_input.dropped = self.arena.rows(self.max_batch_size, ld, itemsize)
             if l > 0 or network.n_tables:
                 layer_input.mask = self.arena.rows(self.max_batch_size, ld, itemsize)
+
+    cdef drop_plainly(self):
+        """Use no alpha dropout."""
+        cdef Py_ssize_t l
+        for l in range(self.network.n_layers):
+            self.inputs[l].alpha = False
+        self.scale_dropout(1)
+
+    cdef void scale_dropout(self, double factor) noexcept nogil:
+        """Drop this share of the rates, at most 1, from now on."""
+        cdef LayerInput *layer_input
+        cdef Py_ssize_t l
+        for l in range(self.network.n_layers):
+            layer_input = &self.inputs[l]
+            layer_input.dropout = dropout_of(factor * layer_input.rate, layer_input.alpha)
 
     cdef acquire(self):
         """Refuse a second user of the buffers; whoever has them sets `busy` back at the end."""

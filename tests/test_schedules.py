@@ -7,7 +7,9 @@ import pytest
 from cnn_core.schedules import (
     Constant,
     Cosine,
+    Coslog,
     Exponential,
+    FlatCosine,
     InverseTime,
     OneCycle,
     ReduceOnPlateau,
@@ -56,6 +58,37 @@ def test_cosine_falls_step_by_step():
     rates = all_rates(Cosine(final=0.1), 0.5, 4, 5)
     expected = [0.1 + 0.4 * (1 + math.cos(math.pi * t / 20)) / 2 for t in range(20)]
     np.testing.assert_allclose(rates, expected, rtol=1e-15, atol=1e-16)
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 4, 7])
+def test_coslog_has_cycles_each_twice_as_long_as_the_one_before(cycles):
+    rates = all_rates(Coslog(cycles), 0.3, 10, 2 ** (cycles + 3))
+    t = np.arange(len(rates)) / len(rates)
+    expected = 0.15 * (1 - np.cos(2 * np.pi * np.log2(1 + (2**cycles - 1) * t)))
+    np.testing.assert_allclose(rates, expected, rtol=1e-12, atol=1e-16)
+    assert rates[0] == 0
+    tops = np.flatnonzero((rates[1:-1] > rates[:-2]) & (rates[1:-1] >= rates[2:])) + 1
+    assert len(tops) == cycles
+    assert 0.299 < rates[tops].min() <= 0.3
+    # With x = 1 + (2^cycles - 1) t the k-th top is at log2 x = k + 1/2.
+    where = (2 ** (np.arange(cycles) + 0.5) - 1) / (2**cycles - 1)
+    np.testing.assert_allclose(t[tops], where, atol=2 / len(rates))
+
+
+@pytest.mark.parametrize("flat", [0, 0.25, 0.5])
+def test_flat_cosine_stays_and_then_falls_to_0(flat):
+    rates = all_rates(FlatCosine(flat), 0.5, 10, 20)
+    t = np.arange(200) / 200
+    expected = np.where(t < flat, 1, (1 + np.cos(np.pi * (t - flat) / (1 - flat))) / 2)
+    np.testing.assert_allclose(rates, 0.5 * expected, rtol=1e-14, atol=1e-16)
+    assert (rates[: int(200 * flat)] == 0.5).all() and 0 < rates[-1] < 1e-3
+
+
+def test_schedules_that_fall_to_0_train():
+    for schedule in (Coslog(initial=0.05), FlatCosine(initial=0.05), Coslog(1, initial=0.05)):
+        model = MLP((4,), epochs=30, random_state=0, learning_rate=schedule).fit(X, y)
+        assert model.score(X, y) > 0.5
+        assert model.history_["learning_rate"][0] > 0 or isinstance(schedule, Coslog)
 
 
 def test_warmup_grows_evenly_and_then_follows():

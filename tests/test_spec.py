@@ -48,7 +48,8 @@ def test_a_spec_comes_back_from_json_as_it_was(spec):
 
 
 def test_the_oldest_version_that_can_say_it_is_written():
-    assert [spec.to_dict()["version"] for spec in (NETWORK, TRAINING, EMBEDDED)] == [2, 2, VERSION]
+    assert [spec.to_dict()["version"] for spec in (NETWORK, TRAINING, EMBEDDED)] == [2, 2, 3]
+    assert VERSION == 4
     assert "embeddings" not in NETWORK.to_dict()
     assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]
     given = NETWORK.to_dict() | {"version": 3}
@@ -112,9 +113,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 4}, f"{name}: version must be from 1 to 3, got 4"),
-        ({"version": True}, "version must be from 1 to 3, got True"),
-        ({"version": "2"}, "version must be from 1 to 3, got '2'"),
+        ({"version": 5}, f"{name}: version must be from 1 to 4, got 5"),
+        ({"version": True}, "version must be from 1 to 4, got True"),
+        ({"version": "2"}, "version must be from 1 to 4, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, final
 
 from numpy import floating
@@ -18,6 +19,8 @@ class Optimizer:
         settings: dict[str, float],
         clip_norm: float = 0.0,
         max_norm: float = 0.0,
+        rate_factors: Sequence[float] = (),
+        decay_factors: Sequence[float] = (),
     ) -> None: ...
     @property
     def network(self) -> Network: ...

@@ -16,6 +16,8 @@ OPTIONS: dict[str, Any]
 class Trainer:
     learning_rate: float
     after_step: Callable[[float], object] | None
+    decays: NDArray[float64] | None
+    dropouts: NDArray[float64] | None
     end: EndRequest | None
     part: tuple[int, int] | None
     def __init__(

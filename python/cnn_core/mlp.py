@@ -100,11 +100,22 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         step.
     clip_norm : float, optional
         Longest that the gradient of a mini-batch may be; a longer one is shortened.
+    rate_factors : dict of str to float, optional
+        Of the learning rate of groups of parameters, such as ``{"biases": 0.1, "W1": 2}``; 0 leaves
+        a group as it is. The groups are 'weights', 'biases' and 'embeddings', and of each layer
+        'W1', 'b1', 'W2', ..., which go before these. Others have 1.
+    decay_factors : dict of str to float, optional
+        The same for the weight_decay of AdamW: ``{"biases": 0}`` spares the biases.
+    decay_schedule, dropout_schedule : Schedule, optional
+        Factors of that weight_decay, and of the rates of dropout, step by step, such as
+        `FlatCosine`.
+    alpha_dropout : bool, default True
+        Whether outputs of selu are dropped by alpha dropout; False: as all others.
     dropout : float or sequence of float, default 0
         Share of a layer's outputs that each training step leaves out, in [0, 1): one number for all
         hidden layers, or one for the inputs and one for each hidden layer. What stays is scaled up,
         so that predictions need no change; outputs of selu are dropped as Klambauer et al. 2017
-        describe (alpha dropout).
+        describe, unless `alpha_dropout` is False.
     label_smoothing : float, default 0
         Share of each class target that is spread evenly over the classes, in [0, 1).
     bias : bool, default True
@@ -186,7 +197,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     warm_start : bool, default False
         fit goes on from the present weights, with the optimizer's moments, the seed and the number
         of epochs: 10 epochs and 10 more are 20, unless the schedule plans for the last epoch as
-        `Cosine` and `OneCycle` do.
+        `Cosine`, `OneCycle` and their kin do.
     backend : {'native', 'python'}
         'python': the reference implementation, `cnn_core.reference`, hundreds to thousands of times
         slower, to be read and compared.
@@ -258,6 +269,11 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         l2: float = 0.0,
         max_norm: float | None = None,
         clip_norm: float | None = None,
+        rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
+        decay_schedule: Schedule | None = None,
+        dropout_schedule: Schedule | None = None,
+        alpha_dropout: bool = True,
         dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         bias: bool = True,
@@ -288,6 +304,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
+        self.rate_factors, self.decay_factors = rate_factors, decay_factors
+        self.decay_schedule, self.dropout_schedule = decay_schedule, dropout_schedule
+        self.alpha_dropout = alpha_dropout
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
         self.init, self.columns = init, columns
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets

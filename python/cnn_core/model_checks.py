@@ -57,7 +57,7 @@ def check_model(model: Model) -> None:
         _check_kind(model, name, kinds)
     _check_network(model.network_spec, model.network)
     _check_task(model.task, model.network_spec)
-    _check_training(model.training_spec, model.task)
+    _check_training(model.training_spec, model.task, model.network_spec.n_layers)
     _check_features(model)
     _check_first_rows(model)
     _check_targets(model)
@@ -142,11 +142,15 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
     check_task(task)
 
 
-def _check_training(spec: TrainingSpec, task: Task) -> None:
+def _check_training(spec: TrainingSpec, task: Task, n_layers: int) -> None:
     for name in ("loss", "loss_param"):
         own, wanted = getattr(spec, name), getattr(task, name)
         _require(own == wanted, "training_spec", f"has the {name} {own!r}, and task {wanted!r}")
     _require(spec.multilabel == (task.name == "multilabel"), "training_spec", "is of another task")
+    for name in ("rate_factors", "decay_factors"):
+        count = len(getattr(spec, name))
+        right = count in (0, 2 * n_layers + 1)
+        _require(right, "training_spec", f"has {count} {name}, not one for each group")
 
 
 def _check_features(model: Model) -> None:

@@ -275,9 +275,9 @@ class AdamW(Optimizer):
 
         w <- w - learning_rate weight_decay w, then Adam's step
 
-    Weights and biases decay alike. As in PyTorch and Keras, the decay is multiplied by the whole
-    learning rate: 0.01 at a rate of 0.001 takes 1e-5 w off w in each step. The paper multiplies it
-    by the schedule's factor alone.
+    Weights and biases decay alike, unless ``decay_factors`` of MLP says otherwise. As in PyTorch
+    and Keras, the decay is multiplied by the whole learning rate: 0.01 at a rate of 0.001 takes
+    1e-5 w off w in each step. The paper multiplies it by the schedule's factor alone.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
 from cnn_core.embeddings import Embedding
+from cnn_core.groups import check_factors, factors
 from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
 from cnn_core.monitors import check_monitor
@@ -157,6 +158,16 @@ def check_learning_rate(name: str, value: Any) -> None:
     check_number(name, value, 0, None, above=True)
 
 
+def check_factor_schedule(name: str, value: Any) -> None:
+    """A schedule that begins at 1 and looks at no losses."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name} must be a schedule such as FlatCosine(), or None, got {value!r}")
+    if value.initial is not None:
+        raise ValueError(f"{name} gives factors, which begin at 1; leave initial out of {value!r}")
+    if value.looks_back:
+        raise ValueError(f"{name} must not look at losses, as {type(value).__name__} does")
+
+
 #: What `columns` may say of a column of a table.
 COLUMN_KINDS = ("auto", "number", "category", "embedding", "date", "drop")
 
@@ -196,6 +207,11 @@ RULES: dict[str, Check] = {
     "l2": number(0),
     "max_norm": optional(number(0, None, above=True)),
     "clip_norm": optional(number(0, None, above=True)),
+    "rate_factors": optional(check_factors),
+    "decay_factors": optional(check_factors),
+    "decay_schedule": optional(check_factor_schedule),
+    "dropout_schedule": optional(check_factor_schedule),
+    "alpha_dropout": flag,
     "label_smoothing": number(0, 1),
     "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
@@ -240,7 +256,8 @@ def check_parameters(values: Mapping[str, Any]) -> SimpleNamespace:
     -------
     namespace
         The parameters, and what they mean: `widths` and `activations` of the hidden layers,
-        `output_activation`, `rates` of dropout, `rule` (the Optimizer), `schedule`, `dtype_name`.
+        `output_activation`, `rates` of dropout, `rate_factors_of_groups` and
+        `decay_factors_of_groups`, `rule` (the Optimizer), `schedule`, `dtype_name`.
     """
     given = tuple(values.values())
     kinds = tuple(map(type, given))
@@ -266,6 +283,8 @@ def _check(values: Mapping[str, Any]) -> SimpleNamespace:
     p.activations = hidden_activations(p.activation, n_hidden)
     p.output_activation = output_activation(p.output, p.activation, n_hidden)
     p.rates = dropout_rates(p.dropout, n_hidden)
+    p.rate_factors_of_groups = factors("rate_factors", p.rate_factors, n_hidden + 1)
+    p.decay_factors_of_groups = factors("decay_factors", p.decay_factors, n_hidden + 1)
     rate = p.learning_rate
     p.schedule = rate if isinstance(rate, Schedule) else Constant(rate)
     _check_together(p)
@@ -281,12 +300,29 @@ def _check_together(p: SimpleNamespace) -> None:
             f"{p.batch_size!r}"
         )
     if p.rule.name == "lbfgs":
-        limits = {"dropout": any(p.rates), "max_norm": p.max_norm, "clip_norm": p.clip_norm}
+        limits = {
+            "dropout": any(p.rates),
+            "max_norm": p.max_norm,
+            "clip_norm": p.clip_norm,
+            "rate_factors": p.rate_factors_of_groups,
+        }
         for name, given in limits.items():
             if given:
                 raise ValueError(
                     f"LBFGS minimises one fixed function of the weights; it does not go with {name}"
                 )
+    if p.decay_factors_of_groups and "weight_decay" not in p.rule.settings():
+        raise ValueError(
+            f"decay_factors are of AdamW's weight_decay, which {rule} has not; say "
+            "optimizer='adamw'"
+        )
+    if p.decay_schedule is not None and "weight_decay" not in p.rule.settings():
+        raise ValueError(
+            f"decay_schedule is of AdamW's weight_decay, which {rule} has not; say "
+            "optimizer='adamw'"
+        )
+    if p.dropout_schedule is not None and not any(p.rates):
+        raise ValueError("dropout_schedule gives shares of dropout, and dropout is 0")
     tiny = float(np.finfo(p.dtype).tiny)
     if p.rule.settings().get("epsilon", 1) < tiny:
         raise ValueError(

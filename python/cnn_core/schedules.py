@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core._checks import check_number, is_whole
+from cnn_core._functions import logarithms
 from cnn_core._settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     Steps: TypeAlias = NDArray[np.int64]
     Rates: TypeAlias = NDArray[np.float64]
+
+
+LOG_2 = 0.6931471805599453
 
 
 class Schedule(Settings):
@@ -356,6 +360,80 @@ class OneCycle(Schedule):
             np.maximum(0, (progress - self.rise) / (1 - self.rise))
         )
         return initial * np.where(progress < self.rise, up, down)
+
+
+class Coslog(Schedule):
+    """Cosines from 0 up to `initial` and back to 0, each twice as long as the one before:
+    Holzmueller, Grinsztajn & Steinwart 2024, "Better by default: strong pre-tuned MLPs and boosted
+    trees on tabular data", section 3.
+
+    ::
+
+        initial (1 - cos(2 pi log2(1 + (2^cycles - 1) t / T))) / 2
+
+    Parameters
+    ----------
+    cycles : int, default 4
+        From 1 to 20.
+    """
+
+    cycles: int
+
+    def __init__(self, cycles: int = 4, *, initial: float | None = None) -> None:
+        self._set(cycles=cycles, initial=initial)
+
+    def _validate(self) -> None:
+        super()._validate()
+        if not is_whole(self.cycles) or not 1 <= self.cycles <= 20:
+            raise ValueError(
+                f"Coslog: cycles must be a whole number from 1 to 20, got {self.cycles!r}"
+            )
+
+    @property
+    def plans_ahead(self) -> bool:
+        """True."""
+        return True
+
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
+        """The rates of one epoch, see `Schedule.rates`."""
+        t = steps / (per_epoch * epochs)
+        turns = logarithms(1 + (2**self.cycles - 1) * t) / LOG_2
+        # Symmetric in the middle of a turn, where h has 1: 1 - h would lose its digits near 0.
+        return initial * _half_cosine(np.abs(1 - 2 * (turns - np.floor(turns))))
+
+
+class FlatCosine(Schedule):
+    """`initial` for a while, then down to 0 along half a cosine: Holzmueller, Grinsztajn &
+    Steinwart 2024, as `Coslog`; there for weight decay and dropout.
+
+    ::
+
+        initial h(max(0, (t / T - flat) / (1 - flat)))
+
+    Parameters
+    ----------
+    flat : float, default 0.5
+        Share of the steps before it falls, in [0, 1).
+    """
+
+    flat: float
+
+    def __init__(self, flat: float = 0.5, *, initial: float | None = None) -> None:
+        self._set(flat=flat, initial=initial)
+
+    def _validate(self) -> None:
+        super()._validate()
+        self._check("flat", 0, 1)
+
+    @property
+    def plans_ahead(self) -> bool:
+        """True."""
+        return True
+
+    def rates(self, initial: float, steps: Steps, epoch: int, per_epoch: int, epochs: int) -> Rates:
+        """The rates of one epoch, see `Schedule.rates`."""
+        t = steps / (per_epoch * epochs)
+        return initial * _half_cosine(np.maximum(0, (t - self.flat) / (1 - self.flat)))
 
 
 class ReduceOnPlateau(Schedule):

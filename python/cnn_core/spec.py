@@ -11,16 +11,16 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from cnn_core import _activations, _losses
-from cnn_core._checks import is_whole
+from cnn_core._checks import is_whole, shown
 from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 3
+VERSION = 4
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
-_SINCE = {"bias": 2, "embeddings": 3}
+_SINCE = {"bias": 2, "embeddings": 3, "rate_factors": 4, "decay_factors": 4, "alpha_dropout": 4}
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -62,18 +62,17 @@ class _Spec(Frozen):
         -------
         dict
         """
-        version = _OLDEST
+        fields = vars(self)
+        changed = [name for name in _SINCE if fields.get(name) != self._defaults.get(name)]
+        version = max([_OLDEST, *(_SINCE[name] for name in changed)])
         values: dict[str, Any] = {"version": version}
-        for name, value in vars(self).items():
-            since = _SINCE.get(name, 1)
-            if since > _OLDEST:
-                if value == self._defaults[name]:
-                    continue
-                version = max(version, since)
+        for name, value in fields.items():
+            if _SINCE.get(name, 1) > version:
+                continue
             if isinstance(value, tuple):
                 value = [list(one) if isinstance(one, tuple) else one for one in value]
             values[name] = dict(value) if isinstance(value, Mapping) else value
-        return values | {"version": version}
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -98,7 +97,7 @@ class _Spec(Frozen):
             raise ValueError(f"{name}: the key 'version' is missing")
         version = given.pop("version")
         if type(version) is not int or not 1 <= version <= VERSION:
-            raise ValueError(f"{name}: version must be from 1 to {VERSION}, got {version!r}")
+            raise ValueError(f"{name}: version must be from 1 to {VERSION}, got {shown(version)}")
         known = [field for field in cls._fields if _SINCE.get(field, 1) <= version]
         for what, keys in (
             ("is missing", [key for key in known if key not in given]),
@@ -211,6 +210,11 @@ class TrainingSpec(_Spec):
         scikit-learn does, instead of by their weight.
     cost_scale : float
         Factor of the rows' costs in the losses that are reported; gradients are without it.
+    rate_factors, decay_factors : sequence of float
+        Of the learning rate, and of the optimizer's weight_decay, for W and b of each layer and
+        for the vectors of embedded columns; empty: 1.
+    alpha_dropout : bool
+        Whether outputs of selu are dropped by alpha dropout.
     """
 
     loss: str
@@ -228,6 +232,9 @@ class TrainingSpec(_Spec):
     penalty_per_row: bool = False
     average_by_rows: bool = False
     cost_scale: float = 1.0
+    rate_factors: tuple[float, ...] = ()
+    decay_factors: tuple[float, ...] = ()
+    alpha_dropout: bool = True
 
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
@@ -241,7 +248,12 @@ class TrainingSpec(_Spec):
         dropout = _sequence("TrainingSpec: dropout", self.dropout)
         for l, rate in enumerate(dropout):
             _check_real(f"TrainingSpec: dropout[{l}]", rate, 0, 1)
-        for name in ("multilabel", "penalty_per_row", "average_by_rows"):
+        factors = {}
+        for name in ("rate_factors", "decay_factors"):
+            factors[name] = _sequence(f"TrainingSpec: {name}", getattr(self, name))
+            for i, factor in enumerate(factors[name]):
+                _check_real(f"TrainingSpec: {name}[{i}]", factor, 0)
+        for name in ("multilabel", "penalty_per_row", "average_by_rows", "alpha_dropout"):
             _check_flag(f"TrainingSpec: {name}", getattr(self, name))
         self._set(
             settings=MappingProxyType(settings),
@@ -253,6 +265,7 @@ class TrainingSpec(_Spec):
                 name: float(getattr(self, name))
                 for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale")
             },
+            **{name: tuple(map(float, values)) for name, values in factors.items()},
         )
 
     def _checked_settings(self) -> dict[str, float]:
@@ -260,7 +273,7 @@ class TrainingSpec(_Spec):
         from cnn_core.optimizers import OPTIMIZERS, get_optimizer
 
         if not isinstance(self.settings, Mapping):
-            raise TypeError(f"TrainingSpec: settings must be a dict, got {self.settings!r}")
+            raise TypeError(f"TrainingSpec: settings must be a dict, got {shown(self.settings)}")
         known: set[str] = set()
         if self.optimizer is not None:
             choose("optimizer", self.optimizer, tuple(OPTIMIZERS))
@@ -288,7 +301,7 @@ class TrainingSpec(_Spec):
 
 def _sequence(what: str, values: object) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f"{what} must be a list or a tuple, got {values!r}")
+        raise TypeError(f"{what} must be a list or a tuple, got {shown(values)}")
     return list(values)
 
 
@@ -299,7 +312,7 @@ def _embeddings(given: object, n_in: int) -> Embeddings:
     for pair in pairs:
         if len(pair) != 2:
             raise ValueError(
-                f"NetworkSpec: embeddings must be pairs (categories, width), got {pair!r}"
+                f"NetworkSpec: embeddings must be pairs (categories, width), got {shown(pair)}"
             )
         _check_whole("NetworkSpec: categories of an embedding", pair[0], 1, MOST_CATEGORIES + 1)
         _check_whole("NetworkSpec: width of an embedding", pair[1], 1)
@@ -314,13 +327,13 @@ def _embeddings(given: object, n_in: int) -> Embeddings:
 
 def _dtype_name(what: str, dtype: object) -> str:
     if not (isinstance(dtype, str) and dtype in ("float32", "float64")):
-        raise ValueError(f"{what} must be 'float32' or 'float64', got {dtype!r}")
+        raise ValueError(f"{what} must be 'float32' or 'float64', got {shown(dtype)}")
     return dtype
 
 
 def _check_flag(what: str, value: object) -> None:
     if not isinstance(value, bool):
-        raise TypeError(f"{what} must be True or False, got {value!r}")
+        raise TypeError(f"{what} must be True or False, got {shown(value)}")
 
 
 def _check_whole(what: str, value: object, low: int, bound: int | None = None) -> None:
@@ -329,7 +342,7 @@ def _check_whole(what: str, value: object, low: int, bound: int | None = None) -
     if whole and low <= value and (bound is None or value < bound):  # type: ignore[operator]
         return
     allowed = f"a whole number of at least {low}" + (f" and below {bound}" if bound else "")
-    raise (ValueError if whole else TypeError)(f"{what} must be {allowed}, got {value!r}")
+    raise (ValueError if whole else TypeError)(f"{what} must be {allowed}, got {shown(value)}")
 
 
 def _check_real(what: str, value: object, low: float = -math.inf, bound: float = math.inf) -> None:
@@ -338,8 +351,8 @@ def _check_real(what: str, value: object, low: float = -math.inf, bound: float =
         isinstance(value, (bool, np.bool_))
         or not isinstance(value, (int, float, np.integer, np.floating))
     ):
-        raise TypeError(f"{what} must be a number, got {value!r}")
+        raise TypeError(f"{what} must be a number, got {shown(value)}")
     if not (math.isfinite(value) and low <= value < bound):
         limits = "" if low == -math.inf else f" of at least {low:g}"
         limits += "" if bound == math.inf else f" and below {bound:g}"
-        raise ValueError(f"{what} must be a finite number{limits}, got {value!r}")
+        raise ValueError(f"{what} must be a finite number{limits}, got {shown(value)}")

@@ -41,6 +41,11 @@ def train_from_a_file():
         MLP(4, epochs=2, batch_size=20, random_state=0).fit(rows, np.arange(3000) % 3)
 
 
+def train_from_blocks():
+    """A fit whose rows are shuffled window by window."""
+    MLP(4, epochs=2, random_state=0).fit([(X[:99], Y[:99]), (X[99:], Y[99:])], None)
+
+
 def use_pieces():
     """Functions that no training uses."""
     _cpu.fma_peak(seconds=0.001)

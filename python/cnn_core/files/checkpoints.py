@@ -21,7 +21,7 @@ from cnn_core.files.codecs import (
     Whole,
 )
 from cnn_core.files.container import read_file
-from cnn_core.files.estimators import Contents, packed, unpacked
+from cnn_core.files.estimators import LONGEST, Contents, packed, unpacked
 from cnn_core.files.values import Stream
 from cnn_core.training.progress import Position, Progress
 
@@ -86,7 +86,7 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
     except FileNotFoundError:
         return None
     except ModelFormatError as error:
-        raise ModelFormatError(f"{os.fspath(path)}: {error}") from None
+        raise ModelFormatError(f"{os.fspath(path)}: {str(error)[:LONGEST]}") from None
     return contents
 
 

@@ -37,7 +37,7 @@ def unsupported_reason(workload: Workload) -> str | None:
         unknown.append(f"the loss {spec.loss!r} of outputs that are {output!r}")
     if spec.optimizer not in ("sgd", "adam"):
         unknown.append(f"the optimizer {spec.optimizer!r}")
-    for name in ("l1", "l2", "dropout", "max_norm", "clip_norm"):
+    for name in ("l1", "l2", "dropout", "max_norm", "clip_norm", "rate_factors"):
         unknown += [name] * bool(np.any(getattr(spec, name)))
     unknown += ["embeddings"] * bool(workload.network.n_tables)
     unknown += ["bias=False"] * (not workload.network.has_bias)

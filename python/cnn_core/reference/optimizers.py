@@ -14,6 +14,14 @@ Settings: TypeAlias = dict[str, float]
 Rule: TypeAlias = Callable[[int, Settings, float, float, Row], float]
 
 
+def scaled(h: Settings, rate: float, decay: float) -> Settings:
+    """The settings of a group of parameters: its factors times learning rate and weight_decay."""
+    own = {"learning_rate": h["learning_rate"] * rate} if "learning_rate" in h else {}
+    if "weight_decay" in h:
+        own["weight_decay"] = h["weight_decay"] * decay
+    return h | own
+
+
 def sgd(t: int, h: Settings, w: float, g: float, slots: Row) -> float:
     """v <- momentum v - rate g;  w <- w + v, or w + momentum v - rate g with nesterov"""
     push = -h["learning_rate"] * g

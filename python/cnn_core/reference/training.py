@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from cnn_core._checks import check_state
 from cnn_core._control import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
+from cnn_core.groups import of_each_parameter
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.embeddings import embed, table_gradients, tables_of
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
 from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
-from cnn_core.reference.optimizers import OPTIMIZERS, nadam_mu
+from cnn_core.reference.optimizers import OPTIMIZERS, Settings, nadam_mu, scaled
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
 from cnn_core.reference.random import drop, permutation
 from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
@@ -54,10 +56,10 @@ class Trainer:
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
-        self.dropout = spec.dropout or (0.0,) * network.n_layers
         self.parameters: Row = network.flat().astype(float).tolist()
         self.gradient = [0.0] * len(self.parameters)
         self.h = dict(spec.settings)
+        self.factors = self._factors()
         slots = OPTIMIZERS[spec.optimizer][1] if spec.optimizer else 0
         self.slots = [[0.0] * slots for _ in self.parameters]
         self.steps = self.epochs = 0
@@ -66,10 +68,30 @@ class Trainer:
         self.pause_at = math.inf
         self.seconds: dict[str, float] = {}
         self.after_step: Callable[[float], object] | None = None
+        self.decays: Rates | None = None  # factors in each mini-batch of an epoch
+        self.dropouts: Rates | None = None
+        self.dropout_factor = 1.0
         self.end: EndRequest | None = None
         self.part: tuple[int, int] | None = None
         self.passes: list[Pass] = []
         self._lists: dict[int, tuple[RowSource, Matrix]] = {}
+
+    def _factors(self) -> list[tuple[float, float]]:
+        """Of the learning rate and the decay, for each parameter; empty where all are 1."""
+        rates, decays = self.spec.rate_factors, self.spec.decay_factors
+        if not rates and not decays:
+            return []
+        widths, network = self.network.widths, self.network
+        sizes = [(m * n, n * network.has_bias) for m, n in pairwise(widths)]
+        embedded = len(self.parameters) - sum(map(sum, sizes))
+        return list(
+            zip(*(of_each_parameter(one, sizes, embedded) for one in (rates, decays)), strict=True)
+        )
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The rate at which each layer's inputs are dropped."""
+        return self.spec.dropout or (0.0,) * self.network.n_layers
 
     @property
     def learning_rate(self) -> float | None:
@@ -160,9 +182,11 @@ class Trainer:
         for l, (W, b) in enumerate(layers):
             mask = None
             if dropping and self.dropout[l]:
-                selu_below = l > 0 and network.activations[l - 1] == "selu"
+                rate, selu_below = self.dropout[l] * self.dropout_factor, False
+                if self.spec.alpha_dropout:
+                    selu_below = l > 0 and network.activations[l - 1] == "selu"
                 pairs = [
-                    drop(a, self.dropout[l], selu_below, self.spec.seed, self.steps, l, r)
+                    drop(a, rate, selu_below, self.spec.seed, self.steps, l, r)
                     for r, a in enumerate(batch)
                 ]
                 batch, mask = [dropped for dropped, _ in pairs], [mask_r for _, mask_r in pairs]
@@ -270,9 +294,13 @@ class Trainer:
         if spec.optimizer == "nadam":  # mu_1 ... mu_t
             h["mu_product"] = (1.0 if steps == 1 else h["mu_product"]) * nadam_mu(h, steps)
         step_of, slots = OPTIMIZERS[spec.optimizer][0], [list(one) for one in self.slots]
+        settings: Iterable[Settings] = repeat(h)
+        if self.factors:
+            of_factors = {pair: scaled(h, *pair) for pair in set(self.factors)}
+            settings = [of_factors[pair] for pair in self.factors]
         parameters = [
-            step_of(steps, h, w, g, slots_of_w)
-            for w, g, slots_of_w in zip(self.parameters, self.gradient, slots)
+            step_of(steps, own, w, g, slots_of_w)
+            for own, w, g, slots_of_w in zip(settings, self.parameters, self.gradient, slots)
         ]
         # The step is whole or not taken, whenever Ctrl-C comes.
         self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps
@@ -340,6 +368,7 @@ class Trainer:
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
             share = None if total_weight is None else total_weight * len(batch) / n_rows
+            self._take_schedules(number, rates)
             passes, costs, batch_weight, penalties = self.forward_backward(
                 batch, y_batch, w_batch, dropping=True, weight=share
             )
@@ -352,8 +381,6 @@ class Trainer:
             self._update_metrics(
                 metrics, passes[-1], y_batch, classes and [classes[i] for i in chosen]
             )
-            if rates is not None:
-                self.h["learning_rate"] = float(rates[number])
             self.apply_gradient()
             self._position = number + 1, [total, weight, *metrics.sums]
             if self.after_step is not None:
@@ -367,6 +394,15 @@ class Trainer:
         self._last, self._position = self._position, (0, [])
         self.publish()
         return total / weight if weight else math.nan, self._result(metrics)
+
+    def _take_schedules(self, number: int, rates: Rates | None) -> None:
+        """Take what is scheduled for a mini-batch of the epoch."""
+        if rates is not None:
+            self.h["learning_rate"] = float(rates[number])
+        if self.spec.optimizer is not None and "weight_decay" in self.h:
+            decay = 1.0 if self.decays is None else float(self.decays[number])
+            self.h["weight_decay"] = decay * self.spec.settings["weight_decay"]
+        self.dropout_factor = 1.0 if self.dropouts is None else float(self.dropouts[number])
 
     def pause_after(self, seconds: float) -> None:
         """Have epochs pause after the first mini-batch that ends later than that from now."""

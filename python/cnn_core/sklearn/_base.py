@@ -146,6 +146,8 @@ class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
     def _check_parameters(self) -> None:
         self._validate_params()
         hidden_sizes(self)
+        if self.n_threads is not None:
+            check_threads(self.n_threads)
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._model.coefs is not ABSENT

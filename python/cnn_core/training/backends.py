@@ -164,6 +164,8 @@ class _Native:
             spec.dropout or None,
             spec.penalty_per_row,
         )
+        if not spec.alpha_dropout:
+            backprop.drop_plainly()
         trainer = Trainer(
             backprop,
             None if lbfgs else spec.optimizer,
@@ -172,6 +174,8 @@ class _Native:
             timing=timing,
             clip_norm=spec.clip_norm,
             max_norm=spec.max_norm,
+            rate_factors=spec.rate_factors,
+            decay_factors=spec.decay_factors,
             multilabel=spec.multilabel,
             threads=threads,
             adaptive=adaptive,

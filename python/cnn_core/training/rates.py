@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +24,19 @@ class ScheduledRates:
         The rate that it starts from.
     per_epoch, epochs : int
         Steps of an epoch, and epochs of the run for schedules that look ahead.
+    factors : mapping of str to Schedule, optional
+        Schedules of what else changes: the trainer's `decays` and `dropouts`.
     """
 
-    def __init__(self, schedule: Schedule, initial: float, per_epoch: int, epochs: int) -> None:
-        self.schedule, self.initial = schedule, initial
+    def __init__(
+        self,
+        schedule: Schedule,
+        initial: float,
+        per_epoch: int,
+        epochs: int,
+        factors: Mapping[str, Schedule] = MappingProxyType({}),
+    ) -> None:
+        self.schedule, self.initial, self.factors = schedule, initial, factors
         self.per_epoch, self.epochs = per_epoch, epochs
         self.trusted, self.looks_back = _is_ours(schedule), schedule.looks_back
 
@@ -38,6 +49,11 @@ class ScheduledRates:
         rates: np.ndarray = schedule.rates(initial, steps, epoch, per_epoch, self.epochs)
         if not self.trusted:
             rates = check_rates(schedule, rates, epoch, per_epoch)
+        for name, factor in self.factors.items():
+            values = factor.rates(1.0, steps, epoch, per_epoch, self.epochs)
+            if not _is_ours(factor):
+                values = check_rates(factor, values, epoch, per_epoch, most=1.0)
+            setattr(trainer, name, values)
         if trainer.batches_done == per_epoch:  # no step is left in which the trainer would take it
             trainer.learning_rate = float(rates[-1])
         return rates
@@ -53,15 +69,19 @@ def _is_ours(schedule: Any) -> bool:
     )
 
 
-def check_rates(schedule: Schedule, rates: Any, epoch: int, per_epoch: int) -> np.ndarray:
+def check_rates(
+    schedule: Schedule, rates: Any, epoch: int, per_epoch: int, most: float = np.inf
+) -> np.ndarray:
     """The rates of a schedule of a user's own, as an array of float64; raises for bad ones."""
     try:
         found = np.asarray(rates, np.float64)
     except (TypeError, ValueError):
         found = np.array(np.nan)
-    if found.shape != (per_epoch,) or not (np.isfinite(found) & (found >= 0)).all():
+    right = np.isfinite(found) & (found >= 0) & (found <= most)
+    if found.shape != (per_epoch,) or not right.all():
+        limits = "at least 0" if most == np.inf else f"0 to {most:g}"
         raise ValueError(
-            f"{type(schedule).__name__} must give a finite rate of at least 0 for each of the "
+            f"{type(schedule).__name__} must give a finite rate of {limits} for each of the "
             f"{per_epoch} mini-batches of an epoch; for epoch {epoch + 1} it gave {found}"
         )
     return found

@@ -286,9 +286,12 @@ class TrainingRun:
         if p.tol is not None:
             stopping = Converged(float(p.tol), int(p.patience), stopping)
         rates = None
-        if type(p.schedule) is not Constant:
+        given = {"decays": p.decay_schedule, "dropouts": p.dropout_schedule}
+        factors = {name: one for name, one in given.items() if one is not None}
+        if factors or type(p.schedule) is not Constant:
             planned = max(trainer.epochs + epochs, int(p.epochs))
-            rates = ScheduledRates(p.schedule, trainer.learning_rate, self._batches, planned)
+            steps = self._batches, planned
+            rates = ScheduledRates(p.schedule, trainer.learning_rate, *steps, factors)
         hooks = self._hooks(epochs)
         return TrainingLoop(
             trainer, self.network, self._rows(), monitor, start, rates, stopping, hooks
@@ -326,11 +329,13 @@ class TrainingRun:
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:
     """Say, before the first epoch of a stream beyond it, that a schedule's plan is over."""
-    if not p.schedule.plans_ahead or epochs < p.epochs:
+    schedules = [p.schedule, *filter(None, (p.decay_schedule, p.dropout_schedule))]
+    planning = [one for one in schedules if one.plans_ahead]
+    if not planning or epochs < p.epochs:
         return
     if epochs == p.epochs or not model.history.streamed:
         warn(
-            f"{type(p.schedule).__name__} has planned its rates for epochs={p.epochs}, and this "
+            f"{type(planning[0]).__name__} has planned its rates for epochs={p.epochs}, and this "
             f"partial_fit is epoch {epochs + 1}: the rates stay near the last one; set epochs to "
             "the number of calls to come, or take a schedule without an end, such as InverseTime",
             UserWarning,

@@ -55,6 +55,9 @@ def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> Train
         dropout=p.rates,
         clip_norm=float(p.clip_norm or 0),
         max_norm=float(p.max_norm or 0),
+        rate_factors=p.rate_factors_of_groups,
+        decay_factors=p.decay_factors_of_groups,
+        alpha_dropout=bool(p.alpha_dropout),
         multilabel=task.name == "multilabel",
     )
 
