@@ -37,6 +37,7 @@ def make_rows(net, dtype):
     return X, labels, (uniform(4, 0, 300) + 0.5).astype(dtype)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, dict(clip_norm=0.01), dict(max_norm=0.5)])
 @pytest.mark.parametrize("net", NETS)
 def test_rows_in_parts_give_the_bits_of_a_whole_mini_batch(net, options, isa, dtype):
@@ -105,6 +106,7 @@ def test_new_parameters_begin_a_new_mini_batch():
     assert np.array_equal(trainer.gradient, other.gradient)
 
 
+@pytest.mark.slow
 def test_time_between_the_calls_counts_for_no_phase():
     X, labels, _ = make_rows("blockwise", "float32")
     trainer, rows = make_trainer("blockwise", "float32", timing=True), (RowSource(X), None)

@@ -76,6 +76,7 @@ FALSE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {}, dict(epochs=4), dict(scale_inputs=None, scale_targets=None),
     dict(scale_inputs="standard", activation="tanh"), dict(early_stopping=True, min_delta=1e-4),

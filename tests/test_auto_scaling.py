@@ -177,6 +177,7 @@ def test_the_clip_has_no_number_that_it_cannot_take():
     assert np.isnan(out[10, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", [(), 7, (40, 3)])
 @pytest.mark.parametrize("backend", ["native", "python"])
@@ -269,6 +270,7 @@ def test_rows_set_apart_do_not_decide():
 # Streams
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SCALINGS)
 @pytest.mark.parametrize("rows", [1, 6])
 @pytest.mark.parametrize("number", [0.1, 3.0, -1e6])

@@ -492,6 +492,7 @@ NETS = [((8, 16, 2), ("relu", "softmax"), True), ((24, 8, 2), ("tanh", "sigmoid"
         ((784, 128, 10), ("relu", "softmax"), False)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths, activations, transposed", NETS)
 def test_many_rows_have_the_bits_of_each_row_alone(widths, activations, transposed, isa, dtype):
     network = make_network(widths, activations, dtype)

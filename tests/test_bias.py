@@ -249,6 +249,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_reference_implementation_agrees(name):
     options = dict(batch_size=8, dtype="float64", epochs=10) | OPTIONS[name]

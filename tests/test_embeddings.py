@@ -146,6 +146,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("net", NETS)
 def test_threads_and_instruction_sets_give_the_bits_of_the_oracle(net, options, dtype, on_generic):
@@ -261,6 +262,7 @@ def test_copies_states_and_positions_hold_the_tables(dtype):
     assert same(train(fresh)[1:], train(trainer)[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rprop"])
 @pytest.mark.parametrize("net", ["blockwise", "tables alone", "no hidden layer"])
 def test_the_reference_implementation_learns_the_same_tables(net, optimizer):

@@ -26,6 +26,7 @@ def printed(script, folder, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
 def test_an_example_prints_what_stands_beside_it(script, tmp_path):
     assert printed(script, tmp_path) == script.with_suffix(".txt").read_text()
@@ -40,6 +41,7 @@ def write_idx(path, array):
     path.write_bytes(gzip.compress(head + array.astype("u1").tobytes()))
 
 
+@pytest.mark.slow
 def test_the_digits_may_come_from_files_as_mnists(tmp_path):
     X, y = load_digits()
     images, paths = X.reshape(-1, 8, 8), []

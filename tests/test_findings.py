@@ -57,6 +57,7 @@ def test_other_targets_are_not_told_to_learn_the_logarithm(y):
 # Linear networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     dict(activation="identity"), dict(hidden=()), dict(hidden=(8, 8), activation="identity"),
 ], ids=str)  # fmt: skip
@@ -72,6 +73,7 @@ def test_a_linear_network_that_leaves_curvature_is_named(options, y):
     assert "shows whether there is more to learn" in text
 
 
+@pytest.mark.slow
 def test_a_linear_network_that_leaves_noise_alone_is_not_told():
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -230,6 +232,7 @@ def test_r2_of_targets_whose_squares_are_0_is_not_1():
 NOISE = np.where(RNG.random(1200) < 0.5, 0.1 + 0.2, 0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["standard", "minmax", "robust", "robust_clip", "robust_asinh"])
 @pytest.mark.parametrize("factor, shift", [(1, 0), (1e6, 0), (-1e-9, 0), (1, 1000)])
 def test_a_column_of_rounding_errors_is_not_stretched(kind, factor, shift):

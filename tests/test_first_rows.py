@@ -36,6 +36,7 @@ def same(one, other):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {}, {"scale_inputs": "minmax"}, {"scale_inputs": "standard", "scale_targets": "standard"},
     {"scale_inputs": None}, {"scale_targets": None}, {"hidden": ()}, {"loss": "huber"},

@@ -26,9 +26,15 @@ CASES = [
 
 @pytest.mark.parametrize(
     "isa, name, n_threads",
-    CASES,
+    [
+        pytest.param(
+            *case,
+            id="{}, {}, threads {}".format(*case),
+            marks=[] if case[0] == SETS[0] else pytest.mark.slow,
+        )
+        for case in CASES
+    ],
     indirect=["isa"],
-    ids=[f"{isa}, {name}, threads {n_threads}" for isa, name, n_threads in CASES],
 )
 def test_the_bits_are_those_that_are_recorded(isa, name, n_threads):
     assert name in RECORDED, f"no hashes of {name!r}: run tests/golden/record.py"

@@ -170,6 +170,7 @@ def bits_of(trainer):
     return [trainer.parameters.tobytes(), *(slot.tobytes() for slot in trainer.slots)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("batch", [32, 500, 1500])
 def test_an_epoch_that_is_given_up_leaves_whole_steps(batch, threads):
@@ -194,6 +195,7 @@ def test_an_epoch_that_is_given_up_leaves_whole_steps(batch, threads):
     assert len(seen) > 1 and min(seen) < len(expected) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["epoch", "evaluate", "loss_and_gradient", "accumulate"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_trainer_can_be_used_after_it_was_ended(call, threads):
@@ -253,6 +255,7 @@ def interrupted(work, seconds=0.1, what=signal.SIGINT):
         timer.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_after_ctrl_c_in_a_large_step_the_model_is_that_of_the_last_whole_epoch(threads):
     options = dict(hidden=(200, 200), batch_size="full", random_state=0, n_threads=threads)
@@ -319,6 +322,7 @@ def test_a_fit_in_another_thread_goes_on_while_the_main_thread_is_interrupted():
     assert np.array_equal(model.parameters_, expected.parameters_)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_forked_child_answers_ctrl_c_too():
     # The thread that forks is the child's main one.

@@ -170,6 +170,7 @@ def test_products_are_fused_and_added_one_after_the_other(isa, dtype):
 # Right.
 
 
+@pytest.mark.slow
 def test_affine_agrees_with_numpy(isa, dtype):
     for rows in (0, 1, 6, 7, 130):
         for n_in in sizes(dtype):

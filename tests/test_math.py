@@ -187,6 +187,7 @@ def test_published_limit_holds_where_float32_errors_are_largest(name, isa):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     np.finfo(np.longdouble).nmant < 60, reason="longdouble has no more digits than float64 here"
 )

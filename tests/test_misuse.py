@@ -192,6 +192,7 @@ def test_a_workspace_beyond_all_memory_is_refused(capacity):
         Backprop(Network((2**20, 2), ("identity",)), "mse", capacity)
 
 
+@pytest.mark.slow
 def test_a_training_in_use_is_not_for_another_thread():
     run = make_run(widths=(512, 1024, 1024, 2), capacity=256)
     X, y = RowSource(np.zeros((20_000, 512), "float32")), RowSource(ones(20_000, 2))

@@ -44,6 +44,7 @@ def test_version_is_that_of_the_distribution():
     assert cnn_core.__version__ == version("cnn-core")
 
 
+@pytest.mark.slow
 def test_the_installed_package_is_found_from_any_folder(tmp_path, request):
     for folder in (tmp_path, request.config.rootpath):
         python("import cnn_core; cnn_core.MLP; from cnn_core import _trainer", cwd=folder)
@@ -101,6 +102,7 @@ def imports_of(path, modules):
             yield from (name.name for name in node.names)
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_by_way_of_others(request):
     root = request.config.rootpath / "python"
     modules = {}

@@ -339,6 +339,7 @@ def test_buffers_are_given_back(model):
     assert model.predict_one(x[:5]).shape == (3,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [(5, 32, 32, 3), (600, 900, 500, 3)])
 @pytest.mark.parametrize("scaled", [False, True])
 def test_threads_share_a_model(widths, scaled):

@@ -27,6 +27,7 @@ def same(a, b):
     assert a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["native", "python"])
 @pytest.mark.parametrize("y", [
     THREE, THREE > 0, np.array(["a", "b", "c"])[THREE], np.array(["a", "b", "c"], object)[THREE],

@@ -60,6 +60,7 @@ def rare(share, seed=0):
     return (noisy > np.quantile(noisy, 1 - share)).astype(int)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {}, dict(output="softmax"), dict(loss="hinge"), dict(class_weight="balanced"),
     dict(dtype="float64"), dict(backend="python", epochs=2), dict(loss="mse", output="tanh"),

@@ -25,6 +25,7 @@ model.fit(X, X[:, 0] * X[:, 1], checkpoint=sys.argv[1], checkpoint_every=1e9)
 """
 
 
+@pytest.mark.slow
 def test_sigterm_writes_a_checkpoint_and_ends_the_process(tmp_path):
     path = tmp_path / "run.ckpt"
     command = [sys.executable, "-W", "ignore", "-c", TRAINING, str(path), "100000"]

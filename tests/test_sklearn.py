@@ -153,6 +153,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_classification_agrees(variant):
     y, options = VARIANTS[variant]
@@ -201,6 +202,7 @@ def test_regression_agrees(y, options):
     agree(a.fit(X, y), b.fit(X, y), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, y, options",
     [
@@ -221,6 +223,7 @@ def test_weighted_rows_agree(kind, y, options):
     agree(a.fit(X, y, WEIGHTS), b.fit(X, y, WEIGHTS), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1e-300, 1e300])
 @pytest.mark.parametrize(
     "kind, y", [("Classifier", THREE), ("Classifier", TWO), ("Regressor", LINE)]
@@ -308,6 +311,7 @@ def test_float32_is_trained_in_float32_and_stays_near():
     assert distance(a, b) < 1e-3  # theirs computes some products in float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "convert",
     [

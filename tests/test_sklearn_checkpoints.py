@@ -39,6 +39,7 @@ def assert_same(a, b):
         assert getattr(a, name) == getattr(b, name), name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])
@@ -97,6 +98,7 @@ def test_what_does_not_match_is_named(change, given, message, tmp_path):
         MLPRegressor(**options | change).fit(**dict(X=X, y=Y) | given, checkpoint=path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("name", ["adam", "early stopping", "adaptive", "dropout", "in order"])
 @pytest.mark.parametrize("make", [MLPRegressor, MLPClassifier])

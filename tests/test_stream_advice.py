@@ -31,6 +31,7 @@ def told(rows, y, step, model=None, move=lambda model: model, **options):
 # Outliers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("options", [{}, NOTHING, {"scale_targets": "standard"}], ids=str)
 def test_an_outlier_in_a_later_call_is_told_once(step, options):
@@ -43,6 +44,7 @@ def test_an_outlier_in_a_later_call_is_told_once(step, options):
     assert "In training y was 1e+06 in 1 row" in model.evaluate(X[:300], LINE[:300])["diagnosis"]
 
 
+@pytest.mark.slow
 def test_an_outlier_that_waits_for_the_next_call_is_kept_by_pickles_and_files(tmp_path):
     def saved(model):
         model.save(tmp_path / "model", optimizer=True)
@@ -54,6 +56,7 @@ def test_an_outlier_that_waits_for_the_next_call_is_kept_by_pickles_and_files(tm
         assert not before and len(after) == 1 and "In training y was 1e+06 in 1 row" in after[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("options", [{}, NOTHING, {"loss": Huber(1.0)}], ids=str)
 def test_targets_that_move_are_no_outliers(step, options):
@@ -68,6 +71,7 @@ def test_a_loss_that_outliers_do_not_rule_is_not_warned_of(step):
     assert not messages and "1e+06" in model._fitted.seen.outlier
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_long_tails_are_no_outliers_in_a_stream(step):
     for seed in range(3):

@@ -39,6 +39,7 @@ def sensors(rows, seed=0):
 # Another level
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [40, 100, 300, 3000, -300])
 def test_another_level_of_y_is_followed_at_once(step):
     rng = np.random.default_rng(1)
@@ -53,6 +54,7 @@ def test_another_level_of_y_is_followed_at_once(step):
     assert model.score(A[1600:], y[1600:]) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begins, step", [(1500, 1), (1505, 1), (1505, 10)])
 def test_another_level_is_followed_however_calls_divide_the_rows(begins, step):
     rng = np.random.default_rng(1)
@@ -64,6 +66,7 @@ def test_another_level_is_followed_however_calls_divide_the_rows(begins, step):
     assert len(said) == 1 and "more than 10 sizes" in said[0][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 10, 50])
 @pytest.mark.parametrize("columns", [1, 3])
 def test_inputs_that_move_with_y_are_followed_with_it(columns, step):
@@ -87,6 +90,7 @@ def test_a_column_that_was_constant_for_long_is_scaled_by_the_rows_in_which_it_v
     assert model.score(A[5000:], y[5000:]) > 0.9
 
 
+@pytest.mark.slow
 def test_a_target_that_was_constant_is_scaled_by_the_rows_in_which_it_varies():
     y = 700 + 50 * S
     y[:300] = 700
@@ -126,6 +130,7 @@ def test_a_slow_signal_is_learned_from_neighbouring_rows(step):
     assert model.target_factor_[0] > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["auto", "standard", "robust", "robust_clip", "minmax"])
 def test_a_size_only_grows(kind):
     model = regressor(scale_inputs=kind)
@@ -155,6 +160,7 @@ def test_a_classifier_of_a_slow_signal_follows_too():
     assert model.score(SLOW[2300:2500], classes[2300:2500]) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [pickle.dumps, "save"])
 def test_copies_follow_alike(move, tmp_path):
     model = regressor()
@@ -173,6 +179,7 @@ def test_copies_follow_alike(move, tmp_path):
 # Other units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 10, 50])
 @pytest.mark.parametrize("column, change, words", [
     (2, lambda x: x * 0.01, "column 2 of X"), (0, lambda x: 1.8 * x + 32, "column 0 of X"),
@@ -217,6 +224,7 @@ def test_rows_sorted_by_class_are_told_however_calls_divide_them(step):
     assert "one after the other" in model.evaluate(X, TWO)["diagnosis"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 33, 3000])
 def test_mixed_calls_and_whole_sorted_tables_are_not(step):
     order = np.argsort(TWO, kind="stable") if step == 3000 else np.arange(600)
@@ -264,6 +272,7 @@ def test_numbers_after_classes_are_told_that_the_first_call_decided(first, then)
     assert str(error.value).count("task='regression'") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [False, True])
 def test_a_file_of_a_stream_that_has_just_begun_goes_on_alike(optimizer, tmp_path):
     rows, y = 1000 * X + 5000, 100 * S + 3000

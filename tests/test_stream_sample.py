@@ -36,6 +36,7 @@ def test_a_change_of_units_is_the_first_finding_of_rows_in_the_new_ones(factor, 
     assert ELSEWHERE not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor, plus", [(1000, 0), (30, 0), (1e-3, 0), (1, 20)])
 def test_rows_in_units_that_the_stream_never_had_lie_elsewhere(factor, plus):
     model, X, y, _ = stream()
@@ -72,6 +73,7 @@ SOURCES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_healthy_columns_have_no_false_numbers(source):
     for seed in range(4):
@@ -83,6 +85,7 @@ def test_healthy_columns_have_no_false_numbers(source):
                 model.partial_fit(SOURCES[source](rng).astype(float), y, classes=[0, 1])
 
 
+@pytest.mark.slow
 def test_new_rows_of_one_pass_are_not_overfitted():
     for seed in range(8):
         model, X, y, _ = stream(calls=60, seed=seed, noise=0.5)

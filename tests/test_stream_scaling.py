@@ -28,6 +28,7 @@ def streamed(model, X, y, step=1, passes=1, act="error"):
 # Inputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step, rest, middle", [(1, 10, 0), (1, 40, 5000), (2, 40, 0), (5, 10, 5000)]
 )
@@ -40,6 +41,7 @@ def test_a_stream_that_starts_at_rest_is_scaled_once_it_moves(step, rest, middle
     assert model.score(X, LINE) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["auto", "standard", "minmax", "robust_asinh"])
 def test_one_column_at_rest_learns_from_ten_rows_since_it_moves(kind):
     X = 1000 * N
@@ -99,6 +101,7 @@ def outgrowing(middle=300.0, size=5000.0, after=100):
     return y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step, middle, backend", [
     (1, 300.0, "native"), (3, 300.0, "native"), (20, 0.0, "native"), (20, 300.0, "native"),
     pytest.param(20, 300.0, "python", marks=pytest.mark.slow),
@@ -130,6 +133,7 @@ def test_a_new_scaling_does_not_change_the_function(dtype, close, hidden):
     assert np.abs(model.predict(N) - before).max() < close * 300
 
 
+@pytest.mark.slow
 def test_only_the_output_that_has_outgrown_its_scaling_gets_another():
     y = np.column_stack((outgrowing(), 40 + LINE))
     model = MLP(16, random_state=0, learning_rate=0.01)
@@ -150,6 +154,7 @@ def test_targets_that_nothing_scales_stay_as_they_are(options):
     assert targets is None or not targets.scales
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 20])
 def test_outliers_do_not_move_the_scaling(step):
     y = 300 + LINE
@@ -250,12 +255,14 @@ def test_targets_that_move_by_less_than_ten_sizes_are_no_reason_to_warn():
     assert model._fitted.state["steps"] == 300  # the optimizer goes on
 
 
+@pytest.mark.slow
 def test_a_stream_at_rest_is_not_tracked():
     X, y, _ = moving("rest")
     model = streamed(MLP(8, random_state=0), X, y, 5)
     assert model._fitted.target_scaling.tracked is None
 
 
+@pytest.mark.slow
 def test_a_stream_that_has_moved_goes_on_alike_from_a_file(tmp_path):
     X, y, _ = moving("line")
     model = streamed(MLP(8, random_state=0), X[:1200], y, 10, act="ignore")

@@ -34,6 +34,7 @@ def long():
     return model, entries
 
 
+@pytest.mark.slow
 def test_history_keeps_the_last_thousand_epochs_and_counts_all(long):
     model, entries = long
     assert STREAMED == 1000
@@ -82,6 +83,7 @@ def test_a_parameter_of_another_kind_is_checked_although_it_is_equal():
         streamed(1, model)
 
 
+@pytest.mark.slow
 def test_a_fits_own_history_stays_whole():
     model = MLP(2, epochs=30, random_state=0, warm_start=True).fit(X, LINE)
     whole = model.history_["loss"]
@@ -96,6 +98,7 @@ def test_a_fits_own_history_stays_whole():
     assert len(model.history_["loss"]) == 62 + STREAMED and model.n_epochs_ == 1067
 
 
+@pytest.mark.slow
 def test_a_fit_with_validation_and_early_stopping_after_a_stream(capsys):
     model = streamed(STREAMED + 20)
     model.set_params(warm_start=True, early_stopping=True, patience=2, epochs=20)
@@ -175,6 +178,7 @@ def test_a_dict_of_weights_takes_the_place_of_balanced():
 PLATEAU = ReduceOnPlateau(patience=40, drop=0.9, min_delta=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [
     PLATEAU, Warmup(7, PLATEAU), Warmup(1030, PLATEAU), InverseTime(0.01),
 ], ids=str)  # fmt: skip

@@ -68,6 +68,7 @@ def constant_outputs(output, biases):
     return model.fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["softplus", "exp", "softmax"])
 def test_e_to_the_minus_95_is_zero_on_every_thread(output, isa):
     train_on_threads()
@@ -205,6 +206,7 @@ def test_trace_drops_the_outputs_that_forward_drops():
     assert model.forward(X)[0].tolist() == [0, 0, 1]
 
 
+@pytest.mark.slow
 def test_subnormal_rows_take_no_more_time_than_others(isa):
     Z = np.random.default_rng(0).normal(size=(2000, 64)).astype("float32")
     network = Network((64, 64, 64, 2), ("tanh", "tanh", "softmax"))

@@ -173,6 +173,7 @@ def test_a_stream_keeps_the_scaling_of_its_first_rows():
     assert model.score(x, y) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale_targets", ["auto", "standard"])
 @pytest.mark.parametrize("constant", [0.0, 0.1, 2e4])
 def test_targets_that_were_constant_go_on_learning(scale_targets, constant):

@@ -178,6 +178,7 @@ print(os.waitpid(child, 0)[1], train() == before)
     ) == ["0", "True"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forks_while_another_thread_trains_hang_nobody():
     assert run_python(
@@ -203,6 +204,7 @@ def test_the_interpreter_ends_while_workers_sleep():
     assert run_python(COMMON + "train(); print('done')") == ["done"]
 
 
+@pytest.mark.slow
 def test_workers_sleep_when_there_is_nothing_to_do():
     assert run_python(
         COMMON
@@ -220,6 +222,7 @@ print(time.process_time() - before < 0.1)
 # How many
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment, expected", [
     (dict(CNN_CORE_NUM_THREADS="3", OMP_NUM_THREADS="2"), "3"),
     (dict(CNN_CORE_NUM_THREADS="", OMP_NUM_THREADS="2"), "2"),
@@ -337,6 +340,7 @@ def test_threads_of_a_run_are_at_least_1():
         make_run(n=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["threadpoolctl", "cnn_core"])
 def test_threadpoolctl_counts_and_limits_the_threads(first):
     pytest.importorskip("threadpoolctl")

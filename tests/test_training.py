@@ -295,6 +295,7 @@ def test_an_epoch_is_interrupted_by_ctrl_c_and_the_processor_is_left_as_it_was()
     assert np.float32(1e-39) * np.float32(0.5) > 0
 
 
+@pytest.mark.slow
 def test_epochs_run_without_the_gil():
     # Another thread counts while an epoch runs; with the GIL held it could not.
     run = make_run("float32", widths=(30, 512, 512, 3))

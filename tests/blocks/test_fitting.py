@@ -24,6 +24,7 @@ def same(one, other):
     assert np.allclose(one.history_["metric"], other.history_["metric"], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "outputs", "words", "two", "labels"])
 @pytest.mark.parametrize("scale", [None, "auto", "standard", "minmax", "robust", "robust_clip"])
 def test_blocks_in_order_give_the_bits_of_whole_arrays(kind, scale, dtype):

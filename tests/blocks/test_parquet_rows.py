@@ -37,6 +37,7 @@ def fitted(blocks, y=None, sample_weight=None, **options):
     return MLP(**given).fit(blocks, y, sample_weight=sample_weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"columns": "auto"}, {"shuffle": False}])
 def test_files_and_row_groups_change_no_bit(options, tmp_path):
     found = [

@@ -97,6 +97,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("kind", [list, Again])
 def test_a_training_on_blocks_is_resumed_within_an_epoch_to_the_same_bits(name, kind, tmp_path):
@@ -165,6 +166,7 @@ def test_ctrl_c_is_answered_while_a_window_is_awaited():
     assert model.n_epochs_ >= 1
 
 
+@pytest.mark.slow
 def test_max_seconds_ends_an_epoch_whose_windows_are_awaited():
     began = time.perf_counter()
     with warnings.catch_warnings():

@@ -191,6 +191,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it_before_anything_is_meas
     )
 
 
+@pytest.mark.slow
 def test_the_chart_is_written(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert main([*SMALL, "--plot", str(tmp_path / "a.png")]) == 0

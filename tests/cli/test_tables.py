@@ -369,6 +369,7 @@ def command(*arguments, **options):
     )
 
 
+@pytest.mark.slow
 def test_pipes_in_and_out(here):
     trained()
     with open("houses.csv", "rb") as file:

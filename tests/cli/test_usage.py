@@ -371,6 +371,7 @@ def command(*arguments, **streams):
     return subprocess.run(command, **streams, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 @pytest.mark.parametrize(
     "arguments",
@@ -398,6 +399,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(here):
     assert done.returncode == 0 and done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by a shell")
 @pytest.mark.parametrize("stream", [1, 2])
 def test_a_process_without_a_standard_stream_does_its_work(here, stream):
@@ -411,6 +413,7 @@ def test_a_process_without_a_standard_stream_does_its_work(here, stream):
     assert load("rooms.safetensors").n_epochs_
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 @pytest.mark.parametrize("made", ["out.csv", "out.csv.gz", "out.npy"])
 def test_a_file_that_cannot_grow_is_named(here, made):

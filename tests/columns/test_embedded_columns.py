@@ -246,6 +246,7 @@ def test_weights_of_rows_count():
         np.testing.assert_allclose(E, two.embeddings_[name], rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["native", "python"])
 @pytest.mark.parametrize("options", [{}, dict(dtype="float64"), dict(hidden=())])
 def test_the_open_box_shows_the_vectors(backend, options):

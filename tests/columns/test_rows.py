@@ -68,6 +68,7 @@ def test_every_entry_of_a_row_is_encoded_as_in_a_table(gaps, many):
         assert one == (together[0], words), row
 
 
+@pytest.mark.slow
 def test_threads_encode_rows_at_once(model):
     rows, errors = records(TABLE)[:20], []
     wanted = [model.predict_one(row).tobytes() for row in rows]

@@ -34,6 +34,7 @@ def test_the_order_is_that_of_the_generator_and_not_that_of_a_fit():
     assert set(test) != set(np.flatnonzero(stratified_split(seed, 20, 0.2)))
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_in_every_process_and_on_every_instruction_set(isa):
     code = (
         "import json, numpy as np; from cnn_core.datasets import split;"

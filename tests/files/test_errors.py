@@ -496,6 +496,7 @@ def test_sources_and_targets_of_other_types_are_refused(tmp_path):
         MLP.load(file)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_saved_says_so_and_writes_nothing(tmp_path):
     path, classes = tmp_path / "model", {"task": "classification"}
     with pytest.raises(cnn_core.NotFittedError, match="is not fitted yet"):

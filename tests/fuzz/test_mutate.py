@@ -17,6 +17,7 @@ KINDS = ("plain", "first rows", "long stream", "labels of text", "python", "opti
          "learning_rate Warmup", "class weights, bytes")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_a_model_or_one_error():
     outcomes, failures = mutate.run(mutate.base_files(KINDS), count=1500, seed=0, jobs=1)
     assert not failures
@@ -30,6 +31,7 @@ def test_every_change_makes_other_files_and_the_same_from_one_seed():
     assert len(set(made) - set(files)) > 150
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_or_hangs_is_a_failure(monkeypatch, tmp_path):
     script = tmp_path / "mutate.py"
     script.write_text(
@@ -48,6 +50,7 @@ def test_a_child_that_dies_or_hangs_is_a_failure(monkeypatch, tmp_path):
     assert outcomes == {"refused": 2, "FAILED": 2}
 
 
+@pytest.mark.slow
 def test_a_changed_checkpoint_is_gone_on_from_or_one_error():
     from checkpoint_cases import base_files
 

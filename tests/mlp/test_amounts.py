@@ -53,6 +53,7 @@ def test_dense_whole_numbers_that_count_as_no_labels_do_are_worth_a_warning(make
     assert "numbers to predict" not in model.evaluate(rows, y)["diagnosis"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_labels_however_often_each_comes_are_no_amounts(seed):
     rng = np.random.default_rng(seed)

@@ -323,6 +323,7 @@ def test_without_matplotlib_the_error_says_how_to_get_it_before_anything_is_meas
         MLP().profile(*rows(), seconds=1000, plot=tmp_path / "a.png")
 
 
+@pytest.mark.slow
 def test_the_chart_is_written(profile, tmp_path):
     pytest.importorskip("matplotlib")
     profile.plot(tmp_path / "b.png")

@@ -154,6 +154,7 @@ PARAMETER = st.one_of(
 )
 
 
+@pytest.mark.slow
 @quiet
 @given(VALUES)
 @example(np.zeros((0, FEATURES)))

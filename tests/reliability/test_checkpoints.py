@@ -26,6 +26,7 @@ def drop_in(**more):
     return sklearn.MLPClassifier((4,), max_iter=4, random_state=0, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES])
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "replace", "fchmod"])
 @pytest.mark.parametrize("make", [mlp, drop_in])

@@ -132,6 +132,7 @@ def skip_without_sklearn(name):
         pytest.importorskip("sklearn", minversion="1.7")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, action", list(model_actions()))
 def test_every_allocation_of_the_core_that_fails_leaves_the_model_alone(name, action, tmp_path):
     skip_without_sklearn(name)
@@ -194,6 +195,7 @@ def test_every_array_that_cannot_be_had_leaves_the_model_alone(name, lasting, tm
     assert failures["fit"] >= 100 and failures["predict"] >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="compiles a library as Linux has them")
 def test_threads_that_cannot_be_started_are_done_without(tmp_path):
     library = compiled("no_threads.c", tmp_path / "no_threads.so")

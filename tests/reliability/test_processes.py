@@ -62,6 +62,7 @@ print(codes)
 """
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize(
     "depth, rounds", [(5, 1), pytest.param(10, 5, marks=pytest.mark.slow)]
@@ -94,6 +95,7 @@ if __name__ == "__main__":
     assert run_python(code, timeout=120) == ["True"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "end",
     ["", *[pytest.param(end, marks=pytest.mark.slow) for end in ("sys.exit()", "os._exit(0)")]],
@@ -116,6 +118,7 @@ print("done", flush=True)
         assert run_python(COMMON + code + end, timeout=60) == ["done"]
 
 
+@pytest.mark.slow
 def test_threads_with_stacks_of_128_kb_fit_and_predict():
     code = """
 expected, seen = train(), []
@@ -135,6 +138,7 @@ print(set(seen) == {expected}, len(seen))
     assert run_python(COMMON + code, timeout=120) == ["True", "8"]
 
 
+@pytest.mark.slow
 def test_200_threads_predict_at_once():
     code = """
 model = MLP((100, 40), epochs=2, random_state=0, n_threads=4).fit(X, y)

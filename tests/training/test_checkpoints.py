@@ -74,6 +74,7 @@ def assert_same(a, b):
     assert np.array_equal(a.predict(X), b.predict(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("y", [Y, LABELS], ids=["numbers", "labels"])
 def test_an_interrupted_training_ends_with_the_bits_of_an_uninterrupted_one(name, y, tmp_path):

@@ -56,6 +56,7 @@ def strike(fit, at):
         sys.settrace(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {},
     dict(early_stopping=True, patience=1, min_delta=10.0),

@@ -28,6 +28,7 @@ class Sleep(Callback):
         time.sleep(self.seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, dict(optimizer="lbfgs"), dict(backend="python"), dict(batch_size="full")]
 )
@@ -49,6 +50,7 @@ def test_a_fit_ends_after_the_first_epoch_beyond_its_seconds(options, capsys):
     assert np.array_equal(model.parameters_, again.parameters_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, dict(optimizer="lbfgs"), dict(backend="python")])
 def test_a_first_epoch_that_takes_longer_is_given_up_with_a_warning(options, capsys):
     # Of each a second or more.
@@ -139,6 +141,7 @@ def loops(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, dict(batch_size="full", hidden=(300, 300))])
 def test_a_signal_handler_ends_a_training_without_an_exception(loops, options):
     given = dict(hidden=8, random_state=0) | options

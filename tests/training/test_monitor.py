@@ -78,6 +78,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("min_delta", [0.0, 0.01])
 @pytest.mark.parametrize("case", CASES)
 def test_training_stops_and_has_the_best_weights_as_a_callback_would_do_it(case, min_delta, dtype):

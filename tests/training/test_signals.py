@@ -71,6 +71,7 @@ def interrupted(model, path):
     raise AssertionError("the fit was over before the signal came")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", ENDLESS)
 def test_all_epochs_are_in_model_and_checkpoint_however_short_they_are(name, number, tmp_path):
@@ -238,6 +239,7 @@ class SlowEpochs(Callback):
         time.sleep(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("callback", [SlowSteps, SlowEpochs])
 @pytest.mark.parametrize("make", [MLP, MLPRegressor])
 def test_a_callback_that_waits_is_interrupted(make, callback, tmp_path):

@@ -69,6 +69,7 @@ def test_a_checker_finds_every_slip_and_no_other(checker, tmp_path):  # type: ig
     assert checker(in_folder(tmp_path, "user_script.py"), tmp_path) == set()
 
 
+@pytest.mark.slow
 def test_the_script_runs(tmp_path):  # type: ignore[no-untyped-def]
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-W", "error", str(HERE / "user_script.py")]
