@@ -77,7 +77,7 @@ class MLPOfOneTask(MLP):
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
-        restore_best: bool = True,
+        restore_best: bool | Literal["latest"] = True,
         dtype: DtypeName | DTypeLike = "float32",
         n_threads: int | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,

@@ -173,8 +173,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         What counts as an improvement: better than the best so far by more than this.
     validation_fraction : float, default 0.1
         Share of the rows to set apart, in (0, 1).
-    restore_best : bool, default True
-        Whether early stopping ends with the weights of its best epoch instead of the last.
+    restore_best : bool or 'latest', default True
+        Whether early stopping ends with the weights of its best epoch instead of the last; of equal
+        ones, as of an accuracy, with those of the first, or, with 'latest', of the last.
     dtype : {'float32', 'float64'}
         In which everything is computed.
     n_threads : int, optional
@@ -290,7 +291,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         patience: int = 10,
         min_delta: float = 0.0,
         validation_fraction: float = 0.1,
-        restore_best: bool = True,
+        restore_best: bool | Literal["latest"] = True,
         dtype: DtypeName | DTypeLike = "float32",
         n_threads: int | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,

@@ -227,7 +227,7 @@ RULES: dict[str, Check] = {
     "patience": count(),
     "min_delta": number(0),
     "validation_fraction": number(0, 1, above=True),
-    "restore_best": flag,
+    "restore_best": lambda name, value: None if value == "latest" else flag(name, value),
     "dtype": check_dtype,
     "n_threads": optional(lambda name, value: check_threads(value, name)),
     "random_state": check_random_state,

@@ -117,6 +117,23 @@ def test_early_stopping_sets_rows_apart_and_ends_with_the_best_weights():
     assert np.array_equal(stopped.parameters_, model.parameters_)
 
 
+@pytest.mark.parametrize("backend", ["native", "python"])
+def test_the_latest_of_equal_epochs_is_kept_on_request(backend):
+    options = {"monitor": "val_metric", "patience": 8, "epochs": 30, "backend": backend}
+    options |= {"hidden": 4, "early_stopping": True, "random_state": 6, "learning_rate": 0.02}
+    first, latest = (
+        MLP(**options, restore_best=which).fit(X[:60], TWO[:60]) for which in (True, "latest")
+    )
+    metrics = np.array(first.history_["val_metric"])
+    assert latest.history_["val_metric"] == first.history_["val_metric"]
+    best = np.flatnonzero(metrics == metrics.max()) + 1
+    assert len(best) > 1 and (first.best_epoch_, latest.best_epoch_) == (best[0], best[-1])
+    ended = MLP(**options | {"epochs": int(best[-1])}, restore_best=False).fit(X[:60], TWO[:60])
+    assert np.array_equal(latest.parameters_, ended.parameters_)
+    with pytest.raises(TypeError, match="restore_best must be True or False"):
+        MLP(restore_best="last")
+
+
 def test_early_stopping_looks_at_validation_data_where_given():
     model, labels = noisy()
     model.fit(X[:150], labels[:150], validation_data=(X[150:], labels[150:]))

@@ -274,7 +274,7 @@ class TrainingRun:
         start = Start(model.network, model.history, trainer.epochs)
         stopping = Stopping()
         if job.purpose == "fit" and p.early_stopping:
-            patience = int(p.patience), p.min_delta, bool(p.restore_best)
+            patience = int(p.patience), p.min_delta, p.restore_best
             stopping = rule = Patience(monitor.watched, *patience, sign=monitor.sign)
             resumes = self.checkpoint is not None and self.checkpoint.progress is not None
             begins = not model.n_epochs or resumes  # a checkpoint knows what is to be surpassed

@@ -66,8 +66,9 @@ class Patience(Stopping):
         Epochs without an improvement.
     min_delta : float
         What counts as one: a number lower than the lowest so far by more than this.
-    restore_best : bool
-        Whether the weights of the lowest number are kept.
+    restore_best : bool or 'latest'
+        Whether the weights of the lowest number are kept; 'latest': those of the last epoch that
+        has it.
     lowest : float
         To be surpassed, by the number times `sign`.
     sign : float
@@ -79,7 +80,7 @@ class Patience(Stopping):
         watched: str,
         patience: int,
         min_delta: float,
-        restore_best: bool,
+        restore_best: bool | str,
         lowest: float = math.inf,
         sign: float = 1.0,
     ) -> None:
@@ -91,9 +92,9 @@ class Patience(Stopping):
         value = self.sign * entry[self.watched]
         if value < self.lowest - self.min_delta:
             self.lowest, self.waited = value, 0
-            return self.restore_best
+            return bool(self.restore_best)
         self.waited += 1
-        return False
+        return self.restore_best == "latest" and value == self.lowest
 
     def should_stop(self) -> bool:
         """Whether there have been too many."""
