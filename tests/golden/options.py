@@ -11,7 +11,9 @@ from cnn_core.optimizers import LBFGS, SGD, Adam, AdamW, Nadam, RMSprop, Rprop
 from cnn_core.schedules import (
     Constant,
     Cosine,
+    Coslog,
     Exponential,
+    FlatCosine,
     InverseTime,
     OneCycle,
     ReduceOnPlateau,
@@ -467,3 +469,33 @@ def check_gradient(n_threads, dtype):
             model.loss_and_gradient(rows.X_new, rows.y_new, parameters=at)
         )
     return joined(results)
+
+
+# Groups of parameters, and what is scheduled beside the learning rate.
+
+for optimizer in ("sgd", "adam", "adamw", "rmsprop"):
+    add(
+        f"groups of parameters, {optimizer}",
+        data.numbers(9, 2),
+        (data.classes(9, 3), {"batch_size": 64}),
+        optimizer=optimizer,
+        rate_factors={"biases": 0.1, "W1": 3, "weights": 0.7},
+        decay_factors={"biases": 0, "W2": 2} if optimizer == "adamw" else None,
+        dtypes=BOTH,
+        hidden=(23, 9),
+    )
+add(
+    "schedules of rate, decay and dropout",
+    data.numbers(9, 2),
+    (data.classes(9, 3), {"batch_size": 64, "label_smoothing": 0.1}),
+    optimizer=AdamW(0.01, weight_decay=0.5),
+    learning_rate=Coslog(initial=0.02),
+    decay_schedule=FlatCosine(),
+    dropout_schedule=FlatCosine(0.25),
+    decay_factors={"biases": 0},
+    dropout=(0.1, 0.3, 0.2),
+    activation="selu",
+    alpha_dropout=False,
+    dtypes=BOTH,
+    hidden=(23, 9),
+)
