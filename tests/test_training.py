@@ -280,6 +280,7 @@ def test_phases_are_measured_only_when_asked_for():
     assert digest(silent.backprop.network.parameters) == digest(timed.backprop.network.parameters)
 
 
+@pytest.mark.slow
 def test_an_epoch_is_interrupted_by_ctrl_c_and_the_processor_is_left_as_it_was():
     # An epoch of a minute or more, one signal after 0.2 s.
     network = Network((512, 1024, 1024, 3), ("relu", "relu", "softmax"))

@@ -117,7 +117,7 @@ def build(kind):
     copy_checkout(checkout)
     environment = {**os.environ, "CC": wrapper, "LDSHARED": f"{wrapper} -shared"}
     done = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
+        [sys.executable, "setup.py", "-q", "egg_info", "build_ext", "--inplace"],
         cwd=checkout, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
