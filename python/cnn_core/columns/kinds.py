@@ -27,7 +27,8 @@ from cnn_core.columns.parsing import (
     positions_of_bools,
     positions_of_dates,
 )
-from cnn_core.columns.table import EXACT, Values, text_of
+from cnn_core.columns.table import Values, text_of
+from cnn_core.data.rounding import EXACT
 from cnn_core.data.validation import is_missing, listed
 from cnn_core.embeddings import WIDEST, Embedding
 from cnn_core.spec import MOST_CATEGORIES

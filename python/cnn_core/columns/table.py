@@ -16,10 +16,9 @@ import numpy as np
 
 from cnn_core._checks import shown
 from cnn_core._spoken import kind_of_column
+from cnn_core.data.rounding import EXACT
 from cnn_core.data.validation import feature_names, is_missing, plain
 
-#: Whole numbers below this are exact as float64.
-EXACT = 2**53
 #: What a column may hold.
 NUMBER, BOOL, TEXT, DATE = "number", "bool", "text", "date"
 

@@ -11,6 +11,7 @@ from cnn_core.columns.kinds import Category
 from cnn_core.columns.parsing import as_numbers, as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values, text_of
 from cnn_core.data.number_texts import conversion
+from cnn_core.data.rounding import EXACT
 from cnn_core.data.validation import listed, plain
 
 #: Different whole numbers up to which they are classes, where each comes twice on average.
@@ -169,7 +170,7 @@ def chosen_labels(values: Values, labels: np.ndarray, name: Any, what: str = "X"
 
 def as_classes(labels: np.ndarray) -> np.ndarray:
     """Labels of classes, 1 in the place of 1.0."""
-    if labels.dtype.kind != "f" or (np.abs(labels) >= 2**53).any():
+    if labels.dtype.kind != "f" or (np.abs(labels) >= EXACT).any():
         return labels
     whole: np.ndarray = labels.astype(np.int64)
     return whole if (whole == labels).all() else labels
@@ -247,6 +248,6 @@ def target_of(values: Values, name: Any, what: str) -> np.ndarray:
         exact = np.array(values.exact.tolist())
         return exact if exact.dtype.kind in "iu" else values.array
     if values.kind == NUMBER:
-        whole = values.whole and (np.abs(values.array) < 2**53).all()
+        whole = values.whole and (np.abs(values.array) < EXACT).all()
         return values.array.astype(np.int64) if whole else values.array
     return values.array.astype(bool)

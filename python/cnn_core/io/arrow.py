@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cnn_core.columns.table import EXACT, NUMBER, Values, read_table
+from cnn_core.columns.table import NUMBER, Values, read_table
+from cnn_core.data.rounding import EXACT
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, ending, need_pyarrow
 

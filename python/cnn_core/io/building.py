@@ -12,7 +12,8 @@ import numpy as np
 
 from cnn_core.columns.kinds import FEW
 from cnn_core.columns.parsing import date_of, is_mark
-from cnn_core.columns.table import EXACT, NUMBER, TEXT, Values, whole_numbers
+from cnn_core.columns.table import NUMBER, TEXT, Values, whole_numbers
+from cnn_core.data.rounding import EXACT
 from cnn_core.io.numerals import (
     Ambiguous,
     Numerals,

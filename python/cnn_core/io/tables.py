@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core.columns.table import NUMBER, Values
+from cnn_core.data.rounding import EXACT
 from cnn_core.data.validation import listed
 from cnn_core.io import arrow, csv
 from cnn_core.io.building import ColumnBuilder, Seen
@@ -237,4 +238,4 @@ class _Gathered:
 
 def _exact(numbers: np.ndarray, whole: bool) -> bool:
     """Whether float64 has numbers as they are written."""
-    return not np.isinf(numbers).any() and not (whole and (np.abs(numbers) > 2**53).any())
+    return not np.isinf(numbers).any() and not (whole and (np.abs(numbers) > EXACT).any())
