@@ -188,12 +188,13 @@ def test_specs_with_factors_travel_and_those_without_stay_as_old_versions_wrote_
 # Schedules of decay and dropout
 
 
+class Half(Schedule):
+    def factor(self, epoch):
+        return 0.5
+
+
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_a_schedule_of_half_the_dropout_is_half_the_dropout(backend):
-    class Half(Schedule):
-        def factor(self, epoch):
-            return 0.5
-
     X, y = data(rows=40)
     options = {"hidden": (6, 4), "backend": backend, "epochs": 2, "activation": "selu"}
     for alpha in (True, False):
@@ -205,10 +206,6 @@ def test_a_schedule_of_half_the_dropout_is_half_the_dropout(backend):
 
 @pytest.mark.parametrize("backend", ["native", "python"])
 def test_a_schedule_of_half_the_decay_is_half_the_decay(backend):
-    class Half(Schedule):
-        def factor(self, epoch):
-            return 0.5
-
     X, y = data(rows=40)
     options = {"hidden": (6, 4), "backend": backend, "epochs": 2}
     scheduled = trained(

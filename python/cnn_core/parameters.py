@@ -311,16 +311,14 @@ def _check_together(p: SimpleNamespace) -> None:
                 raise ValueError(
                     f"LBFGS minimises one fixed function of the weights; it does not go with {name}"
                 )
-    if p.decay_factors_of_groups and "weight_decay" not in p.rule.settings():
-        raise ValueError(
-            f"decay_factors are of AdamW's weight_decay, which {rule} has not; say "
-            "optimizer='adamw'"
-        )
-    if p.decay_schedule is not None and "weight_decay" not in p.rule.settings():
-        raise ValueError(
-            f"decay_schedule is of AdamW's weight_decay, which {rule} has not; say "
-            "optimizer='adamw'"
-        )
+    for what, given in (
+        ("decay_factors are", bool(p.decay_factors_of_groups)),
+        ("decay_schedule is", p.decay_schedule is not None),
+    ):
+        if given and "weight_decay" not in p.rule.settings():
+            raise ValueError(
+                f"{what} of AdamW's weight_decay, which {rule} has not; say optimizer='adamw'"
+            )
     if p.dropout_schedule is not None and not any(p.rates):
         raise ValueError("dropout_schedule gives shares of dropout, and dropout is 0")
     tiny = float(np.finfo(p.dtype).tiny)

@@ -399,7 +399,7 @@ class Trainer:
         """Take what is scheduled for a mini-batch of the epoch."""
         if rates is not None:
             self.h["learning_rate"] = float(rates[number])
-        if self.spec.optimizer is not None and "weight_decay" in self.h:
+        if "weight_decay" in self.h:
             decay = 1.0 if self.decays is None else float(self.decays[number])
             self.h["weight_decay"] = decay * self.spec.settings["weight_decay"]
         self.dropout_factor = 1.0 if self.dropouts is None else float(self.dropouts[number])
