@@ -154,6 +154,7 @@ setup(
             extension("_activations", "-Os"),
             extension("_losses", "-Os"),
             extension("_random"),
+            extension("_embedding", "-Os"),
             extension("_network", "-Os"),
             extension("_predict"),
             extension("_dropout", "-Os"),

@@ -3,9 +3,10 @@
 from libc.stdint cimport uint64_t
 
 from cnn_core._control cimport stop_t
+from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
-from cnn_core._partition cimport Partition, TableTile, TileView, WeightTile
+from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._workspace cimport Workspace
 
 # Where the time of a training run goes; `phases` in _backprop.pyx names them.
@@ -75,5 +76,6 @@ cdef class Backprop:
                                          bint accumulate) noexcept nogil
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil
-    cdef void table_gradient(self, TableTile *tile, Py_ssize_t rows, bint accumulate) noexcept nogil
-    cdef void add_table_penalty(self, TableTile *tile) noexcept nogil
+    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t rows,
+                                 bint accumulate) noexcept nogil
+    cdef void add_embedding_penalty(self, EmbeddingTile *tile) noexcept nogil

@@ -6,9 +6,13 @@ For layers l = 1 .. L with a^0 = x:
     delta^L = dC/da^L * f'(z^L)                   delta^l = ((W^(l+1))^T delta^(l+1)) * f'(z^l)
     dC/dW^l = delta^l (a^(l-1))^T                 dC/db^l = delta^l
 
-Where columns are embedded, x holds vectors that are rows of tables E, which learn too:
+Where columns are embedded (`cnn_core._embedding`), what x has of them learns from
 
-    delta^0 = (W^1)^T delta^1               dC/dE_c = sum of delta^0 over the rows of category c
+    delta^0 = (W^1)^T delta^1
+
+such as vectors of categories c, rows of tables E:
+
+    dC/dE_c = sum of delta^0 over the rows of category c
 
 A mini-batch holds one row per sample; its gradients are averages, because the loss scales each
 row's delta by 1/rows.
@@ -18,17 +22,17 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
 from cnn_core._dropout cimport seed_dropout
+from cnn_core._embedding cimport NONE, EmbeddedRows, EmbeddingTile
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
-from cnn_core._linalg cimport real
-from cnn_core._network cimport Layer, Network, Table, bias_at, weight_offset
-from cnn_core._partition cimport Partition, TableTile, TileView, WeightTile
+from cnn_core._network cimport Layer, Network, bias_at, weight_offset
+from cnn_core._partition cimport Partition, TileView, WeightTile
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._tuning cimport WORK_PER_CALL
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
@@ -206,7 +210,7 @@ cdef class Backprop:
 
     cdef void backward_inputs(self, Py_ssize_t first, Py_ssize_t rows,
                               bint dropping) noexcept nogil:
-        """dC/dx of embedded columns, for some rows."""
+        """dC/dx of what comes from embeddings, for some rows."""
         cdef Py_ssize_t panel = self.workspace.first_panel()
         cdef Py_ssize_t panels = blocks(self.network.layers[0].n_in, self.network.lanes) - panel
         cdef Matrix delta = from_row(&self.workspace.x_delta, first)
@@ -324,7 +328,7 @@ cdef class Backprop:
         if self.activates_output:
             self.activate_last(first, rows)
         self.backward(first, rows, dropping)
-        if self.network.n_tables and self.layers_by_output <= 1:
+        if self.network.embeds and self.layers_by_output <= 1:
             self.backward_inputs(first, rows, dropping)
 
     cdef void evaluate_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
@@ -415,38 +419,22 @@ cdef class Backprop:
                 view.W + panel * view.panel)
         self.record_phase(GRADIENT, tile.layer)
 
-    cdef void table_gradient(self, TableTile *tile, Py_ssize_t rows,
-                             bint accumulate) noexcept nogil:
-        """The gradient of a tile of vectors, summed over `rows` rows in their order, with
+    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t rows,
+                                 bint accumulate) noexcept nogil:
+        """The gradient of a tile of embeddings, summed over `rows` rows in their order, with
         `accumulate` in addition to earlier rows."""
-        cdef Table *table = &self.network.tables[tile.table]
-        cdef Py_ssize_t r, category, itemsize = self.network.itemsize
-        cdef const Py_ssize_t *categories = (self.workspace.categories
-                                             + tile.table * self.workspace.max_batch_size)
-        cdef char *g = self.g + tile.E
-        cdef char *delta
-        if not accumulate:
-            memset(g, 0, tile.size * itemsize)
-        for r in range(rows):
-            category = categories[r] - tile.first
-            if 0 <= category < tile.categories:
-                delta = at(&self.workspace.x_delta, r, table.input)
-                if itemsize == 8:
-                    add_vector(table.width, <const double *>delta,
-                               <double *>g + category * table.width)
-                else:
-                    add_vector(table.width, <const float *>delta,
-                               <float *>g + category * table.width)
+        cdef EmbeddedRows summed = self.workspace.embedded_rows(rows)
+        self.network.embedding.gradient(tile, &summed, self.g, accumulate)
         self.record_phase(GRADIENT, 0)
 
-    cdef void add_table_penalty(self, TableTile *tile) noexcept nogil:
+    cdef void add_embedding_penalty(self, EmbeddingTile *tile) noexcept nogil:
         """The penalty of a tile of vectors, as of weights, and its gradient."""
         cdef double l1 = self.penalty.l1 * self.penalty.scale
         cdef double l2 = self.penalty.l2 * self.penalty.scale
         tile.penalty = 0
-        if l1 != 0 or l2 != 0:
+        if tile.table != NONE and (l1 != 0 or l2 != 0):
             tile.penalty = kernels_for(self.network.itemsize).add_penalty(
-                tile.size, l1, l2, self.network.w + tile.E, self.g + tile.E)
+                tile.size, l1, l2, self.network.w + tile.offset, self.g + tile.offset)
         self.record_phase(GRADIENT, 0)
 
     def loss_and_gradient(self, X, y):
@@ -491,8 +479,8 @@ cdef class Backprop:
         cdef Workspace ws = self.workspace
         cdef Py_ssize_t r
         _fill(ws.x.data, ws.x.row, X)
-        for r in range(X.shape[0] if self.network.n_tables else 0):
-            self.network.read_row(at(&ws.x, r, 0), at(&ws.x, r, 0), ws.categories + r,
+        for r in range(X.shape[0] if self.network.embeds else 0):
+            self.network.embedding.read_row(at(&ws.x, r, 0), at(&ws.x, r, 0), ws.categories + r,
                                   ws.max_batch_size)
 
     cdef loss_of(self, X, y):
@@ -526,18 +514,12 @@ cdef class Backprop:
                 self.weight_gradient(tile, rows, False, &view, False)
                 self.store_gradient(tile, &view)
                 self.add_penalty(tile, &view)
-            for i in range(self.partition.n_table_tiles):
-                self.table_gradient(&self.partition.table_tiles[i], rows, False)
-                self.add_table_penalty(&self.partition.table_tiles[i])
+            for i in range(self.partition.n_embedding_tiles):
+                self.embedding_gradient(&self.partition.embedding_tiles[i], rows, False)
+                self.add_embedding_penalty(&self.partition.embedding_tiles[i])
             restore_subnormals(mode)
         leave(&self.stop)
         return ws.add_losses(rows, 0) / rows + self.partition.penalty(), network.flat(self.gradient)
-
-
-cdef inline void add_vector(Py_ssize_t n, const real *x, real *sum) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(n):
-        sum[j] += x[j]
 
 
 cdef _fill(char *target, Py_ssize_t step, values):

@@ -5,7 +5,8 @@ from cnn_core._cpu cimport pool_task
 from cnn_core._dataset cimport RowSource
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport StepPlan, TableTile, ThreadTuner, TileView, WeightTile
+from cnn_core._embedding cimport EmbeddingTile
+from cnn_core._partition cimport StepPlan, ThreadTuner, TileView, WeightTile
 
 # Parts of the work on a weight tile: its gradient, the penalty's, the optimizer's step.
 cdef enum:
@@ -85,7 +86,7 @@ cdef class Batches:
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil
     cdef void run_rows(self, Py_ssize_t i, bint back) noexcept nogil
     cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil
-    cdef void run_table_tile(self, TableTile *tile) noexcept nogil
+    cdef void run_embedding_tile(self, EmbeddingTile *tile) noexcept nogil
     cdef void step_tile(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil
     cdef double apply_gradient(self, bint is_complete) noexcept nogil

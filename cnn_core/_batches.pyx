@@ -11,11 +11,12 @@ from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
 from cnn_core._control cimport flag_of, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run, pool_run_until, pool_task
 from cnn_core._dataset cimport RowSource, source_row
+from cnn_core._embedding cimport NONE, EmbeddingTile
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                matrix)
 from cnn_core._network cimport Layer, Network, weight_offset
 from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TableTile, TileView, WeightTile,
+from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile,
                                   plan_step, threads_pay)
 from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
@@ -134,7 +135,7 @@ cdef class Batches:
         self.batch.first, self.batch.rows, self.batch.dropping = first, rows, dropping
         x.row_indices = NULL
         self.batch.in_place = not (
-            dropping and x.drops or self.backprop.network.n_tables) and (
+            dropping and x.drops or self.backprop.network.embeds) and (
             in_a_row or self.X.row_bytes >= LONG_ROW
             and self.backprop.network.layers[0].panels >= TILE_PANELS)
         if not self.batch.in_place:
@@ -158,7 +159,7 @@ cdef class Batches:
         cdef Py_ssize_t first = self.batch.first + offset
         cdef const Py_ssize_t *order = self.batch.order + first if self.batch.order else NULL
         cdef Matrix *y = &self.backprop.workspace.y
-        if self.backprop.network.n_tables:
+        if self.backprop.network.embeds:
             self.gather_embedded(order, first, rows, to)
         elif not self.batch.in_place:
             self.X.gather(order, first, rows, at(&self.backprop.workspace.x, to, 0),
@@ -178,8 +179,9 @@ cdef class Batches:
         cdef Py_ssize_t r, number
         for r in range(rows):
             number = source_row(self.X.row_indices, order[r] if order else first + r)
-            self.backprop.network.read_row(self.X.data + number * self.X.row_bytes, at(&x, r, 0),
-                                           categories + r, self.backprop.workspace.max_batch_size)
+            self.backprop.network.embedding.read_row(
+                self.X.data + number * self.X.row_bytes, at(&x, r, 0), categories + r,
+                self.backprop.workspace.max_batch_size)
 
     cdef void send_back_block(self, Py_ssize_t i) noexcept nogil:
         """What the first layer sends back to the embedded columns, of the i-th block."""
@@ -256,11 +258,12 @@ cdef class Batches:
                 self.tile_gradient(&self.backprop.partition.tiles[tile], rows,
                                    accumulate or first > 0, first + rows == self.batch.rows,
                                    with_penalty)
-            for tile in range(self.backprop.partition.n_table_tiles):
-                self.backprop.table_gradient(&self.backprop.partition.table_tiles[tile], rows,
-                                             accumulate or first > 0)
+            for tile in range(self.backprop.partition.n_embedding_tiles):
+                self.backprop.embedding_gradient(&self.backprop.partition.embedding_tiles[tile],
+                                                 rows, accumulate or first > 0)
                 if first + rows == self.batch.rows and with_penalty:
-                    self.backprop.add_table_penalty(&self.backprop.partition.table_tiles[tile])
+                    self.backprop.add_embedding_penalty(
+                        &self.backprop.partition.embedding_tiles[tile])
             correct += self.update_metrics(rows, self.backprop.metric_output(),
                                            self.backprop.threshold)
             self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
@@ -291,7 +294,7 @@ cdef class Batches:
                        self.plan.threads, &self.backprop.stop)
         for l in range(layers - 2, -1, -1):
             self.share_layer(l, backward_share_task)
-        if self.backprop.network.n_tables and layers > 1:
+        if self.backprop.network.embeds and layers > 1:
             pool_run_until(send_back_task, <void *>self, self.n_blocks(), NULL, self.plan.threads,
                            &self.backprop.stop)
         self.backprop.layers_by_output = 0
@@ -383,24 +386,24 @@ cdef class Batches:
                 self.backprop.network.w + layer.W, self.backprop.workspace.layers[tile.layer].Wt)
         self.backprop.record_phase(UPDATE, tile.layer)
 
-    cdef void run_table_tile(self, TableTile *tile) noexcept nogil:
-        """The same for a tile of vectors, whose gradient is kept where that of the table is."""
+    cdef void run_embedding_tile(self, EmbeddingTile *tile) noexcept nogil:
+        """The same for a tile of embeddings, whose gradient is kept where that of all is."""
         if self.job.parts & COMPUTE:
             if not self.job.parts & STEP and stops(&self.backprop.stop, tile.size):
                 return
-            self.backprop.table_gradient(tile, self.batch.rows, self.job.accumulate)
+            self.backprop.embedding_gradient(tile, self.batch.rows, self.job.accumulate)
         if self.job.parts & PENALTY:
-            self.backprop.add_table_penalty(tile)
+            self.backprop.add_embedding_penalty(tile)
         if self.job.parts & STEP:
-            self.optimizer.step_slice(tile.E, tile.size, self.backprop.g + tile.E,
-                                      2 * self.backprop.network.n_layers)
+            self.optimizer.step_slice(tile.offset, tile.size, self.backprop.g + tile.offset,
+                                      2 * self.backprop.network.n_layers + (tile.table == NONE))
             self.backprop.record_phase(UPDATE, 0)
 
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil:
         """Some parts of the work on all tiles."""
         self.job.parts, self.job.accumulate = parts, accumulate
         pool_run_until(tile_task, <void *>self,
-                       self.backprop.partition.count + self.backprop.partition.n_table_tiles,
+                       self.backprop.partition.count + self.backprop.partition.n_embedding_tiles,
                        self.backprop.partition.costs, self.plan.threads, &self.backprop.stop)
 
     cdef double apply_gradient(self, bint is_complete) noexcept nogil:
@@ -488,7 +491,7 @@ cdef void run_tile_number(Batches batches, Py_ssize_t i, int worker) noexcept no
     if number < tiles:
         batches.run_tile(&batches.backprop.partition.tiles[number], worker)
     else:
-        batches.run_table_tile(&batches.backprop.partition.table_tiles[number - tiles])
+        batches.run_embedding_tile(&batches.backprop.partition.embedding_tiles[number - tiles])
 
 
 @cython.final

@@ -6,6 +6,7 @@ from cnn_core._control cimport stop_t
 
 cdef extern from "kernels.h" nogil:
     enum: OPTIMIZER_NUMBERS
+    enum: MOST_PERIODIC_WIDTH
 
     ctypedef struct matmul_args_t "matmul_args":
         Py_ssize_t rows, panels, depth
@@ -66,6 +67,11 @@ cdef extern from "kernels.h" nogil:
         uint32_t purpose, step, threshold
         double factor, shift, fill_value
 
+    ctypedef struct periodic_t "periodic":
+        Py_ssize_t n, frequencies, width
+        const Py_ssize_t *column
+        const void *parameters
+
     ctypedef struct function_t "function":
         const char *name
         double ulp
@@ -97,6 +103,12 @@ cdef extern from "kernels.h" nogil:
                               void *g) noexcept nogil
         void (*clip_row_norms)(Py_ssize_t n_in, Py_ssize_t panels, double max_norm,
                                void *w) noexcept nogil
+        void (*embed)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t x_stride, const void *x,
+                      Py_ssize_t e_stride, void *e) noexcept nogil
+        void (*embed_gradient)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t first,
+                               Py_ssize_t end, Py_ssize_t x_stride, const void *x,
+                               Py_ssize_t delta_stride, const void *delta,
+                               void *g) noexcept nogil
         void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index,
                      uint32_t *out) noexcept nogil
         void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld,

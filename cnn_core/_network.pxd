@@ -1,49 +1,34 @@
 """The network: its layers and its packed parameters."""
 
+from cnn_core._embedding cimport NONE, Embedding
 from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix
 
 cdef struct Layer:
     Py_ssize_t n_in, n_out
     Py_ssize_t panels           # of W: ceil(n_out / lanes)
     Py_ssize_t ld               # leading dimension of z, a, delta
-    Py_ssize_t W, b             # where they begin in the parameters, in bytes; b: or NONE
+    Py_ssize_t W, b             # where they begin in the parameters, in bytes; b: NONE without
     int activation              # row in the table
     double activation_param     # the number it takes
-
-
-# Layer.b of a network without biases.
-cdef enum:
-    NONE = -1
-
-
-# The vectors of an embedded column, a row for each category.
-cdef struct Table:
-    Py_ssize_t categories, width
-    Py_ssize_t input            # of the first layer, the one that a vector begins at
-    Py_ssize_t E                # where it begins in the parameters, in bytes
-    Py_ssize_t size             # its numbers, with the padding at its end
 
 
 cdef class Network:
     cdef readonly bint has_bias
     cdef readonly object dtype, parameters
-    cdef readonly tuple widths, activations, activation_params, embeddings
-    cdef readonly Py_ssize_t n_layers, n_tables, n_features, itemsize, lanes, block
-    cdef readonly bint prefers_transposed
-    cdef Py_ssize_t n_numbers   # features that are no categories, which come first
-    cdef Py_ssize_t n_weights   # numbers of the parameters before the tables, padding included
-    cdef Py_ssize_t n_vectors   # and of the tables
+    cdef readonly tuple widths, activations, activation_params
+    cdef readonly Py_ssize_t n_layers, n_features, itemsize, lanes, block
+    cdef readonly bint prefers_transposed, embeds
+    cdef Py_ssize_t n_weights   # numbers of the parameters of layers, padding included
+    cdef Py_ssize_t size        # and of all
+    cdef Embedding embedding
     cdef Arena arena
     cdef Layer *layers
-    cdef Table *tables
     cdef char *w
     cdef Layer *layer(self, Py_ssize_t l) except NULL
     cdef vector(self, vector)
     cdef set_activation(self, Py_ssize_t l, numbers)
-    cdef alloc_tables(self, Py_ssize_t size)
-    cdef Table *table(self, Py_ssize_t i) except NULL
-    cdef void read_row(self, const char *row, char *x, Py_ssize_t *categories,
-                       Py_ssize_t step) noexcept nogil
+    cdef list flat_periodic(self, vector)
+    cdef set_flat_periodic(self, values)
     cdef bint is_faster_transposed(self)
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,

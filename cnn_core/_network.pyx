@@ -4,7 +4,7 @@ import numpy as np
 
 cimport cython
 from libc.stdint cimport uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from cnn_core._cpu cimport kernels_for, kernels_t, matmul_args_t
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
@@ -32,19 +32,6 @@ cdef inline uint32_t bits_differ(Py_ssize_t n, const uint32_t *x, const uint32_t
     return bits
 
 
-cdef inline Py_ssize_t category_at(const char *row, Py_ssize_t column, Py_ssize_t itemsize,
-                                   Py_ssize_t categories) noexcept nogil:
-    """The number of a category that stands in a row; NONE for what is no such number."""
-    cdef double value
-    if itemsize == 8:
-        value = (<const double *>row)[column]
-    else:
-        value = (<const float *>row)[column]
-    if value >= 0 and value < categories and value == <double><Py_ssize_t>value:
-        return <Py_ssize_t>value
-    return NONE
-
-
 @cython.final
 cdef class Network:
     """A multilayer perceptron: its shape and its parameters.
@@ -66,14 +53,20 @@ cdef class Network:
         has and how many numbers each of them becomes. The first layer reads the other columns, then
         these vectors; what is no number of a category becomes zeros. ``widths[0]`` counts what the
         first layer reads.
+    periodic : (sequence of int, int, int), optional
+        Which of the other columns have a periodic embedding too, in ascending order, its number of
+        frequencies, and how many numbers each of them becomes, which the first layer reads between
+        the numbers and the vectors (`cnn_core._embedding`).
 
     Attributes
     ----------
     parameters : ndarray
         All weights and biases in one flat buffer, as the kernels read them: for each layer the
         panels of W (`cnn_core._linalg.pack`), then b, if there is one; then the tables of vectors,
-        row by row. Each part is padded with zeros to whole panels.
-    has_bias : bool
+        row by row, and the parameters of the periodic embeddings. Each part is padded with zeros to
+        whole panels.
+    has_bias, embeds : bool
+        Whether there are biases; whether there are embeddings of any kind.
     n_features : int
         Columns of X.
     """
@@ -81,7 +74,7 @@ cdef class Network:
     # Here and below not __init__, which can be left out or called again: no object exists without
     # its buffers.
     def __cinit__(self, widths, activations, dtype="float32", activation_params=None,
-                  bint bias=True, embeddings=()):
+                  bint bias=True, embeddings=(), periodic=()):
         cdef Py_ssize_t size = 0, l
         cdef Layer *layer
         self.widths, self.activations = tuple([int(n) for n in widths]), tuple(activations)
@@ -104,19 +97,14 @@ cdef class Network:
         self.activation_params = tuple([usual if param is None else float(param)
                                         for param, usual in zip(params, default)])
         self.has_bias = bias
-        self.embeddings = tuple([(int(n), int(width)) for n, width in embeddings])
-        self.n_tables = len(self.embeddings)
-        self.n_numbers = self.widths[0] - sum([width for _, width in self.embeddings])
-        self.n_features = self.n_numbers + self.n_tables
-        if self.n_numbers < 0 or any([min(pair) < 1 for pair in self.embeddings]):
-            raise ValueError(f"embeddings must be pairs of numbers of at least 1 whose widths "
-                             f"together are at most {self.widths[0]}, got {self.embeddings}")
         self.itemsize, self.lanes = self.dtype.itemsize, PANEL_BYTES // self.dtype.itemsize
+        self.embedding = Embedding(self.widths[0], self.itemsize, embeddings, periodic)
+        self.embeds, self.n_features = self.embedding.exists, self.embedding.n_features
         self.arena = Arena()
         self.layers = <Layer *>self.arena.alloc(self.n_layers, 1, sizeof(Layer))
         total = sum(-(-n_out // self.lanes) * self.lanes * (n_in + self.has_bias)
                     for n_in, n_out in zip(self.widths, self.widths[1:]))
-        total += sum(-(-n * width // self.lanes) * self.lanes for n, width in self.embeddings)
+        total += self.embedding.n_parameters()
         try:
             self.parameters = aligned_zeros(total, self.dtype)
         except MemoryError as error:
@@ -135,28 +123,24 @@ cdef class Network:
                 size += layer.panels * PANEL_BYTES
         self.block = BLOCK_ROWS_LARGE if size > LARGE_WEIGHTS else BLOCK_ROWS
         self.n_weights = elements(size, self.itemsize)
-        self.n_vectors = self.parameters.size - self.n_weights
-        self.alloc_tables(size)
+        self.size = self.parameters.size
+        self.embedding.place(self.w, size)
         self.prefers_transposed = self.is_faster_transposed()
 
-    cdef alloc_tables(self, Py_ssize_t size):
-        """Where the tables are, from byte `size` of the parameters on."""
-        cdef Table *table
-        cdef Py_ssize_t i, input = self.n_numbers
-        if self.n_tables:
-            self.tables = <Table *>self.arena.alloc(self.n_tables, 1, sizeof(Table))
-        for i in range(self.n_tables):
-            table = &self.tables[i]
-            table.categories, table.width = self.embeddings[i]
-            table.input, table.E = input, size
-            table.size = blocks(table.categories * table.width, self.lanes) * self.lanes
-            input += table.width
-            size += table.size * self.itemsize
+    @property
+    def embeddings(self):
+        """Categories and width of the vectors of each embedded column."""
+        return self.embedding.tables
 
-    cdef Table *table(self, Py_ssize_t i) except NULL:
-        if not 0 <= i < self.n_tables:
-            raise IndexError(f"table {i} does not exist; this network has {self.n_tables}")
-        return &self.tables[i]
+    @property
+    def n_tables(self):
+        """How many columns are embedded."""
+        return self.embedding.n_tables
+
+    @property
+    def periodic(self):
+        """(columns, frequencies, width) of the periodic embeddings, or ()."""
+        return self.embedding.periodic
 
     cdef set_activation(self, Py_ssize_t l, numbers):
         cdef Layer *layer = &self.layers[l]
@@ -239,10 +223,37 @@ cdef class Network:
         -------
         ndarray, shape (categories, width)
         """
-        cdef Table *table = self.table(i)
-        vector = self.vector(vector)
-        E, size = table.E // self.itemsize, table.categories * table.width
-        return vector[E:E + size].reshape(table.categories, table.width)
+        return self.embedding.vectors(i, self.vector(vector))
+
+    def periodic_parameters(self, vector=None):
+        """Those of the periodic embeddings of n columns (cnn_core/kernels/periodic.inc.h).
+
+        Parameters
+        ----------
+        vector : ndarray, optional
+            As in `panels`.
+
+        Returns
+        -------
+        w, c : ndarray, shape (n, frequencies)
+        V : ndarray, shape (n, width, frequencies)
+        d : ndarray, shape (n, width)
+            Copies.
+        """
+        if not self.embedding.periodic:
+            raise ValueError("this network has no periodic embeddings")
+        return self.embedding.periodic_parameters(self.vector(vector))
+
+    def set_periodic(self, w, c, V, d):
+        """Set them; shapes as in `periodic_parameters`."""
+        given = []
+        for name, values, now in zip(("w", "c", "V", "d"), (w, c, V, d),
+                                     self.periodic_parameters()):
+            values = as_array(name, values, self.dtype)
+            if values.shape != now.shape:
+                raise ValueError(f"{name} must have shape {now.shape}, got {values.shape}")
+            given.append(values)
+        self.embedding.set_periodic(self.parameters, given)
 
     def read(self, X):
         """What the first layer reads of some rows.
@@ -254,7 +265,7 @@ cdef class Network:
         Returns
         -------
         ndarray, shape (rows, widths[0])
-            X itself where no column is embedded.
+            X itself where there are no embeddings.
         """
         cdef Py_ssize_t r, row, out_row
         cdef const char *rows
@@ -262,14 +273,14 @@ cdef class Network:
         X = as_array("X", X, self.dtype)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise ValueError(f"X must have shape (rows, {self.n_features}), got {X.shape}")
-        if self.n_tables == 0:
+        if not self.embeds:
             return X
         X = np.ascontiguousarray(X)
         x = np.zeros((X.shape[0], self.widths[0]), self.dtype)
         row, out_row = self.n_features * self.itemsize, self.widths[0] * self.itemsize
         rows, out = address(X), address(x)
         for r in range(X.shape[0]):
-            self.read_row(rows + r * row, out + r * out_row, NULL, 0)
+            self.embedding.read_row(rows + r * row, out + r * out_row, NULL, 0)
         return x
 
     def weights(self, Py_ssize_t l, vector=None):
@@ -355,7 +366,8 @@ cdef class Network:
 
     def flat(self, vector=None):
         """All parameters in the textbook's order: W^1 row by row, b^1, W^2, b^2, ..., without b
-        where there are no biases; then the vectors of each embedded column, row by row.
+        where there are no biases; then the vectors of each embedded column, row by row; then for
+        each column with a periodic embedding w, c, V row by row, and d.
 
         Parameters
         ----------
@@ -370,7 +382,21 @@ cdef class Network:
         parts = (self.weights, self.bias) if self.has_bias else (self.weights,)
         layers = [part(l, vector).ravel() for l in range(self.n_layers) for part in parts]
         tables = [self.vectors(i, vector).ravel() for i in range(self.n_tables)]
-        return np.concatenate(layers + tables)
+        return np.concatenate(layers + tables + self.flat_periodic(vector))
+
+    cdef list flat_periodic(self, vector):
+        if not self.embedding.periodic:
+            return []
+        columns = [part.reshape(len(part), -1) for part in self.periodic_parameters(vector)]
+        return [np.concatenate(columns, axis=1).ravel()]
+
+    cdef set_flat_periodic(self, values):
+        """Set those of the periodic embeddings from the rest of such a vector."""
+        if self.embedding.periodic:
+            columns, frequencies, width = self.embedding.periodic
+            ends = np.cumsum([frequencies, frequencies, width * frequencies])
+            w, c, V, d = np.split(values.reshape(len(columns), -1), ends, axis=1)
+            self.set_periodic(w, c, V.reshape(len(columns), width, frequencies), d)
 
     def set_flat(self, values):
         """Set all parameters from a vector in the order of `flat`.
@@ -383,10 +409,15 @@ cdef class Network:
         sizes = [n_out * (n_in + self.has_bias)
                  for n_in, n_out in zip(self.widths, self.widths[1:])]
         sizes += [n * width for n, width in self.embeddings]
-        if values.shape != (sum(sizes),):
-            raise ValueError(f"this network has {sum(sizes)} parameters, "
+        total = sum(sizes)
+        if self.periodic:
+            columns, frequencies, width = self.periodic
+            total += len(columns) * (2 * frequencies + width * (frequencies + 1))
+        if values.shape != (total,):
+            raise ValueError(f"this network has {total} parameters, "
                              f"got an array of shape {values.shape}")
-        parts = np.split(values, np.cumsum(sizes)[:-1])
+        parts = np.split(values, np.cumsum(sizes))
+        self.set_flat_periodic(parts.pop())
         for i, part in enumerate(parts[self.n_layers:]):
             self.vectors(i)[:] = part.reshape(self.embeddings[i])
         for l, part in enumerate(parts[:self.n_layers]):
@@ -420,7 +451,7 @@ cdef class Network:
         Network
         """
         other = Network(self.widths, self.activations, self.dtype if dtype is None else dtype,
-                        self.activation_params, self.has_bias, self.embeddings)
+                        self.activation_params, self.has_bias, self.embeddings, self.periodic)
         if other.dtype == self.dtype:
             self.copy_to(other)
         else:
@@ -430,7 +461,8 @@ cdef class Network:
     def copy_to(self, Network other not None):
         """Give another network of the same shape these parameters."""
         if (other.widths != self.widths or other.dtype != self.dtype
-                or other.has_bias != self.has_bias or other.embeddings != self.embeddings):
+                or other.has_bias != self.has_bias or other.embeddings != self.embeddings
+                or other.periodic != self.periodic):
             raise ValueError(f"a network of widths {other.widths} and {other.dtype} cannot take "
                              f"the parameters of one of {self.widths} and {self.dtype}")
         memcpy(other.w, self.w, self.parameters.nbytes)
@@ -438,28 +470,9 @@ cdef class Network:
     def __reduce__(self):
         arguments = (self.widths, self.activations, self.dtype.name, self.activation_params,
                      self.flat(), bool(self.has_bias))
-        return _restore, (*arguments, self.embeddings) if self.embeddings else arguments
-
-    cdef void read_row(self, const char *row, char *x, Py_ssize_t *categories,
-                       Py_ssize_t step) noexcept nogil:
-        """What the first layer reads of a row of X, into x, which may be the row itself; the
-        categories, `step` apart, to `categories`, unless that is NULL."""
-        cdef Table *table
-        cdef Py_ssize_t i, category, itemsize = self.itemsize
-        if x != row:
-            memcpy(x, row, self.n_numbers * itemsize)
-        # From the last on, as a vector covers no number of a column before its own.
-        for i in range(self.n_tables - 1, -1, -1):
-            table = &self.tables[i]
-            category = category_at(row, self.n_numbers + i, itemsize, table.categories)
-            if categories:
-                categories[i * step] = category
-            if category == NONE:
-                memset(x + table.input * itemsize, 0, table.width * itemsize)
-            else:
-                memcpy(x + table.input * itemsize,
-                       self.w + table.E + category * table.width * itemsize,
-                       table.width * itemsize)
+        if self.embeds:
+            arguments += (self.embeddings, self.periodic)
+        return _restore, arguments
 
     cdef void forward(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels, Py_ssize_t rows,
                       const Matrix *x, const Py_ssize_t *row_indices,
@@ -543,7 +556,8 @@ cdef bint is_less_transposed(const LayoutWork *work) noexcept:
     return work.transposed < TRANSPOSED_SHARE * work.row_major
 
 
-def _restore(widths, activations, dtype, activation_params, values, bias=True, embeddings=()):
-    network = Network(widths, activations, dtype, activation_params, bias, embeddings)
+def _restore(widths, activations, dtype, activation_params, values, bias=True, embeddings=(),
+             periodic=()):
+    network = Network(widths, activations, dtype, activation_params, bias, embeddings, periodic)
     network.set_flat(values)
     return network

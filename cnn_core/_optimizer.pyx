@@ -72,7 +72,8 @@ cdef class Optimizer:
         longer (Srivastava et al. 2014, section 5.1); 0: never.
     rate_factors, decay_factors : sequence of float
         Of the learning rate, and of the setting weight_decay, for each group of parameters: W and b
-        of the first layer, those of the second, ..., the vectors of all embedded columns. Empty: 1.
+        of the first layer, those of the second, ..., the vectors of all embedded columns, the
+        periodic embeddings, which may be left out: 1. Empty: 1 throughout.
 
     Attributes
     ----------
@@ -113,16 +114,16 @@ cdef class Optimizer:
         cdef Py_ssize_t l
         if not rate_factors and not decay_factors:
             return
-        self.n_groups = 2 * network.n_layers + 1
+        self.n_groups = 2 * network.n_layers + 2
         for what, factors in (("rate_factors", rate_factors), ("decay_factors", decay_factors)):
-            if factors and len(factors) != self.n_groups:
+            if factors and not self.n_groups - 1 <= len(factors) <= self.n_groups:
                 raise ValueError(f"{what} must be one for each of the {self.n_groups} groups of "
                                  f"parameters, got {len(factors)}")
         self.groups = <Group *>self.arena.alloc(self.n_groups, 1, sizeof(Group))
         for l in range(self.n_groups):
             group = &self.groups[l]
-            group.rate = rate_factors[l] if rate_factors else 1
-            group.decay = decay_factors[l] if decay_factors else 1
+            group.rate = rate_factors[l] if l < len(rate_factors) else 1
+            group.decay = decay_factors[l] if l < len(decay_factors) else 1
         for l in range(network.n_layers):
             layer = &network.layers[l]
             self.groups[2 * l].offset = layer.W
@@ -130,9 +131,12 @@ cdef class Optimizer:
             if network.has_bias:
                 self.groups[2 * l + 1].offset = layer.b
                 self.groups[2 * l + 1].size = layer.panels * network.lanes
-        if network.n_tables:
-            self.groups[self.n_groups - 1].offset = network.n_weights * network.itemsize
-            self.groups[self.n_groups - 1].size = network.n_vectors
+        for l in range(2):
+            group = &self.groups[2 * network.n_layers + l]
+            group.offset = network.n_weights * network.itemsize
+            group.size = network.embedding.n_vectors
+        group.offset += group.size * network.itemsize
+        group.size = network.embedding.n_periodic
 
     @property
     def learning_rate(self):
@@ -227,7 +231,7 @@ cdef class Optimizer:
         cdef Group *group
         cdef Py_ssize_t i
         if self.n_groups == 0:
-            self.step_slice(0, self.network.n_weights + self.network.n_vectors, g, 0)
+            self.step_slice(0, self.network.size, g, 0)
         for i in range(self.n_groups):
             group = &self.groups[i]
             if group.size:

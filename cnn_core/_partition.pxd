@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._memory cimport Arena
 from cnn_core._network cimport Network
 from cnn_core._workspace cimport Workspace
@@ -11,13 +12,6 @@ from cnn_core._workspace cimport Workspace
 # layer is divided depends on its shape alone.
 cdef struct WeightTile:
     Py_ssize_t layer, panel, panels, input, inputs
-    double penalty
-
-# Some vectors of a table, whose gradient and step are computed together: `size` numbers, padding
-# included, from byte E of the parameters on.
-cdef struct TableTile:
-    Py_ssize_t table, first, categories
-    Py_ssize_t E, size
     double penalty
 
 # Where the gradient of a tile goes: panels of weights `panel` bytes apart, and biases (NULL: none).
@@ -31,11 +25,10 @@ cdef class Partition:
     cdef Arena arena
     cdef WeightTile *tiles
     cdef Py_ssize_t count
-    cdef TableTile *table_tiles
-    cdef Py_ssize_t n_table_tiles
-    cdef Py_ssize_t *order      # in which threads share them out; those of tables count on
+    cdef EmbeddingTile *embedding_tiles
+    cdef Py_ssize_t n_embedding_tiles
+    cdef Py_ssize_t *order      # in which threads share them out; those of embeddings count on
     cdef Py_ssize_t *costs      # in that order, the weights of the tiles before each, and of all
-    cdef alloc_table_tiles(self, Network network)
     cdef double penalty(self) noexcept nogil
 
 

@@ -7,8 +7,9 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from cnn_core._cpu cimport kernels_for
+from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._memory cimport Arena, blocks
-from cnn_core._network cimport Layer, Network, Table
+from cnn_core._network cimport Layer, Network
 from cnn_core._platform cimport clock_seconds
 from cnn_core._tuning cimport (BLOCKWISE_BYTES, CACHE_PER_THREAD, PERIOD, SAMPLES, STREAMING_COST,
                                STREAMING_WORK, TILE_INPUTS, TILE_PANELS, WORK_PER_THREAD)
@@ -17,7 +18,7 @@ from cnn_core._workspace cimport Workspace
 
 @cython.final
 cdef class Partition:
-    """The weight tiles of a network, and those of its tables of vectors.
+    """The weight tiles of a network, and those of its embeddings.
 
     Parameters
     ----------
@@ -27,15 +28,19 @@ cdef class Partition:
     def __cinit__(self, Network network not None):
         cdef Layer *layer
         cdef WeightTile *tile
-        cdef TableTile *table_tile
+        cdef EmbeddingTile *embedding_tile
         cdef Py_ssize_t l, panel, input, i, number
         self.count = sum([
             blocks(-(-n_out // network.lanes), TILE_PANELS) * blocks(n_in, TILE_INPUTS)
             for n_in, n_out in zip(network.widths, network.widths[1:])])
         self.arena = Arena()
         self.tiles = tile = <WeightTile *>self.arena.alloc(self.count, 1, sizeof(WeightTile))
-        self.alloc_table_tiles(network)
-        total = self.count + self.n_table_tiles
+        self.n_embedding_tiles = network.embedding.n_tiles
+        if self.n_embedding_tiles:
+            self.embedding_tiles = <EmbeddingTile *>self.arena.alloc(
+                self.n_embedding_tiles, 1, sizeof(EmbeddingTile))
+            network.embedding.fill_tiles(self.embedding_tiles)
+        total = self.count + self.n_embedding_tiles
         self.order = <Py_ssize_t *>self.arena.alloc(total, 1, sizeof(Py_ssize_t))
         self.costs = <Py_ssize_t *>self.arena.alloc(total + 1, 1, sizeof(Py_ssize_t))
         for l in range(network.n_layers):
@@ -51,36 +56,13 @@ cdef class Partition:
         heights = [self.tiles[i].panel / network.layers[self.tiles[i].layer].panels
                    for i in range(self.count)]
         costs = [self.tiles[i].panels * self.tiles[i].inputs for i in range(self.count)]
-        for i in range(self.n_table_tiles):
-            table_tile = &self.table_tiles[i]
-            heights.append(table_tile.first / network.tables[table_tile.table].categories)
-            costs.append(table_tile.size // network.lanes)
+        for i in range(self.n_embedding_tiles):
+            embedding_tile = &self.embedding_tiles[i]
+            heights.append(network.embedding.height(embedding_tile))
+            costs.append(network.embedding.cost(embedding_tile))
         for i, number in enumerate(sorted(range(total), key=heights.__getitem__)):
             self.order[i] = number
             self.costs[i + 1] = self.costs[i] + <Py_ssize_t>costs[number]
-
-    cdef alloc_table_tiles(self, Network network):
-        """Tables in tiles of about as many numbers as those of weights have, and of whole
-        panels."""
-        cdef Py_ssize_t i, first, whole
-        cdef Table *table
-        cdef TableTile *tile
-        rows = [blocks(TILE_PANELS * TILE_INPUTS, width) * network.lanes
-                for _, width in network.embeddings]
-        self.n_table_tiles = sum([blocks(n, step) for (n, _), step in zip(network.embeddings,
-                                                                           rows)])
-        if self.n_table_tiles == 0:
-            return
-        tile = <TableTile *>self.arena.alloc(self.n_table_tiles, 1, sizeof(TableTile))
-        self.table_tiles = tile
-        for i in range(network.n_tables):
-            table, whole = &network.tables[i], rows[i]
-            for first in range(0, table.categories, whole):
-                tile.table, tile.first = i, first
-                tile.categories = min(whole, table.categories - first)
-                tile.E = table.E + first * table.width * network.itemsize
-                tile.size = min(whole * table.width, table.size - first * table.width)
-                tile += 1
 
     cdef double penalty(self) noexcept nogil:
         """The sum of the tiles' penalties, one after the other."""
@@ -88,8 +70,8 @@ cdef class Partition:
         cdef double total = 0
         for i in range(self.count):
             total += self.tiles[i].penalty
-        for i in range(self.n_table_tiles):
-            total += self.table_tiles[i].penalty
+        for i in range(self.n_embedding_tiles):
+            total += self.embedding_tiles[i].penalty
         return total
 
 
@@ -98,7 +80,7 @@ cdef StepPlan plan_step(Workspace workspace, Py_ssize_t rows, int threads,
     """The plan of a mini-batch of `rows` rows on at most `threads` threads."""
     cdef StepPlan plan
     cdef Py_ssize_t n_blocks, parameters = workspace.network.n_weights
-    cdef Py_ssize_t bytes = (parameters + workspace.network.n_vectors) * workspace.network.itemsize
+    cdef Py_ssize_t bytes = workspace.network.size * workspace.network.itemsize
     cdef bint is_small = bytes <= BLOCKWISE_BYTES
     if threads > 1:
         threads = <int>max(1, min(threads, rows * parameters // WORK_PER_THREAD))

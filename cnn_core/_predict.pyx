@@ -159,7 +159,7 @@ cdef class BatchPredictor:
                                   n_blocks, most_threads))
         for l in range(network.n_layers):
             widest = max(widest, network.layers[l].ld)
-        if transposed or network.n_tables:
+        if transposed or network.embeds:
             widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
         p.buffer_bytes = p.block * widest * network.itemsize
         scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
@@ -214,10 +214,10 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
     cdef const char *given = p.X + first * row_bytes
     cdef char *source = <char *>given
     cdef Matrix x, a
-    if network.n_tables:
+    if network.embeds:
         source = spare if network.prefers_transposed else filled
         for r in range(rows):
-            network.read_row(given + r * row_bytes, source + r * n_in * itemsize, NULL, 0)
+            network.embedding.read_row(given + r * row_bytes, source + r * n_in * itemsize, NULL, 0)
     x = matrix(source, n_in * itemsize, itemsize)
     if network.prefers_transposed:
         x = matrix(filled, itemsize, BLOCK_ROWS_TRANSPOSED * itemsize)
@@ -420,7 +420,7 @@ cdef class RowPredictor:
         cdef Py_ssize_t l
         self.network, self.dtype = network, network.dtype
         self.n_in, self.n_out = network.n_features, network.widths[-1]
-        self.n_scaled = network.n_numbers
+        self.n_scaled = network.embedding.n_numbers
         self.shape, self.shape_of_matrix = (self.n_out,), (1, self.n_out)
         self.takes_long = network.n_weights * network.itemsize >= LONG_PREDICTION
         for l in range(network.n_layers):
@@ -433,7 +433,7 @@ cdef class RowPredictor:
             self.curve = curve_named(curve)
             self.shift = vector(shift, "shift", self.n_scaled)
             self.factor = vector(factor, "factor", self.n_scaled)
-        if inputs is not None or network.n_tables:
+        if inputs is not None or network.embeds:
             needed = (max(self.n_in, network.widths[0]) * network.itemsize + 63) // 64 * 64
             self.buffer_bytes = max(self.buffer_bytes, needed)
 
@@ -575,8 +575,8 @@ cdef class RowPredictor:
         cdef matmul_args_t p
         if check and not few_are_finite(self.n_in, itemsize, x):
             return NULL
-        if self.network.n_tables:  # x, if it has been scaled, is where the vectors come
-            self.network.read_row(x, here + self.buffer_bytes, NULL, 0)
+        if self.network.embeds:  # x, if it has been scaled, is where they come
+            self.network.embedding.read_row(x, here + self.buffer_bytes, NULL, 0)
             x = here + self.buffer_bytes
         source = matrix(<char *>x, 0, itemsize)
         z = matrix(here, self.buffer_bytes, itemsize)

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, uint64_t
 
 from cnn_core._cpu cimport dropout_t
+from cnn_core._embedding cimport EmbeddedRows
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
 
@@ -34,7 +35,7 @@ cdef class Workspace:
     cdef LayerBuffers *layers
     cdef LayerInput *inputs
     cdef Matrix x                   # gathered rows
-    cdef Matrix x_delta             # dC/dx of embedded columns
+    cdef Matrix x_delta             # dC/dx of what comes from embeddings
     cdef Py_ssize_t *categories     # of each embedded column, one of each row
     cdef Matrix y                   # as gathered; NULL for a sparse loss
     cdef Matrix targets             # as the loss takes them
@@ -66,5 +67,6 @@ cdef class Workspace:
     cdef double add_losses(self, Py_ssize_t rows, double total) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef Py_ssize_t first_panel(self) noexcept nogil
+    cdef EmbeddedRows embedded_rows(self, Py_ssize_t count) noexcept nogil
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil

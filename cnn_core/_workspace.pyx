@@ -54,7 +54,7 @@ cdef class Workspace:
         for l in range(network.n_layers):
             self.inputs[l].alpha = l > 0 and network.activations[l - 1] == "selu"
             self.alloc_layer(l)
-        if network.n_tables:
+        if network.embeds:
             self.alloc_embedded()
         if not sparse:
             l = network.n_layers - 1
@@ -97,16 +97,16 @@ cdef class Workspace:
             buffers.z = matrix(buffers.z.data, itemsize, ld * itemsize)
             buffers.a = matrix(buffers.a.data, itemsize, ld * itemsize)
             buffers.delta = matrix(buffers.delta.data, itemsize, ld * itemsize)
-        if l > 0 or network.n_tables:
+        if l > 0 or network.embeds:
             buffers.Wt = self.arena.alloc(blocks(layer.n_in, network.lanes) * PANEL_BYTES,
                                           layer.n_out, 1)
 
     cdef alloc_embedded(self):
-        """What tables of vectors learn from."""
+        """What embeddings learn from."""
         network = self.network
         cdef Py_ssize_t itemsize = network.itemsize, rows = self.max_batch_size
         self.x_delta = self.arena.rows(rows, elements(self.x.row, itemsize), itemsize)
-        self.categories = <Py_ssize_t *>self.arena.alloc(network.n_tables, rows,
+        self.categories = <Py_ssize_t *>self.arena.alloc(network.embedding.n_tables, rows,
                                                          sizeof(Py_ssize_t))
 
     cdef alloc_transposed(self, bint sparse):
@@ -137,7 +137,7 @@ cdef class Workspace:
         if layer_input.drops:
             ld = elements(layer_input.a.row, itemsize)
             layer_input.dropped = self.arena.rows(self.max_batch_size, ld, itemsize)
-            if l > 0 or network.n_tables:
+            if l > 0 or network.embeds:
                 layer_input.mask = self.arena.rows(self.max_batch_size, ld, itemsize)
 
     cdef drop_plainly(self):
@@ -237,19 +237,26 @@ cdef class Workspace:
 
     cdef void transpose_weights(self) noexcept nogil:
         """Refresh W^T of every layer that sends back what it reads; due whenever the weights have
-        changed. Of the first layer these are the inputs from embedded columns."""
+        changed. Of the first layer these are the inputs from embeddings."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef Layer *layer
         cdef Py_ssize_t l, input
-        for l in range(0 if self.network.n_tables else 1, self.network.n_layers):
+        for l in range(0 if self.network.embeds else 1, self.network.n_layers):
             layer = &self.network.layers[l]
             input = self.first_panel() * self.network.lanes if l == 0 else 0
             k.transpose_panels(layer.n_in, layer.n_out, input, layer.n_in - input, 0, layer.n_out,
                                self.network.w + layer.W, self.layers[l].Wt)
 
     cdef Py_ssize_t first_panel(self) noexcept nogil:
-        """The panel of the first layer's inputs in which those from embedded columns begin."""
-        return self.network.n_numbers // self.network.lanes
+        """The panel of the first layer's inputs in which those from embeddings begin."""
+        return self.network.embedding.n_numbers // self.network.lanes
+
+    cdef EmbeddedRows embedded_rows(self, Py_ssize_t count) noexcept nogil:
+        """The first rows, as embeddings learn from them."""
+        cdef EmbeddedRows rows
+        rows.count, rows.x, rows.delta = count, self.x, self.x_delta
+        rows.categories, rows.categories_step = self.categories, self.max_batch_size
+        return rows
 
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil:

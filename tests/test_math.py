@@ -34,6 +34,19 @@ def normal_cdf(x):
     return np.where(x < 0, lower, 1 - lower)
 
 
+def sin_turns(x):
+    """sin(2 pi x) by way of the fourth of a turn next to 0, so that zeros stay exact."""
+    turn = x - np.rint(x)
+    folded = np.where(np.abs(turn) > 0.25, np.copysign(0.5, turn) - turn, turn)
+    two_pi = x.dtype.type("6.28318530717958647693")
+    return np.where(turn == 0, np.copysign(0, x), np.sin(two_pi * folded))
+
+
+def cos_turns(x):
+    turn = np.abs(x - np.rint(x))
+    return np.sin(x.dtype.type("6.28318530717958647693") * (x.dtype.type(0.25) - turn))
+
+
 #: To be called with more digits than the dtype under test has.
 EXACT = {
     "exp": np.exp,
@@ -43,6 +56,8 @@ EXACT = {
     "log1p": np.log1p,
     "asinh": np.arcsinh,
     "normal_cdf": lambda x: reference.normal_cdf(x) if x.dtype == np.float64 else normal_cdf(x),
+    "cos_turns": cos_turns,
+    "sin_turns": sin_turns,
 }
 #: Where sweeps over all float32 numbers found the largest errors, with these and with earlier
 #: coefficients; the coarser sweep below steps over them.
@@ -56,6 +71,8 @@ WORST_FLOAT32 = {
     "asinh": [0.12350293, 0.12420837, 0.0311872, -0.11912523],
     "normal_cdf": [-0.0016461611, -0.001122117, -0.003356576, -1.5486579, -1.5512716, -1.8839465,
                    -4.1746473, -9.820944, -10.151022],
+    "cos_turns": [0.0075111585, 2.7202057e-05],
+    "sin_turns": [0.7500218, 3.740686e-39],
 }  # fmt: skip
 #: The same for float64, from random points: some 180 million for normal_cdf.
 WORST_FLOAT64 = {
@@ -125,6 +142,9 @@ def range_switches(name, dtype):
     ):  # of the exponential; the middle of the polynomial; the end of its range
         ascending = np.sqrt((2 * np.arange(bias + digits) + 1) * np.log(2))
         ascending = np.append(ascending, [4, 5.5, 40])
+        return np.concatenate([-ascending, ascending])
+    if name.endswith("_turns"):  # of eighths of a turn
+        ascending = np.add.outer(2.0 ** np.arange(-1, digits + 1), np.arange(8) / 8).ravel()
         return np.concatenate([-ascending, ascending])
     if name == "asinh":  # of the logarithm of 1 + w with w = e^asinh(x) - 1, and to the far form
         switches = np.sinh(np.log(2) * np.add.outer(np.arange(1, 30), [0, 0.5]))
@@ -208,6 +228,8 @@ def assert_within_limit_against_mpmath(name, x):
         "sigmoid": lambda v: 1 / (1 + mpmath.exp(-v)),
         "log1p": lambda v: mpmath.log(1 + v),
         "normal_cdf": mpmath.ncdf,
+        "cos_turns": lambda v: mpmath.cospi(2 * v),
+        "sin_turns": lambda v: mpmath.sinpi(2 * v),
     }.get(name, getattr(mpmath, name, None))
     with mpmath.workprec(200):  # log1p as log(1 + x) loses up to 100 bits of them
         exact = [exact_function(mpmath.mpf(float(v))) for v in x]
@@ -246,6 +268,30 @@ SPECIAL_VALUES = {
     "log1p": {"0": 0, "-0": -0.0, "-1": -INF, "inf": INF, "-inf": NAN, "-1.5": NAN, "-2": NAN},
     "asinh": {"0": 0, "-0": -0.0, "inf": INF, "-inf": -INF},
     "normal_cdf": {"inf": 1, "-inf": 0, "40": 1, "-40": 0, "-1e10": 0, "3e38": 1, "-3e38": 0},
+    "cos_turns": {
+        "0": 1,
+        "-0": 1,
+        "0.25": 0,
+        "-0.25": 0,
+        "0.5": -1,
+        "-0.75": 0,
+        "3": 1,
+        "3e38": 1,
+        "inf": NAN,
+        "-inf": NAN,
+    },
+    "sin_turns": {
+        "0": 0,
+        "-0": -0.0,
+        "0.25": 1,
+        "-0.25": -1,
+        "0.5": 0,
+        "1": 0,
+        "-1": -0.0,
+        "0.75": -1,
+        "3e38": 0,
+        "inf": NAN,
+    },
 }
 
 

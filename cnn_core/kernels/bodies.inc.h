@@ -21,6 +21,7 @@ BEGIN_TARGET
 #include "metrics.inc.h"
 #include "optimizers.inc.h"
 #include "penalties.inc.h"
+#include "periodic.inc.h"
 #include "random.inc.h"
 #include "dropout.inc.h"
 #include "peak.inc.h"
@@ -41,6 +42,8 @@ const kernels TABLE = {
     .squared_residuals = squared_residuals_kernel,
     .add_penalty = add_penalty_kernel,
     .clip_row_norms = clip_row_norms_kernel,
+    .embed = embed_kernel,
+    .embed_gradient = embed_gradient_kernel,
     .draw = draw_kernel,
     .drop = drop_kernel,
     .is_finite = is_finite_kernel,

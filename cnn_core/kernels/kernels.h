@@ -135,6 +135,16 @@ typedef struct {
     double factor, shift, fill_value;
 } dropout;
 
+/* Periodic embeddings of the columns of a panel: column[0 .. n), n up to `lanes`, of the rows of x.
+ * Each becomes `width` numbers e by way of `frequencies` cosines (periodic.inc.h, where the layout
+ * of the parameters stands). */
+enum { MOST_PERIODIC_WIDTH = 16 };
+typedef struct {
+    ptrdiff_t n, frequencies, width;
+    const ptrdiff_t *column;
+    const void *parameters;
+} periodic;
+
 /* A mathematical function over n elements (a multiple of lanes), with its published error limit. */
 typedef struct {
     const char *name;
@@ -178,6 +188,14 @@ typedef struct {
     /* Scales the weights to each neuron, in panels, to Euclidean norm `max_norm` where it is
      * larger. */
     void (*clip_row_norms)(ptrdiff_t n_in, ptrdiff_t panels, double max_norm, void *w);
+    /* The e of some rows, those of a column one after the other. */
+    void (*embed)(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x,
+                  ptrdiff_t e_stride, void *e);
+    /* Adds to g, laid out as the parameters, the gradient of frequencies first .. end - 1, after
+     * the last that of d too, row after row; delta holds dC/de. */
+    void (*embed_gradient)(const periodic *p, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end,
+                           ptrdiff_t x_stride, const void *x, ptrdiff_t delta_stride,
+                           const void *delta, void *g);
     /* The 32 words of philox(key, purpose, a, index), ..., philox(key, purpose, a, index + 7);
      * index is a multiple of 8. */
     void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out);

@@ -1,5 +1,5 @@
-/* exp, tanh, sigmoid, log, log1p, asinh, the normal distribution: own polynomials, the same bits on
- * every instruction set. The coefficients come from tests/data/fit_polynomials.py;
+/* exp, tanh, sigmoid, log, log1p, asinh, the normal distribution, sine and cosine: own polynomials,
+ * the same bits on every instruction set. The coefficients come from tests/data/fit_polynomials.py;
  * tests/test_math.py checks the limits in the table. */
 
 #if F64
@@ -228,6 +228,46 @@ static ALWAYS_INLINE V normal_cdf_from(V x, V bell)
 
 static ALWAYS_INLINE V normal_cdf_v(V x) { return normal_cdf_from(x, exp_half_square(x)); }
 
+/* sin(2 pi r) for |r| <= 1/4. */
+static ALWAYS_INLINE V sin_quarter(V r)
+{
+#if F64
+    static const real c[] = {0x1.9d3315b04459ap-4,  -0x1.6f7a44e3868fep-1, 0x1.e8f36467726b0p+1,
+                             -0x1.e3074df33fbebp+3, 0x1.5078348549455p+5,  -0x1.32d2cce627cb6p+6,
+                             0x1.466bc6775aa81p+6,  -0x1.4abbce625be52p+5, 0x1.1a62633145c07p-52};
+#else
+    static const real c[] = {-0x1.cc9442p+3f, 0x1.501430p+5f,  -0x1.32d134p+6f,
+                             0x1.466bc0p+6f,  -0x1.4abbcep+5f, -0x1.777a5cp-23f};
+#endif
+    const V z = MUL(r, r);
+    V p = SET1(c[0]); /* the last of c is what the rounded 2 pi lacks */
+    UNROLL
+    for (int i = 1; i < (int)(sizeof c / sizeof *c); i++) p = FMA(p, z, SET1(c[i]));
+    return FMA(r, SET1((real)6.283185307179586), MUL(r, p));
+}
+
+/* x minus the nearest whole number: exact, in [-1/2, 1/2], for x of any size. NaN for infinity. */
+static ALWAYS_INLINE V turn_of(V x)
+{
+    const V size = absolute(x), big = SET1(TWO_TO_MANTISSA);
+    return SUB(x, copy_sign(SELECT(LT(size, big), SUB(ADD(size, big), big), size), x));
+}
+
+/* cos(2 pi r) and sin(2 pi r) for |r| <= 1/2. */
+static ALWAYS_INLINE V cos_of_turn(V r) { return sin_quarter(SUB(SET1((real)0.25), absolute(r))); }
+static ALWAYS_INLINE V sin_of_turn(V r)
+{
+    const V y = absolute(r);
+    return copy_sign(sin_quarter(SELECT(LT(SET1((real)0.25), y), SUB(SET1((real)0.5), y), y)), r);
+}
+
+static ALWAYS_INLINE V cos_turns_v(V x) { return cos_of_turn(turn_of(x)); }
+static ALWAYS_INLINE V sin_turns_v(V x)
+{
+    const V r = turn_of(x);
+    return SELECT(EQ(r, ZERO), copy_sign(ZERO, x), sin_of_turn(r)); /* odd at whole turns too */
+}
+
 #define MAP(name)                                                                                  \
     static void name##_map(ptrdiff_t n, const void *x, void *y)                                    \
     {                                                                                              \
@@ -241,6 +281,8 @@ MAP(log)
 MAP(log1p)
 MAP(asinh)
 MAP(normal_cdf)
+MAP(cos_turns)
+MAP(sin_turns)
 #undef MAP
 
 static const function FUNCTIONS[] = {
@@ -251,5 +293,7 @@ static const function FUNCTIONS[] = {
     {"log1p", 2, log1p_map},
     {"asinh", 3, asinh_map},
     {"normal_cdf", 5, normal_cdf_map},
+    {"cos_turns", 3, cos_turns_map},
+    {"sin_turns", 3, sin_turns_map},
     {0},
 };

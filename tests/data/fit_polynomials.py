@@ -80,12 +80,18 @@ def normal_tail(s, k):
     return mp.erfc(x / mp.sqrt(2)) * mp.exp(x**2 / 2) / 2 * (1 + 3 * x / 4)
 
 
+def sine_rest(z):
+    """(sin(2 pi r) / r - 2 pi) / z with z = r^2, so that sin(2 pi r) = 2 pi r + r z p(z)."""
+    t = 2 * mp.pi * mp.sqrt(z)
+    return (mp.sin(t) - t) / (t**3) * (2 * mp.pi) ** 3
+
+
 if __name__ == "__main__":
     half_log2 = float(mp.log(2) / 2)
     s_max = float((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) * 1.001
-    for dtype, exp_degree, log_degree, tail_degree, k, x_max in (
-        (np.float32, 4, 3, 10, mp.mpf(4), mp.mpf(14.5)),
-        (np.float64, 10, 6, 22, mp.mpf(5.5), mp.mpf(39)),
+    for dtype, exp_degree, log_degree, sine_degree, tail_degree, k, x_max in (
+        (np.float32, 4, 3, 4, 10, mp.mpf(4), mp.mpf(14.5)),
+        (np.float64, 10, 6, 7, 22, mp.mpf(5.5), mp.mpf(39)),
     ):
         fit(
             "exp",
@@ -97,6 +103,15 @@ if __name__ == "__main__":
             dtype,
         )
         fit("log", atanh_rest, lambda z: z / 2, 1e-30, s_max**2, log_degree, dtype)
+        fit(
+            "sin_turns",
+            sine_rest,
+            lambda z: z * mp.sqrt(z) / mp.sin(2 * mp.pi * mp.sqrt(z)),
+            1e-30,
+            1.001 / 16,
+            sine_degree,
+            dtype,
+        )
         tail = functools.partial(normal_tail, k=k)
         fit(
             "normal_cdf",

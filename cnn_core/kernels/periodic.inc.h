@@ -1,0 +1,81 @@
+/* Trained periodic embeddings of numbers: Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556, with
+ * a phase in the cosine and a linear map behind it: Holzmueller, Grinsztajn & Steinwart 2024, arXiv
+ * 2407.04491. A number x becomes, for k = 1 .. K and j = 1 .. J,
+ *
+ *     h_k = cos(2 pi u_k)     u_k = w_k x + c_k / (2 pi)          e_j = d_j + sum_k V_jk h_k
+ *
+ * and sends back, with delta_j = dC/de_j and g_k = -sin(2 pi u_k) sum_j V_jk delta_j,
+ *
+ *     dC/dd_j = delta_j     dC/dV_jk = delta_j h_k     dC/dc_k = g_k     dC/dw_k = 2 pi x g_k
+ *
+ * The lanes are columns, a panel of them: for each k vectors w_k, c_k, V_1k .. V_Jk, then d_1 .. d_J.
+ */
+
+/* The numbers of a panel's columns in a row; 0 in the lanes past the last. */
+static ALWAYS_INLINE void take_columns(const periodic *p, const real *row, real *x)
+{
+    for (ptrdiff_t i = 0; i < PANEL_LANES; i++) x[i] = i < p->n ? row[p->column[i]] : 0;
+}
+
+static ALWAYS_INLINE V turn_at(const real *w, V x)
+{
+    return turn_of(FMA(LOAD(w), x, MUL(LOAD(w + PANEL_LANES), SET1((real)0.15915494309189535))));
+}
+
+static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x_,
+                         ptrdiff_t e_stride, void *e_)
+{
+    const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        real x[PANEL_LANES], e[MOST_PERIODIC_WIDTH * PANEL_LANES], *out = e_;
+        take_columns(p, (const real *)x_ + r * x_stride, x);
+        for (ptrdiff_t v = 0; v < p->n; v += LANES) {
+            const real *w = (const real *)p->parameters + v, *d = w + p->frequencies * step;
+            V sum[MOST_PERIODIC_WIDTH];
+            for (ptrdiff_t j = 0; j < p->width; j++) sum[j] = LOAD(d + j * PANEL_LANES);
+            for (ptrdiff_t k = 0; k < p->frequencies; k++, w += step) {
+                const V h = cos_of_turn(turn_at(w, LOAD(x + v)));
+                for (ptrdiff_t j = 0; j < p->width; j++)
+                    sum[j] = FMA(LOAD(w + (2 + j) * PANEL_LANES), h, sum[j]);
+            }
+            for (ptrdiff_t j = 0; j < p->width; j++) STORE(e + j * PANEL_LANES + v, sum[j]);
+        }
+        out += r * e_stride;
+        for (ptrdiff_t i = 0; i < p->n; i++)
+            for (ptrdiff_t j = 0; j < p->width; j++) *out++ = e[j * PANEL_LANES + i];
+    }
+}
+
+static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t first,
+                                  ptrdiff_t end, ptrdiff_t x_stride, const void *x_,
+                                  ptrdiff_t delta_stride, const void *delta_, void *g_)
+{
+    const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
+    const int whole = end == p->frequencies;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        real x[PANEL_LANES], delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0};
+        const real *in = (const real *)delta_ + r * delta_stride;
+        take_columns(p, (const real *)x_ + r * x_stride, x);
+        for (ptrdiff_t i = 0; i < p->n; i++)
+            for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *in++;
+        for (ptrdiff_t v = 0; v < p->n; v += LANES) {
+            const real *w = (const real *)p->parameters + first * step + v, *back = delta + v;
+            real *g = (real *)g_ + first * step + v;
+            for (ptrdiff_t k = first; k < end; k++, w += step, g += step) {
+                const V xs = LOAD(x + v), turn = turn_at(w, xs), h = cos_of_turn(turn);
+                V sum = ZERO;
+                for (ptrdiff_t j = 0; j < p->width; j++) {
+                    const ptrdiff_t at = (2 + j) * PANEL_LANES;
+                    const V one = LOAD(back + j * PANEL_LANES);
+                    sum = FMA(LOAD(w + at), one, sum);
+                    STORE(g + at, FMA(one, h, LOAD(g + at)));
+                }
+                sum = MUL(negative(sin_of_turn(turn)), sum);
+                STORE(g, FMA(MUL(xs, SET1((real)6.283185307179586)), sum, LOAD(g)));
+                STORE(g + PANEL_LANES, ADD(LOAD(g + PANEL_LANES), sum));
+            }
+            for (ptrdiff_t j = 0; j < (whole ? p->width : 0); j++, g += PANEL_LANES)
+                STORE(g, ADD(LOAD(g), LOAD(back + j * PANEL_LANES)));
+        }
+    }
+}
