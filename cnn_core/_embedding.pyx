@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core._cpu cimport MOST_PERIODIC_WIDTH, kernels_for
 from cnn_core._linalg cimport real
-from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, at, blocks, elements
+from cnn_core._memory cimport PANEL_BYTES, Arena, at, blocks, elements
 from cnn_core._tuning cimport TILE_INPUTS, TILE_PANELS
 
 cdef enum:
@@ -82,8 +82,9 @@ cdef class Embedding:
             self.n_numbers -= len(periodic[0]) * periodic[2]
         self.n_features = self.n_numbers + self.n_tables
         if self.n_numbers < 0 or any([min(pair) < 1 for pair in self.tables]):
-            raise ValueError(f"embeddings must be pairs of numbers of at least 1 whose widths, with "
-                             f"those of periodic, are together at most {n_in}, got {self.tables}")
+            raise ValueError(f"embeddings must be pairs of numbers of at least 1 whose widths, "
+                             f"with those of periodic, are together at most {n_in}, got "
+                             f"{self.tables}")
         self.periodic = checked_periodic(periodic, self.n_numbers)
         self.exists = self.n_tables > 0 or bool(self.periodic)
         if self.periodic:

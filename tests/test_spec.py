@@ -38,9 +38,14 @@ LBFGS = TrainingSpec(
 
 
 EMBEDDED = replace(NETWORK, widths=(3 + 8 + 1, 4, 2), embeddings=[[500, 8], (3, 1)])
+PERIODIC = replace(
+    NETWORK, widths=(3 + 2 * 3 + 1, 4, 2), embeddings=[(5, 1)], periodic=([0, 2], 4, 3)
+)
 
 
-@pytest.mark.parametrize("spec", [NETWORK, EMBEDDED, TRAINING, LBFGS, TrainingSpec("mse")])
+@pytest.mark.parametrize(
+    "spec", [NETWORK, EMBEDDED, PERIODIC, TRAINING, LBFGS, TrainingSpec("mse")]
+)
 def test_a_spec_comes_back_from_json_as_it_was(spec):
     values = json.loads(json.dumps(spec.to_dict()))
     back = type(spec).from_dict(values)
@@ -48,8 +53,9 @@ def test_a_spec_comes_back_from_json_as_it_was(spec):
 
 
 def test_the_oldest_version_that_can_say_it_is_written():
-    assert [spec.to_dict()["version"] for spec in (NETWORK, TRAINING, EMBEDDED)] == [2, 2, 3]
-    assert VERSION == 4
+    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC
+    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5]
+    assert VERSION == 5
     assert "embeddings" not in NETWORK.to_dict()
     assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]
     given = NETWORK.to_dict() | {"version": 3}
@@ -57,6 +63,23 @@ def test_the_oldest_version_that_can_say_it_is_written():
         NetworkSpec.from_dict(given)
     assert NetworkSpec.from_dict(given | {"embeddings": []}) == NETWORK
     assert (EMBEDDED.n_numbers, EMBEDDED.n_features) == (3, 5)
+    assert PERIODIC.to_dict()["periodic"] == [[0, 2], 4, 3]
+    assert (PERIODIC.n_numbers, PERIODIC.n_features) == (3, 4)
+
+
+def test_periodic_embeddings_that_no_network_can_have_are_refused():
+    for periodic, message in (
+        (((0, 2), 4), r"must be \(features, frequencies, width\)"),
+        (((2, 0), 4, 3), "must be ascending"),
+        (((0, 0), 4, 3), "must be ascending"),
+        (((), 4, 3), "must be ascending"),
+        (((0, 3), 4, 3), "features must be a whole number of at least 0 and below 3, got 3"),
+        (((0, 2), 0, 3), "frequencies must be a whole number of at least 1 and below 1025, got 0"),
+        (((0, 2), 4, 17), "width must be a whole number of at least 1 and below 17, got 17"),
+        (((0, 1, 2), 4, 3), "must be at least the 12 numbers of the features with periodic"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(PERIODIC, periodic=periodic)
 
 
 def test_numbers_of_activations_have_the_defaults_of_the_literature():
@@ -95,7 +118,11 @@ def test_fields_that_are_missing_doubled_or_unknown_are_named():
     for values, named, message in (
         ((), {}, "NetworkSpec needs widths"),
         (((3, 2), ("relu",), (None,)), dict(widths=(3, 2)), "takes each of widths, .* once"),
-        (((3, 2), ("relu",), (None,), "float32", True, (), 1), {}, "takes each of widths, .* once"),
+        (
+            ((3, 2), ("relu",), (None,), "float32", True, (), (), 1),
+            {},
+            "takes each of widths, .* once",
+        ),
         (((3, 2), ("relu",), (None,)), dict(depth=2), "NetworkSpec has no field depth"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -113,9 +140,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 5}, f"{name}: version must be from 1 to 4, got 5"),
-        ({"version": True}, "version must be from 1 to 4, got True"),
-        ({"version": "2"}, "version must be from 1 to 4, got '2'"),
+        ({"version": 6}, f"{name}: version must be from 1 to 5, got 6"),
+        ({"version": True}, "version must be from 1 to 5, got True"),
+        ({"version": "2"}, "version must be from 1 to 5, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -1,6 +1,6 @@
-/* Trained periodic embeddings of numbers: Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556, with
- * a phase in the cosine and a linear map behind it: Holzmueller, Grinsztajn & Steinwart 2024, arXiv
- * 2407.04491. A number x becomes, for k = 1 .. K and j = 1 .. J,
+/* Trained periodic embeddings of numbers: Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556,
+ * with a phase in the cosine and a linear map behind it: Holzmueller, Grinsztajn & Steinwart 2024,
+ * arXiv 2407.04491. A number x becomes, for k = 1 .. K and j = 1 .. J,
  *
  *     h_k = cos(2 pi u_k)     u_k = w_k x + c_k / (2 pi)          e_j = d_j + sum_k V_jk h_k
  *
@@ -8,7 +8,8 @@
  *
  *     dC/dd_j = delta_j     dC/dV_jk = delta_j h_k     dC/dc_k = g_k     dC/dw_k = 2 pi x g_k
  *
- * The lanes are columns, a panel of them: for each k vectors w_k, c_k, V_1k .. V_Jk, then d_1 .. d_J.
+ * The lanes are columns, a panel of them: for each k vectors w_k, c_k, V_1k .. V_Jk, then d_1 ..
+ * d_J.
  */
 
 /* The numbers of a panel's columns in a row; 0 in the lanes past the last. */
@@ -46,9 +47,9 @@ static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, 
     }
 }
 
-static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t first,
-                                  ptrdiff_t end, ptrdiff_t x_stride, const void *x_,
-                                  ptrdiff_t delta_stride, const void *delta_, void *g_)
+static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end,
+                                  ptrdiff_t x_stride, const void *x_, ptrdiff_t delta_stride,
+                                  const void *delta_, void *g_)
 {
     const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
     const int whole = end == p->frequencies;

@@ -29,7 +29,7 @@ from cnn_core.threads import get_num_threads, set_num_threads
 if TYPE_CHECKING:
     from cnn_core import datasets, functional
     from cnn_core.callbacks import Callback
-    from cnn_core.embeddings import Embedding
+    from cnn_core.embeddings import Embedding, PeriodicEmbedding
     from cnn_core.initializers import Normal, Orthogonal
     from cnn_core.optimizers import (
         LBFGS,
@@ -87,6 +87,7 @@ __all__ = [
     "NotFittedError",
     "OneCycle",
     "Orthogonal",
+    "PeriodicEmbedding",
     "RMSprop",
     "ReduceOnPlateau",
     "Rprop",
@@ -107,7 +108,7 @@ __all__ = [
 _LATER = {
     "callbacks": ("Callback",),
     "datasets": (),
-    "embeddings": ("Embedding",),
+    "embeddings": ("Embedding", "PeriodicEmbedding"),
     "functional": (),
     "initializers": ("Normal", "Orthogonal"),
     "optimizers": (

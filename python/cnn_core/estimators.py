@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from cnn_core.activations import Activation
     from cnn_core.data.prepare import ClassWeight
+    from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
     from cnn_core.mlp import Monitoring, Watcher
@@ -66,6 +67,7 @@ class MLPOfOneTask(MLP):
         bias: bool = True,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
+        numeric_embedding: Literal["periodic"] | PeriodicEmbedding | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,

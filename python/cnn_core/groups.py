@@ -1,5 +1,5 @@
-"""Groups of parameters: W and b of each layer and the vectors of embedded columns, which may have a
-learning rate and a decay of their own."""
+"""Groups of parameters: W and b of each layer, the vectors of embedded columns and the periodic
+embeddings of numbers, which may have a learning rate and a decay of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from cnn_core._checks import check_number, shown
 
 #: Names of several groups; a group's own name goes before them.
-SEVERAL = ("weights", "biases", "embeddings")
+SEVERAL = ("weights", "biases", "embeddings", "periodic")
 
 _OWN = re.compile("[Wb][1-9][0-9]{0,5}")
 
@@ -24,8 +24,8 @@ def check_factors(name: str, value: Any) -> None:
     for group, factor in value.items():
         if not isinstance(group, str) or not (group in SEVERAL or _OWN.fullmatch(group)):
             raise ValueError(
-                f"{name} has no group {shown(group)}; there are 'weights', 'biases' and "
-                "'embeddings', and of each layer 'W1', 'b1', 'W2', ..."
+                f"{name} has no group {shown(group)}; there are 'weights', 'biases', "
+                "'embeddings' and 'periodic', and of each layer 'W1', 'b1', 'W2', ..."
             )
         check_number(f"{name} of {group!r}", factor, 0)
 
@@ -45,7 +45,7 @@ def factors(name: str, given: Mapping[str, float] | None, n_layers: int) -> tupl
     Returns
     -------
     tuple of float
-        W and b of each layer, and the embeddings; empty where all are 1.
+        W and b of each layer, the embeddings and the periodic ones; empty where all are 1.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def factors(name: str, given: Mapping[str, float] | None, n_layers: int) -> tupl
         for l in range(1, n_layers + 1)
         for part, several in zip("Wb", SEVERAL)
     ]
-    found.append(float(given.get("embeddings", 1.0)))
+    found += [float(given.get(several, 1.0)) for several in SEVERAL[2:]]
     return tuple(found) if set(found) != {1.0} else ()
 
 
 def of_each_parameter(
-    found: Sequence[float], sizes: Sequence[tuple[int, int]], n_embedded: int
+    found: Sequence[float], sizes: Sequence[tuple[int, int]], embedded: tuple[int, int]
 ) -> list[float]:
     """The factor of each parameter, in the order of `Network.flat`.
 
@@ -80,10 +80,9 @@ def of_each_parameter(
         From `factors`; empty: 1 throughout.
     sizes : sequence of (int, int)
         Numbers of W and of b, layer by layer.
-    n_embedded : int
-        Numbers of the vectors of embedded columns.
+    embedded : (int, int)
+        Numbers of the vectors of embedded columns, and of the periodic embeddings.
     """
-    counts = [count for pair in sizes for count in pair] + [n_embedded]
-    return [
-        factor for factor, count in zip(found or [1.0] * len(counts), counts) for _ in range(count)
-    ]
+    counts = [count for pair in [*sizes, embedded] for count in pair]
+    factors = [*found, *[1.0] * (len(counts) - len(found))]
+    return [factor for factor, count in zip(factors, counts) for _ in range(count)]

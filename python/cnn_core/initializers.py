@@ -272,6 +272,25 @@ EMBEDDED = 0.05
 FOR_EMBEDDINGS = 1 << 31
 
 
+#: The same of periodic embeddings.
+FOR_PERIODIC = 3 << 30
+
+
+def initialize_periodic(network: Network, scale: float, seed: int) -> None:
+    """Set the parameters of a network's periodic embeddings: frequencies from the normal
+    distribution with this standard deviation, phases even in [-pi, pi), the linear map even in +-1
+    / sqrt(frequencies), as in Holzmueller et al. 2024, arXiv 2407.04491."""
+    w, c, V, d = network.periodic_parameters()
+    limit = 1 / math.sqrt(w.shape[1])
+
+    def even(stream: int, values: np.ndarray, limit: float) -> Weights:
+        u = uniform(seed, FOR_PERIODIC + stream, values.size)
+        return (limit * (2 * u - 1)).reshape(values.shape)
+
+    w = normal(seed, FOR_PERIODIC, w.size).reshape(w.shape) * scale
+    network.set_periodic(w, even(1, c, math.pi), even(2, V, limit), even(3, d, limit))
+
+
 def initialize(
     network: Network,
     init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]],

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_core.activations import Activation
     from cnn_core.callbacks import Callback
     from cnn_core.data.prepare import ClassWeight
+    from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
     from cnn_core.losses import Huber
     from cnn_core.optimizers import Optimizer
@@ -102,8 +103,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         Longest that the gradient of a mini-batch may be; a longer one is shortened.
     rate_factors : dict of str to float, optional
         Of the learning rate of groups of parameters, such as ``{"biases": 0.1, "W1": 2}``; 0 leaves
-        a group as it is. The groups are 'weights', 'biases' and 'embeddings', and of each layer
-        'W1', 'b1', 'W2', ..., which go before these. Others have 1.
+        a group as it is. The groups are 'weights', 'biases', 'embeddings' and 'periodic', and of
+        each layer 'W1', 'b1', 'W2', ..., which go before these. Others have 1.
     decay_factors : dict of str to float, optional
         The same for the weight_decay of AdamW: ``{"biases": 0}`` spares the biases.
     decay_schedule, dropout_schedule : Schedule, optional
@@ -135,6 +136,10 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         some columns what they are: 'number', 'category', `Embedding(8)` or 'embedding' (learned
         numbers), 'date', 'drop' or 'auto'. X is a data frame, a dict of columns, a list of dicts, a
         structured array or an array; y may name a column. See docs/tables.md. None: X is a matrix.
+    numeric_embedding : 'periodic', PeriodicEmbedding or None, default None
+        What the first layer reads of each column of numbers beside the number: linear functions of
+        cosines of it that are learned, as `PeriodicEmbedding` says. Columns of one or two values
+        need none.
     scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip', 'robust_asinh'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
         between the quartiles, or to these and then smoothly clipped to -3 and 3 or made asinh t,
@@ -212,7 +217,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     biases_ : tuple of ndarray, shape (n_out,)
         With ``bias=False`` zeros, which are no parameters.
     parameters_ : ndarray, shape (n_parameters,)
-        W^1 row by row, b^1, W^2, b^2, ..., no b with ``bias=False``; then `embeddings_`.
+        W^1 row by row, b^1, W^2, b^2, ..., no b with ``bias=False``; then `embeddings_`, and of
+        each column with a `numeric_embedding` w, c, V row by row, and d.
     history_ : dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
@@ -280,6 +286,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         bias: bool = True,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
+        numeric_embedding: Literal["periodic"] | PeriodicEmbedding | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
@@ -309,7 +316,7 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         self.decay_schedule, self.dropout_schedule = decay_schedule, dropout_schedule
         self.alpha_dropout = alpha_dropout
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
-        self.init, self.columns = init, columns
+        self.init, self.columns, self.numeric_embedding = init, columns, numeric_embedding
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.tol, self.max_seconds, self.early_stopping = tol, max_seconds, early_stopping

@@ -88,9 +88,9 @@ def _require(right: bool, part: str, wrong: str) -> None:
 
 def _check_network(spec: NetworkSpec, network: Network) -> None:
     has: Any = (network.widths, network.activations, network.activation_params)
-    has = (*has, network.dtype.name, network.has_bias, network.embeddings)
+    has = (*has, network.dtype.name, network.has_bias, network.embeddings, network.periodic)
     says: Any = (spec.widths, spec.activations, spec.activation_params)
-    says = (*says, spec.dtype, spec.bias, spec.embeddings)
+    says = (*says, spec.dtype, spec.bias, spec.embeddings, spec.periodic)
     _require(has == says, "network", f"is {has}, and network_spec says {says}")
 
 
@@ -149,7 +149,7 @@ def _check_training(spec: TrainingSpec, task: Task, n_layers: int) -> None:
     _require(spec.multilabel == (task.name == "multilabel"), "training_spec", "is of another task")
     for name in ("rate_factors", "decay_factors"):
         count = len(getattr(spec, name))
-        right = count in (0, 2 * n_layers + 1)
+        right = count in (0, 2 * n_layers + 1, 2 * n_layers + 2)
         _require(right, "training_spec", f"has {count} {name}, not one for each group")
 
 

@@ -16,7 +16,7 @@ from cnn_core._names import choose, meaning
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
 from cnn_core.data.scaling import SCALINGS
-from cnn_core.embeddings import Embedding
+from cnn_core.embeddings import Embedding, PeriodicEmbedding
 from cnn_core.groups import check_factors, factors
 from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
@@ -191,6 +191,15 @@ def check_columns(name: str, value: Any) -> None:
             choose(f"kind of the column {column!r}", kind, COLUMN_KINDS)
 
 
+def check_numeric_embedding(name: str, value: Any) -> None:
+    """'periodic', or a `PeriodicEmbedding`."""
+    if isinstance(value, PeriodicEmbedding):
+        return
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be 'periodic', PeriodicEmbedding() or None, got {value!r}")
+    choose(name, value, ("periodic",))
+
+
 #: What each parameter of MLP may be by itself.
 RULES: dict[str, Check] = {
     "hidden": lambda name, value: hidden_widths(value),
@@ -216,6 +225,7 @@ RULES: dict[str, Check] = {
     "bias": flag,
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
     "columns": optional(check_columns),
+    "numeric_embedding": optional(check_numeric_embedding),
     "scale_inputs": scaling("auto", *SCALINGS),
     "scale_targets": scaling("auto", "standard"),
     "clip_outputs": flag,

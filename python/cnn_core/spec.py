@@ -16,11 +16,18 @@ from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 4
+VERSION = 5
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
-_SINCE = {"bias": 2, "embeddings": 3, "rate_factors": 4, "decay_factors": 4, "alpha_dropout": 4}
+_SINCE = {
+    "bias": 2,
+    "embeddings": 3,
+    "rate_factors": 4,
+    "decay_factors": 4,
+    "alpha_dropout": 4,
+    "periodic": 5,
+}
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -28,6 +35,9 @@ _OLDEST = 2
 
 #: Categories and width of the vectors of each embedded feature.
 Embeddings: TypeAlias = tuple[tuple[int, int], ...]
+
+#: Numbers of the features that have a periodic embedding, its frequencies, and its width.
+Periodic: TypeAlias = tuple[tuple[int, ...], int, int] | tuple[()]
 
 #: Categories of an embedding: so many whole numbers, and one more for all others, are exact in
 #: float32.
@@ -126,6 +136,9 @@ class NetworkSpec(_Spec):
     embeddings : sequence of (int, int)
         For each of the last features, which hold numbers of categories, how many categories it has
         and the width of their vectors; ``widths[0]`` counts the other features and these vectors.
+    periodic : (sequence of int, int, int) or ()
+        Which of the other features have a periodic embedding too, its number of frequencies, and
+        its width; ``widths[0]`` counts these numbers too.
     """
 
     widths: tuple[int, ...]
@@ -134,6 +147,7 @@ class NetworkSpec(_Spec):
     dtype: str = "float32"
     bias: bool = True
     embeddings: Embeddings = ()
+    periodic: Periodic = ()
 
     def __post_init__(self) -> None:
         widths = _sequence("NetworkSpec: widths", self.widths)
@@ -154,8 +168,10 @@ class NetworkSpec(_Spec):
             _check_real(f"NetworkSpec: activation_params[{l}]", params[l], 0)
         _check_flag("NetworkSpec: bias", self.bias)
         embeddings = _embeddings(self.embeddings, int(widths[0]))
+        n_numbers = int(widths[0]) - sum(width for _, width in embeddings)
         self._set(
             embeddings=embeddings,
+            periodic=_periodic(self.periodic, n_numbers),
             widths=tuple(map(int, widths)),
             activations=tuple(activations),
             activation_params=tuple(map(float, params)),
@@ -170,7 +186,8 @@ class NetworkSpec(_Spec):
     @property
     def n_numbers(self) -> int:
         """Features that are no categories, which come first."""
-        return self.widths[0] - sum(width for _, width in self.embeddings)
+        periodic = len(self.periodic[0]) * self.periodic[2] if self.periodic else 0
+        return self.widths[0] - sum(width for _, width in self.embeddings) - periodic
 
     @property
     def n_features(self) -> int:
@@ -323,6 +340,32 @@ def _embeddings(given: object, n_in: int) -> Embeddings:
             f"{n_in}"
         )
     return tuple((int(n), int(width)) for n, width in pairs)
+
+
+def _periodic(given: object, n_inputs: int) -> Periodic:
+    """The features, frequencies and width of the periodic embeddings of a layer that reads so many
+    numbers, theirs included."""
+    what = "NetworkSpec: periodic"
+    parts = _sequence(what, given)
+    if not parts:
+        return ()
+    if len(parts) != 3:
+        raise ValueError(f"{what} must be (features, frequencies, width), got {shown(given)}")
+    features, frequencies, width = _sequence(what, parts[0]), *parts[1:]
+    _check_whole(f"{what} frequencies", frequencies, 1, 1025)
+    _check_whole(f"{what} width", width, 1, 17)
+    n_numbers = n_inputs - len(features) * int(width)
+    least = len(features) * (1 + int(width))
+    if n_inputs < least:
+        raise ValueError(
+            f"NetworkSpec: widths[0] must be at least the {least} numbers of the features with "
+            f"periodic embeddings, got {n_inputs}"
+        )
+    for feature in features:
+        _check_whole(f"{what} features", feature, 0, n_numbers)
+    if not features or features != sorted(set(features)):
+        raise ValueError(f"{what} features must be ascending, got {shown(features)}")
+    return tuple(map(int, features)), int(frequencies), int(width)
 
 
 def _dtype_name(what: str, dtype: object) -> str:

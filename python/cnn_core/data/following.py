@@ -134,9 +134,10 @@ def streamed(
 
 
 def _follows_inputs(before: Model, how: Preparation) -> bool:
-    """Whether the scaling of the inputs follows its stream: not beside embedded columns."""
+    """Whether the scaling of the inputs follows its stream: not beside embeddings."""
     spec = before.network_spec
-    return how.scale_inputs is not None and spec.bias and not spec.embeddings
+    embeds = bool(spec.embeddings or spec.periodic)
+    return how.scale_inputs is not None and spec.bias and not embeds
 
 
 def _gone(

@@ -65,7 +65,8 @@ class Parameters(Codec):
     """A network. W and b of layer l are the tensors ``{2 l}.weight``, shape (n_out, n_in), and
     ``{2 l}.bias``: those of PyTorch's ``Sequential(Linear, activation, Linear, ...)``. The vectors
     of the i-th embedded column are ``embedding.{i}.weight``, shape (categories, width), as those of
-    a ``ModuleList`` of ``Embedding`` named `embedding`."""
+    a ``ModuleList`` of ``Embedding`` named `embedding`; the parameters of periodic embeddings are
+    ``periodic.w``, ``periodic.c``, ``periodic.V`` and ``periodic.d``, a row for each column."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
         spec, network = value
@@ -75,6 +76,9 @@ class Parameters(Codec):
                 tensors[f"{2 * l}.bias"] = network.bias(l)
         for i in range(network.n_tables):
             tensors[f"embedding.{i}.weight"] = network.vectors(i)
+        if network.periodic:
+            for name, values in zip("wcVd", network.periodic_parameters()):
+                tensors[f"periodic.{name}"] = values
         return Spec(NetworkSpec).write(spec, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> tuple[NetworkSpec, Network]:
@@ -96,6 +100,14 @@ class Parameters(Codec):
             network.set_layer(l, W, np.zeros(len(W), spec.dtype) if b is None else b)
         for i, table in enumerate(tables):
             network.vectors(i)[:] = table
+        if network.periodic:
+            shapes = [values.shape for values in network.periodic_parameters()]
+            network.set_periodic(
+                *(
+                    take(tensors, f"periodic.{name}", shape, spec.dtype)
+                    for name, shape in zip("wcVd", shapes)
+                )
+            )
         return spec, network
 
 

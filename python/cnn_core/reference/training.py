@@ -83,7 +83,8 @@ class Trainer:
             return []
         widths, network = self.network.widths, self.network
         sizes = [(m * n, n * network.has_bias) for m, n in pairwise(widths)]
-        embedded = len(self.parameters) - sum(map(sum, sizes))
+        tables = sum(n * width for n, width in network.embeddings)
+        embedded = tables, len(self.parameters) - sum(map(sum, sizes)) - tables
         return list(
             zip(*(of_each_parameter(one, sizes, embedded) for one in (rates, decays)), strict=True)
         )

@@ -49,6 +49,7 @@ def make_network(spec: NetworkSpec) -> Network:
         spec.activation_params,
         spec.bias,
         spec.embeddings,
+        spec.periodic,
     )
 
 

@@ -48,7 +48,13 @@ from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
 from cnn_core.training.rescaled import follow, rehearsal
-from cnn_core.training.untrained import network_spec, training_spec, untrained
+from cnn_core.training.untrained import (
+    network_spec,
+    numeric_features,
+    periodic_of,
+    training_spec,
+    untrained,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -145,7 +151,7 @@ def begin(
     X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
     rows, anew = data.streamed and data.streamed.rows, False
     if before is None:
-        model = _initial(p, task, spec, data)
+        model = _initial(p, task, spec, data, purpose == "partial_fit")
         _log_scaling(data.scaling, data.target_scaling)
     else:
         model, rows, anew = follow(before, data, stream_begins)
@@ -541,8 +547,10 @@ def _task(
     known, weights = old.classes, p.class_weight
     now, labels = infer_task(y, name, p.loss, output, smoothing, known, weights)
     spec = before.network_spec
-    asked = network_spec(p, now, before.n_features, spec.embeddings)
+    periodic = periodic_of(p, spec.periodic[0] if spec.periodic else range(spec.n_numbers))
+    asked = network_spec(p, now, before.n_features, spec.embeddings, periodic)
     for what, had, wants in (
+        ("numeric_embedding (features, frequencies, width)", spec.periodic, asked.periodic),
         ("layers of widths", spec.widths, asked.widths),
         ("activations", spec.activations, asked.activations),
         ("numbers of the activations", spec.activation_params, asked.activation_params),
@@ -559,13 +567,16 @@ def _task(
     return old, labels
 
 
-def _initial(p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared) -> Model:
+def _initial(
+    p: SimpleNamespace, task: Task, spec: TrainingSpec, data: Prepared, streams: bool
+) -> Model:
     """The model before its first step."""
     return untrained(
         p,
         task,
         spec,
         data.n_features,
+        numeric_features(p, data, streams),
         baseline=data.train.baseline_score(task),
         feature_names=data.feature_names,
         columns=data.columns,

@@ -9,35 +9,70 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core.data.distinct import have_three_values
 from cnn_core.data.targets import encode_labels
 from cnn_core.data.validation import as_numbers, check_finite
+from cnn_core.embeddings import get_numeric_embedding
 from cnn_core.history import Past
-from cnn_core.initializers import Initializer, initialize
+from cnn_core.initializers import Initializer, initialize, initialize_periodic
 from cnn_core.model import Model
 from cnn_core.parameters import count, draw_seed
-from cnn_core.spec import Embeddings, NetworkSpec, TrainingSpec
+from cnn_core.spec import Embeddings, NetworkSpec, Periodic, TrainingSpec
 from cnn_core.task import Task
 from cnn_core.task_of_y import infer_task
 from cnn_core.training.backends import make_network
 from cnn_core.training.history import OF_THE_LOOP
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
+
+    from cnn_core.data.prepare import Prepared
 
 
 def network_spec(
-    p: SimpleNamespace, task: Task, n_features: int, embeddings: Embeddings = ()
+    p: SimpleNamespace,
+    task: Task,
+    n_features: int,
+    embeddings: Embeddings = (),
+    periodic: Periodic = (),
 ) -> NetworkSpec:
-    """The network that the parameters describe; the last features may be embedded."""
+    """The network that the parameters describe; the last features may be embedded, and some of the
+    others periodically."""
     names, params = zip(*p.activations, (task.output, task.output_param))
     n_inputs = n_features + sum(width - 1 for _, width in embeddings)
+    if periodic:
+        n_inputs += len(periodic[0]) * periodic[2]
     widths = n_inputs, *p.widths, task.n_outputs
-    return _network_spec(widths, names, params, p.dtype_name, bool(p.bias), embeddings)
+    return _network_spec(widths, names, params, p.dtype_name, bool(p.bias), embeddings, periodic)
+
+
+def periodic_of(p: SimpleNamespace, features: Sequence[int] | np.ndarray) -> Periodic:
+    """The periodic embeddings of some features that the parameters ask for."""
+    kind = get_numeric_embedding(p.numeric_embedding)
+    if kind is None or not len(features):
+        return ()
+    return tuple(map(int, features)), int(kind.frequencies), int(kind.width)
 
 
 @functools.lru_cache(maxsize=64)  # each call of a stream asks for the same
 def _network_spec(*fields: Any) -> NetworkSpec:
     return NetworkSpec(*fields)
+
+
+def numeric_features(p: SimpleNamespace, data: Prepared, streams: bool) -> np.ndarray | None:
+    """The features that a periodic embedding can tell something of: numbers of the table that have
+    three values or more in the training rows, as any function of two is linear; of the first rows
+    of a stream, all."""
+    if p.numeric_embedding is None:
+        return None
+    n = data.n_features - (0 if data.columns is None else len(data.columns.embeddings))
+    measured = np.ones(n, bool) if data.columns is None else data.columns.measured[:n].copy()
+    if not streams:
+        rows = data.train if data.blocks is None else data.blocks.sample
+        measured &= have_three_values(rows.X)[:n]
+    return np.flatnonzero(measured)
 
 
 def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
@@ -68,16 +103,26 @@ def _training_spec(settings: tuple[tuple[str, float], ...], **fields: Any) -> Tr
 
 
 def untrained(
-    p: SimpleNamespace, task: Task, spec: TrainingSpec, n_features: int, **of_data: Any
+    p: SimpleNamespace,
+    task: Task,
+    spec: TrainingSpec,
+    n_features: int,
+    measured: Sequence[int] | np.ndarray | None = None,
+    **of_data: Any,
 ) -> Model:
-    """The model with its initial weights; `of_data` are further fields of it."""
+    """The model with its initial weights. `measured`: the features that are numbers, all where it
+    is None; `of_data` are further fields of it."""
     columns = of_data.get("columns")
     embeddings = () if columns is None else columns.embeddings
-    shape = network_spec(p, task, n_features, embeddings)
+    periodic = periodic_of(p, range(n_features) if measured is None else measured)
+    shape = network_spec(p, task, n_features, embeddings, periodic)
     network = make_network(shape)
     if not isinstance(p.init, (str, Initializer)):
         _check_layers(p.init, shape)
     initialize(network, p.init, spec.seed)
+    kind = get_numeric_embedding(p.numeric_embedding)
+    if periodic and kind is not None:
+        initialize_periodic(network, kind.scale, spec.seed)
     fields = {"feature_names": None, "scaling": None} | of_data
     history = Past(names=("loss", "metric", *OF_THE_LOOP))
     return Model(
