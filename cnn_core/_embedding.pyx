@@ -16,7 +16,7 @@ from cnn_core._memory cimport PANEL_BYTES, Arena, at, blocks, elements
 from cnn_core._tuning cimport TILE_INPUTS, TILE_PANELS
 
 cdef enum:
-    TILE_FREQUENCIES = 4
+    TILE_FREQUENCIES = 8
     WORK_PER_FREQUENCY = 20     # of a weight
     MOST_FREQUENCIES = 1024
 

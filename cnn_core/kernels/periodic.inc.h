@@ -12,12 +12,6 @@
  * d_J.
  */
 
-/* The numbers of a panel's columns in a row; 0 in the lanes past the last. */
-static ALWAYS_INLINE void take_columns(const periodic *p, const real *row, real *x)
-{
-    for (ptrdiff_t i = 0; i < PANEL_LANES; i++) x[i] = i < p->n ? row[p->column[i]] : 0;
-}
-
 static ALWAYS_INLINE V turn_at(const real *w, V x)
 {
     return turn_of(FMA(LOAD(w), x, MUL(LOAD(w + PANEL_LANES), SET1((real)0.15915494309189535))));
@@ -27,9 +21,10 @@ static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, 
                          ptrdiff_t e_stride, void *e_)
 {
     const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
+    real x[PANEL_LANES] = {0}, e[MOST_PERIODIC_WIDTH * PANEL_LANES]; /* 0 past the last column */
     for (ptrdiff_t r = 0; r < rows; r++) {
-        real x[PANEL_LANES], e[MOST_PERIODIC_WIDTH * PANEL_LANES], *out = e_;
-        take_columns(p, (const real *)x_ + r * x_stride, x);
+        real *out = (real *)e_ + r * e_stride;
+        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
             const real *w = (const real *)p->parameters + v, *d = w + p->frequencies * step;
             V sum[MOST_PERIODIC_WIDTH];
@@ -41,7 +36,6 @@ static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, 
             }
             for (ptrdiff_t j = 0; j < p->width; j++) STORE(e + j * PANEL_LANES + v, sum[j]);
         }
-        out += r * e_stride;
         for (ptrdiff_t i = 0; i < p->n; i++)
             for (ptrdiff_t j = 0; j < p->width; j++) *out++ = e[j * PANEL_LANES + i];
     }
@@ -53,10 +47,10 @@ static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t f
 {
     const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
     const int whole = end == p->frequencies;
+    real x[PANEL_LANES] = {0}, delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0};
     for (ptrdiff_t r = 0; r < rows; r++) {
-        real x[PANEL_LANES], delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0};
         const real *in = (const real *)delta_ + r * delta_stride;
-        take_columns(p, (const real *)x_ + r * x_stride, x);
+        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
         for (ptrdiff_t i = 0; i < p->n; i++)
             for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *in++;
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
