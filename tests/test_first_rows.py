@@ -41,7 +41,8 @@ def same(one, other):
     {}, {"scale_inputs": "minmax"}, {"scale_inputs": "standard", "scale_targets": "standard"},
     {"scale_inputs": None}, {"scale_targets": None}, {"hidden": ()}, {"loss": "huber"},
     {"dtype": "float64", "optimizer": "sgd", "dropout": 0.2}, {"backend": "python"},
-    {"clip_outputs": True},
+    {"clip_outputs": True}, {"init": "data_driven"},
+    {"init": "data_driven", "scale_inputs": None, "scale_targets": None},
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("sizes", [[1] * 10, [3, 3, 3, 3], [9, 1], [4, 12]], ids=str)
 def test_ten_rows_in_pieces_train_as_a_first_call_with_all_of_them(options, sizes):

@@ -290,6 +290,7 @@ VALUES["init"] = by_word({
     _NORMAL.format("lecun"): "lecun_normal",
     "normal": "random random_normal randn gaussian truncated_normal",
     "'he', 'glorot' and 'lecun' are uniform": "uniform random_uniform",
+    "data_driven": "data_dependent lsuv he+5",
     "auto": "default",
 })  # fmt: skip
 VALUES["scale_inputs"] = by_word({

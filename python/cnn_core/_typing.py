@@ -37,7 +37,9 @@ Optimizers = Literal[
     "sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop", "lbfgs", "amsgrad",
     "adam_hat",
 ]  # fmt: skip
-Initializers = Literal["auto", "he", "glorot", "lecun", "normal", "orthogonal", "zeros"]
+Initializers = Literal[
+    "auto", "he", "glorot", "lecun", "normal", "orthogonal", "zeros", "data_driven"
+]
 Scalings = Literal["auto", "minmax", "standard", "robust", "robust_clip", "robust_asinh"]
 Tasks = Literal["auto", "classification", "regression"]
 Backends = Literal["native", "python"]

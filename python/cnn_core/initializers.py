@@ -1,5 +1,5 @@
-"""Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position).
-Biases are 0."""
+"""Initial weights: uniform, normal or orthogonal, as pure functions of (seed, layer, position), and
+biases of 0; or both fitted to training rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_core._activations import activation as activation_of
 from cnn_core._checks import check_number
 from cnn_core._functions import logarithms
-from cnn_core._linalg import matvec
+from cnn_core._linalg import column_sums, matmul, matvec
 from cnn_core._names import choose
 from cnn_core._random import uniform
 from cnn_core._settings import Settings
@@ -31,6 +32,9 @@ RELU_FAMILY = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "swish", "mish"
 
 class Initializer(Settings):
     """Base of the ways to draw a layer's weights."""
+
+    #: Whether the layers are then fitted to training rows, one after the other; see `fitted`.
+    reads_rows = False
 
     def weights(
         self,
@@ -55,6 +59,28 @@ class Initializer(Settings):
         Returns
         -------
         ndarray of float64, shape (n_out, n_in)
+        """
+        raise NotImplementedError
+
+    def fitted(
+        self, seed: int, layer: int, W: Weights, inputs: Weights, bias: bool
+    ) -> tuple[Weights, Weights]:
+        """A layer's (W, b) from its weights as drawn and what it reads of some training rows; asked
+        for where `reads_rows` is True.
+
+        Parameters
+        ----------
+        seed, layer : int
+        W : ndarray of float64, shape (n_out, n_in)
+            From `weights`.
+        inputs : ndarray of float64, shape (rows, n_in)
+            The outputs of the layers below, which have their parameters already, without dropout.
+        bias : bool
+            Whether the layer has biases; those of one without are 0.
+
+        Returns
+        -------
+        W, b : ndarray of float64, shapes (n_out, n_in) and (n_out,)
         """
         raise NotImplementedError
 
@@ -211,6 +237,66 @@ class Zeros(Initializer):
         return np.zeros((n_out, n_in))
 
 
+#: Rows whose weighted mean each bias of `DataDriven` is the negative of: "he+5".
+POINTS = 5
+#: Below this share of their size, and outside of these bounds, the deviations of z are rounding
+#: errors, or no deviations that weights in float32 can make up for.
+ALIKE, SMALLEST, LARGEST = 1e-6, 1e-30, 1e30
+
+
+class DataDriven(Initializer):
+    """Normal weights that are divided by the standard deviation of z = W a over training rows, and
+    biases that put z = 0 among these rows: the initialization of RealMLP-TD, Holzmueller,
+    Grinsztajn & Steinwart 2024, "Better by default", arXiv 2407.04491; the weights after Mishkin &
+    Matas 2016, "All you need is a good init", the biases ("he+5") after Steinwart 2019, "A sober
+    look at neural network initializations".
+
+    Layer by layer, the last one too, on a sample of the rows as the network reads them:
+
+        W_j = v / sd(v a) over the rows, v ~ N(0, 1) for each input
+        b_j = -sum_k p_k W_j a^(i_k), of 5 random rows i_k, p_k ~ Exp(1) divided by their sum
+
+    A neuron whose z are alike in all rows keeps weights of variance 1 / n_in, and the bias 0.
+    """
+
+    reads_rows = True
+
+    def __init__(self) -> None:
+        self._set()
+
+    def weights(
+        self,
+        seed: int,
+        layer: int,
+        n_in: int,
+        n_out: int,
+        activation: str,
+        activation_param: float,
+    ) -> Weights:
+        return normal(seed, layer, n_in * n_out).reshape(n_out, n_in) / math.sqrt(n_in)
+
+    def fitted(
+        self, seed: int, layer: int, W: Weights, inputs: Weights, bias: bool
+    ) -> tuple[Weights, Weights]:
+        rows, n_out = len(inputs), len(W)
+        z = matmul(inputs, np.ascontiguousarray(W.T))
+        with np.errstate(all="ignore"):  # of z that are alike, and of numbers beyond 1e150
+            # Less the first row: what is the same in all rows has then the deviation 0.
+            mean = z[0] + column_sums(z, z[0].copy(), 1) / rows
+            sd = np.sqrt(column_sums(z, mean, 2) / rows)
+            varies = (sd > ALIKE * np.abs(mean)) & (sd > SMALLEST) & (sd < LARGEST)
+            z = np.where(varies, z / sd, 0.0)
+        W = W / np.where(varies, sd, 1.0)[:, None]
+        b, total = np.zeros(n_out), np.zeros(n_out)
+        if bias:
+            u = uniform(seed, FOR_BIASES + layer, 2 * POINTS * n_out).reshape(2, POINTS, n_out)
+            for chosen, p in zip((u[0] * rows).astype(np.intp), -logarithms(1 - u[1])):
+                b -= p * z[chosen, np.arange(n_out)]
+                total += p
+            b /= total
+        return W, b
+
+
 INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "auto": Auto,
     "he": He,
@@ -219,6 +305,7 @@ INITIALIZERS: dict[str, Callable[[], Initializer]] = {
     "normal": Normal,
     "orthogonal": Orthogonal,
     "zeros": Zeros,
+    "data_driven": DataDriven,
 }
 
 
@@ -237,6 +324,20 @@ def get_initializer(init: str | Initializer) -> Initializer:
         return init
     names = tuple(INITIALIZERS)
     return INITIALIZERS[names[choose("init", init, names)]]()
+
+
+def reads_rows(init: object) -> bool:
+    """Whether an `init` is fitted to training rows.
+
+    Parameters
+    ----------
+    init : str, Initializer, or list of (W, b)
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(init, (str, Initializer)) and get_initializer(init).reads_rows
 
 
 def normal(seed: int, stream: int, n: int) -> Weights:
@@ -268,12 +369,32 @@ def normal(seed: int, stream: int, n: int) -> Weights:
 #: Vectors of embedded columns begin uniform between this and its negative, as in Keras and so in
 #: Guo & Berkhahn 2016, arXiv 1604.06737: near the 0 of unknown categories.
 EMBEDDED = 0.05
-#: Their random numbers begin with this stream; those of layers count from 0.
-FOR_EMBEDDINGS = 1 << 31
+#: Random numbers of layers have the layer as their stream; others begin with these.
+FOR_PERIODIC, FOR_EMBEDDINGS, FOR_BIASES, FOR_ROWS = 3 << 30, 1 << 31, 1 << 30, 1 << 29
+#: Rows that layers are fitted to, at least if there are as many and at most, and numbers of the
+#: widest layer for them.
+MOST_ROWS, FEWEST_ROWS, NUMBERS = 1 << 10, 1 << 8, 1 << 21
 
 
-#: The same of periodic embeddings.
-FOR_PERIODIC = 3 << 30
+def sample_of_rows(seed: int, rows: int, width: int) -> NDArray[np.intp]:
+    """The rows that layers are fitted to: a random one of each n / m successive ones.
+
+    Parameters
+    ----------
+    seed : int
+    rows : int
+    width : int
+        Of the widest layer, inputs included.
+
+    Returns
+    -------
+    ndarray of intp, ascending
+    """
+    m = min(max(NUMBERS // width, FEWEST_ROWS), MOST_ROWS)
+    if rows <= m:
+        return np.arange(rows)
+    at = (np.arange(m) + uniform(seed, FOR_ROWS, m)) * (rows / m)
+    return np.minimum(at.astype(np.intp), rows - 1)
 
 
 def initialize_periodic(network: Network, scale: float, seed: int) -> None:
@@ -295,6 +416,7 @@ def initialize(
     network: Network,
     init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]],
     seed: int,
+    rows: ArrayLike | None = None,
 ) -> None:
     """Set a network's parameters. `init` is that of the layers.
 
@@ -303,14 +425,33 @@ def initialize(
     network : Network
     init : str, Initializer, or list of (W, b)
     seed : int
+    rows : array-like, shape (rows, n_features), optional
+        A sample of the training rows as the network reads them, for an `init` that `reads_rows`.
     """
-    for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
-        if isinstance(init, (str, Initializer)):
-            activation, param = network.activations[layer], network.activation_params[layer]
-            W = get_initializer(init).weights(seed, layer, n_in, n_out, activation, param)
-            network.set_layer(layer, W, np.zeros(n_out))
-        else:
-            network.set_layer(layer, *init[layer])
     for i, shape in enumerate(network.embeddings):
         u = uniform(seed, FOR_EMBEDDINGS + i, shape[0] * shape[1])
         network.vectors(i)[:] = (EMBEDDED * (2 * u - 1)).reshape(shape)
+    if isinstance(init, (str, Initializer)):
+        _draw(network, get_initializer(init), seed, rows)
+    else:
+        for layer, pair in enumerate(init):
+            network.set_layer(layer, *pair)
+
+
+def _draw(network: Network, init: Initializer, seed: int, rows: ArrayLike | None) -> None:
+    """Set the layers; those that are fitted to rows in float64, so that both dtypes get the same
+    parameters but for rounding."""
+    inputs: Weights = np.empty((0, 0))
+    if init.reads_rows:
+        if rows is None:
+            raise ValueError(f"init={init!r} is learned from rows; give initialize X and y")
+        inputs = network.read(rows).astype(np.float64)
+    for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
+        name, param = network.activations[layer], network.activation_params[layer]
+        W, b = init.weights(seed, layer, n_in, n_out, name, param), np.zeros(n_out)
+        if init.reads_rows:
+            W, b = init.fitted(seed, layer, W, inputs, network.has_bias)
+            if layer < network.n_layers - 1:
+                z = matmul(inputs, np.ascontiguousarray(W.T)) + b
+                inputs = activation_of(name, z, param)
+        network.set_layer(layer, W, b)

@@ -125,8 +125,9 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
     init : str, Initializer, or list of (W, b), default 'auto'
         'he', 'glorot', 'lecun' (uniform), 'normal', 'orthogonal', 'zeros', or an object of
         `cnn_core.initializers` such as ``Normal(scale=0.01)``; biases are 0. 'auto': He for relu
-        and its relatives, LeCun for selu, Glorot for the others. A list gives each layer its W,
-        shape (n_out, n_in), and b, shape (n_out,), or None with ``bias=False``.
+        and its relatives, LeCun for selu, Glorot for the others. 'data_driven': fitted to a sample
+        of the training rows, biases too. A list gives each layer its W, shape (n_out, n_in), and b,
+        shape (n_out,), or None with ``bias=False``.
     columns : 'auto', dict or None, default None
         How the columns of a table become numbers, as a part of the model: every method then takes
         the table itself. 'auto': numbers stay numbers, with the mean in the place of missing ones

@@ -270,6 +270,17 @@ for init in ("auto", "he", "glorot", "lecun", "normal", "orthogonal", Normal(0.3
         init=init,
         **drawn,
     )
+add(
+    "init data_driven",
+    *(
+        (rows, {"activation": activation})
+        for rows in (data.classes(7, 3), data.numbers(20, 2, rows=1500))
+        for activation in ("relu", "selu", "mish")
+    ),
+    (data.numbers(7), {"scale_inputs": "robust_clip", "early_stopping": True}),
+    init="data_driven",
+    **drawn,
+)
 add("init zeros", data.classes(7, 3), hidden=(), init="zeros", dtypes=BOTH)
 add(
     "init given",

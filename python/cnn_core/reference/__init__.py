@@ -13,13 +13,14 @@ it; layers count from 0, so layer l reads ``inputs[l]``, which is x or the outpu
 below.
 
 One chapter a module: `random` (the order of the rows, dropout), `activations`, `losses`, `layers`
-(forward, the delta recursion, the gradient), `embeddings`, `penalties` (and limits of norms),
-`optimizers`, `vectors` (the flat vector of all parameters), `metrics`, `training` (a mini-batch, an
-epoch).
+(forward, the delta recursion, the gradient), `initialization` (weights that are fitted to rows),
+`embeddings`, `penalties` (and limits of norms), `optimizers`, `vectors` (the flat vector of all
+parameters), `metrics`, `training` (a mini-batch, an epoch).
 """
 
 from cnn_core.reference.activations import *  # noqa: F403
 from cnn_core.reference.embeddings import *  # noqa: F403
+from cnn_core.reference.initialization import *  # noqa: F403
 from cnn_core.reference.layers import *  # noqa: F403
 from cnn_core.reference.losses import *  # noqa: F403
 from cnn_core.reference.metrics import *  # noqa: F403

@@ -30,7 +30,7 @@ from cnn_core.data.stream import BLOCK, QUIET, unlike
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.validation import as_numbers, which_target
 from cnn_core.diagnosis import GOOD
-from cnn_core.initializers import INITIALIZERS, Initializer, Zeros
+from cnn_core.initializers import INITIALIZERS, Initializer, Zeros, reads_rows
 from cnn_core.meaning import ROWS_A_CLASS, are_amounts, whole_numbers, words_of_amounts
 from cnn_core.task import Task
 from cnn_core.training.target_advice import of_first_targets, of_later_targets
@@ -252,7 +252,7 @@ def _of_beginning(p: SimpleNamespace, model: Model, data: Prepared) -> tuple[lis
         assert train.y is not None
         cure = of_data.cure_of_growing(model.task.loss)
         begin += of_data.targets(train.y.array, cure, data.target_names)
-    if not (model.n_epochs or isinstance(p.init, str)):
+    if not (model.n_epochs or isinstance(p.init, str) or reads_rows(p.init)):
         begin += initial_weights(model.network)
         if isinstance(p.init, Initializer):  # weights that are given may be meant so
             told += initial_weights(model.network, strict=True)

@@ -37,7 +37,7 @@ from cnn_core.data.validation import (
     warn_of_target_in_X,
     which_target,
 )
-from cnn_core.initializers import Initializer
+from cnn_core.initializers import Initializer, reads_rows
 from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
 from cnn_core.parameters import draw_seed
@@ -49,6 +49,7 @@ from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
+    fitted_anew,
     network_spec,
     numeric_features,
     periodic_of,
@@ -154,7 +155,7 @@ def begin(
         model = _initial(p, task, spec, data, purpose == "partial_fit")
         _log_scaling(data.scaling, data.target_scaling)
     else:
-        model, rows, anew = follow(before, data, stream_begins)
+        model, rows, anew = _followed(p, before, data, stream_begins, begins_anew)
     collects = stream_begins and _collects(purpose, data)
     if not collects and (before is None or begins_anew):
         _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
@@ -173,6 +174,14 @@ def begin(
     if purpose != "partial_fit":
         return job
     return _first_rows(p, job, (X, y, sample_weight), before, collects)
+
+
+def _followed(
+    p: SimpleNamespace, before: Model, data: Prepared, stream_begins: bool, begins_anew: bool
+) -> tuple[Model, StreamRows | None, bool]:
+    """As `follow`; weights that are fitted to rows are fitted anew where a stream begins anew."""
+    model, rows, anew = follow(before, data, stream_begins)
+    return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
 
 
 def _check_class_weight(class_weight: object) -> None:
@@ -418,7 +427,7 @@ def _first_rows(
     start = before_first_row(before, rows)
     encoded = SimpleNamespace(**vars(p) | {"columns": None})  # they are rows of the matrix
     anew = begin(encoded, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
-    if has_scaling(before) or has_scaling(anew.model):
+    if has_scaling(before) or has_scaling(anew.model) or reads_rows(p.init):
         _log_scaling(anew.model.scaling, anew.model.target_scaling)
         model = replace(anew.model, feature_names=before.feature_names, columns=before.columns)
         return anew._replace(model=model, stream=job.stream)
@@ -576,6 +585,7 @@ def _initial(
         task,
         spec,
         data.n_features,
+        data,
         numeric_features(p, data, streams),
         baseline=data.train.baseline_score(task),
         feature_names=data.feature_names,

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._frozen import replace
 from cnn_core.data.distinct import have_three_values
 from cnn_core.data.targets import encode_labels
 from cnn_core.data.validation import as_numbers, check_finite
 from cnn_core.embeddings import get_numeric_embedding
 from cnn_core.history import Past
-from cnn_core.initializers import Initializer, initialize, initialize_periodic
+from cnn_core.initializers import (
+    Initializer,
+    initialize,
+    initialize_periodic,
+    reads_rows,
+    sample_of_rows,
+)
 from cnn_core.model import Model
 from cnn_core.parameters import count, draw_seed
 from cnn_core.spec import Embeddings, NetworkSpec, Periodic, TrainingSpec
@@ -107,11 +114,13 @@ def untrained(
     task: Task,
     spec: TrainingSpec,
     n_features: int,
+    data: Prepared | None = None,
     measured: Sequence[int] | np.ndarray | None = None,
     **of_data: Any,
 ) -> Model:
-    """The model with its initial weights. `measured`: the features that are numbers, all where it
-    is None; `of_data` are further fields of it."""
+    """The model with its initial weights. Of `data` come the rows that weights are fitted to;
+    `measured`: the features that are numbers, all where it is None; `of_data` are further fields of
+    it."""
     columns = of_data.get("columns")
     embeddings = () if columns is None else columns.embeddings
     periodic = periodic_of(p, range(n_features) if measured is None else measured)
@@ -119,10 +128,10 @@ def untrained(
     network = make_network(shape)
     if not isinstance(p.init, (str, Initializer)):
         _check_layers(p.init, shape)
-    initialize(network, p.init, spec.seed)
     kind = get_numeric_embedding(p.numeric_embedding)
     if periodic and kind is not None:
         initialize_periodic(network, kind.scale, spec.seed)
+    initialize(network, p.init, spec.seed, rows_for(p.init, shape, data))
     fields = {"feature_names": None, "scaling": None} | of_data
     history = Past(names=("loss", "metric", *OF_THE_LOOP))
     return Model(
@@ -134,6 +143,31 @@ def untrained(
         history=history,
         **fields,
     )
+
+
+def rows_for(init: object, shape: NetworkSpec, data: Prepared | None) -> np.ndarray | None:
+    """Some of the rows that are trained on, as the network reads them, for an `init` that is fitted
+    to rows; None for others. Rows of the weight 0 are none of them, all others count alike."""
+    if data is None or not reads_rows(init):
+        return None
+    train = data.train if data.blocks is None else data.blocks.sample
+    counting = np.arange(train.X.count)
+    if train.weights is not None:
+        counting = counting[train.weights.rows()[:, 0] > 0]
+    chosen = counting[sample_of_rows(data.seed, len(counting), max(shape.widths))]
+    rows: np.ndarray = train.X.array[chosen if train.X.indices is None else train.X.indices[chosen]]
+    return rows
+
+
+def fitted_anew(p: SimpleNamespace, model: Model, data: Prepared) -> Model:
+    """The model of a stream before its first row, whose layers are fitted to the rows that have
+    come in the meantime, where `init` asks for it."""
+    rows = rows_for(p.init, model.network_spec, data)
+    if rows is None:
+        return model
+    network = model.network.copy()
+    initialize(network, p.init, model.seed, rows)
+    return replace(model, network=network)
 
 
 def from_sizes(
