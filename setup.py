@@ -157,6 +157,7 @@ setup(
             extension("_embedding", "-Os"),
             extension("_network", "-Os"),
             extension("_predict"),
+            extension("_ensemble"),
             extension("_dropout", "-Os"),
             extension("_workspace", "-O3"),
             extension("_partition", "-Os"),

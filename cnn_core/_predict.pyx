@@ -11,7 +11,7 @@ from cpython.buffer cimport PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcpy
 
-from cnn_core._control cimport begin_stop, leave, stop_t, stops
+from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run_until, matmul_args_t
 from cnn_core._linalg cimport (SMOOTH_CLIP, Curve, Units, curve_named, real, scale_row,
                                scaled_real, to_units)
@@ -35,20 +35,6 @@ cdef extern from "Python.h":
     # Of a list or a tuple, whichever it is.
     Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
     PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t i)
-
-
-# What the threads of a prediction share.
-cdef struct Prediction:
-    void *network
-    const char *X
-    char *out                   # one of the two is NULL
-    Py_ssize_t *index
-    double threshold
-    char *scratch               # two buffers of a block for each thread
-    const Units *units          # NULL: the outputs as they are
-    stop_t stop
-    Py_ssize_t count, block, buffer_bytes
-    bint check_finite, check_outputs, refused, has_nan
 
 
 cdef const double *vector(array, str name, Py_ssize_t n) except NULL:
@@ -151,17 +137,12 @@ cdef class BatchPredictor:
         """Outputs or indices of at least one row; whether the rows are not refused."""
         cdef Network network = self.network
         cdef Prediction p
-        cdef Py_ssize_t l, count = X.shape[0], widest = 0, n_blocks
-        cdef bint transposed = network.prefers_transposed
-        p.block = BLOCK_ROWS_TRANSPOSED if transposed else min(network.block, count)
+        cdef Py_ssize_t count = X.shape[0], n_blocks
+        p.block = block_rows(network, count)
         n_blocks = blocks(count, p.block)
         threads = <int>max(1, min(threads, count * network.n_weights // WORK_PER_THREAD,
                                   n_blocks, most_threads))
-        for l in range(network.n_layers):
-            widest = max(widest, network.layers[l].ld)
-        if transposed or network.embeds:
-            widest = max(widest, blocks(network.layers[0].n_in, network.lanes) * network.lanes)
-        p.buffer_bytes = p.block * widest * network.itemsize
+        p.buffer_bytes = p.block * widest_layer(network) * network.itemsize
         scratch = aligned_zeros((threads, 2, p.buffer_bytes), np.uint8)
         p.network, p.count, p.threshold = <void *>network, count, threshold
         p.check_finite, p.check_outputs = check_finite, warns
@@ -203,15 +184,24 @@ cdef Matrix layer_output(Network network, Py_ssize_t l, char *data) noexcept nog
 
 cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
                         int worker) noexcept nogil:
-    """A block of rows through all layers, on two buffers in turn."""
-    cdef Py_ssize_t itemsize = network.itemsize, first = block * p.block
+    """A block of rows through all layers, and to where the prediction wants the outputs."""
+    cdef Py_ssize_t first = block * p.block, rows = min(p.block, p.count - first)
+    cdef Matrix a
+    if forward_block(p, network, p.X + first * network.n_features * network.itemsize, rows, worker,
+                     &a):
+        store_outputs(p, network, &a, first, rows)
+
+
+cdef bint forward_block(Prediction *p, Network network, const char *given, Py_ssize_t rows,
+                        int worker, Matrix *outputs) noexcept nogil:
+    """A block of rows through all layers, on two buffers in turn; False where the run is to end,
+    or rows are refused."""
+    cdef Py_ssize_t itemsize = network.itemsize
     cdef Py_ssize_t n_in = network.layers[0].n_in, l, r, panel, panels, step, work
     cdef Py_ssize_t row_bytes = network.n_features * itemsize
-    cdef Py_ssize_t rows = min(p.block, p.count - first)
     cdef const kernels_t *k = kernels_for(itemsize)
     cdef char *spare = p.scratch + 2 * worker * p.buffer_bytes
     cdef char *filled = spare + p.buffer_bytes
-    cdef const char *given = p.X + first * row_bytes
     cdef char *source = <char *>given
     cdef Matrix x, a
     if network.embeds:
@@ -230,17 +220,18 @@ cdef void predict_block(Prediction *p, Network network, Py_ssize_t block,
         step = panels_per_call(panels, work)
         while panel < panels:
             if stops(&p.stop, step * work):
-                return
+                return False
             network.forward(l, panel, min(step, panels - panel), rows, &x, NULL, &a)
             panel += step
         # Looked at here, the rows are in the cache: before, they would be fetched once more.
         if l == 0 and p.check_finite and not k.is_finite(rows * network.n_features, given):
             p.refused = True
         if p.refused:
-            return
+            return False
         network.activate(l, 0, network.layers[l].panels, rows, &a, &a)
         x, spare, filled = a, filled, spare
-    store_outputs(p, network, &x, first, rows)
+    outputs[0] = x
+    return True
 
 
 cdef void store_outputs(Prediction *p, Network network, const Matrix *a, Py_ssize_t first,
@@ -403,18 +394,6 @@ cdef class RowPredictor:
     outputs : (factor, shift, low, high), optional
         As `BatchPredictor` takes them.
     """
-
-    cdef Network network
-    cdef readonly object dtype
-    cdef tuple shape, shape_of_matrix, inputs, outputs
-    cdef const double *shift
-    cdef const double *factor
-    cdef Units units
-    cdef Py_ssize_t n_in, n_out
-    cdef Py_ssize_t n_scaled        # of the n_in features, where any are; the others follow
-    cdef Py_ssize_t buffer_bytes
-    cdef bint takes_long
-    cdef Curve curve
 
     def __cinit__(self, Network network not None, tuple inputs=None, tuple outputs=None):
         cdef Py_ssize_t l

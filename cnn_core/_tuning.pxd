@@ -8,6 +8,7 @@ cdef extern from "tuning.h" nogil:
         BLOCK_ROWS_TRANSPOSED
         BLOCK_ROWS_BLOCKWISE
         BLOCKWISE_BYTES
+        ROWS_OF_ENSEMBLE
         ROWS_COUNTED_TOGETHER
         TILE_PANELS
         TILE_INPUTS

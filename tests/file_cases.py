@@ -21,7 +21,7 @@ from cnn_core.schedules import (
     Warmup,
 )
 
-from cnn_core import MLP, Embedding, MLPClassifier, MLPRegressor, _activations
+from cnn_core import MLP, Embedding, Ensemble, MLPClassifier, MLPRegressor, _activations
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(40, 3))
@@ -328,4 +328,27 @@ SKLEARN |= {
         of_sklearn, "MLPRegressor", LINE, 1, random_state=np.random.RandomState(1)
     ),
     "sklearn, integer weights": with_integer_weights,
+}
+
+
+def of_several(*models):
+    """The mean of models of the cases: (model, X, y)."""
+    made = [make() for make in models]
+    return Ensemble([one for one, _, _ in made]), *made[0][1:]
+
+
+#: Several models in one file.
+ENSEMBLES = {
+    "ensemble": partial(
+        of_several,
+        partial(fitted, LABELS["text"][THREE], random_state=1),
+        partial(fitted, LABELS["text"][THREE], random_state=2, hidden=(3,), scale_inputs="robust"),
+    ),
+    "ensemble of tables": partial(
+        of_several,
+        *(
+            partial(fitted, LINE, MLPRegressor, EMBEDDED, columns={3: Embedding(2)}, random_state=k)
+            for k in range(3)
+        ),
+    ),
 }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cnn_core import datasets, functional
     from cnn_core.callbacks import Callback
     from cnn_core.embeddings import Embedding, PeriodicEmbedding
+    from cnn_core.ensemble import Ensemble
     from cnn_core.initializers import Normal, Orthogonal
     from cnn_core.optimizers import (
         LBFGS,
@@ -74,6 +75,7 @@ __all__ = [
     "Coslog",
     "DivergenceWarning",
     "Embedding",
+    "Ensemble",
     "Exponential",
     "FlatCosine",
     "Huber",
@@ -109,6 +111,7 @@ _LATER = {
     "callbacks": ("Callback",),
     "datasets": (),
     "embeddings": ("Embedding", "PeriodicEmbedding"),
+    "ensemble": ("Ensemble",),
     "functional": (),
     "initializers": ("Normal", "Orthogonal"),
     "optimizers": (

@@ -169,7 +169,7 @@ def evaluation(
     baseline = data.baseline_score(task)
     rare, evaluated = "", Evaluated(loss, metric, data.X.count, baseline)
     if not regression:
-        scores, rare, n_classes = _class_scores(model, data, outputs, settings.weighs_classes)
+        scores, rare, n_classes = class_scores(model, data, outputs, settings.weighs_classes)
         found |= scores
         balanced = scores.get("balanced_accuracy")
         evaluated = evaluated._replace(balanced=balanced, n_classes=n_classes)
@@ -441,7 +441,7 @@ def _classes_of(model: Model, a: np.ndarray) -> np.ndarray:
     return most
 
 
-def _class_scores(
+def class_scores(
     model: Model, data: Dataset, outputs: Callable[[], np.ndarray], wanted: bool
 ) -> tuple[dict[str, Any], str, int]:
     """Balanced accuracy and average precision where accuracy says little, a sentence about it, and

@@ -12,9 +12,10 @@ from cnn_core._foreign_attributes import ForeignAttributes
 from cnn_core._frozen import replace
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
-from cnn_core.data.validation import are_names, as_numbers, check_finite
+from cnn_core.data.validation import as_numbers, check_finite
 from cnn_core.exceptions import NotFittedError
-from cnn_core.files.saved import Saved
+from cnn_core.files.saved import Resumable
+from cnn_core.learned import Learned, locked
 from cnn_core.model import Model
 from cnn_core.monitors import sign_of
 from cnn_core.training.backends import Network
@@ -22,37 +23,14 @@ from cnn_core.training.backends import Network
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from cnn_core._typing import Labels, Reals
-    from cnn_core.columns.columns import Columns
+    from cnn_core._typing import Reals
     from cnn_core.files.codecs import Codec
 
 
-class Fitted(Saved, ForeignAttributes):
+class Fitted(Learned, Resumable, ForeignAttributes):
     """The attributes of `MLP` that come from fitting: all are read from one `Model`."""
 
-    task: str
     _fitted: Model | None = None
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._fitted is not None
-
-    def __sklearn_tags__(self) -> Any:
-        # Asked for by scikit-learn alone, so it is there to be imported.
-        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
-
-        task = self.task if self._fitted is None else self._fitted.task.name
-        kind = {
-            "classification": "classifier",
-            "multilabel": "classifier",
-            "regression": "regressor",
-        }.get(task)
-        return Tags(
-            estimator_type=kind,
-            target_tags=TargetTags(required=True, multi_output=True),
-            classifier_tags=ClassifierTags(multi_label=True) if kind == "classifier" else None,
-            regressor_tags=RegressorTags() if kind == "regressor" else None,
-            input_tags=InputTags(),
-        )
 
     def _model(self) -> Model:
         model = self._fitted
@@ -90,7 +68,7 @@ class Fitted(Saved, ForeignAttributes):
     @property
     def weights_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return tuple(_locked(network.weights(l)) for l in range(network.n_layers))
+        return tuple(locked(network.weights(l)) for l in range(network.n_layers))
 
     @weights_.setter
     def weights_(self, values: Sequence[ArrayLike]) -> None:
@@ -100,7 +78,7 @@ class Fitted(Saved, ForeignAttributes):
     @property
     def biases_(self) -> tuple[Reals, ...]:
         network = self._model().network
-        return tuple(_locked(network.bias(l).copy()) for l in range(network.n_layers))
+        return tuple(locked(network.bias(l).copy()) for l in range(network.n_layers))
 
     @biases_.setter
     def biases_(self, values: Sequence[ArrayLike]) -> None:
@@ -109,7 +87,7 @@ class Fitted(Saved, ForeignAttributes):
 
     @property
     def parameters_(self) -> Reals:
-        return _locked(self._model().network.flat())
+        return locked(self._model().network.flat())
 
     @parameters_.setter
     def parameters_(self, values: ArrayLike) -> None:
@@ -132,13 +110,6 @@ class Fitted(Saved, ForeignAttributes):
     @property
     def converged_(self) -> bool:
         return self._model().converged
-
-    @property
-    def classes_(self) -> Labels:
-        classes = self._model().task.classes
-        if classes is None:
-            raise AttributeError("a regression model has no classes_")
-        return _locked(classes.copy())
 
     @property
     def input_shift_(self) -> NDArray[np.float64]:
@@ -169,19 +140,11 @@ class Fitted(Saved, ForeignAttributes):
         return scaling
 
     @property
-    def columns_(self) -> Columns:
-        columns = self._model().columns
-        if columns is None:
-            raise AttributeError("the model was fitted on a matrix; columns='auto' takes tables")
-        return columns
-
-    @property
     def embeddings_(self) -> dict[str | int, Reals]:
         model = self._model()
         columns = () if model.columns is None else model.columns.embedded
         return {
-            column.name: _locked(model.network.vectors(i).copy())
-            for i, column in enumerate(columns)
+            column.name: locked(model.network.vectors(i).copy()) for i, column in enumerate(columns)
         }
 
     @property
@@ -190,18 +153,6 @@ class Fitted(Saved, ForeignAttributes):
 
         columns = self.columns_.columns
         return {one.name: one.values for one in columns if isinstance(one, Category)}
-
-    @property
-    def n_features_in_(self) -> int:
-        model = self._model()
-        return model.n_features if model.columns is None else len(model.columns.columns)
-
-    @property
-    def feature_names_in_(self) -> NDArray[np.object_]:
-        names = self._model().feature_names
-        if names is None or not are_names(names):
-            raise AttributeError("the model was fitted without feature names")
-        return names.copy()
 
     @property
     def n_epochs_(self) -> int:
@@ -259,12 +210,6 @@ class Fitted(Saved, ForeignAttributes):
                 network.set_layer(l, *parts)
 
         self._with_parameters(model, change)
-
-
-def _locked(copy: NDArray[Any]) -> NDArray[Any]:
-    """A copy of what belongs to the model, read-only, so that no change of it goes unnoticed."""
-    copy.flags.writeable = False
-    return copy
 
 
 def numbers_for(model: Model, name: str, values: ArrayLike) -> np.ndarray:

@@ -33,6 +33,27 @@ class Inspectable(Fitted):
         n_threads = self.n_threads
         return {"threads": threads_of(n_threads), "adaptive": n_threads is None}
 
+    def decision_function(self, X: ArrayLike) -> Reals:
+        """The output layer's z, before its activation: what scikit-learn's scorers rank rows by,
+        also where outputs are no probabilities, as with the loss 'hinge'.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray, shape (rows,) or (rows, n_outputs)
+            For two classes a number a row, larger for the second of `classes_`: z of the only
+            output, or of two outputs the difference.
+
+        Raises
+        ------
+        ValueError
+            For regression.
+        """
+        return self._model().decision_function(X, self.backend, self.n_threads)
+
     def loss_and_gradient(
         self, X: ArrayLike, y: ArrayLike, *, parameters: ArrayLike | None = None
     ) -> tuple[float, Reals]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
+from cnn_core.answers import warn_of_single_row
 from cnn_core.conventions import Parameters
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
-from cnn_core.model import warn_of_single_row
 from cnn_core.predictions import Predictions
 from cnn_core.training.backends import BACKENDS
 

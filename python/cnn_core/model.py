@@ -8,27 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import Frozen, replace
-from cnn_core._functions import logarithms
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
 from cnn_core._state import damage_told, opened, sealed
-from cnn_core._warn import warn
+from cnn_core.answers import Answers
 from cnn_core.causes.seen import Seen
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import (
-    as_numbers,
     check_entries,
     check_names,
     check_out,
-    check_rows,
     check_target_names,
     check_X,
     check_x,
 )
 from cnn_core.history import Past
 from cnn_core.spec import NetworkSpec, TrainingSpec
-from cnn_core.task import Task, r2_of_outputs
+from cnn_core.task import Task
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import (
     BACKENDS,
@@ -59,7 +56,7 @@ class _Predicts:
     one_row: RowPredictor
 
 
-class Model(_Predicts, Frozen):
+class Model(_Predicts, Answers, Frozen):
     """All that a fit leaves behind. Never changed: the next fit publishes another one, so whoever
     has taken one predicts with the old model or the new one, and never with anything between.
 
@@ -186,6 +183,11 @@ class Model(_Predicts, Frozen):
         return numbers
 
     @property
+    def target_names(self) -> tuple[str, ...]:
+        """Of the columns of y in training."""
+        return self.seen.targets
+
+    @property
     def input_names(self) -> np.ndarray | None:
         """Names of what the network reads."""
         return self.feature_names if self.columns is None else self.columns.encoded
@@ -222,17 +224,6 @@ class Model(_Predicts, Frozen):
             check_entries=check_entries,
         )
 
-    def split(self, X: ArrayLike, y: ArrayLike) -> tuple[ArrayLike, ArrayLike]:
-        """X and y; of a table without the column that y names."""
-        if self.columns is None:
-            return X, y
-        from cnn_core.columns.target import known_target
-        from cnn_core.data.row_order import warn_of_order
-
-        warn_of_order(X, y)
-        table, classes = self.columns.table(X), self.task.classes
-        return known_target(table, y, classes)  # type: ignore[return-value]
-
     def unscaled(self, X: ArrayLike) -> np.ndarray:
         """What the network reads, before it is scaled, in float64."""
         return check_X(X if self.columns is None else self.columns.encode(X), "float64")
@@ -244,7 +235,7 @@ class Model(_Predicts, Frozen):
         from cnn_core.data.row_order import warn_of_order
 
         X, y = self.split(X, y)
-        check_target_names(y, self.seen.targets)
+        check_target_names(y, self.target_names)
         warn_of_order(X, y)  # a table has been compared before
         dtype, scaling = self.network_spec.dtype, self.target_scaling
         how = Preparation(dtype, target_dtype=None if scaling is None else "float64")
@@ -295,21 +286,6 @@ class Model(_Predicts, Frozen):
             check_entries("x", x)
         return check_x(x, self.network.dtype, self.n_features, names, self.scaling)
 
-    def label(self, a: np.ndarray) -> Any:
-        """What `predict` makes of a row's outputs, which have the shape (n_outputs,)."""
-        task = self.task
-        if task.name == "regression":
-            return a[0] if task.flat else a
-        if task.name == "multilabel":
-            return (a > task.threshold).astype(np.int64)
-        assert task.classes is not None
-        return task.classes[self._class_of(a)]
-
-    def _class_of(self, a: np.ndarray) -> int:
-        """The index of the class that the outputs of a row mean."""
-        # NumPy would compare longer than the network has computed.
-        return int(a.item() > self.task.threshold) if a.size == 1 else int(a.argmax())
-
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """Classes or numbers, as `MLP.predict` describes."""
         task, predictor = self.task, self.predictors[backend]
@@ -320,31 +296,7 @@ class Model(_Predicts, Frozen):
                 assert task.classes is not None
                 return task.classes.take(predictor.argmax(rows, task.threshold, threads))
             a = predictor.outputs(rows, threads)
-        if task.name == "regression":
-            return a.ravel() if task.flat else a
-        if task.name == "multilabel":
-            return (a > task.threshold).astype(np.int64)
-        assert task.classes is not None
-        index = self._class_of(a)
-        return task.classes[index : index + 1].copy()
-
-    def predict_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
-        """Probabilities, as `MLP.predict_proba` describes."""
-        task = self.task
-        name, output = task.name, task.output
-        if output == ("sigmoid" if name == "multilabel" else "softmax") and name != "regression":
-            return self.outputs(X, backend, n_threads)
-        if name == "classification" and output == "sigmoid" and task.n_outputs == 1:
-            a = self.outputs(X, backend, n_threads)
-            return np.column_stack((1 - a[:, 0], a[:, 0]))
-        raise ValueError(
-            "predict_proba needs a classifier with softmax or one sigmoid as its output; this "
-            f"model does {name} with {task.n_outputs} {output} output(s)"
-        )
-
-    def predict_log_proba(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
-        """Their logarithms, as `MLP.predict_log_proba` describes."""
-        return logarithms(self.predict_proba(X, backend, n_threads))
+        return self.labels(a)
 
     def decision_function(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """z of the output layer, as `MLP.decision_function` describes."""
@@ -375,91 +327,9 @@ class Model(_Predicts, Frozen):
             return difference
         return z.ravel() if task.n_outputs == 1 else z
 
-    def score(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        backend: str,
-        n_threads: int | None,
-    ) -> float:
-        """Accuracy or R^2, as `MLP.score` describes."""
-        from cnn_core.data.row_order import warn_of_order
-
-        task = self.task
-        warn_of_order(X, sample_weight, "sample_weight")
-        X, y = self.split(X, y)
-        warn_of_order(X, y)  # a table has been compared before
-        if task.name == "regression":
-            return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
-        targets, labels, weights = self._judged(X, y, sample_weight)
-        predicted = self.predict(X, backend, n_threads)
-        if task.name == "multilabel":
-            assert targets is not None
-            right = (predicted == (targets > task.threshold)).all(axis=1)
-        else:
-            assert task.classes is not None and labels is not None
-            right = predicted == task.classes[labels]
-        return float(np.average(right, weights=None if weights is None else weights[:, 0]))
-
-    def r2_of_outputs(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        backend: str,
-        n_threads: int | None,
-    ) -> np.ndarray:
-        """R^2 of each output of a regression."""
-        targets, _, weights = self._judged(X, y, sample_weight)
-        assert targets is not None
-        warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
-        w = np.ones((len(targets), 1)) if weights is None else weights
-        # Of predictions that are not rounded: far from 0 float32 has few numbers.
+    def precise_outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """`outputs` that are not rounded: far from 0 float32 has few numbers."""
         rows = self.check_X(X, False)
-        predicted = self.network_outputs(rows, threads_of(n_threads), backend)
-        if self.target_scaling is not None:
-            predicted = self.target_scaling.invert(predicted, np.float64)
-        # Squares of numbers of this size are beyond float64, or 0, and R^2 depends on no factor.
-        exponent = int(np.frexp(np.abs(targets).max())[1])
-        if not -530 < exponent <= 400:
-            with np.errstate(over="ignore"):
-                targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
-        mean = (w * targets).sum(axis=0) / w.sum()
-        with np.errstate(over="ignore"):  # of predictions that are much larger
-            residual = (w * (targets - predicted) ** 2).sum(axis=0)
-        return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
-
-    def _judged(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-        """Targets, class indices and weights of the rows that predictions are compared with."""
-        from cnn_core.data.prepare import make_targets, make_weights
-
-        rows = self._count(X)
-        check_target_names(y, self.seen.targets)
-        targets, labels = make_targets(self.task, y, None, np.float64)
-        wanted = labels if targets is None else targets
-        assert wanted is not None
-        check_rows(rows, len(wanted))
-        weights, _ = make_weights(self.task, labels, rows, sample_weight, None, np.float64)
-        return targets, labels, weights
-
-    def _count(self, X: ArrayLike) -> int:
-        """The rows of X, which has two dimensions."""
-        if self.columns is not None:
-            return len(self.columns.table(X))
-        shape = np.shape(X) if hasattr(X, "shape") else as_numbers("X", X).shape
-        if len(shape) != 2:
-            self.check_X(X)  # says what is wrong
-        return int(shape[0])
-
-
-def warn_of_single_row(rows: int) -> None:
-    """Say that R^2 compares rows with their mean, where there is only one."""
-    if rows == 1:
-        warn(
-            "R^2 of a single row means nothing, as the row is its own mean: it is 0 unless the "
-            "prediction is exact; take two rows or more",
-            RuntimeWarning,
-        )
+        a = self.network_outputs(rows, threads_of(n_threads), backend)
+        scaling = self.target_scaling
+        return a if scaling is None else scaling.invert(a, np.float64)

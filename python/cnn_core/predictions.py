@@ -1,4 +1,4 @@
-"""What a fitted MLP predicts: each method takes its `Model` once and asks it."""
+"""What a fitted estimator predicts: each method takes its model once and asks it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.fitted import Fitted
+from cnn_core.learned import Learned
 from cnn_core.training.backends import FAST_BACKEND
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     RowLike = ArrayLike | Mapping[Any, Any]
 
 
-class Predictions(Fitted):
-    """The methods of `MLP` that predict, and `score`."""
+class Predictions(Learned):
+    """The methods that predict, and `score`."""
 
     backend: str
     n_threads: int | None
@@ -43,7 +43,8 @@ class Predictions(Fitted):
             many rows, and how large inputs and weights are. Every method here that takes rows warns
             so.
         """
-        return self._model().outputs(X, self.backend, self.n_threads)
+        found: Reals = self._model().outputs(X, self.backend, self.n_threads)
+        return found
 
     @overload
     def predict_one(
@@ -114,7 +115,8 @@ class Predictions(Fitted):
         RuntimeWarning
             As `forward`. Classes come from outputs that are NaN, too: the first NaN wins.
         """
-        return self._model().predict(X, self.backend, self.n_threads)
+        found: Labels = self._model().predict(X, self.backend, self.n_threads)
+        return found
 
     def predict_proba(self, X: ArrayLike) -> Reals:
         """Probabilities of the classes.
@@ -135,7 +137,8 @@ class Predictions(Fitted):
             For regression, and where the outputs are no probabilities (an output other than
             softmax, or one sigmoid).
         """
-        return self._model().predict_proba(X, self.backend, self.n_threads)
+        found: Reals = self._model().predict_proba(X, self.backend, self.n_threads)
+        return found
 
     def predict_log_proba(self, X: ArrayLike) -> Reals:
         """Logarithms of the probabilities of the classes.
@@ -154,28 +157,8 @@ class Predictions(Fitted):
         ValueError
             Where `predict_proba` does.
         """
-        return self._model().predict_log_proba(X, self.backend, self.n_threads)
-
-    def decision_function(self, X: ArrayLike) -> Reals:
-        """The output layer's z, before its activation: what scikit-learn's scorers rank rows by,
-        also where outputs are no probabilities, as with the loss 'hinge'.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-
-        Returns
-        -------
-        ndarray, shape (rows,) or (rows, n_outputs)
-            For two classes a number a row, larger for the second of `classes_`: z of the only
-            output, or of two outputs the difference.
-
-        Raises
-        ------
-        ValueError
-            For regression.
-        """
-        return self._model().decision_function(X, self.backend, self.n_threads)
+        found: Reals = self._model().predict_log_proba(X, self.backend, self.n_threads)
+        return found
 
     @without_unknown
     def score(
@@ -197,4 +180,4 @@ class Predictions(Fitted):
         """
         if unknown:
             refuse(Predictions.score, self, unknown)
-        return self._model().score(X, y, sample_weight, self.backend, self.n_threads)
+        return float(self._model().score(X, y, sample_weight, self.backend, self.n_threads))

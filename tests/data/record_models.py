@@ -1,7 +1,7 @@
-"""Write model files of the present format, to be read for ever.
+"""Write model files of each format, to be read for ever.
 
-``python tests/data/record_models.py``: each new `FORMAT` gets a folder of its own. What is there is
-never written again: later versions must read it. `predictions.json` holds what each model predicts
+``python tests/data/record_models.py``: each format has a folder of its own, with what is written in
+it. What is there is never written again: later versions must read it. `predictions.json` holds what each model predicts
 for `file_cases.X`.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cnn_core.files.estimators import FORMAT
-from file_cases import CASES, SKLEARN, quietly
+from cnn_core.files.estimators import FORMAT, format_of
+from file_cases import CASES, ENSEMBLES, SKLEARN, quietly
 
 FOLDER = Path(__file__).with_name("models")
 
@@ -29,6 +29,8 @@ FILES = {
     "parameters": ("class weights, bytes", False),
     "schedule": ("learning_rate Warmup", True),
     "classifier": ("classifier", False),
+    "ensemble": ("ensemble", False),
+    "ensemble-tables": ("ensemble of tables", True),
     "sklearn": ("MLPClassifier, adam, three", True),
     "sklearn-regression": ("MLPRegressor, lbfgs, plane", False),
 }
@@ -42,7 +44,12 @@ def predictions(model, rows):
 
 def main():
     """Write what is missing."""
-    folder = FOLDER / f"format-{FORMAT}"
+    for number in range(1, FORMAT + 1):
+        write(number, FOLDER / f"format-{number}")
+
+
+def write(number, folder):
+    """Write what is missing of a format."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / "predictions.json"
     known = json.loads(wanted.read_text()) if wanted.exists() else {}
@@ -50,7 +57,9 @@ def main():
         path = folder / f"{name}.safetensors"
         if path.exists():
             continue
-        model, rows, _ = (CASES | SKLEARN)[case]()
+        model, rows, _ = (CASES | ENSEMBLES | SKLEARN)[case]()
+        if format_of(model._in_files) != number:
+            continue
         quietly(model.save, path, optimizer=optimizer)
         known[name] = predictions(model, rows)
         print(f"new {path.relative_to(FOLDER)}, {path.stat().st_size} bytes")

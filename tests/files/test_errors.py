@@ -166,7 +166,7 @@ def number(place, digits):
 F32 = np.float32
 NONSENSE = [
     # the frame
-    (put("format", 2), "in format 2, and this version reads formats up to 1: update cnn_core"),
+    (put("format", 3), "in format 3, and this version reads formats up to 2: update cnn_core"),
     (put("format", True), "format must be a whole number from 1 to"),
     (put("format", 0), "format must be a whole number from 1"),
     (drop("version"), "version must be a text, got None"),

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["cnn_core.files", "cnn_core.model_check
 from file_edits import Parts, put_together, taken_apart
 
 import cnn_core
-from cnn_core import MLP, ModelFormatError
+from cnn_core import ModelFormatError
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "models"
 
@@ -37,7 +37,7 @@ MODELS = [one for one in map(taken_apart, base()) if not one.content["class"].st
 def try_bytes(data):
     """Read a file; it is a model or a ModelFormatError."""
     try:
-        unpacked(data, MLP, False)
+        unpacked(data, object, False)
     except (ModelFormatError, ImportError):  # without scikit-learn there are none of its models
         return
 

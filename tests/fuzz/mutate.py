@@ -56,14 +56,14 @@ def allowed_bytes(size):
 
 def base_files(names=None):
     """The files that are changed: of each kind of model, with the optimizer's state and without."""
-    from file_cases import CASES, SKLEARN, quietly
+    from file_cases import CASES, ENSEMBLES, SKLEARN, quietly
 
     try:
         import sklearn  # noqa: F401
 
-        cases = CASES | SKLEARN
+        cases = CASES | ENSEMBLES | SKLEARN
     except ImportError:
-        cases = CASES
+        cases = CASES | ENSEMBLES
     files = []
     for name in names or cases:
         model = cases[name]()[0]

@@ -24,6 +24,14 @@ def test_a_changed_file_is_a_model_or_one_error():
     assert outcomes["refused"] > 900 and outcomes["trained"] > 50
 
 
+@pytest.mark.slow
+def test_a_changed_file_of_several_models_is_an_ensemble_or_one_error():
+    files = mutate.base_files(("ensemble", "ensemble of tables"))
+    outcomes, failures = mutate.run(files, count=1000, seed=1, jobs=1)
+    assert not failures
+    assert outcomes["refused"] > 500 and outcomes["loaded"] > 30
+
+
 def test_every_change_makes_other_files_and_the_same_from_one_seed():
     files = mutate.base_files(("plain",))
     made = [mutate.mutated(number, 0, files) for number in range(200)]

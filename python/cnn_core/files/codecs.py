@@ -223,29 +223,37 @@ class Record(Codec):
         self.make, self.fields, self.defaults, self.get = make, dict(fields), dict(defaults), get
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        values = (
-            {name: getattr(value, name) for name in self.fields}
-            if self.get is None
-            else self.get(value)
-        )
         return {
-            name: codec.write(values[name], _within(where, name), tensors)
-            for name, codec in self.fields.items()
+            name: self.fields[name].write(one, _within(where, name), tensors)
+            for name, one in self.values(value).items()
         }
 
+    def values(self, value: Any) -> dict[str, Any]:
+        """What a file holds of an object, by the names of the fields."""
+        if self.get is None:
+            return {name: getattr(value, name) for name in self.fields}
+        found = self.get(value)
+        return {name: found[name] for name in self.fields}
+
     def read(self, json: Any, where: str, tensors: Tensors) -> Any:
+        return self.read_beside(self.defaults, json, where, tensors)
+
+    def read_beside(
+        self, defaults: Mapping[str, Any], json: Any, where: str, tensors: Tensors
+    ) -> Any:
+        """`read` with other values for the keys that are not there."""
         place = where or "the model"
         if not isinstance(json, dict):
             fail(place, json, "an object")
         for name in self.fields:
-            if name not in json and name not in self.defaults:
+            if name not in json and name not in defaults:
                 raise ModelFormatError(f"{place} has no {name!r}")
         for name in json:
             if name not in self.fields:
                 raise ModelFormatError(
                     f"{place} has {name[:50]!r}; known are {', '.join(self.fields)}"
                 )
-        values = dict(self.defaults)
+        values = dict(defaults)
         for name, one in json.items():
             values[name] = self.fields[name].read(one, _within(where, name), tensors)
         try:

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from cnn_core.files.saved import Saved
 
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
-FORMAT = 1
+FORMAT = 2
+#: What the classes that came later need; the others are written as they always were.
+_FORMATS = {"Ensemble": 2}
 
 #: The estimators that files hold, by the names that stand in them, and their modules.
 ESTIMATORS = {
     "MLP": "cnn_core.mlp",
     "MLPClassifier": "cnn_core.estimators",
     "MLPRegressor": "cnn_core.estimators",
+    "Ensemble": "cnn_core.ensemble",
     "sklearn.MLPClassifier": "cnn_core.sklearn",
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
@@ -40,11 +43,16 @@ _ENTRIES = ("format", "bits", "version", "class", "parameters", "model", "progre
 NOT_SAVED = ("callbacks",)
 
 
-def _class_of(name: str) -> type[Saved]:
+def class_of(name: str) -> type[Saved]:
     """An estimator by its name in files."""
     module = importlib.import_module(ESTIMATORS[name])
     found: type[Saved] = getattr(module, name.rpartition(".")[2])
     return found
+
+
+def format_of(name: str) -> int:
+    """The format of the files of a class."""
+    return _FORMATS.get(name, 1)
 
 
 def _full_name(kind: type[Any]) -> str:
@@ -69,7 +77,7 @@ def packed(
 
     tensors: Tensors = {}
     json = {
-        "format": FORMAT,
+        "format": format_of(estimator._in_files),
         "bits": bits,
         "version": __version__,
         "class": estimator._in_files,
@@ -85,6 +93,8 @@ def packed(
 
 def without_times(model: Any) -> Any:
     """A fitted model whose history does not say how long each epoch took."""
+    if isinstance(model, list):  # of several MLPs, each with its estimator
+        return [(estimator, without_times(one)) for estimator, one in model]
     history = getattr(model, "history", None)
     return (
         replace(model, history=history.without("seconds")) if isinstance(history, Past) else model
@@ -153,7 +163,9 @@ def load(
         contents = unpacked(read_bytes(file), kind, allow_nonfinite)
     except ModelFormatError as error:
         raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
-    if contents.other_bits and getattr(contents.model, "state", None) is not None:
+    several = contents.model if isinstance(contents.model, list) else [contents.estimator]
+    models = [getattr(one, "_fitted", None) for one in several]
+    if contents.other_bits and any(getattr(one, "state", None) is not None for one in models):
         warn(
             f"{called} was saved by cnn_core {contents.version}, whose results may differ in the "
             "last bits: training goes on, but not to the bits of an uninterrupted one",
@@ -193,9 +205,8 @@ def unpacked(
     Contents
     """
     from cnn_core import bits
-    from cnn_core.files.codecs import Text, Whole, fail
+    from cnn_core.files.codecs import Text, Whole
     from cnn_core.files.container import unpack
-    from cnn_core.files.values import Parameter
 
     json, tensors = unpack(data)
     version = Text().read(json.get("version"), "version", tensors)
@@ -210,7 +221,7 @@ def unpacked(
             raise ModelFormatError(f"it has {key[:50]!r}, which is not known")
     its_bits = Whole(1).read(json.get("bits"), "bits", tensors)
     name = Text(*ESTIMATORS).read(json.get("class"), "class", tensors)
-    cls = _class_of(name)
+    cls = class_of(name)
     if getattr(kind, "_in_files", None) == name:  # also a user's own, derived from it
         cls = kind
     elif not issubclass(cls, kind):
@@ -220,13 +231,7 @@ def unpacked(
     if not allow_nonfinite:
         _check_finite(tensors, ModelFormatError, "; allow_nonfinite=True loads them as they are")
     given = json.get("parameters")
-    if not isinstance(given, dict):
-        fail("parameters", given, "an object")
-    parameters = dict(cls._parameters_in_files())
-    for key, value in given.items():
-        if key not in parameters or key in NOT_SAVED:
-            raise ModelFormatError(f"the parameter {key[:50]!r} is not known")
-        parameters[key] = Parameter().read(value, key, tensors)
+    parameters = read_parameters(cls, given, tensors)
     model = cls._model_in_files().read(json.get("model"), "", tensors)
     progress = json.get("progress")
     if progress is not None and codec is not None:
@@ -236,9 +241,31 @@ def unpacked(
             del tensors[name]
     if tensors:
         raise ModelFormatError(f"the tensor {next(iter(tensors))[:50]!r} belongs to nothing")
+    estimator = checked(cls, parameters, model)
+    assert isinstance(given, dict)
+    return Contents(estimator, model, progress, given, version, its_bits != bits)
+
+
+def read_parameters(kind: type[Saved], given: object, tensors: Tensors) -> dict[str, Any]:
+    """An estimator's parameters, with the defaults of those that are not there."""
+    from cnn_core.files.codecs import fail
+    from cnn_core.files.values import Parameter
+
+    if not isinstance(given, dict):
+        fail("parameters", given, "an object")
+    parameters = dict(kind._parameters_in_files())
+    for key, value in given.items():
+        if key not in parameters or key in NOT_SAVED:
+            raise ModelFormatError(f"the parameter {key[:50]!r} is not known")
+        parameters[key] = Parameter().read(value, key, tensors)
+    return parameters
+
+
+def checked(kind: Any, parameters: dict[str, Any], model: Any) -> Any:
+    """An estimator of a file, whose parameters are those of a fit."""
     try:
-        estimator = cls._loaded(parameters, model)
+        estimator = kind._loaded(parameters, model)
         estimator._check_parameters()
     except (ValueError, TypeError) as error:
         raise ModelFormatError(f"parameters: {error}") from None
-    return Contents(estimator, model, progress, given, version, its_bits != bits)
+    return estimator

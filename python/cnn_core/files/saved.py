@@ -1,4 +1,4 @@
-"""`save`, `load` and `resume` as methods of all estimators."""
+"""`save`, `load` and `resume` as methods of estimators."""
 
 from __future__ import annotations
 
@@ -114,6 +114,30 @@ class Saved:
 
         return cast("Self", load(file, cls, allow_nonfinite=allow_nonfinite))
 
+    if TYPE_CHECKING:  # what each kind of estimator says about itself
+
+        @classmethod
+        def _model_in_files(cls) -> Codec:
+            """The codec of its models."""
+
+        @classmethod
+        def _parameters_in_files(cls) -> Mapping[str, Any]:
+            """The constructor's parameters and their defaults."""
+
+        def _model_to_save(self, optimizer: bool) -> Any:
+            """The fitted model; with the optimizer's state, if it is asked for."""
+
+        def _check_parameters(self) -> object:
+            """Raise ValueError or TypeError for parameters that no fit takes."""
+
+        @classmethod
+        def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
+            """An estimator with this model."""
+
+
+class Resumable(Saved):
+    """An estimator whose training a checkpoint can go on with."""
+
     @classmethod
     def resume(
         cls, checkpoint: str | os.PathLike[str], X: ArrayLike, y: ArrayLike, **options: Any
@@ -155,25 +179,7 @@ class Saved:
         resumed: Self = found.estimator.fit(X, y, checkpoint=checkpoint, **options)
         return resumed
 
-    if TYPE_CHECKING:  # what each kind of estimator says about itself
-
-        @classmethod
-        def _model_in_files(cls) -> Codec:
-            """The codec of its models."""
-
-        @classmethod
-        def _parameters_in_files(cls) -> Mapping[str, Any]:
-            """The constructor's parameters and their defaults."""
-
-        def _model_to_save(self, optimizer: bool) -> Any:
-            """The fitted model; with the optimizer's state, if it is asked for."""
+    if TYPE_CHECKING:
 
         def _forget(self) -> None:
             """Be as before the first fit."""
-
-        def _check_parameters(self) -> object:
-            """Raise ValueError or TypeError for parameters that no fit takes."""
-
-        @classmethod
-        def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
-            """An estimator with this model."""

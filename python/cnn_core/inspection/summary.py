@@ -146,10 +146,15 @@ def _layers(network: Network, model: "Model") -> list[str]:
     ):
         size = f"{n_out * (n_in + network.has_bias):,}"
         rows.append((name, str(n_in), str(n_out), activation, f"{n_out} x {n_in}", size))
+    return aligned(rows, WORDS)
+
+
+def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
+    """The lines of a table whose first row is its head; `words` are columns of words."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
         "  ".join(
-            cell.ljust(width) if i in WORDS else cell.rjust(width)
+            cell.ljust(width) if i in words else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths))
         )
         for row in rows

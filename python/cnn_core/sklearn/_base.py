@@ -20,7 +20,7 @@ from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import damage_told, restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
-from cnn_core.files.saved import Saved
+from cnn_core.files.saved import Resumable
 from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights, refuse_blocks
 from cnn_core.sklearn._model import ABSENT, FittedAttribute, FittedModel
@@ -49,7 +49,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(Keywords, Saved, BaseEstimator, OnlyOfMLP):
+class BaseMLP(Keywords, Resumable, BaseEstimator, OnlyOfMLP):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 

@@ -1,0 +1,143 @@
+"""What estimators have that predict the mean of several fitted MLPs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Never, cast
+
+import numpy as np
+
+from cnn_core._names import refuse_keywords, without_unknown
+from cnn_core.exceptions import NotFittedError
+from cnn_core.files.saved import Saved
+from cnn_core.mean import MeanModel
+from cnn_core.predictions import Predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core._typing import Evaluation
+    from cnn_core.inspection import Summary
+    from cnn_core.model import Model
+
+
+class Averaging(Predictions, Saved):
+    """Predictions, scores and a summary of a `MeanModel`."""
+
+    backend = "native"
+    _fitted: MeanModel | None = None
+
+    def _model(self) -> MeanModel:
+        model = self._fitted
+        if model is None:
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        return model
+
+    @without_unknown
+    def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
+        """Loss and metric of the mean on some rows, beside those of the single models.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        dict
+            ``loss``, of targets as the first model learns them; ``accuracy`` or ``r2``, of several
+            outputs also a list, ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, which
+            says how good each model is by itself. Where a class is rare (below a tenth of the
+            rows), also ``balanced_accuracy``, and ``average_precision`` of the rarer of two
+            classes, or the mean over more.
+        """
+        if unknown:
+            refuse_keywords("evaluate", unknown, ("X", "y"))
+        return _evaluation(self._model(), X, y, self.n_threads)
+
+    def summary(self) -> Summary:
+        """The models, one a line, with their layers and why their training ended.
+
+        Returns
+        -------
+        Summary
+            A text, which an interactive session shows and `print` prints.
+        """
+        from cnn_core.inspection import Summary
+        from cnn_core.inspection.summary import aligned
+
+        model = self._model()
+        rows: list[tuple[str, ...]] = [
+            ("model", "layers", "parameters", "epochs", "best", "monitor")
+        ]
+        rows += [(str(k), *_in_words(one)) for k, one in enumerate(model.models)]
+        total = sum(one.network.parameters.nbytes for one in model.models)
+        lines = aligned(rows, (1, 5))
+        lines.append(f"the mean of {len(model.models)} models, {total:,} bytes of parameters")
+        if model.columns is not None:
+            n, width = len(model.columns.columns), model.columns.width
+            lines.append(f"{n} columns become {width} features, as columns_ lists them")
+        return Summary("\n".join(lines))
+
+
+def _in_words(model: Model) -> tuple[str, ...]:
+    """What a line of the summary says of a model."""
+    spec = model.network_spec
+    layers = "-".join(map(str, spec.widths))
+    epochs, best = model.n_epochs, model.best_epoch
+    if not epochs:
+        return layers, f"{len(model.network.flat()):,}", "0", "", ""
+    value = model.history[model.monitor][(model.best_entry or len(model.history["loss"])) - 1]
+    said = f"{model.monitor} {value:.4g}"
+    return layers, f"{len(model.network.flat()):,}", f"{epochs}", f"{best or ''}", said
+
+
+def _evaluation(mean: MeanModel, X: Any, y: Any, n_threads: int | None) -> Evaluation:
+    """See `Averaging.evaluate`."""
+    from cnn_core.data.prepare import Preparation, make_dataset
+    from cnn_core.evaluation import class_scores
+
+    task, first = mean.task, mean.first
+    X, y = mean.split(X, y)
+    score = mean.score(X, y, None, "native", n_threads)
+    a = mean.precise_outputs(X, "native", n_threads)
+    found: dict[str, Any] = {}
+    data = make_dataset(task, np.zeros((len(a), 1)), y, Preparation("float64"))
+    scaling = first.target_scaling
+    learned = a if scaling is None else (a - scaling.shift) / scaling.factor
+    cost = _cost(mean, learned, data.learning(scaling, "float64"))
+    if cost is not None:
+        found["loss"] = cost
+    words = []
+    if task.name == "regression":
+        found["r2"] = score
+        if task.n_outputs > 1:
+            r2 = mean.r2_of_outputs(X, y, None, "native", n_threads)
+            found["r2_per_output"] = r2.tolist()
+    else:
+        found["accuracy"] = score
+        scores, rare, _ = class_scores(first, data, lambda: a, False)
+        found |= scores
+        words += [rare] if rare else []
+    each = [one.score(X, y, None, "native", n_threads) for one in mean.models]
+    word = "R2" if task.name == "regression" else "accuracy"
+    words.insert(
+        0,
+        f"The mean of {len(each)} models: {word} {score:.4g}; each by itself has {min(each):.4g} "
+        f"to {max(each):.4g}.",
+    )
+    found["diagnosis"] = " ".join(words)
+    return cast("Evaluation", found)
+
+
+def _cost(mean: MeanModel, a: np.ndarray, data: Any) -> float | None:
+    """The mean cost C(y, a) of outputs; None for the perceptron's, which depends on z."""
+    from cnn_core._costs import loss_from_a
+
+    task = mean.task
+    if task.loss == "perceptron":
+        return None
+    y = data.labels.array[:, 0] if data.y is None else data.y.array
+    if task.name != "regression":
+        a = np.clip(a, 0 if task.output != "identity" else -math.inf, math.inf)
+    return float(loss_from_a(task.loss, a, y, task.loss_param)[0].mean())
