@@ -442,3 +442,25 @@ def adam_step(w, g, m, v, t, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon
     v = beta2 * v + (1 - beta2) * g**2
     m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
     return w - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v
+
+
+def periodic(X, w, c, V, d):
+    """e = V cos(2 pi w x + c) + d of each column, one after the other: (rows, columns * width)."""
+    h = np.cos(2 * np.pi * w * X[:, :, None] + c)
+    return (np.einsum("ijk,rik->rij", V, h) + d).reshape(len(X), -1)
+
+
+def periodic_gradient(X, delta, w, c, V, d):
+    """dC/dw, dC/dc, dC/dV and dC/dd, summed over the rows, from delta = dC/de."""
+    z, delta = 2 * np.pi * w * X[:, :, None] + c, delta.reshape(len(X), *d.shape)
+    g = -np.sin(z) * np.einsum("ijk,rij->rik", V, delta)
+    dw = 2 * np.pi * np.einsum("ri,rik->ik", X, g)
+    return dw, g.sum(axis=0), np.einsum("rij,rik->ijk", delta, np.cos(z)), delta.sum(axis=0)
+
+
+def softmax_delta(z, labels):
+    """dC/dz of the mean cross-entropy of softmax z."""
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(z)), labels] -= 1
+    return p / len(z)

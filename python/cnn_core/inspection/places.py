@@ -1,5 +1,6 @@
 """The order of the flat vector of all parameters: W^1 row by row, b^1, W^2, b^2, ...; without b
-where there are no biases; then the vectors of each embedded column, row by row."""
+where there are no biases; then the vectors of each embedded column, row by row; then w, c, V row
+by row and d of each number with a periodic embedding."""
 
 import math
 from itertools import pairwise
@@ -13,7 +14,7 @@ class Place(NamedTuple):
     """Which parameter an entry of `MLP.parameters_`, or of a gradient, is."""
 
     layer: str
-    parameter: str  #: 'W' or 'b'; 'E' of an embedding
+    parameter: str  #: 'W' or 'b'; 'E' of an embedding; 'w', 'c', 'V' or 'd' of a periodic one
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index
 
 
@@ -27,6 +28,11 @@ def table_names(network: Network) -> list[str]:
     return [f"embedding {i + 1}" for i in range(network.n_tables)]
 
 
+def periodic_names(network: Network) -> list[str]:
+    """'periodic 1', 'periodic 2', ..., one for each number that is embedded."""
+    return [f"periodic {i + 1}" for i in range(len(network.periodic[0]) if network.periodic else 0)]
+
+
 def parameter_shapes(network: Network) -> list[tuple[str, str, tuple[int, ...]]]:
     """Layer, name and shape of the parts of the flat vector, in its order."""
     parts: list[tuple[str, str, tuple[int, ...]]] = []
@@ -36,6 +42,10 @@ def parameter_shapes(network: Network) -> list[tuple[str, str, tuple[int, ...]]]
             parts.append((name, "b", (n_out,)))
     for name, shape in zip(table_names(network), network.embeddings):
         parts.append((name, "E", shape))
+    _, frequencies, width = network.periodic or ((), 0, 0)
+    for name in periodic_names(network):
+        parts += [(name, "w", (frequencies,)), (name, "c", (frequencies,))]
+        parts += [(name, "V", (width, frequencies)), (name, "d", (width,))]
     return parts
 
 
@@ -52,7 +62,7 @@ def place_of(network: Network, position: int) -> Place:
 
 def position_of(network: Network, place: Place) -> int:
     """The position of a parameter, the reverse of `place_of`."""
-    names = [*layer_names(network), *table_names(network)]
+    names = [*layer_names(network), *table_names(network), *periodic_names(network)]
     if place.layer not in names:
         raise ValueError(f"there is no layer {place.layer!r}; there are {', '.join(names)}")
     before = 0
@@ -65,6 +75,11 @@ def position_of(network: Network, place: Place) -> int:
         before += math.prod(shape)
     if place.layer in table_names(network):
         raise ValueError(f"the parameter of an embedding must be 'E', got {place.parameter!r}")
+    if place.layer in periodic_names(network):
+        raise ValueError(
+            "the parameter of a periodic embedding must be 'w', 'c', 'V' or 'd', got "
+            f"{place.parameter!r}"
+        )
     if place.parameter == "b":
         raise ValueError("the parameter must be 'W', as the network has no biases; got 'b'")
     raise ValueError(f"the parameter must be 'W' or 'b', got {place.parameter!r}")

@@ -14,8 +14,9 @@ below.
 
 One chapter a module: `random` (the order of the rows, dropout), `activations`, `losses`, `layers`
 (forward, the delta recursion, the gradient), `initialization` (weights that are fitted to rows),
-`embeddings`, `penalties` (and limits of norms), `optimizers`, `vectors` (the flat vector of all
-parameters), `metrics`, `training` (a mini-batch, an epoch).
+`embeddings` (of categories), `periodic` (embeddings of numbers), `penalties` (and limits of norms),
+`optimizers`, `vectors` (the flat vector of all parameters), `metrics`, `training` (a mini-batch, an
+epoch).
 """
 
 from cnn_core.reference.activations import *  # noqa: F403
@@ -26,6 +27,7 @@ from cnn_core.reference.losses import *  # noqa: F403
 from cnn_core.reference.metrics import *  # noqa: F403
 from cnn_core.reference.optimizers import *  # noqa: F403
 from cnn_core.reference.penalties import *  # noqa: F403
+from cnn_core.reference.periodic import *  # noqa: F403
 from cnn_core.reference.random import *  # noqa: F403
 from cnn_core.reference.training import *  # noqa: F403
 from cnn_core.reference.vectors import *  # noqa: F403

@@ -14,12 +14,13 @@ from cnn_core._control import EndRequest
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.groups import of_each_parameter
 from cnn_core.reference.activations import activate, through_activation
-from cnn_core.reference.embeddings import embed, table_gradients, tables_of
+from cnn_core.reference.embeddings import Embeddings, embed, embeddings_of, table_gradients
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
 from cnn_core.reference.losses import LOSSES, output_error
 from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, Settings, nadam_mu, scaled
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
+from cnn_core.reference.periodic import flat_columns, input_errors, periodic_gradients
 from cnn_core.reference.random import drop, permutation
 from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
 from cnn_core.spec import TrainingSpec
@@ -170,16 +171,16 @@ class Trainer:
         """(W, b) of each layer."""
         return layers_of(self.parameters, self.network.widths, self.network.has_bias)
 
-    def tables(self) -> list[Matrix]:
-        """The vectors of each embedded column."""
-        return tables_of(self.parameters, self.network.embeddings)
+    def embeddings(self) -> Embeddings:
+        """The vectors of embedded columns, and the periodic embeddings of numbers."""
+        return embeddings_of(self.parameters, self.network.embeddings, self.network.periodic)
 
     def forward(self, layers: list[Layer], batch: Matrix, dropping: bool = False) -> list[Pass]:
         """z^l = W^l a^(l-1) + b^l and a^l = f(z^l), row by row; the deltas are still empty."""
         network, passes = self.network, []
-        if network.n_tables:
-            tables = self.tables()
-            batch = [embed(row, tables) for row in batch]
+        if network.embeds:
+            embeddings = self.embeddings()
+            batch = [embed(row, embeddings) for row in batch]
         for l, (W, b) in enumerate(layers):
             mask = None
             if dropping and self.dropout[l]:
@@ -269,20 +270,25 @@ class Trainer:
             add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
             gradients.append((dW, bias_gradient(one.delta)))
         self.gradient = flat(gradients, self.network.has_bias)
-        if self.network.n_tables:
+        if self.network.embeds:
             penalties += self._embedded_gradient(layers[0][0], passes[0], batch)
         return passes, [cost for cost, _ in costs], weight, penalties
 
     def _embedded_gradient(self, W: Matrix, first: Pass, batch: Matrix) -> float:
-        """The gradient of the tables, to the end of the flat vector; returns their penalty."""
+        """The gradient of the embeddings, to the end of the flat vector; returns the penalty of the
+        tables."""
         deltas = [error_below(W, delta) for delta in first.delta]
         if first.mask:
             deltas = [[g * m for g, m in zip(delta, r)] for delta, r in zip(deltas, first.mask)]
         penalties, shapes = 0.0, self.network.embeddings
-        for E, dE in zip(self.tables(), table_gradients(shapes, batch, deltas)):
+        tables, features, columns = self.embeddings()
+        for E, dE in zip(tables, table_gradients(shapes, batch, deltas)):
             penalties += penalty(E, self.spec.l1, self.spec.l2)
             add_penalty_gradient(E, dE, self.spec.l1, self.spec.l2)
             self.gradient += [number for row in dE for number in row]
+        n_numbers = self.network.n_features - len(shapes)
+        of_numbers = [delta[n_numbers:] for delta in deltas]
+        self.gradient += flat_columns(periodic_gradients(features, columns, batch, of_numbers))
         return penalties
 
     def apply_gradient(self) -> None:
@@ -313,8 +319,8 @@ class Trainer:
             self.parameters = layers + self.parameters[len(layers) :]
 
     def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
-        """dC/dx of the rows of the last `loss_and_gradient`, and dC/da of each layer; what
-        `backward` makes the deltas of."""
+        """dC/dx of the rows of the last `loss_and_gradient`, by way of periodic embeddings too, and
+        dC/da of each layer; what `backward` makes the deltas of."""
         layers, last = self.layers(), self.passes[-1]
         source = labels if self.sparse else y
         assert source is not None
@@ -332,7 +338,21 @@ class Trainer:
             [error_below(W, delta) for delta in one.delta]
             for (W, _), one in zip(layers, self.passes)
         ]
+        below[0] = [
+            self._to_features(x, delta) for x, delta in zip(self.passes[0].inputs, below[0])
+        ]
         return [*below, [[e * share for e in error] for error in of_output]]
+
+    def _to_features(self, x: Row, delta: Row) -> Row:
+        """dC/dx of the features, from that of what the first layer reads."""
+        _, features, columns = self.embeddings()
+        first = self.network.n_features - self.network.n_tables
+        end = first + sum(len(column.d) for column in columns)
+        back = input_errors(x, features, columns, delta[first:end])
+        whole = delta[:first] + delta[end:]
+        for i, error in zip(features, back):
+            whole[i] += error
+        return whole
 
     # Epochs
 
@@ -529,9 +549,9 @@ def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
     """The outputs a^L for every row of X, as the native network gives them."""
     parameters = network.flat().astype(float).tolist()
     layers = layers_of(parameters, network.widths, network.has_bias)
-    tables, outputs = tables_of(parameters, network.embeddings), []
+    embeddings, outputs = embeddings_of(parameters, network.embeddings, network.periodic), []
     for row in X.astype(float).tolist():
-        a = embed(row, tables)
+        a = embed(row, embeddings)
         for l, (W, b) in enumerate(layers):
             z = affine(W, b, a)
             a = activate(network.activations[l], network.activation_params[l], z)
