@@ -27,7 +27,7 @@ def warn_of_overflow(network: Network, X: NDArray[Any], rows: int, classes: bool
     classes : bool
         Whether classes were predicted from them.
     """
-    x = network.read(X) if network.n_tables else X  # which may be sparse
+    x = network.read(X) if network.embeds else X  # which may be sparse
     largest, weight = max(x.max(), -x.min()), np.abs(network.parameters).max()
     cause = (
         f"numbers on the way overflow {network.dtype}: the network's largest input is "

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Reals
     from cnn_core.files.codecs import Codec
+    from cnn_core.periodic import PeriodicColumn
 
 
 class Fitted(Learned, Resumable, ForeignAttributes):
@@ -145,6 +146,19 @@ class Fitted(Learned, Resumable, ForeignAttributes):
         columns = () if model.columns is None else model.columns.embedded
         return {
             column.name: locked(model.network.vectors(i).copy()) for i, column in enumerate(columns)
+        }
+
+    @property
+    def numeric_embeddings_(self) -> dict[str | int, PeriodicColumn]:
+        model = self._model()
+        if not model.network.periodic:
+            return {}
+        from cnn_core.periodic import PeriodicColumn, columns_of
+
+        columns, names = columns_of(model.network.periodic_parameters()), model.input_names
+        return {
+            i if names is None else names[i]: PeriodicColumn(*map(locked, column))
+            for i, column in zip(model.network.periodic[0], columns)
         }
 
     @property

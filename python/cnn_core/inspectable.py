@@ -111,8 +111,9 @@ class Inspectable(Fitted):
         Returns
         -------
         Place
-            layer ('hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`);
-            parameter, 'W' or 'b', 'E' of an embedding; index in it.
+            layer ('hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`
+            and 'periodic 1', ... in that of `numeric_embeddings_`); parameter, 'W' or 'b', 'E' of
+            an embedding, 'w', 'c', 'V' or 'd' of a periodic one; index in it.
         """
         from cnn_core import inspection
 
@@ -125,11 +126,12 @@ class Inspectable(Fitted):
         Parameters
         ----------
         layer : str
-            'hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`.
-        parameter : {'W', 'b', 'E'}
+            'hidden 1', ..., 'output', or 'embedding 1', ... in the order of `embeddings_`, or
+            'periodic 1', ... in that of `numeric_embeddings_`.
+        parameter : {'W', 'b', 'E', 'w', 'c', 'V', 'd'}
         index : int or tuple of int
             (j, k) for the weight to neuron j from neuron k, (j,) or j for its bias; (c, j) for
-            number j of category c.
+            number j of category c; (j, k) for V of number j and frequency k.
 
         Returns
         -------

@@ -240,6 +240,8 @@ class MLP(Predictions, Inspectable, Initialization, Parameters):
         With `columns`: prints as a line for each column, with what it becomes.
     embeddings_, categories_ : dict of ndarray, shape (categories, dim); dict of tuple of str
         By columns: the vectors, read-only copies, and the categories that they are of.
+    numeric_embeddings_ : dict of PeriodicColumn
+        By features, w, c, V and d of each that has a `numeric_embedding`: read-only copies.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a data frame, or a pyarrow table, with string column names. Columns with

@@ -18,7 +18,7 @@ class GradientCheck(NamedTuple):
 
     error: float  #: |analytic - numeric| / max(1, |analytic|, |numeric|)
     layer: str
-    parameter: str  #: 'W' or 'b'; 'E' of an embedding
+    parameter: str  #: 'W' or 'b'; 'E' of an embedding; 'w', 'c', 'V' or 'd' of a periodic one
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index
     analytic: float
     numeric: float

@@ -135,12 +135,18 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
 
 
 def _layers(network: Network, model: "Model") -> list[str]:
-    """A table with a line for each embedded column and for each layer."""
+    """A table with a line for each embedded column, for all periodic embeddings and for each
+    layer."""
     rows = [COLUMNS]
     columns = [] if model.columns is None else model.columns.embedded
     for column, (n, width) in zip(columns, network.embeddings):
         size = f"{n * width:,}"
         rows.append((f"embedding of {column.name}", "1", str(width), "", f"{n} x {width}", size))
+    if network.periodic:
+        features, frequencies, dim = network.periodic
+        n, size = len(features), f"{len(features) * (2 * frequencies + dim * (frequencies + 1)):,}"
+        kind = f"{n} x {dim} x {frequencies}"
+        rows.append(("periodic embeddings", str(n), str(n * dim), "cos", kind, size))
     for name, activation, (n_in, n_out) in zip(
         layer_names(network), network.activations, pairwise(network.widths)
     ):

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from cnn_core import _losses
 from cnn_core import functional as F
+from cnn_core._backprop import Backprop
 from cnn_core._costs import slopes
 from cnn_core.inspection.places import layer_names
+from cnn_core.periodic import PeriodicColumn, add_input_errors, columns_of
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
@@ -38,11 +40,14 @@ class Trace(NamedTuple):
 
     loss: float  #: the mean cost of the rows, without penalties
     layers: list[LayerTrace]  #: the first hidden layer first
-    #: (rows, features): dC/dx with respect to the X that was given, unscaled; in the place of
-    #: embedded columns, which come last, with respect to their vectors
+    #: (rows, features): dC/dx with respect to the X that was given, unscaled, by way of periodic
+    #: embeddings too; in the place of embedded columns, which come last, with respect to their
+    #: vectors
     dx: NDArray[Any]
     units: str = "y"  #: of the targets and outputs: scaled ones where the model scales targets
     dE: tuple[NDArray[Any], ...] = ()  #: (categories, width) of each embedded column: dC/dE
+    #: dC/dw, dC/dc, dC/dV and dC/dd of each number with a periodic embedding
+    periodic: tuple[PeriodicColumn, ...] = ()
 
     @overload
     def __getitem__(self, key: str) -> LayerTrace: ...
@@ -109,7 +114,29 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     ]
     mean = float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count)
     dE = tuple(_table_gradients(network, data.X.array, dx))
-    return Trace(mean, layers, _unscaled(dx, X, model), dE=dE)
+    found: tuple[PeriodicColumn, ...] = ()
+    if network.periodic:
+        backprop = Backprop(network, loss, data.X.count, loss_param)
+        found = _periodic_of(network, backprop.loss_and_gradient(data.X.array, y)[1])
+        dx = _of_features(network, X, dx)
+    return Trace(mean, layers, _unscaled(dx, X, model), dE=dE, periodic=found)
+
+
+def _periodic_of(network: F.Network, gradient: NDArray[Any]) -> tuple[PeriodicColumn, ...]:
+    """The part of the periodic embeddings in a flat vector."""
+    other = network.copy()
+    other.set_flat(gradient)
+    return columns_of(other.periodic_parameters())
+
+
+def _of_features(network: F.Network, x: NDArray[Any], dx: NDArray[Any]) -> NDArray[Any]:
+    """dC/dx of the features, from that of what the first layer reads of them."""
+    features, _, width = network.periodic or ((), 0, 0)
+    first = network.n_features - network.n_tables
+    end = first + width * len(features)
+    whole = np.delete(dx, np.s_[first:end], axis=1)
+    add_input_errors(network, x, dx[:, first:end], whole)
+    return whole
 
 
 def _table_gradients(
@@ -162,9 +189,9 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
         quantities = one.z, one.a, one.delta, dW, db, error
         layers.append(LayerTrace(name, *map(np.array, quantities)))
-    X, dE = np.array(trainer.passes[0].inputs), trainer.flat_gradient()
-    shapes = model.network.embeddings
-    ends = np.cumsum([n * width for n, width in shapes], dtype=int)
-    tables = np.split(dE[len(dE) - (ends[-1] if shapes else 0) :], ends[:-1])
-    found = tuple(table.reshape(shape) for table, shape in zip(tables, shapes))
-    return Trace(loss, layers, _unscaled(np.array(dx), X, model), dE=found)
+    X, gradient = np.array(trainer.passes[0].inputs), trainer.flat_gradient()
+    network = model.network.copy("float64")
+    network.set_flat(gradient)
+    dE = tuple(network.vectors(i).copy() for i in range(network.n_tables))
+    found = columns_of(network.periodic_parameters()) if network.periodic else ()
+    return Trace(loss, layers, _unscaled(np.array(dx), X, model), dE=dE, periodic=found)

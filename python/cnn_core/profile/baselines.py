@@ -39,7 +39,7 @@ def unsupported_reason(workload: Workload) -> str | None:
         unknown.append(f"the optimizer {spec.optimizer!r}")
     for name in ("l1", "l2", "dropout", "max_norm", "clip_norm", "rate_factors"):
         unknown += [name] * bool(np.any(getattr(spec, name)))
-    unknown += ["embeddings"] * bool(workload.network.n_tables)
+    unknown += ["embeddings"] * workload.network.embeds
     unknown += ["bias=False"] * (not workload.network.has_bias)
     unknown += ["class_weight"] * (workload.data.weights is not None)
     return f"it does not know {', '.join(unknown)}" if unknown else None

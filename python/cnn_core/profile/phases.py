@@ -6,18 +6,19 @@ from typing import Any
 from cnn_core.data.prepare import Dataset
 from cnn_core.functional import Network, Trainer, loss_table
 from cnn_core.inspection import layer_names
+from cnn_core.inspection.places import parameter_shapes
 
 MULTIPLIES = ("forward", "backward", "gradient")
 
 
 def work_of(network: Network, rows: int, l: int, phase: str) -> int:
     """Floating-point operations of a phase in an epoch: 2 a weight and row; the first layer sends
-    nothing back but to embedded columns."""
+    nothing back but to embedded columns, whose own are not counted."""
     if phase not in MULTIPLIES:
         return 0
     n_in = network.widths[l]
     if phase == "backward" and l == 0:
-        n_in = sum(width for _, width in network.embeddings)
+        n_in -= network.n_features - network.n_tables
     return 2 * rows * n_in * network.widths[l + 1]
 
 
@@ -31,12 +32,16 @@ def traffic_of(trainer: Trainer, data: Dataset, l: int, phase: str) -> int:
     if phase == "update":
         n_in, n_out = network.widths[l], network.widths[l + 1]
         # Parameters and slots are read and written, the gradient is read; W^T is made anew, but of
-        # a first layer without embedded columns, whose tables count with it.
+        # a first layer without embeddings, whose parameters count with it.
         parameters = n_out * (n_in + network.has_bias)
         if l == 0:
-            parameters += sum(math.prod(shape) for shape in network.embeddings)
+            parameters += sum(
+                math.prod(shape)
+                for _, parameter, shape in parameter_shapes(network)
+                if parameter not in "Wb"
+            )
         numbers = (2 + 2 * len(trainer.slots) + 1) * parameters
-        numbers += 2 * n_out * n_in if l or network.n_tables else 0
+        numbers += 2 * n_out * n_in if l or network.embeds else 0
         return -(-rows // trainer.backprop.max_batch_size) * numbers * network.itemsize
     return 0
 
@@ -53,7 +58,7 @@ def phases_of(network: Network, loss: str) -> list[tuple[str, int, str]]:
             if not (
                 (phase == "activation" and l == last and fused)
                 or (phase == "loss" and l < last)
-                or (phase == "backward" and l == 0 and not network.n_tables)
+                or (phase == "backward" and l == 0 and not network.embeds)
             )
         ]
     return phases
