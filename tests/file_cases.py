@@ -21,7 +21,15 @@ from cnn_core.schedules import (
     Warmup,
 )
 
-from cnn_core import MLP, Embedding, Ensemble, MLPClassifier, MLPRegressor, _activations
+from cnn_core import (
+    MLP,
+    Embedding,
+    Ensemble,
+    MLPClassifier,
+    MLPRegressor,
+    PeriodicEmbedding,
+    _activations,
+)
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(40, 3))
@@ -208,6 +216,12 @@ CASES = {
         rows=EMBEDDED[:, 2:],
         columns={0: "embedding", 1: Embedding()},
         dtype="float64",
+    ),
+    "periodic embeddings": partial(
+        fitted, LINE, numeric_embedding=PeriodicEmbedding(5, 2), init="data_driven"
+    ),
+    "periodic and embedded columns": partial(
+        fitted, THREE, rows=EMBEDDED, columns={3: Embedding(2)}, numeric_embedding="periodic"
     ),
     "stream": partial(of_stream, 8),
     "first rows": partial(of_stream, 1),

@@ -227,7 +227,9 @@ def test_periodic_embeddings_are_read():
     for z in z_of(model):
         np.testing.assert_allclose(z.std(axis=0), 1, rtol=1e-9)
     network, other = model._fitted.network, begun(init="he", numeric_embedding="periodic")
-    for part, wanted in zip(network.copy("float32").periodic_parameters(), other._fitted.network.periodic_parameters()):
+    for part, wanted in zip(
+        network.copy("float32").periodic_parameters(), other._fitted.network.periodic_parameters()
+    ):
         assert part.tobytes() == wanted.tobytes()
     stream = MLP(4, init="data_driven", numeric_embedding="periodic", random_state=0)
     for first in range(0, 12, 4):

@@ -1,8 +1,8 @@
-"""Golden runs of embedded columns, on each path through the native core."""
+"""Golden runs of embedded columns and numbers, on each path through the native core."""
 
 import numpy as np
 
-from cnn_core import Embedding
+from cnn_core import Embedding, PeriodicEmbedding
 from golden import data
 from golden.table import ALL, BOTH, add
 
@@ -72,5 +72,37 @@ add(
     dtypes=BOTH,
     hidden=(9,),
     columns=of(3, 4, 4),
+    optimizer="lbfgs",
+)
+add(
+    "periodic embeddings",
+    data.numbers(6),
+    (data.classes(20, 3), {"scale_inputs": "robust_clip", "init": "data_driven"}),
+    (data.labels(1, 3), {"numeric_embedding": PeriodicEmbedding(1, 1, 2.0)}),
+    (embedded(data.numbers(7, 2), 1, 40, 7), {"columns": of(4, 3, 8, 17)}),
+    threads=ALL,
+    dtypes=BOTH,
+    hidden=(20, 9),
+    numeric_embedding="periodic",
+)
+add(
+    "periodic embeddings, wide layers",
+    data.numbers(40, rows=500),
+    threads=ALL,
+    dtypes=BOTH,
+    hidden=(300, 280),
+    numeric_embedding=PeriodicEmbedding(33, 5),
+    batch_size=400,
+    dropout=(0.2, 0.1, 0.0),
+    rate_factors={"periodic": 0.1},
+    epochs=2,
+)
+add(
+    "periodic embeddings, lbfgs",
+    data.numbers(5, 2),
+    threads=ALL,
+    dtypes=BOTH,
+    hidden=(9,),
+    numeric_embedding=PeriodicEmbedding(4, 2),
     optimizer="lbfgs",
 )
