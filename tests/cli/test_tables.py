@@ -15,7 +15,7 @@ from cnn_core.cli.main import main
 from cnn_core.cli.train import split
 from cnn_core.io import read_csv
 
-from cnn_core import MLP, load
+from cnn_core import MLP, Embedding, load
 
 FEW = ["--epochs", "3", "--hidden", "8", "--quiet"]
 
@@ -268,6 +268,17 @@ def test_info_says_what_a_model_holds(here, capsys):
     found = json.loads(run(capsys, "info", "houses.safetensors", "--json").out)
     assert found["classes"] == ["Köln", "sea", "town"] and found["epochs"] == 3
     assert found["network"].endswith("-8-3")
+
+
+@pytest.mark.parametrize("options", [
+    dict(columns={2: Embedding(5)}), dict(numeric_embedding="periodic"), dict(bias=False), {},
+], ids=str)  # fmt: skip
+def test_info_counts_all_parameters(options, here, capsys):
+    X = np.random.default_rng(0).integers(9, size=(60, 3)).astype(float)
+    model = MLP(4, epochs=1, **options).fit(X, np.sin(X[:, 0]))
+    model.save("m.safetensors")
+    found = json.loads(run(capsys, "info", "m.safetensors", "--json").out)
+    assert found["parameters"] == len(model.parameters_)
 
 
 def test_convert_writes_a_memory_map_of_the_rows_in_order_or_shuffled(here, capsys):

@@ -58,7 +58,9 @@ def described(model: Any) -> dict[str, Any]:
         "class": type(model).__name__,
         "task": "regression" if classes is None else "classification",
         "network": "-".join(map(str, widths)),
-        "parameters": sum(matrix.size + len(matrix) for matrix in weights),
+        "parameters": len(model.parameters_)
+        if hasattr(model, "parameters_")
+        else sum(matrix.size + len(matrix) for matrix in weights),
         "dtype": str(weights[0].dtype),
         "target": ", ".join(reading.target_names(model)) or None,
         "missing": [repr(one) for one in reading.missing_texts(model)] or None,
