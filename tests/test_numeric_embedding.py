@@ -219,7 +219,8 @@ def test_one_number_and_columns_of_two_values():
 
 
 @pytest.mark.parametrize("make, error, message", [
-    (lambda: "period", ValueError, "numeric_embedding"),
+    (lambda: "period", ValueError, "numeric_embedding 'period'; did you mean 'periodic'"),
+    (lambda: "pbld", ValueError, "numeric_embedding 'pbld'; it is called 'periodic' here"),
     (lambda: PeriodicEmbedding, TypeError, "numeric_embedding"),
     (lambda: 8, TypeError, "numeric_embedding"),
     (lambda: PeriodicEmbedding(0), ValueError, "frequencies must be a whole number from 1 to 1024"),

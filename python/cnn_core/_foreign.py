@@ -293,6 +293,9 @@ VALUES["init"] = by_word({
     "data_driven": "data_dependent lsuv he+5",
     "auto": "default",
 })  # fmt: skip
+VALUES["numeric_embedding"] = by_word({
+    "periodic": "pbld plr periodic_linear fourier cosine sinusoidal",
+})  # fmt: skip
 VALUES["scale_inputs"] = by_word({
     "standard": "standardize standardise standardization zscore z_score standardscaler",
     "minmax": "min_max min_max_scaler minmaxscaler range unit",
