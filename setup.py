@@ -166,6 +166,7 @@ setup(
             extension("_optimizer", "-Os"),
             extension("_batches", "-O3"),
             extension("_trainer", "-Os"),
+            extension("_lanes", "-Os"),
         ],
         shared_utility_qualified_name="cnn_core._cyutility",
         shared_utility_features_disabled=["MemoryView"],

@@ -29,8 +29,15 @@ cdef extern from "stop.h" nogil:
     bint stops(stop_t *stop, Py_ssize_t work)
 
 
+# Why a run is left.
+cdef enum:
+    INTERRUPTED = 1             # a signal handler has raised `error`
+    ENDED = 2                   # by its EndRequest
+
+
 cdef class EndRequest:
     cdef end_t end
 
+cdef bint is_due(const end_t *end) noexcept nogil
 cdef int begin_stop(stop_t *stop, EndRequest end) except -1
 cdef int leave(stop_t *stop) except -1

@@ -18,11 +18,6 @@ from cnn_core._tuning cimport LOOK_SHARE, LONGEST_UNTIL_LOOK, SHORTEST_UNTIL_LOO
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
 
-# Why a run is left.
-cdef enum:
-    INTERRUPTED = 1             # a signal handler has raised `error`
-    ENDED = 2                   # by its EndRequest
-
 cdef unsigned long main_thread
 
 

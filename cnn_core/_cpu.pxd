@@ -59,8 +59,27 @@ cdef extern from "kernels.h" nogil:
         const char *settings
         int slots
         void (*prepare)(int64_t t, double *h) noexcept nogil
-        void (*step)(Py_ssize_t n, int64_t t, const double *h, void *w, const void *g,
-                     void **slots) noexcept nogil
+        void (*step)(Py_ssize_t n, bint in_lanes, int64_t t, const double *h, void *w,
+                     const void *g, void **slots) noexcept nogil
+
+    ctypedef struct lanes_product_args_t "lanes_product_args":
+        Py_ssize_t rows, columns, depth
+        const void *a
+        Py_ssize_t a_row_stride, a_depth_stride
+        const void *b
+        Py_ssize_t b_depth_stride, b_column_stride
+        const void *bias
+        int accumulate
+        void *c
+        Py_ssize_t c_column_stride
+
+    ctypedef struct lanes_penalty_args_t "lanes_penalty_args":
+        Py_ssize_t inputs, outputs, output_stride
+        const double *l1
+        const double *l2
+        const void *w
+        void *g
+        double *penalty
 
     ctypedef struct dropout_t "dropout":
         uint64_t key
@@ -80,7 +99,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct kernels_t "kernels":
         const char *isa
         const char *dtype
-        Py_ssize_t itemsize, lanes
+        Py_ssize_t itemsize, lanes, vector
         void (*matmul)(const matmul_args_t *p) noexcept nogil
         void (*transpose_panels)(Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t input,
                                  Py_ssize_t inputs, Py_ssize_t output, Py_ssize_t outputs,
@@ -101,8 +120,8 @@ cdef extern from "kernels.h" nogil:
                                   double *sums) noexcept nogil
         double (*add_penalty)(Py_ssize_t n, double l1, double l2, const void *w,
                               void *g) noexcept nogil
-        void (*clip_row_norms)(Py_ssize_t n_in, Py_ssize_t panels, double max_norm,
-                               void *w) noexcept nogil
+        void (*clip_row_norms)(Py_ssize_t n_in, Py_ssize_t stride, Py_ssize_t blocks,
+                               Py_ssize_t block_stride, double max_norm, void *w) noexcept nogil
         void (*embed)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t x_stride, const void *x,
                       Py_ssize_t e_stride, void *e) noexcept nogil
         void (*embed_gradient)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t first,
@@ -120,6 +139,21 @@ cdef extern from "kernels.h" nogil:
         void (*multiply)(Py_ssize_t n, const void *x, void *y) noexcept nogil
         void (*asinh)(Py_ssize_t n, const void *x, void *y) noexcept nogil
         double (*peak)(Py_ssize_t rounds, void *sink) noexcept nogil
+        void (*lanes_product)(const lanes_product_args_t *p) noexcept nogil
+        void (*lanes_penalty)(const lanes_penalty_args_t *p) noexcept nogil
+        void (*gather_transposed)(Py_ssize_t rows, Py_ssize_t width, const void *const *row,
+                                  Py_ssize_t ld, void *y) noexcept nogil
+        void (*lanes_correct)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out,
+                              double threshold, const int32_t *label,
+                              Py_ssize_t *correct) noexcept nogil
+        void (*lanes_residuals)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, const void *out,
+                                const void *y, double *sums) noexcept nogil
+        void (*lanes_losses)(Py_ssize_t rows, const void *losses, const void *weights,
+                             double *totals) noexcept nogil
+        void (*lanes_squares)(Py_ssize_t outputs, Py_ssize_t inputs, Py_ssize_t output_stride,
+                              const void *g, void *squares) noexcept nogil
+        void (*lanes_sum)(const void *parts, double *sums) noexcept nogil
+        void (*lanes_scale)(Py_ssize_t n, const double *factors, void *x) noexcept nogil
         const activation_t *activations
         const loss_t *losses
         const optimizer_t *optimizers

@@ -249,7 +249,7 @@ cdef class Optimizer:
             h = self.groups[group].h
         for i in range(f.slots):
             slot[i] = <char *>self.slot[i] + offset
-        f.step(n, self.steps, h, self.network.w + offset, g, slot)
+        f.step(n, False, self.steps, h, self.network.w + offset, g, slot)
 
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
         """Shorten the gradient to `clip_norm`."""
@@ -273,4 +273,5 @@ cdef class Optimizer:
         for l in range(self.network.n_layers):
             layer = &self.network.layers[l]
             kernels_for(self.network.itemsize).clip_row_norms(
-                layer.n_in, layer.panels, self.max_norm, self.network.w + layer.W)
+                layer.n_in, self.network.lanes, layer.panels, layer.n_in * self.network.lanes,
+                self.max_norm, self.network.w + layer.W)

@@ -20,6 +20,7 @@ cdef class Trainer:
     cdef double total_weight            # of all rows of the epoch; negative: not given
     cdef object order
     cdef Progress progress
+    cdef tuple lanes_key                # of `_lanes.alike`, once it is known
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1
     cdef run_epoch(self, Py_ssize_t count, object rates)
     cdef int begin(self) except -1

@@ -7,6 +7,7 @@ cdef extern from "tuning.h" nogil:
         LARGE_WEIGHTS
         BLOCK_ROWS_TRANSPOSED
         BLOCK_ROWS_BLOCKWISE
+        BLOCK_ROWS_LANES
         BLOCKWISE_BYTES
         ROWS_OF_ENSEMBLE
         ROWS_COUNTED_TOGETHER
@@ -18,6 +19,10 @@ cdef extern from "tuning.h" nogil:
         STREAMING_WORK
         PERIOD
         SAMPLES
+        ALONE_ROW
+        LANES_ROW
+        LANES_ROW_OF_NET
+        STEP_COST
         TRANSPOSE_WORK
         OUTPUT_WORK
         SET_BYTES
@@ -33,4 +38,7 @@ cdef extern from "tuning.h" nogil:
     double LOOK_SHARE
     double SHORTEST_UNTIL_LOOK
     double LONGEST_UNTIL_LOOK
+    double LANES_PRODUCT
+    double LANES_PARAMETER
+    double LANES_MARGIN
     double TRANSPOSED_SHARE

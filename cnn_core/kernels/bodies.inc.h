@@ -24,6 +24,7 @@ BEGIN_TARGET
 #include "periodic.inc.h"
 #include "random.inc.h"
 #include "dropout.inc.h"
+#include "lanes.inc.h"
 #include "peak.inc.h"
 
 END_TARGET
@@ -33,6 +34,7 @@ const kernels TABLE = {
     .dtype = F64 ? "float64" : "float32",
     .itemsize = sizeof(real),
     .lanes = PANEL_LANES,
+    .vector = LANES,
     .matmul = matmul_kernel,
     .transpose_panels = transpose_panels_kernel,
     .transpose = transpose_kernel,
@@ -53,6 +55,15 @@ const kernels TABLE = {
     .multiply = multiply_kernel,
     .asinh = asinh_map,
     .peak = peak_kernel,
+    .lanes_product = lanes_product_kernel,
+    .lanes_penalty = lanes_penalty_kernel,
+    .gather_transposed = gather_transposed_kernel,
+    .lanes_correct = lanes_correct_kernel,
+    .lanes_residuals = lanes_residuals_kernel,
+    .lanes_losses = lanes_losses_kernel,
+    .lanes_squares = lanes_squares_kernel,
+    .lanes_sum = lanes_sum_kernel,
+    .lanes_scale = lanes_scale_kernel,
     .activations = ACTIVATIONS,
     .losses = LOSSES,
     .optimizers = OPTIMIZERS,

@@ -111,7 +111,8 @@ typedef struct {
 } loss;
 
 /* An optimizer: one step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple
- * of lanes. `settings` lists the names of the numbers in h, separated by blanks; the first is the
+ * of lanes. All have the same numbers h, or, with `in_lanes`, those of lane i of a vector are
+ * h + i OPTIMIZER_NUMBERS. `settings` lists the names of the numbers in h, separated by blanks; the first is the
  * learning rate. `prepare` (NULL: nothing to do) is called once before each step and works out what
  * depends on t alone, in the room behind the settings; what it leaves there is kept from step to
  * step, and zero before the first. `slots` buffers of n elements each, zero before the first step,
@@ -121,9 +122,36 @@ typedef struct {
     const char *name, *settings;
     int slots;
     void (*prepare)(int64_t t, double *h);
-    void (*step)(ptrdiff_t n, int64_t t, const double *h, void *w, const void *g,
+    void (*step)(ptrdiff_t n, int in_lanes, int64_t t, const double *h, void *w, const void *g,
                  void *const *slots);
 } optimizer;
+
+/* Nets of one shape side by side, one in each lane of a vector (`vector` of them): what is a number
+ * of one net, or of one of its rows, is a vector. Counts are of vectors, strides of elements.
+ *
+ * C = bias + A B as in matmul_args, in each lane; the rows of C are neighbouring vectors, and the
+ * stride of bias is b_column_stride. */
+typedef struct {
+    ptrdiff_t rows, columns, depth;
+    const void *a;
+    ptrdiff_t a_row_stride, a_depth_stride;
+    const void *b;
+    ptrdiff_t b_depth_stride, b_column_stride;
+    const void *bias; /* NULL: zeros, or with `accumulate` what stands in C */
+    int accumulate;
+    void *c;
+    ptrdiff_t c_column_stride;
+} lanes_product_args;
+
+/* As add_penalty, for the weights of one panel of outputs at most, with each net's l1 and l2; the
+ * penalties are added to `penalty`. A net whose l1 and l2 are 0 keeps its gradient. */
+typedef struct {
+    ptrdiff_t inputs, outputs, output_stride;
+    const double *l1, *l2;
+    const void *w;
+    void *g;
+    double *penalty;
+} lanes_penalty_args;
 
 /* Dropout of one layer's inputs in one training step: input j of row r of the mini-batch stays
  * where word j % 4 of philox(key, purpose, step, r << 32 | j / 4) is at least `threshold`, which is
@@ -155,6 +183,7 @@ typedef struct {
 typedef struct {
     const char *isa, *dtype;
     ptrdiff_t itemsize, lanes;
+    ptrdiff_t vector; /* numbers of a vector: lanes, or a part of them */
     void (*matmul)(const matmul_args *p);
     /* wt[q][n_out][lanes] = panels of the transposed weights, from w[p][n_in][lanes], for `inputs`
      * inputs from `input` on and `outputs` outputs from `output` on: both begin at a whole panel
@@ -185,9 +214,10 @@ typedef struct {
     /* Penalty of n weights w (a multiple of lanes): adds l1 sign(w) + l2 w to their gradient g and
      * returns l1 |w|_1 + l2/2 |w|^2. */
     double (*add_penalty)(ptrdiff_t n, double l1, double l2, const void *w, void *g);
-    /* Scales the weights to each neuron, in panels, to Euclidean norm `max_norm` where it is
-     * larger. */
-    void (*clip_row_norms)(ptrdiff_t n_in, ptrdiff_t panels, double max_norm, void *w);
+    /* Scales the weights to each neuron to Euclidean norm `max_norm` where it is larger: in blocks
+     * of `stride` neurons (a multiple of `vector`), whose weights to input i are at i stride. */
+    void (*clip_row_norms)(ptrdiff_t n_in, ptrdiff_t stride, ptrdiff_t blocks,
+                           ptrdiff_t block_stride, double max_norm, void *w);
     /* The e of some rows, those of a column one after the other. */
     void (*embed)(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x,
                   ptrdiff_t e_stride, void *e);
@@ -216,6 +246,27 @@ typedef struct {
      * overlap; returns the number of floating-point operations and leaves a result in *sink. The
      * yardstick for all other kernels. */
     double (*peak)(ptrdiff_t rounds, void *sink);
+    /* Nets side by side: */
+    void (*lanes_product)(const lanes_product_args *p);
+    void (*lanes_penalty)(const lanes_penalty_args *p);
+    /* y[j ld + r] = row[r][j]: scattered rows into the transposed layout; `rows` is a multiple of
+     * `vector`. */
+    void (*gather_transposed)(ptrdiff_t rows, ptrdiff_t width, const void *const *row, ptrdiff_t ld,
+                              void *y);
+    /* As count_correct and squared_residuals, added to each net's: correct[net] and
+     * sums[j vector + net]. Output j of a row is ld from output j - 1. */
+    void (*lanes_correct)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out,
+                          double threshold, const int32_t *label, ptrdiff_t *correct);
+    void (*lanes_residuals)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, const void *out,
+                            const void *y, double *sums);
+    /* totals[net] += the losses, or weights (not NULL) times losses, row after row. */
+    void (*lanes_losses)(ptrdiff_t rows, const void *losses, const void *weights, double *totals);
+    /* The squares of a matrix, added to squares[output % lanes]; the sums of these `lanes` parts;
+     * x *= factors[net]. */
+    void (*lanes_squares)(ptrdiff_t outputs, ptrdiff_t inputs, ptrdiff_t output_stride,
+                          const void *g, void *squares);
+    void (*lanes_sum)(const void *parts, double *sums);
+    void (*lanes_scale)(ptrdiff_t n, const double *factors, void *x);
     const activation *activations; /* each table ends with a row whose name is NULL */
     const loss *losses;
     const optimizer *optimizers;

@@ -28,7 +28,21 @@ static ptrdiff_t argmax_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_st
     return nans;
 }
 
-/* Transposed layout: the argmax of as many rows as there are lanes at once. */
+/* Transposed layout: the argmax of as many rows as there are lanes at once, `stride` apart. */
+static ALWAYS_INLINE V argmax_in_lanes(ptrdiff_t width, const real *out, ptrdiff_t stride,
+                                       real threshold)
+{
+    V best = ZERO, top = LOAD(out);
+    if (width == 1) return SELECT(LT(SET1(threshold), top), ONE, ZERO);
+    for (ptrdiff_t j = 1; j < width; j++) {
+        const V x = LOAD(out + j * stride);
+        const M stays = LE(x, top), is_number = EQ(top, top);
+        best = SELECT(is_number, SELECT(stays, best, SET1(j)), best);
+        top = SELECT(is_number, SELECT(stays, top, x), top);
+    }
+    return best;
+}
+
 static ptrdiff_t count_correct_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
                                       ptrdiff_t col_stride, const void *out_, double threshold,
                                       const int32_t *label)
@@ -37,15 +51,8 @@ static ptrdiff_t count_correct_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
     ptrdiff_t correct = 0, r = 0;
     if (is_transposed(row_stride) && width > 1)
         for (; r + LANES <= rows; r += LANES) {
-            V best = ZERO, top = LOAD(out + r);
             real class[LANES];
-            for (ptrdiff_t j = 1; j < width; j++) {
-                const V x = LOAD(out + j * col_stride + r);
-                const M stays = LE(x, top), is_number = EQ(top, top);
-                best = SELECT(is_number, SELECT(stays, best, SET1(j)), best);
-                top = SELECT(is_number, SELECT(stays, top, x), top);
-            }
-            STORE(class, best);
+            STORE(class, argmax_in_lanes(width, out + r, col_stride, (real)threshold));
             for (ptrdiff_t i = 0; i < LANES; i++) correct += (int32_t)class[i] == label[r + i];
         }
     for (; r < rows; r++)

@@ -22,11 +22,18 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ALWAYS_INLINE __forceinline
 #define NOINLINE __declspec(noinline)
+#define ONE_COPY NOINLINE
 #define UNROLL
 #define OPAQUE(x)
 #else
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
+/* As NOINLINE, and not specialised for constant arguments either. */
+#if defined(__clang__)
+#define ONE_COPY NOINLINE
+#else
+#define ONE_COPY __attribute__((noinline, noclone))
+#endif
 /* The compiler knows of x only that it is there. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 #if defined(__clang__)

@@ -27,6 +27,9 @@ enum {
     /* The strategy BLOCKWISE: a quarter of the time of 10,000 rows in one mini-batch through
      * 4-32-16-4 (Xeon, 2026-11-25). */
     BLOCK_ROWS_BLOCKWISE = 64,
+    /* Rows of nets side by side that pass through all layers together: 8 to 32 rows are equal
+     * within 5 % for 8-16-2, and 8 rows 15 % slower for 4-8-1 (EPYC, 2026-11-26). */
+    BLOCK_ROWS_LANES = 32,
     /* BLOCKWISE keeps one block and a gradient of up to this many bytes in the cache; above, the
      * step goes tile by tile while the gradient of the tile is in the cache. From 17 to 260 KB
      * BLOCKWISE takes 1 to 7 % less time, in float32 and float64 (EPYC, 2026-11-26); beyond 64 KB
@@ -99,6 +102,24 @@ enum {
 
 /* The transposed layout is taken where it has less than this share of the other's work. */
 #define TRANSPOSED_SHARE 0.9
+
+/* Nets side by side */
+
+enum {
+    /* Nanoseconds of a row of a net alone beside its products; of a row of a vector of nets, and
+     * for each of these. A step costs STEP_COST beside its rows and parameters. With LANES_PRODUCT
+     * for each product of a vector and LANES_PARAMETER for each of its parameters, the costs are
+     * those of 4-8-1, 8-16-2, 8-32-32-3 and 30-64-32-2 with mini-batches of 8 to 200 rows within
+     * 20 % (EPYC, 2026-11-27). */
+    ALONE_ROW = 20,
+    LANES_ROW = 60,
+    LANES_ROW_OF_NET = 9,
+    STEP_COST = 800,
+};
+#define LANES_PRODUCT 0.235
+#define LANES_PARAMETER 3.5
+/* What is side by side is to take less than 1 / LANES_MARGIN of the time of the nets alone. */
+#define LANES_MARGIN 1.1
 
 /* Rows of X */
 

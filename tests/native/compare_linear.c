@@ -213,7 +213,10 @@ void compare_vectors(ptrdiff_t n_panels, numbers kind)
     for (ptrdiff_t n_in = 1; n_in <= n_panels; n_in *= 3) {
         if (n_panels % n_in) continue;
         CASE("clip_row_norms, %td inputs, %td panels", n_in, n_panels / n_in);
-        FOR_EACH_SIDE(side) run.table[side]->clip_row_norms(n_in, n_panels / n_in, 1.5, x.at[side]);
+        FOR_EACH_SIDE(side) {
+            run.table[side]->clip_row_norms(n_in, run.lanes, n_panels / n_in, n_in * run.lanes, 1.5,
+                                            x.at[side]);
+        }
         check(&x, 0, 1, n, n, FREE);
     }
     free_array(&x), free_array(&y);
