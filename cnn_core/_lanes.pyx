@@ -11,7 +11,6 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from cnn_core._backprop cimport Backprop
 from cnn_core._control cimport (ENDED, EndRequest, begin_stop, is_due, leave, raise_flag, stop_t,
                                 stops)
 from cnn_core._cpu cimport (OPTIMIZER_NUMBERS, kernels_for, kernels_t, lanes_penalty_args_t,
@@ -21,10 +20,10 @@ from cnn_core._lane_cost cimport cost, groups_of
 from cnn_core._lane_layers cimport (LaneLayer, activate, activate_backward, copy_vector, forward,
                                     send_back, weight_gradient)
 from cnn_core._lane_rows cimport Rows, find, gather_labels, scale_rows, sum_of
+from cnn_core._lane_step cimport (LaneStep, add_penalties, clip, clip_row_norms, copy_numbers, pad,
+                                  update, update_groups)
 from cnn_core._memory cimport PANEL_BYTES, Arena, address, blocks
 from cnn_core._network cimport Layer, Network
-from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport WeightTile
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._trainer cimport Trainer
 from cnn_core._tuning cimport LANES_MARGIN, WORK_PER_LOOK
@@ -82,6 +81,7 @@ cdef class SideBySide:
         self.net = <Net *>self.arena.alloc(len(trainers), 1, sizeof(Net))
         self.take(data, rates)
         self.sizes = sizes_of(self.network, self.nets, self.batch, self.count)
+        self.sizes.n_sets = 2 * self.network.n_layers if first.batches.optimizer.n_groups else 1
         self.n_parameters = sum([n_out * (n_in + self.network.has_bias) for n_in, n_out in
                                  zip(self.network.widths, self.network.widths[1:])])
         self.n_slots = len(self.first.slots)
@@ -91,6 +91,7 @@ cdef class SideBySide:
         """Check data and rates, as `Trainer.epoch` does, and remember them."""
         cdef Trainer trainer
         cdef RowSource X, y, labels, weights
+        cdef EndRequest end
         cdef Net *net
         cdef Py_ssize_t i, batches
         self.kept = []
@@ -120,8 +121,9 @@ cdef class SideBySide:
             net = &self.net[i]
             net.steps = trainer.batches.optimizer.steps
             memcpy(net.h, trainer.batches.optimizer.h, sizeof(net.h))
-            self.kept.append(trainer.end)  # another thread may set that
-            net.end = NULL if trainer.end is None else &trainer.end.end
+            end = trainer.end  # another thread may set that
+            self.kept.append(end)
+            net.end = NULL if end is None else &end.end
         for i, trainer in enumerate(self.trainers):
             trainer.batches.schedule(None if rates is None else rates[i], trainer.decays, None,
                                      batches)
@@ -133,12 +135,16 @@ cdef class SideBySide:
         cdef char *base = NULL
         cdef Py_ssize_t i, itemsize = self.network.itemsize
         cdef Py_ssize_t vectors = self.groups * self.nets * self.n_parameters * itemsize
-        cdef Py_ssize_t buffers = <Py_ssize_t>aligned(lay_out(&unused, NULL, self.network, &self.sizes))
-        base = self.arena.alloc(1, 1, (2 + self.n_slots) * vectors
-                                + self.threads * (sizeof(Buffers) + buffers) + PANEL_BYTES)
-        self.w, self.g, self.slots = base, base + vectors, base + 2 * vectors
-        base += (2 + self.n_slots) * vectors
-        base = aligned(base)
+        cdef Py_ssize_t numbers = self.sizes.n_sets * OPTIMIZER_NUMBERS * sizeof(double)
+        cdef Py_ssize_t buffers = <Py_ssize_t>aligned(lay_out(&unused, NULL, self.network,
+                                                              &self.sizes))
+        base = self.arena.alloc(1, 1, (2 + self.n_slots) * vectors + self.n_nets * numbers
+                                + self.threads * (sizeof(Buffers) + buffers) + 4 * PANEL_BYTES)
+        self.w, self.g = carve(&base, vectors), carve(&base, vectors)
+        self.slots = carve(&base, self.n_slots * vectors)
+        for i in range(self.n_nets):
+            self.net[i].first = <double *>(base + i * numbers)
+        base = aligned(base + self.n_nets * numbers)
         self.buffers = <Buffers *>(base + self.threads * buffers)
         for i in range(self.threads):
             lay_out(&self.buffers[i], base + i * buffers, self.network, &self.sizes)
@@ -408,49 +414,47 @@ cdef class SideBySide:
         """Penalties, clipping, and one step of each net."""
         cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[
             self.first.batches.optimizer.row]
-        cdef char *w = self.parameters_of(self.w, group)
-        cdef char *g = self.parameters_of(self.g, group)
-        cdef Py_ssize_t i
-        cdef int s
-        cdef Net *net
-        cdef (void *)[8] slot
+        cdef LaneStep *step = self.place_step(group, b)
+        cdef lanes_penalty_args_t p
+        cdef Py_ssize_t i, t = self.count_step(group, b)
         memset(b.penalty, 0, self.nets * sizeof(double))
         if self.first.backprop.penalty.l1 != 0 or self.first.backprop.penalty.l2 != 0:
-            self.add_penalties(b, w, g)
+            p.l1, p.l2 = b.l1, b.l2
+            add_penalties(step, self.first.backprop.partition, &p, b.penalty)
+        if self.first.batches.optimizer.clip_norm > 0:
+            clip(step, self.first.batches.optimizer.clip_norm)
+        if self.sizes.n_sets > 1:
+            update_groups(step, f, t, b.h)
+        else:
+            update(step, f, t, b.h, 0, self.n_parameters)
+        if self.first.batches.optimizer.max_norm > 0:
+            clip_row_norms(step, self.first.batches.optimizer.max_norm)
+
+    cdef LaneStep *place_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
+        """Where the group's vectors are."""
+        cdef LaneStep *step = &b.step
+        cdef int s
+        step.layers, step.n_layers, step.n = b.layers, self.network.n_layers, self.n_parameters
+        step.w, step.g = self.parameters_of(self.w, group), self.parameters_of(self.g, group)
+        for s in range(self.n_slots):
+            step.slots[s] = self.parameters_of(self.slots, s * self.groups + group)
+        step.squares, step.sums, step.factors = b.squares, b.sums, b.factors
+        return step
+
+    cdef Py_ssize_t count_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
+        """Count a step of each net, and take its numbers; returns the step's own number."""
+        cdef Py_ssize_t i
+        cdef Net *net
         for i in range(self.used(group)):
-            (<Trainer>self.net_in(group, i).trainer).batches.optimizer.begin_step()
+            net = self.net_in(group, i)
+            (<Trainer>net.trainer).batches.optimizer.begin_step()
+            if (<Trainer>net.trainer).batches.optimizer.steps == 1:
+                copy_numbers((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, 1, net.first)
         for i in range(self.nets):
             net = self.net_in(group, i)
-            memcpy(b.h + i * OPTIMIZER_NUMBERS, (<Trainer>net.trainer).batches.optimizer.h,
-                   OPTIMIZER_NUMBERS * sizeof(double))
-            if (<Trainer>net.trainer).batches.optimizer.steps == net.steps + 1:
-                memcpy(net.first, b.h + i * OPTIMIZER_NUMBERS, sizeof(net.first))
-        for s in range(self.n_slots):
-            slot[s] = self.parameters_of(self.slots, s * self.groups + group)
-        f.step(self.n_parameters * self.nets, True, (<Trainer>self.net_in(group, 0).trainer).batches.optimizer.steps, b.h, w,
-               g, slot)
-
-    cdef void add_penalties(self, Buffers *b, char *w, char *g) noexcept nogil:
-        """Tile by tile, as `Backprop.add_penalty` does."""
-        cdef WeightTile *tile
-        cdef LaneLayer *layer
-        cdef lanes_penalty_args_t p
-        cdef Py_ssize_t t, panel, output, offset, lanes = self.network.lanes, i
-        p.l1, p.l2, p.penalty = b.l1, b.l2, b.sums
-        for t in range(self.first.backprop.partition.count):
-            tile = &self.first.backprop.partition.tiles[t]
-            layer = &b.layers[tile.layer]
-            memset(b.sums, 0, self.nets * sizeof(double))
-            for panel in range(tile.panel, tile.panel + tile.panels):
-                output = panel * lanes
-                p.inputs, p.outputs = tile.inputs, min(lanes, layer.n_out - output)
-                p.output_stride = layer.inputs * self.nets
-                offset = layer.W + (output * layer.inputs
-                                    + tile.input) * self.nets * self.network.itemsize
-                p.w, p.g = w + offset, g + offset
-                kernels_for(self.network.itemsize).lanes_penalty(&p)
-            for i in range(self.nets):
-                b.penalty[i] += b.sums[i]
+            copy_numbers((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, self.nets,
+                         b.h + i * OPTIMIZER_NUMBERS)
+        return (<Trainer>net.trainer).batches.optimizer.steps
 
     cdef void store(self, Py_ssize_t group) noexcept nogil:
         """What a group's nets have learned. Slots have padding, which an optimizer's first step may
@@ -460,7 +464,8 @@ cdef class SideBySide:
         for i in range(self.used(group)):
             net = self.net_in(group, i)
             if net.steps == 0:
-                pad(net, (<Trainer>net.trainer).backprop, (<Trainer>net.trainer).batches.optimizer)
+                pad((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, net.first,
+                    (<Trainer>net.trainer).backprop.g)
         self.copy_parameters(group, True)
 
     cdef void copy_parameters(self, Py_ssize_t group, bint back) noexcept nogil:
@@ -490,13 +495,6 @@ cdef void store_task(void *run, Py_ssize_t group, int worker) noexcept nogil:
     (<SideBySide>run).store(group)
 
 
-cdef void pad(Net *net, Backprop backprop, Optimizer rule) noexcept nogil:
-    cdef Py_ssize_t n = backprop.n_parameters, itemsize = backprop.network.itemsize
-    memset(backprop.g, 0, n * itemsize)
-    kernels_for(itemsize).optimizers[rule.row].step(n, False, 1, net.first, backprop.network.w,
-                                                    backprop.g, rule.slot)
-
-
 def alike(Trainer trainer not None):
     """What trainers must have in common to train side by side.
 
@@ -513,11 +511,10 @@ def alike(Trainer trainer not None):
     """
     backprop, rule = trainer.backprop, trainer.batches.optimizer
     network = backprop.network
-    if (rule.name is None or network.n_tables or backprop.timing
+    if (rule.name is None or network.embeds or backprop.timing
             or trainer.after_step is not None or trainer.part is not None
             or trainer.progress.done or trainer.progress.pause_at != INFINITY
-            or any(backprop.workspace.dropout) or rule.n_groups or rule.clip_norm
-            or rule.max_norm or network.widths[-1] > network.lanes
+            or any(backprop.workspace.dropout) or network.widths[-1] > network.lanes
             or "softmax" in network.activations[:-1] and max(network.widths[1:]) > network.lanes):
         return None
     if trainer.lanes_key is None:
@@ -534,7 +531,7 @@ cdef tuple shape_of(Trainer trainer):
     return (network.widths, network.activations, network.activation_params, network.dtype.name,
             network.has_bias, backprop.loss, backprop.loss_param, backprop.penalty.l1,
             backprop.penalty.l2, backprop.penalty.per_row, backprop.max_batch_size, rule.name,
-            settings, rule.weight_decay, trainer.batches.multilabel, trainer.by_rows,
+            settings, rule.weight_decay, rule.n_groups, rule.clip_norm, rule.max_norm, trainer.batches.multilabel, trainer.by_rows,
             trainer.cost_scale)
 
 
