@@ -109,10 +109,10 @@ cdef inline void update_groups(LaneStep *step, const optimizer_t *f, int64_t t,
                                const double *h) noexcept nogil:
     """The same on all parameters, where W and b of each layer have numbers of their own."""
     cdef LaneLayer *layer
-    cdef Py_ssize_t l, o, first = 0, set = step.layers.nets * OPTIMIZER_NUMBERS
+    cdef Py_ssize_t l, _, first = 0, set = step.layers.nets * OPTIMIZER_NUMBERS
     for l in range(step.n_layers):
         layer = &step.layers[l]
-        for o in range(layer.n_out):
+        for _ in range(layer.n_out):
             update(step, f, t, h + 2 * l * set, first, layer.n_in)
             update(step, f, t, h + (2 * l + 1) * set, first + layer.n_in,
                    layer.inputs - layer.n_in)
@@ -131,7 +131,8 @@ cdef inline void copy_numbers(Optimizer rule, Py_ssize_t n_sets, Py_ssize_t stri
         memcpy(h + i * stride * OPTIMIZER_NUMBERS, numbers, OPTIMIZER_NUMBERS * sizeof(double))
 
 
-cdef inline void pad(Optimizer rule, Py_ssize_t n_sets, const double *first, char *g) noexcept nogil:
+cdef inline void pad(Optimizer rule, Py_ssize_t n_sets, const double *first,
+                     char *g) noexcept nogil:
     """The first step without a gradient, which may set the padding of slots; g becomes 0."""
     cdef const optimizer_t *f = &kernels_for(rule.network.itemsize).optimizers[rule.row]
     cdef Py_ssize_t i, s, offset = 0, n = rule.network.size
@@ -142,4 +143,5 @@ cdef inline void pad(Optimizer rule, Py_ssize_t n_sets, const double *first, cha
             offset, n = rule.groups[i].offset, rule.groups[i].size
         for s in range(f.slots):
             slot[s] = <char *>rule.slot[s] + offset
-        f.step(n, False, 1, first + i * OPTIMIZER_NUMBERS, rule.network.w + offset, g + offset, slot)
+        f.step(n, False, 1, first + i * OPTIMIZER_NUMBERS, rule.network.w + offset, g + offset,
+               slot)

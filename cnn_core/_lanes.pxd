@@ -18,7 +18,8 @@ cdef enum:
 
 # One of the nets.
 cdef struct Net:
-    void *trainer                       # which the run keeps alive
+    void *trainer                       # which the run keeps alive, as its optimizer
+    void *rule
     Rows[PARTS] rows
     Py_ssize_t *order                   # or NULL: as the rows stand
     const end_t *end                    # or NULL
@@ -118,6 +119,9 @@ cdef inline char *lay_out(Buffers *b, char *base, Network network, const Sizes *
     b.weight, b.penalty = b.sums + nets, b.sums + 2 * nets
     b.l1, b.l2, b.factors = b.sums + 3 * nets, b.sums + 4 * nets, b.sums + 5 * nets
     b.squares = carve(&base, nets * PANEL_BYTES)
+    b.step.layers, b.step.n_layers = b.layers, network.n_layers
+    b.step.n = W // (nets * itemsize)
+    b.step.squares, b.step.sums, b.step.factors = b.squares, b.sums, b.factors
     return base
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 cimport cython
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
 from cnn_core._control cimport (ENDED, EndRequest, begin_stop, is_due, leave, raise_flag, stop_t,
@@ -16,30 +15,23 @@ from cnn_core._control cimport (ENDED, EndRequest, begin_stop, is_due, leave, ra
 from cnn_core._cpu cimport (OPTIMIZER_NUMBERS, kernels_for, kernels_t, lanes_penalty_args_t,
                             loss_args_t, optimizer_t, pool_run, pool_run_until)
 from cnn_core._dataset cimport RowSource
-from cnn_core._lane_cost cimport cost, groups_of
+from cnn_core._lane_cost cimport groups_of, least_costly
 from cnn_core._lane_layers cimport (LaneLayer, activate, activate_backward, copy_vector, forward,
                                     send_back, weight_gradient)
-from cnn_core._lane_rows cimport Rows, find, gather_labels, scale_rows, sum_of
+from cnn_core._lane_rows cimport find, gather_labels, rows_of, scale_rows, sum_of
 from cnn_core._lane_step cimport (LaneStep, add_penalties, clip, clip_row_norms, copy_numbers, pad,
                                   update, update_groups)
 from cnn_core._memory cimport PANEL_BYTES, Arena, address, blocks
-from cnn_core._network cimport Layer, Network
+from cnn_core._network cimport Network
+from cnn_core._optimizer cimport Optimizer
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._trainer cimport Trainer
-from cnn_core._tuning cimport LANES_MARGIN, WORK_PER_LOOK
+from cnn_core._tuning cimport WORK_PER_LOOK
 from cnn_core._checks import check_number
 from cnn_core._optimizer import optimizer_settings
 
-cdef Rows rows_of(RowSource source):
-    cdef Rows rows
-    memset(&rows, 0, sizeof(rows))
-    if source is not None:
-        rows.data, rows.indices, rows.bytes = source.data, source.row_indices, source.row_bytes
-    return rows
-
-
 @cython.final
-cdef class SideBySide:
+cdef class _SideBySide:
     """An epoch of some trainers, whose `alike` is equal: groups of `nets` of them each.
 
     Parameters
@@ -103,7 +95,7 @@ cdef class SideBySide:
             if total_weight is not None:
                 check_number("total_weight", total_weight, 0, above=True)
             trainer.batches.use(X, y, labels, weights)
-            net.trainer = <void *>trainer
+            net.trainer, net.rule = <void *>trainer, <void *>trainer.batches.optimizer
             net.rows[X_ROWS], net.rows[Y_ROWS] = rows_of(X), rows_of(y)
             net.rows[LABELS], net.rows[WEIGHTS] = rows_of(labels), rows_of(weights)
             net.total_weight = -1 if total_weight is None else total_weight
@@ -129,7 +121,7 @@ cdef class SideBySide:
                                      batches)
 
     cdef alloc(self, bint orders):
-        """The groups' parameters, gradients and slots, and what the threads need, all at once, which
+        """The groups' parameters, gradients and slots, and what the threads need: at once, which
         matters where an epoch is short; and the orders of rows."""
         cdef Buffers unused
         cdef char *base = NULL
@@ -161,12 +153,13 @@ cdef class SideBySide:
 
     # An epoch
 
-    cdef run(self):
+    def run(self):
         """Train all nets, or raise what has ended that."""
         cdef EndRequest end
         cdef Py_ssize_t i
-        for end in self.ends():
-            end.check()
+        for end in self.kept[:self.n_nets]:
+            if end is not None:
+                end.check()
         begin_stop(&self.stop, None)
         with nogil:
             pool_run_until(epoch_task, <void *>self, self.groups, NULL, <int>self.threads,
@@ -177,10 +170,6 @@ cdef class SideBySide:
         with nogil:
             pool_run(store_task, <void *>self, self.groups, NULL, <int>self.threads)
         return [self.result(i) for i in range(len(self.trainers))]
-
-    cdef list ends(self):
-        """The trainers' requests for the end."""
-        return [kept for kept in self.kept if isinstance(kept, EndRequest)]
 
     cdef take_back(self):
         """The numbers of the optimizers as they were."""
@@ -220,8 +209,8 @@ cdef class SideBySide:
             net = self.net_in(group, i)
             net.totals.loss, net.totals.weight, net.totals.correct = 0, 0, 0
             if net.order:
-                shuffle((<Trainer>net.trainer).seed, FOR_SHUFFLE, <unsigned int>(<Trainer>net.trainer).epochs,
-                        net.order, self.count)
+                shuffle((<Trainer>net.trainer).seed, FOR_SHUFFLE,
+                        <unsigned int>(<Trainer>net.trainer).epochs, net.order, self.count)
         self.copy_parameters(group, False)
         b.scaled_rows = 0
         memset(b.residuals, 0, self.nets * n_out * sizeof(double))
@@ -309,16 +298,13 @@ cdef class SideBySide:
             b.l2[i] = self.first.backprop.penalty.l2 * scale
         if weighted or b.scaled_rows != rows:
             b.scaled_rows = rows
-            if self.network.itemsize == 8:
-                scale_rows(<double *>b.row_scale, <double *>b.row_weight if weighted else NULL,
-                           b.weight, rows, self.nets)
-            else:
-                scale_rows(<float *>b.row_scale, <float *>b.row_weight if weighted else NULL,
-                           b.weight, rows, self.nets)
+            scale_rows(self.network.itemsize, b.row_scale, b.row_weight if weighted else NULL,
+                       b.weight, rows, self.nets)
 
     cdef void run_block(self, Py_ssize_t group, Buffers *b, Py_ssize_t start, Py_ssize_t first,
                         Py_ssize_t rows) noexcept nogil:
-        """Rows from `first` on of the mini-batch that begins at row `start`, forward and backward, with their part of the gradient."""
+        """Rows from `first` on of the mini-batch that begins at row `start`: forward, backward, and
+        their part of the gradient."""
         cdef Py_ssize_t l
         cdef char *w = self.parameters_of(self.w, group)
         self.gather(group, b, start + first, rows)
@@ -343,7 +329,8 @@ cdef class SideBySide:
                             b.layers[0].x)
         if self.net.rows[Y_ROWS].data:
             self.find_rows(group, b, Y_ROWS, first, rows)
-            k.gather_transposed(n, b.layers[last].n_out, <const void *const *>b.rows, self.sizes.ld, b.y)
+            k.gather_transposed(n, b.layers[last].n_out, <const void *const *>b.rows, self.sizes.ld,
+                                b.y)
         if self.classes:
             for i in range(self.nets):
                 net = self.net_in(group, i)
@@ -356,7 +343,8 @@ cdef class SideBySide:
         cdef Py_ssize_t offset = first * self.nets * itemsize
         cdef LaneLayer *layer = &b.layers[l]
         cdef loss_args_t p
-        p.rows, p.width, p.row_stride, p.col_stride = rows * self.nets, layer.n_out, 1, self.sizes.ld
+        p.rows, p.width, p.row_stride = rows * self.nets, layer.n_out, 1
+        p.col_stride = self.sizes.ld
         p.loss_param = self.first.backprop.loss_param
         p.out = layer.z if self.first.backprop.from_logits else layer.a
         p.y, p.label = b.y if self.net.rows[Y_ROWS].data else NULL, b.label
@@ -416,7 +404,7 @@ cdef class SideBySide:
             self.first.batches.optimizer.row]
         cdef LaneStep *step = self.place_step(group, b)
         cdef lanes_penalty_args_t p
-        cdef Py_ssize_t i, t = self.count_step(group, b)
+        cdef Py_ssize_t t = self.count_step(group, b)
         memset(b.penalty, 0, self.nets * sizeof(double))
         if self.first.backprop.penalty.l1 != 0 or self.first.backprop.penalty.l2 != 0:
             p.l1, p.l2 = b.l1, b.l2
@@ -434,11 +422,9 @@ cdef class SideBySide:
         """Where the group's vectors are."""
         cdef LaneStep *step = &b.step
         cdef int s
-        step.layers, step.n_layers, step.n = b.layers, self.network.n_layers, self.n_parameters
         step.w, step.g = self.parameters_of(self.w, group), self.parameters_of(self.g, group)
         for s in range(self.n_slots):
             step.slots[s] = self.parameters_of(self.slots, s * self.groups + group)
-        step.squares, step.sums, step.factors = b.squares, b.sums, b.factors
         return step
 
     cdef Py_ssize_t count_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
@@ -447,14 +433,14 @@ cdef class SideBySide:
         cdef Net *net
         for i in range(self.used(group)):
             net = self.net_in(group, i)
-            (<Trainer>net.trainer).batches.optimizer.begin_step()
-            if (<Trainer>net.trainer).batches.optimizer.steps == 1:
-                copy_numbers((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, 1, net.first)
+            (<Optimizer>net.rule).begin_step()
+            if (<Optimizer>net.rule).steps == 1:
+                copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, 1, net.first)
         for i in range(self.nets):
             net = self.net_in(group, i)
-            copy_numbers((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, self.nets,
+            copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, self.nets,
                          b.h + i * OPTIMIZER_NUMBERS)
-        return (<Trainer>net.trainer).batches.optimizer.steps
+        return (<Optimizer>net.rule).steps
 
     cdef void store(self, Py_ssize_t group) noexcept nogil:
         """What a group's nets have learned. Slots have padding, which an optimizer's first step may
@@ -464,7 +450,7 @@ cdef class SideBySide:
         for i in range(self.used(group)):
             net = self.net_in(group, i)
             if net.steps == 0:
-                pad((<Trainer>net.trainer).batches.optimizer, self.sizes.n_sets, net.first,
+                pad(<Optimizer>net.rule, self.sizes.n_sets, net.first,
                     (<Trainer>net.trainer).backprop.g)
         self.copy_parameters(group, True)
 
@@ -481,18 +467,15 @@ cdef class SideBySide:
                 copy_vector(self.network, self.nets, (<Trainer>net.trainer).backprop.g,
                             self.parameters_of(self.g, group), i, back)
             for s in range(self.n_slots):
-                copy_vector(self.network, self.nets,
-                            <char *>(<Trainer>net.trainer).batches.optimizer.slot[s],
+                copy_vector(self.network, self.nets, <char *>(<Optimizer>net.rule).slot[s],
                             self.parameters_of(self.slots, s * self.groups + group), i, back)
 
 
-
-
 cdef void epoch_task(void *run, Py_ssize_t group, int worker) noexcept nogil:
-    (<SideBySide>run).run_epoch(group, &(<SideBySide>run).buffers[worker])
+    (<_SideBySide>run).run_epoch(group, &(<_SideBySide>run).buffers[worker])
 
 cdef void store_task(void *run, Py_ssize_t group, int worker) noexcept nogil:
-    (<SideBySide>run).store(group)
+    (<_SideBySide>run).store(group)
 
 
 def alike(Trainer trainer not None):
@@ -531,8 +514,8 @@ cdef tuple shape_of(Trainer trainer):
     return (network.widths, network.activations, network.activation_params, network.dtype.name,
             network.has_bias, backprop.loss, backprop.loss_param, backprop.penalty.l1,
             backprop.penalty.l2, backprop.penalty.per_row, backprop.max_batch_size, rule.name,
-            settings, rule.weight_decay, rule.n_groups, rule.clip_norm, rule.max_norm, trainer.batches.multilabel, trainer.by_rows,
-            trainer.cost_scale)
+            settings, rule.weight_decay, rule.n_groups, rule.clip_norm, rule.max_norm,
+            trainer.batches.multilabel, trainer.by_rows, trainer.cost_scale)
 
 
 def share(Py_ssize_t n, Trainer trainer not None, Py_ssize_t threads=1):
@@ -554,19 +537,9 @@ def share(Py_ssize_t n, Trainer trainer not None, Py_ssize_t threads=1):
         0 to n.
     """
     cdef Network network = trainer.backprop.network
-    cdef Py_ssize_t nets = kernels_for(network.itemsize).vector, side, best = 0
-    cdef double alone = cost(network, trainer.backprop.max_batch_size, 0, nets), seconds, least
-    if nets == 1 or alike(trainer) is None:
+    if alike(trainer) is None:
         return 0
-    least = alone * blocks(n, threads)
-    for side in range(2, n + 1):
-        groups = groups_of(side, nets, threads)
-        seconds = (LANES_MARGIN * blocks(groups, threads)
-                   * cost(network, trainer.backprop.max_batch_size, blocks(side, groups), nets)
-                   + alone * blocks(n - side, threads))
-        if seconds < least:
-            best, least = side, seconds
-    return best
+    return least_costly(network, trainer.backprop.max_batch_size, n, threads)
 
 
 def epochs(trainers, data, bint shuffled, rates=None, int threads=1):
@@ -603,7 +576,7 @@ def epochs(trainers, data, bint shuffled, rates=None, int threads=1):
             trainer.backprop.workspace.acquire()
             taken.append(trainer)
         check(trainers, data, rates)
-        return run_side_by_side(trainers, list(data), shuffled, rates, threads)
+        return _SideBySide(trainers, list(data), shuffled, rates, threads).run()
     finally:
         for trainer in taken:
             trainer.batches.forget()
@@ -624,8 +597,3 @@ cdef check(list trainers, data, rates):
         if key is None or key != keys[0]:
             raise ValueError(f"trainers must have what `alike` returns in common to train side by "
                              f"side; number {i} has not what number 0 has")
-
-
-cdef run_side_by_side(list trainers, list data, bint shuffled, rates, int threads):
-    cdef SideBySide run = SideBySide(trainers, data, shuffled, rates, threads)
-    return run.run()

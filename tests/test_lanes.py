@@ -6,13 +6,14 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core import _activations, _lanes, _losses
 from cnn_core._backprop import Backprop
 from cnn_core._control import Ended, EndRequest
 from cnn_core._dataset import RowSource
 from cnn_core._network import Network
 from cnn_core._trainer import Trainer
 from training_cases import LOSS, SETTINGS, digest, numbers
+
+from cnn_core import _activations, _lanes, _losses
 
 
 def make(seed, dtype="float32", widths=(5, 7, 3), hidden="tanh", last=None, **options):
@@ -118,9 +119,9 @@ def test_any_number_of_nets_has_the_bits_of_epochs_alone(n, threads, isa, dtype)
 @pytest.mark.parametrize("n_in", [1, 2, 7, 8, 9, 15, 16, 17, 20])
 def test_any_width_has_the_bits_of_an_epoch_alone(n_in, isa, dtype):
     for n_hidden in (1, 3, 4, 5, 6, 13, 16, 20):
-        assert_same(lambda seed: make(seed, dtype, widths=(n_in, n_hidden, 3)), 2, 1)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, widths=(n_in, n_hidden, 3)), 2, 1)
     for n_out in range(1, 9):
-        assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, n_out), loss="mse"), 2, 1)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, n_out), loss="mse"), 2, 1)
     assert_same(lambda seed: make(seed, dtype, widths=(n_in, 2)))
     assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, 9, 5, 2)))
 
@@ -167,7 +168,9 @@ def test_penalties_have_the_bits_of_an_epoch_alone(penalty, bias, isa, dtype):
 @pytest.mark.parametrize("bias", [False, True])
 def test_groups_of_parameters_have_the_bits_of_an_epoch_alone(optimizer, bias, isa, dtype):
     factors = np.linspace(0.3, 1.5, 7).tolist()
-    build = functools.partial(make, dtype=dtype, optimizer=optimizer, bias=bias, widths=(5, 18, 9, 3))
+    build = functools.partial(
+        make, dtype=dtype, optimizer=optimizer, bias=bias, widths=(5, 18, 9, 3)
+    )
     assert_same(functools.partial(build, rate_factors=factors))
     assert_same(functools.partial(build, decay_factors=factors[::-1], rate_factors=factors))
 
@@ -209,7 +212,7 @@ def test_rows_by_index_have_the_bits_of_an_epoch_alone(dtype):
 def test_scheduled_rates_have_the_bits_of_an_epoch_alone(dtype):
     rates = [np.linspace(0.01 + i / 100, 0.001, 5) for i in range(3)]
     for optimizer in SETTINGS:
-        assert_same(lambda seed: make(seed, dtype, optimizer=optimizer), rates=rates)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, optimizer=optimizer), rates=rates)
 
 
 def test_scheduled_decays_have_the_bits_of_an_epoch_alone(dtype):
@@ -250,9 +253,10 @@ def test_epochs_side_by_side_and_alone_can_alternate(dtype):
 
 
 def test_numbers_that_overflow_do_so_in_their_own_lane(dtype):
-    single, beside = [make(i, dtype, loss="mse") for i in range(3)], [
-        make(i, dtype, loss="mse") for i in range(3)
-    ]
+    single, beside = (
+        [make(i, dtype, loss="mse") for i in range(3)],
+        [make(i, dtype, loss="mse") for i in range(3)],
+    )
     for trainer in (single[1], beside[1]):
         trainer.learning_rate = 1e300 if dtype == "float64" else 1e38
     data = [rows_for(trainer) for trainer in single]
