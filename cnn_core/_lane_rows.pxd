@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t
 
-from cnn_core._dataset cimport source_row
+from cnn_core._dataset cimport RowSource, source_row
 from cnn_core._linalg cimport real
 from cnn_core._platform cimport prefetch
 
@@ -13,8 +13,16 @@ cdef struct Rows:
     Py_ssize_t bytes
 
 
-cdef inline void find(const Rows *source, const Py_ssize_t *order, Py_ssize_t first, Py_ssize_t rows,
-               Py_ssize_t nets, const char **found) noexcept nogil:
+cdef inline Rows rows_of(RowSource source):
+    cdef Rows rows
+    rows.data, rows.indices, rows.bytes = NULL, NULL, 0
+    if source is not None:
+        rows.data, rows.indices, rows.bytes = source.data, source.row_indices, source.row_bytes
+    return rows
+
+
+cdef inline void find(const Rows *source, const Py_ssize_t *order, Py_ssize_t first,
+                      Py_ssize_t rows, Py_ssize_t nets, const char **found) noexcept nogil:
     """Where rows order[0 .. rows) are (NULL: first, first + 1, ...), `nets` apart."""
     cdef const char *data = source.data
     cdef const char *row
@@ -27,7 +35,7 @@ cdef inline void find(const Rows *source, const Py_ssize_t *order, Py_ssize_t fi
 
 
 cdef inline void gather_labels(const Rows *source, const Py_ssize_t *order, Py_ssize_t first,
-                        Py_ssize_t rows, Py_ssize_t nets, int32_t *label) noexcept nogil:
+                               Py_ssize_t rows, Py_ssize_t nets, int32_t *label) noexcept nogil:
     """The labels of the same rows."""
     cdef const int32_t *labels = <const int32_t *>source.data
     cdef const Py_ssize_t *indices = source.indices
@@ -36,8 +44,8 @@ cdef inline void gather_labels(const Rows *source, const Py_ssize_t *order, Py_s
         label[r * nets] = labels[source_row(indices, order[r] if order else first + r)]
 
 
-cdef inline void scale_rows(real *scale, const real *row_weight, const double *weight, Py_ssize_t rows,
-                     Py_ssize_t nets) noexcept nogil:
+cdef inline void scale_typed(real *scale, const real *row_weight, const double *weight,
+                             Py_ssize_t rows, Py_ssize_t nets) noexcept nogil:
     """As `Workspace.set_row_scale`: each row's share of the mini-batch's weight, of each net."""
     cdef Py_ssize_t i, r
     cdef double share
@@ -49,8 +57,17 @@ cdef inline void scale_rows(real *scale, const real *row_weight, const double *w
             scale[r * nets + i] = <real>share
 
 
-cdef inline double sum_of(Py_ssize_t itemsize, const char *numbers, Py_ssize_t i, Py_ssize_t rows,
-                   Py_ssize_t nets) noexcept nogil:
+cdef inline void scale_rows(Py_ssize_t itemsize, char *scale, const char *row_weight,
+                            const double *weight, Py_ssize_t rows,
+                            Py_ssize_t nets) noexcept nogil:
+    if itemsize == 8:
+        scale_typed(<double *>scale, <const double *>row_weight, weight, rows, nets)
+    else:
+        scale_typed(<float *>scale, <const float *>row_weight, weight, rows, nets)
+
+
+cdef inline double sum_of(Py_ssize_t itemsize, const char *numbers, Py_ssize_t i,
+                          Py_ssize_t rows, Py_ssize_t nets) noexcept nogil:
     """The sum of a net's numbers, row after row."""
     cdef double total = 0
     cdef Py_ssize_t r

@@ -7,6 +7,7 @@ from cnn_core._control cimport end_t
 from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for
 from cnn_core._lane_layers cimport LaneLayer
 from cnn_core._lane_rows cimport Rows
+from cnn_core._lane_step cimport LaneStep
 from cnn_core._memory cimport PANEL_BYTES, blocks
 from cnn_core._network cimport Network
 from cnn_core._tuning cimport BLOCK_ROWS_LANES
@@ -17,7 +18,8 @@ cdef enum:
 
 # One of the nets.
 cdef struct Net:
-    void *trainer                       # which the run keeps alive
+    void *trainer                       # which the run keeps alive, as its optimizer
+    void *rule
     Rows[PARTS] rows
     Py_ssize_t *order                   # or NULL: as the rows stand
     const end_t *end                    # or NULL
@@ -25,7 +27,7 @@ cdef struct Net:
     Totals totals
     int64_t steps                       # before the epoch, as h
     double[OPTIMIZER_NUMBERS] h
-    double[OPTIMIZER_NUMBERS] first     # at the epoch's first step
+    double *first                       # sets of h at its very first step
 
 # What a thread works with: a block of rows, and numbers of each row of a mini-batch.
 cdef struct Buffers:
@@ -34,11 +36,14 @@ cdef struct Buffers:
     char *row_scale
     char *row_weight
     char *row_losses
+    char *squares                       # as what follows, of LaneStep
+    double *factors
+    LaneStep step
     int32_t *label
     const char **rows
     Py_ssize_t *correct
     double *residuals
-    double *h                           # OPTIMIZER_NUMBERS of each net
+    double *h                           # OPTIMIZER_NUMBERS of each net, for each set
     double *sums                        # one of each net, as those below
     double *weight
     double *penalty
@@ -62,6 +67,7 @@ cdef inline char *carve(char **base, Py_ssize_t bytes) noexcept nogil:
 # Of the buffers: nets, rows of a mini-batch and of a block, and from one column to the next.
 cdef struct Sizes:
     Py_ssize_t nets, batch, block, ld
+    Py_ssize_t n_sets                   # of an optimizer's numbers, for groups of parameters
 
 
 cdef inline Sizes sizes_of(Network network, Py_ssize_t nets, Py_ssize_t batch,
@@ -108,10 +114,14 @@ cdef inline char *lay_out(Buffers *b, char *base, Network network, const Sizes *
     b.rows = <const char **>carve(&base, rows * sizeof(char *))
     b.correct = <Py_ssize_t *>carve(&base, nets * sizeof(Py_ssize_t))
     b.residuals = <double *>carve(&base, nets * n_out * sizeof(double))
-    b.h = <double *>carve(&base, nets * OPTIMIZER_NUMBERS * sizeof(double))
-    b.sums = <double *>carve(&base, 5 * nets * sizeof(double))
+    b.h = <double *>carve(&base, sizes.n_sets * nets * OPTIMIZER_NUMBERS * sizeof(double))
+    b.sums = <double *>carve(&base, 6 * nets * sizeof(double))
     b.weight, b.penalty = b.sums + nets, b.sums + 2 * nets
-    b.l1, b.l2 = b.sums + 3 * nets, b.sums + 4 * nets
+    b.l1, b.l2, b.factors = b.sums + 3 * nets, b.sums + 4 * nets, b.sums + 5 * nets
+    b.squares = carve(&base, nets * PANEL_BYTES)
+    b.step.layers, b.step.n_layers = b.layers, network.n_layers
+    b.step.n = W // (nets * itemsize)
+    b.step.squares, b.step.sums, b.step.factors = b.squares, b.sums, b.factors
     return base
 
 

@@ -8,39 +8,30 @@ import numpy as np
 
 cimport cython
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t
 from libc.string cimport memcpy, memset
 
-from cnn_core._backprop cimport Backprop
 from cnn_core._control cimport (ENDED, EndRequest, begin_stop, is_due, leave, raise_flag, stop_t,
                                 stops)
 from cnn_core._cpu cimport (OPTIMIZER_NUMBERS, kernels_for, kernels_t, lanes_penalty_args_t,
                             loss_args_t, optimizer_t, pool_run, pool_run_until)
 from cnn_core._dataset cimport RowSource
-from cnn_core._lane_cost cimport cost, groups_of
+from cnn_core._lane_cost cimport groups_of, least_costly
 from cnn_core._lane_layers cimport (LaneLayer, activate, activate_backward, copy_vector, forward,
                                     send_back, weight_gradient)
-from cnn_core._lane_rows cimport Rows, find, gather_labels, scale_rows, sum_of
+from cnn_core._lane_rows cimport find, gather_labels, rows_of, scale_rows, sum_of
+from cnn_core._lane_step cimport (LaneStep, add_penalties, clip, clip_row_norms, copy_numbers, pad,
+                                  update, update_groups)
 from cnn_core._memory cimport PANEL_BYTES, Arena, address, blocks
-from cnn_core._network cimport Layer, Network
+from cnn_core._network cimport Network
 from cnn_core._optimizer cimport Optimizer
-from cnn_core._partition cimport WeightTile
 from cnn_core._random cimport FOR_SHUFFLE, shuffle
 from cnn_core._trainer cimport Trainer
-from cnn_core._tuning cimport LANES_MARGIN, WORK_PER_LOOK
+from cnn_core._tuning cimport WORK_PER_LOOK
 from cnn_core._checks import check_number
 from cnn_core._optimizer import optimizer_settings
 
-cdef Rows rows_of(RowSource source):
-    cdef Rows rows
-    memset(&rows, 0, sizeof(rows))
-    if source is not None:
-        rows.data, rows.indices, rows.bytes = source.data, source.row_indices, source.row_bytes
-    return rows
-
-
 @cython.final
-cdef class SideBySide:
+cdef class _SideBySide:
     """An epoch of some trainers, whose `alike` is equal: groups of `nets` of them each.
 
     Parameters
@@ -82,6 +73,7 @@ cdef class SideBySide:
         self.net = <Net *>self.arena.alloc(len(trainers), 1, sizeof(Net))
         self.take(data, rates)
         self.sizes = sizes_of(self.network, self.nets, self.batch, self.count)
+        self.sizes.n_sets = 2 * self.network.n_layers if first.batches.optimizer.n_groups else 1
         self.n_parameters = sum([n_out * (n_in + self.network.has_bias) for n_in, n_out in
                                  zip(self.network.widths, self.network.widths[1:])])
         self.n_slots = len(self.first.slots)
@@ -91,6 +83,7 @@ cdef class SideBySide:
         """Check data and rates, as `Trainer.epoch` does, and remember them."""
         cdef Trainer trainer
         cdef RowSource X, y, labels, weights
+        cdef EndRequest end
         cdef Net *net
         cdef Py_ssize_t i, batches
         self.kept = []
@@ -102,7 +95,7 @@ cdef class SideBySide:
             if total_weight is not None:
                 check_number("total_weight", total_weight, 0, above=True)
             trainer.batches.use(X, y, labels, weights)
-            net.trainer = <void *>trainer
+            net.trainer, net.rule = <void *>trainer, <void *>trainer.batches.optimizer
             net.rows[X_ROWS], net.rows[Y_ROWS] = rows_of(X), rows_of(y)
             net.rows[LABELS], net.rows[WEIGHTS] = rows_of(labels), rows_of(weights)
             net.total_weight = -1 if total_weight is None else total_weight
@@ -120,25 +113,30 @@ cdef class SideBySide:
             net = &self.net[i]
             net.steps = trainer.batches.optimizer.steps
             memcpy(net.h, trainer.batches.optimizer.h, sizeof(net.h))
-            self.kept.append(trainer.end)  # another thread may set that
-            net.end = NULL if trainer.end is None else &trainer.end.end
+            end = trainer.end  # another thread may set that
+            self.kept.append(end)
+            net.end = NULL if end is None else &end.end
         for i, trainer in enumerate(self.trainers):
             trainer.batches.schedule(None if rates is None else rates[i], trainer.decays, None,
                                      batches)
 
     cdef alloc(self, bint orders):
-        """The groups' parameters, gradients and slots, and what the threads need, all at once, which
+        """The groups' parameters, gradients and slots, and what the threads need: at once, which
         matters where an epoch is short; and the orders of rows."""
         cdef Buffers unused
         cdef char *base = NULL
         cdef Py_ssize_t i, itemsize = self.network.itemsize
         cdef Py_ssize_t vectors = self.groups * self.nets * self.n_parameters * itemsize
-        cdef Py_ssize_t buffers = <Py_ssize_t>aligned(lay_out(&unused, NULL, self.network, &self.sizes))
-        base = self.arena.alloc(1, 1, (2 + self.n_slots) * vectors
-                                + self.threads * (sizeof(Buffers) + buffers) + PANEL_BYTES)
-        self.w, self.g, self.slots = base, base + vectors, base + 2 * vectors
-        base += (2 + self.n_slots) * vectors
-        base = aligned(base)
+        cdef Py_ssize_t numbers = self.sizes.n_sets * OPTIMIZER_NUMBERS * sizeof(double)
+        cdef Py_ssize_t buffers = <Py_ssize_t>aligned(lay_out(&unused, NULL, self.network,
+                                                              &self.sizes))
+        base = self.arena.alloc(1, 1, (2 + self.n_slots) * vectors + self.n_nets * numbers
+                                + self.threads * (sizeof(Buffers) + buffers) + 4 * PANEL_BYTES)
+        self.w, self.g = carve(&base, vectors), carve(&base, vectors)
+        self.slots = carve(&base, self.n_slots * vectors)
+        for i in range(self.n_nets):
+            self.net[i].first = <double *>(base + i * numbers)
+        base = aligned(base + self.n_nets * numbers)
         self.buffers = <Buffers *>(base + self.threads * buffers)
         for i in range(self.threads):
             lay_out(&self.buffers[i], base + i * buffers, self.network, &self.sizes)
@@ -155,12 +153,13 @@ cdef class SideBySide:
 
     # An epoch
 
-    cdef run(self):
+    def run(self):
         """Train all nets, or raise what has ended that."""
         cdef EndRequest end
         cdef Py_ssize_t i
-        for end in self.ends():
-            end.check()
+        for end in self.kept[:self.n_nets]:
+            if end is not None:
+                end.check()
         begin_stop(&self.stop, None)
         with nogil:
             pool_run_until(epoch_task, <void *>self, self.groups, NULL, <int>self.threads,
@@ -171,10 +170,6 @@ cdef class SideBySide:
         with nogil:
             pool_run(store_task, <void *>self, self.groups, NULL, <int>self.threads)
         return [self.result(i) for i in range(len(self.trainers))]
-
-    cdef list ends(self):
-        """The trainers' requests for the end."""
-        return [kept for kept in self.kept if isinstance(kept, EndRequest)]
 
     cdef take_back(self):
         """The numbers of the optimizers as they were."""
@@ -214,8 +209,8 @@ cdef class SideBySide:
             net = self.net_in(group, i)
             net.totals.loss, net.totals.weight, net.totals.correct = 0, 0, 0
             if net.order:
-                shuffle((<Trainer>net.trainer).seed, FOR_SHUFFLE, <unsigned int>(<Trainer>net.trainer).epochs,
-                        net.order, self.count)
+                shuffle((<Trainer>net.trainer).seed, FOR_SHUFFLE,
+                        <unsigned int>(<Trainer>net.trainer).epochs, net.order, self.count)
         self.copy_parameters(group, False)
         b.scaled_rows = 0
         memset(b.residuals, 0, self.nets * n_out * sizeof(double))
@@ -303,16 +298,13 @@ cdef class SideBySide:
             b.l2[i] = self.first.backprop.penalty.l2 * scale
         if weighted or b.scaled_rows != rows:
             b.scaled_rows = rows
-            if self.network.itemsize == 8:
-                scale_rows(<double *>b.row_scale, <double *>b.row_weight if weighted else NULL,
-                           b.weight, rows, self.nets)
-            else:
-                scale_rows(<float *>b.row_scale, <float *>b.row_weight if weighted else NULL,
-                           b.weight, rows, self.nets)
+            scale_rows(self.network.itemsize, b.row_scale, b.row_weight if weighted else NULL,
+                       b.weight, rows, self.nets)
 
     cdef void run_block(self, Py_ssize_t group, Buffers *b, Py_ssize_t start, Py_ssize_t first,
                         Py_ssize_t rows) noexcept nogil:
-        """Rows from `first` on of the mini-batch that begins at row `start`, forward and backward, with their part of the gradient."""
+        """Rows from `first` on of the mini-batch that begins at row `start`: forward, backward, and
+        their part of the gradient."""
         cdef Py_ssize_t l
         cdef char *w = self.parameters_of(self.w, group)
         self.gather(group, b, start + first, rows)
@@ -337,7 +329,8 @@ cdef class SideBySide:
                             b.layers[0].x)
         if self.net.rows[Y_ROWS].data:
             self.find_rows(group, b, Y_ROWS, first, rows)
-            k.gather_transposed(n, b.layers[last].n_out, <const void *const *>b.rows, self.sizes.ld, b.y)
+            k.gather_transposed(n, b.layers[last].n_out, <const void *const *>b.rows, self.sizes.ld,
+                                b.y)
         if self.classes:
             for i in range(self.nets):
                 net = self.net_in(group, i)
@@ -350,7 +343,8 @@ cdef class SideBySide:
         cdef Py_ssize_t offset = first * self.nets * itemsize
         cdef LaneLayer *layer = &b.layers[l]
         cdef loss_args_t p
-        p.rows, p.width, p.row_stride, p.col_stride = rows * self.nets, layer.n_out, 1, self.sizes.ld
+        p.rows, p.width, p.row_stride = rows * self.nets, layer.n_out, 1
+        p.col_stride = self.sizes.ld
         p.loss_param = self.first.backprop.loss_param
         p.out = layer.z if self.first.backprop.from_logits else layer.a
         p.y, p.label = b.y if self.net.rows[Y_ROWS].data else NULL, b.label
@@ -408,49 +402,45 @@ cdef class SideBySide:
         """Penalties, clipping, and one step of each net."""
         cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[
             self.first.batches.optimizer.row]
-        cdef char *w = self.parameters_of(self.w, group)
-        cdef char *g = self.parameters_of(self.g, group)
-        cdef Py_ssize_t i
-        cdef int s
-        cdef Net *net
-        cdef (void *)[8] slot
+        cdef LaneStep *step = self.place_step(group, b)
+        cdef lanes_penalty_args_t p
+        cdef Py_ssize_t t = self.count_step(group, b)
         memset(b.penalty, 0, self.nets * sizeof(double))
         if self.first.backprop.penalty.l1 != 0 or self.first.backprop.penalty.l2 != 0:
-            self.add_penalties(b, w, g)
+            p.l1, p.l2 = b.l1, b.l2
+            add_penalties(step, self.first.backprop.partition, &p, b.penalty)
+        if self.first.batches.optimizer.clip_norm > 0:
+            clip(step, self.first.batches.optimizer.clip_norm)
+        if self.sizes.n_sets > 1:
+            update_groups(step, f, t, b.h)
+        else:
+            update(step, f, t, b.h, 0, self.n_parameters)
+        if self.first.batches.optimizer.max_norm > 0:
+            clip_row_norms(step, self.first.batches.optimizer.max_norm)
+
+    cdef LaneStep *place_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
+        """Where the group's vectors are."""
+        cdef LaneStep *step = &b.step
+        cdef int s
+        step.w, step.g = self.parameters_of(self.w, group), self.parameters_of(self.g, group)
+        for s in range(self.n_slots):
+            step.slots[s] = self.parameters_of(self.slots, s * self.groups + group)
+        return step
+
+    cdef Py_ssize_t count_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
+        """Count a step of each net, and take its numbers; returns the step's own number."""
+        cdef Py_ssize_t i
+        cdef Net *net
         for i in range(self.used(group)):
-            (<Trainer>self.net_in(group, i).trainer).batches.optimizer.begin_step()
+            net = self.net_in(group, i)
+            (<Optimizer>net.rule).begin_step()
+            if (<Optimizer>net.rule).steps == 1:
+                copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, 1, net.first)
         for i in range(self.nets):
             net = self.net_in(group, i)
-            memcpy(b.h + i * OPTIMIZER_NUMBERS, (<Trainer>net.trainer).batches.optimizer.h,
-                   OPTIMIZER_NUMBERS * sizeof(double))
-            if (<Trainer>net.trainer).batches.optimizer.steps == net.steps + 1:
-                memcpy(net.first, b.h + i * OPTIMIZER_NUMBERS, sizeof(net.first))
-        for s in range(self.n_slots):
-            slot[s] = self.parameters_of(self.slots, s * self.groups + group)
-        f.step(self.n_parameters * self.nets, True, (<Trainer>self.net_in(group, 0).trainer).batches.optimizer.steps, b.h, w,
-               g, slot)
-
-    cdef void add_penalties(self, Buffers *b, char *w, char *g) noexcept nogil:
-        """Tile by tile, as `Backprop.add_penalty` does."""
-        cdef WeightTile *tile
-        cdef LaneLayer *layer
-        cdef lanes_penalty_args_t p
-        cdef Py_ssize_t t, panel, output, offset, lanes = self.network.lanes, i
-        p.l1, p.l2, p.penalty = b.l1, b.l2, b.sums
-        for t in range(self.first.backprop.partition.count):
-            tile = &self.first.backprop.partition.tiles[t]
-            layer = &b.layers[tile.layer]
-            memset(b.sums, 0, self.nets * sizeof(double))
-            for panel in range(tile.panel, tile.panel + tile.panels):
-                output = panel * lanes
-                p.inputs, p.outputs = tile.inputs, min(lanes, layer.n_out - output)
-                p.output_stride = layer.inputs * self.nets
-                offset = layer.W + (output * layer.inputs
-                                    + tile.input) * self.nets * self.network.itemsize
-                p.w, p.g = w + offset, g + offset
-                kernels_for(self.network.itemsize).lanes_penalty(&p)
-            for i in range(self.nets):
-                b.penalty[i] += b.sums[i]
+            copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, self.nets,
+                         b.h + i * OPTIMIZER_NUMBERS)
+        return (<Optimizer>net.rule).steps
 
     cdef void store(self, Py_ssize_t group) noexcept nogil:
         """What a group's nets have learned. Slots have padding, which an optimizer's first step may
@@ -460,7 +450,8 @@ cdef class SideBySide:
         for i in range(self.used(group)):
             net = self.net_in(group, i)
             if net.steps == 0:
-                pad(net, (<Trainer>net.trainer).backprop, (<Trainer>net.trainer).batches.optimizer)
+                pad(<Optimizer>net.rule, self.sizes.n_sets, net.first,
+                    (<Trainer>net.trainer).backprop.g)
         self.copy_parameters(group, True)
 
     cdef void copy_parameters(self, Py_ssize_t group, bint back) noexcept nogil:
@@ -476,25 +467,15 @@ cdef class SideBySide:
                 copy_vector(self.network, self.nets, (<Trainer>net.trainer).backprop.g,
                             self.parameters_of(self.g, group), i, back)
             for s in range(self.n_slots):
-                copy_vector(self.network, self.nets,
-                            <char *>(<Trainer>net.trainer).batches.optimizer.slot[s],
+                copy_vector(self.network, self.nets, <char *>(<Optimizer>net.rule).slot[s],
                             self.parameters_of(self.slots, s * self.groups + group), i, back)
 
 
-
-
 cdef void epoch_task(void *run, Py_ssize_t group, int worker) noexcept nogil:
-    (<SideBySide>run).run_epoch(group, &(<SideBySide>run).buffers[worker])
+    (<_SideBySide>run).run_epoch(group, &(<_SideBySide>run).buffers[worker])
 
 cdef void store_task(void *run, Py_ssize_t group, int worker) noexcept nogil:
-    (<SideBySide>run).store(group)
-
-
-cdef void pad(Net *net, Backprop backprop, Optimizer rule) noexcept nogil:
-    cdef Py_ssize_t n = backprop.n_parameters, itemsize = backprop.network.itemsize
-    memset(backprop.g, 0, n * itemsize)
-    kernels_for(itemsize).optimizers[rule.row].step(n, False, 1, net.first, backprop.network.w,
-                                                    backprop.g, rule.slot)
+    (<_SideBySide>run).store(group)
 
 
 def alike(Trainer trainer not None):
@@ -513,11 +494,10 @@ def alike(Trainer trainer not None):
     """
     backprop, rule = trainer.backprop, trainer.batches.optimizer
     network = backprop.network
-    if (rule.name is None or network.n_tables or backprop.timing
+    if (rule.name is None or network.embeds or backprop.timing
             or trainer.after_step is not None or trainer.part is not None
             or trainer.progress.done or trainer.progress.pause_at != INFINITY
-            or any(backprop.workspace.dropout) or rule.n_groups or rule.clip_norm
-            or rule.max_norm or network.widths[-1] > network.lanes
+            or any(backprop.workspace.dropout) or network.widths[-1] > network.lanes
             or "softmax" in network.activations[:-1] and max(network.widths[1:]) > network.lanes):
         return None
     if trainer.lanes_key is None:
@@ -534,8 +514,8 @@ cdef tuple shape_of(Trainer trainer):
     return (network.widths, network.activations, network.activation_params, network.dtype.name,
             network.has_bias, backprop.loss, backprop.loss_param, backprop.penalty.l1,
             backprop.penalty.l2, backprop.penalty.per_row, backprop.max_batch_size, rule.name,
-            settings, rule.weight_decay, trainer.batches.multilabel, trainer.by_rows,
-            trainer.cost_scale)
+            settings, rule.weight_decay, rule.n_groups, rule.clip_norm, rule.max_norm,
+            trainer.batches.multilabel, trainer.by_rows, trainer.cost_scale)
 
 
 def share(Py_ssize_t n, Trainer trainer not None, Py_ssize_t threads=1):
@@ -557,19 +537,9 @@ def share(Py_ssize_t n, Trainer trainer not None, Py_ssize_t threads=1):
         0 to n.
     """
     cdef Network network = trainer.backprop.network
-    cdef Py_ssize_t nets = kernels_for(network.itemsize).vector, side, best = 0
-    cdef double alone = cost(network, trainer.backprop.max_batch_size, 0, nets), seconds, least
-    if nets == 1 or alike(trainer) is None:
+    if alike(trainer) is None:
         return 0
-    least = alone * blocks(n, threads)
-    for side in range(2, n + 1):
-        groups = groups_of(side, nets, threads)
-        seconds = (LANES_MARGIN * blocks(groups, threads)
-                   * cost(network, trainer.backprop.max_batch_size, blocks(side, groups), nets)
-                   + alone * blocks(n - side, threads))
-        if seconds < least:
-            best, least = side, seconds
-    return best
+    return least_costly(network, trainer.backprop.max_batch_size, n, threads)
 
 
 def epochs(trainers, data, bint shuffled, rates=None, int threads=1):
@@ -606,7 +576,7 @@ def epochs(trainers, data, bint shuffled, rates=None, int threads=1):
             trainer.backprop.workspace.acquire()
             taken.append(trainer)
         check(trainers, data, rates)
-        return run_side_by_side(trainers, list(data), shuffled, rates, threads)
+        return _SideBySide(trainers, list(data), shuffled, rates, threads).run()
     finally:
         for trainer in taken:
             trainer.batches.forget()
@@ -627,8 +597,3 @@ cdef check(list trainers, data, rates):
         if key is None or key != keys[0]:
             raise ValueError(f"trainers must have what `alike` returns in common to train side by "
                              f"side; number {i} has not what number 0 has")
-
-
-cdef run_side_by_side(list trainers, list data, bint shuffled, rates, int threads):
-    cdef SideBySide run = SideBySide(trainers, data, shuffled, rates, threads)
-    return run.run()

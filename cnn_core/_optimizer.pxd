@@ -36,3 +36,14 @@ cdef class Optimizer:
                          Py_ssize_t group) noexcept nogil
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil
     cdef void clip_row_norms(self) noexcept nogil
+
+
+cdef inline double clip_scale(Py_ssize_t itemsize) noexcept nogil:
+    """What a gradient whose squares overflow is divided by first."""
+    return 2.0 ** 80 if itemsize == 4 else 2.0 ** 600
+
+
+cdef inline double clip_factor(double norm, double limit, double scale) noexcept nogil:
+    """What shortens a gradient of this length to `limit`, and takes back the division by
+    `scale`."""
+    return limit / norm * scale if norm > limit else scale

@@ -254,17 +254,16 @@ cdef class Optimizer:
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
         """Shorten the gradient to `clip_norm`."""
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef double norm, scale = 1
+        cdef double norm, factor, scale = 1
         if self.clip_norm > 0:
             norm = sqrt(k.dot(n, g, g))
             if isinf(norm):  # the squares overflow: g divided by a power of two
-                scale = 2.0 ** 80 if self.network.itemsize == 4 else 2.0 ** 600
+                scale = clip_scale(self.network.itemsize)
                 k.scale(n, 1 / scale, g)
                 norm = scale * sqrt(k.dot(n, g, g))
-            if norm > self.clip_norm:
-                k.scale(n, self.clip_norm / norm * scale, g)
-            elif scale > 1:
-                k.scale(n, scale, g)
+            factor = clip_factor(norm, self.clip_norm, scale)
+            if factor != 1:
+                k.scale(n, factor, g)
 
     cdef void clip_row_norms(self) noexcept nogil:
         """Shorten the weights to each neuron to `max_norm`."""

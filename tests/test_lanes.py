@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 import pytest
-from cnn_core import _activations, _lanes, _losses
 from cnn_core._backprop import Backprop
 from cnn_core._control import Ended, EndRequest
 from cnn_core._dataset import RowSource
@@ -14,7 +13,7 @@ from cnn_core._network import Network
 from cnn_core._trainer import Trainer
 from training_cases import LOSS, SETTINGS, digest, numbers
 
-SOFTMAX = ("categorical_crossentropy", LOSS)
+from cnn_core import _activations, _lanes, _losses
 
 
 def make(seed, dtype="float32", widths=(5, 7, 3), hidden="tanh", last=None, **options):
@@ -90,12 +89,15 @@ def test_each_activation_has_the_bits_of_an_epoch_alone(hidden, isa, dtype):
     assert_same(lambda seed: make(seed, dtype, hidden=hidden))
 
 
-@pytest.mark.parametrize("loss", _losses.names())
-@pytest.mark.parametrize("last", [*_activations.names()])
+PAIRS = [
+    (loss, last)
+    for loss, row in _losses.table().items()
+    for last in row.fused_activations or _activations.names()
+]
+
+
+@pytest.mark.parametrize("loss, last", PAIRS)
 def test_each_loss_and_output_activation_has_the_bits_of_an_epoch_alone(loss, last, isa, dtype):
-    fused = _losses.table()[loss].fused_activations
-    if fused and last not in fused:
-        pytest.skip("they do not go together")
     assert_same(lambda seed: make(seed, dtype, loss=loss, last=last))
 
 
@@ -117,9 +119,9 @@ def test_any_number_of_nets_has_the_bits_of_epochs_alone(n, threads, isa, dtype)
 @pytest.mark.parametrize("n_in", [1, 2, 7, 8, 9, 15, 16, 17, 20])
 def test_any_width_has_the_bits_of_an_epoch_alone(n_in, isa, dtype):
     for n_hidden in (1, 3, 4, 5, 6, 13, 16, 20):
-        assert_same(lambda seed: make(seed, dtype, widths=(n_in, n_hidden, 3)), 2, 1)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, widths=(n_in, n_hidden, 3)), 2, 1)
     for n_out in range(1, 9):
-        assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, n_out), loss="mse"), 2, 1)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, n_out), loss="mse"), 2, 1)
     assert_same(lambda seed: make(seed, dtype, widths=(n_in, 2)))
     assert_same(lambda seed: make(seed, dtype, widths=(n_in, 4, 9, 5, 2)))
 
@@ -162,6 +164,37 @@ def test_penalties_have_the_bits_of_an_epoch_alone(penalty, bias, isa, dtype):
         assert_same(functools.partial(build, penalty_per_row=True), 2)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rprop", "nadam"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_groups_of_parameters_have_the_bits_of_an_epoch_alone(optimizer, bias, isa, dtype):
+    factors = np.linspace(0.3, 1.5, 7).tolist()
+    build = functools.partial(
+        make, dtype=dtype, optimizer=optimizer, bias=bias, widths=(5, 18, 9, 3)
+    )
+    assert_same(functools.partial(build, rate_factors=factors))
+    assert_same(functools.partial(build, decay_factors=factors[::-1], rate_factors=factors))
+
+
+@pytest.mark.parametrize("limit", [{"clip_norm": 0.05}, {"clip_norm": 0.3}, {"max_norm": 0.6}])
+@pytest.mark.parametrize("bias", [False, True])
+def test_limits_of_norms_have_the_bits_of_an_epoch_alone(limit, bias, isa, dtype):
+    for widths in ((5, 7, 3), (6, 40, 17, 5)):
+        assert_same(functools.partial(make, dtype=dtype, bias=bias, widths=widths, **limit))
+
+
+def test_norms_whose_squares_overflow_have_the_bits_of_an_epoch_alone(isa, dtype):
+    big = 1e160 if dtype == "float64" else 1e22
+
+    def build(seed, **limit):
+        trainer = make(seed, dtype, (5, 3), loss="mse", optimizer="sgd", **limit)
+        trainer.set_flat(np.ones(trainer.flat_gradient().size) * (big if seed == 1 else 0.1))
+        trainer.learning_rate = 0.01
+        return trainer
+
+    for limit in ({"clip_norm": 0.5}, {"max_norm": 0.5}):
+        assert_same(functools.partial(build, **limit), epochs=1)
+
+
 def test_rows_by_index_have_the_bits_of_an_epoch_alone(dtype):
     single, beside = [make(i, dtype) for i in range(3)], [make(i, dtype) for i in range(3)]
     X, _, labels, _, _ = rows_for(single[0], rows=90)
@@ -179,7 +212,7 @@ def test_rows_by_index_have_the_bits_of_an_epoch_alone(dtype):
 def test_scheduled_rates_have_the_bits_of_an_epoch_alone(dtype):
     rates = [np.linspace(0.01 + i / 100, 0.001, 5) for i in range(3)]
     for optimizer in SETTINGS:
-        assert_same(lambda seed: make(seed, dtype, optimizer=optimizer), rates=rates)  # noqa: B023
+        assert_same(lambda seed: make(seed, dtype, optimizer=optimizer), rates=rates)
 
 
 def test_scheduled_decays_have_the_bits_of_an_epoch_alone(dtype):
@@ -220,9 +253,10 @@ def test_epochs_side_by_side_and_alone_can_alternate(dtype):
 
 
 def test_numbers_that_overflow_do_so_in_their_own_lane(dtype):
-    single, beside = [make(i, dtype, loss="mse") for i in range(3)], [
-        make(i, dtype, loss="mse") for i in range(3)
-    ]
+    single, beside = (
+        [make(i, dtype, loss="mse") for i in range(3)],
+        [make(i, dtype, loss="mse") for i in range(3)],
+    )
     for trainer in (single[1], beside[1]):
         trainer.learning_rate = 1e300 if dtype == "float64" else 1e38
     data = [rows_for(trainer) for trainer in single]
@@ -269,6 +303,7 @@ def test_what_differs_is_not_alike():
         {"widths": (5, 8, 3)}, {"hidden": "relu"}, {"dtype": "float64"}, {"bias": False},
         {"loss": "mse"}, {"l1": 0.1}, {"l2": 0.1}, {"penalty_per_row": True}, {"batch": 17},
         {"optimizer": "nadam"}, {"by_rows": True}, {"cost_scale": 0.5}, {"multilabel": True},
+        {"clip_norm": 1.0}, {"max_norm": 1.0}, {"rate_factors": [1.0] * 5},
     ]  # fmt: skip
     keys = [_lanes.alike(make(0, **options)) for options in [base, *others]]
     assert len(set(keys)) == len(keys)

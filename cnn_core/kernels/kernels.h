@@ -112,11 +112,11 @@ typedef struct {
 
 /* An optimizer: one step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple
  * of lanes. All have the same numbers h, or, with `in_lanes`, those of lane i of a vector are
- * h + i OPTIMIZER_NUMBERS. `settings` lists the names of the numbers in h, separated by blanks; the first is the
- * learning rate. `prepare` (NULL: nothing to do) is called once before each step and works out what
- * depends on t alone, in the room behind the settings; what it leaves there is kept from step to
- * step, and zero before the first. `slots` buffers of n elements each, zero before the first step,
- * belong to the optimizer. */
+ * h + i OPTIMIZER_NUMBERS. `settings` lists the names of the numbers in h, separated by blanks; the
+ * first is the learning rate. `prepare` (NULL: nothing to do) is called once before each step and
+ * works out what depends on t alone, in the room behind the settings; what it leaves there is kept
+ * from step to step, and zero before the first. `slots` buffers of n elements each, zero before the
+ * first step, belong to the optimizer. */
 enum { OPTIMIZER_NUMBERS = 16 };
 typedef struct {
     const char *name, *settings;

@@ -186,8 +186,7 @@ static void lanes_penalty_kernel(const lanes_penalty_args *p)
         sums[o] = ZERO;
         for (ptrdiff_t i = 0; i < p->inputs * LANES; i += LANES) {
             sums[o] = penalty_sum(sums[o], LOAD(w + i), l1, half);
-            STORE(g + i,
-                  SELECT(wanted, penalized(LOAD(g + i), LOAD(w + i), l1, l2), LOAD(g + i)));
+            STORE(g + i, SELECT(wanted, penalized(LOAD(g + i), LOAD(w + i), l1, l2), LOAD(g + i)));
         }
     }
     STORE(sum, tree_sum(p->outputs, sums));

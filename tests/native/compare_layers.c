@@ -280,7 +280,8 @@ void compare_optimizers(ptrdiff_t n_panels, int variant, numbers kind)
             FOR_EACH_SIDE(side) {
                 void *at[MOST_SLOTS];
                 for (int s = 0; s < f->slots; s++) at[s] = slots[s].at[side];
-                run.table[side]->optimizers[o].step(n, 0, times[step], h, w.at[side], g.at[side], at);
+                run.table[side]->optimizers[o].step(n, 0, times[step], h, w.at[side], g.at[side],
+                                                    at);
             }
             check(&w, 0, 1, n, n, FREE);
             for (int s = 0; s < f->slots; s++) check(&slots[s], 0, 1, n, n, FREE);
