@@ -50,6 +50,7 @@ class Net:
         self.error: BaseException | None = None  #: that has ended its epoch
         self.asked = 0.0  #: when it began to wait
         self.is_over = self.failed = self.has_new_entry = False
+        self.waits = False  #: for its rows to be visited
         self.job: Job
         self.run: TrainingRun
         self.loop: Any = None
@@ -85,16 +86,21 @@ class Net:
         """Visit the rows, and evaluate the validation rows; any thread may."""
         began, loop = time.perf_counter(), self.loop
         try:
-            loop.measured = loop.visit(self.rates)
-            self.evaluate()
+            if self.waits:
+                loop.measured, self.waits, self.seconds = loop.visit(self.rates), False, 0.0
+            loop.monitor.evaluate(loop.trainer)
         except BaseException as error:
             self.error = error
-        self.seconds = time.perf_counter() - began
+        self.seconds += time.perf_counter() - began
 
-    def evaluate(self) -> None:
-        """Evaluate the validation rows."""
-        loop: Any = self.loop
-        loop.monitor.evaluate(loop.trainer)
+    def was_visited(self, measured: tuple[float, Any], seconds: float) -> None:
+        """Take what an epoch has given that somebody else has done; validation rows are left."""
+        self.loop.measured, self.seconds, self.waits = measured, seconds, False
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something of the epoch is still to be done."""
+        return self.waits or self.loop.monitor.validation is not None
 
     def advance(self) -> bool:
         """Take in the epoch that is done, if there is one, and make ready for the next; whether
@@ -107,6 +113,7 @@ class Net:
                 loop.waited = max(0.0, time.perf_counter() - self.asked - self.seconds)
                 with self.hearing():
                     self.rates = next(self.course, _NONE)
+                self.waits = True
                 self.asked = time.perf_counter()
             else:  # an `Ended`
                 loop.was_ended()

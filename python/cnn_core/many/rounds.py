@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnn_core._control import Ended
+from cnn_core.many.lanes import Lanes
 from cnn_core.many.net import Net
 from cnn_core.many.progress import Watching
 from cnn_core.many.threads import Threads
@@ -36,16 +37,17 @@ class Rounds:
             for net in self.nets:
                 net.begin(threads_of_a_net)
             with Threads(self.threads, self.nets) as threads:
-                self._run(threads)
+                self._run(Lanes(self.nets, self.threads), threads)
         except BaseException as error:
             for net in self.nets:
                 net.leave_after(error)
             raise
 
-    def _run(self, threads: Threads) -> None:
+    def _run(self, lanes: Lanes, threads: Threads) -> None:
         active = [net for net in self.nets if net.advance()]
         while active:
-            threads.visit(active)
+            lanes.visit()
+            threads.visit([net for net in active if net.has_work])
             for net in active:
                 if net.error is not None and not isinstance(net.error, Ended):
                     raise net.error
