@@ -258,3 +258,24 @@ def test_rows_of_models_are_not_copied(monkeypatch):
     sources.clear()
     fit_many([small(random_state=i) for i in range(4)], FEATURES, Y, [None, ROWS[3], None, ROWS[3]])
     assert len({one.ctypes.data for one in sources}) == 2
+
+
+def test_a_memory_map_is_read_in_place(tmp_path):
+    X_map = np.memmap(tmp_path / "X", "float32", "w+", shape=X.shape)
+    X_map[:] = X
+    which = [None, slice(20, 200), ROWS[3]]
+
+    def make():
+        return [small(random_state=i, scale_inputs=None) for i in range(3)]
+
+    assert_alike(make, X_map, Y, which)
+    with pytest.warns(UserWarning, match="memory map"):
+        scaled = fit_many([small(), small()], far_map(tmp_path), Y, [slice(150), ROWS[3]])
+    assert [model._model().scaling is None for model in scaled] == [True, False]
+
+
+def far_map(folder):
+    """Features of other sizes in a file."""
+    array = np.memmap(folder / "far", "float32", "w+", shape=X.shape)
+    array[:] = FEATURES
+    return array

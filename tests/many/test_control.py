@@ -145,6 +145,11 @@ def test_seconds_of_an_epoch_are_its_own():
 # Errors
 
 
+class Own(MLP):
+    def fit(self, X, y):
+        return self
+
+
 def bad_row(X):
     X = X.copy()
     X[7, 2] = np.nan
@@ -155,6 +160,7 @@ def bad_row(X):
     "make, arguments, error, message",
     [
         (lambda m: [*m, m[0]], {}, ValueError, "models[0] and models[3] are the same object"),
+        (lambda m: [*m, Own()], {}, TypeError, "models[3] is of the class Own, which has a fit"),
         (lambda m: m[0], {}, TypeError, "models must be a list of MLPs, got MLP("),
         (lambda m: [*m, "mlp"], {}, TypeError, "models[3] must be an MLP, MLPClassifier or"),
         (lambda m: m, {"X": bad_row(X)}, ValueError, "models[0]: X has nan at row 7, column 2"),

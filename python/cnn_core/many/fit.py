@@ -15,7 +15,7 @@ from cnn_core.callbacks import check_callbacks
 from cnn_core.many.net import Net
 from cnn_core.many.progress import Watching, check_watching
 from cnn_core.many.rounds import Rounds
-from cnn_core.many.rows import rows_of_models, taken
+from cnn_core.many.rows import Part, rows_of_models, taken
 from cnn_core.many.shared import SharedRows, Whole
 from cnn_core.many.told import tell
 from cnn_core.mlp import MLP
@@ -106,10 +106,10 @@ def fit_many(
             "fit_many trains on rows in memory, or in a memory map, and X comes in blocks; fit "
             "such models one after the other"
         )
-    numbers = rows_of_models(rows, len(found), X)
+    parts = rows_of_models(rows, len(found), X)
     with ExitStack() as stack:
         nets = [net for net in _nets(found) if stack.enter_context(net.exclusive)]
-        _prepare(nets, (X, y, sample_weight), validation_data, numbers)
+        _prepare(nets, (X, y, sample_weight), validation_data, parts)
         tell([(net.number, one) for net in nets for one in net.said], len(nets))
         for net in nets:
             net.said.clear()
@@ -130,6 +130,11 @@ def _check_models(models: Iterable[Model]) -> list[Model]:
             raise TypeError(
                 f"models[{i}] must be an MLP, MLPClassifier or MLPRegressor of cnn_core, got "
                 f"{type(model).__module__}.{type(model).__qualname__}"
+            )
+        if type(model).fit is not MLP.fit:
+            raise TypeError(
+                f"models[{i}] is of the class {type(model).__qualname__}, which has a fit of its "
+                "own; call that"
             )
         first = seen.setdefault(id(model), i)
         if first != i:
@@ -153,7 +158,7 @@ def _prepare(
     nets: Sequence[Net],
     data: tuple[Any, Any, Any],
     validation: tuple[Any, Any] | None,
-    numbers: Sequence[np.ndarray | None],
+    parts: Sequence[Part | None],
 ) -> None:
     """Give each net its job, the same rows at a time; nothing has changed where that fails."""
     began, whole = time.perf_counter(), Whole(data[0])
@@ -164,10 +169,10 @@ def _prepare(
             seeds.append(draw_seed(net.p.random_state) if before is None else before.seed)
         groups: dict[bytes | None, list[Net]] = {}
         for net in nets:
-            mine = numbers[net.number]
-            groups.setdefault(None if mine is None else mine.tobytes(), []).append(net)
+            mine = parts[net.number]
+            groups.setdefault(None if mine is None else mine.key, []).append(net)
         for group in groups.values():
-            mine = numbers[group[0].number]
+            mine = parts[group[0].number]
             rows = tuple(taken(one, mine) for one in data)
             given = Given((rows[0], rows[1], rows[2]), validation, None, "fit")
             shared = SharedRows(given, whole, mine)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cnn_core import _lanes
 from cnn_core._trainer import Trainer
 from cnn_core.many.net import Net
@@ -65,6 +67,8 @@ def key_of(net: Net) -> Any:
         return None
     trainer, rows = net.loop.trainer, net.loop.rows
     if type(trainer) is not Trainer or type(rows) is not DatasetRows:
+        return None
+    if isinstance(rows.data.X.array, np.memmap):  # a trainer reads ahead in it
         return None
     key = _lanes.alike(trainer)
     if key is None:

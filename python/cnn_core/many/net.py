@@ -47,6 +47,7 @@ class Net:
         self.said: list[Said] = []
         self.rates: np.ndarray | None = None  #: of the epoch that it waits for
         self.seconds = 0.0  #: that the last one has taken
+        self.work = 0.0  #: those of them in `visit`
         self.error: BaseException | None = None  #: that has ended its epoch
         self.asked = 0.0  #: when it began to wait
         self.is_over = self.failed = self.has_new_entry = False
@@ -91,7 +92,8 @@ class Net:
             loop.monitor.evaluate(loop.trainer)
         except BaseException as error:
             self.error = error
-        self.seconds += time.perf_counter() - began
+        self.work = time.perf_counter() - began
+        self.seconds += self.work
 
     def was_visited(self, measured: tuple[float, Any], seconds: float) -> None:
         """Take what an epoch has given that somebody else has done; validation rows are left."""

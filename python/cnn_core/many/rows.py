@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core.columns.table import is_table, read_table
 from cnn_core.training.scoring import rows_at
+
+
+class Part(NamedTuple):
+    """Some of the rows."""
+
+    numbers: np.ndarray  #: in their order
+    as_slice: slice | None  #: of an array it is a view
+
+    @property
+    def key(self) -> bytes:
+        """Equal for the same rows, taken alike."""
+        return bytes([self.as_slice is None]) + self.numbers.tobytes()
 
 
 def count_of(X: Any) -> int:
     """How many rows X has."""
     if isinstance(X, Mapping) and X:
         X = next(iter(X.values()))
-    shape = getattr(X, "shape", None)
-    try:
-        return int(shape[0]) if shape else len(X)
-    except TypeError:
-        raise TypeError(
-            f"rows are taken of arrays and tables, and X is {shown(X)}; leave rows out"
-        ) from None
+    if getattr(X, "shape", None):
+        return int(X.shape[0])
+    if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
+        raise TypeError(f"rows are taken of arrays and tables, and X is {shown(X)}")
+    return len(X)
 
 
-def rows_of_models(rows: Any, models: int, X: Any) -> list[np.ndarray | None]:
-    """The numbers of each model's rows, in their order; None for all as they stand.
+def rows_of_models(rows: Any, models: int, X: Any) -> list[Part | None]:
+    """The rows of each model; None for all as they stand.
 
     Parameters
     ----------
@@ -46,15 +57,15 @@ def rows_of_models(rows: Any, models: int, X: Any) -> list[np.ndarray | None]:
             f"{len(given)} entries"
         )
     count = None if all(one is None for one in given) else count_of(X)
-    known: dict[int, np.ndarray | None] = {}  # a fold is often the same object
+    known: dict[int, Part | None] = {}  # a fold is often the same object
     for i, one in enumerate(given):
         if id(one) not in known:
-            known[id(one)] = None if count is None else _numbers(one, count, f"rows[{i}]")
+            known[id(one)] = None if count is None else _part(one, count, f"rows[{i}]")
     return [known[id(one)] for one in given]
 
 
-def _numbers(which: Any, count: int, name: str) -> np.ndarray | None:
-    """Row numbers from 0 on; None for all rows in their order."""
+def _part(which: Any, count: int, name: str) -> Part | None:
+    """Some rows; None for all in their order."""
     if which is None:
         return None
     every = np.arange(count)
@@ -76,7 +87,9 @@ def _numbers(which: Any, count: int, name: str) -> np.ndarray | None:
         numbers = every[array] if array.size else every[:0]
     if not len(numbers):
         raise ValueError(f"{name} has no row")
-    return None if np.array_equal(numbers, every) else numbers
+    if np.array_equal(numbers, every):
+        return None
+    return Part(numbers, which if isinstance(which, slice) else None)
 
 
 def _are_within(array: np.ndarray, count: int) -> bool:
@@ -84,18 +97,22 @@ def _are_within(array: np.ndarray, count: int) -> bool:
     return bool(-count <= int(array.min()) and int(array.max()) < count)
 
 
-def taken(values: Any, numbers: np.ndarray | None) -> Any:
+def taken(values: Any, part: Part | None) -> Any:
     """Some rows of what a user gave, as the same kind of table, array or series where there is a
     way to take them."""
-    if numbers is None or values is None or isinstance(values, (str, bytes)):
+    if part is None or values is None or isinstance(values, (str, bytes)):
         return values
+    if isinstance(values, np.ndarray) and part.as_slice is not None:
+        return values[part.as_slice]
     if isinstance(values, (np.ndarray, list, tuple, Mapping)) or hasattr(values, "iloc"):
-        return rows_at(values, numbers, None)
-    if hasattr(values, "tocsr"):  # sparse, of which some kinds take no rows
-        return values.tocsr()[numbers]
+        return rows_at(values, part.numbers, None)
+    if hasattr(values, "tocsr"):  # sparse, which is refused
+        return values.tocsr()[part.numbers]
     import narwhals.stable.v2 as nw
 
-    series: Any = nw.from_native(values, series_only=True, pass_through=True)
-    if series is not values:
-        return series[numbers].to_native()
-    return rows_at(values, numbers, None)
+    taken: Any = nw.from_native(values, eager_only=True, allow_series=True, pass_through=True)
+    if taken is not values:
+        return taken[part.numbers].to_native()
+    if is_table(values):
+        return read_table(values).take(part.numbers)
+    return rows_at(values, part.numbers, None)

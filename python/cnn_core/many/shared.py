@@ -15,6 +15,7 @@ from cnn_core._warn import kept_warnings, warn
 from cnn_core.causes.seen import Seen
 from cnn_core.data.prepare import Dataset, Prepared
 from cnn_core.data.validation import check_X
+from cnn_core.many.rows import Part
 from cnn_core.model import Model
 from cnn_core.training import fit
 from cnn_core.training.advice import draws
@@ -52,12 +53,12 @@ class SharedRows:
     given : Given
         What each is fitted on.
     whole : Whole
-    numbers : ndarray or None
-        Which of its rows they are.
+    part : Part or None
+        Which of its rows they are; None for all.
     """
 
-    def __init__(self, given: fit.Given, whole: Whole, numbers: np.ndarray | None) -> None:
-        self.given, self.whole, self.numbers = given, whole, numbers
+    def __init__(self, given: fit.Given, whole: Whole, part: Part | None) -> None:
+        self.given, self.whole, self.part = given, whole, part
         self._known: dict[Any, tuple[Any, list[tuple[str, type[Warning]]]]] = {}
 
     def job(self, p: SimpleNamespace, before: Model | None, seed: int, began: float) -> fit.Job:
@@ -109,16 +110,19 @@ class SharedRows:
     def _placed(self, rows: fit.Read) -> Prepared:
         """The same data with rows of X that are read where they stand among all, if nothing was
         learned from them that changes them: then no model has a copy."""
-        data, numbers = rows.data, self.numbers
-        if numbers is None or data.scaling is not None or data.columns is not None:
+        data = rows.data
+        if self.part is None or data.scaling is not None or data.columns is not None:
+            return data
+        X, numbers = self.whole.X, self.part.numbers
+        if isinstance(X, np.ndarray) and np.may_share_memory(data.train.X.array, X):
             return data
         array = self.whole.of(rows.how.dtype)
         if array is None:
             return data
 
-        def placed(part: Dataset) -> Dataset:
-            at = numbers if part.X.indices is None else numbers[part.X.indices]
-            return replace(part, X=RowSource(array, at))
+        def placed(some: Dataset) -> Dataset:
+            at = numbers if some.X.indices is None else numbers[some.X.indices]
+            return replace(some, X=RowSource(array, at))
 
         validation = data.validation
         if validation is not None and data.apart is not None:

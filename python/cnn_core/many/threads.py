@@ -49,13 +49,13 @@ class Threads:
 
     def visit(self, nets: Iterable[Net]) -> None:
         """An epoch of each; those that take longest go first."""
-        shared = sorted(nets, key=lambda net: -net.seconds)
+        shared = sorted(nets, key=lambda net: -net.work)
         alone = [net for net in shared if not net.may_change_threads]
         if alone:
             shared = [net for net in shared if net.may_change_threads]
         self._queue = iter(shared)
         awake: Sequence[_Worker] = ()
-        if not 0 < sum([net.seconds for net in shared]) < WORTH:
+        if not 0 < sum([net.work for net in shared]) < WORTH:
             awake = self._workers[: max(0, len(shared) - 1)]
         for one in awake:
             one.wake()
