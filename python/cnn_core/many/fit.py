@@ -14,7 +14,7 @@ from cnn_core.blocks.source import are_blocks
 from cnn_core.callbacks import check_callbacks
 from cnn_core.many.net import Net
 from cnn_core.many.progress import Watching, check_watching
-from cnn_core.many.rounds import Rounds
+from cnn_core.many.rounds import Rounds, hearing
 from cnn_core.many.rows import Part, rows_of_models, taken
 from cnn_core.many.shared import SharedRows, Whole
 from cnn_core.many.told import tell
@@ -176,10 +176,13 @@ def _prepare(
             rows = tuple(taken(one, mine) for one in data)
             given = Given((rows[0], rows[1], rows[2]), validation, None, "fit")
             shared = SharedRows(given, whole, mine)
-            for net in group:
+
+            def prepare(net: Net, shared: SharedRows = shared) -> None:
                 before = net.before if net.p.warm_start else None
-                with _of_model(net.number), net.hearing():
+                with _of_model(net.number):
                     net.job = shared.job(net.p, before, seeds[net.number], began)
+
+            hearing(group, prepare)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._control import Exclusive
-from cnn_core._warn import kept_warnings
 from cnn_core.callbacks import Callback, PhaseTimer, Watch
 from cnn_core.training.fit import Job
 from cnn_core.training.run import TrainingRun
@@ -113,8 +112,7 @@ class Net:
         try:
             if self.error is None:
                 loop.waited = max(0.0, time.perf_counter() - self.asked - self.seconds)
-                with self.hearing():
-                    self.rates = next(self.course, _NONE)
+                self.rates = next(self.course, _NONE)
                 self.waits = True
                 self.asked = time.perf_counter()
             else:  # an `Ended`
@@ -135,10 +133,6 @@ class Net:
         if isinstance(error, Exception):
             error.add_note(f"in the training of models[{self.number}]")
 
-    def hearing(self) -> _Hearing:
-        """A context in which warnings are those of this model."""
-        return _Hearing(self.said)
-
     @property
     def entry(self) -> dict[str, float]:
         """The numbers of the last epoch."""
@@ -154,8 +148,7 @@ class Net:
             self.loop.reason = reason
         self.is_over = True
         try:
-            with self.hearing():
-                self.run.advise()
+            self.run.advise()
         finally:
             self._leave()
         self._after_fit(dict(self.run.trainer.seconds))
@@ -170,8 +163,7 @@ class Net:
 
     def _leave(self) -> None:
         """Publish what there is."""
-        with self.hearing():
-            self.run.leave()
+        self.run.leave()
         self.loop.trainer.end = None
 
     def give_up(self) -> None:
@@ -187,17 +179,3 @@ class Net:
             self._leave()
         if isinstance(error, MemoryError) or (self.failed and isinstance(error, ScoringError)):
             self.model._publish(self.before)
-
-
-class _Hearing:
-    """A context that adds the warnings in it to a list."""
-
-    def __init__(self, said: list[Said]) -> None:
-        self.said, self.kept = said, kept_warnings()
-
-    def __enter__(self) -> None:
-        self.new = self.kept.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self.kept.__exit__(*error)
-        self.said += self.new

@@ -3,9 +3,10 @@ controls all of them; others only visit rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cnn_core._control import Ended
+from cnn_core._warn import kept_warnings
 from cnn_core.many.lanes import Lanes
 from cnn_core.many.net import Net
 from cnn_core.many.progress import Watching
@@ -39,20 +40,33 @@ class Rounds:
             with Threads(self.threads, self.nets) as threads:
                 self._run(Lanes(self.nets, self.threads), threads)
         except BaseException as error:
-            for net in self.nets:
-                net.leave_after(error)
+            with kept_warnings():
+                for net in self.nets:
+                    net.leave_after(error)
             raise
 
     def _run(self, lanes: Lanes, threads: Threads) -> None:
-        active = [net for net in self.nets if net.advance()]
+        active = hearing(self.nets, Net.advance)
         while active:
             lanes.visit()
             threads.visit([net for net in active if net.has_work])
             for net in active:
                 if net.error is not None and not isinstance(net.error, Ended):
                     raise net.error
-            visited, active = active, [net for net in active if net.advance()]
+            visited, active = active, hearing(active, Net.advance)
             if self.watching([net for net in visited if net.has_new_entry], active):
-                for net in active:
-                    net.end("hook")
+                hearing(active, lambda net: net.end("hook"))
                 return
+
+
+def hearing(nets: Iterable[Net], do: Callable[[Net], object]) -> list[Net]:
+    """Do something with each net, whose warnings it keeps; those of which that is true."""
+    found = []
+    with kept_warnings() as said:
+        for net in nets:
+            if do(net):
+                found.append(net)
+            if said:
+                net.said += said
+                said.clear()
+    return found
