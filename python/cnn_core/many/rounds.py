@@ -4,6 +4,7 @@ controls all of them; others only visit rows."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 
 from cnn_core._control import Ended
 from cnn_core._warn import kept_warnings
@@ -40,9 +41,9 @@ class Rounds:
             with Threads(self.threads, self.nets) as threads:
                 self._run(Lanes(self.nets, self.threads), threads)
         except BaseException as error:
-            with kept_warnings():
-                for net in self.nets:
-                    net.leave_after(error)
+            with kept_warnings(), ExitStack() as stack:  # all of them, whatever one raises
+                for net in reversed(self.nets):
+                    stack.callback(net.leave_after, error)
             raise
 
     def _run(self, lanes: Lanes, threads: Threads) -> None:

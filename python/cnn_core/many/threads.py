@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -27,8 +28,8 @@ class Threads:
     """
 
     def __init__(self, threads: int, nets: Sequence[Net]) -> None:
-        self.nets, self._is_over = nets, False
-        self._queue: Iterator[Net] = iter(())
+        self.nets, self.is_over = nets, False
+        self._queue: deque[Net] = deque()
         self._workers = [_Worker(self) for _ in range(min(threads, len(nets)) - 1)]
 
     def __enter__(self) -> Self:
@@ -36,7 +37,8 @@ class Threads:
 
     def __exit__(self, *error: object) -> None:
         """End all threads; what they work on is given up."""
-        self._queue, self._is_over = iter(()), True
+        self.is_over = True
+        self._queue.clear()
         working = [one for one in self._workers if one.is_alive()]
         while working:
             with suppress(KeyboardInterrupt):  # a second one: they need a tenth of a second
@@ -53,7 +55,7 @@ class Threads:
         alone = [net for net in shared if not net.may_change_threads]
         if alone:
             shared = [net for net in shared if net.may_change_threads]
-        self._queue = iter(shared)
+        self._queue.extend(shared)
         awake: Sequence[_Worker] = ()
         if not 0 < sum([net.work for net in shared]) < WORTH:
             awake = self._workers[: max(0, len(shared) - 1)]
@@ -66,18 +68,17 @@ class Threads:
             net.visit()
 
     def work(self, raises: bool = False) -> None:
-        """Take one net after the other."""
-        for net in self._queue:  # each is given to one thread
+        """Take one net after the other, until there is none or one has failed."""
+        while self._queue:
+            try:
+                net = self._queue.popleft()
+            except IndexError:  # another thread has it
+                return
             net.visit()
             if net.error is not None and not isinstance(net.error, Ended):
-                self._queue = iter(())
+                self._queue.clear()
                 if raises:
                     raise net.error
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will come."""
-        return self._is_over
 
 
 class _Worker(threading.Thread):
@@ -103,5 +104,4 @@ class _Worker(threading.Thread):
             if self.threads.is_over:
                 return
             self.threads.work()
-            with suppress(RuntimeError):
-                self.done.release()
+            self.done.release()
