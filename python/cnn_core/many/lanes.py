@@ -14,9 +14,6 @@ from cnn_core._trainer import Trainer
 from cnn_core.many.net import Net
 from cnn_core.training.loop import DatasetRows
 
-#: Nets of one shape from which they train side by side.
-ENOUGH = 3
-
 
 class Lanes:
     """Visits the rows of nets that train side by side.
@@ -36,14 +33,16 @@ class Lanes:
             key = key_of(net)
             if key is not None:
                 found.setdefault(key, []).append(net)
-        self.groups = [group for group in found.values() if len(group) >= ENOUGH]
+        self.groups = [group for group in found.values() if len(group) > 1]
 
     def visit(self) -> None:
-        """An epoch of each that is in a group; the others are left alone."""
+        """An epoch of as many of each group as is faster so; the others are left alone."""
         for group in self.groups:
             group[:] = [net for net in group if not net.is_over]
-            if len(group) >= ENOUGH:
-                self._visit(group)
+            if len(group) > 1:
+                n = _lanes.share(len(group), group[0].loop.trainer, self.threads)
+                if n:
+                    self._visit(group[:n])
 
     def _visit(self, group: list[Net]) -> None:
         """An epoch of nets that are alike."""
