@@ -14,7 +14,10 @@ from cnn_core import (
     Huber,
     MLPClassifier,
     MLPRegressor,
+    Normal,
+    PeriodicEmbedding,
     ReduceOnPlateau,
+    _lanes,
     fit_many,
 )
 
@@ -80,7 +83,12 @@ KINDS = {
     "steps": lambda: [small(step_history=True), small()],
     "given weights": lambda: [
         small(hidden=2, init=[(np.full((2, 6), 0.1), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))]),
-        small(init="zeros"), small(init="orthogonal"),
+        small(init="zeros"), small(init="orthogonal"), small(init=Normal(1e-9)),
+        small(init=Normal(0.1)), small(init="data_driven"), small(init="data_driven"),
+    ],
+    "numeric embeddings": lambda: [
+        small(numeric_embedding=one, random_state=seed)
+        for one in ("periodic", None, PeriodicEmbedding(4, 2)) for seed in (0, 1)
     ],
     "of one task": lambda: [MLPClassifier(4, epochs=3, random_state=i) for i in (0, 1)],
 }  # fmt: skip
@@ -90,6 +98,16 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_has_the_bits_of_its_own_fit(kind):
     assert_alike(KINDS[kind], X if kind == "given weights" else FEATURES, Y)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("y", [Y, NUMBERS], ids=["classes", "numbers"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_nets_side_by_side_have_the_bits_of_their_own_fits(kind, y, monkeypatch):
+    if y is NUMBERS and kind in ("weights of classes", "of one task", "regularised", "monitors"):
+        pytest.skip("for classes alone")
+    monkeypatch.setattr(_lanes, "share", lambda n, trainer, threads: n)  # whatever it costs
+    assert_alike(lambda: [*KINDS[kind](), *KINDS[kind]()], X, y)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -75,10 +75,10 @@ class SharedRows:
         def advises(
             p: SimpleNamespace, model: Model, rows: fit.Read, batch_size: int
         ) -> tuple[list[str], Seen]:
-            if not draws(p.init):  # it is of these weights
+            if not (isinstance(p.init, str) and draws(p.init)):  # it is of these weights
                 return fit.advise(p, model, rows, batch_size)
-            about = p.early_stopping, p.min_delta, p.tol, p.patience, p.shuffle
-            known = key, *about, p.shuffle or batch_size, _comparable(p.init)
+            about = p.early_stopping, p.min_delta, p.tol, p.patience, p.shuffle, p.init
+            known = key, *about, p.shuffle or batch_size, _comparable(p.numeric_embedding)
             findings, seen = self._once(known, lambda: fit.advise(p, model, rows, batch_size))
             return list(findings), seen
 
