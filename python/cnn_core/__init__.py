@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         StepDecay,
         Warmup,
     )
+    from cnn_core.tabular import TabularMLP
 
 __version__ = "0.1.0"
 #: Counted up whenever any result changes in any bit: two versions with the same number predict and
@@ -95,6 +96,7 @@ __all__ = [
     "ReduceOnPlateau",
     "Rprop",
     "StepDecay",
+    "TabularMLP",
     "Warmup",
     "bits",
     "datasets",
@@ -140,6 +142,7 @@ _LATER = {
         "StepDecay",
         "Warmup",
     ),
+    "tabular": ("TabularMLP",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in (module, *names)}
 

@@ -3,6 +3,7 @@ from typing import Any, final
 from numpy import dtype, float64, floating
 from numpy.typing import DTypeLike, NDArray
 
+from cnn_core._cpu import most_threads as most_threads
 from cnn_core._network import Network
 
 _Inputs = tuple[NDArray[float64], NDArray[float64], str]

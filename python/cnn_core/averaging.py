@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Never, cast
 import numpy as np
 
 from cnn_core._names import refuse_keywords, without_unknown
-from cnn_core.exceptions import NotFittedError
+from cnn_core.exceptions import not_fitted
 from cnn_core.files.saved import Saved
 from cnn_core.mean import MeanModel
 from cnn_core.predictions import Predictions
@@ -30,7 +30,7 @@ class Averaging(Predictions, Saved):
     def _model(self) -> MeanModel:
         model = self._fitted
         if model is None:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+            raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
 
     @without_unknown

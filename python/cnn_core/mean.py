@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core._cpu import with_subnormals
 from cnn_core._ensemble import EnsemblePredictor
 from cnn_core._frozen import Frozen, replace
+from cnn_core._state import damage_told
 from cnn_core.answers import Answers
 from cnn_core.data.validation import (
     check_entries,
@@ -81,8 +82,10 @@ class MeanModel(_Predicts, Answers, Frozen):
         return {"models": self.models}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._set(models=state["models"])
-        self.__post_init__()
+        with damage_told("model"):
+            check_alike(state["models"])
+            self._set(models=state["models"])
+            self.__post_init__()
 
     @property
     def first(self) -> Model:

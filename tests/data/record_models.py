@@ -1,8 +1,8 @@
 """Write model files of each format, to be read for ever.
 
 ``python tests/data/record_models.py``: each format has a folder of its own, with what is written in
-it. What is there is never written again: later versions must read it. `predictions.json` holds what each model predicts
-for `file_cases.X`.
+it. What is there is never written again: later versions must read it. `predictions.json` holds what
+each model predicts for the rows of its case.
 """
 
 import json

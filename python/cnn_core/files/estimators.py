@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
 FORMAT = 2
 #: What the classes that came later need; the others are written as they always were.
-_FORMATS = {"Ensemble": 2}
+_FORMATS = {"Ensemble": 2, "TabularMLP": 2}
 
 #: The estimators that files hold, by the names that stand in them, and their modules.
 ESTIMATORS = {
@@ -29,6 +29,7 @@ ESTIMATORS = {
     "MLPClassifier": "cnn_core.estimators",
     "MLPRegressor": "cnn_core.estimators",
     "Ensemble": "cnn_core.ensemble",
+    "TabularMLP": "cnn_core.tabular",
     "sklearn.MLPClassifier": "cnn_core.sklearn",
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
@@ -95,6 +96,8 @@ def without_times(model: Any) -> Any:
     """A fitted model whose history does not say how long each epoch took."""
     if isinstance(model, list):  # of several MLPs, each with its estimator
         return [(estimator, without_times(one)) for estimator, one in model]
+    if isinstance(model, tuple) and not hasattr(model, "history"):  # with a version before
+        return model[0], without_times(model[1])
     history = getattr(model, "history", None)
     return (
         replace(model, history=history.without("seconds")) if isinstance(history, Past) else model
@@ -163,8 +166,8 @@ def load(
         contents = unpacked(read_bytes(file), kind, allow_nonfinite)
     except ModelFormatError as error:
         raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
-    several = contents.model if isinstance(contents.model, list) else [contents.estimator]
-    models = [getattr(one, "_fitted", None) for one in several]
+    fitted = getattr(contents.estimator, "_fitted", None)
+    models = getattr(fitted, "models", (contents.model,))  # of several, or the only one
     if contents.other_bits and any(getattr(one, "state", None) is not None for one in models):
         warn(
             f"{called} was saved by cnn_core {contents.version}, whose results may differ in the "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnn_core.exceptions import ModelFormatError
-from cnn_core.files.codecs import Codec, Tensors, Text, fail
+from cnn_core.files.codecs import Codec, Tensors, Text, Whole, fail
 from cnn_core.files.schema import MODEL
 
 if TYPE_CHECKING:
@@ -98,4 +98,19 @@ def _by_member(tensors: Tensors) -> dict[str, Tensors]:
     return apart
 
 
-MEMBERS = Members()
+class Tabular(Codec):
+    """What `TabularMLP` has: the version of its recipe, and its members."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        version, members = value
+        return {"recipe_version": version, **MEMBERS.write(members, where, tensors)}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> tuple[int, list[MLP]]:
+        if not isinstance(json, dict):
+            fail("the model", json, "an object")
+        rest = dict(json)
+        version = Whole(1).read(rest.pop("recipe_version", None), "recipe_version", tensors)
+        return version, MEMBERS.read(rest, where, tensors)
+
+
+MEMBERS, TABULAR = Members(), Tabular()
