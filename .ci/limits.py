@@ -13,6 +13,8 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS, FIELDS, COLUMNS = 600, 60, 8, 25, 100
 
 #: Constructors that list what users may choose.
 ESTIMATORS = {"MLP", "MLPOfOneTask", "MLPClassifier", "MLPRegressor", "TabularMLP"}
+#: Functions that list it, most of them by keyword.
+OF_USERS = {"fit_many"}
 
 DEFINITION = re.compile(r"^(?P<indent> *)(?:def|cdef|cpdef)\b.*?(?P<name>\w+)\((?P<rest>.*)")
 CLASS = re.compile(r"^cdef class (\w+)")
@@ -78,7 +80,7 @@ def check_signatures(path, body, owner):
     for node in body:
         if not isinstance(node, ast.FunctionDef):
             continue
-        if owner in ESTIMATORS and node.name == "__init__":
+        if (owner in ESTIMATORS and node.name == "__init__") or node.name in OF_USERS:
             continue
         given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
         count = len(given) - (bool(owner) and given[:1] != [] and given[0].arg in ("self", "cls"))

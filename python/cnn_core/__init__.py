@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cnn_core.embeddings import Embedding, PeriodicEmbedding
     from cnn_core.ensemble import Ensemble
     from cnn_core.initializers import Normal, Orthogonal
+    from cnn_core.many import fit_many
     from cnn_core.optimizers import (
         LBFGS,
         SGD,
@@ -99,6 +100,7 @@ __all__ = [
     "Warmup",
     "bits",
     "datasets",
+    "fit_many",
     "functional",
     "get_num_threads",
     "instruction_set",
@@ -116,6 +118,7 @@ _LATER = {
     "ensemble": ("Ensemble",),
     "functional": (),
     "initializers": ("Normal", "Orthogonal"),
+    "many": ("fit_many",),
     "optimizers": (
         "LBFGS",
         "SGD",

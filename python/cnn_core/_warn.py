@@ -4,10 +4,26 @@ lines of `verbose`."""
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
+
+#: What is kept, in its order, instead of being shown.
+_kept: ContextVar[list[tuple[str, type[Warning]]] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def kept_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
+    """A context in which `warn` adds to a list, and nobody sees it."""
+    said: list[tuple[str, type[Warning]]] = []
+    token = _kept.set(said)
+    try:
+        yield said
+    finally:
+        _kept.reset(token)
 
 
 def warn(message: str, category: type[Warning]) -> None:
@@ -18,6 +34,10 @@ def warn(message: str, category: type[Warning]) -> None:
     message : str
     category : type
     """
+    kept = _kept.get()
+    if kept is not None:
+        kept.append((message, category))
+        return
     if sys.version_info >= (3, 12):
         warnings.warn(message, category, skip_file_prefixes=(_PACKAGE,))
         return

@@ -3,6 +3,7 @@ and where its warnings point."""
 
 import math
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -169,6 +170,36 @@ def test_weights_that_nobody_sees_are_kept_in_one_network():
     loop.run(50)
     assert [result.network.value for result in seen] == list(range(1, 51))  # each its own
     assert all(result.state["copied"] for result in seen)
+
+
+def test_somebody_else_may_visit_the_rows_of_several_loops():
+    loops = [loop_over(losses, Patience("loss", 1, 0.0, True)) for losses in ([3, 4, 1], [3, 2, 1])]
+    courses, visited = [(loop, loop.course(3)) for loop in loops], []
+    while courses:
+        courses = [(loop, course) for loop, course in courses if next(course, 0) is None]
+        for loop, _ in courses:
+            assert loop.result().network.value == (loop.epochs or -1)  # whatever comes of it
+            loop.measured = loop.visit(None)
+        visited.append(len(courses))
+    assert visited == [2, 2, 1, 0]
+    assert [loop.reason for loop in loops] == ["stopping", "epochs"]
+    for loop, losses in zip(loops, ([3, 4, 1], [3, 2, 1]), strict=True):
+        own = loop_over(losses, Patience("loss", 1, 0.0, True))
+        own.run(3)
+        found, expected = loop.result(final=True), own.result(final=True)
+        assert found.network.value == expected.network.value
+        assert found.history["loss"] == expected.history["loss"]
+        assert found[3:] == expected[3:]
+
+
+def test_seconds_of_an_epoch_are_without_those_it_has_waited():
+    loop = loop_over([1.0])
+    course = loop.course(1)
+    next(course)
+    time.sleep(0.05)
+    loop.measured, loop.waited = loop.visit(None), 0.05
+    assert next(course, None) is None
+    assert loop.history.columns["seconds"][0] < 0.04
 
 
 def test_what_a_loop_begins_with_is_never_written():

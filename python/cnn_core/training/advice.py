@@ -300,12 +300,12 @@ def _before_first_step(
         assert known is not None
         told += of_data.order(known.array, given.batch_size)
     order = list(told)
-    if not (model.n_epochs or _draws(p.init)):
+    if not (model.n_epochs or draws(p.init)):
         told += alike(model.network, trained=False)
     return told, order
 
 
-def _draws(init: object) -> bool:
+def draws(init: object) -> bool:
     """Whether initial weights are drawn at random."""
     kind = INITIALIZERS[init] if isinstance(init, str) else type(init)
     return kind is not Zeros and kind in INITIALIZERS.values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -11,8 +11,7 @@ import numpy as np
 
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
-from cnn_core.blocks.gather import Gathered, read_blocks
-from cnn_core.blocks.source import are_blocks
+from cnn_core.blocks.gather import Gathered
 from cnn_core.causes.seen import Seen
 from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
@@ -32,7 +31,6 @@ from cnn_core.data.validation import (
     check_names,
     check_target_names,
     check_X,
-    listed,
     plain,
     warn_of_target_in_X,
     which_target,
@@ -40,6 +38,7 @@ from cnn_core.data.validation import (
 from cnn_core.initializers import Initializer, reads_rows
 from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
+from cnn_core.monitors import Scorer
 from cnn_core.parameters import draw_seed
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, check_trainable
@@ -47,6 +46,7 @@ from cnn_core.task_of_y import infer_task
 from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
+from cnn_core.training.given import as_given
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
     fitted_anew,
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 
     from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
-    from cnn_core.columns.columns import Columns
     from cnn_core.data.stream import StreamRows
     from cnn_core.training.scoring import Scored
 
@@ -123,57 +122,136 @@ def begin(
     -------
     Job
     """
-    began, validates, rows_given = time.perf_counter(), validation_data is not None, X
+    began = time.perf_counter()
+    given = Given((X, y, sample_weight), validation_data, classes, purpose)
+
+    def seed() -> int:
+        return draw_seed(p.random_state) if before is None else before.seed
+
+    return job_of(p, read(p, given, before, seed), began)
+
+
+class Given(NamedTuple):
+    """What a fit is given beside the parameters."""
+
+    rows: tuple[Any, Any, Any]  #: X, y and sample_weight
+    validation: tuple[Any, Any] | None
+    classes: ArrayLike | None
+    purpose: str
+
+
+class Read(NamedTuple):
+    """The rows of a fit, checked and encoded. Where training begins anew, other networks may be
+    trained on them as well."""
+
+    given: Given
+    rows: tuple[Any, Any, Any]  #: X as the network reads it before it is scaled, y, sample_weight
+    before: Model | None
+    task: Task
+    how: Preparation
+    data: Prepared
+
+
+def check_asked(p: SimpleNamespace, given: Given) -> Scorer | None:
+    """The scorer of a fit, if it has one; raises where the monitor has no rows."""
+    validates = given.validation is not None
+    return scoring.check_rows(p, validates) if given.purpose == "fit" else None
+
+
+def check_trains(p: SimpleNamespace, task: Task, purpose: str) -> None:
+    """Raise for layers that cannot learn, where they would be trained."""
+    if purpose != "initialize" and (purpose != "fit" or p.epochs):
+        check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
+
+
+def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[[], int]) -> Read:
+    """Check, encode and scale the rows that a fit is given.
+
+    Parameters
+    ----------
+    p, before
+        As for `begin`.
+    given : Given
+    seed : callable
+        Draws the seed, once the rows are known to be good.
+    """
+    (X, y, sample_weight), classes, purpose = given.rows, given.classes, given.purpose
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
-    scorer = scoring.check_rows(p, validates) if purpose == "fit" else None
-    X, y, sample_weight, names = _given(
-        p, (X, y, sample_weight), before, purpose, scorer and not validates, classes
+    needs_rows = check_asked(p, given) and given.validation is None
+    X, y, sample_weight, names = as_given(
+        p, (X, y, sample_weight), before, purpose, needs_rows, classes
     )
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
         _check_class_weight(p.class_weight)
     task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
-    how = _preparation(p, purpose)
+    how = preparation(p, purpose)
     _check_scaling_of_targets(p, task)
-    if purpose != "initialize" and (purpose != "fit" or p.epochs):
-        check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
-
-    def seed() -> int:
-        return draw_seed(p.random_state) if before is None else before.seed
-
-    stream_begins = before is None or before.knows_no_rows
-    begins_anew = before is not None and before.is_begun_anew
-    rest = (task, labels), how, seed, before, sample_weight, validation_data
+    check_trains(p, task, purpose)
+    rest = (task, labels), how, seed, before, sample_weight, given.validation
     data = _prepared(X, y, names, *rest)
+    return Read(given, (data.X, y, sample_weight), before, task, how, data)
+
+
+#: Says what the rows of a training show; what else is to be told, and what later advice is to know.
+Advising = Callable[[SimpleNamespace, Model, Read, int], tuple[list[str], Seen]]
+
+
+def advise(p: SimpleNamespace, model: Model, rows: Read, batch_size: int) -> tuple[list[str], Seen]:
+    """What is known of a training before it begins."""
+    given, before, data = rows.given, rows.before, rows.data
+    begins = before is None or before.knows_no_rows
+    anew, collects = before is not None and before.is_begun_anew, _collects(rows)
+    if not collects and (before is None or anew):
+        _warn_of_data(p, rows.rows[:2], data, rows.task, given.classes is not None, anew)
+    data, y = _looked_at(data, rows.rows[1])
+    first = given.purpose == "fit" or (begins and not collects)
+    validates = given.validation is not None
+    asked = advice.Given(y, given.purpose, batch_size, validates, first, anew)
+    return advice.before_training(p, model, data, asked)
+
+
+def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = advise) -> Job:
+    """All that a training on some rows begins with.
+
+    Parameters
+    ----------
+    p : namespace
+        The parameters of MLP, from `check_parameters`.
+    rows : Read
+    began : float
+        When, as `time.perf_counter` has it.
+    advises : callable
+        `advise`, or what knows its answer.
+    """
+    given, before, data = rows.given, rows.before, rows.data
+    purpose, stream_begins = given.purpose, before is None or before.knows_no_rows
     if before is not None and before.knows_no_rows:
-        before = _with_rows(before, data, task)
-    X, spec = data.X, training_spec(p, task, data.train.X.count, data.seed)
-    rows, anew = data.streamed and data.streamed.rows, False
+        before = _with_rows(before, data, rows.task)
+    spec = training_spec(p, rows.task, data.train.X.count, data.seed)
+    sample, anew = data.streamed and data.streamed.rows, False
     if before is None:
-        model = _initial(p, task, spec, data, purpose == "partial_fit")
+        model = _initial(p, rows.task, spec, data, purpose == "partial_fit")
         _log_scaling(data.scaling, data.target_scaling)
     else:
-        model, rows, anew = _followed(p, before, data, stream_begins, begins_anew)
-    collects = stream_begins and _collects(purpose, data)
-    if not collects and (before is None or begins_anew):
-        _warn_of_data(p, (X, y), data, task, classes is not None, begins_anew)
-    whole, (data, y) = data, _looked_at(data, y)
-    first = purpose == "fit" or ((before is None or stream_begins) and not collects)
-    given = advice.Given(y, purpose, spec.batch_size, validates, first, begins_anew)
-    findings, seen = advice.before_training(p, model, data, given)
-    job = Job(model, spec, whole.train, data.validation, purpose, None, seen, began)
-    job = job._replace(blocks=data.blocks, rows=rows)
+        begins_anew = rows.before is not None and rows.before.is_begun_anew
+        model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
+    findings, seen = advises(p, model, rows, spec.batch_size)
+    job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
+    job = job._replace(blocks=data.blocks, rows=sample)
+    scorer = check_asked(p, given)
     if scorer is not None:
-        pair = (rows_given, y) if validation_data is None else validation_data
+        _, y = _looked_at(data, rows.rows[1])
+        pair = (given.rows[0], y) if given.validation is None else given.validation
         job = job._replace(scored=scoring.scored(p.monitor, scorer, model, data, pair))
     if anew:
-        job = _rehearsing(job, data, task, how)
+        job = _rehearsing(job, data, rows.task, rows.how)
     job = _telling(job, findings)
     if purpose != "partial_fit":
         return job
-    return _first_rows(p, job, (X, y, sample_weight), before, collects)
+    return _first_rows(p, job, rows.rows, before, _collects(rows))
 
 
 def _followed(
@@ -210,99 +288,6 @@ def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
     if data.blocks is None:
         return data, y
     return replace(data, train=data.blocks.sample), np.asarray(y)[data.blocks.chosen]
-
-
-def _given(
-    p: SimpleNamespace,
-    rows: tuple[Any, Any, Any],
-    before: Model | None,
-    purpose: str,
-    needs_rows: object,
-    classes: ArrayLike | None,
-) -> tuple[Any, Any, Any, tuple[str, ...]]:
-    """X, y, their weights, and the columns that y names; where columns are asked for, X as a Table
-    without these, and of blocks that are larger than memory as `Gathered`."""
-    X, y, weights = rows
-    names: tuple[str, ...] = ()
-    resumed = None  # the columns of a checkpoint
-    if before is not None and purpose == "fit" and not p.warm_start:
-        resumed = before.columns
-    keeps = p.columns is not None or (before is not None and before.columns is not None)
-    if purpose == "fit" and are_blocks(X, y):
-        if needs_rows:
-            raise ValueError(
-                f"monitor={p.monitor!r} scores rows, and of those that come in blocks none is kept "
-                "as it is; give validation_data"
-            )
-        target = getattr(X, "target", None) if y is None else y
-        names = (target,) if isinstance(target, str) else ()
-        X, y, weights = read_blocks(p, X, y, weights, keeps)
-        if names and before is None and not _is_decided(p, classes):
-            y = _chosen(y, names[0])
-        if isinstance(X, Gathered):
-            if resumed is not None:
-                _check_columns(X.columns or (), resumed)
-            return X, y, weights, names
-    if keeps:
-        X, y, named = _as_table(p, X, y, before, classes)
-        if resumed is not None:
-            _check_columns(X.names, resumed)
-        names = named or names
-    return X, y, weights, names
-
-
-def _is_decided(p: SimpleNamespace, classes: ArrayLike | None) -> bool:
-    """Whether it is said whether y holds classes or numbers."""
-    said = p.task != "auto" or p.loss != "auto" or classes is not None
-    return said or bool(only_for_numbers(p))
-
-
-def _chosen(y: np.ndarray, name: str) -> np.ndarray:
-    """A named target of blocks, as that of a table."""
-    from cnn_core.columns.table import values_of
-    from cnn_core.columns.target import chosen_labels
-
-    return chosen_labels(values_of(y, name, "X"), y, name)
-
-
-def _as_table(
-    p: SimpleNamespace,
-    X: ArrayLike,
-    y: ArrayLike,
-    before: Model | None,
-    classes: ArrayLike | None,
-) -> tuple[Any, Any, tuple[str, ...]]:
-    """X as a Table, without the columns that y names, and their names."""
-    from cnn_core.columns.table import read_table
-    from cnn_core.columns.target import (
-        chosen_target,
-        known_target,
-        names_of_target,
-        split_target,
-    )
-
-    if before is not None and before.columns is not None:
-        whole = before.columns.table(X)
-        table, targets = known_target(whole, y, before.task.classes)
-    else:
-        if before is not None and not before.knows_no_rows:
-            raise ValueError(
-                "training goes on with a model that was fitted without columns; fit anew, or set "
-                "columns=None"
-            )
-        whole = read_table(X)
-        table, targets = (split_target if _is_decided(p, classes) else chosen_target)(whole, y)
-    names = names_of_target(whole, y)
-    names = names if all(isinstance(one, str) for one in names) else ()
-    return table, targets, names
-
-
-def _check_columns(names: Iterable[Any], resumed: Columns) -> None:
-    """Raise for columns that a training which goes on from a checkpoint would leave out."""
-    known = set(resumed.names)
-    others = [name for name in names if name not in known]
-    if others:
-        raise ValueError(f"X has {listed(others)} too, which was no column of the training")
 
 
 def _rehearsing(job: Job, data: Prepared, task: Task, how: Preparation) -> Job:
@@ -381,10 +366,12 @@ def _cure_of_unknown(
     return f"; {cure}"
 
 
-def _collects(purpose: str, data: Prepared) -> bool:
+def _collects(rows: Read) -> bool:
     """Whether these rows begin a stream and are too few to learn a scaling from, and to say what
     is wrong with them."""
-    return purpose == "partial_fit" and data.train.X.count < FEWEST_ROWS
+    begins = rows.before is None or rows.before.knows_no_rows
+    few = rows.data.train.X.count < FEWEST_ROWS
+    return begins and rows.given.purpose == "partial_fit" and few
 
 
 def _warn_of_data(
@@ -436,7 +423,7 @@ def _first_rows(
     return job._replace(model=model, seen=anew.seen, rows=anew.rows)
 
 
-def _preparation(p: SimpleNamespace, purpose: str) -> Preparation:
+def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
     """What the parameters say about the data."""
     watches_loss = isinstance(p.monitor, str) and p.monitor == "loss"
     sets_apart = purpose in ("fit", "initialize") and p.early_stopping and not watches_loss

@@ -140,6 +140,9 @@ class TrainingLoop:
         self.first_step, self.end = trainer.steps, EndRequest()
         self.saving: Saving | None = None
         self.last_loss = math.nan  # of an epoch that has diverged
+        #: What the last epoch has given; seconds that it has waited for others; its limit.
+        self.measured: tuple[float, Any] = (math.nan, None)
+        self.waited, self.longest = 0.0, math.inf
         self.history = History(monitor.names, monitor.watched, start.history, monitor.sign)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
         #: in one step: Ctrl-C may strike between any two others. Until the next epoch begins, or
@@ -182,18 +185,40 @@ class TrainingLoop:
         with self.saving or nullcontext():
             self.trainer.end = self.end
             try:
-                last = (time.perf_counter() if began is None else began) + seconds
-                self._run(epochs, seconds, last)
+                for of_steps in self.course(epochs, seconds, began):
+                    self.measured = self.visit(of_steps)
             except Ended:
-                self.reason = "requested" if self.end.requested else "max_seconds"
+                self.was_ended()
             finally:
                 self.trainer.end = None
 
-    def _run(self, epochs: int, seconds: float, last: float) -> None:
+    def was_ended(self) -> None:
+        """Note why an epoch was given up by `end`."""
+        self.reason = "requested" if self.end.requested else "max_seconds"
+
+    def course(
+        self, epochs: int, seconds: float = math.inf, began: float | None = None
+    ) -> Iterator[np.ndarray | None]:
+        """The same with somebody else to visit the rows, who gives `trainer.end` its value too: the
+        argument of `visit` for each epoch, whose result is to be in `measured` when the next one is
+        asked for. `reason` says at the end why there is none.
+
+        Parameters
+        ----------
+        epochs, seconds, began
+            As for `run`.
+
+        Yields
+        ------
+        ndarray or None
+            The learning rate of each step.
+        """
+        last = (time.perf_counter() if began is None else began) + seconds
         trainer, history, rates, saving = self.trainer, self.history, self.rates, self.saving
         entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
         converges, of_steps, number = hasattr(trainer, "converged"), None, self.n_epochs
+        self.longest = seconds
         if self._goes_on and should_stop():  # the other loop was ended before it had asked
             self.reason = stopping.reason
             return
@@ -203,12 +228,11 @@ class TrainingLoop:
             if start > last and epoch > self.first_epoch:
                 self.reason = "max_seconds"
                 return
-            if seconds < math.inf:
-                self.end.after(seconds)
             if rates is not None:
                 losses = history.losses if rates.looks_back else []
                 of_steps = rates.before_epoch(trainer, epoch, losses)
-            loss, measured = self._epoch(of_steps)
+            yield of_steps
+            loss, measured = self.measured
             if stopping.diverged(loss, trainer):
                 self.reason, self.last_loss = "divergence", loss
                 return
@@ -221,7 +245,7 @@ class TrainingLoop:
             if rates is not None:
                 rates.after_epoch(trainer)
             entry["learning_rate"] = trainer.learning_rate
-            entry["seconds"] = time.perf_counter() - start
+            entry["seconds"] = time.perf_counter() - start - self.waited
             history.append(entry)
             self._kept = self.network, self.epochs + 1, trainer.steps
             if update(entry):
@@ -259,10 +283,12 @@ class TrainingLoop:
         finally:
             saving.hold()
 
-    def _epoch(self, rates: np.ndarray | None) -> tuple[float, Any]:
+    def visit(self, rates: np.ndarray | None) -> tuple[float, Any]:
         """Every row visited once: the loss, and what the metric is made of; with the pauses that
         are due."""
         saving, trainer = self.saving, self.trainer
+        if self.longest < math.inf:
+            self.end.after(self.longest)
         if saving is None or not (saving.within_epochs and hasattr(trainer, "pause_after")):
             found = self.rows.epoch(trainer, rates)
         else:

@@ -51,13 +51,24 @@ class LossAndMetric:
         self.total = train.total_sum_of_squares() if regression else None
         self.val_total = validation.total_sum_of_squares() if regression and validation else None
         self.warned = False
+        self.found: tuple[float, Any] | None = None
+
+    def evaluate(self, trainer: Trainer) -> None:
+        """Evaluate the validation rows, if there are any, for the `entry` that comes next. All of
+        an entry that takes long; any thread may do it."""
+        if self.validation is not None:
+            rows = self.validation
+            self.found = trainer.evaluate(rows.X, rows.y, rows.labels)
 
     def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
         """The numbers of an epoch."""
         metric, rows = self.metric, self.validation
         entry = {"loss": loss, "metric": metric(measured, self.total)}
         if rows is not None:
-            val_loss, measured = trainer.evaluate(rows.X, rows.y, rows.labels)
+            if self.found is None:
+                self.evaluate(trainer)
+            assert self.found is not None
+            (val_loss, measured), self.found = self.found, None
             if not (self.warned or math.isfinite(val_loss)):
                 self.warned = True
                 warn(

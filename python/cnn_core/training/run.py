@@ -161,63 +161,88 @@ class TrainingRun:
         epochs : int
             To be done where the checkpoint says nothing else.
         """
-        model, checkpoint, watch = self.job.model, self.checkpoint, self.watch
+        checkpoint = self.checkpoint
         if checkpoint is not None:
             parts = parts_of(self.job.train, self.job.validation, self.job.blocks)
             epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
             if checkpoint.is_finished:
-                self.publish(model)
+                self.publish(self.job.model)
                 return
-        if self.incremental:
-            _warn_of_end_of_plan(self.p, model, self.trainer.epochs)
-        self.loop = loop = self._loop(epochs)
-        collects = model.first_rows is not None and learns_scaling(self.p)
-        limited = self.p.max_seconds is not None and not self.incremental
-        seconds = float(self.p.max_seconds) if limited else math.inf
+        loop, final = self.prepared(epochs), None
         writing = None if checkpoint is None else checkpoint.attach(loop, self.model_after)
-        resumed = checkpoint is not None and checkpoint.progress is not None
-        final = None
         try:
-            loop.run(epochs, seconds, self.job.began)
-            if loop.reason == "divergence":
-                words = advice.divergence_words(self.p, self.job.looked_at, loop)
-                self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
-                news = advice.is_news(words, model.seen.diverged)
-                if news and not collects:  # else the scaling that is to come is the cure
-                    warn(words, DivergenceWarning)
-            elif loop.reason == "max_seconds" and not loop.epochs:
-                warn(advice.out_of_time(self.p, model, checkpoint is not None), UserWarning)
-            if found := advice.after_training(self.job.looked_at, loop):
-                seen = self.job.seen
-                self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
-            if unlike := validating.after_training(self.job.looked_at, loop):
-                self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
-                for finding in unlike:
-                    warn(finding, UserWarning)
+            loop.run(epochs, self.longest, self.job.began)
+            self.advise()
         finally:
-            if watch is not None:
-                watch.hide()
-            # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
-            # first fit that diverges, or whose time is over, leaves the initial weights; first rows
-            # of a stream are kept.
-            kept = model.state is None or collects
-            whole = loop.epochs or (resumed and model.n_epochs)
-            if whole or loop.reason not in ("interrupted", "max_seconds", "requested"):
-                final = self.model_after(loop.result(final=True))
-            if whole or (loop.reason == "divergence" and kept):
-                assert final is not None
-                self.publish(final)
-            elif loop.reason == "divergence" and self.incremental and watch is not None:
-                kept_model = watch.current()
-                seen = kept_model.seen._replace(diverged=self.job.seen.diverged)
-                self.publish(replace(kept_model, ended="divergence", seen=seen))
-            elif loop.reason in ("max_seconds", "requested") and model.state is None:
-                self.publish(replace(model, ended=loop.reason))
-            if self.report is not None:
-                self.report.close()
-                print_end(loop, self.p.patience)
+            final = self.leave()
             if writing is not None:
                 writing.at_end(final)
+
+    def prepared(self, epochs: int) -> TrainingLoop:
+        """The loop, ready to run for so many epochs; then come `advise`, unless it was interrupted,
+        and `leave`."""
+        if self.incremental:
+            _warn_of_end_of_plan(self.p, self.job.model, self.trainer.epochs)
+        self.loop = self._loop(epochs)
+        return self.loop
+
+    @property
+    def longest(self) -> float:
+        """Seconds that it may take."""
+        limited = self.p.max_seconds is not None and not self.incremental
+        return float(self.p.max_seconds) if limited else math.inf
+
+    @property
+    def _collects(self) -> bool:
+        """Whether the first rows of a stream are kept until there are enough to scale them."""
+        return self.job.model.first_rows is not None and learns_scaling(self.p)
+
+    def advise(self) -> None:
+        """Say what the course of the training shows; the model that it leaves knows it too."""
+        model, loop = self.job.model, self.loop
+        if loop.reason == "divergence":
+            words = advice.divergence_words(self.p, self.job.looked_at, loop)
+            self.job = self.job._replace(seen=self.job.seen._replace(diverged=words))
+            news = advice.is_news(words, model.seen.diverged)
+            if news and not self._collects:  # else the scaling that is to come is the cure
+                warn(words, DivergenceWarning)
+        elif loop.reason == "max_seconds" and not loop.epochs:
+            warn(advice.out_of_time(self.p, model, self.checkpoint is not None), UserWarning)
+        if found := advice.after_training(self.job.looked_at, loop):
+            seen = self.job.seen
+            self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
+        if unlike := validating.after_training(self.job.looked_at, loop):
+            self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
+            for finding in unlike:
+                warn(finding, UserWarning)
+
+    def leave(self) -> Model | None:
+        """Publish what there is, as the end of the loop has it, and give it; None where that is
+        nothing new."""
+        model, loop, watch, final = self.job.model, self.loop, self.watch, None
+        resumed = self.checkpoint is not None and self.checkpoint.progress is not None
+        if watch is not None:
+            watch.hide()
+        # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
+        # first fit that diverges, or whose time is over, leaves the initial weights; first rows of
+        # a stream are kept.
+        kept = model.state is None or self._collects
+        whole = loop.epochs or (resumed and model.n_epochs)
+        if whole or loop.reason not in ("interrupted", "max_seconds", "requested"):
+            final = self.model_after(loop.result(final=True))
+        if whole or (loop.reason == "divergence" and kept):
+            assert final is not None
+            self.publish(final)
+        elif loop.reason == "divergence" and self.incremental and watch is not None:
+            kept_model = watch.current()
+            seen = kept_model.seen._replace(diverged=self.job.seen.diverged)
+            self.publish(replace(kept_model, ended="divergence", seen=seen))
+        elif loop.reason in ("max_seconds", "requested") and model.state is None:
+            self.publish(replace(model, ended=loop.reason))
+        if self.report is not None:
+            self.report.close()
+            print_end(loop, self.p.patience)
+        return final
 
     def model_after(self, result: TrainResult) -> Model:
         """The model that the training has come to."""
