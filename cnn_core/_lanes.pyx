@@ -30,6 +30,7 @@ from cnn_core._tuning cimport WORK_PER_LOOK
 from cnn_core._checks import check_number
 from cnn_core._optimizer import optimizer_settings
 
+
 @cython.final
 cdef class _SideBySide:
     """An epoch of some trainers, whose `alike` is equal: groups of `nets` of them each.
