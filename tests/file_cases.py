@@ -20,6 +20,7 @@ from cnn_core.schedules import (
     StepDecay,
     Warmup,
 )
+from cnn_core.tabular import recipe
 
 from cnn_core import (
     MLP,
@@ -28,6 +29,7 @@ from cnn_core import (
     MLPClassifier,
     MLPRegressor,
     PeriodicEmbedding,
+    TabularMLP,
     _activations,
 )
 
@@ -351,8 +353,15 @@ def of_several(*models):
     return Ensemble([one for one, _, _ in made]), *made[0][1:]
 
 
+def of_recipe(y=LINE):
+    """A `TabularMLP` of narrow networks that have learned for a few epochs."""
+    with mock.patch.multiple(recipe, WIDTH=4, EPOCHS=((1000, 3),)):
+        return quietly(TabularMLP(members=2, random_state=0).fit, X, y), X, y
+
+
 #: Several models in one file.
 ENSEMBLES = {
+    "tabular": of_recipe,
     "ensemble": partial(
         of_several,
         partial(fitted, LABELS["text"][THREE], random_state=1),

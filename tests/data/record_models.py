@@ -31,6 +31,7 @@ FILES = {
     "classifier": ("classifier", False),
     "ensemble": ("ensemble", False),
     "ensemble-tables": ("ensemble of tables", True),
+    "tabular": ("tabular", False),
     "sklearn": ("MLPClassifier, adam, three", True),
     "sklearn-regression": ("MLPRegressor, lbfgs, plane", False),
 }

@@ -26,7 +26,7 @@ def test_a_changed_file_is_a_model_or_one_error():
 
 @pytest.mark.slow
 def test_a_changed_file_of_several_models_is_an_ensemble_or_one_error():
-    files = mutate.base_files(("ensemble", "ensemble of tables"))
+    files = mutate.base_files(("ensemble", "ensemble of tables", "tabular"))
     outcomes, failures = mutate.run(files, count=1000, seed=1, jobs=1)
     assert not failures
     assert outcomes["refused"] > 500 and outcomes["loaded"] > 30

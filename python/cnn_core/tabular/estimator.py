@@ -13,6 +13,7 @@ from cnn_core._control import Exclusive
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core.averaging import Averaging
 from cnn_core.conventions import Parameters
+from cnn_core.many.progress import check_watching
 from cnn_core.mean import MeanModel
 from cnn_core.mlp import MLP
 from cnn_core.parameters import (
@@ -101,11 +102,10 @@ class TabularMLP(Parameters, Averaging):
     random_state : int, numpy Generator, RandomState or None
         Determines the rows set apart, initial weights and the order of rows; as for `MLP`.
     verbose : int, default 0
-        As for `MLP`.
+        1: the first round of epochs, the last and one a second is printed; 2: each.
     callbacks : function, or sequence of them, default ()
-        Called as ``callback(models, epoch, logs)`` after an epoch of one model or several: all
-        models, the number of the epoch, counted from 1, and a dict from the numbers of these models
-        to their entries of `history_`. True ends the training of these models.
+        Called as ``callback(models, epoch, logs)`` after each round of epochs, as by `fit_many`;
+        True ends the training.
 
     Attributes
     ----------
@@ -251,6 +251,7 @@ class TabularMLP(Parameters, Averaging):
         values = self._all()
         for name, check in _CHECKS.items():
             check(name, values[name])
+        check_watching(values["callbacks"])
         return SimpleNamespace(**values)
 
     @staticmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnn_core.many.fit import fit_many
 
 if TYPE_CHECKING:
     from cnn_core.mlp import MLP
@@ -20,10 +21,7 @@ class Options(NamedTuple):
 
 
 def train(
-    members: Sequence[MLP],
-    given: Given,
-    validation: tuple[Any, Any],
-    options: Options,
+    members: Sequence[MLP], given: Given, validation: tuple[Any, Any], options: Options
 ) -> None:
     """Fit all members to the same rows; no result depends on the number of threads.
 
@@ -36,19 +34,13 @@ def train(
         The rows to choose the epoch by.
     options : Options
     """
-    callbacks = options.callbacks
-    watchers = (callbacks,) if callable(callbacks) else tuple(callbacks)
-    own = {"n_threads": None, "verbose": 0, "callbacks": ()}
-    for k, one in enumerate(members):
-        told = [partial(_tell, watcher, members, k) for watcher in watchers]
-        one.set_params(n_threads=options.n_threads, verbose=options.verbose, callbacks=told)
-        one.fit(given.X, given.y, sample_weight=given.weights, validation_data=validation)
-        one.set_params(**own)
-
-
-def _tell(
-    watcher: Any, members: Sequence[MLP], k: int, model: MLP, epoch: int, logs: dict[str, float]
-) -> bool | None:
-    """Call a function that watches all members after an epoch of one."""
-    ends: bool | None = watcher(list(members), epoch, {k: logs})
-    return ends
+    fit_many(
+        members,
+        given.X,
+        given.y,
+        sample_weight=given.weights,
+        validation_data=validation,
+        callbacks=options.callbacks,
+        verbose=options.verbose,
+        n_threads=options.n_threads,
+    )
