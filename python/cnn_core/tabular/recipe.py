@@ -20,7 +20,10 @@ from cnn_core.schedules import Coslog, FlatCosine
 VERSION = 1
 
 WIDTH, LAYERS = 128, 3
-#: Rows up to which a mini-batch has so many rows, and the training so many epochs.
+#: Rows up to which a mini-batch has so many rows, and the training so many epochs. Of 13,210 rows
+#: of houses in California, on 3,302 others, the mean of two has the error 0.413 (RMSE / standard
+#: deviation); with 128 epochs 0.420, with batches of 128 rows 0.430, with half the rate 0.443, with
+#: a quarter of the decay 0.432. With rows of 1,200 and half the rate nothing is gained either.
 BATCHES = ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512), (math.inf, 1024))
 EPOCHS = ((5_000, 128), (30_000, 64), (math.inf, 32))
 
