@@ -225,6 +225,7 @@ def test_every_alias_is_something_that_there_is():
         "optimizer": _typing.Optimizers,
         "init": _typing.Initializers,
         "scale_inputs": _typing.Scalings,
+        "numeric_embedding": Literal["periodic"],
         "task": _typing.Tasks,
         "backend": _typing.Backends,
         "monitor": Literal[(*MEASURED, *pytest.importorskip("sklearn.metrics").get_scorer_names())],
