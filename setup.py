@@ -157,7 +157,7 @@ setup(
             extension("_embedding", "-Os"),
             extension("_network", "-Os"),
             extension("_predict"),
-            extension("_ensemble"),
+            extension("_ensemble", "-Os"),
             extension("_dropout", "-Os"),
             extension("_workspace", "-O3"),
             extension("_partition", "-Os"),

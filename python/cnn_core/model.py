@@ -296,6 +296,8 @@ class Model(_Predicts, Answers, Frozen):
                 assert task.classes is not None
                 return task.classes.take(predictor.argmax(rows, task.threshold, threads))
             a = predictor.outputs(rows, threads)
+        if task.name == "regression":  # for the sake of single rows, without a call
+            return a.ravel() if task.flat else a
         return self.labels(a)
 
     def decision_function(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
