@@ -158,6 +158,7 @@ setup(
             extension("_network", "-Os"),
             extension("_predict"),
             extension("_ensemble", "-Os"),
+            extension("_jacobian", "-Os"),
             extension("_dropout", "-Os"),
             extension("_workspace", "-O3"),
             extension("_partition", "-Os"),

@@ -128,6 +128,9 @@ cdef extern from "kernels.h" nogil:
                                Py_ssize_t end, Py_ssize_t x_stride, const void *x,
                                Py_ssize_t delta_stride, const void *delta,
                                void *g) noexcept nogil
+        void (*embed_back)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t x_stride,
+                           const void *x, Py_ssize_t delta_stride, const void *delta,
+                           Py_ssize_t dx_stride, void *dx) noexcept nogil
         void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index,
                      uint32_t *out) noexcept nogil
         void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld,

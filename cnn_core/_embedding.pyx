@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core._cpu cimport MOST_PERIODIC_WIDTH, kernels_for
 from cnn_core._linalg cimport real
-from cnn_core._memory cimport PANEL_BYTES, Arena, at, blocks, elements
+from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, at, blocks, elements
 from cnn_core._tuning cimport TILE_INPUTS, TILE_PANELS
 
 cdef enum:
@@ -211,6 +211,18 @@ cdef class Embedding:
         for i in range(self.n_panels):
             panel = &self.panel[i]
             kernels_for(itemsize).embed(&panel.kernel, 1, 0, x, 0, x + panel.input * itemsize)
+
+    cdef void send_back(self, Py_ssize_t rows, const Matrix *x, const Matrix *dx) noexcept nogil:
+        """Add what periodic embeddings send back to the numbers that they are of, in dx, the
+        derivatives by what the first layer reads."""
+        cdef PeriodicPanel *panel
+        cdef Py_ssize_t i, itemsize = self.itemsize
+        for i in range(self.n_panels):
+            panel = &self.panel[i]
+            kernels_for(itemsize).embed_back(
+                &panel.kernel, rows, elements(x.row, itemsize), x.data,
+                elements(dx.row, itemsize), at(dx, 0, panel.input), elements(dx.row, itemsize),
+                dx.data)
 
     # The gradient
 

@@ -46,6 +46,7 @@ const kernels TABLE = {
     .clip_row_norms = clip_row_norms_kernel,
     .embed = embed_kernel,
     .embed_gradient = embed_gradient_kernel,
+    .embed_back = embed_back_kernel,
     .draw = draw_kernel,
     .drop = drop_kernel,
     .is_finite = is_finite_kernel,

@@ -226,6 +226,9 @@ typedef struct {
     void (*embed_gradient)(const periodic *p, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end,
                            ptrdiff_t x_stride, const void *x, ptrdiff_t delta_stride,
                            const void *delta, void *g);
+    /* Adds what the e of some rows send back to dx, the derivatives by x. */
+    void (*embed_back)(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x,
+                       ptrdiff_t delta_stride, const void *delta, ptrdiff_t dx_stride, void *dx);
     /* The 32 words of philox(key, purpose, a, index), ..., philox(key, purpose, a, index + 7);
      * index is a multiple of 8. */
     void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out);

@@ -7,6 +7,7 @@
  * and sends back, with delta_j = dC/de_j and g_k = -sin(2 pi u_k) sum_j V_jk delta_j,
  *
  *     dC/dd_j = delta_j     dC/dV_jk = delta_j h_k     dC/dc_k = g_k     dC/dw_k = 2 pi x g_k
+ *     dC/dx = sum_k 2 pi w_k g_k
  *
  * The lanes are columns, a panel of them: for each k vectors w_k, c_k, V_1k .. V_Jk, then d_1 ..
  * d_J.
@@ -72,5 +73,33 @@ static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t f
             for (ptrdiff_t j = 0; j < (whole ? p->width : 0); j++, g += PANEL_LANES)
                 STORE(g, ADD(LOAD(g), LOAD(back + j * PANEL_LANES)));
         }
+    }
+}
+
+static void embed_back_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x_,
+                              ptrdiff_t delta_stride, const void *delta_, ptrdiff_t dx_stride,
+                              void *dx_)
+{
+    const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
+    real x[PANEL_LANES] = {0}, delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0}, sums[PANEL_LANES];
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const real *in = (const real *)delta_ + r * delta_stride;
+        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
+        for (ptrdiff_t i = 0; i < p->n; i++)
+            for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *in++;
+        for (ptrdiff_t v = 0; v < p->n; v += LANES) {
+            const real *w = (const real *)p->parameters + v;
+            V total = ZERO;
+            for (ptrdiff_t k = 0; k < p->frequencies; k++, w += step) {
+                V sum = ZERO;
+                for (ptrdiff_t j = 0; j < p->width; j++)
+                    sum = FMA(LOAD(w + (2 + j) * PANEL_LANES), LOAD(delta + j * PANEL_LANES + v),
+                              sum);
+                sum = MUL(negative(sin_of_turn(turn_at(w, LOAD(x + v)))), sum);
+                total = FMA(MUL(LOAD(w), SET1((real)6.283185307179586)), sum, total);
+            }
+            STORE(sums + v, total);
+        }
+        for (ptrdiff_t i = 0; i < p->n; i++) ((real *)dx_)[r * dx_stride + p->column[i]] += sums[i];
     }
 }

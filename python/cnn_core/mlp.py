@@ -13,6 +13,7 @@ from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.answers import warn_of_single_row
 from cnn_core.conventions import Parameters
+from cnn_core.explainable import Explainable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.predictions import Predictions
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 EVALUATED_TOGETHER = 480
 
 
-class MLP(Predictions, Inspectable, Initialization, Parameters):
+class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters

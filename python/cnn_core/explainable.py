@@ -1,0 +1,180 @@
+"""Methods of MLP that say which inputs a fitted model listens to, and which way."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cnn_core._checks import is_whole, shown
+from cnn_core.learned import Learned
+from cnn_core.threads import threads_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from cnn_core._typing import Reals
+    from cnn_core.explanations import Attributions, Importances
+
+
+#: What differentiates single rows: by the model, as long as there is one, and the output.
+_ROWS: dict[tuple[int, Any, str], Callable[[Any], Reals | None]] = {}
+
+
+def _remember(model: Any, output: Any, of: str, row_gradient: Callable[[Any], Any]) -> None:
+    key = id(model), output, of
+    _ROWS[key] = row_gradient
+    weakref.finalize(model, _ROWS.pop, key, None)
+
+
+class Explainable(Learned):
+    """The methods of `MLP` that explain predictions."""
+
+    n_threads: int | None
+
+    def input_gradient(
+        self, X: ArrayLike, output: Any = None, *, of: Literal["output", "z"] = "output"
+    ) -> Reals:
+        """The derivative of a prediction by each feature, in the units of y and X: through the
+        scaling of both, by the delta recursion.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features) or (features,)
+            A single row as an ndarray of float32 or float64 is fastest.
+        output : int or class label, optional
+            Of several outputs the number of one; of classes the one whose probability is
+            differentiated, by default the second of two.
+        of : {'output', 'z'}
+            a^L, or z^L before the output activation: of probabilities the log-odds or their share
+            of them, which does not level off near 0 and 1.
+
+        Returns
+        -------
+        ndarray, shape (rows, features) or (features,)
+            Of a table the features are those of its matrix, ``columns_.encoded``; numbers of
+            embedded categories have 0. Where `clip_outputs` keeps a prediction at a limit it is 0.
+            At a kink of the activation, such as relu's at 0, the derivative that training takes.
+
+        Raises
+        ------
+        ValueError
+            Where there are several outputs or classes and none is named.
+        """
+        try:
+            row_gradient = _ROWS.get((id(self._fitted), output, of))
+        except TypeError:  # of what cannot be a key; the checks say what is wrong with it
+            row_gradient = None
+        if row_gradient is not None:
+            row = row_gradient(X)
+            if row is not None:
+                return row
+        from cnn_core.explanations import input_gradient, row_gradient_of
+
+        model, threads = self._model(), threads_of(self.n_threads)
+        found: Reals = input_gradient(model, X, output, of, threads)
+        if isinstance(X, np.ndarray) and X.ndim == 1:  # more of them will come
+            _remember(model, output, of, row_gradient_of(model, output, of))
+        return found
+
+    def jacobian(self, X: ArrayLike, *, of: Literal["output", "z"] = "output") -> Reals:
+        """The derivatives of all outputs of the network by each feature.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        of : {'output', 'z'}
+            As for `input_gradient`.
+
+        Returns
+        -------
+        ndarray, shape (rows, n_outputs, features)
+            Of two classes that share an output, that of the second one.
+        """
+        from cnn_core.explanations import jacobian
+
+        found: Reals = jacobian(self._model(), X, of, threads_of(self.n_threads))
+        return found
+
+    def attributions(
+        self,
+        X: ArrayLike,
+        method: Literal["integrated", "expected"] = "integrated",
+        *,
+        baseline: ArrayLike | None = None,
+        output: Any = None,
+        of: Literal["output", "z"] = "output",
+    ) -> Attributions:
+        """What each column adds to the prediction of each row, counted from that of a baseline.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        method : {'integrated', 'expected'}
+            Integrated gradients (Sundararajan, Taly & Yan 2017) on the straight line from the mean
+            of the baseline rows to the row; or their mean over lines from many baseline rows
+            (Erion et al. 2021), which tells more where the mean is an unlikely row.
+        baseline : array-like, optional
+            Rows to compare with, or one; default X itself.
+        output, of
+            As for `input_gradient`.
+
+        Returns
+        -------
+        Attributions
+            names, values of shape (rows, columns), base, predictions, and the gap by which a row's
+            values miss its prediction: on paper they add up to it ("completeness").
+
+        Warns
+        -----
+        UserWarning
+            Where a gap is more than a hundredth of the largest difference to the base.
+        """
+        from cnn_core.explanations import attributions
+
+        threads = threads_of(self.n_threads)
+        return attributions(self._model(), X, method, baseline, output, of, threads)
+
+    def importances(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        method: Literal["permutation", "gradient", "integrated", "expected"] = "permutation",
+        *,
+        repeats: int = 5,
+        output: Any = None,
+    ) -> Importances:
+        """How much the model listens to each column of some rows, and which way.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+            Rows that were not trained on say what the model has learned that is true of others.
+        y : array-like, optional
+            For 'permutation'.
+        method : {'permutation', 'gradient', 'integrated', 'expected'}
+            By how much the score falls when a column is shuffled (Breiman 2001); the mean size of
+            the derivative times the standard deviation of the column; the mean size of
+            `attributions`. Those by derivatives need no y and say what moves predictions, right or
+            wrong.
+        repeats : int, default 5
+            How often each column is shuffled.
+        output : int or class label, optional
+            As for `input_gradient`; not for 'permutation'.
+
+        Returns
+        -------
+        Importances
+            names, values, sd, direction, `order`; prints as a table, the most important first.
+        """
+        from cnn_core.explanations import importances
+
+        if not is_whole(repeats) or repeats < 1:
+            kind = ValueError if is_whole(repeats) else TypeError
+            raise kind(f"repeats must be a whole number of at least 1, got {shown(repeats)}")
+        threads = threads_of(self.n_threads)
+        return importances(
+            self._model(), X, y, method, repeats=int(repeats), output=output, threads=threads
+        )

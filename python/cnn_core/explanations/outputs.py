@@ -1,0 +1,70 @@
+"""Which output is meant, by the number or the class that a user names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnn_core._checks import is_whole, shown
+from cnn_core._names import choose
+
+if TYPE_CHECKING:
+    from cnn_core.task import Task
+
+
+class Output(NamedTuple):
+    """What is explained: an output of the network, or 1 less it."""
+
+    number: int
+    sign: int  #: -1 for the first of two classes that share an output
+    of_z: bool  #: whether z^L is meant, and not a^L
+
+    @property
+    def constant(self) -> float:
+        """What is added to the output times the sign."""
+        return 1.0 if self.sign < 0 and not self.of_z else 0.0
+
+
+def output_of(task: Task, output: Any, of: str) -> Output:
+    """The output that a user means.
+
+    Parameters
+    ----------
+    task : Task
+    output : int, class label or None
+        None: the only one; of two classes that share an output, the second.
+    of : {'output', 'z'}
+
+    Raises
+    ------
+    ValueError
+        Where there is no such output, or None does not say which.
+    """
+    of_z = choose("of", of, ("output", "z")) == 1
+    if task.classes is None:
+        if output is None and task.n_outputs == 1:
+            return Output(0, 1, of_z)
+        if output is None:
+            raise ValueError(
+                f"output must say which of the {task.n_outputs} outputs is meant, from 0 to "
+                f"{task.n_outputs - 1}"
+            )
+        if not is_whole(output) or not 0 <= output < task.n_outputs:
+            raise ValueError(
+                f"output must be a whole number from 0 to {task.n_outputs - 1}, got {shown(output)}"
+            )
+        return Output(int(output), 1, of_z)
+    classes = task.classes.tolist()
+    shared = task.name == "classification" and task.n_outputs == 1
+    if output is None:
+        if not shared:
+            raise ValueError(
+                f"output must be the class that is meant, one of {', '.join(map(repr, classes))}"
+            )
+        return Output(0, 1, of_z)
+    matches = [i for i, label in enumerate(classes) if label == output]
+    if not matches:
+        raise ValueError(
+            f"output must be one of the classes {', '.join(map(repr, classes))}, got "
+            f"{shown(output)}"
+        )
+    return Output(0, 1 if matches[0] else -1, of_z) if shared else Output(matches[0], 1, of_z)
