@@ -1,5 +1,5 @@
 """A model as a differentiable function of numbers alone: those of the matrix before scaling, and
-the vectors that embedded columns become. All in float64."""
+the vectors that embedded columns become."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cnn_core._predict import BatchPredictor
 from cnn_core.explanations.slopes import read
 
 if TYPE_CHECKING:
+    from cnn_core._typing import DtypeName
     from cnn_core.explanations.outputs import Output
     from cnn_core.model import Model
 
@@ -26,6 +27,8 @@ class Dense:
     output : Output
         What is explained.
     threads : int
+    dtype : {'float64', 'float32'}
+        That it computes in.
 
     Attributes
     ----------
@@ -35,10 +38,12 @@ class Dense:
         For each of the n numbers the position of its column in `names`.
     """
 
-    def __init__(self, model: Model, output: Output, threads: int) -> None:
-        self.model, self.output, self.threads = model, output, threads
+    def __init__(
+        self, model: Model, output: Output, threads: int, dtype: DtypeName = "float64"
+    ) -> None:
+        self.model, self.output, self.threads, self.dtype = model, output, threads, dtype
         self.n_numbers = model.network.n_features - model.network.n_tables
-        self.network = _without_tables(model.network)
+        self.network = _without_tables(model.network, dtype)
         targets = model.target_scaling
         outputs = None if targets is None else targets.arrays
         scaling = None if model.scaling is None else model.scaling.arrays
@@ -59,10 +64,11 @@ class Dense:
     def scaled(self, rows: np.ndarray) -> np.ndarray:
         """Rows as the network reads them."""
         if self.model.scaling is None:
-            return rows
+            return rows.astype(self.dtype, copy=False)
         numbers = np.ascontiguousarray(rows[:, : self.n_numbers])
-        numbers = self.model.scaling.apply(numbers, "float64")
-        return np.concatenate((numbers, rows[:, self.n_numbers :]), axis=1)
+        numbers = self.model.scaling.apply(numbers, self.dtype)
+        vectors = rows[:, self.n_numbers :].astype(self.dtype, copy=False)
+        return np.concatenate((numbers, vectors), axis=1)
 
     def values(self, rows: np.ndarray) -> np.ndarray:
         """What is explained, of each row."""
@@ -87,24 +93,22 @@ class Dense:
         return found
 
 
-def _without_tables(network: Network) -> Network:
-    """The network in float64 that reads vectors where this one reads categories, behind its other
+def _without_tables(network: Network, dtype: DtypeName) -> Network:
+    """The network that reads vectors where this one reads categories, behind its other
     numbers."""
     n_vectors = sum(width for _, width in network.embeddings)
     params, bias = network.activation_params, network.has_bias
-    dense = Network(
-        network.widths, network.activations, "float64", params, bias, (), network.periodic
-    )
+    dense = Network(network.widths, network.activations, dtype, params, bias, (), network.periodic)
     # The first layer reads the numbers, their periodic embeddings, and then the vectors, which are
     # numbers now.
     n_in = network.widths[0]
     n_numbers = network.n_features - network.n_tables
     order = np.r_[0:n_numbers, n_in - n_vectors : n_in, n_numbers : n_in - n_vectors]
     for l in range(network.n_layers):
-        W, b = network.weights(l).astype(np.float64), network.bias(l).astype(np.float64)
+        W, b = network.weights(l).astype(dtype), network.bias(l).astype(dtype)
         dense.set_layer(l, W[:, order] if l == 0 else W, b if bias else None)
     if network.periodic:
-        dense.set_periodic(*network.periodic_parameters())
+        dense.set_periodic(*(part.astype(dtype) for part in network.periodic_parameters()))
     return dense
 
 
@@ -112,8 +116,9 @@ def _linear(network: Network) -> Network:
     """The same network with z^L as its output."""
     activations = (*network.activations[:-1], "identity")
     params = (*network.activation_params[:-1], 0.0)
+    name: Any = network.dtype.name
     linear = Network(
-        network.widths, activations, "float64", params, network.has_bias, (), network.periodic
+        network.widths, activations, name, params, network.has_bias, (), network.periodic
     )
     linear.set_flat(network.flat())
     return linear

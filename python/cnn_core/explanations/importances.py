@@ -114,7 +114,8 @@ def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Im
     shared = task.classes is not None and task.name == "classification"
     first = None if task.classes is None else task.classes[-1]
     chosen = output_of(task, first, "output") if shared else Output(0, 1, False)
-    dense = Dense(model, chosen, threads)
+    dtype: Any = model.network_spec.dtype  # scores need no more digits than predictions have
+    dense = Dense(model, chosen, threads, dtype)
     rows = dense.rows(X)
     whole = dense.scaled(rows)
     score = _scorer(model, dense, X, y, len(rows))
