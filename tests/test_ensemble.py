@@ -233,6 +233,29 @@ def test_evaluate_has_the_scores_of_the_mean_and_of_each_model():
     assert several_outputs["r2_per_output"] == pytest.approx(wanted["r2_per_output"], rel=1e-5)
 
 
+@pytest.mark.parametrize("members", [1, 2])
+def test_evaluate_says_that_a_mean_is_useless_and_why(members):
+    rows, y = {"a": [1.0] * 60, "b": [2.0] * 60}, [0, 1] * 30
+    model = quietly(cnn_core.TabularMLP(members=members, random_state=0).fit, rows, y)
+    said = model.evaluate(rows, y)["diagnosis"]
+    assert said.startswith("Hardly better than a constant prediction, which reaches 0.5.")
+    assert "All features are constant" in said
+    assert f"of {members} model{'s' * (members > 1)}: accuracy 0.5" in said
+    assert "0.5 to 0.5" not in said and "HistGradientBoosting" not in said
+
+
+def test_evaluate_names_trees_where_several_columns_say_nothing_of_y():
+    rng = np.random.default_rng(0)
+    noise, y = rng.normal(size=(80, 3)), rng.normal(size=80)
+    model = Ensemble([MLP(8, epochs=3, random_state=0).fit(noise[:40], y[:40])])
+    said = model.evaluate(noise[40:], y[40:])["diagnosis"]
+    assert said.startswith("Hardly better") and said.count("HistGradientBoosting") == 1
+    line = noise[:, 0] + noise[:, 1]
+    model = cnn_core.TabularMLP(members=2, random_state=0).fit(noise, line)
+    healthy = model.evaluate(noise, line)["diagnosis"]
+    assert healthy.startswith("The mean of 2 models: R2 0.9") and "Trees" not in healthy
+
+
 def test_the_summary_has_a_line_for_each_model():
     lines = str(Ensemble(several(THREE)).summary()).splitlines()
     assert len(lines) == 2 + 4 + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never, cast
 
 import numpy as np
@@ -18,7 +20,15 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Evaluation
     from cnn_core.inspection import Summary
+    from cnn_core.mlp import MLP
     from cnn_core.model import Model
+
+FIRST = "Of the first model by itself"
+#: What is better at columns that a network of this kind learns badly.
+CURE = (
+    "Trees such as HistGradientBoosting are better at y that jumps with a column; or MLP with "
+    "numeric_embedding=PeriodicEmbedding(scale=1)."
+)
 
 
 class Averaging(Predictions, Saved):
@@ -32,6 +42,10 @@ class Averaging(Predictions, Saved):
         if model is None:
             raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
+
+    def _first(self) -> MLP:
+        """The first of the fitted MLPs."""
+        raise NotImplementedError
 
     @without_unknown
     def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
@@ -47,13 +61,15 @@ class Averaging(Predictions, Saved):
         dict
             ``loss``, of targets as the first model learns them; ``accuracy`` or ``r2``, of several
             outputs also a list, ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, which
-            says how good each model is by itself. Where a class is rare (below a tenth of the
-            rows), also ``balanced_accuracy``, and ``average_precision`` of the rarer of two
-            classes, or the mean over more.
+            says how good each model is by itself and, where the mean is hardly better than a
+            constant prediction, the likely causes for the first of them. Where a class is rare
+            (below a tenth of the rows), also ``balanced_accuracy``, and ``average_precision`` of
+            the rarer of two classes, or the mean over more.
         """
         if unknown:
             refuse_keywords("evaluate", unknown, ("X", "y"))
-        return _evaluation(self._model(), X, y, self.n_threads)
+        mean = self._model()
+        return _evaluation(mean, X, y, self.n_threads, lambda: self._first().evaluate(X, y))
 
     def summary(self) -> Summary:
         """The models, one a line, with their layers and why their training ended.
@@ -92,10 +108,17 @@ def _in_words(model: Model) -> tuple[str, ...]:
     return layers, f"{len(model.network.flat()):,}", f"{epochs}", f"{best or ''}", said
 
 
-def _evaluation(mean: MeanModel, X: Any, y: Any, n_threads: int | None) -> Evaluation:
+def _evaluation(
+    mean: MeanModel,
+    X: Any,
+    y: Any,
+    n_threads: int | None,
+    evaluate_first: Callable[[], Evaluation],
+) -> Evaluation:
     """See `Averaging.evaluate`."""
     from cnn_core.data.prepare import Preparation, make_dataset
-    from cnn_core.evaluation import class_scores
+    from cnn_core.diagnosis import LITTLE, POOR, at_end, progress
+    from cnn_core.evaluation import class_scores, doubts, trained
 
     task, first = mean.task, mean.first
     X, y = mean.split(X, y)
@@ -108,26 +131,64 @@ def _evaluation(mean: MeanModel, X: Any, y: Any, n_threads: int | None) -> Evalu
     cost = _cost(mean, learned, data.learning(scaling, "float64"))
     if cost is not None:
         found["loss"] = cost
-    words = []
+    notes = []
+    best, balanced, n_classes = score, None, 2
     if task.name == "regression":
         found["r2"] = score
         if task.n_outputs > 1:
             r2 = mean.r2_of_outputs(X, y, None, "native", n_threads)
             found["r2_per_output"] = r2.tolist()
+            best = float(r2.max())
     else:
         found["accuracy"] = score
-        scores, rare, _ = class_scores(first, data, lambda: a, False)
+        scores, rare, n_classes = class_scores(first, data, lambda: a, False)
         found |= scores
-        words += [rare] if rare else []
+        balanced = scores.get("balanced_accuracy")
+        notes += [rare] if rare else []
     each = [one.score(X, y, None, "native", n_threads) for one in mean.models]
-    word = "R2" if task.name == "regression" else "accuracy"
-    words.insert(
-        0,
-        f"The mean of {len(each)} models: {word} {score:.4g}; each by itself has {min(each):.4g} "
-        f"to {max(each):.4g}.",
-    )
-    found["diagnosis"] = " ".join(words)
+    words = [_scores_in_words("R2" if task.name == "regression" else "accuracy", score, each)]
+    baseline = data.baseline_score(task)
+    reached = progress(best, baseline)
+    if balanced is not None:
+        reached = max(reached, progress(balanced, 1 / n_classes))
+    in_training = at_end(trained(first))[1] or 0.0
+    # Less than half of the way, and much less than in training.
+    falls = reached < LITTLE and progress(in_training, baseline) - reached > POOR
+    useless = not reached >= POOR  # NaN too
+    if (useless or falls) and not next(doubts(first, data), ""):
+        if useless:
+            words.insert(
+                0, f"Hardly better than a constant prediction, which reaches {baseline:.4g}."
+            )
+        words += _causes(evaluate_first, len(each), _several_vary(first, X))
+    found["diagnosis"] = " ".join(words + [one for one in notes if one not in " ".join(words)])
     return cast("Evaluation", found)
+
+
+def _scores_in_words(word: str, score: float, each: list[float]) -> str:
+    """The metric of the mean, and those of the models."""
+    if len(each) == 1:
+        return f"The mean of 1 model: {word} {score:.4g}."
+    low, high = f"{min(each):.4g}", f"{max(each):.4g}"
+    alone = low if low == high else f"{low} to {high}"
+    return f"The mean of {len(each)} models: {word} {score:.4g}; each by itself has {alone}."
+
+
+def _causes(
+    evaluate_first: Callable[[], Evaluation], n_models: int, several_vary: bool
+) -> list[str]:
+    """What the first model's own diagnosis is, and what is better at such rows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the mean has warned of these rows
+        said = evaluate_first()["diagnosis"].removesuffix(".")
+    said = f"{said[0].upper()}{said[1:]}." if n_models == 1 else f"{FIRST}: {said}."
+    return [said, *([CURE] if several_vary else [])]
+
+
+def _several_vary(model: Model, X: Any) -> bool:
+    """Whether more than one feature of these rows varies."""
+    rows = model.check_X(X)
+    return int((rows != rows[0]).any(axis=0).sum()) > 1
 
 
 def _cost(mean: MeanModel, a: np.ndarray, data: Any) -> float | None:

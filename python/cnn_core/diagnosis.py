@@ -175,14 +175,14 @@ class _Case:
         known = []
         if self.trained.comparable:
             metric = min(self.metric / (self.trained.varying or 1.0), 1.0)
-            known.append(_progress(metric, baseline))
+            known.append(progress(metric, baseline))
         if evaluated is not None and evaluated.varying is not None:
             known.append(evaluated.varying)
         if self.other is not None and not (evaluated and evaluated.says_little):
             here = None if evaluated is None else evaluated.baseline
-            known.append(_progress(self.other, baseline if here is None else here))
+            known.append(progress(self.other, baseline if here is None else here))
         if evaluated is not None and evaluated.balanced is not None:
-            known.append(_progress(evaluated.balanced, 1 / evaluated.n_classes))
+            known.append(progress(evaluated.balanced, 1 / evaluated.n_classes))
         return known
 
     @property
@@ -371,7 +371,7 @@ def cure_of_linear(linear: str) -> str:
     return f"{cure} shows whether there is more to learn"
 
 
-def _progress(metric: float, baseline: float) -> float:
+def progress(metric: float, baseline: float) -> float:
     """The share of the way from a baseline to 1; of 1 itself, as where there is one class alone,
     nobody can say."""
     return (metric - baseline) / (1 - baseline) if baseline < 1 else metric

@@ -67,6 +67,9 @@ class Ensemble(Averaging, Keywords):
         self._check_parameters()
         self._take(models)
 
+    def _first(self) -> MLP:
+        return self.models_[0]
+
     def _take(self, models: Iterable[MLP]) -> None:
         """Keep copies of some models as they are now."""
         if isinstance(models, MLP) or not isinstance(models, Iterable):

@@ -178,8 +178,8 @@ def evaluation(
     if model.first_rows is not None and learns:
         found["diagnosis"] = of_data.first_rows_words(len(model.first_rows.X))
         return cast("Evaluation", found)
-    doubts = list(_doubts(model, data))
-    notes = [*doubts, *([rare] if rare and not amounts else [])]
+    doubtful = list(doubts(model, data))
+    notes = [*doubtful, *([rare] if rare and not amounts else [])]
     past = trained(model, data.X.count)
     # A stream may have begun with one class.
     past = past if past.baseline < 1 else past._replace(baseline=baseline)
@@ -210,7 +210,7 @@ def evaluation(
                 some += _curved(model, data, outputs, past)
         return [one for one in dict.fromkeys(some) if one not in notes]
 
-    evaluated = evaluated._replace(says_little=bool(doubts))
+    evaluated = evaluated._replace(says_little=bool(doubtful))
     with np.errstate(all="ignore"):
         found["diagnosis"] = diagnose(past, evaluated, find_causes, notes)
     return cast("Evaluation", found)
@@ -529,7 +529,7 @@ def _label_scores(
     return scores, words, 2  # there is no one number of classes
 
 
-def _doubts(model: Model, data: Dataset) -> Iterator[str]:
+def doubts(model: Model, data: Dataset) -> Iterator[str]:
     """Why these rows can say little, however good the model is."""
     rows = data.X.count
     if data.labels is not None:

@@ -234,6 +234,9 @@ class TabularMLP(Parameters, Averaging):
         found: tuple[MLP, ...] = vars(self)["_members"]
         return found
 
+    def _first(self) -> MLP:
+        return self.members_[0]
+
     @property
     def history_(self) -> list[dict[str, list[float]]]:
         return [one.history_ for one in self.members_]
