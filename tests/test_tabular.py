@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -299,3 +300,39 @@ def test_it_goes_into_pipelines_searches_and_cross_validation():
     assert selection.cross_val_score(pipeline, X, THREE, cv=2).mean() > 0.7
     search = selection.GridSearchCV(model, {"validation_fraction": [0.1, 0.3]}, cv=2)
     assert search.fit(X, THREE).best_score_ > 0.7
+
+
+def test_weights_that_are_all_alike_change_no_bit():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=60)
+    labels = np.where(y > 0, "a", "b")
+    plain = TabularMLP(members=1, random_state=0).fit(X, y)
+    weighted = TabularMLP(members=1, random_state=0).fit(X, y, sample_weight=np.full(60, 2.0))
+    assert np.array_equal(plain.predict(X), weighted.predict(X))
+    plain = TabularMLP(members=1, random_state=0).fit(X, labels)
+    ones = TabularMLP(members=1, class_weight={"a": 1, "b": 1}, random_state=0).fit(X, labels)
+    assert np.array_equal(plain.predict_proba(X), ones.predict_proba(X))
+
+
+def test_given_validation_data_choose_the_epoch_whatever_the_weights():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=60)
+    model = TabularMLP(members=1, random_state=0)
+    model.fit(X, y, sample_weight=rng.random(60) + 0.1, validation_data=(X[:20], y[:20]))
+    assert model.members_[0].restore_best == "latest"
+    model.fit(X, y, sample_weight=rng.random(60) + 0.1)
+    assert model.members_[0].restore_best is False
+
+
+def test_rows_that_it_sets_apart_are_not_called_validation_data():
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            TabularMLP(members=1, random_state=0).fit(rng.normal(size=(60, 1)), np.arange(60) % 30)
+
+
+def test_a_class_of_one_row_each_is_said_to_be_a_regression():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match="30 different values in 30 rows.*task='regression'"):
+        TabularMLP(random_state=0).fit(X, np.arange(30))

@@ -28,6 +28,7 @@ from cnn_core.parameters import (
 from cnn_core.tabular import recipe as recipes
 from cnn_core.tabular.rows import Given, read, set_apart, with_embeddings
 from cnn_core.tabular.training import Options, train
+from cnn_core.training.fit import SetApart
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -77,8 +78,8 @@ class TabularMLP(Parameters, Averaging):
     Steinwart 2024, "Better by default", arXiv 2407.04491, of which a few are averaged.
 
     `fit` sets rows apart, trains `members` networks from other initial weights, keeps of each the
-    weights of the epoch that was best on these rows (where rows or classes have weights: of the
-    last), and predicts the mean, as `Ensemble` does. `recipe` is the MLP that each of them is.
+    weights of the epoch that was best on these rows (where rows or classes count unequally, and no
+    validation_data are given: of the last), and predicts the mean, as `Ensemble` does. `recipe` is the MLP that each of them is.
 
     Parameters
     ----------
@@ -196,16 +197,16 @@ class TabularMLP(Parameters, Averaging):
             given = read(X, y, p.task, p.columns, sample_weight)
             seed = draw_seed(p.random_state) & _SEEDS
             given, validation, draft = _split(p, given, seed, validation_data)
-            made = _parameters_for(p, given, draft)
+            made = _parameters_for(p, given, draft, validation_data is not None)
             members = [MLP(**made, random_state=(seed + k) & _SEEDS) for k in range(int(p.members))]
             train(members, given, validation, Options(p.n_threads, p.callbacks, p.verbose))
             self._publish(members, recipes.VERSION)
         return self
 
     def recipe(self, X: ArrayLike | None = None, y: ArrayLike | str | None = None) -> MLP:
-        """The MLP that each member is, not fitted: its parameters are all public, and a member is
-        what its `fit` would make of the rows that were not set apart, with those that were as
-        validation_data.
+        """The MLP that each member is, not fitted: its parameters are all public. Member k is what
+        its `fit` makes of the rows that were not set apart, with those that were as
+        validation_data and the `random_state` of ``members_[k]``, each a number after the other.
 
         Parameters
         ----------
@@ -223,7 +224,7 @@ class TabularMLP(Parameters, Averaging):
         p = self._check_parameters()
         given = read(X, y, p.task, p.columns, None)
         given, _, draft = _split(p, given, 0, None)
-        return MLP(**_parameters_for(p, given, draft))
+        return MLP(**_parameters_for(p, given, draft, False))
 
     predict_proba = ForClasses(Averaging.predict_proba)
     predict_log_proba = ForClasses(Averaging.predict_log_proba)
@@ -303,7 +304,7 @@ def _split(
     labels = given.y if draft._model().task.classes is not None and given.y.ndim == 1 else None
     apart = set_apart(seed, labels, len(given.y), p.validation_fraction)
     rest, validation = given.take(~apart), given.take(apart)
-    return _said(rest, draft), (validation.X, validation.y), draft
+    return _said(rest, draft), SetApart((validation.X, validation.y)), draft
 
 
 def _said(given: Given, draft: MLP) -> Given:
@@ -321,8 +322,18 @@ def _draft(p: SimpleNamespace, given: Given) -> MLP:
         return draft.initialize(given.X, given.y)
 
 
-def _parameters_for(p: SimpleNamespace, given: Given, draft: MLP) -> dict[str, Any]:
-    """The parameters of the members for the rows to train on."""
+def _weighs(class_weight: ClassWeight) -> bool:
+    """Whether classes count unequally."""
+    return class_weight is not None and (
+        isinstance(class_weight, str) or set(class_weight.values()) != {1}
+    )
+
+
+def _parameters_for(
+    p: SimpleNamespace, given: Given, draft: MLP, validates: bool
+) -> dict[str, Any]:
+    """The parameters of the members for the rows to train on; `validates`: whether the user has
+    given the rows to choose the epoch by."""
     regression = draft._model().task.name == "regression"
     reads = MLP(hidden=(), **recipes.preparation(regression, given.columns))
     with warnings.catch_warnings():
@@ -335,7 +346,7 @@ def _parameters_for(p: SimpleNamespace, given: Given, draft: MLP) -> dict[str, A
             regression,
             given.columns,
             p.class_weight,
-            given.weights is not None or p.class_weight is not None,
+            not validates and (given.weights is not None or _weighs(p.class_weight)),
             float(p.validation_fraction),
             p.max_seconds,
         )

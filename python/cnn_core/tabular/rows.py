@@ -68,6 +68,8 @@ def read(X: Any, y: Any, task: str, columns: Any, weights: Any) -> Given:
     if weights is not None:
         weights = as_numbers("sample_weight", weights)
         check_rows(len(X), len(weights), "sample_weight")
+        if weights.ndim == 1 and len(weights) and weights[0] > 0 and (weights == weights[0]).all():
+            weights = None  # all rows count alike
     return Given(X, y, kinds, weights)
 
 
@@ -106,5 +108,11 @@ def with_embeddings(kinds: Mapping[Any, Any], columns: Columns) -> dict[Any, Any
 def set_apart(seed: int, labels: np.ndarray | None, rows: int, fraction: float) -> np.ndarray:
     """Which rows to choose the epoch by, the same share of each class: bool, shape (rows,)."""
     if labels is not None:
-        labels = np.unique(labels, return_inverse=True)[1].astype(np.int32)
+        values, labels = np.unique(labels, return_inverse=True)
+        if len(values) == rows:
+            raise ValueError(
+                f"y has {rows} different values in {rows} rows, each a class of one row; numbers to "
+                "predict are a regression: task='regression'"
+            )
+        labels = labels.astype(np.int32)
     return stratified_split(seed, rows, fraction, labels)

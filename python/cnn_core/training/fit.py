@@ -82,6 +82,7 @@ class Job(NamedTuple):
     rows: StreamRows | None = None  #: of a stream
     rehearsal: Dataset | None = None  #: those that are to be learned anew first
     renews: bool = False  #: whether the moments of the optimizer are to be those of it then
+    validates: bool = False  #: whether the user has given the validation rows
 
     @property
     def looked_at(self) -> Job:
@@ -131,6 +132,12 @@ def begin(
     return job_of(p, read(p, given, before, seed), began)
 
 
+class SetApart(tuple[Any, Any]):
+    """Rows to validate on, (X, y), that are some of those that a user gave to train on."""
+
+    __slots__ = ()
+
+
 class Given(NamedTuple):
     """What a fit is given beside the parameters."""
 
@@ -138,6 +145,11 @@ class Given(NamedTuple):
     validation: tuple[Any, Any] | None
     classes: ArrayLike | None
     purpose: str
+
+    @property
+    def validates(self) -> bool:
+        """Whether the user has given rows to validate on."""
+        return self.validation is not None and not isinstance(self.validation, SetApart)
 
 
 class Read(NamedTuple):
@@ -208,7 +220,7 @@ def advise(p: SimpleNamespace, model: Model, rows: Read, batch_size: int) -> tup
         _warn_of_data(p, rows.rows[:2], data, rows.task, given.classes is not None, anew)
     data, y = _looked_at(data, rows.rows[1])
     first = given.purpose == "fit" or (begins and not collects)
-    validates = given.validation is not None
+    validates = given.validates
     asked = advice.Given(y, given.purpose, batch_size, validates, first, anew)
     return advice.before_training(p, model, data, asked)
 
@@ -240,7 +252,7 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
         model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
     findings, seen = advises(p, model, rows, spec.batch_size)
     job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
-    job = job._replace(blocks=data.blocks, rows=sample)
+    job = job._replace(blocks=data.blocks, rows=sample, validates=given.validates)
     scorer = check_asked(p, given)
     if scorer is not None:
         _, y = _looked_at(data, rows.rows[1])

@@ -152,6 +152,8 @@ def after_training(job: Job, loop: TrainingLoop) -> list[str]:
     rows, columns = job.validation, loop.history.columns
     if rows is None or job.purpose != "fit" or job.seen.validation or not loop.epochs:
         return []
+    if not job.validates:  # rows set apart are drawn from those that are trained on
+        return []
     reached, here = (columns[name][loop.epochs - 1] for name in ("metric", "val_metric"))
     metrics = Metrics(here, reached, job.model.baseline)
     finite = math.isfinite(columns["val_loss"][loop.epochs - 1])
