@@ -79,7 +79,8 @@ class TabularMLP(Parameters, Averaging):
 
     `fit` sets rows apart, trains `members` networks from other initial weights, keeps of each the
     weights of the epoch that was best on these rows (where rows or classes count unequally, and no
-    validation_data are given: of the last), and predicts the mean, as `Ensemble` does. `recipe` is the MLP that each of them is.
+    validation_data are given: of the last), and predicts the mean, as `Ensemble` does. `recipe` is
+    the MLP that each of them is.
 
     Parameters
     ----------

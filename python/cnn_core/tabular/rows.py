@@ -111,8 +111,8 @@ def set_apart(seed: int, labels: np.ndarray | None, rows: int, fraction: float) 
         values, labels = np.unique(labels, return_inverse=True)
         if len(values) == rows:
             raise ValueError(
-                f"y has {rows} different values in {rows} rows, each a class of one row; numbers to "
-                "predict are a regression: task='regression'"
+                f"y has {rows} different values in {rows} rows, each a class of one row; numbers "
+                "to predict are a regression: task='regression'"
             )
         labels = labels.astype(np.int32)
     return stratified_split(seed, rows, fraction, labels)
