@@ -243,3 +243,8 @@ def test_evaluate_and_profile_know_them():
     assert "diagnosis" in model.evaluate(X, THREE)
     profiled = model.profile(X, THREE)
     assert "backward" in str(profiled)
+
+
+def test_the_class_in_place_of_an_object_is_named_with_its_cure() -> None:
+    with pytest.raises(TypeError, match=r"an object, PeriodicEmbedding\(\), got the class itself"):
+        MLP(numeric_embedding=PeriodicEmbedding).fit([[0.0], [1.0]], [0, 1])

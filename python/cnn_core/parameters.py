@@ -195,6 +195,8 @@ def check_numeric_embedding(name: str, value: Any) -> None:
     """'periodic', or a `PeriodicEmbedding`."""
     if isinstance(value, PeriodicEmbedding):
         return
+    if value is PeriodicEmbedding:
+        raise TypeError(f"{name} must be an object, PeriodicEmbedding(), got the class itself")
     if not isinstance(value, str):
         raise TypeError(f"{name} must be 'periodic', PeriodicEmbedding() or None, got {value!r}")
     choose(name, value, ("periodic",))
