@@ -306,3 +306,8 @@ def test_factors_above_1_are_refused_in_training():
     X, y = data()
     with pytest.raises(ValueError, match="Double must give a finite rate of 0 to 1"):
         trained(X, y, dropout=0.3, dropout_schedule=Double())
+
+
+def test_the_message_about_restore_best_names_all_that_it_may_be():
+    with pytest.raises(ValueError, match="must be True, False or 'latest', got 'last'"):
+        MLP(restore_best="last")

@@ -202,6 +202,15 @@ def check_numeric_embedding(name: str, value: Any) -> None:
     choose(name, value, ("periodic",))
 
 
+def check_restore_best(name: str, value: Any) -> None:
+    """True, False or 'latest'."""
+    if isinstance(value, str):
+        if value != "latest":
+            raise ValueError(f"{name} must be True, False or 'latest', got {value!r}")
+        return
+    flag(name, value)
+
+
 #: What each parameter of MLP may be by itself.
 RULES: dict[str, Check] = {
     "hidden": lambda name, value: hidden_widths(value),
@@ -239,7 +248,7 @@ RULES: dict[str, Check] = {
     "patience": count(),
     "min_delta": number(0),
     "validation_fraction": number(0, 1, above=True),
-    "restore_best": lambda name, value: None if value == "latest" else flag(name, value),
+    "restore_best": check_restore_best,
     "dtype": check_dtype,
     "n_threads": optional(lambda name, value: check_threads(value, name)),
     "random_state": check_random_state,

@@ -130,7 +130,7 @@ def test_the_latest_of_equal_epochs_is_kept_on_request(backend):
     assert len(best) > 1 and (first.best_epoch_, latest.best_epoch_) == (best[0], best[-1])
     ended = MLP(**options | {"epochs": int(best[-1])}, restore_best=False).fit(X[:60], TWO[:60])
     assert np.array_equal(latest.parameters_, ended.parameters_)
-    with pytest.raises(TypeError, match="restore_best must be True or False"):
+    with pytest.raises(ValueError, match="restore_best must be True, False or 'latest'"):
         MLP(restore_best="last")
 
 
