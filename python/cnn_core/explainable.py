@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,16 +15,6 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Reals
     from cnn_core.explanations import Attributions, Importances
-
-
-#: What differentiates single rows: by the model, as long as there is one, and the output.
-_ROWS: dict[tuple[int, Any, str], Callable[[Any], Reals | None]] = {}
-
-
-def _remember(model: Any, output: Any, of: str, row_gradient: Callable[[Any], Any]) -> None:
-    key = id(model), output, of
-    _ROWS[key] = row_gradient
-    weakref.finalize(model, _ROWS.pop, key, None)
 
 
 class Explainable(Learned):
@@ -63,12 +51,13 @@ class Explainable(Learned):
         ValueError
             Where there are several outputs or classes and none is named.
         """
+        known = self._model().predictors["native"].row_gradients
         try:
-            row_gradient = _ROWS.get((id(self._fitted), output, of))
+            row_gradient = known.get((output, of))
         except TypeError:  # of what cannot be a key; the checks say what is wrong with it
             row_gradient = None
         if row_gradient is not None:
-            row = row_gradient(X)
+            row: Reals | None = row_gradient(X)
             if row is not None:
                 return row
         from cnn_core.explanations import input_gradient, row_gradient_of
@@ -76,7 +65,7 @@ class Explainable(Learned):
         model, threads = self._model(), threads_of(self.n_threads)
         found: Reals = input_gradient(model, X, output, of, threads)
         if isinstance(X, np.ndarray) and X.ndim == 1:  # more of them will come
-            _remember(model, output, of, row_gradient_of(model, output, of))
+            known[output, of] = row_gradient_of(model, output, of)
         return found
 
     def jacobian(self, X: ArrayLike, *, of: Literal["output", "z"] = "output") -> Reals:

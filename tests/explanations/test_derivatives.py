@@ -1,7 +1,10 @@
 """Derivatives of predictions by inputs, against central differences, products of matrices in NumPy
 and the rules of probability."""
 
+import gc
+import tracemalloc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -186,3 +189,21 @@ def test_rows_that_cannot_be_read_are_refused_as_predict_refuses_them():
     for call in (lambda: MLP().input_gradient(X), lambda: MLP().jacobian(X)):
         with pytest.raises(ValueError, match="not fitted yet"):
             call()
+
+
+def test_asking_again_keeps_no_memory_and_ends_with_the_model():
+    X, Y = rows_and_numbers()
+    model = quiet(MLPRegressor(4, epochs=1), X, Y[:, 0])
+    x = np.array([1, 2, 3, 4, 5])  # no row that is taken as it is
+    model.input_gradient(x)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(500):
+        model.input_gradient(x)
+    gc.collect()
+    assert tracemalloc.get_traced_memory()[0] - before < 50_000
+    tracemalloc.stop()
+    fitted = weakref.ref(model._model())
+    quiet(model, X, Y[:, 1])
+    gc.collect()
+    assert fitted() is None

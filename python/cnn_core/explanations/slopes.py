@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._jacobian import Jacobian
 from cnn_core.explanations.outputs import Output, output_of
 
 if TYPE_CHECKING:
+    from cnn_core._jacobian import Jacobian
     from cnn_core.model import Model
-
-_JACOBIANS: dict[int, tuple[weakref.ref[Model], Jacobian]] = {}
 
 
 def jacobian_of(model: Model) -> Jacobian:
-    """What differentiates a model; made once, as it has the weights transposed."""
-    key = id(model)
-    found = _JACOBIANS.get(key)
-    if found is not None and found[0]() is model:
-        return found[1]
-    scaling, targets = model.scaling, model.target_scaling
-    made = Jacobian(
-        model.network,
-        None if scaling is None else scaling.arrays,
-        None if targets is None else targets.arrays,
-    )
-    _JACOBIANS[key] = weakref.ref(model, lambda _: _JACOBIANS.pop(key, None)), made
-    return made
+    """What differentiates a model."""
+    predictor: Any = model.predictors["native"]
+    found: Jacobian = predictor.jacobian
+    return found
 
 
 def input_gradient(model: Model, X: Any, output: Any, of: str, threads: int) -> np.ndarray:
