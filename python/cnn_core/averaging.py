@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never, cast
 
 import numpy as np
 
 from cnn_core._names import refuse_keywords, without_unknown
+from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
 from cnn_core.files.saved import Saved
 from cnn_core.mean import MeanModel
@@ -178,8 +178,7 @@ def _causes(
     evaluate_first: Callable[[], Evaluation], n_models: int, several_vary: bool
 ) -> list[str]:
     """What the first model's own diagnosis is, and what is better at such rows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the mean has warned of these rows
+    with kept_warnings():  # the mean has warned of these rows
         said = evaluate_first()["diagnosis"].removesuffix(".")
     said = f"{said[0].upper()}{said[1:]}." if n_models == 1 else f"{FIRST}: {said}."
     return [said, *([CURE] if several_vary else [])]

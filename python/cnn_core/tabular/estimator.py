@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
@@ -11,6 +10,7 @@ import numpy as np
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse_keywords, without_unknown
+from cnn_core._warn import kept_warnings
 from cnn_core.averaging import Averaging
 from cnn_core.conventions import Parameters
 from cnn_core.many.progress import check_watching
@@ -318,8 +318,7 @@ def _draft(p: SimpleNamespace, given: Given) -> MLP:
     """An MLP with the weights that a fit would begin with: what it says of task and columns, and
     what it warns of, belongs to the fit of the members."""
     draft = MLP(task=p.task, columns=given.columns, hidden=())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with kept_warnings():
         return draft.initialize(given.X, given.y)
 
 
@@ -337,8 +336,7 @@ def _parameters_for(
     given the rows to choose the epoch by."""
     regression = draft._model().task.name == "regression"
     reads = MLP(hidden=(), **recipes.preparation(regression, given.columns))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with kept_warnings():
         reads.initialize(given.X, given.y)
     return recipes.parameters(
         recipes.Rows(
