@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._frozen import Frozen, replace
+from cnn_core._frozen import Frozen
 from cnn_core._linalg import is_finite
 from cnn_core._network import Network
 from cnn_core._state import damage_told, opened, sealed
@@ -31,10 +31,10 @@ from cnn_core.training.backends import (
     BACKENDS,
     ByBackend,
     RowPredictor,
-    make_network,
     native,
     reference,
     warn_of_overflow,
+    with_linear_output,
 )
 
 if TYPE_CHECKING:
@@ -302,20 +302,13 @@ class Model(_Predicts, Answers, Frozen):
 
     def decision_function(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """z of the output layer, as `MLP.decision_function` describes."""
-        task, spec = self.task, self.network_spec
+        task = self.task
         if task.name == "regression":
             raise ValueError(
                 "decision_function is for classification, and this model does regression; forward "
                 "gives its outputs"
             )
-        linear = make_network(
-            replace(
-                spec,
-                activations=(*spec.activations[:-1], "identity"),
-                activation_params=(*spec.activation_params[:-1], 0.0),
-            )
-        )
-        linear.set_flat(self.network.flat())
+        linear = with_linear_output(self.network)
         predictor = BACKENDS[backend].predictor(linear, self.scaling)
         rows = self.check_X(X)
         z = predictor.outputs(rows, threads_of(n_threads))

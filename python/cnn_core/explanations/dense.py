@@ -11,6 +11,7 @@ from cnn_core._jacobian import Jacobian
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor
 from cnn_core.explanations.slopes import read
+from cnn_core.training.backends import with_linear_output
 
 if TYPE_CHECKING:
     from cnn_core._typing import DtypeName
@@ -48,7 +49,7 @@ class Dense:
         outputs = None if targets is None else targets.arrays
         scaling = None if model.scaling is None else model.scaling.arrays
         self.jacobian = Jacobian(self.network, scaling, outputs)
-        linear = self.network if not output.of_z else _linear(self.network)
+        linear = self.network if not output.of_z else with_linear_output(self.network)
         self.predictor = BatchPredictor(linear, None if output.of_z else outputs)
         self.names, self.owner = _owners(model)
 
@@ -110,18 +111,6 @@ def _without_tables(network: Network, dtype: DtypeName) -> Network:
     if network.periodic:
         dense.set_periodic(*(part.astype(dtype) for part in network.periodic_parameters()))
     return dense
-
-
-def _linear(network: Network) -> Network:
-    """The same network with z^L as its output."""
-    activations = (*network.activations[:-1], "identity")
-    params = (*network.activation_params[:-1], 0.0)
-    name: Any = network.dtype.name
-    linear = Network(
-        network.widths, activations, name, params, network.has_bias, (), network.periodic
-    )
-    linear.set_flat(network.flat())
-    return linear
 
 
 def _owners(model: Model) -> tuple[list[Any], np.ndarray]:

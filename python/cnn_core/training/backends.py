@@ -27,6 +27,7 @@ __all__ = [
     "native",
     "reference",
     "warn_of_overflow",
+    "with_linear_output",
 ]
 
 if TYPE_CHECKING:
@@ -54,6 +55,22 @@ def make_network(spec: NetworkSpec) -> Network:
         spec.embeddings,
         spec.periodic,
     )
+
+
+def with_linear_output(network: Network) -> Network:
+    """The same network with z^L as its output."""
+    dtype: Any = network.dtype.name
+    linear = Network(
+        network.widths,
+        (*network.activations[:-1], "identity"),
+        dtype,
+        (*network.activation_params[:-1], 0.0),
+        network.has_bias,
+        network.embeddings,
+        network.periodic,
+    )
+    linear.set_flat(network.flat())
+    return linear
 
 
 class _NativePredictor:
