@@ -125,15 +125,24 @@ class Answers:
         warn_of_order(X, y)  # a table has been compared before
         if task.name == "regression":
             return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
-        targets, labels, weights = self._judged(X, y, sample_weight)
+        targets, labels, weights = self.judged(X, y, sample_weight)
         predicted = self.predict(X, backend, n_threads)
+        right = self.are_right(predicted, targets, labels)
+        return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+
+    def are_right(
+        self, predicted: np.ndarray, targets: np.ndarray | None, labels: np.ndarray | None
+    ) -> np.ndarray:
+        """Whether each row's classes, or all of its labels, are those of y: `targets` of several
+        labels a row, else the class indices."""
+        task = self.task
         if task.name == "multilabel":
             assert targets is not None
-            right = (predicted == (targets > task.threshold)).all(axis=1)
-        else:
-            assert task.classes is not None and labels is not None
-            right = predicted == task.classes[labels]
-        return float(np.average(right, weights=None if weights is None else weights[:, 0]))
+            several: np.ndarray = (predicted == (targets > task.threshold)).all(axis=1)
+            return several
+        assert task.classes is not None and labels is not None
+        one: np.ndarray = predicted == task.classes[labels]
+        return one
 
     def r2_of_outputs(
         self,
@@ -144,7 +153,7 @@ class Answers:
         n_threads: int | None,
     ) -> np.ndarray:
         """R^2 of each output of a regression."""
-        targets, _, weights = self._judged(X, y, sample_weight)
+        targets, _, weights = self.judged(X, y, sample_weight)
         assert targets is not None
         warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
         w = np.ones((len(targets), 1)) if weights is None else weights
@@ -159,7 +168,7 @@ class Answers:
             residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
 
-    def _judged(
+    def judged(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
         """Targets, class indices and weights of the rows that predictions are compared with."""

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core._linalg import column_sums
 from cnn_core._names import choose
 from cnn_core._random import permutation, uniform
 from cnn_core._warn import warn
+from cnn_core.data.scaling import mean_and_deviation
 from cnn_core.explanations.dense import Dense
 from cnn_core.explanations.outputs import output_of
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
 
+METHODS = ("integrated", "expected")
 FEWEST, MOST = 16, 1024  # points of the integral
 GAP = 1e-3  # of the completeness, as a share of the largest difference, that is good enough
 TOLD, TOLD_OF_SAMPLES = 1e-2, 5e-2  # above which it is told
@@ -52,15 +53,20 @@ def attributions(
 ) -> Attributions:
     """As `MLP.attributions` describes."""
     dense = Dense(model, output_of(model.task, output, of), threads)
-    expected = choose("method", method, ("integrated", "expected")) == 1
+    name = METHODS[choose("method", method, METHODS)]
     rows = dense.rows(X)
-    background = rows if baseline is None else _baseline(dense, baseline)
+    return attribute(dense, rows, rows if baseline is None else _baseline(dense, baseline), name)
+
+
+def attribute(dense: Dense, rows: np.ndarray, background: np.ndarray, method: str) -> Attributions:
+    """The same for rows as `Dense.rows` gives them."""
+    expected = method == "expected"
     predictions = dense.values(rows)
     if expected:
-        found = _expected(dense, rows, background, model.seed)
-        base = float(_mean(dense.values(background)[:, None])[0])
+        found = _expected(dense, rows, background, dense.model.seed)
+        base = float(mean_and_deviation(dense.values(background)[:, None])[0][0])
     else:
-        start = _mean(background)
+        start = mean_and_deviation(background)[0]
         base = float(dense.values(start[None])[0])
         found = _integrated(dense, rows, start, predictions - base)
     values = dense.by_column(found)
@@ -82,13 +88,6 @@ def _baseline(dense: Dense, baseline: Any) -> np.ndarray:
     if dense.model.columns is None and np.ndim(baseline) == 1:
         baseline = np.asarray(baseline)[None]
     return dense.rows(baseline)
-
-
-def _mean(rows: np.ndarray) -> np.ndarray:
-    """Of each column, row after row."""
-    first = rows[0].copy()
-    mean: np.ndarray = first + column_sums(np.ascontiguousarray(rows), first, 1) / len(rows)
-    return mean
 
 
 def _sums(values: np.ndarray) -> np.ndarray:

@@ -9,14 +9,19 @@ import numpy as np
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
 from cnn_core._random import permutation
-from cnn_core.explanations.attributions import attributions
+from cnn_core.data.scaling import mean_and_deviation
+from cnn_core.explanations.attributions import METHODS as BY_ATTRIBUTIONS
+from cnn_core.explanations.attributions import attribute
 from cnn_core.explanations.dense import Dense
 from cnn_core.explanations.outputs import Output, output_of
+from cnn_core.task import r2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cnn_core.model import Model
 
-METHODS = ("permutation", "gradient", "integrated", "expected")
+METHODS = ("permutation", "gradient", *BY_ATTRIBUTIONS)
 
 
 class Importances(NamedTuple):
@@ -68,17 +73,14 @@ def importances(
         return _permutation(model, X, y, repeats, threads)
     if name == "gradient":
         return _gradient(model, X, output, threads)
-    found = attributions(model, X, name, None, output, "output", threads)
-    values = _mean(np.abs(found.values))
     dense = Dense(model, output_of(model.task, output, "output"), threads)
-    direction = _direction(dense, dense.gradients(dense.rows(X)))
+    rows = dense.rows(X)
+    found = attribute(dense, rows, rows, name)
+    values = mean_and_deviation(np.abs(found.values))[0]
+    direction = _direction(dense, dense.gradients(rows))
     nothing = np.full(len(values), np.nan)
     measure = f"mean size of the {name} gradients, in the unit of the prediction"
     return Importances(found.names, values, nothing, direction, name, measure)
-
-
-def _mean(rows: np.ndarray) -> np.ndarray:
-    return column_sums(np.ascontiguousarray(rows), np.zeros(rows.shape[1]), 1) / len(rows)
 
 
 def _direction(dense: Dense, gradients: np.ndarray) -> np.ndarray:
@@ -96,10 +98,9 @@ def _gradient(model: Model, X: Any, output: Any, threads: int) -> Importances:
     dense = Dense(model, output_of(model.task, output, "output"), threads)
     rows = dense.rows(X)
     gradients = dense.gradients(rows)
-    mean = rows[0] + column_sums(rows, rows[0].copy(), 1) / len(rows)
-    spread = np.sqrt(column_sums(rows, mean, 2) / len(rows))
+    spread = mean_and_deviation(rows)[1]
     # The numbers of a column move together: a step along each by its spread.
-    values = _mean(np.abs(dense.by_column(np.abs(gradients) * spread)))
+    values = mean_and_deviation(dense.by_column(np.abs(gradients) * spread))[0]
     nothing = np.full(len(values), np.nan)
     measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
     direction = _direction(dense, gradients)
@@ -118,7 +119,7 @@ def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Im
     dense = Dense(model, chosen, threads, dtype)
     rows = dense.rows(X)
     whole = dense.scaled(rows)
-    score = _scorer(model, dense, X, y, len(rows))
+    score = _scorer(model, dense, X, y)
     best = score(whole)
     falls = np.zeros((repeats, len(dense.names)))
     for column in range(len(dense.names)):
@@ -129,8 +130,7 @@ def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Im
             whole[:, numbers] = kept[order]
             falls[repeat, column] = best - score(whole)
         whole[:, numbers] = kept
-    mean = _mean(falls)
-    sd = np.sqrt(np.maximum(_mean((falls - mean) ** 2), 0))
+    mean, sd = mean_and_deviation(falls)
     direction = np.full(len(mean), np.nan)
     if task.n_outputs == 1:
         direction = _direction(dense, dense.gradients(rows))
@@ -139,34 +139,19 @@ def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Im
     return Importances(dense.names, mean, sd, direction, "permutation", measure)
 
 
-def _scorer(model: Model, dense: Dense, X: Any, y: Any, n: int) -> Any:
+def _scorer(model: Model, dense: Dense, X: Any, y: Any) -> Callable[[np.ndarray], float]:
     """What scores rows as the dense network reads them."""
-    from cnn_core.data.prepare import make_targets
-    from cnn_core.data.validation import check_rows
-    from cnn_core.task import r2_of_outputs
-
-    task = model.task
-    targets, labels = make_targets(task, y, None, np.float64)
-    wanted = labels if targets is None else targets
-    assert wanted is not None
-    check_rows(n, len(wanted))
+    targets, labels, _ = model.judged(X, y, None)
 
     def score(rows: np.ndarray) -> float:
         a = dense.predictor.forward(np.ascontiguousarray(rows), dense.threads)
         assert a is not None
-        if task.name != "regression":
-            predicted = model.labels(a)
-            if task.name == "multilabel":
-                assert targets is not None
-                right = (predicted == (targets > task.threshold)).all(axis=1)
-            else:
-                assert task.classes is not None and labels is not None
-                right = predicted == task.classes[labels.ravel()]
+        if model.task.name != "regression":
+            right = model.are_right(model.labels(a), targets, labels)
             return float(np.count_nonzero(right) / len(right))
         assert targets is not None
-        middle = _mean(targets)
         residual = column_sums(np.ascontiguousarray(targets - a), np.zeros(a.shape[1]), 2)
-        total = column_sums(np.ascontiguousarray(targets), middle, 2)
-        return float(np.mean(r2_of_outputs(residual, total)))
+        middle = mean_and_deviation(targets)[0]
+        return r2(residual, column_sums(targets, middle, 2))
 
     return score
