@@ -14,7 +14,7 @@ from libc.string cimport memset
 
 from cnn_core._control cimport begin_stop, leave
 from cnn_core._cpu cimport kernels_for, pool_run_until
-from cnn_core._linalg cimport Curve, Units, curve_named, real, scale_row, scaled_real
+from cnn_core._linalg cimport Curve, Units, curve_named, read_features, real, scaled_real
 from cnn_core._memory cimport Matrix, address, at, blocks
 from cnn_core._network cimport Network
 from cnn_core._platform cimport keep_subnormals, restore_subnormals
@@ -284,12 +284,9 @@ cdef const char *read_rows(Mean *mean, const Member *m, Network network, const c
 cdef void scale(Mean *mean, const Member *m, Py_ssize_t rows, const real *x,
                 scaled_real *scaled) noexcept nogil:
     """Rows in another dtype, their first features scaled."""
-    cdef Py_ssize_t r, j, n = mean.n_features, first = 0 if m.shift == NULL else m.n_scaled
+    cdef Py_ssize_t r, n = mean.n_features, n_scaled = 0 if m.shift == NULL else m.n_scaled
     for r in range(rows):
-        if first:
-            scale_row(first, m.shift, m.factor, m.curve, x + r * n, scaled + r * n)
-        for j in range(first, n):
-            scaled[r * n + j] = <scaled_real>x[r * n + j]
+        read_features(n, n_scaled, m.shift, m.factor, m.curve, x + r * n, scaled + r * n)
 
 
 cdef bint add_member(Mean *mean, const Member *m, Network network, const char *read,

@@ -18,7 +18,7 @@ from libc.string cimport memcpy, memset
 
 from cnn_core._control cimport begin_stop, leave, stop_t, stops
 from cnn_core._cpu cimport kernels_for, matmul_args_t, pool_run_until
-from cnn_core._linalg cimport ASINH, SMOOTH_CLIP, Curve, Units, curve_named, real, scale_row
+from cnn_core._linalg cimport ASINH, SMOOTH_CLIP, Curve, Units, curve_named, read_features, real
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, leading_dimension,
                                matrix)
@@ -268,20 +268,16 @@ cdef class Jacobian:
 
     cdef void read(self, Block *b, const double *X, Py_ssize_t rows) noexcept nogil:
         """What the first layer reads."""
-        cdef Py_ssize_t r, j, scaled = self.n_scaled
+        cdef Py_ssize_t r
         cdef char *x
         for r in range(rows):
             x = at(&b.x, r, 0)
             if self.network.itemsize == 8:
-                if scaled:
-                    scale_row(scaled, self.shift, self.factor, self.curve, X, <double *>x)
-                for j in range(scaled, self.n_features):
-                    (<double *>x)[j] = X[j]
+                read_features(self.n_features, self.n_scaled, self.shift, self.factor, self.curve,
+                              X, <double *>x)
             else:
-                if scaled:
-                    scale_row(scaled, self.shift, self.factor, self.curve, X, <float *>x)
-                for j in range(scaled, self.n_features):
-                    (<float *>x)[j] = <float>X[j]
+                read_features(self.n_features, self.n_scaled, self.shift, self.factor, self.curve,
+                              X, <float *>x)
             self.network.embedding.read_row(x, x, NULL, 0)
             X += self.n_features
 

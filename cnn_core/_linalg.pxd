@@ -56,6 +56,17 @@ cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *fact
             scaled[i] = <scaled_real>((x[i] - shift[i]) * factor[i])
 
 
+cdef inline void read_features(Py_ssize_t n, Py_ssize_t n_scaled, const double *shift,
+                               const double *factor, Curve curve, const real *x,
+                               scaled_real *out) noexcept nogil:
+    """A row in another dtype, its first features scaled."""
+    cdef Py_ssize_t j
+    if n_scaled:
+        scale_row(n_scaled, shift, factor, curve, x, out)
+    for j in range(n_scaled, n):
+        out[j] = <scaled_real>x[j]
+
+
 # What outputs become in the units of the targets; each has an entry for every output.
 cdef struct Units:
     const double *factor

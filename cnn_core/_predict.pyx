@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, pool_run_until, matmul_args_t
-from cnn_core._linalg cimport (SMOOTH_CLIP, Curve, Units, curve_named, real, scale_row,
+from cnn_core._linalg cimport (SMOOTH_CLIP, Curve, Units, curve_named, read_features, real,
                                scaled_real, to_units)
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Matrix, address, at, blocks, elements, is_transposed,
@@ -350,12 +350,8 @@ cdef bint convert_row(Py_ssize_t n, Py_ssize_t n_scaled, const double *shift, co
                       Curve curve, const real *x, scaled_real *row, bint check) noexcept nogil:
     """A row in another dtype, its first numbers scaled if there is a shift; False where a finite
     number becomes none, and with `check` where one is not finite."""
-    cdef Py_ssize_t i, first = 0
-    if shift != NULL:
-        scale_row(n_scaled, shift, factor, curve, x, row)
-        first = n_scaled
-    for i in range(first, n):
-        row[i] = <scaled_real>x[i]
+    cdef Py_ssize_t i
+    read_features(n, 0 if shift == NULL else n_scaled, shift, factor, curve, x, row)
     for i in range(n):
         if x[i] - x[i] != 0:
             if check:
@@ -534,15 +530,11 @@ cdef class RowPredictor:
 
     cdef const char *scaled(self, const char *x, char *out) noexcept nogil:
         if self.network.itemsize == 8:
-            scale_row(self.n_scaled, self.shift, self.factor, self.curve, <const double *>x,
-                      <double *>out)
+            read_features(self.n_in, self.n_scaled, self.shift, self.factor, self.curve,
+                          <const double *>x, <double *>out)
         else:
-            scale_row(self.n_scaled, self.shift, self.factor, self.curve, <const float *>x,
-                      <float *>out)
-        if self.n_in > self.n_scaled:
-            memcpy(out + self.n_scaled * self.network.itemsize,
-                   x + self.n_scaled * self.network.itemsize,
-                   (self.n_in - self.n_scaled) * self.network.itemsize)
+            read_features(self.n_in, self.n_scaled, self.shift, self.factor, self.curve,
+                          <const float *>x, <float *>out)
         return out
 
     cdef char *all_layers(self, const char *x, char *here, bint check) noexcept nogil:

@@ -13,6 +13,19 @@
  * d_J.
  */
 
+/* The numbers of a row's columns, a lane each; the lanes past the last are left as they are. */
+static ALWAYS_INLINE void take_numbers(const periodic *p, const real *row, real *x)
+{
+    for (ptrdiff_t i = 0; i < p->n; i++) x[i] = row[p->column[i]];
+}
+
+/* The same of dC/de: delta[j] in the panel's lanes for each of the numbers of e. */
+static ALWAYS_INLINE void take_errors(const periodic *p, const real *row, real *delta)
+{
+    for (ptrdiff_t i = 0; i < p->n; i++)
+        for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *row++;
+}
+
 static ALWAYS_INLINE V turn_at(const real *w, V x)
 {
     return turn_of(FMA(LOAD(w), x, MUL(LOAD(w + PANEL_LANES), SET1((real)0.15915494309189535))));
@@ -25,7 +38,7 @@ static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, 
     real x[PANEL_LANES] = {0}, e[MOST_PERIODIC_WIDTH * PANEL_LANES]; /* 0 past the last column */
     for (ptrdiff_t r = 0; r < rows; r++) {
         real *out = (real *)e_ + r * e_stride;
-        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
+        take_numbers(p, (const real *)x_ + r * x_stride, x);
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
             const real *w = (const real *)p->parameters + v, *d = w + p->frequencies * step;
             V sum[MOST_PERIODIC_WIDTH];
@@ -50,10 +63,8 @@ static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t f
     const int whole = end == p->frequencies;
     real x[PANEL_LANES] = {0}, delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0};
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *in = (const real *)delta_ + r * delta_stride;
-        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
-        for (ptrdiff_t i = 0; i < p->n; i++)
-            for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *in++;
+        take_numbers(p, (const real *)x_ + r * x_stride, x);
+        take_errors(p, (const real *)delta_ + r * delta_stride, delta);
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
             const real *w = (const real *)p->parameters + first * step + v, *back = delta + v;
             real *g = (real *)g_ + first * step + v;
@@ -83,10 +94,8 @@ static void embed_back_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_str
     const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
     real x[PANEL_LANES] = {0}, delta[MOST_PERIODIC_WIDTH * PANEL_LANES] = {0}, sums[PANEL_LANES];
     for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *in = (const real *)delta_ + r * delta_stride;
-        for (ptrdiff_t i = 0; i < p->n; i++) x[i] = ((const real *)x_)[r * x_stride + p->column[i]];
-        for (ptrdiff_t i = 0; i < p->n; i++)
-            for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *in++;
+        take_numbers(p, (const real *)x_ + r * x_stride, x);
+        take_errors(p, (const real *)delta_ + r * delta_stride, delta);
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
             const real *w = (const real *)p->parameters + v;
             V total = ZERO;
