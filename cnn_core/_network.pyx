@@ -283,6 +283,29 @@ cdef class Network:
             self.embedding.read_row(rows + r * row, out + r * out_row, NULL, 0)
         return x
 
+    def add_input_errors(self, x, dx):
+        """Add what periodic embeddings send back to their numbers: to dC/dx of these numbers, from
+        that of the embeddings (cnn_core/kernels/periodic.inc.h).
+
+        Parameters
+        ----------
+        x : ndarray of the network's dtype, shape (rows, widths[0])
+            What the first layer reads.
+        dx : ndarray of that dtype and shape
+            The derivatives by it, which are changed.
+        """
+        cdef Py_ssize_t row = self.widths[0] * self.itemsize
+        cdef Matrix rows, errors
+        for name, array, rule in (("x", x, Array(2, (self.dtype.name,))),
+                                  ("dx", dx, Array(2, (self.dtype.name,), writable=True))):
+            rule.check(name, array)
+            if array.shape != (len(x), self.widths[0]):
+                raise ValueError(f"{name} must have shape ({len(x)}, {self.widths[0]}), got "
+                                 f"{array.shape}")
+        rows = matrix(address(x), row, self.itemsize)
+        errors = matrix(address(dx), row, self.itemsize)
+        self.embedding.send_back(len(x), &rows, &errors)
+
     def weights(self, Py_ssize_t l, vector=None):
         """A copy of layer l's weights W.
 

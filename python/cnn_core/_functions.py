@@ -24,11 +24,6 @@ def logarithms(x: NDArray[Any]) -> NDArray[Any]:
     return _of_all("log", x)
 
 
-def sines_of_turns(x: NDArray[Any]) -> NDArray[Any]:
-    """sin(2 pi x) of float32 or float64, the same bits on every machine."""
-    return _of_all("sin_turns", x)
-
-
 def exponentials(x: NDArray[Any]) -> NDArray[Any]:
     """e^x of float32 or float64, the same bits on every machine."""
     return _of_all("exp", x)

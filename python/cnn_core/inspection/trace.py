@@ -14,7 +14,7 @@ from cnn_core import functional as F
 from cnn_core._backprop import Backprop
 from cnn_core._costs import slopes
 from cnn_core.inspection.places import layer_names
-from cnn_core.periodic import PeriodicColumn, add_input_errors, columns_of
+from cnn_core.periodic import PeriodicColumn, columns_of
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Dataset
@@ -133,10 +133,8 @@ def _of_features(network: F.Network, x: NDArray[Any], dx: NDArray[Any]) -> NDArr
     """dC/dx of the features, from that of what the first layer reads of them."""
     features, _, width = network.periodic or ((), 0, 0)
     first = network.n_features - network.n_tables
-    end = first + width * len(features)
-    whole = np.delete(dx, np.s_[first:end], axis=1)
-    add_input_errors(network, x, dx[:, first:end], whole)
-    return whole
+    network.add_input_errors(np.ascontiguousarray(x), dx)
+    return np.delete(dx, np.s_[first : first + width * len(features)], axis=1)
 
 
 def _table_gradients(
