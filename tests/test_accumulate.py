@@ -9,6 +9,7 @@ from cnn_core._dataset import RowSource
 from cnn_core._network import Network
 from cnn_core._random import uniform
 from cnn_core._trainer import Trainer
+from embedding_cases import train_whole_and_in_parts
 
 ADAM = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 #: Blockwise with a transposed last layer, the same row-major, two-phase, layer-parallel.
@@ -44,13 +45,7 @@ def test_rows_in_parts_give_the_bits_of_a_whole_mini_batch(net, options, isa, dt
     dropout = [0.0, *([0.25] * (len(NETS[net][1]) - 1))]
     X, labels, weights = make_rows(net, dtype)
     whole, parts = (make_trainer(net, dtype, dropout, **options) for _ in range(2))
-    weight = float(np.cumsum(weights[:, 0], dtype=np.float64)[-1])
-    for _ in range(3):
-        whole.epoch(RowSource(X), None, RowSource(labels), False, None, RowSource(weights))
-        for first, last in ((0, 64), (64, 65), (65, 300)):
-            rows = [RowSource(array[first:last]) for array in (X, labels, weights)]
-            parts.accumulate(rows[0], None, *rows[1:], weight=weight, first=first)
-        parts.apply()
+    train_whole_and_in_parts(whole, parts, X, labels, weights)
     assert parts.steps == whole.steps == 3
     assert np.array_equal(parts.parameters, whole.parameters)
     assert all(np.array_equal(a, b) for a, b in zip(parts.slots, whole.slots))

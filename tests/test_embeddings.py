@@ -15,9 +15,19 @@ from cnn_core._random import uniform
 from cnn_core._trainer import Trainer
 from cnn_core.reference import Trainer as ReferenceTrainer
 from cnn_core.spec import TrainingSpec
+from embedding_cases import (
+    OPTIONS,
+    ROWS,
+    assert_gradient_agrees_with_differences,
+    assert_gradient_is_that_of_a_plain_network,
+    assert_threads_and_instruction_sets_give_one_result,
+    same,
+    train_whole_and_in_parts,
+    trainer_of,
+    with_targets,
+)
+from embedding_cases import train as train_on
 from training_cases import LOSS, SETTINGS
-
-from cnn_core import _cpu
 
 #: widths, categories and width of each table, activations, threads; named by how steps are done.
 NETS = {
@@ -28,7 +38,6 @@ NETS = {
     "layer-parallel": ((30 + 17, 140, 130, 7), ((1000, 17),), ("relu", "tanh", "softmax"), 2),
     "one layer by outputs": ((20 + 8, 140, 20, 3), ((50, 8),), ("relu", "tanh", "softmax"), 2),
 }
-ROWS = 300
 
 
 def make_network(net, dtype):
@@ -49,29 +58,15 @@ def make_X(network, rows=ROWS):
 
 
 def make_rows(network, rows=ROWS):
-    labels = (uniform(3, 0, rows) * network.widths[-1]).astype(np.int32)[:, None]
-    weights = (uniform(4, 0, rows) + 0.5).astype(network.dtype)[:, None]
-    return make_X(network, rows), labels, weights
+    return with_targets(network, make_X(network, rows))
 
 
-def make_trainer(net, dtype, batch=ROWS, optimizer="adam", dropout=None, threads=1, **options):
-    penalties = {name: options.pop(name, 0.0) for name in ("l1", "l2")}
-    backprop = Backprop(make_network(net, dtype), LOSS, batch, dropout=dropout, **penalties)
-    return Trainer(backprop, optimizer, SETTINGS[optimizer], 7, threads=threads, **options)
+def make_trainer(net, dtype, *given, **options):
+    return trainer_of(make_network(net, dtype), *given, **options)
 
 
 def train(trainer, epochs=2, rows=ROWS):
-    X, labels, weights = make_rows(trainer.backprop.network, rows)
-    source = RowSource(X)
-    costs = [
-        trainer.epoch(source, None, RowSource(labels), weights=RowSource(weights))
-        for _ in range(epochs)
-    ]
-    return [np.array(costs), trainer.parameters.copy(), *(slot.copy() for slot in trainer.slots)]
-
-
-def same(one, other):
-    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+    return train_on(trainer, make_X(trainer.backprop.network, rows), epochs)
 
 
 def test_the_first_layer_reads_numbers_then_vectors(dtype):
@@ -101,17 +96,7 @@ def test_what_is_no_category_reads_as_zeros(value, dtype):
 @pytest.mark.parametrize("net", NETS)
 def test_a_gradient_is_that_of_a_network_that_reads_the_vectors(net, isa, dtype):
     network = make_network(net, dtype)
-    widths, _, activations, _ = NETS[net]
-    plain = Network(widths, activations, dtype)
-    plain.set_flat(network.flat()[: plain.flat().size])
-    X, labels, _ = make_rows(network)
-    loss, gradient = Backprop(network, LOSS, ROWS).loss_and_gradient(X, labels[:, 0])
-    wanted, expected = Backprop(plain, LOSS, ROWS).loss_and_gradient(network.read(X), labels[:, 0])
-    assert loss == wanted
-    assert gradient[: len(expected)].tobytes() == expected.tobytes()
-    run = make_trainer(net, dtype)
-    assert run.loss_and_gradient(RowSource(X), None, RowSource(labels))[0] == loss
-    assert run.flat_gradient().tobytes() == gradient.tobytes()
+    assert_gradient_is_that_of_a_plain_network(network, make_X(network))
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -122,60 +107,30 @@ def test_the_gradient_of_tables_agrees_with_finite_differences(net, l1, l2):
     X, labels, _ = (part[:50] for part in make_rows(network))
     rows = RowSource(X), None, RowSource(labels)
     trainer.loss_and_gradient(*rows)
-    gradient, w = trainer.flat_gradient(), network.flat()
+    gradient = trainer.flat_gradient()
     n_tables = sum(n * width for n, width in network.embeddings)
-    used = np.flatnonzero(gradient[-n_tables:]) + len(w) - n_tables
+    used = np.flatnonzero(gradient[-n_tables:]) + len(gradient) - n_tables
     assert len(used) > 0
-    for i in used[:: -(-len(used) // 60)]:
-        costs = []
-        for h in (1e-6, -1e-6):
-            shifted = w.copy()
-            shifted[i] += h
-            trainer.set_flat(shifted)
-            costs.append(trainer.loss_and_gradient(*rows)[0])
-        assert abs((costs[0] - costs[1]) / 2e-6 - gradient[i]) < 1e-8
-
-
-OPTIONS = {
-    "one batch": {},
-    "small batches": dict(batch=17),
-    "single rows": dict(batch=1),
-    "dropout of inputs": dict(batch=100, dropout=True),
-    "penalties and norms": dict(batch=64, l1=1e-4, l2=1e-3, clip_norm=0.05, max_norm=0.7),
-    "momentum": dict(batch=150, optimizer="sgd"),
-}
+    assert_gradient_agrees_with_differences(trainer, rows, used[:: -(-len(used) // 60)])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("net", NETS)
 def test_threads_and_instruction_sets_give_the_bits_of_the_oracle(net, options, dtype, on_generic):
-    given, of = dict(OPTIONS[options]), (1, 30) if options == "single rows" else (1, ROWS)
-    if given.get("dropout"):
-        given["dropout"] = [0.25] * len(NETS[net][2])
-    wanted = on_generic(lambda: train(make_trainer(net, dtype, **given), *of))
-    for isa in _cpu.instruction_sets():
-        before = _cpu.use_instruction_set(isa)
-        try:
-            for threads in {1, NETS[net][3], 3} if isa != "generic" else {NETS[net][3]}:
-                found = train(make_trainer(net, dtype, threads=threads, **given), *of)
-                assert same(found, wanted), (isa, threads)
-        finally:
-            _cpu.use_instruction_set(before)
+    of = (1, 30) if options == "single rows" else (1, ROWS)
+
+    def run(threads):
+        return train(make_trainer(net, dtype, threads=threads, **OPTIONS[options]), *of)
+
+    assert_threads_and_instruction_sets_give_one_result(run, NETS[net][3], on_generic)
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_rows_in_parts_give_the_bits_of_a_whole_mini_batch(net, dtype):
-    options = dict(l1=1e-4, l2=1e-3, dropout=[0.25] * len(NETS[net][2]), threads=NETS[net][3])
+    options = dict(l1=1e-4, l2=1e-3, dropout=True, threads=NETS[net][3])
     whole, parts = (make_trainer(net, dtype, **options) for _ in range(2))
-    X, labels, weights = make_rows(whole.backprop.network)
-    weight = float(np.cumsum(weights[:, 0], dtype=np.float64)[-1])
-    for _ in range(3):
-        whole.epoch(RowSource(X), None, RowSource(labels), False, None, RowSource(weights))
-        for first, last in ((0, 64), (64, 65), (65, 300)):
-            rows = [RowSource(array[first:last]) for array in (X, labels, weights)]
-            parts.accumulate(rows[0], None, *rows[1:], weight=weight, first=first)
-        parts.apply()
+    train_whole_and_in_parts(whole, parts, *make_rows(whole.backprop.network))
     assert same([parts.parameters, *parts.slots], [whole.parameters, *whole.slots])
 
 

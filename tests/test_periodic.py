@@ -13,14 +13,24 @@ from cnn_core._linalg import scale_rows
 from cnn_core._network import Network
 from cnn_core._predict import BatchPredictor, RowPredictor
 from cnn_core._random import uniform
-from cnn_core._trainer import Trainer
 from cnn_core.inspection import place_of, position_of
 from cnn_core.inspection.places import parameter_shapes
 from cnn_core.reference import Trainer as ReferenceTrainer
 from cnn_core.spec import TrainingSpec
+from embedding_cases import (
+    OPTIONS,
+    ROWS,
+    assert_gradient_agrees_with_differences,
+    assert_gradient_is_that_of_a_plain_network,
+    assert_threads_and_instruction_sets_give_one_result,
+    plain_of,
+    same,
+    train_whole_and_in_parts,
+    trainer_of,
+    with_targets,
+)
+from embedding_cases import train as train_on
 from training_cases import LOSS, SETTINGS
-
-from cnn_core import _cpu
 
 #: Numbers, hidden and output widths, periodic, tables, activations, threads; named by how steps are
 #: done.
@@ -36,7 +46,6 @@ NETS = {
         30, (140, 130, 7), (range(0, 30, 3), 8, 2), (), ("mish", "tanh", "softmax"), 2,
     ),
 }  # fmt: skip
-ROWS = 300
 
 
 def make_network(net, dtype):
@@ -57,36 +66,15 @@ def make_X(network, rows=ROWS):
 
 
 def make_rows(network, rows=ROWS):
-    labels = (uniform(3, 0, rows) * network.widths[-1]).astype(np.int32)[:, None]
-    weights = (uniform(4, 0, rows) + 0.5).astype(network.dtype)[:, None]
-    return make_X(network, rows), labels, weights
+    return with_targets(network, make_X(network, rows))
 
 
-def make_trainer(net, dtype, batch=ROWS, optimizer="adam", dropout=None, threads=1, **options):
-    penalties = {name: options.pop(name, 0.0) for name in ("l1", "l2")}
-    backprop = Backprop(make_network(net, dtype), LOSS, batch, dropout=dropout, **penalties)
-    return Trainer(backprop, optimizer, SETTINGS[optimizer], 7, threads=threads, **options)
+def make_trainer(net, dtype, *given, **options):
+    return trainer_of(make_network(net, dtype), *given, **options)
 
 
 def train(trainer, epochs=2, rows=ROWS):
-    X, labels, weights = make_rows(trainer.backprop.network, rows)
-    source = RowSource(X)
-    costs = [
-        trainer.epoch(source, None, RowSource(labels), weights=RowSource(weights))
-        for _ in range(epochs)
-    ]
-    return [np.array(costs), trainer.parameters.copy(), *(slot.copy() for slot in trainer.slots)]
-
-
-def same(one, other):
-    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
-
-
-def plain_of(network):
-    """The network that reads what the first layer of another reads."""
-    plain = Network(network.widths, network.activations, network.dtype.name)
-    plain.set_flat(network.flat()[: plain.flat().size])
-    return plain
+    return train_on(trainer, make_X(trainer.backprop.network, rows), epochs)
 
 
 def count_of(network):
@@ -152,15 +140,7 @@ def test_columns_of_any_size_are_turned_exactly(isa, dtype):
 @pytest.mark.parametrize("net", NETS)
 def test_a_gradient_is_that_of_a_network_that_reads_the_embeddings(net, isa, dtype):
     network = make_network(net, dtype)
-    X, labels, _ = make_rows(network)
-    loss, gradient = Backprop(network, LOSS, ROWS).loss_and_gradient(X, labels[:, 0])
-    plain = plain_of(network)
-    wanted, expected = Backprop(plain, LOSS, ROWS).loss_and_gradient(network.read(X), labels[:, 0])
-    assert loss == wanted
-    assert gradient[: len(expected)].tobytes() == expected.tobytes()
-    run = make_trainer(net, dtype)
-    assert run.loss_and_gradient(RowSource(X), None, RowSource(labels))[0] == loss
-    assert run.flat_gradient().tobytes() == gradient.tobytes()
+    assert_gradient_is_that_of_a_plain_network(network, make_X(network))
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -171,58 +151,29 @@ def test_the_gradient_agrees_with_finite_differences(net, l1, l2):
     X, labels, _ = (part[:50] for part in make_rows(network))
     rows = RowSource(X), None, RowSource(labels)
     trainer.loss_and_gradient(*rows)
-    gradient, w, n = trainer.flat_gradient(), network.flat(), count_of(network)
-    for i in range(len(w) - n, len(w), -(-n // 90)):
-        costs = []
-        for h in (1e-6, -1e-6):
-            shifted = w.copy()
-            shifted[i] += h
-            trainer.set_flat(shifted)
-            costs.append(trainer.loss_and_gradient(*rows)[0])
-        assert abs((costs[0] - costs[1]) / 2e-6 - gradient[i]) < 1e-8
+    gradient, n = trainer.flat_gradient(), count_of(network)
     assert np.count_nonzero(gradient[-n:]) == n
-
-
-OPTIONS = {
-    "one batch": {},
-    "small batches": dict(batch=17),
-    "single rows": dict(batch=1),
-    "dropout of inputs": dict(batch=100, dropout=True),
-    "penalties and norms": dict(batch=64, l1=1e-4, l2=1e-3, clip_norm=0.05, max_norm=0.7),
-    "momentum": dict(batch=150, optimizer="sgd"),
-}
+    end = len(gradient)
+    assert_gradient_agrees_with_differences(trainer, rows, range(end - n, end, -(-n // 90)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("net", NETS)
 def test_threads_and_instruction_sets_give_the_bits_of_the_oracle(net, options, dtype, on_generic):
-    given, of = dict(OPTIONS[options]), (1, 30) if options == "single rows" else (1, ROWS)
-    if given.get("dropout"):
-        given["dropout"] = [0.25] * len(NETS[net][4])
-    wanted = on_generic(lambda: train(make_trainer(net, dtype, **given), *of))
-    for isa in _cpu.instruction_sets():
-        before = _cpu.use_instruction_set(isa)
-        try:
-            for threads in {1, NETS[net][5], 3} if isa != "generic" else {NETS[net][5]}:
-                found = train(make_trainer(net, dtype, threads=threads, **given), *of)
-                assert same(found, wanted), (isa, threads)
-        finally:
-            _cpu.use_instruction_set(before)
+    of = (1, 30) if options == "single rows" else (1, ROWS)
+
+    def run(threads):
+        return train(make_trainer(net, dtype, threads=threads, **OPTIONS[options]), *of)
+
+    assert_threads_and_instruction_sets_give_one_result(run, NETS[net][5], on_generic)
 
 
 @pytest.mark.parametrize("net", NETS)
 def test_rows_in_parts_give_the_bits_of_a_whole_mini_batch(net, dtype):
-    options = dict(l1=1e-4, l2=1e-3, dropout=[0.25] * len(NETS[net][4]), threads=NETS[net][5])
+    options = dict(l1=1e-4, l2=1e-3, dropout=True, threads=NETS[net][5])
     whole, parts = (make_trainer(net, dtype, **options) for _ in range(2))
-    X, labels, weights = make_rows(whole.backprop.network)
-    weight = float(np.cumsum(weights[:, 0], dtype=np.float64)[-1])
-    for _ in range(3):
-        whole.epoch(RowSource(X), None, RowSource(labels), False, None, RowSource(weights))
-        for first, last in ((0, 64), (64, 65), (65, 300)):
-            rows = [RowSource(array[first:last]) for array in (X, labels, weights)]
-            parts.accumulate(rows[0], None, *rows[1:], weight=weight, first=first)
-        parts.apply()
+    train_whole_and_in_parts(whole, parts, *make_rows(whole.backprop.network))
     assert same([parts.parameters, *parts.slots], [whole.parameters, *whole.slots])
 
 
