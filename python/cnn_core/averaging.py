@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Evaluation
+    from cnn_core.data.prepare import Dataset
     from cnn_core.inspection import Summary
     from cnn_core.mlp import MLP
     from cnn_core.model import Model
@@ -117,8 +118,8 @@ def _evaluation(
 ) -> Evaluation:
     """See `Averaging.evaluate`."""
     from cnn_core.data.prepare import Preparation, make_dataset
-    from cnn_core.diagnosis import LITTLE, POOR, at_end, progress
-    from cnn_core.evaluation import class_scores, doubts, trained
+    from cnn_core.diagnosis import progress
+    from cnn_core.evaluation import class_scores
 
     task, first = mean.task, mean.first
     X, y = mean.split(X, y)
@@ -147,22 +148,30 @@ def _evaluation(
         notes += [rare] if rare else []
     each = [one.score(X, y, None, "native", n_threads) for one in mean.models]
     words = [_scores_in_words("R2" if task.name == "regression" else "accuracy", score, each)]
-    baseline = data.baseline_score(task)
-    reached = progress(best, baseline)
+    reached = progress(best, data.baseline_score(task))
     if balanced is not None:
         reached = max(reached, progress(balanced, 1 / n_classes))
-    in_training = at_end(trained(first))[1] or 0.0
-    # Less than half of the way, and much less than in training.
-    falls = reached < LITTLE and progress(in_training, baseline) - reached > POOR
-    useless = not reached >= POOR  # NaN too
-    if (useless or falls) and not next(doubts(first, data), ""):
-        if useless:
-            words.insert(
-                0, f"Hardly better than a constant prediction, which reaches {baseline:.4g}."
-            )
-        words += _causes(evaluate_first, len(each), _several_vary(first, X))
+    if (judgement := _judgement(first, data, reached)) is not None:
+        said = _causes(evaluate_first, len(each), _several_vary(first, X))
+        words = [*judgement, *words, *said]
     found["diagnosis"] = " ".join(words + [one for one in notes if one not in " ".join(words)])
     return cast("Evaluation", found)
+
+
+def _judgement(first: Model, data: Dataset, reached: float) -> list[str] | None:
+    """What is said first of a mean that has come so far from a constant prediction, 0, to the best,
+    1; None where its causes need not be looked for."""
+    from cnn_core.diagnosis import LITTLE, POOR, at_end, progress
+    from cnn_core.evaluation import doubts, trained
+
+    baseline, useless = data.baseline_score(first.task), not reached >= POOR  # NaN too
+    # Less than half of the way, and much less than in training.
+    in_training = progress(at_end(trained(first))[1] or 0.0, baseline)
+    falls = reached < LITTLE and in_training - reached > POOR
+    if not (useless or falls) or next(doubts(first, data), ""):
+        return None
+    said = f"Hardly better than a constant prediction, which reaches {baseline:.4g}."
+    return [said] if useless else []
 
 
 def _scores_in_words(word: str, score: float, each: list[float]) -> str:
