@@ -122,6 +122,8 @@ cdef extern from "kernels.h" nogil:
                               void *g) noexcept nogil
         void (*clip_row_norms)(Py_ssize_t n_in, Py_ssize_t stride, Py_ssize_t blocks,
                                Py_ssize_t block_stride, double max_norm, void *w) noexcept nogil
+        void (*keep_within)(Py_ssize_t n, const void *lower, const void *upper,
+                            void *w) noexcept nogil
         void (*embed)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t x_stride, const void *x,
                       Py_ssize_t e_stride, void *e) noexcept nogil
         void (*embed_gradient)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t first,

@@ -28,7 +28,11 @@ cdef class Optimizer:
     cdef int decays                         # where h has weight_decay, or 0
     cdef double weight_decay                # before `scale_decay`
     cdef group(self, rate_factors, decay_factors)
+    cdef bound(self, bounds)
     cdef readonly double clip_norm, max_norm
+    cdef readonly tuple bounds              # two networks of the bounds of parameters, or empty
+    cdef const char *lower                  # their parameters, or NULL
+    cdef const char *upper
     cdef void scale_decay(self, double factor) noexcept nogil
     cdef void begin_step(self) noexcept nogil
     cdef void step_all(self, const char *g) noexcept nogil

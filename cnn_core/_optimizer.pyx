@@ -74,6 +74,9 @@ cdef class Optimizer:
         Of the learning rate, and of the setting weight_decay, for each group of parameters: W and b
         of the first layer, those of the second, ..., the vectors of all embedded columns, the
         periodic embeddings, which may be left out: 1. Empty: 1 throughout.
+    bounds : (array-like, array-like) or ()
+        The least and the largest value of each parameter, in the order of `Network.flat`, between
+        which it is brought after each step.
 
     Attributes
     ----------
@@ -84,7 +87,8 @@ cdef class Optimizer:
     """
 
     def __cinit__(self, Network network not None, str name, dict settings not None,
-                  double clip_norm=0, double max_norm=0, rate_factors=(), decay_factors=()):
+                  double clip_norm=0, double max_norm=0, rate_factors=(), decay_factors=(),
+                  bounds=()):
         cdef const optimizer_t *f
         self.network, self.name, self.slots = network, name, ()
         self.clip_norm, self.max_norm, self.arena = clip_norm, max_norm, Arena()
@@ -105,6 +109,7 @@ cdef class Optimizer:
             self.decays = names.index("weight_decay")
             self.weight_decay = self.h[self.decays]
         self.group(rate_factors, decay_factors)
+        self.bound(bounds)
 
     cdef group(self, rate_factors, decay_factors):
         """Remember the factors, and where the groups are."""
@@ -137,6 +142,17 @@ cdef class Optimizer:
             group.size = network.embedding.n_vectors
         group.offset += group.size * network.itemsize
         group.size = network.embedding.n_periodic
+
+    cdef bound(self, bounds):
+        """Lay the bounds out as the parameters."""
+        cdef Network lower, upper
+        if not bounds:
+            return
+        lower, upper = self.network.copy(), self.network.copy()
+        lower.set_flat(bounds[0])
+        upper.set_flat(bounds[1])
+        self.bounds = lower, upper
+        self.lower, self.upper = lower.w, upper.w
 
     @property
     def learning_rate(self):
@@ -250,6 +266,9 @@ cdef class Optimizer:
         for i in range(f.slots):
             slot[i] = <char *>self.slot[i] + offset
         f.step(n, False, self.steps, h, self.network.w + offset, g, slot)
+        if self.lower:
+            kernels_for(self.network.itemsize).keep_within(
+                n, self.lower + offset, self.upper + offset, self.network.w + offset)
 
     cdef void clip(self, Py_ssize_t n, char *g) noexcept nogil:
         """Shorten the gradient to `clip_norm`."""

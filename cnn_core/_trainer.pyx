@@ -27,6 +27,7 @@ ORDER = Array(1, (np.dtype(np.intp).name,))
 OPTIONS = {
     "timing": False, "clip_norm": 0.0, "max_norm": 0.0, "multilabel": False, "threads": 1,
     "adaptive": False, "by_rows": False, "cost_scale": 1.0, "rate_factors": (), "decay_factors": (),
+    "bounds": (),
 }
 
 
@@ -48,7 +49,7 @@ cdef class Trainer:
     **options
         timing : bool
             Whether to measure the phases, see `seconds`.
-        clip_norm, max_norm, rate_factors, decay_factors
+        clip_norm, max_norm, rate_factors, decay_factors, bounds
             As for `Optimizer`.
         multilabel : bool
             Whether the metric without labels is the share of rows that are all right.
@@ -96,7 +97,7 @@ cdef class Trainer:
         self.backprop, self.seed = backprop, seed
         rule = Optimizer(backprop.network, optimizer, settings, options["clip_norm"],
                          options["max_norm"], options["rate_factors"],
-                         options["decay_factors"])
+                         options["decay_factors"], options["bounds"])
         backprop.timing = options["timing"]
         # One thread where phases are measured: those of several overlap.
         threads = 1 if options["timing"] else min(options["threads"], most_threads)

@@ -44,6 +44,7 @@ const kernels TABLE = {
     .squared_residuals = squared_residuals_kernel,
     .add_penalty = add_penalty_kernel,
     .clip_row_norms = clip_row_norms_kernel,
+    .keep_within = keep_within_kernel,
     .embed = embed_kernel,
     .embed_gradient = embed_gradient_kernel,
     .embed_back = embed_back_kernel,

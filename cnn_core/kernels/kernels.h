@@ -218,6 +218,8 @@ typedef struct {
      * of `stride` neurons (a multiple of `vector`), whose weights to input i are at i stride. */
     void (*clip_row_norms)(ptrdiff_t n_in, ptrdiff_t stride, ptrdiff_t blocks,
                            ptrdiff_t block_stride, double max_norm, void *w);
+    /* Brings n weights (a multiple of `vector`) between their bounds. */
+    void (*keep_within)(ptrdiff_t n, const void *lower, const void *upper, void *w);
     /* The e of some rows, those of a column one after the other. */
     void (*embed)(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x,
                   ptrdiff_t e_stride, void *e);

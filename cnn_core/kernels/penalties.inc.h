@@ -1,5 +1,5 @@
-/* Regularisation of the weights: penalties in the cost, and a limit on the norm of each neuron's
- * weights. */
+/* Regularisation of the weights: penalties in the cost, a limit on the norm of each neuron's
+ * weights, and bounds of each weight. */
 
 /* What a weight adds to the penalty, l1 |w| + l2/2 w^2, on top of `sum`. */
 static ALWAYS_INLINE V penalty_sum(V sum, V w, V l1, V half_l2)
@@ -70,5 +70,18 @@ static void clip_row_norms_kernel(ptrdiff_t n_in, ptrdiff_t stride, ptrdiff_t bl
         }
         for (ptrdiff_t i = 0; i < n_in; i++)
             STORE(w + i * stride, MUL(LOAD(w + i * stride), factor));
+    }
+}
+
+/* w <- min(max(w, lower), upper), the nearest point of the box that the bounds span; NaN stays. */
+static void keep_within_kernel(ptrdiff_t n, const void *lower_, const void *upper_, void *w_)
+{
+    const real *lower = lower_, *upper = upper_;
+    real *w = w_;
+    for (ptrdiff_t i = 0; i < n; i += LANES) {
+        const V low = LOAD(lower + i), high = LOAD(upper + i);
+        V x = LOAD(w + i);
+        x = SELECT(LT(x, low), low, x);
+        STORE(w + i, SELECT(LT(high, x), high, x));
     }
 }
