@@ -225,6 +225,7 @@ CASES = {
     "periodic and embedded columns": partial(
         fitted, THREE, rows=EMBEDDED, columns={3: Embedding(2)}, numeric_embedding="periodic"
     ),
+    "monotone and convex": partial(fitted, LINE, monotone={0: 1, 1: -1}, convex={2: 1}),
     "stream": partial(of_stream, 8),
     "first rows": partial(of_stream, 1),
     "stream, steps": partial(of_stream, 3, step_history=True),

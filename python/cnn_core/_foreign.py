@@ -61,6 +61,7 @@ KEYWORDS["MLP"] = by_word({
     "clip_norm": "clipnorm global_clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm "
     "clip_grad clip_grad_norm gradient_clipping clipvalue",
     "max_norm": "max_weight_norm kernel_constraint weight_constraint",
+    "monotone": "monotonic_cst monotone_constraints monotonic monotonicity monotonic_constraints",
     "tol": "tolerance",
     "min_delta, with early stopping, is what counts as an improvement: "
     "MLP(early_stopping=True, min_delta=1e-4)": "threshold",

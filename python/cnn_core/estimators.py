@@ -68,6 +68,8 @@ class MLPOfOneTask(MLP):
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
         numeric_embedding: Literal["periodic"] | PeriodicEmbedding | None = None,
+        monotone: Mapping[Any, int] | None = None,
+        convex: Mapping[Any, int] | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,

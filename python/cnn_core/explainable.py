@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Reals
+    from cnn_core.constraints.certificate import Certificate
     from cnn_core.explanations import Attributions, Importances
 
 
@@ -167,3 +168,21 @@ class Explainable(Learned):
         return importances(
             self._model(), X, y, method, repeats=int(repeats), output=output, threads=threads
         )
+
+    def certify(self) -> Certificate:
+        """What the weights prove of each column, for all rows that there can be: whether the
+        outputs only rise with it, or only fall, and whether they are convex or concave in it.
+
+        It needs no rows, and no `monotone`: the weights of any network may prove it. What they do
+        not prove may be true all the same.
+
+        Returns
+        -------
+        Certificate
+            names, monotone, convex; prints as a table. That outputs do not fall is true to the
+            last bit, of probabilities of two classes for the second; that they are convex is true
+            but for rounding.
+        """
+        from cnn_core.constraints.certificate import certificate
+
+        return certificate(self._model())

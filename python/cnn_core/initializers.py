@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cnn_core._network import Network
+    from cnn_core.constraints.bounds import Bounds
 
     Weights: TypeAlias = NDArray[np.float64]
 
@@ -417,6 +418,7 @@ def initialize(
     init: str | Initializer | Sequence[tuple[ArrayLike, ArrayLike]],
     seed: int,
     rows: ArrayLike | None = None,
+    bounds: Bounds | None = None,
 ) -> None:
     """Set a network's parameters. `init` is that of the layers.
 
@@ -427,18 +429,26 @@ def initialize(
     seed : int
     rows : array-like, shape (rows, n_features), optional
         A sample of the training rows as the network reads them, for an `init` that `reads_rows`.
+    bounds : Bounds, optional
+        That the weights are to lie in; those that are given do already.
     """
     for i, shape in enumerate(network.embeddings):
         u = uniform(seed, FOR_EMBEDDINGS + i, shape[0] * shape[1])
         network.vectors(i)[:] = (EMBEDDED * (2 * u - 1)).reshape(shape)
     if isinstance(init, (str, Initializer)):
-        _draw(network, get_initializer(init), seed, rows)
+        _draw(network, get_initializer(init), seed, rows, bounds)
     else:
         for layer, pair in enumerate(init):
             network.set_layer(layer, *pair)
 
 
-def _draw(network: Network, init: Initializer, seed: int, rows: ArrayLike | None) -> None:
+def _draw(
+    network: Network,
+    init: Initializer,
+    seed: int,
+    rows: ArrayLike | None,
+    bounds: Bounds | None,
+) -> None:
     """Set the layers; those that are fitted to rows in float64, so that both dtypes get the same
     parameters but for rounding."""
     inputs: Weights = np.empty((0, 0))
@@ -449,6 +459,8 @@ def _draw(network: Network, init: Initializer, seed: int, rows: ArrayLike | None
     for layer, (n_in, n_out) in enumerate(zip(network.widths, network.widths[1:])):
         name, param = network.activations[layer], network.activation_params[layer]
         W, b = init.weights(seed, layer, n_in, n_out, name, param), np.zeros(n_out)
+        if bounds is not None:
+            W = bounds.folded(layer, W)
         if init.reads_rows:
             W, b = init.fitted(seed, layer, W, inputs, network.has_bias)
             if layer < network.n_layers - 1:

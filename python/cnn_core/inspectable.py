@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from cnn_core._checks import check_number
+from cnn_core._names import refuse, without_unknown
+from cnn_core.answers import warn_of_single_row
 from cnn_core.fitted import Fitted, numbers_for
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS
@@ -14,18 +16,26 @@ from cnn_core.training.backends import BACKENDS
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from cnn_core._typing import Reals
+    from cnn_core._typing import Evaluation, Reals
     from cnn_core.inspection import GradientCheck, Place, Summary, Trace
     from cnn_core.profile import Profile
 
+#: Rows that `evaluate` computes in one piece.
+EVALUATED_TOGETHER = 480
+
 
 class Inspectable(Fitted):
-    """The methods of `MLP` that inspect a fitted model, or its training."""
+    """The methods of `MLP` that judge and inspect a fitted model, or its training."""
 
     backend: str
     n_threads: int | None
     l1: float
     l2: float
+    bias: bool
+    init: Any
+    scale_inputs: Any
+    scale_targets: Any
+    class_weight: Any
     _check_parameters: Callable[[], SimpleNamespace]
 
     def _threads(self) -> dict[str, Any]:
@@ -258,3 +268,65 @@ class Inspectable(Fitted):
         if plot is not None:
             found.plot(plot)
         return found
+
+    @without_unknown
+    def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
+        """Loss and metric on some rows, and what they suggest beside the training loss.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        dict
+            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also a list,
+            ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, the likely cause where the
+            model is not good, and what the numbers suggest about over- or underfitting.
+            Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
+            ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
+            mean over more.
+        """
+        if unknown:
+            refuse(Inspectable.evaluate, self, unknown)
+        from cnn_core.data.targets import check_targets
+        from cnn_core.evaluation import Settings, evaluation
+        from cnn_core.task import r2_of_outputs
+        from cnn_core.training.fit import scaling_meant
+
+        scale_targets = scaling_meant(self.scale_targets, self.init, bool(self.bias))
+        model, backend = self._model(), BACKENDS[self.backend]
+        X, y = model.split(X, y)
+        data, task = model.dataset(X, y), model.task
+        spec = model.training_spec.without_steps(min(data.X.count, EVALUATED_TOGETHER))
+        trainer = backend.trainer(spec, model.network, **self._threads())
+        loss, measured = trainer.evaluate(data.X, data.y, data.labels)
+        regression = task.name == "regression"
+        if regression:
+            warn_of_single_row(data.X.count)
+        of_outputs: list[float] = []
+        if not regression:
+            metric = float(measured)
+        else:
+            total = data.total_sum_of_squares()
+            scores, targets = r2_of_outputs(measured, total), model.target_scaling
+            if (total == 0).any() or (targets is not None and targets.clips):
+                scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
+            metric, of_outputs = float(scores.mean()), scores.tolist()
+        threads = self._threads()["threads"]
+        return evaluation(
+            model,
+            data,
+            (loss, metric, of_outputs),
+            lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
+            backend,
+            Settings(
+                self.class_weight is not None,
+                self.scale_inputs,
+                scale_targets,
+                self.task != "auto",
+            ),
+            lambda: model.unscaled(X),
+            lambda: check_targets(y, "float64"),
+        )

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
-from cnn_core.answers import warn_of_single_row
 from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.predictions import Predictions
-from cnn_core.training.backends import BACKENDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
         BackendName,
         ColumnKind,
         DtypeName,
-        Evaluation,
         InitName,
         LossName,
         MonitorName,
@@ -50,9 +47,6 @@ if TYPE_CHECKING:
     Watcher = Callback | Callable[["MLP", int, dict[str, float]], bool | None]
     #: A function ``(model, X, y)``; the greater its number the better.
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
-
-#: Rows that `MLP.evaluate` computes in one piece.
-EVALUATED_TOGETHER = 480
 
 
 class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
@@ -142,6 +136,10 @@ class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
         What the first layer reads of each column of numbers beside the number: linear functions of
         cosines of it that are learned, as `PeriodicEmbedding` says. Columns of one or two values
         need none.
+    monotone, convex : dict, optional
+        Names or numbers of columns, each with 1 where the outputs are to rise with it to the last
+        bit, whatever the others are, or to be convex in it, or -1 where they are to fall, or to be
+        concave; docs/monotone.md.
     scale_inputs : {'auto', None, 'minmax', 'standard', 'robust', 'robust_clip', 'robust_asinh'}
         Scale each feature to [0, 1], to mean 0 and standard deviation 1, to median 0 and distance 1
         between the quartiles, or to these and then smoothly clipped to -3 and 3 or made asinh t,
@@ -291,6 +289,8 @@ class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
         columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
         numeric_embedding: Literal["periodic"] | PeriodicEmbedding | None = None,
+        monotone: Mapping[Any, int] | None = None,
+        convex: Mapping[Any, int] | None = None,
         scale_inputs: ScalingName | None = "auto",
         scale_targets: Literal["auto", "standard"] | None = "auto",
         clip_outputs: bool = False,
@@ -321,6 +321,7 @@ class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
         self.alpha_dropout = alpha_dropout
         self.dropout, self.label_smoothing, self.bias = dropout, label_smoothing, bias
         self.init, self.columns, self.numeric_embedding = init, columns, numeric_embedding
+        self.monotone, self.convex = monotone, convex
         self.scale_inputs, self.scale_targets = scale_inputs, scale_targets
         self.clip_outputs, self.class_weight = clip_outputs, class_weight
         self.tol, self.max_seconds, self.early_stopping = tol, max_seconds, early_stopping
@@ -517,70 +518,6 @@ class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
             )
             run.train(p, job, 1, self._publish, watch)
         return self
-
-    # Judging
-
-    @without_unknown
-    def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:
-        """Loss and metric on some rows, and what they suggest beside the training loss.
-
-        Parameters
-        ----------
-        X : array-like, shape (rows, features)
-        y : array-like, shape (rows,) or (rows, outputs)
-
-        Returns
-        -------
-        dict
-            ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also a list,
-            ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, the likely cause where the
-            model is not good, and what the numbers suggest about over- or underfitting.
-            Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
-            ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
-            mean over more.
-        """
-        if unknown:
-            refuse(MLP.evaluate, self, unknown)
-        from cnn_core.data.targets import check_targets
-        from cnn_core.evaluation import Settings, evaluation
-        from cnn_core.task import r2_of_outputs
-        from cnn_core.training.fit import scaling_meant
-
-        scale_targets = scaling_meant(self.scale_targets, self.init, bool(self.bias))
-        model, backend = self._model(), BACKENDS[self.backend]
-        X, y = model.split(X, y)
-        data, task = model.dataset(X, y), model.task
-        spec = model.training_spec.without_steps(min(data.X.count, EVALUATED_TOGETHER))
-        trainer = backend.trainer(spec, model.network, **self._threads())
-        loss, measured = trainer.evaluate(data.X, data.y, data.labels)
-        regression = task.name == "regression"
-        if regression:
-            warn_of_single_row(data.X.count)
-        of_outputs: list[float] = []
-        if not regression:
-            metric = float(measured)
-        else:
-            total = data.total_sum_of_squares()
-            scores, targets = r2_of_outputs(measured, total), model.target_scaling
-            if (total == 0).any() or (targets is not None and targets.clips):
-                scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
-            metric, of_outputs = float(scores.mean()), scores.tolist()
-        threads = self._threads()["threads"]
-        return evaluation(
-            model,
-            data,
-            (loss, metric, of_outputs),
-            lambda: model.predictors[self.backend].outputs(data.X.rows(), threads),
-            backend,
-            Settings(
-                self.class_weight is not None,
-                self.scale_inputs,
-                scale_targets,
-                self.task != "auto",
-            ),
-            lambda: model.unscaled(X),
-            lambda: check_targets(y, "float64"),
-        )
 
 
 def _name_methods(*bases: type) -> None:

@@ -15,6 +15,8 @@ from cnn_core._checks import check_number, is_whole, shown
 from cnn_core._names import choose, meaning
 from cnn_core.activations import Activation, get_activation
 from cnn_core.callbacks import check_callbacks
+from cnn_core.constraints.allowed import check_declared
+from cnn_core.constraints.allowed import check_parameters as check_constraints
 from cnn_core.data.scaling import SCALINGS
 from cnn_core.embeddings import Embedding, PeriodicEmbedding
 from cnn_core.groups import check_factors, factors
@@ -234,6 +236,8 @@ RULES: dict[str, Check] = {
     "alpha_dropout": flag,
     "label_smoothing": number(0, 1),
     "bias": flag,
+    "monotone": optional(check_declared),
+    "convex": optional(check_declared),
     "init": lambda name, value: get_initializer(value) if isinstance(value, str) else None,
     "columns": optional(check_columns),
     "numeric_embedding": optional(check_numeric_embedding),
@@ -340,6 +344,7 @@ def _check_together(p: SimpleNamespace) -> None:
             raise ValueError(
                 f"{what} of AdamW's weight_decay, which {rule} has not; say optimizer='adamw'"
             )
+    check_constraints(p)
     if p.dropout_schedule is not None and not any(p.rates):
         raise ValueError("dropout_schedule gives shares of dropout, and dropout is 0")
     tiny = float(np.finfo(p.dtype).tiny)

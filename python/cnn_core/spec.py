@@ -16,7 +16,7 @@ from cnn_core._frozen import Frozen
 from cnn_core._names import choose
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 5
+VERSION = 6
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
@@ -27,6 +27,8 @@ _SINCE = {
     "decay_factors": 4,
     "alpha_dropout": 4,
     "periodic": 5,
+    "monotone": 6,
+    "convex": 6,
 }
 
 #: The oldest version that is written: for specs without what came later.
@@ -232,6 +234,10 @@ class TrainingSpec(_Spec):
         for the vectors of embedded columns; empty: 1.
     alpha_dropout : bool
         Whether outputs of selu are dropped by alpha dropout.
+    monotone, convex : sequence of int
+        For each input of the first layer 1 where the outputs are to rise with it, or to be convex
+        in it, -1 where they are to fall, or to be concave, and 0 for others; empty: 0. Weights are
+        kept within `constraints.bounds_of` them.
     """
 
     loss: str
@@ -252,6 +258,8 @@ class TrainingSpec(_Spec):
     rate_factors: tuple[float, ...] = ()
     decay_factors: tuple[float, ...] = ()
     alpha_dropout: bool = True
+    monotone: tuple[int, ...] = ()
+    convex: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
@@ -270,6 +278,11 @@ class TrainingSpec(_Spec):
             factors[name] = _sequence(f"TrainingSpec: {name}", getattr(self, name))
             for i, factor in enumerate(factors[name]):
                 _check_real(f"TrainingSpec: {name}[{i}]", factor, 0)
+        signs = {}
+        for name in ("monotone", "convex"):
+            signs[name] = _sequence(f"TrainingSpec: {name}", getattr(self, name))
+            for i, sign in enumerate(signs[name]):
+                _check_whole(f"TrainingSpec: {name}[{i}]", sign, -1, 2)
         for name in ("multilabel", "penalty_per_row", "average_by_rows", "alpha_dropout"):
             _check_flag(f"TrainingSpec: {name}", getattr(self, name))
         self._set(
@@ -283,6 +296,7 @@ class TrainingSpec(_Spec):
                 for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale")
             },
             **{name: tuple(map(float, values)) for name, values in factors.items()},
+            **{name: tuple(map(int, values)) for name, values in signs.items()},
         )
 
     def _checked_settings(self) -> dict[str, float]:

@@ -319,6 +319,15 @@ for parameters in (
     name = ", ".join(f"{key}={value}" for key, value in parameters.items())
     add(name, rows, data.numbers(7, 18), hidden=(9, 21), dtypes=BOTH, **parameters)
 
+# Promises.
+
+for parameters in (
+    {"monotone": {0: 1, 3: -1}},
+    {"monotone": {0: 1}, "convex": {1: 1, 2: -1}, "optimizer": SGD(0.05, 0.9), "max_norm": 2.0},
+):
+    name = ", ".join(f"{key}={value}" for key, value in parameters.items())
+    add(name, data.numbers(7, 1), hidden=(9, 21), dtypes=BOTH, **parameters)
+
 # Dropout.
 
 for dropout, activation in (

@@ -57,7 +57,8 @@ BACKGROUND, FULL_SPAN = 0.1, 0.5
 LARGEST_SPAN = 5.0
 
 
-#: What 'auto' means where features need scaling. Without hidden layers a model stays linear in x.
+#: What 'auto' means where features need scaling. Without hidden layers a model stays linear in x;
+#: a promise to be convex or monotone is kept by linear maps to the bit.
 USUAL, USUAL_OF_LINEAR = "robust_asinh", "standard"
 
 
@@ -300,3 +301,12 @@ def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> lis
     if targets is not None and targets.clips:
         words.append("predictions are kept in the range of the training targets")
     return words
+
+
+def log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
+    """Say in a log record what 'auto' does."""
+    import logging  # takes longer than the rest of a small fit
+
+    said = scaling_words(inputs, targets)
+    if said:
+        logging.getLogger("cnn_core").info("%s", "; ".join(said))

@@ -149,7 +149,7 @@ class Preparation(Frozen):
     incremental: bool = False  #: a partial_fit: more rows, not known yet, will come
     scale_targets: str | None = None
     clip_outputs: bool = False
-    linear: bool = False  #: whether the network has no hidden layers
+    linear: bool = False  #: whether 'auto' scales by linear maps alone
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
     columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
 

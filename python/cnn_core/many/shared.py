@@ -78,7 +78,8 @@ class SharedRows:
             if not (isinstance(p.init, str) and draws(p.init)):  # it is of these weights
                 return fit.advise(p, model, rows, batch_size)
             about = p.early_stopping, p.min_delta, p.tol, p.patience, p.shuffle, p.init
-            known = key, *about, p.shuffle or batch_size, _comparable(p.numeric_embedding)
+            inputs = map(_comparable, (p.numeric_embedding, p.monotone, p.convex))
+            known = key, *about, p.shuffle or batch_size, *inputs
             findings, seen = self._once(known, lambda: fit.advise(p, model, rows, batch_size))
             return list(findings), seen
 

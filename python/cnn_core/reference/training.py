@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise, repeat
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._checks import check_state
 from cnn_core._control import EndRequest
+from cnn_core.constraints.bounds import flat_bounds
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.groups import of_each_parameter
 from cnn_core.reference.activations import activate, through_activation
@@ -89,6 +91,11 @@ class Trainer:
         return list(
             zip(*(of_each_parameter(one, sizes, embedded) for one in (rates, decays)), strict=True)
         )
+
+    @cached_property
+    def bounds(self) -> list[list[float]]:
+        """The least and the largest value of each parameter; empty where there are none."""
+        return [bound.tolist() for bound in flat_bounds(self.network, self.spec)]
 
     @property
     def dropout(self) -> tuple[float, ...]:
@@ -309,6 +316,8 @@ class Trainer:
             step_of(steps, own, w, g, slots_of_w)
             for own, w, g, slots_of_w in zip(settings, self.parameters, self.gradient, slots)
         ]
+        if self.bounds:
+            parameters = [min(max(w, low), high) for w, low, high in zip(parameters, *self.bounds)]
         # The step is whole or not taken, whenever Ctrl-C comes.
         self.parameters, self.slots, self.h, self.steps = parameters, slots, h, steps
         if spec.max_norm:

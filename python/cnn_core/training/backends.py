@@ -187,6 +187,7 @@ class _Native:
         # Here, because those who only predict need neither.
         from cnn_core._backprop import Backprop
         from cnn_core._trainer import Trainer
+        from cnn_core.constraints.bounds import flat_bounds
 
         lbfgs = spec.optimizer == "lbfgs"
         backprop = Backprop(
@@ -211,6 +212,7 @@ class _Native:
             max_norm=spec.max_norm,
             rate_factors=spec.rate_factors,
             decay_factors=spec.decay_factors,
+            bounds=flat_bounds(network, spec),
             multilabel=spec.multilabel,
             threads=threads,
             adaptive=adaptive,

@@ -13,12 +13,13 @@ from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.blocks.gather import Gathered
 from cnn_core.causes.seen import Seen
-from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
+from cnn_core.constraints.allowed import check_task
+from cnn_core.constraints.bounds import check_goes_on
+from cnn_core.data.auto_scaling import FEWEST_ROWS, log_scaling
 from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
 from cnn_core.data.rounding import merged, merged_integers
 from cnn_core.data.row_order import warn_of_order
-from cnn_core.data.scaling import Scaling
-from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
+from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
     UnknownClassError,
@@ -49,6 +50,7 @@ from cnn_core.training.first_rows import scales as has_scaling
 from cnn_core.training.given import as_given
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
+    constraints_of,
     fitted_anew,
     network_spec,
     numeric_features,
@@ -171,7 +173,9 @@ def check_asked(p: SimpleNamespace, given: Given) -> Scorer | None:
 
 
 def check_trains(p: SimpleNamespace, task: Task, purpose: str) -> None:
-    """Raise for layers that cannot learn, where they would be trained."""
+    """Raise for outputs that cannot keep what is declared, and for layers that cannot learn, where
+    they would be trained."""
+    check_task(p, task)
     if purpose != "initialize" and (purpose != "fit" or p.epochs):
         check_trainable([*(name for name, _ in p.activations), task.output], task.loss)
 
@@ -242,14 +246,16 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
     purpose, stream_begins = given.purpose, before is None or before.knows_no_rows
     if before is not None and before.knows_no_rows:
         before = _with_rows(before, data, rows.task)
-    spec = training_spec(p, rows.task, data.train.X.count, data.seed)
+    constraints = constraints_of(p, data.n_features, data.columns, data.feature_names)
+    spec = training_spec(p, rows.task, data.train.X.count, data.seed, **constraints)
     sample, anew = data.streamed and data.streamed.rows, False
     if before is None:
         model = _initial(p, rows.task, spec, data, purpose == "partial_fit")
-        _log_scaling(data.scaling, data.target_scaling)
+        log_scaling(data.scaling, data.target_scaling)
     else:
         begins_anew = rows.before is not None and rows.before.is_begun_anew
         model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
+        check_goes_on(model.network, spec)
     findings, seen = advises(p, model, rows, spec.batch_size)
     job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
     job = job._replace(blocks=data.blocks, rows=sample, validates=given.validates)
@@ -424,10 +430,12 @@ def _first_rows(
     if len(rows.X) < FEWEST_ROWS:
         return job._replace(model=replace(model, first_rows=rows))
     start = before_first_row(before, rows)
-    encoded = SimpleNamespace(**vars(p) | {"columns": None})  # they are rows of the matrix
+    spec = model.training_spec  # they are rows of the matrix, whose columns have numbers
+    numbered = {name: dict(enumerate(getattr(spec, name))) for name in ("monotone", "convex")}
+    encoded = SimpleNamespace(**vars(p) | {"columns": None} | numbered)
     anew = begin(encoded, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
     if has_scaling(before) or has_scaling(anew.model) or reads_rows(p.init):
-        _log_scaling(anew.model.scaling, anew.model.target_scaling)
+        log_scaling(anew.model.scaling, anew.model.target_scaling)
         model = replace(anew.model, feature_names=before.feature_names, columns=before.columns)
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
@@ -448,7 +456,7 @@ def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         purpose == "partial_fit",
         scaling_meant(p.scale_targets, p.init, p.bias),
         bool(p.clip_outputs),
-        not p.widths,
+        not p.widths or bool(p.monotone or p.convex),
         columns=p.columns if isinstance(p.columns, dict) else None,
     )
 
@@ -479,15 +487,6 @@ def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
             f"scale_targets={p.scale_targets!r} is for a regression with output 'identity' and one "
             f"of the losses {', '.join(map(repr, SCALED_LOSSES))}, got {what}"
         )
-
-
-def _log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
-    """Say in a log record what 'auto' does."""
-    import logging  # takes longer than the rest of a small fit
-
-    said = scaling_words(inputs, targets)
-    if said:
-        logging.getLogger("cnn_core").info("%s", "; ".join(said))
 
 
 def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dtype: str) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core.constraints.allowed import check_task
+from cnn_core.constraints.bounds import bounds_of, check_within
 from cnn_core.data.distinct import have_three_values
 from cnn_core.data.targets import encode_labels
 from cnn_core.data.validation import as_numbers, check_finite
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Prepared
 
 
@@ -82,7 +85,29 @@ def numeric_features(p: SimpleNamespace, data: Prepared, streams: bool) -> np.nd
     return np.flatnonzero(measured)
 
 
-def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> TrainingSpec:
+def constraints_of(
+    p: SimpleNamespace,
+    n_features: int,
+    columns: Columns | None = None,
+    names: np.ndarray | None = None,
+) -> dict[str, tuple[int, ...]]:
+    """What the parameters promise of the inputs of the first layer, as fields of a
+    `TrainingSpec`."""
+    if not p.monotone and not p.convex:
+        return {}
+    from cnn_core.constraints.inputs import signs_of_inputs
+
+    embeddings = () if columns is None else columns.embeddings
+    widths = n_features, n_features + sum(width - 1 for _, width in embeddings)
+    return {
+        name: signs_of_inputs(name, declared, columns, names, widths)
+        for name, declared in (("monotone", p.monotone), ("convex", p.convex))
+    }
+
+
+def training_spec(
+    p: SimpleNamespace, task: Task, rows: int, seed: int, **constraints: tuple[int, ...]
+) -> TrainingSpec:
     """The training that the parameters describe."""
     whole = p.batch_size == "full" or p.rule.full_batch
     return _training_spec(
@@ -101,6 +126,7 @@ def training_spec(p: SimpleNamespace, task: Task, rows: int, seed: int) -> Train
         decay_factors=p.decay_factors_of_groups,
         alpha_dropout=bool(p.alpha_dropout),
         multilabel=task.name == "multilabel",
+        **constraints,
     )
 
 
@@ -126,12 +152,14 @@ def untrained(
     periodic = periodic_of(p, range(n_features) if measured is None else measured)
     shape = network_spec(p, task, n_features, embeddings, periodic)
     network = make_network(shape)
+    bounds = bounds_of(network, spec)
     if not isinstance(p.init, (str, Initializer)):
         _check_layers(p.init, shape)
+        check_within(bounds, [W for W, _ in p.init], "init")
     kind = get_numeric_embedding(p.numeric_embedding)
     if periodic and kind is not None:
         initialize_periodic(network, kind.scale, spec.seed)
-    initialize(network, p.init, spec.seed, rows_for(p.init, shape, data))
+    initialize(network, p.init, spec.seed, rows_for(p.init, shape, data), bounds)
     fields = {"feature_names": None, "scaling": None} | of_data
     history = Past(names=("loss", "metric", *OF_THE_LOOP))
     return Model(
@@ -166,7 +194,7 @@ def fitted_anew(p: SimpleNamespace, model: Model, data: Prepared) -> Model:
     if rows is None:
         return model
     network = model.network.copy()
-    initialize(network, p.init, model.seed, rows)
+    initialize(network, p.init, model.seed, rows, bounds_of(network, model.training_spec))
     return replace(model, network=network)
 
 
@@ -187,7 +215,9 @@ def from_sizes(
         raise ValueError("initialize needs X and y, or n_features with classes or n_outputs")
     task = _task_of_sizes(p, n_outputs, classes)
     rows = 1 if p.batch_size == "full" else int(p.batch_size)
-    spec = training_spec(p, task, rows, draw_seed(p.random_state))
+    constraints = constraints_of(p, int(n_features))
+    check_task(p, task)
+    spec = training_spec(p, task, rows, draw_seed(p.random_state), **constraints)
     return untrained(p, task, spec, int(n_features), baseline=math.nan)
 
 
