@@ -44,8 +44,8 @@ def run(capsys, *arguments, code=0):
     return capsys.readouterr()
 
 
-def trained(*arguments):
-    assert main(["train", "houses.csv", "--target", "price", *FEW, *arguments]) == 0
+def trained(*arguments, code=0):
+    assert main(["train", "houses.csv", "--target", "price", *FEW, *arguments]) == code
 
 
 def test_train_says_what_it_read_and_how_good_the_model_is(here, capsys):
@@ -149,6 +149,16 @@ def test_a_column_may_be_embedded(here, capsys):
     assert (here / "found.csv").read_text().count("\n") == 301
     main(["info", "m.safetensors"])
     assert "each embedded as" in capsys.readouterr().out
+
+
+def test_monotone_promises_a_direction_of_a_column(here, capsys):
+    trained("--monotone", "rooms=rise", "--monotone", "built=fall", "-o", "m.safetensors", code=1)
+    assert "monotone names 'built', which is" in capsys.readouterr().err
+    trained("--monotone", "rooms=rise", "-o", "m.safetensors")
+    assert load("m.safetensors").certify().monotone[0] == 1
+    with pytest.raises(SystemExit):
+        trained("--monotone", "rooms=up")
+    assert "must be NAME=rise or NAME=fall, got 'rooms=up'" in capsys.readouterr().err
 
 
 def test_predict_gives_a_row_for_each_row_and_keeps_columns_as_they_stand(here, capsys):

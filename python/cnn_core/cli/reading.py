@@ -93,6 +93,15 @@ def column_kind(text: str) -> tuple[str, str]:
     return name, kind
 
 
+def direction(text: str) -> tuple[str, int]:
+    """'age=rise' as a pair, with 1 for rise and -1 for fall."""
+    name, sign, way = text.rpartition("=")
+    ways = {"rise": 1, "fall": -1}
+    if not sign or not name or way not in ways:
+        raise argparse.ArgumentTypeError(f"must be NAME=rise or NAME=fall, got {text!r}")
+    return name, ways[way]
+
+
 class Inputs:
     """What a model reads of a table.
 

@@ -41,6 +41,7 @@ EXAMPLES = """examples:
   cnn-core train houses.csv --target price
   cnn-core train 'rows/*.csv' --target kind -o kind.safetensors --hidden 64-32
   cnn-core train rows.csv --target y --columns zip=category --drop name
+  cnn-core train homes.csv --target price --monotone size=rise --monotone age=fall
 """
 
 
@@ -93,6 +94,14 @@ def add_parser(commands: Commands) -> None:
         help="number, category, embedding, date, drop or auto; may come again",
     )
     add("--drop", action="append", default=[], metavar="NAME", help="a column to leave out")
+    add(
+        "--monotone",
+        type=reading.direction,
+        action="append",
+        default=[],
+        metavar="NAME=WAY",
+        help="predictions only rise, or fall, with a column of numbers; may come again",
+    )
     add_options(parser)
     reading.add_options(parser)
     parser.set_defaults(run=run)
@@ -289,6 +298,7 @@ def fit(
         options.hidden,
         task=target.task,  # type: ignore[arg-type]
         columns=columns,
+        monotone=dict(options.monotone) or None,
         epochs=options.epochs,
         early_stopping=True,
         monitor=options.monitor,
