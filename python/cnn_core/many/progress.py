@@ -51,7 +51,8 @@ class Watching:
         self, models: list[Any], callbacks: Sequence[Callable[..., Any]], verbose: int
     ) -> None:
         self.models, self.callbacks, self.verbose = models, callbacks, verbose
-        self.round, self.began, self.next = 0, time.perf_counter(), 0.0
+        self.round = 0  #: those that are done, before a checkpoint too
+        self.began, self.next = time.perf_counter(), 0.0
 
     def __call__(self, done: Sequence[Net], active: Sequence[Net]) -> bool:
         """Look at a round; whether it is to be the last.

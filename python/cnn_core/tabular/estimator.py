@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from cnn_core._typing import ColumnKind, TaskName
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.files.codecs import Codec
+    from cnn_core.tabular.checkpoint import TabularCheckpoint
 
     #: A function ``(models, epoch, logs)``.
     Watcher = Callable[[list[MLP], int, dict[int, dict[str, float]]], bool | None]
@@ -164,6 +166,8 @@ class TabularMLP(Parameters, Averaging):
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 60.0,
         **unknown: Never,
     ) -> Self:
         """Train the members.
@@ -178,6 +182,14 @@ class TabularMLP(Parameters, Averaging):
             At least 0.
         validation_data : (X, y), optional
             Rows to choose the epoch by, in the place of rows set apart.
+        checkpoint : path-like, optional
+            A file that keeps all that the training consists of, also the seed and the version of
+            the recipe, which say with the data which rows are set apart. Where it exists already,
+            `fit` goes on from it, to the bits of a training that was never interrupted; where it is
+            of a training that is over, its members are taken. Parameters and data must be the same,
+            but for `n_threads`, `verbose`, `callbacks` and `max_seconds`.
+        checkpoint_every : float or str, default 60
+            Seconds between two of them, or rounds, such as ``'5 epochs'``; as for `fit_many`.
 
         Returns
         -------
@@ -187,20 +199,43 @@ class TabularMLP(Parameters, Averaging):
         ------
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
-        KeyboardInterrupt
-            On Ctrl-C, within about 0.1 s. The model is then as it was before.
+        ModelFormatError, OSError
+            For a `checkpoint` that is none, or damaged, and where the first one cannot be written.
+        KeyboardInterrupt, SystemExit
+            On Ctrl-C, and with a `checkpoint` on SIGTERM, within about 0.1 s. The model is then as
+            it was before.
         """
         if unknown:
-            known = ("X", "y", "sample_weight", "validation_data")
+            known = ("X", "y", "sample_weight", "validation_data", "checkpoint", "checkpoint_every")
             refuse_keywords("fit", unknown, known)
-        p = self._check_parameters()
+        rows = X, y, sample_weight
+        if checkpoint is None:
+            return self._fit(rows, validation_data)
+        from cnn_core.tabular.checkpoint import TabularCheckpoint
+        from cnn_core.training.signals import Signals
+
+        self._check_parameters()
+        with Signals() as signals:
+            kept = TabularCheckpoint(self, checkpoint, checkpoint_every, signals)
+            return self._fit(rows, validation_data, kept)
+
+    def _fit(
+        self,
+        rows: tuple[Any, Any, Any],
+        validation_data: tuple[ArrayLike, ArrayLike] | None,
+        checkpoint: TabularCheckpoint | None = None,
+    ) -> Self:
+        """`fit` on (X, y, sample_weight)."""
+        p, (X, y, sample_weight) = self._check_parameters(), rows
         with Exclusive(self):
             given = read(X, y, p.task, p.columns, sample_weight)
-            seed = draw_seed(p.random_state) & _SEEDS
+            seed = None if checkpoint is None else checkpoint.seed
+            seed = draw_seed(p.random_state) & _SEEDS if seed is None else seed
             given, validation, draft = _split(p, given, seed, validation_data)
             made = _parameters_for(p, given, draft, validation_data is not None)
             members = [MLP(**made, random_state=(seed + k) & _SEEDS) for k in range(int(p.members))]
-            train(members, given, validation, Options(p.n_threads, p.callbacks, p.verbose))
+            options = Options(p.n_threads, p.callbacks, p.verbose, checkpoint)
+            train(members, given, validation, options)
             self._publish(members, recipes.VERSION)
         return self
 

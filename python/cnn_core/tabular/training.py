@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnn_core.many.fit import fit_many
+from cnn_core.many import fit
+from cnn_core.many.progress import Watching, check_watching
+from cnn_core.threads import threads_of
 
 if TYPE_CHECKING:
     from cnn_core.mlp import MLP
+    from cnn_core.tabular.checkpoint import TabularCheckpoint
     from cnn_core.tabular.rows import Given
 
 
@@ -18,6 +21,7 @@ class Options(NamedTuple):
     n_threads: int | None
     callbacks: Any
     verbose: int
+    checkpoint: TabularCheckpoint | None
 
 
 def train(
@@ -34,13 +38,11 @@ def train(
         The rows to choose the epoch by.
     options : Options
     """
-    fit_many(
+    watchers = check_watching(options.callbacks)
+    fit.train(
         members,
-        given.X,
-        given.y,
-        sample_weight=given.weights,
-        validation_data=validation,
-        callbacks=options.callbacks,
-        verbose=options.verbose,
-        n_threads=options.n_threads,
+        fit.Data((given.X, given.y, given.weights), validation, [None] * len(members)),
+        threads_of(options.n_threads),
+        Watching(list(members), watchers, int(options.verbose)),
+        options.checkpoint,
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnn_core._checks import check_number
 from cnn_core._warn import show, warn
-from cnn_core.training.kept import Found, KeptTraining, seed_of
+from cnn_core.training.kept import CUT_SHORT, Found, KeptTraining, seed_of
 
 if TYPE_CHECKING:
     from cnn_core.data.fingerprint import Parts
@@ -329,7 +329,7 @@ class Writing:
         loop, cure = self.loop, "the model has what was trained since, and save keeps it"
         if self.left_off or loop.reason == "divergence":
             return
-        if loop.reason in ("requested", "max_seconds", "interrupted"):
+        if loop.reason in CUT_SHORT:
             if (self.within_epochs or loop.reason != "interrupted") and loop.come_to_rest():
                 self._write(self._model_so_far, False, cure)
         elif model is not None:

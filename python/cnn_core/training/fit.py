@@ -85,6 +85,11 @@ class Job(NamedTuple):
     validates: bool = False  #: whether the user has given the validation rows
 
     @property
+    def batches(self) -> int:
+        """Mini-batches of an epoch."""
+        return -(-self.train.X.count // self.spec.batch_size)
+
+    @property
     def looked_at(self) -> Job:
         """The same with rows of X that can be looked at: of blocks those that stand for all."""
         return self if self.blocks is None else self._replace(train=self.blocks.sample)

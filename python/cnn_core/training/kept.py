@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Parameters that no result depends on: they may change between the parts of a training.
 FREE = ("n_threads", "verbose", "max_seconds")
+
+#: Why a training has ended that is to go on from its checkpoint.
+CUT_SHORT = ("requested", "max_seconds", "interrupted")
 
 
 class Found(NamedTuple):
@@ -81,6 +84,8 @@ class KeptTraining:
         Of the file, for messages.
     found : Found or None
         What training goes on from.
+    take : callable
+        Takes the fingerprint of the data.
 
     Raises
     ------
@@ -88,10 +93,16 @@ class KeptTraining:
         For a checkpoint of other parameters.
     """
 
-    def __init__(self, estimator: Any, path: str, found: Found | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        path: str,
+        found: Found | None,
+        take: Callable[[Parts], dict[str, str]] = fingerprint,
+    ) -> None:
         from cnn_core.files.estimators import written_parameters
 
-        self.estimator, self.path = estimator, path
+        self.estimator, self.path, self._take = estimator, path, take
         self.fingerprint: Mapping[str, str] = {}
         self.began_with: dict[str, str] = {}
         monitor = getattr(estimator, "monitor", "")
@@ -198,12 +209,14 @@ class KeptTraining:
         int
             Epochs that are to be done.
         """
-        self.fingerprint = fingerprint(parts) | self.began_with | self.watched
+        self.fingerprint = self._take(parts) | self.began_with | self.watched
         if self.progress is None:
             self.until = done + epochs
             return epochs
         self._check_data(self.progress)
         self.until, position = self.progress.until, self.progress.position
+        if self.is_finished:
+            return 0
         if not done <= self.until <= done + epochs:
             raise ModelFormatError(
                 f"{self.path}: progress.until must be from {done}, the epochs that are done, to "
