@@ -141,6 +141,19 @@ def test_a_matrix_with_gaps_is_numbers_with_gaps():
         fitted(rows=rows, members=1, columns=None)
 
 
+def test_what_a_single_network_has_is_named(line):
+    for model, where in ((line, "members_"), (Ensemble(line.members_), "models_")):
+        own = {name for name in dir(MLP) if not (name.startswith("_") or name in dir(model))}
+        for name in own - {"fit", "get_params", "set_params", "decision_function"}:
+            assert not hasattr(model, name)
+            with pytest.raises(AttributeError, match=f"no attribute '{name}'; .+") as caught:
+                getattr(model, name)
+            assert name != "best_epoch_" or f"{where}[k].best_epoch_" in str(caught.value)
+            assert name != "loss_curve_" or f"{where}[k].history_['loss']" in str(caught.value)
+        with pytest.raises(TypeError, match=rf"Ensemble\(\[\*models\[1\]\.{where}, \.\.\.\]\)"):
+            Ensemble([line.members_[0], model])
+
+
 def test_rows_to_choose_the_epoch_by_may_be_given():
     model = fitted(
         members=1, fit={"validation_data": (X[:30], LINE[:30])}, rows=X[30:], y=LINE[30:]

@@ -137,7 +137,7 @@ class TabularMLP(Parameters, Averaging):
     True
     """
 
-    _in_files = "TabularMLP"
+    _in_files, _networks = "TabularMLP", "members_"
 
     def __init__(
         self,
