@@ -300,3 +300,12 @@ def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> lis
     if targets is not None and targets.clips:
         words.append("predictions are kept in the range of the training targets")
     return words
+
+
+def log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
+    """Say in a log record what 'auto' does."""
+    import logging  # takes longer than the rest of a small fit
+
+    said = scaling_words(inputs, targets)
+    if said:
+        logging.getLogger("cnn_core").info("%s", "; ".join(said))

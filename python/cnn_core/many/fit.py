@@ -18,7 +18,7 @@ from cnn_core.many.progress import Watching, check_watching
 from cnn_core.many.rounds import Rounds, hearing
 from cnn_core.many.rows import Part, rows_of_models, taken
 from cnn_core.many.shared import SharedRows, Whole
-from cnn_core.many.told import tell
+from cnn_core.many.told import Names, tell
 from cnn_core.mlp import MLP
 from cnn_core.parameters import check_verbose, draw_seed
 from cnn_core.threads import threads_of
@@ -165,21 +165,22 @@ def train(
     checkpoint : ManyCheckpoint, optional
         What they go on from, and where they leave word of themselves.
     """
+    names = watching.names
     with ExitStack() as stack:
-        nets = [net for net in _nets(models) if stack.enter_context(net.exclusive)]
+        nets = [net for net in _nets(models, names) if stack.enter_context(net.exclusive)]
         if checkpoint is not None:
             checkpoint.check_count(models)
             for net in nets:
-                with _of_model(net.number):
+                with _of_model(names.of(net.number)):
                     net.kept = checkpoint.keep(net.model)
-        _prepare(nets, data)
+        _prepare(nets, data, names)
         if checkpoint is not None and checkpoint.is_finished:
             checkpoint.place.say(FINISHED, watching.verbose)
-        tell([(net.number, one) for net in nets for one in net.said], len(nets))
+        tell([(net.number, one) for net in nets for one in net.said], len(nets), names)
         for net in nets:
             net.said.clear()
         Rounds(nets, threads, watching, checkpoint).run()
-        tell([(net.number, one) for net in nets for one in net.said], len(nets))
+        tell([(net.number, one) for net in nets for one in net.said], len(nets), names)
 
 
 #: Of a checkpoint whose trainings are all over.
@@ -211,23 +212,23 @@ def _check_models(models: Iterable[Model]) -> list[Model]:
     return found
 
 
-def _nets(models: Sequence[MLP]) -> list[Net]:
+def _nets(models: Sequence[MLP], names: Names) -> list[Net]:
     """What trains each model, with its parameters checked."""
     nets = []
     for number, model in enumerate(models):
-        with _of_model(number):
+        with _of_model(names.of(number)):
             p = model._check_parameters()
             nets.append(Net(number, model, p, check_callbacks(p.callbacks)))
     return nets
 
 
-def _prepare(nets: Sequence[Net], data: Data) -> None:
+def _prepare(nets: Sequence[Net], data: Data, names: Names) -> None:
     """Give each net its job, the same rows at a time; nothing has changed where that fails."""
     began, whole, parts = time.perf_counter(), Whole(data.rows[0]), data.parts
     with _random_states(nets):
         starts, seeds = [], []
         for net in nets:
-            with _of_model(net.number):
+            with _of_model(names.of(net.number)):
                 before = net.start
             # Those of a checkpoint are prepared as they were at first, with others in common.
             starts.append(before if net.p.warm_start else None)
@@ -244,7 +245,7 @@ def _prepare(nets: Sequence[Net], data: Data) -> None:
 
             def prepare(net: Net, shared: SharedRows = shared) -> None:
                 before, seed = starts[net.number], seeds[net.number]
-                with _of_model(net.number):
+                with _of_model(names.of(net.number)):
                     with nullcontext() if net.kept is None else net.kept.compared():
                         job = shared.job(net.p, before, seed, began)
                     net.take(job)
@@ -253,15 +254,15 @@ def _prepare(nets: Sequence[Net], data: Data) -> None:
 
 
 @contextmanager
-def _of_model(number: int) -> Iterator[None]:
-    """Errors in it name the model."""
+def _of_model(name: str) -> Iterator[None]:
+    """Errors in it begin with the name of the model."""
     try:
         yield
     except Exception as error:
         if len(error.args) == 1 and isinstance(error.args[0], str):
-            error.args = (f"models[{number}]: {error.args[0]}",)
-        else:
-            error.add_note(f"of models[{number}]")
+            error.args = (f"{name}{error.args[0]}",)
+        elif name:
+            error.add_note(f"of {name.removesuffix(': ')}")
         raise
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, Never, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Never, Self
 
 import numpy as np
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse_keywords, without_unknown
-from cnn_core._warn import kept_warnings
+from cnn_core._settable import only_settable
+from cnn_core._warn import kept_warnings, warn
 from cnn_core.averaging import Averaging
 from cnn_core.conventions import Parameters
+from cnn_core.data.prepare import SetApart
 from cnn_core.many.progress import check_watching
 from cnn_core.mean import MeanModel
+from cnn_core.meaning import of_amounts, target_warnings
 from cnn_core.mlp import MLP
 from cnn_core.parameters import (
     RULES,
@@ -28,8 +31,7 @@ from cnn_core.parameters import (
 )
 from cnn_core.tabular import recipe as recipes
 from cnn_core.tabular.rows import Given, read, set_apart, with_embeddings
-from cnn_core.tabular.training import Options, train
-from cnn_core.training.fit import SetApart
+from cnn_core.tabular.training import Options, train, with_an_epoch
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -101,6 +103,8 @@ class TabularMLP(Parameters, Averaging):
         Weight of each class's rows, as for `MLP`.
     max_seconds : float, optional
         Stop each network after the first epoch that is over later than that after the fit began.
+        One that has not finished its first epoch by then is left out, with a warning, unless all
+        are: then all have their initial weights.
     n_threads : int, optional
         The most threads for training and prediction. Results do not depend on it.
     random_state : int, numpy Generator, RandomState or None
@@ -123,6 +127,9 @@ class TabularMLP(Parameters, Averaging):
         The class labels, sorted. Not there for regression.
     columns_ : Columns
         Where X was a table: prints as a line for each column, with what it becomes.
+    validation_rows_ : ndarray of int
+        The numbers of the rows that the last fit has set apart, sorted; the members train on the
+        others. Not there where `validation_data` were given, and not in files.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a table with names.
@@ -227,16 +234,19 @@ class TabularMLP(Parameters, Averaging):
     ) -> Self:
         """`fit` on (X, y, sample_weight)."""
         p, (X, y, sample_weight) = self._check_parameters(), rows
-        with Exclusive(self):
+        with Exclusive(self), only_settable(self._defaults()):
             given = read(X, y, p.task, p.columns, sample_weight)
             seed = None if checkpoint is None else checkpoint.seed
             seed = draw_seed(p.random_state) & _SEEDS if seed is None else seed
-            given, validation, draft = _split(p, given, seed, validation_data)
-            made = _parameters_for(p, given, draft, validation_data is not None)
+            found = _split(p, given, seed, validation_data)
+            made = _parameters_for(p, found, validation_data is not None)
+            for message in found.said:
+                warn(message, UserWarning)
             members = [MLP(**made, random_state=(seed + k) & _SEEDS) for k in range(int(p.members))]
             options = Options(p.n_threads, p.callbacks, p.verbose, checkpoint)
-            train(members, given, validation, options)
-            self._publish(members, recipes.VERSION)
+            train(members, found.rest, found.validation, options)
+            self._publish(with_an_epoch(members), recipes.VERSION)
+            vars(self)["_apart"] = found.apart
         return self
 
     def recipe(self, X: ArrayLike | None = None, y: ArrayLike | str | None = None) -> MLP:
@@ -259,8 +269,7 @@ class TabularMLP(Parameters, Averaging):
             return MLP(**(first | {"random_state": None}))
         p = self._check_parameters()
         given = read(X, y, p.task, p.columns, None)
-        given, _, draft = _split(p, given, 0, None)
-        return MLP(**_parameters_for(p, given, draft, False))
+        return MLP(**_parameters_for(p, _split(p, given, 0, None), False))
 
     predict_proba = ForClasses(Averaging.predict_proba)
     predict_log_proba = ForClasses(Averaging.predict_log_proba)
@@ -277,6 +286,17 @@ class TabularMLP(Parameters, Averaging):
     @property
     def history_(self) -> list[dict[str, list[float]]]:
         return [one.history_ for one in self.members_]
+
+    @property
+    def validation_rows_(self) -> np.ndarray:
+        self._model()
+        for rows in vars(self).get("_apart", ()):
+            found: np.ndarray = rows
+            return found
+        raise AttributeError(
+            "validation_rows_ is of a fit that sets rows apart: it is not there with "
+            "validation_data, and not in files"
+        )
 
     @property
     def recipe_version_(self) -> int:
@@ -329,18 +349,40 @@ class TabularMLP(Parameters, Averaging):
         return tags
 
 
-def _split(
-    p: SimpleNamespace, given: Given, seed: int, validation_data: Any
-) -> tuple[Given, tuple[Any, Any], MLP]:
-    """The rows to train on, those to choose the epoch by, and an MLP that has seen all rows of
-    `given`, untrained."""
+class Split(NamedTuple):
+    """The rows of a fit."""
+
+    rest: Given  #: to train on
+    validation: tuple[Any, Any]  #: to choose the epoch by
+    apart: tuple[np.ndarray, ...]  #: the numbers of those, where they are some of the rows
+    draft: MLP  #: has seen all rows, untrained
+    said: list[str]  #: what else y may mean
+
+
+def _split(p: SimpleNamespace, given: Given, seed: int, validation_data: Any) -> Split:
+    """The rows to train on and those to choose the epoch by."""
     draft = _draft(p, given)
+    said = _meanings(draft, given.y)
     if validation_data is not None:
-        return _said(given, draft), validation_data, draft
+        return Split(_said(given, draft), validation_data, (), draft, said)
     labels = given.y if draft._model().task.classes is not None and given.y.ndim == 1 else None
     apart = set_apart(seed, labels, len(given.y), p.validation_fraction)
     rest, validation = given.take(~apart), given.take(apart)
-    return _said(rest, draft), SetApart((validation.X, validation.y)), draft
+    pair = SetApart((validation.X, validation.y))
+    return Split(_said(rest, draft), pair, (np.flatnonzero(apart),), draft, said)
+
+
+def _meanings(draft: MLP, y: np.ndarray) -> list[str]:
+    """What else y may mean than the task that was told from it; members are told their task."""
+    if draft.task != "auto":
+        return []
+    p, task = draft._check_parameters(), draft._model().task
+    told = SimpleNamespace(**vars(p) | {"task": recipes.task_of(task.name == "regression")})
+    by_members = set(target_warnings(y, told, task, False, None))
+    found = [one for one in target_warnings(y, p, task, False, None) if one not in by_members]
+    if task.classes is not None and not found:
+        found += of_amounts(task.classes, y)
+    return found
 
 
 def _said(given: Given, draft: MLP) -> Given:
@@ -364,11 +406,10 @@ def _weighs(class_weight: ClassWeight) -> bool:
     )
 
 
-def _parameters_for(
-    p: SimpleNamespace, given: Given, draft: MLP, validates: bool
-) -> dict[str, Any]:
+def _parameters_for(p: SimpleNamespace, found: Split, validates: bool) -> dict[str, Any]:
     """The parameters of the members for the rows to train on; `validates`: whether the user has
     given the rows to choose the epoch by."""
+    given, draft = found.rest, found.draft
     regression = draft._model().task.name == "regression"
     reads = MLP(hidden=(), **recipes.preparation(regression, given.columns))
     with kept_warnings():

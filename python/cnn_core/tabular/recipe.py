@@ -46,11 +46,15 @@ def of_size(table: tuple[tuple[float, int], ...], rows: int) -> int:
     return next(value for most, value in table if rows <= most)
 
 
+def task_of(regression: bool) -> str:
+    """The task that members are told."""
+    return "regression" if regression else "classification"
+
+
 def preparation(regression: bool, columns: Any) -> dict[str, Any]:
     """The parameters that decide what the first layer reads."""
-    task = "regression" if regression else "classification"
     return {
-        "task": task,
+        "task": task_of(regression),
         "columns": columns,
         "scale_inputs": "robust_clip",
         "numeric_embedding": PeriodicEmbedding(frequencies=16, width=3, scale=0.1),
@@ -89,7 +93,7 @@ def parameters(rows: Rows) -> dict[str, Any]:
         "decay_schedule": FlatCosine(),
         "dropout": (0.0, *(0.15,) * LAYERS),
         "dropout_schedule": FlatCosine(),
-        "alpha_dropout": False,
+        **({} if rows.regression else {"alpha_dropout": False}),  # of selu
         "label_smoothing": 0.0 if rows.regression else 0.1,
         "class_weight": rows.class_weight,
         "max_seconds": rows.max_seconds,

@@ -5,14 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnn_core._warn import warn
 from cnn_core.many import fit
 from cnn_core.many.progress import Watching, check_watching
+from cnn_core.many.told import Names
 from cnn_core.threads import threads_of
 
 if TYPE_CHECKING:
     from cnn_core.mlp import MLP
     from cnn_core.tabular.checkpoint import TabularCheckpoint
     from cnn_core.tabular.rows import Given
+
+
+def with_an_epoch(members: Sequence[MLP]) -> Sequence[MLP]:
+    """The members that have finished an epoch; all, where none has."""
+    found = [one for one in members if one.n_epochs_]
+    missing = len(members) - len(found)
+    if found and missing:
+        warn(
+            f"max_seconds={members[0].max_seconds:g} was over before {missing} of the "
+            f"{len(members)} members had finished an epoch: the mean is of the other {len(found)}; "
+            "allow more time",
+            UserWarning,
+        )
+    return found or members
 
 
 class Options(NamedTuple):
@@ -43,6 +59,6 @@ def train(
         members,
         fit.Data((given.X, given.y, given.weights), validation, [None] * len(members)),
         threads_of(options.n_threads),
-        Watching(list(members), watchers, int(options.verbose)),
+        Watching(list(members), watchers, int(options.verbose), Names("members_", alike=True)),
         options.checkpoint,
     )

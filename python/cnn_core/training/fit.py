@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core._settable import settable
 from cnn_core._warn import warn
 from cnn_core.blocks.gather import Gathered
 from cnn_core.causes.seen import Seen
-from cnn_core.data.auto_scaling import FEWEST_ROWS, scaling_words
-from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
+from cnn_core.data.auto_scaling import FEWEST_ROWS, log_scaling
+from cnn_core.data.prepare import (
+    Dataset,
+    Preparation,
+    Prepared,
+    SetApart,
+    precise_dtype,
+    prepare,
+)
 from cnn_core.data.rounding import merged, merged_integers
 from cnn_core.data.row_order import warn_of_order
-from cnn_core.data.scaling import Scaling
-from cnn_core.data.target_scaling import SCALED_LOSSES, TargetScaling, scales_targets
+from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
 from cnn_core.data.targets import (
     OneClassError,
     UnknownClassError,
@@ -56,6 +63,7 @@ from cnn_core.training.untrained import (
     training_spec,
     untrained,
 )
+from cnn_core.training.unused import without_effect
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -135,12 +143,6 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     return job_of(p, read(p, given, before, seed), began)
-
-
-class SetApart(tuple[Any, Any]):
-    """Rows to validate on, (X, y), that are some of those that a user gave to train on."""
-
-    __slots__ = ()
 
 
 class Given(NamedTuple):
@@ -251,11 +253,13 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
     sample, anew = data.streamed and data.streamed.rows, False
     if before is None:
         model = _initial(p, rows.task, spec, data, purpose == "partial_fit")
-        _log_scaling(data.scaling, data.target_scaling)
+        log_scaling(data.scaling, data.target_scaling)
     else:
         begins_anew = rows.before is not None and rows.before.is_begun_anew
         model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
     findings, seen = advises(p, model, rows, spec.batch_size)
+    if purpose == "fit" and rows.before is None:
+        findings = [*without_effect(p, model.network_spec), *findings]
     job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
     job = job._replace(blocks=data.blocks, rows=sample, validates=given.validates)
     scorer = check_asked(p, given)
@@ -432,7 +436,7 @@ def _first_rows(
     encoded = SimpleNamespace(**vars(p) | {"columns": None})  # they are rows of the matrix
     anew = begin(encoded, rows.X, rows.y, start, sample_weight=rows.weights, purpose="partial_fit")
     if has_scaling(before) or has_scaling(anew.model) or reads_rows(p.init):
-        _log_scaling(anew.model.scaling, anew.model.target_scaling)
+        log_scaling(anew.model.scaling, anew.model.target_scaling)
         model = replace(anew.model, feature_names=before.feature_names, columns=before.columns)
         return anew._replace(model=model, stream=job.stream)
     scalings = anew.model.scaling, anew.model.target_scaling
@@ -486,15 +490,6 @@ def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
         )
 
 
-def _log_scaling(inputs: Scaling | None, targets: TargetScaling | None) -> None:
-    """Say in a log record what 'auto' does."""
-    import logging  # takes longer than the rest of a small fit
-
-    said = scaling_words(inputs, targets)
-    if said:
-        logging.getLogger("cnn_core").info("%s", "; ".join(said))
-
-
 def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dtype: str) -> None:
     """Say what nothing scales and rounding makes equal."""
     merges = False
@@ -523,7 +518,7 @@ def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dt
         warn(
             f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
             f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: "
-            + ("" if dtype == "float64" else "say dtype='float64', or ")
+            + ("say dtype='float64', or " if dtype != "float64" and settable("dtype") else "")
             + "learn y less its mean",
             UserWarning,
         )
