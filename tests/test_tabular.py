@@ -199,17 +199,17 @@ def test_members_without_an_epoch_are_left_out(monkeypatch):
 
     train = estimator.train
 
-    def out_of_time(members, given, *rest):
-        train(members, given, *rest)
-        members[1].initialize(given.X, given.y)
+    def out_of_time(members, *rest):
+        train(members, *rest)
+        members[1].initialize(X, LINE)
 
     monkeypatch.setattr(estimator, "train", out_of_time)
     model, said = of_fit(LINE, members=3, max_seconds=60)
     assert len(model.members_) == 2 and model.score(X, LINE) > 0.9
     assert [one.random_state for one in model.members_][1] - model.members_[0].random_state == 2
     assert said[-1].startswith("max_seconds=60 was over before 1 of the 3 members had finished")
-    monkeypatch.setattr(estimator, "train", lambda members, given, *_: [
-        one.initialize(given.X, given.y) for one in members
+    monkeypatch.setattr(estimator, "train", lambda members, *_: [
+        one.initialize(X, LINE) for one in members
     ])  # fmt: skip
     assert len(of_fit(LINE, max_seconds=60)[0].members_) == 2
 

@@ -144,6 +144,7 @@ class Data(NamedTuple):
     rows: tuple[Any, Any, Any]  #: X, y and sample_weight
     validation: tuple[Any, Any] | None
     parts: Sequence[Part | None]  #: the rows of each model
+    shared: SharedRows | None = None  #: all rows, where something has been made of them already
 
 
 def train(
@@ -241,7 +242,8 @@ def _prepare(nets: Sequence[Net], data: Data, names: Names) -> None:
             mine = parts[group[0].number]
             rows = tuple(taken(one, mine) for one in data.rows)
             given = Given((rows[0], rows[1], rows[2]), data.validation, None, "fit")
-            shared = SharedRows(given, whole, mine)
+            shared = data.shared if mine is None else None
+            shared = shared or SharedRows(given, whole, mine)
 
             def prepare(net: Net, shared: SharedRows = shared) -> None:
                 before, seed = starts[net.number], seeds[net.number]

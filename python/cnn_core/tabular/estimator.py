@@ -31,7 +31,7 @@ from cnn_core.parameters import (
 )
 from cnn_core.tabular import recipe as recipes
 from cnn_core.tabular.rows import Given, read, set_apart, with_embeddings
-from cnn_core.tabular.training import Options, train, with_an_epoch
+from cnn_core.tabular.training import Options, n_inputs, shared_rows, train, with_an_epoch
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_core._typing import ColumnKind, TaskName
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.files.codecs import Codec
+    from cnn_core.many.shared import SharedRows
     from cnn_core.tabular.checkpoint import TabularCheckpoint
 
     #: A function ``(models, epoch, logs)``.
@@ -239,12 +240,13 @@ class TabularMLP(Parameters, Averaging):
             seed = None if checkpoint is None else checkpoint.seed
             seed = draw_seed(p.random_state) & _SEEDS if seed is None else seed
             found = _split(p, given, seed, validation_data)
-            made = _parameters_for(p, found, validation_data is not None)
+            shared = shared_rows(found.rest, found.validation)
+            made = _parameters_for(p, found, shared)
             for message in found.said:
                 warn(message, UserWarning)
             members = [MLP(**made, random_state=(seed + k) & _SEEDS) for k in range(int(p.members))]
             options = Options(p.n_threads, p.callbacks, p.verbose, checkpoint)
-            train(members, found.rest, found.validation, options)
+            train(members, shared, options)
             self._publish(with_an_epoch(members), recipes.VERSION)
             vars(self)["_apart"] = found.apart
         return self
@@ -269,7 +271,8 @@ class TabularMLP(Parameters, Averaging):
             return MLP(**(first | {"random_state": None}))
         p = self._check_parameters()
         given = read(X, y, p.task, p.columns, None)
-        return MLP(**_parameters_for(p, _split(p, given, 0, None), False))
+        found = _split(p, given, 0, None)
+        return MLP(**_parameters_for(p, found, shared_rows(found.rest, found.validation)))
 
     predict_proba = ForClasses(Averaging.predict_proba)
     predict_log_proba = ForClasses(Averaging.predict_log_proba)
@@ -406,23 +409,19 @@ def _weighs(class_weight: ClassWeight) -> bool:
     )
 
 
-def _parameters_for(p: SimpleNamespace, found: Split, validates: bool) -> dict[str, Any]:
-    """The parameters of the members for the rows to train on; `validates`: whether the user has
-    given the rows to choose the epoch by."""
-    given, draft = found.rest, found.draft
-    regression = draft._model().task.name == "regression"
-    reads = MLP(hidden=(), **recipes.preparation(regression, given.columns))
-    with kept_warnings():
-        reads.initialize(given.X, given.y)
-    return recipes.parameters(
-        recipes.Rows(
-            len(given.y),
-            reads._model().network_spec.widths[0],
-            regression,
-            given.columns,
-            p.class_weight,
-            not validates and (given.weights is not None or _weighs(p.class_weight)),
-            float(p.validation_fraction),
-            p.max_seconds,
-        )
+def _parameters_for(p: SimpleNamespace, found: Split, shared: SharedRows) -> dict[str, Any]:
+    """The parameters of the members for the rows to train on."""
+    given = found.rest
+    unequal = given.weights is not None or _weighs(p.class_weight)
+    rows = recipes.Rows(
+        len(given.y),
+        1,  # until the rows are read, of which nothing depends on it
+        found.draft._model().task.name == "regression",
+        given.columns,
+        p.class_weight,
+        unequal and not shared.given.validates,
+        float(p.validation_fraction),
+        p.max_seconds,
     )
+    reads = MLP(**recipes.parameters(rows))
+    return recipes.parameters(rows._replace(n_in=n_inputs(shared, reads)))

@@ -51,17 +51,6 @@ def task_of(regression: bool) -> str:
     return "regression" if regression else "classification"
 
 
-def preparation(regression: bool, columns: Any) -> dict[str, Any]:
-    """The parameters that decide what the first layer reads."""
-    return {
-        "task": task_of(regression),
-        "columns": columns,
-        "scale_inputs": "robust_clip",
-        "numeric_embedding": PeriodicEmbedding(frequencies=16, width=3, scale=0.1),
-        **({"scale_targets": "standard", "clip_outputs": True} if regression else {}),
-    }
-
-
 def parameters(rows: Rows) -> dict[str, Any]:
     """The parameters of the MLP, but for `random_state`.
 
@@ -76,7 +65,11 @@ def parameters(rows: Rows) -> dict[str, Any]:
     epochs, widths = of_size(EPOCHS, rows.n_rows), (rows.n_in, *(WIDTH,) * LAYERS)
     inner = {f"W{l}": math.sqrt(n_in) for l, n_in in enumerate(widths, 1)}
     return {
-        **preparation(rows.regression, rows.columns),
+        "task": task_of(rows.regression),
+        "columns": rows.columns,
+        "scale_inputs": "robust_clip",
+        "numeric_embedding": PeriodicEmbedding(frequencies=16, width=3, scale=0.1),
+        **({"scale_targets": "standard", "clip_outputs": True} if rows.regression else {}),
         "hidden": (WIDTH,) * LAYERS,
         "activation": "mish" if rows.regression else "selu",
         "init": "auto",
