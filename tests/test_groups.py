@@ -5,7 +5,15 @@ import pytest
 from cnn_core.schedules import Schedule
 from cnn_core.spec import TrainingSpec
 
-from cnn_core import MLP, AdamW, Coslog, FlatCosine, ReduceOnPlateau
+from cnn_core import (
+    MLP,
+    AdamW,
+    Coslog,
+    DivergenceWarning,
+    FlatCosine,
+    ReduceOnPlateau,
+    fit_many,
+)
 
 
 def data(rows=96, features=7, seed=0):
@@ -277,9 +285,39 @@ def test_plain_dropout_of_selu_differs_from_alpha_dropout_and_not_where_there_is
     options = {"activation": "selu", "epochs": 1}
     plain, alpha = (trained(X, y, dropout=0.3, alpha_dropout=a, **options) for a in (False, True))
     assert not np.array_equal(plain.parameters_, alpha.parameters_)
-    options["activation"] = "relu"
-    plain, alpha = (trained(X, y, dropout=0.3, alpha_dropout=a, **options) for a in (False, True))
-    assert np.array_equal(plain.parameters_, alpha.parameters_)
+    options |= {"activation": "relu", "dropout": 0.3}
+    with pytest.warns(UserWarning, match="alpha_dropout=False has no effect: it is of dropout aft"):
+        plain = trained(X, y, alpha_dropout=False, **options)
+    assert np.array_equal(plain.parameters_, trained(X, y, **options).parameters_)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rate_factors": {"embeddings": 2}}, "rate_factors of 'embeddings' has no effect: no col"),
+        ({"rate_factors": {"periodic": 0.1}}, "rate_factors of 'periodic' has no effect: no numb"),
+        ({"rate_factors": {"b1": 0.1}, "bias": False}, "of 'b1' has no effect: the network has no"),
+        (
+            {"optimizer": AdamW(weight_decay=0), "decay_schedule": FlatCosine()},
+            "decay_schedule has no effect, as the optimizer's weight_decay is 0",
+        ),
+    ],
+)
+def test_what_is_asked_for_and_can_do_nothing_is_said_once(options, message):
+    X, y = data()
+    options = {"epochs": 1} | options
+    models = [MLP(3, random_state=k, **options) for k in range(2)]
+    models.append(MLP(3, epochs=1, random_state=0))
+    with pytest.warns(UserWarning, match=message) as caught:
+        fit_many(models, X, y)
+    assert len(caught) == 1 and str(caught[0].message).startswith("models[0] and models[1]: ")
+
+
+def test_a_divergence_names_the_factor_that_has_caused_it():
+    X, y = data()
+    model = MLP(4, rate_factors={"weights": 1e30}, epochs=3, random_state=0)
+    with pytest.warns(DivergenceWarning, match=r"rate_factors of 'weights', 1e\+30, makes"):
+        model.fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,97 @@ def test_a_matrix_with_gaps_is_numbers_with_gaps():
         fitted(rows=rows, members=1, columns=None)
 
 
+def test_what_a_single_network_has_is_named(line):
+    for model, where in ((line, "members_"), (Ensemble(line.members_), "models_")):
+        own = {name for name in dir(MLP) if not (name.startswith("_") or name in dir(model))}
+        for name in own - {"fit", "get_params", "set_params", "decision_function"}:
+            assert not hasattr(model, name)
+            with pytest.raises(AttributeError, match=f"no attribute '{name}'; .+") as caught:
+                getattr(model, name)
+            assert name != "best_epoch_" or f"{where}[k].best_epoch_" in str(caught.value)
+            assert name != "loss_curve_" or f"{where}[k].history_['loss']" in str(caught.value)
+        with pytest.raises(TypeError, match=rf"Ensemble\(\[\*models\[1\]\.{where}, \.\.\.\]\)"):
+            Ensemble([line.members_[0], model])
+
+
+def of_fit(y, rows=X, **more):
+    """What a fit says."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = fitted(y, rows, **more)
+    return model, [str(one.message) for one in caught]
+
+
+SEED = cnn_core.parameters.draw_seed(1) & ((1 << 53) - 1)
+FIRST = int(set_apart(SEED, None, 120, 0.2).argmax())  # of the rows that a regression sets apart
+GAP = TABLE | {"rare": [None if k == FIRST else float(k % 5) for k in range(120)]}
+
+
+@pytest.mark.parametrize(
+    "y, rows, said",
+    [
+        (LINE * 1e-3 + 1e9, X, "which predictions in float32 cannot show: learn y less its mean"),
+        (np.where(np.arange(120) == 3, 1e7, LINE), X, "% of the squared error: check it."),
+        (np.round(LINE * 9).astype(int), X, "numbers to predict, say task='regression', if clas"),
+        (np.eye(3)[np.arange(120) % 3], X, "give y.argmax(axis=1), the number of each row's class"),
+        (np.ones(120), X, "y is the same in every row: there is nothing to learn"),
+        (np.where(np.arange(120) % 9, "a", "nan"), X, "y has the text 'nan' beside other classes"),
+        (np.round(LINE).astype(str), X, "y.astype(float) makes numbers to predict of them"),
+        (LINE, GAP, "the validation rows' X has missing entries in 'rare' (1 row), where the trai"),
+    ],
+)
+def test_what_a_fit_says_is_said_once_and_of_parameters_that_there_are(y, rows, said):
+    _, messages = of_fit(y, rows)
+    assert sum(said in one for one in messages) == 1
+    of_networks = set(MLP().get_params()) - set(TabularMLP().get_params())
+    for message in messages:
+        assert not message.startswith(("all ", "models", "members"))
+        assert not [name for name in of_networks if f"{name}=" in message]
+
+
+def test_a_task_that_was_said_is_no_question():
+    assert of_fit(np.round(LINE * 9).astype(int), task="regression")[1] == []
+    assert of_fit(np.eye(3)[np.arange(120) % 3], task="regression")[1] == []
+
+
+def test_members_without_an_epoch_are_left_out(monkeypatch):
+    from cnn_core.tabular import estimator
+
+    train = estimator.train
+
+    def out_of_time(members, *rest):
+        train(members, *rest)
+        members[1].initialize(X, LINE)
+
+    monkeypatch.setattr(estimator, "train", out_of_time)
+    model, said = of_fit(LINE, members=3, max_seconds=60)
+    assert len(model.members_) == 2 and model.score(X, LINE) > 0.9
+    assert [one.random_state for one in model.members_][1] - model.members_[0].random_state == 2
+    assert said[-1].startswith("max_seconds=60 was over before 1 of the 3 members had finished")
+    monkeypatch.setattr(estimator, "train", lambda members, *_: [
+        one.initialize(X, LINE) for one in members
+    ])  # fmt: skip
+    assert len(of_fit(LINE, max_seconds=60)[0].members_) == 2
+
+
+def test_the_rows_set_apart_have_numbers(line):
+    rest = np.setdiff1d(np.arange(120), line.validation_rows_)
+    alone = line.recipe().set_params(random_state=line.members_[0].random_state)
+    alone.fit(
+        X[rest], LINE[rest], validation_data=(X[line.validation_rows_], LINE[line.validation_rows_])
+    )
+    assert alone.parameters_.tobytes() == line.members_[0].parameters_.tobytes()
+    given = fitted(members=1, fit={"validation_data": (X, LINE)})
+    assert not hasattr(given, "validation_rows_")
+
+
+def test_gaps_that_training_rows_did_not_have_are_refused_with_a_cure_that_helps(line):
+    gaps = np.where(X > 2, np.nan, X)
+    with pytest.raises(ValueError, match=r"fit with columns='auto' to rows that have gaps, which"):
+        line.predict(gaps)
+    assert np.isfinite(fitted(rows=gaps, members=1).predict(gaps)).all()
+
+
 def test_rows_to_choose_the_epoch_by_may_be_given():
     model = fitted(
         members=1, fit={"validation_data": (X[:30], LINE[:30])}, rows=X[30:], y=LINE[30:]
@@ -329,7 +420,8 @@ def test_rows_that_it_sets_apart_are_not_called_validation_data():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(3):
-            TabularMLP(members=1, random_state=0).fit(rng.normal(size=(60, 1)), np.arange(60) % 30)
+            model = TabularMLP("classification", members=1, random_state=0)
+            model.fit(rng.normal(size=(60, 1)), np.arange(60) % 30)
 
 
 def test_a_class_of_one_row_each_is_said_to_be_a_regression():

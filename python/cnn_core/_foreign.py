@@ -281,6 +281,8 @@ VALUES["learning_rate"] = by_word({
     _SCHEDULE.format("InverseTime"): "invscaling inverse inverse_time inv_scaling",
     _SCHEDULE.format("OneCycle"): "one_cycle onecycle onecyclelr 1cycle",
     _SCHEDULE.format("Warmup"): "warmup warm_up",
+    _SCHEDULE.format("Coslog"): "coslog cos_log",
+    _SCHEDULE.format("FlatCosine"): "flat_cosine flatcosine flat_cos",
 })  # fmt: skip
 VALUES["init"] = by_word({
     "glorot": "xavier xavier_uniform glorot_uniform",

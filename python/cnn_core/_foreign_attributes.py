@@ -6,8 +6,9 @@ of a model (Python 3.11: predictions of one row by a tenth).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn
 
 
 class ForeignAttribute:
@@ -18,12 +19,29 @@ class ForeignAttribute:
         self.name, self.hint = name, hint
 
     def __get__(self, model: object, kind: type) -> NoReturn:
-        hint = f"it is called {self.hint} here" if self.hint.isidentifier() else self.hint
         raise AttributeError(
-            f"{kind.__name__!r} object has no attribute {self.name!r}; {hint}",
+            f"{kind.__name__!r} object has no attribute {self.name!r}; {self.words(kind)}",
             name=self.name,
             obj=kind if model is None else model,
         )
+
+    def words(self, kind: Any) -> str:
+        """The hint for objects of a class."""
+        return f"it is called {self.hint} here" if self.hint.isidentifier() else self.hint
+
+
+class OfOneNetwork(ForeignAttribute):
+    """What a single network has, by this name or, with a hint, another; the class says where its
+    networks are."""
+
+    def words(self, kind: Any) -> str:
+        """The hint for objects of a class."""
+        if self.hint in _own(kind):
+            return super().words(kind)
+        one = f"{kind._networks}[k]."
+        if self.hint.isidentifier():
+            return f"it is of a single network: {one}{self.hint}"
+        return _OF_NETWORK.sub(lambda found: one + found[0], self.hint)
 
 
 class ForeignAttributes:
@@ -38,6 +56,20 @@ class OnlyOfMLP:
 
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__()} - _HINTS_OF_MLP.keys())
+
+
+class OnlyOfNetworks:
+    """Base of estimators that are several networks, which say what a single one has."""
+
+    _networks: ClassVar[str]  #: the attribute that has them
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__()} - (_OF_NETWORKS.keys() - _own(type(self))))
+
+
+def _own(kind: type) -> set[str]:
+    """What a class has beside hints."""
+    return {name for one in kind.__mro__ if one is not OnlyOfNetworks for name in vars(one)}
 
 
 def by_word(groups: dict[str, str]) -> dict[str, str]:
@@ -80,6 +112,52 @@ _HINTS_OF_MLP = by_word({
     "best_loss_ and best_validation_score_ are those of the best epoch": "best_epoch_",
 })  # fmt: skip
 
-for _class, _hints in ((ForeignAttributes, _HINTS), (OnlyOfMLP, _HINTS_OF_MLP)):
+#: What a hint for a network names of it.
+_OF_NETWORK = re.compile(r"\b(?:weights_|biases_|parameters_|history_)(?!\w)")
+
+#: What `MLP` has and several networks do not, and what is called so elsewhere.
+_OF_NETWORKS = {
+    **{
+        name: name
+        for name in [
+            "attributions",
+            "best_epoch_",
+            "biases_",
+            "categories_",
+            "check_gradient",
+            "converged_",
+            "embeddings_",
+            "importances",
+            "index_of",
+            "initialize",
+            "input_factor_",
+            "input_gradient",
+            "input_shift_",
+            "jacobian",
+            "history_",
+            "loss_and_gradient",
+            "n_epochs_",
+            "numeric_embeddings_",
+            "parameters_",
+            "partial_fit",
+            "per_sample_gradients",
+            "profile",
+            "step_history_",
+            "target_factor_",
+            "target_shift_",
+            "trace",
+            "weights_",
+            "where",
+        ]
+    },
+    **_HINTS,
+    "resume": "fit or fit_many goes on from the file that is its checkpoint",
+}
+
+for _class, _hints, _kind in (
+    (ForeignAttributes, _HINTS, ForeignAttribute),
+    (OnlyOfMLP, _HINTS_OF_MLP, ForeignAttribute),
+    (OnlyOfNetworks, _OF_NETWORKS, OfOneNetwork),
+):
     for _name, _hint in _hints.items():
-        setattr(_class, _name, ForeignAttribute(_name, _hint))
+        setattr(_class, _name, _kind(_name, _hint))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Never, cast
 
 import numpy as np
 
+from cnn_core._foreign_attributes import OnlyOfNetworks
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
@@ -32,7 +33,7 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Saved):
+class Averaging(Predictions, Saved, OnlyOfNetworks):
     """Predictions, scores and a summary of a `MeanModel`."""
 
     backend = "native"

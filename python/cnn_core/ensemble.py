@@ -60,7 +60,7 @@ class Ensemble(Averaging, Keywords):
     True
     """
 
-    _in_files = "Ensemble"
+    _in_files, _networks = "Ensemble", "models_"
 
     def __init__(self, models: Iterable[MLP], *, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
@@ -75,6 +75,7 @@ class Ensemble(Averaging, Keywords):
         if isinstance(models, MLP) or not isinstance(models, Iterable):
             raise TypeError(
                 f"Ensemble takes a list of fitted MLPs, got one {type(models).__name__}"
+                + _cure(models, "model.{}")
             )
         given = list(models)
         if not given:
@@ -84,6 +85,7 @@ class Ensemble(Averaging, Keywords):
                 raise TypeError(
                     f"Ensemble takes fitted MLPs, and models[{k}] is of type "
                     f"{type(one).__module__}.{type(one).__name__}"
+                    + _cure(one, f"[*models[{k}].{{}}, ...]")
                 )
             if one._fitted is None:
                 raise ValueError(f"Ensemble takes fitted MLPs, and models[{k}] is not fitted")
@@ -126,6 +128,12 @@ class Ensemble(Averaging, Keywords):
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
         return cls(model, **parameters)
+
+
+def _cure(given: object, networks: str) -> str:
+    """How to take the networks of what is several."""
+    name = getattr(type(given), "_networks", None)
+    return "" if name is None else f"; give its networks: Ensemble({networks.format(name)})"
 
 
 def with_model(estimator: MLP, model: Any) -> MLP:

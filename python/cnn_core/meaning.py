@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core import _activations
+from cnn_core._settable import settable
 from cnn_core.activations import get_activation
 from cnn_core.losses import get_loss
 
@@ -192,7 +193,9 @@ def target_warnings(
     str
     """
     array = np.asarray(y)
-    said = p.task == "regression" or (p.task != "auto" and p.loss != "auto")
+    said = p.task == "regression" or (
+        p.task != "auto" and (p.loss != "auto" or not settable("loss"))
+    )
     (loss, _), (output, _) = names_and_params(p.loss, p.output_activation)
     numbers = bool(Given(p.task, loss, output, asked=only_for_numbers(p)).for_numbers)
     if not (said or task.one_hot):
@@ -230,13 +233,14 @@ def _columns(array: np.ndarray, task: Task, numbers: bool) -> Iterator[str]:
         taken = "numbers to predict" if meant == "regression" else "several labels a row"
         cure = "loss='categorical_crossentropy'"
         cure = f"{cure} takes each row for one class, as y.argmax(axis=1) would"
-        if none or no:
+        if none or no or not settable("loss"):
             cure = "give y.argmax(axis=1), the number of each row's class"
         without = f" (but for {none} row{'s' * (none > 1)} without)" if none else ""
         yield (
             f"each row of y holds a single 1{without}, as one-hot classes do, but its {n} columns "
-            f"are taken for {taken}; {cure}, task={meant!r} with loss={task.loss!r} leaves it at "
-            "that"
+            f"are taken for {taken}; {cure}, task={meant!r}"
+            + (f" with loss={task.loss!r}" if settable("loss") else "")
+            + " leaves it at that"
         )
     elif task.name == "regression" and not numbers and len(array) >= ROWS_A_VALUE:
         labels = "y" if no == 0 else "(y + 1) / 2"
@@ -256,8 +260,8 @@ def _shares(array: np.ndarray, task: Task) -> Iterator[str]:
             return
     yield (
         "each row of y sums to 1, as class probabilities do, and is taken for numbers to predict; "
-        "loss='categorical_crossentropy' learns probabilities, task='regression' says that these "
-        "are numbers"
+        + ("loss='categorical_crossentropy' learns probabilities, " if settable("loss") else "")
+        + "task='regression' says that these are numbers"
     )
 
 
@@ -407,6 +411,14 @@ def words_of_amounts(classes: np.ndarray, n_rows: int) -> str:
         f"y holds {len(classes)} classes in {n_rows} rows; if these are numbers to predict, say "
         "task='regression', if classes, task='classification'"
     )
+
+
+def of_amounts(classes: np.ndarray, y: np.ndarray) -> list[str]:
+    """Classes of labels y that look like amounts, however often each comes."""
+    if y.ndim != 1 or not whole_numbers(classes):
+        return []
+    counts = np.unique(y, return_counts=True)[1]
+    return [words_of_amounts(classes, len(y))] if are_amounts(classes, counts) else []
 
 
 def whole_numbers(classes: np.ndarray | None) -> bool:

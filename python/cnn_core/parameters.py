@@ -24,7 +24,7 @@ from cnn_core.initializers import get_initializer
 from cnn_core.losses import Huber
 from cnn_core.monitors import check_monitor
 from cnn_core.optimizers import get_optimizer
-from cnn_core.schedules import Constant, Schedule
+from cnn_core.schedules import SCHEDULES, Constant, Schedule
 from cnn_core.task import HARD_THRESHOLD
 from cnn_core.threads import check_threads
 from cnn_core.training.backends import BACKENDS
@@ -154,8 +154,9 @@ def check_learning_rate(name: str, value: Any) -> None:
         return
     if isinstance(value, type) and issubclass(value, Schedule):
         raise TypeError(f"{name} must be an object, {value.__name__}(), got the class itself")
-    hint = meaning(name, value) if isinstance(value, str) else ""
-    if hint:
+    if isinstance(value, str):
+        kinds = ", ".join(kind.__name__ for kind in SCHEDULES)
+        hint = meaning(name, value) or f"schedules are {kinds}, such as {name}=Cosine()"
         raise TypeError(f"{name} must be a number or a schedule, got {value!r}; {hint}")
     check_number(name, value, 0, None, above=True)
 

@@ -506,6 +506,21 @@ class ReduceOnPlateau(Schedule):
         return rule, (lowest, waited, drops)
 
 
+#: All that there are.
+SCHEDULES = (
+    Constant,
+    Cosine,
+    Coslog,
+    Exponential,
+    FlatCosine,
+    InverseTime,
+    OneCycle,
+    ReduceOnPlateau,
+    StepDecay,
+    Warmup,
+)
+
+
 def _noted(memory: Any, rule: object) -> Any:
     """What a memory (rule, note) says; None where it is that of another schedule."""
     if isinstance(memory, tuple) and len(memory) == 2 and memory[0] == rule:

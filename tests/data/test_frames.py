@@ -163,7 +163,8 @@ def frame_of(kind, **changes):
 NAN = float("nan")
 FINITE = "; every entry must be a finite number"
 AS_IT_IS = ", or fit with columns='auto', which takes such a column as it is"
-FILL = f": fill the gaps or drop the rows{AS_IT_IS}"
+WITH_GAPS = AS_IT_IS.replace("'auto',", "'auto' to rows that have gaps,")
+FILL = f": fill the gaps or drop the rows{WITH_GAPS}"
 FAULTS = [
     (dict(b=[1.0, NAN, 2, NAN, 3, 4]), ValueError,
      "X has nan in column 'b' (2 rows, the first is row 1)", FINITE + FILL),

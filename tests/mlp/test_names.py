@@ -141,6 +141,8 @@ def test_unknown_values(options, message):
     (dict(learning_rate="constant"), "a number, or None .*, is a constant rate"),
     (dict(learning_rate="adaptive"), SCHEDULE.format("ReduceOnPlateau")),
     (dict(learning_rate="step"), SCHEDULE.format("StepDecay")),
+    (dict(learning_rate="coslog"), SCHEDULE.format("Coslog")),
+    (dict(learning_rate="rapid"), "got 'rapid'; schedules are Constant, Cosine, Coslog,"),
     (dict(learning_rate="plateau"), SCHEDULE.format("ReduceOnPlateau")),
     (dict(learning_rate="invscaling"), SCHEDULE.format("InverseTime")),
     (dict(learning_rate=Cosine), r"must be an object, Cosine\(\), got the class itself"),

@@ -474,7 +474,7 @@ def test_max_seconds_ends_a_part_of_a_training(tmp_path):
         warnings.simplefilter("ignore")  # where a part is over before its first epoch
         while parts < 1000:
             parts += 1
-            model = MLP(max_seconds=0.05, **options).fit(rows, y, checkpoint=path)
+            model = MLP(max_seconds=0.01, **options).fit(rows, y, checkpoint=path)
             if model.n_epochs_ == 40:
                 break
     assert parts > 1

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnn_core._settable import settable
 from cnn_core.data.validation import which_target
 
 FEWEST = 20  # rows, fewer of which tell nothing
@@ -128,7 +129,7 @@ def words(
     error = "the squares of R2" if loss in ROBUST else "the squared error"
     cure = "check it"
     if loss == "mse" and where != "these rows":
-        cure += ", or take loss='mae' or Huber()"
+        cure += ", or take loss='mae' or Huber()" if settable("loss") else ""
     elif loss in ROBUST:
         cure += ", as R2 says little beside it"
     others = f"({found.low:.4g} to {found.high:.4g})"

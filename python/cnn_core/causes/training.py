@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core._settable import settable
 from cnn_core.causes.begin import layer_name, sizes
 from cnn_core.causes.data import FAR, named, some_rows
 from cnn_core.data.validation import plain, which_target
@@ -192,6 +193,7 @@ class Diverged(NamedTuple):
     cure_of_targets: str
     cure_of_weights: str
     trained: bool = False  #: whether training has made the weights what they are
+    rate_factors: Mapping[str, float] = {}  #: of groups of parameters
 
 
 def divergence(found: Diverged) -> str:
@@ -219,12 +221,15 @@ def divergence(found: Diverged) -> str:
                 f"a learning rate below about {2 / length:.1g}"
                 + ("" if found.scaled else f", or smaller features: {found.cure_of_inputs}")
             )
+    usual = (
+        f"neither X{'' if found.y is None else ', y'} nor the learning rate is far from what is "
+        "usual; "
+    )
+    if not settable("learning_rate"):
+        return f"{usual}look for rows that are unlike the others"
     lower = f"a lower learning rate, such as {found.rate / 10:.1g},"
     clip = "" if found.spec.clip_norm else " or clip_norm=1"
-    return (
-        f"neither X{'' if found.y is None else ', y'} nor the learning rate is far from what is "
-        f"usual; {lower}{clip} may help"
-    )
+    return f"{usual}{lower}{clip} may help"
 
 
 def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
@@ -236,6 +241,7 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
             rate / own,
             f"the learning rate is {_times(rate / own)} {spec.optimizer}'s own; take {own:g}",
         )
+    yield from _large_factor(found, own)
     momentum = spec.settings.get("momentum", 0.0)
     if own and momentum > 0.95 and rate / (1 - momentum) >= 10 * OTHER_RATE * own:
         yield (
@@ -258,6 +264,19 @@ def _causes(found: Diverged) -> Iterator[tuple[float, str]]:
     if found.growing:
         yield 1.0, found.growing
     yield from _large_weights(found)
+
+
+def _large_factor(found: Diverged, own: float | None) -> Iterator[tuple[float, str]]:
+    """A factor that makes the learning rate of some parameters large."""
+    factor = max(found.rate_factors.values(), default=1.0)
+    if own and factor > 1 and found.rate * factor >= OTHER_RATE * own:
+        group = next(name for name, one in found.rate_factors.items() if one == factor)
+        yield (
+            found.rate * factor / own,
+            f"rate_factors of {group!r}, {factor:g}, makes their learning rate "
+            f"{_times(found.rate * factor / own)} {found.spec.optimizer}'s own; take a smaller "
+            "factor",
+        )
 
 
 def _large_weights(found: Diverged) -> Iterator[tuple[float, str]]:

@@ -70,6 +70,23 @@ def fingerprint(parts: Parts) -> dict[str, str]:
     return {name: _of_arrays(list(arrays)) for name, arrays in parts.items()}
 
 
+class Fingerprints:
+    """`fingerprint` of several data that have arrays in common, which are read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], tuple[str, list[np.ndarray | None]]] = {}
+
+    def __call__(self, parts: Parts) -> dict[str, str]:
+        """The fingerprint of some data."""
+        return {name: self._of(list(arrays)) for name, arrays in parts.items()}
+
+    def _of(self, arrays: list[np.ndarray | None]) -> str:
+        key = tuple(map(id, arrays))  # of arrays that are kept
+        if key not in self._known:
+            self._known[key] = _of_arrays(arrays), arrays
+        return self._known[key][0]
+
+
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What differs between two fingerprints, in words."""
     found = []

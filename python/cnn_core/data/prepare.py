@@ -341,6 +341,12 @@ def learn_target_scaling_of(
     return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
 
 
+class SetApart(tuple[Any, Any]):
+    """Rows to validate on, (X, y), that are some of those that a user gave to train on."""
+
+    __slots__ = ()
+
+
 def validation_dataset(
     pair: tuple[ArrayLike, ArrayLike], task: Task, how: Preparation, prepared: Prepared
 ) -> Dataset:
@@ -350,6 +356,8 @@ def validation_dataset(
     except (TypeError, ValueError):
         raise ValueError("validation_data must be a pair (X, y)") from None
     name, y_name = "validation_data's X", "validation_data's y"
+    if isinstance(pair, SetApart):
+        name, y_name = "the validation rows' X", "the validation rows' y"
     warn_of_order(X, y, y_name, name)
     if prepared.columns is not None:
         from cnn_core.columns.target import known_target
@@ -358,7 +366,7 @@ def validation_dataset(
         X = prepared.columns.encode(table, name)
     else:
         check_names(X, prepared.feature_names, name)
-    check_target_names(y, prepared.target_names, "validation_data's y")
+    check_target_names(y, prepared.target_names, y_name)
     rows = check_X(X, how.dtype, prepared.n_features, name, prepared.scaling)
     data = make_dataset(task, rows, y, how.of_validation, names=(name, y_name))
     return data.learning(prepared.target_scaling, how.dtype)

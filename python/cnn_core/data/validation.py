@@ -239,6 +239,8 @@ def _is_number(value: Any) -> bool:
 
 #: What takes tables with words, dates and gaps.
 AS_IT_IS = "columns='auto', which takes such a column as it is"
+#: The same for gaps, of which it takes those of rows that it is fitted to.
+WITH_GAPS = "columns='auto' to rows that have gaps, which takes such a column as it is"
 _CURES_OF_X = CURES | {kind: f"{CURES[kind]}, or fit with {AS_IT_IS}" for kind in (DATES, SPANS)}
 #: What helps against objects that are no numbers.
 _CURES = {kind: f"; {cure}" for kind, cure in CURES.items()} | {
@@ -257,7 +259,7 @@ def _refuse_object(name: str, array: np.ndarray, index: tuple[int, ...], values:
     what = f"{'the text ' if kind == 'text' else ''}{shown(value)}"
     cure = _CURES.get(kind, "") if _is_data(name) else ""
     if _is_X(name) and kind in ("text", "gap"):
-        cure = f"{cure}, or fit with {AS_IT_IS}"
+        cure = f"{cure}, or fit with {WITH_GAPS if kind == 'gap' else AS_IT_IS}"
     if kind == "text" and cure:
         from cnn_core.data.number_texts import conversion
 
@@ -366,7 +368,7 @@ def _refuse_entry(
     if np.isnan(value) and _is_data(name):
         count = "" if named else f" ({rows} row{' has' if rows == 1 else 's have'} nan)"
         cure = f"{count}: fill the gaps or drop the rows"
-        cure += f", or fit with {AS_IT_IS}" if _is_X(name) else ""
+        cure += f", or fit with {WITH_GAPS}" if _is_X(name) else ""
     raise ValueError(f"{name} has {value} {where}; every entry must be {what}{cure}")
 
 

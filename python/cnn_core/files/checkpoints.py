@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cnn_core.exceptions import ModelFormatError
-from cnn_core.files.atomic import write_whole
 from cnn_core.files.codecs import (
     ByName,
     Flag,
@@ -21,12 +21,9 @@ from cnn_core.files.codecs import (
     Whole,
 )
 from cnn_core.files.container import read_file
-from cnn_core.files.estimators import LONGEST, Contents, packed, unpacked
+from cnn_core.files.estimators import LONGEST, Contents, unpacked
 from cnn_core.files.values import Stream
-from cnn_core.training.progress import Position, Progress
-
-if TYPE_CHECKING:
-    from cnn_core.files.saved import Saved
+from cnn_core.training.progress import Position, Progress, ProgressOfMany
 
 _POSITION = Record(
     Position,
@@ -38,7 +35,7 @@ PROGRESS = Record(
     Progress,
     {
         "fingerprint": ByName(Text()),
-        "until": Whole(1),
+        "until": Whole(),
         "finished": Flag(),
         "best": Optional(Row(Tensor(), Whole())),
         "stopping": List(Row(Real(finite=False), Whole())),
@@ -48,15 +45,8 @@ PROGRESS = Record(
 )
 
 
-def write_checkpoint(
-    path: str | os.PathLike[str],
-    estimator: Saved,
-    parameters: dict[str, Any],
-    model: Any,
-    progress: Progress,
-) -> None:
-    """Write a checkpoint in the place of the one before."""
-    write_whole(path, packed(estimator, model, PROGRESS, progress, parameters=parameters))
+#: The same of several models that are trained together.
+PROGRESS_OF_MANY = Record(ProgressOfMany, {"rounds": Whole(), "trainings": List(PROGRESS)})
 
 
 def checked_path(path: Any) -> str:
@@ -69,8 +59,23 @@ def checked_path(path: Any) -> str:
     return found
 
 
-def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents | None:
+def read_checkpoint(
+    path: str | os.PathLike[str],
+    kind: type[Any],
+    codec: Record = PROGRESS,
+    check: Callable[[Any, Any], None] | None = None,
+) -> Contents | None:
     """What a checkpoint holds; None where there is no such file.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : type
+        Of the estimator that the file must have.
+    codec : Record, optional
+        Of what it has beside the model.
+    check : callable, optional
+        Takes both, and raises ModelFormatError where they do not go together.
 
     Raises
     ------
@@ -79,10 +84,10 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
     """
     try:
         data = read_file(checked_path(path), "a checkpoint has a file of its own")
-        contents = unpacked(data, kind, True, PROGRESS)
+        contents = unpacked(data, kind, True, codec)
         if contents.progress is None:
             raise ModelFormatError("it is the file of a model, not a checkpoint")
-        _check_epochs(contents.model, contents.progress)
+        (check or check_epochs)(contents.model, contents.progress)
     except FileNotFoundError:
         return None
     except ModelFormatError as error:
@@ -90,7 +95,21 @@ def read_checkpoint(path: str | os.PathLike[str], kind: type[Any]) -> Contents |
     return contents
 
 
-def _check_epochs(model: Any, progress: Progress) -> None:
+def check_many(models: Sequence[Any], progress: ProgressOfMany) -> None:
+    """Raise where some models and their progress do not go together."""
+    if len(models) != len(progress.trainings):
+        raise ModelFormatError(
+            f"progress.trainings has {len(progress.trainings)} entries, and there are "
+            f"{len(models)} models"
+        )
+    for k, (model, one) in enumerate(zip(models, progress.trainings)):
+        try:
+            check_epochs(model._model(), one)
+        except ModelFormatError as error:
+            raise ModelFormatError(f"progress.trainings.{k}: {error}") from None
+
+
+def check_epochs(model: Any, progress: Progress) -> None:
     """Raise where a model and its progress speak of other epochs."""
     if hasattr(model, "n_epochs"):
         first, last = 1, model.n_epochs

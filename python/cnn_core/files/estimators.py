@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Of what a file holds beside its tensors. A change that older versions cannot read counts it up.
 FORMAT = 2
 #: What the classes that came later need; the others are written as they always were.
-_FORMATS = {"Ensemble": 2, "TabularMLP": 2}
+_FORMATS = {"Ensemble": 2, "TabularMLP": 2, "many.Trainings": 2}
 
 #: The estimators that files hold, by the names that stand in them, and their modules.
 ESTIMATORS = {
@@ -30,6 +30,7 @@ ESTIMATORS = {
     "MLPRegressor": "cnn_core.estimators",
     "Ensemble": "cnn_core.ensemble",
     "TabularMLP": "cnn_core.tabular",
+    "many.Trainings": "cnn_core.many.checkpoint",
     "sklearn.MLPClassifier": "cnn_core.sklearn",
     "sklearn.MLPRegressor": "cnn_core.sklearn",
 }
@@ -57,9 +58,14 @@ def format_of(name: str) -> int:
 
 
 def _full_name(kind: type[Any]) -> str:
-    """A class as users import it."""
-    name = kind.__dict__.get("_in_files")
-    return f"{kind.__module__}.{kind.__qualname__}" if name is None else f"cnn_core.{name}"
+    """A class as users import it, or as they call what it stands for."""
+    name = getattr(kind, "_in_files", None)
+    called: str | None = getattr(kind, "_called", None)
+    if called is not None:
+        return called
+    if name is None or class_of(name) is not kind:
+        return f"a {kind.__module__}.{kind.__qualname__}"
+    return f"a cnn_core.{name}"
 
 
 def packed(
@@ -166,6 +172,11 @@ def load(
         contents = unpacked(read_bytes(file), kind, allow_nonfinite)
     except ModelFormatError as error:
         raise ModelFormatError(f"{called}: {str(error)[:LONGEST]}") from None
+    if getattr(contents.estimator, "_called", None) is not None:
+        raise ModelFormatError(
+            f"{called}: it holds {contents.estimator._called}, which goes on from it where it is "
+            "called with the same models and data"
+        )
     fitted = getattr(contents.estimator, "_fitted", None)
     models = getattr(fitted, "models", (contents.model,))  # of several, or the only one
     if contents.other_bits and any(getattr(one, "state", None) is not None for one in models):
@@ -229,7 +240,8 @@ def unpacked(
         cls = kind
     elif not issubclass(cls, kind):
         raise ModelFormatError(
-            f"it holds a cnn_core.{name}, and not a {_full_name(kind)}; cnn_core.load reads all"
+            f"it holds {_full_name(cls)}, and not {_full_name(kind)}"
+            + ("" if hasattr(cls, "_called") else "; cnn_core.load reads all")
         )
     if not allow_nonfinite:
         _check_finite(tensors, ModelFormatError, "; allow_nonfinite=True loads them as they are")

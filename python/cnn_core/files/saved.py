@@ -168,7 +168,7 @@ class Resumable(Saved):
             For a file that is no checkpoint, and for other data.
         """
         from cnn_core.files.checkpoints import read_checkpoint
-        from cnn_core.training.checkpoint import FREE
+        from cnn_core.training.kept import FREE
 
         found = read_checkpoint(checkpoint, cls)
         if found is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cnn_core.many.progress import Watching, check_watching
 from cnn_core.many.rounds import Rounds, hearing
 from cnn_core.many.rows import Part, rows_of_models, taken
 from cnn_core.many.shared import SharedRows, Whole
-from cnn_core.many.told import tell
+from cnn_core.many.told import Names, tell
 from cnn_core.mlp import MLP
 from cnn_core.parameters import check_verbose, draw_seed
 from cnn_core.threads import threads_of
@@ -25,6 +26,8 @@ from cnn_core.training.fit import Given
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from cnn_core.many.checkpoint import ManyCheckpoint
 
     #: A function ``(models, epoch, logs)``.
     Watcher = Callable[[list[MLP], int, dict[int, dict[str, float]]], bool | None]
@@ -43,6 +46,8 @@ def fit_many(
     callbacks: Watcher | Sequence[Watcher] = (),
     verbose: int = 0,
     n_threads: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float | str = 60.0,
 ) -> list[Model]:
     """Train many models on the same data at once: seeds, folds, a grid, members of an ensemble.
 
@@ -70,6 +75,16 @@ def fit_many(
         1: the first round, the last and one a second is printed; 2: each.
     n_threads : int, optional
         The most threads; default `cnn_core.get_num_threads()`. No result depends on it.
+    checkpoint : path-like, optional
+        One file that keeps all that the trainings consist of. Where it exists already, they go on
+        from it, to the bits of trainings that were never interrupted; where they are over, their
+        models are taken. Models and data must be the same, but for `n_threads`, `verbose`,
+        callbacks and `max_seconds`.
+    checkpoint_every : float or str, default 60
+        Seconds between two of them, or rounds, such as ``'5 epochs'``; one is written when the
+        round is over in which it is due. The first one is written before the first step, the last
+        one when the training ends. A later one that cannot be written is a warning, and training
+        goes on.
 
     Returns
     -------
@@ -81,9 +96,12 @@ def fit_many(
     ValueError, TypeError
         For what one of the models cannot be trained with; the message begins with its number, and
         all models are as they were before.
-    KeyboardInterrupt
-        On Ctrl-C, within about 0.1 s. Each model is then as after Ctrl-C in its own fit: after it,
-        and after an exception in a callback, that of its last whole epoch, or as it was before.
+    ModelFormatError, OSError
+        For a `checkpoint` that is none, or damaged, and where the first one cannot be written.
+    KeyboardInterrupt, SystemExit
+        On Ctrl-C, and with a `checkpoint` on SIGTERM, within about 0.1 s. Each model is then as
+        after Ctrl-C in its own fit: after it, and after an exception in a callback, that of its
+        last whole epoch, or as it was before.
 
     Warns
     -----
@@ -106,17 +124,68 @@ def fit_many(
             "fit_many trains on rows in memory, or in a memory map, and X comes in blocks; fit "
             "such models one after the other"
         )
-    parts = rows_of_models(rows, len(found), X)
+    data = Data((X, y, sample_weight), validation_data, rows_of_models(rows, len(found), X))
+    watching = Watching(found, watchers, int(verbose))
+    if checkpoint is None:
+        train(found, data, threads, watching)
+        return found
+    from cnn_core.many.checkpoint import ManyCheckpoint, Trainings
+    from cnn_core.training.signals import Signals
+
+    with Signals() as signals:
+        kept = ManyCheckpoint(Trainings(found), checkpoint, checkpoint_every, signals)
+        train(found, data, threads, watching, kept)
+    return found
+
+
+class Data(NamedTuple):
+    """What models are trained on together."""
+
+    rows: tuple[Any, Any, Any]  #: X, y and sample_weight
+    validation: tuple[Any, Any] | None
+    parts: Sequence[Part | None]  #: the rows of each model
+    shared: SharedRows | None = None  #: all rows, where something has been made of them already
+
+
+def train(
+    models: Sequence[MLP],
+    data: Data,
+    threads: int,
+    watching: Watching,
+    checkpoint: ManyCheckpoint | None = None,
+) -> None:
+    """As `fit_many`, of what it has checked.
+
+    Parameters
+    ----------
+    models : sequence of MLP
+    data : Data
+    threads : int
+        The most to use.
+    watching : Watching
+    checkpoint : ManyCheckpoint, optional
+        What they go on from, and where they leave word of themselves.
+    """
+    names = watching.names
     with ExitStack() as stack:
-        nets = [net for net in _nets(found) if stack.enter_context(net.exclusive)]
-        _prepare(nets, (X, y, sample_weight), validation_data, parts)
-        tell([(net.number, one) for net in nets for one in net.said], len(nets))
+        nets = [net for net in _nets(models, names) if stack.enter_context(net.exclusive)]
+        if checkpoint is not None:
+            checkpoint.check_count(models)
+            for net in nets:
+                with _of_model(names.of(net.number)):
+                    net.kept = checkpoint.keep(net.model)
+        _prepare(nets, data, names)
+        if checkpoint is not None and checkpoint.is_finished:
+            checkpoint.place.say(FINISHED, watching.verbose)
+        tell([(net.number, one) for net in nets for one in net.said], len(nets), names)
         for net in nets:
             net.said.clear()
-        watching = Watching(found, watchers, int(verbose))
-        Rounds(nets, threads, watching).run()
-        tell([(net.number, one) for net in nets for one in net.said], len(nets))
-    return found
+        Rounds(nets, threads, watching, checkpoint).run()
+        tell([(net.number, one) for net in nets for one in net.said], len(nets), names)
+
+
+#: Of a checkpoint whose trainings are all over.
+FINISHED = "is of trainings that are over: their models are taken, and nothing is trained"
 
 
 def _check_models(models: Iterable[Model]) -> list[Model]:
@@ -144,28 +213,26 @@ def _check_models(models: Iterable[Model]) -> list[Model]:
     return found
 
 
-def _nets(models: Sequence[MLP]) -> list[Net]:
+def _nets(models: Sequence[MLP], names: Names) -> list[Net]:
     """What trains each model, with its parameters checked."""
     nets = []
     for number, model in enumerate(models):
-        with _of_model(number):
+        with _of_model(names.of(number)):
             p = model._check_parameters()
             nets.append(Net(number, model, p, check_callbacks(p.callbacks)))
     return nets
 
 
-def _prepare(
-    nets: Sequence[Net],
-    data: tuple[Any, Any, Any],
-    validation: tuple[Any, Any] | None,
-    parts: Sequence[Part | None],
-) -> None:
+def _prepare(nets: Sequence[Net], data: Data, names: Names) -> None:
     """Give each net its job, the same rows at a time; nothing has changed where that fails."""
-    began, whole = time.perf_counter(), Whole(data[0])
+    began, whole, parts = time.perf_counter(), Whole(data.rows[0]), data.parts
     with _random_states(nets):
-        seeds = []
+        starts, seeds = [], []
         for net in nets:
-            before = net.before if net.p.warm_start else None
+            with _of_model(names.of(net.number)):
+                before = net.start
+            # Those of a checkpoint are prepared as they were at first, with others in common.
+            starts.append(before if net.p.warm_start else None)
             seeds.append(draw_seed(net.p.random_state) if before is None else before.seed)
         groups: dict[bytes | None, list[Net]] = {}
         for net in nets:
@@ -173,28 +240,31 @@ def _prepare(
             groups.setdefault(None if mine is None else mine.key, []).append(net)
         for group in groups.values():
             mine = parts[group[0].number]
-            rows = tuple(taken(one, mine) for one in data)
-            given = Given((rows[0], rows[1], rows[2]), validation, None, "fit")
-            shared = SharedRows(given, whole, mine)
+            rows = tuple(taken(one, mine) for one in data.rows)
+            given = Given((rows[0], rows[1], rows[2]), data.validation, None, "fit")
+            shared = data.shared if mine is None else None
+            shared = shared or SharedRows(given, whole, mine)
 
             def prepare(net: Net, shared: SharedRows = shared) -> None:
-                before = net.before if net.p.warm_start else None
-                with _of_model(net.number):
-                    net.job = shared.job(net.p, before, seeds[net.number], began)
+                before, seed = starts[net.number], seeds[net.number]
+                with _of_model(names.of(net.number)):
+                    with nullcontext() if net.kept is None else net.kept.compared():
+                        job = shared.job(net.p, before, seed, began)
+                    net.take(job)
 
             hearing(group, prepare)
 
 
 @contextmanager
-def _of_model(number: int) -> Iterator[None]:
-    """Errors in it name the model."""
+def _of_model(name: str) -> Iterator[None]:
+    """Errors in it begin with the name of the model."""
     try:
         yield
     except Exception as error:
         if len(error.args) == 1 and isinstance(error.args[0], str):
-            error.args = (f"models[{number}]: {error.args[0]}",)
-        else:
-            error.add_note(f"of models[{number}]")
+            error.args = (f"{name}{error.args[0]}",)
+        elif name:
+            error.add_note(f"of {name.removesuffix(': ')}")
         raise
 
 

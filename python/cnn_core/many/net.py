@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._control import Exclusive
+from cnn_core._warn import warn
 from cnn_core.callbacks import Callback, PhaseTimer, Watch
+from cnn_core.data.fingerprint import parts_of
+from cnn_core.exceptions import DivergenceWarning, ModelFormatError
 from cnn_core.training.fit import Job
+from cnn_core.training.kept import CUT_SHORT, KeptTraining
+from cnn_core.training.progress import Progress
 from cnn_core.training.run import TrainingRun
 from cnn_core.training.scoring import ScoringError
 
 if TYPE_CHECKING:
     from cnn_core.many.told import Said
     from cnn_core.mlp import MLP
+    from cnn_core.model import Model
 
 
 #: In the place of rates, where no epoch is to come.
@@ -43,6 +49,9 @@ class Net:
         self.number, self.model, self.p, self.callbacks = number, model, p, callbacks
         self.exclusive = Exclusive(model)
         self.before = model._fitted
+        self.kept: KeptTraining | None = None  #: what a checkpoint knows of the training
+        self.final: Any = None  #: the model that the training has come to
+        self._last_kept: tuple[Model, Progress]  #: what `to_keep` has given
         self.said: list[Said] = []
         self.rates: np.ndarray | None = None  #: of the epoch that it waits for
         self.seconds = 0.0  #: that the last one has taken
@@ -61,20 +70,60 @@ class Net:
         for callback in self.callbacks:
             callback.before_fit(self.model)
 
+    @property
+    def start(self) -> Model | None:
+        """The model that training goes on with by `warm_start`, or from a checkpoint."""
+        before = self.before if self.p.warm_start else None
+        return before if self.kept is None else self.kept.start(before)
+
+    def take(self, job: Job) -> None:
+        """Take a job that was made of the rows; one that goes on from a checkpoint has the model of
+        that, whose rows must be these.
+
+        Raises
+        ------
+        ValueError
+            For other rows.
+        """
+        self.job, self.epochs, kept = job, int(self.p.epochs), self.kept
+        if kept is None:
+            return
+        model = job.model if kept.model is None else kept.model
+        done = (model.state or {}).get("epochs", 0)
+        parts = parts_of(job.train, job.validation)
+        self.epochs = kept.begin(parts, done, self.epochs, job.batches)
+        if kept.model is None or self.p.warm_start:  # the job is made of that model
+            return
+        if model.network_spec != job.model.network_spec:
+            raise ModelFormatError(f"{kept.path}: it has another network than its parameters say")
+        self.job = job._replace(model=model)
+
     def begin(self, threads: int) -> None:
-        """Make the trainer and the loop; a training without an epoch is over."""
-        epochs = int(self.p.epochs)
-        if not epochs:
-            self.model._publish(self.job.model)
-            self._after_fit({})
+        """Make the trainer and the loop; a training without an epoch needs none."""
+        epochs, kept = self.epochs, self.kept
+        if not self.p.epochs or (kept is not None and kept.is_finished):
             return
         watch = Watch(self.callbacks, self.model, lambda: self.model._fitted, self.model._publish)
         self.p.n_threads, self.p.verbose = threads, 0
         timing = any(isinstance(one, PhaseTimer) for one in self.callbacks)
-        self.run = TrainingRun(self.p, self.job, self.model._publish, watch, timing=timing)
+        self.run = TrainingRun(
+            self.p, self.job, self.model._publish, watch, timing=timing, kept=kept
+        )
         self.loop = loop = self.run.prepared(epochs)
+        if kept is not None:
+            kept.go_on(loop)
         loop.trainer.end = loop.end
         self.course = loop.course(epochs, self.run.longest, self.job.began)
+
+    def settle(self) -> None:
+        """Where there is nothing to train: publish what there is."""
+        if self.loop is not None:
+            return
+        model = self.job.model
+        if self.kept is not None and self.kept.is_finished and model.ended == "divergence":
+            warn(model.seen.diverged, DivergenceWarning)
+        self.model._publish(model)
+        self._after_fit({})
 
     @property
     def may_change_threads(self) -> bool:
@@ -164,7 +213,30 @@ class Net:
     def _leave(self) -> None:
         """Publish what there is."""
         self.run.leave()
+        self.final = self.model._fitted
         self.loop.trainer.end = None
+
+    # What a checkpoint keeps
+
+    @property
+    def _is_final(self) -> bool:
+        """Whether nothing is left to be trained, now or from a checkpoint."""
+        return self.loop is None or (self.is_over and self.loop.reason not in CUT_SHORT)
+
+    def to_keep(self) -> tuple[Model, Progress]:
+        """What there is to go on from, or what the training has come to. Of a net that an exception
+        has left within a step, or an epoch of L-BFGS, what was kept before."""
+        if self._is_final or self.loop.come_to_rest():
+            self._last_kept = self._kept_now()
+        return self._last_kept
+
+    def _kept_now(self) -> tuple[Model, Progress]:
+        assert self.kept is not None
+        if self.loop is None:
+            known = self.kept.progress
+            return self.job.model, known or Progress(self.kept.fingerprint, self.kept.until, True)
+        model = self.final if self._is_final else self.run.model_after(self.loop.in_progress())
+        return model, self.kept.progress_of(self.loop, self._is_final)
 
     def give_up(self) -> None:
         """Have an epoch in progress end at once."""

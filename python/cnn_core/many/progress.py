@@ -12,6 +12,7 @@ import numpy as np
 from cnn_core._checks import shown
 from cnn_core._warn import show
 from cnn_core.callbacks import Callback, check_takes
+from cnn_core.many.told import MODELS, Names
 from cnn_core.training.reports import BETWEEN_LINES
 
 if TYPE_CHECKING:
@@ -45,13 +46,21 @@ class Watching:
         All of them.
     callbacks : sequence of callables
     verbose : int
+    names : Names
+        Of the models.
     """
 
     def __init__(
-        self, models: list[Any], callbacks: Sequence[Callable[..., Any]], verbose: int
+        self,
+        models: list[Any],
+        callbacks: Sequence[Callable[..., Any]],
+        verbose: int,
+        names: Names = MODELS,
     ) -> None:
+        self.names = names
         self.models, self.callbacks, self.verbose = models, callbacks, verbose
-        self.round, self.began, self.next = 0, time.perf_counter(), 0.0
+        self.round = 0  #: those that are done, before a checkpoint too
+        self.began, self.next = time.perf_counter(), 0.0
 
     def __call__(self, done: Sequence[Net], active: Sequence[Net]) -> bool:
         """Look at a round; whether it is to be the last.
@@ -99,7 +108,7 @@ class Watching:
             name, sign = watched.pop()
             numbers = {net.number: net.entry[name] for net in done}
             best = min(numbers, key=lambda number: sign * numbers[number])
-            words.append(f"best {name} {numbers[best]:.4f} of models[{best}]")
+            words.append(f"best {name} {numbers[best]:.4f} of {self.names.one}[{best}]")
         words.append(f"{now - self.began:.1f} s")
         line = "  ".join(words)
         show(line)

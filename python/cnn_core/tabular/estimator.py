@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, Never, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Never, Self
 
 import numpy as np
 
 from cnn_core._control import Exclusive
 from cnn_core._names import refuse_keywords, without_unknown
-from cnn_core._warn import kept_warnings
+from cnn_core._settable import only_settable
+from cnn_core._warn import kept_warnings, warn
 from cnn_core.averaging import Averaging
 from cnn_core.conventions import Parameters
+from cnn_core.data.prepare import SetApart
 from cnn_core.many.progress import check_watching
 from cnn_core.mean import MeanModel
+from cnn_core.meaning import of_amounts, target_warnings
 from cnn_core.mlp import MLP
 from cnn_core.parameters import (
     RULES,
@@ -27,8 +31,7 @@ from cnn_core.parameters import (
 )
 from cnn_core.tabular import recipe as recipes
 from cnn_core.tabular.rows import Given, read, set_apart, with_embeddings
-from cnn_core.tabular.training import Options, train
-from cnn_core.training.fit import SetApart
+from cnn_core.tabular.training import Options, n_inputs, shared_rows, train, with_an_epoch
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from cnn_core._typing import ColumnKind, TaskName
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.files.codecs import Codec
+    from cnn_core.many.shared import SharedRows
+    from cnn_core.tabular.checkpoint import TabularCheckpoint
 
     #: A function ``(models, epoch, logs)``.
     Watcher = Callable[[list[MLP], int, dict[int, dict[str, float]]], bool | None]
@@ -99,6 +104,8 @@ class TabularMLP(Parameters, Averaging):
         Weight of each class's rows, as for `MLP`.
     max_seconds : float, optional
         Stop each network after the first epoch that is over later than that after the fit began.
+        One that has not finished its first epoch by then is left out, with a warning, unless all
+        are: then all have their initial weights.
     n_threads : int, optional
         The most threads for training and prediction. Results do not depend on it.
     random_state : int, numpy Generator, RandomState or None
@@ -121,6 +128,9 @@ class TabularMLP(Parameters, Averaging):
         The class labels, sorted. Not there for regression.
     columns_ : Columns
         Where X was a table: prints as a line for each column, with what it becomes.
+    validation_rows_ : ndarray of int
+        The numbers of the rows that the last fit has set apart, sorted; the members train on the
+        others. Not there where `validation_data` were given, and not in files.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         There when X was a table with names.
@@ -135,7 +145,7 @@ class TabularMLP(Parameters, Averaging):
     True
     """
 
-    _in_files = "TabularMLP"
+    _in_files, _networks = "TabularMLP", "members_"
 
     def __init__(
         self,
@@ -164,6 +174,8 @@ class TabularMLP(Parameters, Averaging):
         *,
         sample_weight: ArrayLike | None = None,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float | str = 60.0,
         **unknown: Never,
     ) -> Self:
         """Train the members.
@@ -178,6 +190,14 @@ class TabularMLP(Parameters, Averaging):
             At least 0.
         validation_data : (X, y), optional
             Rows to choose the epoch by, in the place of rows set apart.
+        checkpoint : path-like, optional
+            A file that keeps all that the training consists of, also the seed and the version of
+            the recipe, which say with the data which rows are set apart. Where it exists already,
+            `fit` goes on from it, to the bits of a training that was never interrupted; where it is
+            of a training that is over, its members are taken. Parameters and data must be the same,
+            but for `n_threads`, `verbose`, `callbacks` and `max_seconds`.
+        checkpoint_every : float or str, default 60
+            Seconds between two of them, or rounds, such as ``'5 epochs'``; as for `fit_many`.
 
         Returns
         -------
@@ -187,21 +207,48 @@ class TabularMLP(Parameters, Averaging):
         ------
         ValueError, TypeError
             For input that cannot be trained on. The model is then as it was before.
-        KeyboardInterrupt
-            On Ctrl-C, within about 0.1 s. The model is then as it was before.
+        ModelFormatError, OSError
+            For a `checkpoint` that is none, or damaged, and where the first one cannot be written.
+        KeyboardInterrupt, SystemExit
+            On Ctrl-C, and with a `checkpoint` on SIGTERM, within about 0.1 s. The model is then as
+            it was before.
         """
         if unknown:
-            known = ("X", "y", "sample_weight", "validation_data")
+            known = ("X", "y", "sample_weight", "validation_data", "checkpoint", "checkpoint_every")
             refuse_keywords("fit", unknown, known)
-        p = self._check_parameters()
-        with Exclusive(self):
+        rows = X, y, sample_weight
+        if checkpoint is None:
+            return self._fit(rows, validation_data)
+        from cnn_core.tabular.checkpoint import TabularCheckpoint
+        from cnn_core.training.signals import Signals
+
+        self._check_parameters()
+        with Signals() as signals:
+            kept = TabularCheckpoint(self, checkpoint, checkpoint_every, signals)
+            return self._fit(rows, validation_data, kept)
+
+    def _fit(
+        self,
+        rows: tuple[Any, Any, Any],
+        validation_data: tuple[ArrayLike, ArrayLike] | None,
+        checkpoint: TabularCheckpoint | None = None,
+    ) -> Self:
+        """`fit` on (X, y, sample_weight)."""
+        p, (X, y, sample_weight) = self._check_parameters(), rows
+        with Exclusive(self), only_settable(self._defaults()):
             given = read(X, y, p.task, p.columns, sample_weight)
-            seed = draw_seed(p.random_state) & _SEEDS
-            given, validation, draft = _split(p, given, seed, validation_data)
-            made = _parameters_for(p, given, draft, validation_data is not None)
+            seed = None if checkpoint is None else checkpoint.seed
+            seed = draw_seed(p.random_state) & _SEEDS if seed is None else seed
+            found = _split(p, given, seed, validation_data)
+            shared = shared_rows(found.rest, found.validation)
+            made = _parameters_for(p, found, shared)
+            for message in found.said:
+                warn(message, UserWarning)
             members = [MLP(**made, random_state=(seed + k) & _SEEDS) for k in range(int(p.members))]
-            train(members, given, validation, Options(p.n_threads, p.callbacks, p.verbose))
-            self._publish(members, recipes.VERSION)
+            options = Options(p.n_threads, p.callbacks, p.verbose, checkpoint)
+            train(members, shared, options)
+            self._publish(with_an_epoch(members), recipes.VERSION)
+            vars(self)["_apart"] = found.apart
         return self
 
     def recipe(self, X: ArrayLike | None = None, y: ArrayLike | str | None = None) -> MLP:
@@ -224,8 +271,8 @@ class TabularMLP(Parameters, Averaging):
             return MLP(**(first | {"random_state": None}))
         p = self._check_parameters()
         given = read(X, y, p.task, p.columns, None)
-        given, _, draft = _split(p, given, 0, None)
-        return MLP(**_parameters_for(p, given, draft, False))
+        found = _split(p, given, 0, None)
+        return MLP(**_parameters_for(p, found, shared_rows(found.rest, found.validation)))
 
     predict_proba = ForClasses(Averaging.predict_proba)
     predict_log_proba = ForClasses(Averaging.predict_log_proba)
@@ -242,6 +289,17 @@ class TabularMLP(Parameters, Averaging):
     @property
     def history_(self) -> list[dict[str, list[float]]]:
         return [one.history_ for one in self.members_]
+
+    @property
+    def validation_rows_(self) -> np.ndarray:
+        self._model()
+        for rows in vars(self).get("_apart", ()):
+            found: np.ndarray = rows
+            return found
+        raise AttributeError(
+            "validation_rows_ is of a fit that sets rows apart: it is not there with "
+            "validation_data, and not in files"
+        )
 
     @property
     def recipe_version_(self) -> int:
@@ -294,18 +352,40 @@ class TabularMLP(Parameters, Averaging):
         return tags
 
 
-def _split(
-    p: SimpleNamespace, given: Given, seed: int, validation_data: Any
-) -> tuple[Given, tuple[Any, Any], MLP]:
-    """The rows to train on, those to choose the epoch by, and an MLP that has seen all rows of
-    `given`, untrained."""
+class Split(NamedTuple):
+    """The rows of a fit."""
+
+    rest: Given  #: to train on
+    validation: tuple[Any, Any]  #: to choose the epoch by
+    apart: tuple[np.ndarray, ...]  #: the numbers of those, where they are some of the rows
+    draft: MLP  #: has seen all rows, untrained
+    said: list[str]  #: what else y may mean
+
+
+def _split(p: SimpleNamespace, given: Given, seed: int, validation_data: Any) -> Split:
+    """The rows to train on and those to choose the epoch by."""
     draft = _draft(p, given)
+    said = _meanings(draft, given.y)
     if validation_data is not None:
-        return _said(given, draft), validation_data, draft
+        return Split(_said(given, draft), validation_data, (), draft, said)
     labels = given.y if draft._model().task.classes is not None and given.y.ndim == 1 else None
     apart = set_apart(seed, labels, len(given.y), p.validation_fraction)
     rest, validation = given.take(~apart), given.take(apart)
-    return _said(rest, draft), SetApart((validation.X, validation.y)), draft
+    pair = SetApart((validation.X, validation.y))
+    return Split(_said(rest, draft), pair, (np.flatnonzero(apart),), draft, said)
+
+
+def _meanings(draft: MLP, y: np.ndarray) -> list[str]:
+    """What else y may mean than the task that was told from it; members are told their task."""
+    if draft.task != "auto":
+        return []
+    p, task = draft._check_parameters(), draft._model().task
+    told = SimpleNamespace(**vars(p) | {"task": recipes.task_of(task.name == "regression")})
+    by_members = set(target_warnings(y, told, task, False, None))
+    found = [one for one in target_warnings(y, p, task, False, None) if one not in by_members]
+    if task.classes is not None and not found:
+        found += of_amounts(task.classes, y)
+    return found
 
 
 def _said(given: Given, draft: MLP) -> Given:
@@ -329,24 +409,19 @@ def _weighs(class_weight: ClassWeight) -> bool:
     )
 
 
-def _parameters_for(
-    p: SimpleNamespace, given: Given, draft: MLP, validates: bool
-) -> dict[str, Any]:
-    """The parameters of the members for the rows to train on; `validates`: whether the user has
-    given the rows to choose the epoch by."""
-    regression = draft._model().task.name == "regression"
-    reads = MLP(hidden=(), **recipes.preparation(regression, given.columns))
-    with kept_warnings():
-        reads.initialize(given.X, given.y)
-    return recipes.parameters(
-        recipes.Rows(
-            len(given.y),
-            reads._model().network_spec.widths[0],
-            regression,
-            given.columns,
-            p.class_weight,
-            not validates and (given.weights is not None or _weighs(p.class_weight)),
-            float(p.validation_fraction),
-            p.max_seconds,
-        )
+def _parameters_for(p: SimpleNamespace, found: Split, shared: SharedRows) -> dict[str, Any]:
+    """The parameters of the members for the rows to train on."""
+    given = found.rest
+    unequal = given.weights is not None or _weighs(p.class_weight)
+    rows = recipes.Rows(
+        len(given.y),
+        1,  # until the rows are read, of which nothing depends on it
+        found.draft._model().task.name == "regression",
+        given.columns,
+        p.class_weight,
+        unequal and not shared.given.validates,
+        float(p.validation_fraction),
+        p.max_seconds,
     )
+    reads = MLP(**recipes.parameters(rows))
+    return recipes.parameters(rows._replace(n_in=n_inputs(shared, reads)))

@@ -46,16 +46,9 @@ def of_size(table: tuple[tuple[float, int], ...], rows: int) -> int:
     return next(value for most, value in table if rows <= most)
 
 
-def preparation(regression: bool, columns: Any) -> dict[str, Any]:
-    """The parameters that decide what the first layer reads."""
-    task = "regression" if regression else "classification"
-    return {
-        "task": task,
-        "columns": columns,
-        "scale_inputs": "robust_clip",
-        "numeric_embedding": PeriodicEmbedding(frequencies=16, width=3, scale=0.1),
-        **({"scale_targets": "standard", "clip_outputs": True} if regression else {}),
-    }
+def task_of(regression: bool) -> str:
+    """The task that members are told."""
+    return "regression" if regression else "classification"
 
 
 def parameters(rows: Rows) -> dict[str, Any]:
@@ -72,7 +65,11 @@ def parameters(rows: Rows) -> dict[str, Any]:
     epochs, widths = of_size(EPOCHS, rows.n_rows), (rows.n_in, *(WIDTH,) * LAYERS)
     inner = {f"W{l}": math.sqrt(n_in) for l, n_in in enumerate(widths, 1)}
     return {
-        **preparation(rows.regression, rows.columns),
+        "task": task_of(rows.regression),
+        "columns": rows.columns,
+        "scale_inputs": "robust_clip",
+        "numeric_embedding": PeriodicEmbedding(frequencies=16, width=3, scale=0.1),
+        **({"scale_targets": "standard", "clip_outputs": True} if rows.regression else {}),
         "hidden": (WIDTH,) * LAYERS,
         "activation": "mish" if rows.regression else "selu",
         "init": "auto",
@@ -89,7 +86,7 @@ def parameters(rows: Rows) -> dict[str, Any]:
         "decay_schedule": FlatCosine(),
         "dropout": (0.0, *(0.15,) * LAYERS),
         "dropout_schedule": FlatCosine(),
-        "alpha_dropout": False,
+        **({} if rows.regression else {"alpha_dropout": False}),  # of selu
         "label_smoothing": 0.0 if rows.regression else 0.1,
         "class_weight": rows.class_weight,
         "max_seconds": rows.max_seconds,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core._settable import settable
 from cnn_core.causes import data as of_data
 from cnn_core.causes.begin import (
     constant_targets,
@@ -345,6 +346,7 @@ def divergence_words(p: SimpleNamespace, job: Job, loop: TrainingLoop) -> str:
             _cure_of_targets(model),
             "init='auto' draws small ones" if begins else _anew(job.purpose),
             not begins,
+            p.rate_factors or {},
         )
     )
     best = loop.best_epoch
@@ -397,7 +399,8 @@ def _cure_of_targets(model: Model) -> str:
     """Of numbers to predict that are too large for a training."""
     task = model.task
     if model.target_scaling is not None and model.target_scaling.scales:
-        return "that is scaled already; loss='mae' or Huber() limits what such rows do"
+        cure = "loss='mae' or Huber() limits what such rows do" if settable("loss") else "check it"
+        return f"that is scaled already; {cure}"
     if scales_targets(task):
         return "scale_targets='standard' is the cure"
     if task.loss in SCALED_LOSSES and task.output in GROWING:

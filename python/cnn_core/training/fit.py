@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from cnn_core._frozen import replace
+from cnn_core._settable import settable
 from cnn_core._warn import warn
 from cnn_core.blocks.gather import Gathered
 from cnn_core.causes.seen import Seen
 from cnn_core.constraints.allowed import check_task
 from cnn_core.constraints.bounds import check_goes_on
 from cnn_core.data.auto_scaling import FEWEST_ROWS, log_scaling
-from cnn_core.data.prepare import Dataset, Preparation, Prepared, precise_dtype, prepare
+from cnn_core.data.prepare import (
+    Dataset,
+    Preparation,
+    Prepared,
+    SetApart,
+    precise_dtype,
+    prepare,
+)
 from cnn_core.data.rounding import merged, merged_integers
 from cnn_core.data.row_order import warn_of_order
 from cnn_core.data.target_scaling import SCALED_LOSSES, scales_targets
@@ -58,6 +66,7 @@ from cnn_core.training.untrained import (
     training_spec,
     untrained,
 )
+from cnn_core.training.unused import without_effect
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -85,6 +94,11 @@ class Job(NamedTuple):
     rehearsal: Dataset | None = None  #: those that are to be learned anew first
     renews: bool = False  #: whether the moments of the optimizer are to be those of it then
     validates: bool = False  #: whether the user has given the validation rows
+
+    @property
+    def batches(self) -> int:
+        """Mini-batches of an epoch."""
+        return -(-self.train.X.count // self.spec.batch_size)
 
     @property
     def looked_at(self) -> Job:
@@ -132,12 +146,6 @@ def begin(
         return draw_seed(p.random_state) if before is None else before.seed
 
     return job_of(p, read(p, given, before, seed), began)
-
-
-class SetApart(tuple[Any, Any]):
-    """Rows to validate on, (X, y), that are some of those that a user gave to train on."""
-
-    __slots__ = ()
 
 
 class Given(NamedTuple):
@@ -257,6 +265,8 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
         model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
         check_goes_on(model.network, spec)
     findings, seen = advises(p, model, rows, spec.batch_size)
+    if purpose == "fit" and rows.before is None:
+        findings = [*without_effect(p, model.network_spec), *findings]
     job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
     job = job._replace(blocks=data.blocks, rows=sample, validates=given.validates)
     scorer = check_asked(p, given)
@@ -517,7 +527,7 @@ def _warn_of_rounding(X: ArrayLike, y: ArrayLike, data: Prepared, task: Task, dt
         warn(
             f"{which} has mean {targets.shift[column]:.6g} and standard deviation "
             f"{targets.factor[column]:.2g}, which predictions in {dtype} cannot show: "
-            + ("" if dtype == "float64" else "say dtype='float64', or ")
+            + ("say dtype='float64', or " if dtype != "float64" and settable("dtype") else "")
             + "learn y less its mean",
             UserWarning,
         )

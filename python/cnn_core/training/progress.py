@@ -56,3 +56,18 @@ class Progress(Frozen):
     stopping: Sequence[tuple[float, int]] = ()
     position: Position | None = None
     stream: np.random.RandomState | None = None
+
+
+class ProgressOfMany(Frozen):
+    """The same of models that are trained together.
+
+    Parameters
+    ----------
+    rounds : int
+        Those that are done, in which each model that still trained has done an epoch.
+    trainings : sequence of Progress
+        Of each model.
+    """
+
+    rounds: int
+    trainings: Sequence[Progress]

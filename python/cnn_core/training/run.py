@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cnn_core.blocks.windows import WindowRows
     from cnn_core.data.prepare import Dataset
     from cnn_core.training.checkpoint import Checkpoint
+    from cnn_core.training.kept import KeptTraining
     from cnn_core.training.protocols import TrainingRows
     from cnn_core.training.reports import Report
 
@@ -53,10 +54,12 @@ def train(
 
     Parameters
     ----------
-    p, job, publish, watch, timing, checkpoint
+    p, job, publish, watch, timing
         As for `TrainingRun`.
     epochs : int
         To be done where the checkpoint says nothing else.
+    checkpoint : Checkpoint, optional
+        What the training goes on from, and where it leaves word of itself.
 
     Returns
     -------
@@ -69,8 +72,8 @@ def train(
     before: Any = None if watch is None else watch.current()
     run = None
     try:
-        run = TrainingRun(p, job, publish, watch, timing=timing, checkpoint=checkpoint)
-        run.run(epochs)
+        run = TrainingRun(p, job, publish, watch, timing=timing, kept=checkpoint)
+        run.run(epochs, checkpoint)
     except BaseException as error:
         # Whole epochs notwithstanding, the estimator's model is as it was where memory is short, a
         # score fails or a user's blocks raise.
@@ -98,8 +101,8 @@ class TrainingRun:
         The callbacks; those of steps alone, where the rows are of a partial_fit.
     timing : bool
         Whether to measure the phases of a step.
-    checkpoint : Checkpoint, optional
-        What the training goes on from, and where it leaves word of itself.
+    kept : KeptTraining, optional
+        What a checkpoint knows of the training.
     """
 
     def __init__(
@@ -110,10 +113,10 @@ class TrainingRun:
         watch: Watch | None = None,
         *,
         timing: bool = False,
-        checkpoint: Checkpoint | None = None,
+        kept: KeptTraining | None = None,
     ) -> None:
         self.p, self.job, self.publish, self.watch = p, job, publish, watch
-        self.checkpoint, self.incremental = checkpoint, job.purpose == "partial_fit"
+        self.kept, self.incremental = kept, job.purpose == "partial_fit"
         self.report: Report | None = None
         self.windows: WindowRows | None = None  # of blocks
         self.network = job.model.network.copy()
@@ -154,15 +157,16 @@ class TrainingRun:
         rehearsed = seen.rehearsed + after["steps"] - before["steps"]
         self.job = self.job._replace(seen=seen._replace(rehearsed=rehearsed))
 
-    def run(self, epochs: int) -> None:
+    def run(self, epochs: int, checkpoint: Checkpoint | None = None) -> None:
         """Train, and publish what there is after the last good epoch.
 
         Parameters
         ----------
         epochs : int
             To be done where the checkpoint says nothing else.
+        checkpoint : Checkpoint, optional
+            It goes on from that, and leaves word of itself there.
         """
-        checkpoint = self.checkpoint
         if checkpoint is not None:
             parts = parts_of(self.job.train, self.job.validation, self.job.blocks)
             epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
@@ -208,7 +212,7 @@ class TrainingRun:
             if news and not self._collects:  # else the scaling that is to come is the cure
                 warn(words, DivergenceWarning)
         elif loop.reason == "max_seconds" and not loop.epochs:
-            warn(advice.out_of_time(self.p, model, self.checkpoint is not None), UserWarning)
+            warn(advice.out_of_time(self.p, model, self.kept is not None), UserWarning)
         if found := advice.after_training(self.job.looked_at, loop):
             seen = self.job.seen
             self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
@@ -224,7 +228,7 @@ class TrainingRun:
         """Publish what there is, as the end of the loop has it, and give it; None where that is
         nothing new."""
         model, loop, watch, final = self.job.model, self.loop, self.watch, None
-        resumed = self.checkpoint is not None and self.checkpoint.progress is not None
+        resumed = self.kept is not None and self.kept.progress is not None
         if watch is not None:
             watch.hide()
         # An error, Ctrl-C or divergence in the first epoch leaves the model as it was before; a
@@ -305,7 +309,7 @@ class TrainingRun:
         if job.purpose == "fit" and p.early_stopping:
             patience = int(p.patience), p.min_delta, p.restore_best
             stopping = rule = Patience(monitor.watched, *patience, sign=monitor.sign)
-            resumes = self.checkpoint is not None and self.checkpoint.progress is not None
+            resumes = self.kept is not None and self.kept.progress is not None
             begins = not model.n_epochs or resumes  # a checkpoint knows what is to be surpassed
             reached = None if begins else monitor.of_model(trainer, model)
             if reached is not None:  # the weights of the fit before are to be surpassed
@@ -352,8 +356,7 @@ class TrainingRun:
 
     @property
     def _batches(self) -> int:
-        """Mini-batches of an epoch."""
-        return -(-self.job.train.X.count // self.job.spec.batch_size)
+        return self.job.batches
 
 
 def _warn_of_end_of_plan(p: SimpleNamespace, model: Model, epochs: int) -> None:

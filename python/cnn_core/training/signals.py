@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
-
-if TYPE_CHECKING:
-    from cnn_core._control import EndRequest
+from typing import Any, NoReturn, Protocol, Self
 
 #: Those whose handlers raise, or end the process.
 ENDING = ("SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR1", "SIGUSR2")
 
 #: Seconds after which what is held no longer waits, when another signal comes.
 LONGEST = 1.0
+
+
+class Ends(Protocol):
+    """An `EndRequest`, or what asks for the end of several runs."""
+
+    def request(self) -> None: ...
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
@@ -34,7 +37,7 @@ class Signals:
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
         self._now: dict[int, Any] = {}
-        self._end: EndRequest | None = None  # of the run that is not to be torn
+        self._end: Ends | None = None  # of the run that is not to be torn
         self._held: BaseException | None = None
         self._since = 0.0
 
@@ -81,7 +84,7 @@ class Signals:
 
         return handle
 
-    def hold(self, end: EndRequest) -> None:
+    def hold(self, end: Ends) -> None:
         """Have what handlers raise from now on ask for the end of a run, and wait."""
         self._end = end
 
