@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
+from cnn_core.explainable import Explainable
 from cnn_core.files.saved import Saved
 from cnn_core.mean import MeanModel
 from cnn_core.predictions import Predictions
@@ -32,8 +33,11 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Saved):
-    """Predictions, scores and a summary of a `MeanModel`."""
+class Averaging(Predictions, Explainable, Saved):
+    """Predictions, explanations, scores and a summary of a `MeanModel`."""
+
+    #: The attribute that holds the fitted MLPs.
+    _singles: str
 
     backend = "native"
     _fitted: MeanModel | None = None
@@ -47,6 +51,14 @@ class Averaging(Predictions, Saved):
     def _first(self) -> MLP:
         """The first of the fitted MLPs."""
         raise NotImplementedError
+
+    def _check_of(self, of: Any) -> None:
+        n = len(self._model().models)
+        if n > 1 and isinstance(of, str) and of == "z":
+            raise ValueError(
+                f"of='z' is of one network, and this is the mean of the outputs of {n}, which has "
+                f"no z: {self._singles}[k].input_gradient(X, of='z') is that of one of them"
+            )
 
     @without_unknown
     def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:

@@ -61,6 +61,7 @@ class Ensemble(Averaging, Keywords):
     """
 
     _in_files = "Ensemble"
+    _singles = "models_"
 
     def __init__(self, models: Iterable[MLP], *, n_threads: int | None = None) -> None:
         self.n_threads = n_threads

@@ -8,18 +8,14 @@ import numpy as np
 
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
-from cnn_core._random import permutation
-from cnn_core.data.scaling import mean_and_deviation
 from cnn_core.explanations.attributions import METHODS as BY_ATTRIBUTIONS
-from cnn_core.explanations.attributions import attribute
+from cnn_core.explanations.attributions import Ways
 from cnn_core.explanations.dense import Dense
-from cnn_core.explanations.outputs import Output, output_of
-from cnn_core.task import r2
+from cnn_core.explanations.outputs import has_usual, output_of
+from cnn_core.explanations.shuffled import falls_of_score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cnn_core.model import Model
+    from cnn_core.explanations.explained import Explained
 
 METHODS = ("permutation", "gradient", *BY_ATTRIBUTIONS)
 
@@ -31,7 +27,7 @@ class Importances(NamedTuple):
     values: np.ndarray  #: (columns,): in the unit of `measure`
     sd: np.ndarray  #: (columns,): of the values over repeats; NaN where there are none
     #: (columns,): share of the rows whose prediction rises with the column, less the share of those
-    #: where it falls; 1 or -1 is monotone on these rows, NaN for columns that are no single number
+    #: where it falls; 1 or -1 is monotone on these rows, NaN for columns that are no number
     direction: np.ndarray
     method: str
     measure: str  #: what the values are
@@ -56,7 +52,7 @@ class Importances(NamedTuple):
 
 
 def importances(
-    model: Model,
+    explained: Explained,
     X: Any,
     y: Any,
     method: str,
@@ -70,88 +66,84 @@ def importances(
     if name == "permutation":
         if y is None:
             raise ValueError("permutation importances compare predictions with y; give it")
-        return _permutation(model, X, y, repeats, threads)
+        return _permutation(explained, X, y, repeats, output, threads)
+    dense = Dense(explained, output_of(explained.task, output, "output"), threads)
+    matrices = explained.read(X)
     if name == "gradient":
-        return _gradient(model, X, output, threads)
-    dense = Dense(model, output_of(model.task, output, "output"), threads)
-    rows = dense.rows(X)
-    found = attribute(dense, rows, rows, name)
-    values = mean_and_deviation(np.abs(found.values))[0]
-    direction = _direction(dense, dense.gradients(rows))
-    nothing = np.full(len(values), np.nan)
-    measure = f"mean size of the {name} gradients, in the unit of the prediction"
-    return Importances(found.names, values, nothing, direction, name, measure)
+        explained.warn_of_steps(False)
+        sums = _GradientSums(dense, dense.deviation(matrices))
+        for _, rows in dense.blocks(matrices):
+            sums.add(dense.gradients(rows))
+        total, direction = sums.sizes, sums.direction()
+        measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
+    else:
+        ways, total = Ways(dense, matrices, matrices, name), np.zeros(dense.n_columns)
+        sums = _GradientSums(dense)
+        for _, rows, found in ways.blocks():
+            sizes = np.abs(dense.by_column(found))
+            total = column_sums(sizes, np.zeros(dense.n_columns), 1, total)
+            sums.add(dense.gradients(rows))
+        ways.end()
+        direction = sums.direction()
+        measure = f"mean size of the {name} gradients, in the unit of the prediction"
+    nothing = np.full(dense.n_columns, np.nan)
+    values = total / len(matrices[0])
+    return Importances(explained.names, values, nothing, direction, name, measure)
 
 
-def _direction(dense: Dense, gradients: np.ndarray) -> np.ndarray:
-    """Of columns that are one number each."""
-    found = np.full(len(dense.names), np.nan)
-    counts = np.bincount(dense.owner, minlength=len(found))
-    shares = (np.sign(gradients).sum(axis=0)) / max(1, len(gradients))
-    single = counts[dense.owner] == 1
-    found[dense.owner[single]] = shares[single]
-    return found
+class _GradientSums:
+    """Sums over the rows of the signs of derivatives, and of their sizes times `spread`."""
+
+    def __init__(self, dense: Dense, spread: np.ndarray | None = None) -> None:
+        self.dense, self.spread, self.count = dense, spread, 0
+        self.signs, self.sizes = np.zeros(dense.n_columns), np.zeros(dense.n_columns)
+        # A number that several networks read, each in a matrix of its own, moves in all of them.
+        self.first = np.arange(len(dense.owner))
+        columns: dict[int, int] = {}
+        for number in np.flatnonzero(dense.measured).tolist():
+            self.first[number] = columns.setdefault(int(dense.owner[number]), number)
+
+    def add(self, gradients: np.ndarray) -> None:
+        """Derivatives by the numbers of some rows."""
+        self.count += len(gradients)
+        for number in np.flatnonzero(self.first != np.arange(len(self.first))).tolist():
+            gradients[:, self.first[number]] += gradients[:, number]
+            gradients[:, number] = 0
+        measured = np.unique(self.first[self.dense.measured])
+        owners = self.dense.owner[measured]
+        self.signs[owners] += np.sign(gradients[:, measured]).sum(axis=0)
+        if self.spread is not None:
+            # The numbers of a column move together: a step along each by its spread.
+            sizes = np.abs(gradients) * self.spread
+            zeros = np.zeros(self.dense.n_columns)
+            self.sizes = column_sums(self.dense.by_column(sizes), zeros, 1, self.sizes)
+
+    def direction(self) -> np.ndarray:
+        """Of columns that are numbers."""
+        found = np.full(len(self.signs), np.nan)
+        owners = self.dense.owner[self.dense.measured]
+        found[owners] = self.signs[owners] / self.count
+        return found
 
 
-def _gradient(model: Model, X: Any, output: Any, threads: int) -> Importances:
-    """The mean size of dy/dx_j times the standard deviation of x_j."""
-    dense = Dense(model, output_of(model.task, output, "output"), threads)
-    rows = dense.rows(X)
-    gradients = dense.gradients(rows)
-    spread = mean_and_deviation(rows)[1]
-    # The numbers of a column move together: a step along each by its spread.
-    values = mean_and_deviation(dense.by_column(np.abs(gradients) * spread))[0]
-    nothing = np.full(len(values), np.nan)
-    measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
-    direction = _direction(dense, gradients)
-    return Importances(dense.names, values, nothing, direction, "gradient", measure)
-
-
-def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Importances:
-    """By how much the score falls when a column is shuffled among the rows: Breiman 2001, "Random
-    forests", section 10."""
-    task = model.task
-    X, y = model.split(X, y)
-    shared = task.classes is not None and task.name == "classification"
-    first = None if task.classes is None else task.classes[-1]
-    chosen = output_of(task, first, "output") if shared else Output(0, 1, False)
-    dtype: Any = model.network_spec.dtype  # scores need no more digits than predictions have
-    dense = Dense(model, chosen, threads, dtype)
-    rows = dense.rows(X)
-    whole = dense.scaled(rows)
-    score = _scorer(model, dense, X, y)
-    best = score(whole)
-    falls = np.zeros((repeats, len(dense.names)))
-    for column in range(len(dense.names)):
-        numbers = np.flatnonzero(dense.owner == column)
-        kept = whole[:, numbers].copy()
-        for repeat in range(repeats):
-            order = permutation(model.seed, repeat, len(rows))
-            whole[:, numbers] = kept[order]
-            falls[repeat, column] = best - score(whole)
-        whole[:, numbers] = kept
-    mean, sd = mean_and_deviation(falls)
-    direction = np.full(len(mean), np.nan)
-    if task.n_outputs == 1:
-        direction = _direction(dense, dense.gradients(rows))
+def _permutation(
+    explained: Explained, X: Any, y: Any, repeats: int, output: Any, threads: int
+) -> Importances:
+    task, chosen = explained.task, None
+    if output is not None or has_usual(task):
+        chosen = output_of(task, output, "output")
+    X, y = explained.split(X, y)
+    found = falls_of_score(explained, X, y, repeats, threads)
+    direction = np.full(len(explained.names), np.nan)
+    if chosen is not None:
+        direction = _direction(Dense(explained, chosen, threads), found.matrices)
     word = "R2" if task.name == "regression" else "accuracy"
-    measure = f"by how much the {word}, {best:.4g}, falls when the column is shuffled"
-    return Importances(dense.names, mean, sd, direction, "permutation", measure)
+    measure = f"by how much the {word}, {found.score:.4g}, falls when the column is shuffled"
+    return Importances(explained.names, found.mean, found.sd, direction, "permutation", measure)
 
 
-def _scorer(model: Model, dense: Dense, X: Any, y: Any) -> Callable[[np.ndarray], float]:
-    """What scores rows as the dense network reads them."""
-    targets, labels, _ = model.judged(X, y, None)
-
-    def score(rows: np.ndarray) -> float:
-        a = dense.predictor.forward(np.ascontiguousarray(rows), dense.threads)
-        assert a is not None
-        if model.task.name != "regression":
-            right = model.are_right(model.labels(a), targets, labels)
-            return float(np.count_nonzero(right) / len(right))
-        assert targets is not None
-        residual = column_sums(np.ascontiguousarray(targets - a), np.zeros(a.shape[1]), 2)
-        middle = mean_and_deviation(targets)[0]
-        return r2(residual, column_sums(targets, middle, 2))
-
-    return score
+def _direction(dense: Dense, matrices: list[np.ndarray]) -> np.ndarray:
+    sums = _GradientSums(dense)
+    for _, rows in dense.blocks(matrices):
+        sums.add(dense.gradients(rows))
+    return sums.direction()

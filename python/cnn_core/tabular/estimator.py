@@ -136,6 +136,7 @@ class TabularMLP(Parameters, Averaging):
     """
 
     _in_files = "TabularMLP"
+    _singles = "members_"
 
     def __init__(
         self,
