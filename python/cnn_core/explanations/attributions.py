@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from cnn_core.explanations.explained import Explained
 
 METHODS = ("integrated", "expected")
-FEWEST, MOST = 16, 1024  # points of the integral
-GAP = 1e-3  # of the completeness, as a share of the largest difference, that is good enough
-TOLD, TOLD_OF_SAMPLES = 1e-2, 5e-2  # above which it is told
-SAMPLES = 128  # of expected gradients
+POINTS = 16, 1024  # of the integral on one way: the fewest, and the most
+SAMPLES = 512, 4096  # the same on all ways of expected gradients together
+STARTS = 128  # background rows of these, at most
+#: By how much the sums may miss predictions, as shares of the largest difference to the base: what
+#: is good enough, what does for the mean over many rows, and what is told.
+GAP = {"integrated": 1e-3, "expected": 5e-2}
+GAP_IN_MEANS = {"integrated": 5e-2, "expected": np.inf}
+TOLD = {"integrated": 1e-2, "expected": 5e-2}
 FOR_SAMPLES = 7 << 28  # stream of random numbers
 
 
@@ -57,11 +61,12 @@ def attributions(
     name = METHODS[choose("method", method, METHODS)]
     matrices = explained.read(X)
     background = matrices if baseline is None else _baseline(explained, baseline)
-    ways = Ways(dense, matrices, background, name)
+    ways = Ways(dense, matrices, background, name, GAP[name])
     values = np.empty((len(matrices[0]), dense.n_columns))
     for some, _, found in ways.blocks():
         values[some] = dense.by_column(found)
-    return Attributions(explained.names, values, ways.base, ways.predictions, ways.end())
+    ways.warn()
+    return Attributions(explained.names, values, ways.base, ways.predictions, ways.gap)
 
 
 def _baseline(explained: Explained, baseline: Any) -> list[np.ndarray]:
@@ -72,7 +77,12 @@ def _baseline(explained: Explained, baseline: Any) -> list[np.ndarray]:
 
 
 class Ways:
-    """The ways from a baseline to some rows, along which gradients are summed.
+    """The straight lines from a baseline to some rows, along which gradients are summed.
+
+    Integrated gradients start at the mean of the baseline: Sundararajan, Taly & Yan 2017,
+    "Axiomatic attribution for deep networks", eq. 1. Expected gradients are the mean over starts at
+    baseline rows x', the same for all rows: Erion et al. 2021, "Improving performance of deep
+    learning models with axiomatic attribution priors and expected gradients", eq. 3.
 
     Parameters
     ----------
@@ -80,101 +90,92 @@ class Ways:
     matrices, background : list of ndarray
         The rows and those of the baseline, as `Explained.read` gives them.
     method : {'integrated', 'expected'}
+    gap : float
+        By how much sums may miss predictions, as a share of the largest difference to the base.
 
     Attributes
     ----------
     predictions : ndarray, shape (rows,)
     base : float
-        The prediction that attributions are counted from.
+        The prediction that attributions are counted from: the mean of those of the starts.
+    gap : ndarray, shape (rows,)
+        By how much the sums miss the predictions, once all blocks have been seen.
     """
 
     def __init__(
-        self, dense: Dense, matrices: list[np.ndarray], background: list[np.ndarray], method: str
+        self,
+        dense: Dense,
+        matrices: list[np.ndarray],
+        background: list[np.ndarray],
+        method: str,
+        gap: float,
     ) -> None:
-        self.dense, self.matrices, self.expected = dense, matrices, method == "expected"
-        self.predictions = self._values(matrices)
-        self.gap = np.zeros(len(self.predictions))
-        if self.expected:
-            known = self.predictions if background is matrices else self._values(background)
-            self.base = float(mean_and_deviation(known[:, None])[0][0])
-            self.samples = _Samples(dense, background)
-        else:
-            self.start = dense.mean(background)
-            self.base = float(dense.values(self.start[None])[0])
+        self.dense, self.matrices, self.method = dense, matrices, method
+        self.predictions, self.gap = np.empty(len(matrices[0])), np.zeros(len(matrices[0]))
+        for some, rows in dense.blocks(matrices):
+            self.predictions[some] = dense.values(rows)
+        self.starts, self.offsets = _starts(dense, background, method == "expected")
+        self.base = float(mean_and_deviation(dense.values(self.starts)[:, None])[0][0])
         self.scale = float(np.abs(self.predictions - self.base).max(initial=0))
-
-    def _values(self, matrices: list[np.ndarray]) -> np.ndarray:
-        found = np.empty(len(matrices[0]))
-        for some, rows in self.dense.blocks(matrices):
-            found[some] = self.dense.values(rows)
-        return found
+        self.good = gap * self.scale
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """For all rows, a block at a time: which, their numbers, and what each number adds."""
+        few, most = POINTS
+        if self.method == "expected":
+            few, most = (-(-n // len(self.starts)) for n in SAMPLES)
         for some, rows in self.dense.blocks(self.matrices):
             wanted = self.predictions[some] - self.base
-            found = self.samples.along(rows) if self.expected else self._integrated(rows, wanted)
-            self.gap[some] = wanted - _sums(self.dense.by_column(found))
+            found, gap = np.zeros_like(rows), np.zeros(len(rows))
+            left, points = np.arange(len(rows)), few
+            while len(left) and points <= most:
+                found[left] = self._along(rows[left], points)
+                gap[left] = wanted[left] - _sums(self.dense.by_column(found[left]))
+                left = left[np.abs(gap[left]) > self.good]
+                points *= 2
+            self.gap[some] = gap
             yield some, rows, found
 
-    def end(self) -> np.ndarray:
-        """By how much the sums miss each prediction; with a word where it is much."""
+    def _along(self, rows: np.ndarray, points: int) -> np.ndarray:
+        """The mean over the starts of (x - start) times the mean gradient on the way from there to
+        x, which is taken at a point in each of so many equal parts of it."""
+        found = np.zeros_like(rows)
+        for start, offset in zip(self.starts, self.offsets.tolist()):
+            way, total = rows - start, np.zeros_like(rows)
+            for k in range(points):
+                at = (k + offset) / points * way
+                at += start
+                total += self.dense.gradients(at)
+            way *= total
+            found += way
+        found /= len(self.starts) * points
+        return found
+
+    def warn(self) -> None:
+        """Say so where sums miss predictions by much, or cannot meet them."""
         if self.dense.explained.warn_of_steps(self.dense.output.of_z):
-            return self.gap
+            return
         worst = float(np.abs(self.gap).max(initial=0))
-        told = TOLD_OF_SAMPLES if self.expected else TOLD
-        if self.scale > 0 and worst > told * self.scale:
+        if self.scale > 0 and worst > TOLD[self.method] * self.scale:
             warn(
                 f"the attributions of a row miss its prediction by up to {worst:.3g}, where "
                 f"predictions differ from {self.base:.4g} by up to {self.scale:.3g}"
-                + ("; method='integrated' comes closer" if self.expected else ""),
+                + ("; method='integrated' comes closer" if self.method == "expected" else ""),
                 UserWarning,
             )
-        return self.gap
-
-    def _integrated(self, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(x - start) times the mean gradient on the way from `start` to x, by the midpoint rule
-        with so many points that the sums are those of `wanted`: Sundararajan, Taly & Yan 2017,
-        "Axiomatic attribution for deep networks", eq. 1 and 3."""
-        found, dense = np.zeros_like(rows), self.dense
-        left, points = np.arange(len(rows)), FEWEST
-        while len(left):
-            way = rows[left] - self.start
-            total = np.zeros_like(way)
-            for k in range(points):
-                total += dense.gradients(self.start + (k + 0.5) / points * way)
-            found[left] = way * (total / points)
-            gap = np.abs(_sums(found[left]) - wanted[left])
-            points *= 2
-            if points > MOST:
-                break
-            left = left[gap > GAP * self.scale]
-        return found
 
 
-class _Samples:
-    """Background rows x', and points u in [0, 1) of the ways from them, the same for all rows;
-    there is a point in each of as many equal parts of [0, 1) as there are samples."""
-
-    def __init__(self, dense: Dense, background: list[np.ndarray]) -> None:
-        n, seed = len(background[0]), dense.explained.members[0].seed
-        self.dense, self.count = dense, min(max(SAMPLES, n), 4 * SAMPLES)
-        chosen = permutation(seed, 0, n)[: self.count]
-        self.starts = dense.rows(background, chosen)
-        parts = permutation(seed, 1, self.count)
-        self.u = (parts + uniform(seed, FOR_SAMPLES, self.count)) / self.count
-
-    def along(self, rows: np.ndarray) -> np.ndarray:
-        """The mean over the samples of (x - x') times the gradient at x' + u (x - x'): Erion et al.
-        2021, "Improving performance of deep learning models with axiomatic attribution priors and
-        expected gradients", eq. 3."""
-        found = np.zeros_like(rows)
-        for k in range(self.count):
-            start = self.starts[k % len(self.starts)]
-            way = rows - start
-            found += way * self.dense.gradients(start + self.u[k] * way)
-        found /= self.count
-        return found
+def _starts(
+    dense: Dense, background: list[np.ndarray], expected: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the ways begin, and where the points stand in the equal parts of each of them, from 0
+    to 1: in the middle, or of several ways everywhere."""
+    if not expected:
+        return dense.mean(background)[None], np.array([0.5])
+    n, seed = len(background[0]), dense.explained.members[0].seed
+    chosen = permutation(seed, 0, n)[:STARTS]
+    parts, count = permutation(seed, 1, len(chosen)), len(chosen)
+    return dense.rows(background, chosen), (parts + uniform(seed, FOR_SAMPLES, count)) / count
 
 
 def _sums(values: np.ndarray) -> np.ndarray:

@@ -133,12 +133,18 @@ class Dense:
         outputs, of_z = np.array([self.output.number], np.intp), self.output.of_z
         total = np.zeros(rows.shape)
         for part in self.parts:
-            found = part.jacobian.rows(self._read(part, rows), outputs, self.threads, of_z)[:, 0]
+            x = self._read(part, rows)
+            if self.plain:
+                part.jacobian.rows(x, outputs, self.threads, of_z, total[:, None])
+                continue
+            found = part.jacobian.rows(x, outputs, self.threads, of_z)[:, 0]
             n = part.numbers.stop - part.numbers.start
             total[:, part.numbers] += found[:, :n]
             total[:, part.vectors] += found[:, n:]
-        total *= self.output.sign
-        total /= len(self.parts)
+        if self.output.sign < 0:
+            np.negative(total, out=total)
+        if len(self.parts) > 1:
+            total /= len(self.parts)
         return total
 
     def _read(self, part: _Part, rows: np.ndarray) -> np.ndarray:

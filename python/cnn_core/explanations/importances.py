@@ -8,8 +8,8 @@ import numpy as np
 
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
+from cnn_core.explanations.attributions import GAP_IN_MEANS, Ways
 from cnn_core.explanations.attributions import METHODS as BY_ATTRIBUTIONS
-from cnn_core.explanations.attributions import Ways
 from cnn_core.explanations.dense import Dense
 from cnn_core.explanations.outputs import has_usual, output_of
 from cnn_core.explanations.shuffled import falls_of_score
@@ -68,22 +68,24 @@ def importances(
             raise ValueError("permutation importances compare predictions with y; give it")
         return _permutation(explained, X, y, repeats, output, threads)
     dense = Dense(explained, output_of(explained.task, output, "output"), threads)
+    explained.warn_of_steps(False)
     matrices = explained.read(X)
     if name == "gradient":
-        explained.warn_of_steps(False)
         sums = _GradientSums(dense, dense.deviation(matrices))
         for _, rows in dense.blocks(matrices):
             sums.add(dense.gradients(rows))
         total, direction = sums.sizes, sums.direction()
         measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
     else:
-        ways, total = Ways(dense, matrices, matrices, name), np.zeros(dense.n_columns)
+        ways, total = (
+            Ways(dense, matrices, matrices, name, GAP_IN_MEANS[name]),
+            np.zeros(dense.n_columns),
+        )
         sums = _GradientSums(dense)
         for _, rows, found in ways.blocks():
             sizes = np.abs(dense.by_column(found))
             total = column_sums(sizes, np.zeros(dense.n_columns), 1, total)
             sums.add(dense.gradients(rows))
-        ways.end()
         direction = sums.direction()
         measure = f"mean size of the {name} gradients, in the unit of the prediction"
     nothing = np.full(dense.n_columns, np.nan)
