@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Evaluation
     from cnn_core.data.prepare import Dataset
+    from cnn_core.explanations.explained import Explained
     from cnn_core.inspection import Summary
     from cnn_core.mlp import MLP
     from cnn_core.model import Model
@@ -47,6 +48,9 @@ class Averaging(Predictions, Explainable, Saved):
         if model is None:
             raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
+
+    def _explained(self) -> Explained:
+        return self._model().explained
 
     def _first(self) -> MLP:
         """The first of the fitted MLPs."""

@@ -24,13 +24,8 @@ class Explainable:
 
     if TYPE_CHECKING:
 
-        def _model(self) -> Any:
-            """What has been fitted, or a NotFittedError."""
-
-    def _explained(self) -> Explained:
-        """What is known of the prediction."""
-        found: Explained = self._model().explained
-        return found
+        def _explained(self) -> Explained:
+            """What is known of the prediction, or a NotFittedError."""
 
     def _check_of(self, of: Any) -> None:
         """Raise where `of` means nothing for this estimator."""
@@ -120,9 +115,11 @@ class Explainable:
         method : {'integrated', 'expected'}
             Integrated gradients (Sundararajan, Taly & Yan 2017) on the straight line from the mean
             of the baseline rows to the row; or their mean over lines from many baseline rows
-            (Erion et al. 2021), which tells more where the mean is an unlikely row.
+            (Erion et al. 2021), which tells more where the mean is an unlikely row. Gradients are
+            taken at as many points as the sums need, at most 1,024 and 4,096.
         baseline : array-like, optional
-            Rows to compare with, or one; default X itself.
+            Rows to compare with, or one; default X itself. 'expected' takes at most 128 of them,
+            drawn by the model's seed; `base` is the mean of their predictions.
         output, of
             As for `input_gradient`.
 
