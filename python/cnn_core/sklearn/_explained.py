@@ -48,8 +48,8 @@ def _task(model: FittedModel) -> Task:
         return Task("regression", "mse", output, n, flat=n == 1)
     if len(classes) == 1:
         raise ValueError(
-            f"y had the class {classes.tolist()[0]!r} alone, which is always predicted: there is nothing to "
-            "explain"
+            f"y had the class {classes.tolist()[0]!r} alone, which is always predicted: there is "
+            "nothing to explain"
         )
     if model.label_binarizer.y_type_.startswith("multilabel"):
         return Task("multilabel", "binary_crossentropy", output, n, classes, flat=False)
