@@ -26,8 +26,8 @@ class Importances(NamedTuple):
     names: list[Any]  #: of the columns, or their numbers
     values: np.ndarray  #: (columns,): in the unit of `measure`
     sd: np.ndarray  #: (columns,): of the values over repeats; NaN where there are none
-    #: (columns,): share of the rows whose prediction rises with the column, less the share of those
-    #: where it falls; 1 or -1 is monotone on these rows, NaN for columns that are no number
+    #: (columns,): the sum of the derivatives of the rows over the sum of their sizes; 1 or -1 is
+    #: monotone on these rows, NaN for columns that are no number
     direction: np.ndarray
     method: str
     measure: str  #: what the values are
@@ -83,8 +83,7 @@ def importances(
         )
         sums = _GradientSums(dense)
         for _, rows, found in ways.blocks():
-            sizes = np.abs(dense.by_column(found))
-            total = column_sums(sizes, np.zeros(dense.n_columns), 1, total)
+            total = _add_rows(total, np.abs(dense.by_column(found)))
             sums.add(dense.gradients(rows))
         direction = sums.direction()
         measure = f"mean size of the {name} gradients, in the unit of the prediction"
@@ -94,38 +93,46 @@ def importances(
 
 
 class _GradientSums:
-    """Sums over the rows of the signs of derivatives, and of their sizes times `spread`."""
+    """Sums over the rows of derivatives, of their sizes, and of those times `spread`."""
 
     def __init__(self, dense: Dense, spread: np.ndarray | None = None) -> None:
-        self.dense, self.spread, self.count = dense, spread, 0
-        self.signs, self.sizes = np.zeros(dense.n_columns), np.zeros(dense.n_columns)
+        self.dense, self.spread = dense, spread
+        self.sizes = np.zeros(dense.n_columns)
         # A number that several networks read, each in a matrix of its own, moves in all of them.
-        self.first = np.arange(len(dense.owner))
-        columns: dict[int, int] = {}
+        columns: dict[int, list[int]] = {}
         for number in np.flatnonzero(dense.measured).tolist():
-            self.first[number] = columns.setdefault(int(dense.owner[number]), number)
+            columns.setdefault(int(dense.owner[number]), []).append(number)
+        self.columns, self.numbers = [*columns], [*columns.values()]
+        self.up, self.moved = np.zeros(len(columns)), np.zeros(len(columns))
 
     def add(self, gradients: np.ndarray) -> None:
         """Derivatives by the numbers of some rows."""
-        self.count += len(gradients)
-        for number in np.flatnonzero(self.first != np.arange(len(self.first))).tolist():
-            gradients[:, self.first[number]] += gradients[:, number]
-            gradients[:, number] = 0
-        measured = np.unique(self.first[self.dense.measured])
-        owners = self.dense.owner[measured]
-        self.signs[owners] += np.sign(gradients[:, measured]).sum(axis=0)
+        for first, *others in self.numbers:
+            for number in others:
+                gradients[:, first] += gradients[:, number]
+                gradients[:, number] = 0
+        slopes = gradients[:, [one[0] for one in self.numbers]]
+        self.up = _add_rows(self.up, slopes)
+        self.moved = _add_rows(self.moved, np.abs(slopes))
         if self.spread is not None:
             # The numbers of a column move together: a step along each by its spread.
-            sizes = np.abs(gradients) * self.spread
-            zeros = np.zeros(self.dense.n_columns)
-            self.sizes = column_sums(self.dense.by_column(sizes), zeros, 1, self.sizes)
+            sizes = self.dense.by_column(np.abs(gradients) * self.spread)
+            self.sizes = _add_rows(self.sizes, sizes)
 
     def direction(self) -> np.ndarray:
         """Of columns that are numbers."""
-        found = np.full(len(self.signs), np.nan)
-        owners = self.dense.owner[self.dense.measured]
-        found[owners] = self.signs[owners] / self.count
+        found = np.full(self.dense.n_columns, np.nan)
+        with np.errstate(invalid="ignore"):  # of infinite derivatives
+            found[self.columns] = self.up / np.where(self.moved > 0, self.moved, 1)
         return found
+
+
+def _add_rows(total: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The total and the rows, one after the other."""
+    sums: np.ndarray = total
+    if rows.size:
+        sums = column_sums(np.ascontiguousarray(rows), np.zeros(len(total)), 1, total)
+    return sums
 
 
 def _permutation(
