@@ -182,7 +182,7 @@ def test_rows_that_cannot_be_read_are_refused_as_predict_refuses_them():
     model = quiet(MLPRegressor(4, epochs=1), X, Y[:, 0])
     for bad in (X[:, :4], np.where(X[3, 1] == X, np.nan, X), X[0, :4], np.full(5, np.inf)):
         with pytest.raises(ValueError) as wanted:
-            model.predict(bad if bad.ndim == 2 else bad[None])
+            model.predict(bad) if bad.ndim == 2 else model.predict_one(bad)
         with pytest.raises(ValueError) as found:
             model.input_gradient(bad)
         assert str(found.value) == str(wanted.value)

@@ -12,6 +12,7 @@ from cnn_core._random import permutation, uniform
 from cnn_core._warn import warn
 from cnn_core.data.scaling import mean_and_deviation
 from cnn_core.explanations.dense import Dense
+from cnn_core.explanations.explained import is_row
 from cnn_core.explanations.outputs import output_of
 
 if TYPE_CHECKING:
@@ -60,7 +61,16 @@ def attributions(
     dense = Dense(explained, output_of(explained.task, output, of), threads)
     name = METHODS[choose("method", method, METHODS)]
     matrices = explained.read(X)
-    background = matrices if baseline is None else _baseline(explained, baseline)
+    if baseline is None:
+        background = matrices
+        if len(matrices[0]) == 1:
+            warn(
+                "X is one row, and its own baseline, so all attributions are 0; baseline= takes "
+                "the rows to compare it with, such as those of the training",
+                UserWarning,
+            )
+    else:
+        background = _baseline(explained, baseline)
     ways = Ways(dense, matrices, background, name, GAP[name])
     values = np.empty((len(matrices[0]), dense.n_columns))
     for some, _, found in ways.blocks():
@@ -71,9 +81,11 @@ def attributions(
 
 def _baseline(explained: Explained, baseline: Any) -> list[np.ndarray]:
     """Rows to compare with; one may be a row by itself."""
-    if explained.columns is None and np.ndim(baseline) == 1 and not hasattr(baseline, "toarray"):
-        baseline = np.asarray(baseline)[None]
-    return explained.read(baseline)
+    read = explained.read_row if is_row(explained, baseline) else explained.read
+    try:
+        return read(baseline)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"baseline: {error}") from None
 
 
 class Ways:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cnn_core.explanations.outputs import Output
 
 
+#: Numbers times that have squares within float64.
+TINY = 2.0**-540
+
+
 class _Part(NamedTuple):
     """A network, which reads vectors, and where it reads."""
 
@@ -164,18 +168,37 @@ class Dense:
 
     def mean(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
         """Of each number over the rows."""
-        return self._sums(matrices, np.zeros(len(self.owner)), 1) / len(matrices[0])
+        return self._moments(matrices)[0]
 
     def deviation(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
         """The standard deviation of each number over the rows."""
-        squares = self._sums(matrices, self.mean(matrices), 2)
-        found: np.ndarray = np.sqrt(squares / len(matrices[0]))
-        return found
+        return self._moments(matrices)[1]
 
-    def _sums(self, matrices: Sequence[np.ndarray], shift: np.ndarray, power: int) -> np.ndarray:
+    def _moments(
+        self, matrices: Sequence[np.ndarray], factor: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Both, of numbers that are multiplied by powers of two on the way."""
+        n, zeros = len(matrices[0]), np.zeros(len(self.owner))
+        mean = self._sums(matrices, zeros, 1, factor) / n
+        deviation = np.sqrt(self._sums(matrices, mean, 2, factor) / n)
+        if factor is not None:
+            return mean / factor, deviation / factor
+        beyond = ~np.isfinite(deviation)  # where squares are beyond float64
+        if beyond.any():
+            return self._moments(matrices, np.where(beyond, TINY, 1))
+        return mean, deviation
+
+    def _sums(
+        self,
+        matrices: Sequence[np.ndarray],
+        shift: np.ndarray,
+        power: int,
+        factor: np.ndarray | None,
+    ) -> np.ndarray:
         total = np.zeros(len(shift))
         for _, rows in self.blocks(matrices):
-            total = column_sums(rows, shift, power, total)
+            some = rows if factor is None else rows * factor
+            total = column_sums(some, shift, power, total)
         return total
 
 

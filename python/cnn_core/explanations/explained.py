@@ -14,7 +14,8 @@ from cnn_core._frozen import Frozen
 from cnn_core._jacobian import Jacobian
 from cnn_core._warn import warn
 from cnn_core.answers import Answers
-from cnn_core.data.validation import check_names, check_X
+from cnn_core.columns.columns import labels_of
+from cnn_core.data.validation import are_names, check_entries, check_names, check_X, check_x
 from cnn_core.task import HARD_THRESHOLD, Task
 
 if TYPE_CHECKING:
@@ -103,6 +104,12 @@ class Explained(_Kept, Answers, Frozen):
         """Of predictions."""
         return np.result_type(*(one.dtype for one in self.members))
 
+    def read_row(self, x: Any) -> list[np.ndarray]:
+        """The same of a row of a matrix, shape (features,)."""
+        names = labels_of([*self.matrices[0].encoded])
+        check_entries("x", x)
+        return [check_x(x, "float64", len(names), names if are_names(names) else None)]
+
     def matrix_of(self, member: int) -> int:
         """The position of the matrix that a member reads."""
         return member if len(self.matrices) > 1 else 0
@@ -123,6 +130,11 @@ class Explained(_Kept, Answers, Frozen):
                 )
                 return True
         return False
+
+
+def is_row(explained: Explained, X: Any) -> bool:
+    """Whether X is a single row of a matrix."""
+    return explained.columns is None and np.ndim(X) == 1 and not hasattr(X, "toarray")
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
+from cnn_core._warn import warn
 from cnn_core.explanations.attributions import GAP_IN_MEANS, Ways
 from cnn_core.explanations.attributions import METHODS as BY_ATTRIBUTIONS
 from cnn_core.explanations.dense import Dense
@@ -43,7 +44,8 @@ class Importances(NamedTuple):
         rows = [("column", "importance", "sd", "direction")]
         for i in self.order.tolist():
             way = self.direction[i]
-            word = "" if np.isnan(way) else f"{way:+.2f}"
+            shown = way if abs(way) == 1 else np.clip(way, -0.99, 0.99)
+            word = "" if np.isnan(way) else f"{shown:+.2f}"
             word += {1.0: " rises", -1.0: " falls"}.get(float(way), "")
             sd = "" if np.isnan(self.sd[i]) else f"{self.sd[i]:.2g}"
             rows.append((str(self.names[i]), f"{self.values[i]:.4g}", sd, word))
@@ -70,6 +72,7 @@ def importances(
     dense = Dense(explained, output_of(explained.task, output, "output"), threads)
     explained.warn_of_steps(False)
     matrices = explained.read(X)
+    _warn_of_one_row(matrices)
     if name == "gradient":
         sums = _GradientSums(dense, dense.deviation(matrices))
         for _, rows in dense.blocks(matrices):
@@ -90,6 +93,15 @@ def importances(
     nothing = np.full(dense.n_columns, np.nan)
     values = total / len(matrices[0])
     return Importances(explained.names, values, nothing, direction, name, measure)
+
+
+def _warn_of_one_row(matrices: list[np.ndarray]) -> None:
+    if len(matrices[0]) == 1:
+        warn(
+            "X is one row, of which nothing varies and nothing can be shuffled, so all importances "
+            "are 0; attributions(X, baseline=) is of single rows",
+            UserWarning,
+        )
 
 
 class _GradientSums:
@@ -143,6 +155,7 @@ def _permutation(
         chosen = output_of(task, output, "output")
     X, y = explained.split(X, y)
     found = falls_of_score(explained, X, y, repeats, threads)
+    _warn_of_one_row(found.matrices)
     direction = np.full(len(explained.names), np.nan)
     if chosen is not None:
         direction = _direction(Dense(explained, chosen, threads), found.matrices)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._cpu import with_subnormals
-from cnn_core.explanations.explained import blocks
+from cnn_core.explanations.explained import blocks, is_row
 from cnn_core.explanations.outputs import Output, output_of
 
 if TYPE_CHECKING:
@@ -19,12 +19,13 @@ def input_gradient(explained: Explained, X: Any, output: Any, of: str, threads: 
     """As `MLP.input_gradient` describes."""
     chosen = output_of(explained.task, output, of)
     explained.warn_of_steps(chosen.of_z)
-    if explained.columns is None and np.ndim(X) == 1 and not hasattr(X, "toarray"):
+    if is_row(explained, X):
         row = _row(explained, X, chosen)
         if row is None:
-            row = chosen.sign * _of_rows(explained, np.asarray(X)[None], chosen, 1)[0]
+            row = chosen.sign * _of_rows(explained, explained.read_row(X), chosen, 1)[0]
         return row
-    return chosen.sign * _of_rows(explained, X, chosen, threads)
+    check_same_features(explained)
+    return chosen.sign * _of_rows(explained, explained.read(X), chosen, threads)
 
 
 def row_gradient_of(explained: Explained, output: Any, of: str) -> Callable[[Any], Any]:
@@ -53,9 +54,11 @@ def _row(explained: Explained, x: Any, chosen: Output) -> np.ndarray | None:
     return None if row is None else -row if chosen.sign < 0 else row
 
 
-def _of_rows(explained: Explained, X: Any, chosen: Output, threads: int) -> np.ndarray:
+def _of_rows(
+    explained: Explained, matrices: list[np.ndarray], chosen: Output, threads: int
+) -> np.ndarray:
     outputs = np.array([chosen.number], np.intp)
-    rows: np.ndarray = _derivatives(explained, X, outputs, chosen.of_z, threads)[:, 0]
+    rows: np.ndarray = _derivatives(explained, matrices, outputs, chosen.of_z, threads)[:, 0]
     return rows
 
 
@@ -64,16 +67,21 @@ def jacobian(explained: Explained, X: Any, of: str, threads: int) -> np.ndarray:
     task = explained.task
     of_z = output_of(task, 0 if task.classes is None else task.classes[0], of).of_z
     explained.warn_of_steps(of_z)
-    return _derivatives(explained, X, np.arange(task.n_outputs, dtype=np.intp), of_z, threads)
+    check_same_features(explained)
+    outputs = np.arange(task.n_outputs, dtype=np.intp)
+    return _derivatives(explained, explained.read(X), outputs, of_z, threads)
 
 
 def _derivatives(
-    explained: Explained, X: Any, outputs: np.ndarray, of_z: bool, threads: int
+    explained: Explained,
+    matrices: list[np.ndarray],
+    outputs: np.ndarray,
+    of_z: bool,
+    threads: int,
 ) -> np.ndarray:
     """Of some outputs by all features, shape (rows, outputs, features): the mean over the networks,
     summed in their order in float64 and rounded once."""
-    check_same_features(explained)
-    matrices, jacobians = explained.read(X), explained.jacobians
+    jacobians = explained.jacobians
     if len(jacobians) == 1:
         return jacobians[0].rows(matrices[0], outputs, threads, of_z)
     rows, width = matrices[0].shape
