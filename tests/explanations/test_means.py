@@ -162,6 +162,20 @@ def test_permutation_importance_is_the_fall_of_the_score(of_table):
         assert found.sd[at] == pytest.approx(np.std(falls), abs=2e-6)
 
 
+def test_networks_that_scale_each_in_its_way_read_the_same_shuffled_column():
+    X, Y = numbers()
+    models = [
+        MLPRegressor(6, scale_inputs=how, dtype=dtype, epochs=20, random_state=0).fit(X, Y)
+        for how, dtype in (("standard", "float32"), ("robust_clip", "float64"), (None, "float32"))
+    ]
+    model = Ensemble(models)
+    found = model.importances(X, Y, repeats=1)
+    shuffled = X.copy()
+    shuffled[:, 2] = X[permutation(models[0]._model().seed, 0, len(X)), 2]
+    fall = model.score(X, Y) - model.score(shuffled, Y)
+    assert found.values[2] == pytest.approx(fall, abs=2e-6)
+
+
 def test_results_do_not_depend_on_threads_or_on_the_blocks_of_rows(of_table, monkeypatch):
     X, y = table(120)
     results = []

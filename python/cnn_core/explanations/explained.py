@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core._ensemble import EnsemblePredictor
 from cnn_core._frozen import Frozen
 from cnn_core._jacobian import Jacobian
 from cnn_core._warn import warn
@@ -31,7 +30,7 @@ class Member(NamedTuple):
     """A network, how it scales what it reads, and what becomes of its outputs."""
 
     network: Network
-    inputs: tuple[Any, ...] | None  #: as `EnsemblePredictor` takes them
+    inputs: tuple[Any, ...] | None  #: as `Jacobian` takes them
     outputs: tuple[Any, ...] | None
     seed: int
 
@@ -90,14 +89,6 @@ class Explained(_Kept, Answers, Frozen):
     def jacobians(self) -> list[Jacobian]:
         """What differentiates each network."""
         return [Jacobian(one.network, one.inputs, one.outputs) for one in self.members]
-
-    @cached_property
-    def predictors(self) -> tuple[EnsemblePredictor, ...]:
-        """One for each matrix."""
-        given = [(one.network, one.inputs, one.outputs) for one in self.members]
-        if len(self.matrices) == 1:
-            return (EnsemblePredictor(tuple(given)),)
-        return tuple(EnsemblePredictor((one,)) for one in given)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -12,6 +12,7 @@ from cnn_core._linalg import column_sums
 from cnn_core._random import permutation
 from cnn_core.answers import in_range
 from cnn_core.data.scaling import mean_and_deviation
+from cnn_core.explanations.encoded import Encoded
 from cnn_core.explanations.explained import blocks
 from cnn_core.task import r2
 
@@ -39,33 +40,24 @@ def falls_of_score(explained: Explained, X: Any, y: Any, repeats: int, threads: 
     n, seed = len(matrices[0]), explained.members[0].seed
     orders = [permutation(seed, repeat, n) for repeat in range(repeats)]
     columns = range(len(explained.names))
+    encoded, all_of = Encoded(explained, threads), [np.arange(m.shape[1]) for m in matrices]
     places = [[np.flatnonzero(one.owner == c) for one in explained.matrices] for c in columns]
     whole: Any = None
     sums: list[list[Any]] = [[None] * len(columns) for _ in range(repeats)]
     for some in blocks(n, sum(matrix.shape[1] for matrix in matrices)):
-        rows = [matrix[some].copy() for matrix in matrices]
-        whole = measure(_outputs(explained, rows, threads), some, whole)
+        rows = [encoded.scaled(i, one[some], all_of[i]) for i, one in enumerate(matrices)]
+        whole = measure(encoded.outputs(rows), some, whole)
         for column, numbers in enumerate(places):
             kept = [one[:, at].copy() for one, at in zip(rows, numbers)]
             for order, row in zip(orders, sums):
-                for one, at, matrix in zip(rows, numbers, matrices):
-                    one[:, at] = matrix[order[some, None], at]
-                row[column] = measure(_outputs(explained, rows, threads), some, row[column])
+                for i, at in enumerate(numbers):
+                    rows[i][:, at] = encoded.scaled(i, matrices[i][order[some, None], at], at)
+                row[column] = measure(encoded.outputs(rows), some, row[column])
             for one, at, values in zip(rows, numbers, kept):
                 one[:, at] = values
     best = score(whole)
     falls = np.array([[best - score(one) for one in row] for row in sums])
     return Falls(matrices, best, *mean_and_deviation(falls))
-
-
-def _outputs(explained: Explained, rows: list[np.ndarray], threads: int) -> np.ndarray:
-    """What predictions and scores are made of."""
-    from cnn_core.mean import mean_outputs
-
-    precise = np.float64 if explained.task.name == "regression" else explained.dtype
-    a = mean_outputs(explained.predictors, rows, threads, False, precise)
-    assert a is not None
-    return a
 
 
 def _measure(
