@@ -165,8 +165,8 @@ def test_permutation_importance_is_the_fall_of_the_score(of_table):
 def test_networks_that_scale_each_in_its_way_read_the_same_shuffled_column():
     X, Y = numbers()
     models = [
-        MLPRegressor(6, scale_inputs=how, dtype=dtype, epochs=20, random_state=0).fit(X, Y)
-        for how, dtype in (("standard", "float32"), ("robust_clip", "float64"), (None, "float32"))
+        MLPRegressor(6, scale_inputs=how, epochs=20, random_state=0).fit(X, Y)
+        for how in ("standard", "robust_clip", None)
     ]
     model = Ensemble(models)
     found = model.importances(X, Y, repeats=1)
