@@ -37,6 +37,7 @@ cdef enum:
 cdef object empty = np.empty
 cdef object float32 = np.dtype(np.float32)
 cdef object float64 = np.dtype(np.float64)
+cdef object TOTAL = Array(3, ("float64",)).as_output()
 
 
 # The buffers of a block of rows.
@@ -54,6 +55,7 @@ cdef struct Call:
     void *jacobian
     const double *X
     char *out
+    double *total               # what derivatives are added to; NULL: they are stored in `out`
     char *scratch
     const Py_ssize_t *chosen    # the outputs
     Py_ssize_t n_chosen, count
@@ -126,7 +128,7 @@ cdef class Jacobian:
         return rows * ((2 * self.x_ld + 2 * self.widest) * self.network.itemsize
                        + self.layer_bytes) + PANEL_BYTES
 
-    def rows(self, X, outputs, int threads=1, bint of_z=False):
+    def rows(self, X, outputs, int threads=1, bint of_z=False, total=None):
         """dy/dx of some outputs for every row.
 
         Parameters
@@ -139,10 +141,13 @@ cdef class Jacobian:
             The most to use.
         of_z : bool
             Whether to take z^L in the place of the outputs, which units then leave alone.
+        total : ndarray of float64, shape (rows, n, n_features), optional
+            C-contiguous. The derivatives are added to it, before they are rounded.
 
         Returns
         -------
         ndarray of the network's dtype, shape (rows, n, n_features)
+            Or `total`.
         """
         cdef Call call
         cdef Py_ssize_t n_blocks, block
@@ -154,7 +159,12 @@ cdef class Jacobian:
             raise ValueError(f"outputs must be numbers from 0 to {self.n_out - 1}, got {outputs}")
         X = X if X.flags.aligned else X.copy()
         outputs = np.ascontiguousarray(outputs)
-        out = np.empty((len(X), len(outputs), self.n_features), self.network.dtype)
+        shape = len(X), len(outputs), self.n_features
+        if total is not None:
+            TOTAL.check("total", total)
+            if total.shape != shape:
+                raise ValueError(f"total must have shape {shape}, got {total.shape}")
+        out = np.empty(shape, self.network.dtype) if total is None else total
         if out.size == 0:
             return out
         block = min(len(X), ROWS_TOGETHER)
@@ -164,6 +174,7 @@ cdef class Jacobian:
         self.block_bytes = blocks(self.scratch_bytes(ROWS_TOGETHER), PANEL_BYTES) * PANEL_BYTES
         scratch = self.take_scratch(block, threads)
         call.jacobian, call.X, call.out = <void *>self, <const double *>address(X), address(out)
+        call.total = NULL if total is None else <double *>call.out
         call.scratch, call.count, call.of_z = address(scratch), len(X), of_z
         call.chosen, call.n_chosen = <const Py_ssize_t *>address(outputs), len(outputs)
         begin_stop(&call.stop, None)
@@ -174,7 +185,7 @@ cdef class Jacobian:
             self.spare = scratch
         return out
 
-    def one(self, x, Py_ssize_t output, bint of_z=False):
+    def one(self, x, Py_ssize_t output, bint of_z=False, total=None):
         """The same of one output for one row at the least cost.
 
         Parameters
@@ -183,11 +194,13 @@ cdef class Jacobian:
         output : int
             From 0 to n_out - 1.
         of_z : bool
+        total : ndarray of float64, shape (n_features,), optional
+            As for `rows`.
 
         Returns
         -------
         ndarray, shape (n_features,), or None
-            None if x is something else, or an entry is not finite.
+            None if x or `total` is something else, or an entry of x is not finite.
         """
         cdef Call call
         cdef Py_buffer source, target
@@ -199,7 +212,10 @@ cdef class Jacobian:
         if self.n_features > FEW:
             memory = empty(self.n_features)
             row = <double *>address(memory)
-        scratch, out = self.take_scratch(1, 1), empty(self.shape, self.network.dtype)
+        scratch, out, dtype = self.take_scratch(1, 1), total, float64
+        if total is None:
+            dtype = self.network.dtype
+            out = empty(self.shape, dtype)
         if acquire_buffer(x, float64, 1, self.n_features, 0, &source):
             memcpy(row, source.buf, self.n_features * sizeof(double))
         elif acquire_buffer(x, float32, 1, self.n_features, 0, &source):
@@ -211,9 +227,10 @@ cdef class Jacobian:
         for j in range(self.n_features):
             if row[j] - row[j] != 0:
                 return None
-        if not acquire_buffer(out, self.network.dtype, 1, self.n_features, PyBUF_WRITABLE, &target):
+        if not acquire_buffer(out, dtype, 1, self.n_features, PyBUF_WRITABLE, &target):
             return None
         call.jacobian, call.X, call.out = <void *>self, row, <char *>target.buf
+        call.total = NULL if total is None else <double *>target.buf
         call.chosen, call.n_chosen, call.count, call.of_z = &output, 1, 1, of_z
         begin_stop(&call.stop, None)
         self.run(&call, 0, 1, address(scratch))
@@ -243,8 +260,8 @@ cdef class Jacobian:
         cdef Block b
         cdef Py_ssize_t i, r, itemsize = self.network.itemsize
         cdef Py_ssize_t work = rows * self.network.n_weights
-        cdef const double *x
-        cdef char *out
+        cdef Py_ssize_t place
+        cdef double *total = NULL
         cdef uint64_t mode
         self.lay_out(&b, rows, scratch)
         mode = keep_subnormals()  # scaling has them
@@ -257,12 +274,13 @@ cdef class Jacobian:
             self.backward(&b, rows, call.chosen[i], call.of_z)
             keep_subnormals()
             for r in range(rows):
-                out = call.out + (((first + r) * call.n_chosen + i) * self.n_features) * itemsize
-                x = call.X + (first + r) * self.n_features
+                place = ((first + r) * call.n_chosen + i) * self.n_features
+                if call.total != NULL:
+                    total = call.total + place
                 if itemsize == 8:
-                    self.store(&b, r, x, call.chosen[i], call.of_z, <double *>out)
+                    self.store(call, &b, first, r, i, <double *>call.out + place, total)
                 else:
-                    self.store(&b, r, x, call.chosen[i], call.of_z, <float *>out)
+                    self.store(call, &b, first, r, i, <float *>call.out + place, total)
             flush_subnormals()
         restore_subnormals(mode)
 
@@ -335,18 +353,26 @@ cdef class Jacobian:
             l -= 1
         self.network.embedding.send_back(rows, &b.x, &b.dx)
 
-    cdef void store(self, Block *b, Py_ssize_t r, const double *x, Py_ssize_t output, bint of_z,
-                    real *out) noexcept nogil:
-        """dy/dx in the units of the targets by x before scaling, in float64 and rounded once."""
+    cdef void store(self, Call *call, Block *b, Py_ssize_t first, Py_ssize_t r, Py_ssize_t i,
+                    real *out, double *total) noexcept nogil:
+        """dy/dx in the units of the targets by x before scaling, in float64: rounded once, or added
+        to a total."""
         cdef const real *dx = <const real *>at(&b.dx, r, 0)
-        cdef double unit = 1 if of_z or not self.has_units else self.unit(b, r, output)
+        cdef const double *x = call.X + (first + r) * self.n_features
+        cdef double unit = 1, value
         cdef Py_ssize_t j
-        for j in range(self.n_scaled):
-            out[j] = <real>(unit * self.slope(j, x[j]) * dx[j])
-        for j in range(self.n_scaled, self.n_numbers):
-            out[j] = <real>(unit * dx[j])
-        for j in range(self.n_numbers, self.n_features):
-            out[j] = 0
+        if self.has_units and not call.of_z:
+            unit = self.unit(b, r, call.chosen[i])
+        for j in range(self.n_features):
+            value = 0
+            if j < self.n_scaled:
+                value = unit * self.slope(j, x[j]) * dx[j]
+            elif j < self.n_numbers:
+                value = unit * dx[j]
+            if total == NULL:
+                out[j] = <real>value
+            else:
+                total[j] += value
 
     cdef double slope(self, Py_ssize_t j, double x) noexcept nogil:
         """The derivative of the curve of t = (x - shift) * factor by x."""

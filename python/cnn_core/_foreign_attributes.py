@@ -92,8 +92,7 @@ _HINTS = by_word({
     "n_features_in_": "n_features_",
     "save writes the model to a file, and load reads it": "state_dict load_state_dict save_model "
     "load_model save_weights load_weights dump to_json",
-    "a network has none; sklearn.inspection.permutation_importance measures them":
-    "feature_importances_",
+    "a network has none; importances(X, y) measures them": "feature_importances_",
     "a model is trained by fit and needs no compiling": "compile",
     "predict and predict_proba never use dropout": "eval train",
     "everything is computed on the CPU, by at most n_threads threads": "to cuda cpu",

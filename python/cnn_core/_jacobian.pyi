@@ -1,6 +1,6 @@
 from typing import final
 
-from numpy import floating, intp
+from numpy import float64, floating, intp
 from numpy.typing import NDArray
 
 from cnn_core._cpu import most_threads as most_threads
@@ -21,6 +21,13 @@ class Jacobian:
     @property
     def outputs(self) -> tuple[NDArray[floating], ...] | None: ...
     def rows(
-        self, X: NDArray[floating], outputs: NDArray[intp], threads: int = 1, of_z: bool = False
+        self,
+        X: NDArray[floating],
+        outputs: NDArray[intp],
+        threads: int = 1,
+        of_z: bool = False,
+        total: NDArray[float64] | None = None,
     ) -> NDArray[floating]: ...
-    def one(self, x: object, output: int, of_z: bool = False) -> NDArray[floating] | None: ...
+    def one(
+        self, x: object, output: int, of_z: bool = False, total: NDArray[float64] | None = None
+    ) -> NDArray[floating] | None: ...

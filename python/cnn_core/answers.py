@@ -158,11 +158,9 @@ class Answers:
         warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
         w = np.ones((len(targets), 1)) if weights is None else weights
         predicted = self.precise_outputs(X, backend, n_threads)
-        # Squares of numbers of this size are beyond float64, or 0, and R^2 depends on no factor.
-        exponent = int(np.frexp(np.abs(targets).max())[1])
-        if not -530 < exponent <= 400:
+        if exponent := in_range(targets):
             with np.errstate(over="ignore"):
-                targets, predicted = (np.ldexp(one, -exponent) for one in (targets, predicted))
+                targets, predicted = (np.ldexp(one, exponent) for one in (targets, predicted))
         mean = (w * targets).sum(axis=0) / w.sum()
         with np.errstate(over="ignore"):  # of predictions that are much larger
             residual = (w * (targets - predicted) ** 2).sum(axis=0)
@@ -191,6 +189,13 @@ class Answers:
         if len(shape) != 2:
             self.check_X(X)  # says what is wrong
         return int(shape[0])
+
+
+def in_range(targets: np.ndarray) -> int:
+    """The power of two by which targets, and predictions, are multiplied before they are squared: 0
+    but where squares of numbers of this size are beyond float64, or 0. R^2 depends on no factor."""
+    exponent = int(np.frexp(np.abs(targets).max())[1])
+    return 0 if -530 < exponent <= 400 else -exponent
 
 
 def warn_of_single_row(rows: int) -> None:

@@ -12,6 +12,7 @@ from cnn_core._foreign_attributes import OnlyOfNetworks
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
+from cnn_core.explainable import Explainable
 from cnn_core.files.saved import Saved
 from cnn_core.mean import MeanModel
 from cnn_core.predictions import Predictions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Evaluation
     from cnn_core.data.prepare import Dataset
+    from cnn_core.explanations.explained import Explained
     from cnn_core.inspection import Summary
     from cnn_core.mlp import MLP
     from cnn_core.model import Model
@@ -33,8 +35,8 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Saved, OnlyOfNetworks):
-    """Predictions, scores and a summary of a `MeanModel`."""
+class Averaging(Predictions, Explainable, Saved, OnlyOfNetworks):
+    """Predictions, explanations, scores and a summary of a `MeanModel`."""
 
     backend = "native"
     _fitted: MeanModel | None = None
@@ -45,9 +47,20 @@ class Averaging(Predictions, Saved, OnlyOfNetworks):
             raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
 
+    def _explained(self) -> Explained:
+        return self._model().explained
+
     def _first(self) -> MLP:
         """The first of the fitted MLPs."""
         raise NotImplementedError
+
+    def _check_of(self, of: Any) -> None:
+        n = len(self._model().models)
+        if n > 1 and isinstance(of, str) and of == "z":
+            raise ValueError(
+                f"of='z' is of one network, and this is the mean of the outputs of {n}, which has "
+                f"no z: {self._networks}[k].input_gradient(X, of='z') is that of one of them"
+            )
 
     @without_unknown
     def evaluate(self, X: ArrayLike, y: ArrayLike, **unknown: Never) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Methods of MLP that say which inputs a fitted model listens to, and which way."""
+"""Methods that say which inputs a fitted model listens to, and which way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.learned import Learned
 from cnn_core.threads import threads_of
 
 if TYPE_CHECKING:
@@ -16,12 +15,21 @@ if TYPE_CHECKING:
     from cnn_core._typing import Reals
     from cnn_core.constraints.certificate import Certificate
     from cnn_core.explanations import Attributions, Importances
+    from cnn_core.explanations.explained import Explained
 
 
-class Explainable(Learned):
-    """The methods of `MLP` that explain predictions."""
+class Explainable:
+    """The methods that explain predictions, of one network or of the mean of several."""
 
     n_threads: int | None
+
+    if TYPE_CHECKING:
+
+        def _explained(self) -> Explained:
+            """What is known of the prediction, or a NotFittedError."""
+
+    def _check_of(self, of: Any) -> None:
+        """Raise where `of` means nothing for this estimator."""
 
     def input_gradient(
         self, X: ArrayLike, output: Any = None, *, of: Literal["output", "z"] = "output"
@@ -52,7 +60,8 @@ class Explainable(Learned):
         ValueError
             Where there are several outputs or classes and none is named.
         """
-        known = self._model().predictors["native"].row_gradients
+        explained = self._explained()
+        known = explained.row_gradients
         try:
             row_gradient = known.get((output, of))
         except TypeError:  # of what cannot be a key; the checks say what is wrong with it
@@ -63,10 +72,10 @@ class Explainable(Learned):
                 return row
         from cnn_core.explanations import input_gradient, row_gradient_of
 
-        model, threads = self._model(), threads_of(self.n_threads)
-        found: Reals = input_gradient(model, X, output, of, threads)
+        self._check_of(of)
+        found: Reals = input_gradient(explained, X, output, of, threads_of(self.n_threads))
         if isinstance(X, np.ndarray) and X.ndim == 1:  # more of them will come
-            known[output, of] = row_gradient_of(model, output, of)
+            known[output, of] = row_gradient_of(explained, output, of)
         return found
 
     def jacobian(self, X: ArrayLike, *, of: Literal["output", "z"] = "output") -> Reals:
@@ -85,7 +94,9 @@ class Explainable(Learned):
         """
         from cnn_core.explanations import jacobian
 
-        found: Reals = jacobian(self._model(), X, of, threads_of(self.n_threads))
+        explained = self._explained()
+        self._check_of(of)
+        found: Reals = jacobian(explained, X, of, threads_of(self.n_threads))
         return found
 
     def attributions(
@@ -105,9 +116,11 @@ class Explainable(Learned):
         method : {'integrated', 'expected'}
             Integrated gradients (Sundararajan, Taly & Yan 2017) on the straight line from the mean
             of the baseline rows to the row; or their mean over lines from many baseline rows
-            (Erion et al. 2021), which tells more where the mean is an unlikely row.
+            (Erion et al. 2021), which tells more where the mean is an unlikely row. Gradients are
+            taken at as many points as the sums need, at most 1,024 and 4,096.
         baseline : array-like, optional
-            Rows to compare with, or one; default X itself.
+            Rows to compare with, or one; default X itself. 'expected' takes at most 128 of them,
+            drawn by the model's seed; `base` is the mean of their predictions.
         output, of
             As for `input_gradient`.
 
@@ -124,8 +137,10 @@ class Explainable(Learned):
         """
         from cnn_core.explanations import attributions
 
+        explained = self._explained()
+        self._check_of(of)
         threads = threads_of(self.n_threads)
-        return attributions(self._model(), X, method, baseline, output, of, threads)
+        return attributions(explained, X, method, baseline, output, of, threads)
 
     def importances(
         self,
@@ -152,7 +167,8 @@ class Explainable(Learned):
         repeats : int, default 5
             How often each column is shuffled.
         output : int or class label, optional
-            As for `input_gradient`; not for 'permutation'.
+            As for `input_gradient`. For 'permutation', whose score is that of all outputs, the one
+            that `direction` is of; of several it has none by default.
 
         Returns
         -------
@@ -166,7 +182,7 @@ class Explainable(Learned):
             raise kind(f"repeats must be a whole number of at least 1, got {shown(repeats)}")
         threads = threads_of(self.n_threads)
         return importances(
-            self._model(), X, y, method, repeats=int(repeats), output=output, threads=threads
+            self._explained(), X, y, method, repeats=int(repeats), output=output, threads=threads
         )
 
     def certify(self) -> Certificate:
@@ -185,4 +201,4 @@ class Explainable(Learned):
         """
         from cnn_core.constraints.certificate import certificate
 
-        return certificate(self._model())
+        return certificate(self._explained())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from cnn_core._typing import Reals
+    from cnn_core.explanations.explained import Explained
     from cnn_core.files.codecs import Codec
     from cnn_core.periodic import PeriodicColumn
 
@@ -41,6 +42,9 @@ class Fitted(Learned, Resumable, ForeignAttributes):
                 "an untrained one"
             )
         return model
+
+    def _explained(self) -> Explained:
+        return self._model().explained
 
     def _publish(self, model: Model | None) -> None:
         self._fitted = model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
+    from cnn_core.explanations.explained import Explained
     from cnn_core.task import Task
 
 
@@ -86,6 +88,13 @@ class MeanModel(_Predicts, Answers, Frozen):
             check_alike(state["models"])
             self._set(models=state["models"])
             self.__post_init__()
+
+    @cached_property
+    def explained(self) -> Explained:
+        """What explanations are made from."""
+        from cnn_core.explanations.explained import of_models
+
+        return of_models(self.models, len(self.predictors))
 
     @property
     def first(self) -> Model:
@@ -167,23 +176,34 @@ class MeanModel(_Predicts, Answers, Frozen):
         self, rows: Sequence[np.ndarray], threads: int, checks: bool, dtype: Any
     ) -> np.ndarray | None:
         """The mean for rows as each predictor takes them; None where they are refused."""
-        if len(self.predictors) == 1:
-            return self.predictors[0].forward(rows[0], threads, checks, dtype)
-        total = np.zeros((len(rows[0]), self.task.n_outputs))
-        for predictor, matrix in zip(self.predictors, rows):
-            a = predictor.forward(matrix, threads, checks, np.float64)
-            if a is None:
-                return None
-            total += a
-        mean = total / len(self.predictors)
-        rounded: np.ndarray = with_subnormals(mean.astype, (dtype or self._dtype,))
-        return rounded
+        return mean_outputs(self.predictors, rows, threads, checks, dtype or self._dtype)
 
     def _warn_of_overflow(self, X: Any, n_threads: int | None) -> None:
         """Say which outputs are no numbers, as the first model says it that has such."""
         for one in self.models:
             if not np.isfinite(one.outputs(X, "native", n_threads)).all():
                 return
+
+
+def mean_outputs(
+    predictors: tuple[EnsemblePredictor, ...],
+    rows: Sequence[np.ndarray],
+    threads: int,
+    checks: bool,
+    dtype: Any,
+) -> np.ndarray | None:
+    """The mean over predictors that each have rows of their own, shape (rows, n_outputs); None
+    where they are refused."""
+    total: np.ndarray | None = None
+    for predictor, matrix in zip(predictors, rows):
+        one = len(predictors) == 1
+        a = predictor.forward(matrix, threads, checks, dtype if one else np.float64)
+        if a is None or one:
+            return a
+        total = a if total is None else total + a
+    assert total is not None
+    rounded: np.ndarray = with_subnormals((total / len(predictors)).astype, (dtype,))
+    return rounded
 
 
 def _takes_none(*_: object) -> None:

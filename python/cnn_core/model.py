@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.stream import StreamRows
+    from cnn_core.explanations.explained import Explained
     from cnn_core.training.first_rows import FirstRows
     from cnn_core.training.protocols import Predictor
 
@@ -140,7 +142,8 @@ class Model(_Predicts, Answers, Frozen):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))
-        del state["predictors"], state["one_row"]
+        for made in ("predictors", "one_row", "explained"):
+            state.pop(made, None)
         return sealed(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -156,6 +159,13 @@ class Model(_Predicts, Answers, Frozen):
                     raise ValueError(f"it has no {name!r}")
             self.__post_init__()
             check_model(self)
+
+    @cached_property
+    def explained(self) -> Explained:
+        """What explanations are made from."""
+        from cnn_core.explanations.explained import of_models
+
+        return of_models((self,), 1)
 
     @property
     def knows_no_rows(self) -> bool:

@@ -10,7 +10,7 @@ from cnn_core.constraints.allowed import CONVEX, NEVER_FALL
 from training_cases import numbers
 
 import cnn_core
-from cnn_core import ELU, MLP, LeakyReLU, MLPClassifier
+from cnn_core import ELU, MLP, Ensemble, LeakyReLU, MLPClassifier
 
 X = numbers(5, 300, 4)
 Y = np.tanh(3 * X[:, 0]) + X[:, 0] * np.maximum(X[:, 3], 0) - X[:, 1] ** 3 + np.sin(4 * X[:, 2])
@@ -216,3 +216,16 @@ def test_outputs_that_cannot_keep_it_are_refused():
         quick(convex={0: 1}).fit(X, THREE > 0)
     with pytest.raises(ValueError, match="the probabilities of 3 classes share a softmax"):
         quick(monotone={0: 1}).initialize(n_features=4, classes=[0, 1, 2])
+
+
+def test_a_mean_is_certified_where_all_its_models_are():
+    promised = [quick(monotone={0: 1, 1: -1}, random_state=seed).fit(X, Y) for seed in range(3)]
+    assert Ensemble(promised).certify().monotone[:2].tolist() == [1, -1]
+    other = quick(hidden=(), learning_rate=0.1).fit(X[:, [1, 0, 2, 3]], Y)
+    found = Ensemble([*promised, other]).certify().monotone
+    assert np.isnan(found[:2]).all()
+    linear = Ensemble([quick(hidden=()).fit(X, Y) for _ in range(2)]).certify()
+    assert linear.monotone.tolist()[:2] == [1, -1] and linear.convex.tolist() == [0] * 4
+    low, high = pairs("float32", 500)
+    mean = Ensemble(promised)
+    assert (mean.predict(low) <= mean.predict(high)).all()

@@ -133,9 +133,58 @@ def test_what_is_asked_wrongly_is_said_in_a_sentence(model):
         (lambda: model.importances(X, y, repeats=1.5), TypeError, "repeats must be a whole number"),
         (lambda: model.importances(X, y[:9]), ValueError, "9"),
         (lambda: model.attributions(X, "lime"), ValueError, "unknown method 'lime'"),
+        (lambda: model.attributions(X, baseline={}), ValueError, "baseline: X must have at least"),
     ):
         with pytest.raises(kind, match=message):
             call()
+
+
+def test_one_row_has_nothing_to_be_compared_with(model):
+    X, y = table(1)
+    with pytest.warns(UserWarning, match="baseline= takes the rows to compare it with"):
+        assert not model.attributions(X).values.any()
+    for method in ("permutation", "gradient", "integrated"):
+        with pytest.warns(UserWarning, match="X is one row, of which nothing varies"):
+            assert not model.importances(X, y, method).values.any()
+
+
+def test_a_row_of_a_frame_has_its_names_compared():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["a", "b"])
+    model = MLPRegressor((), epochs=2, random_state=0).fit(X, X["a"] - X["b"])
+    assert np.array_equal(model.input_gradient(X.iloc[3]), model.input_gradient(X)[3])
+    assert model.attributions(X, baseline=X.iloc[3]).base == pytest.approx(model.predict(X)[3])
+    for call in (model.input_gradient, lambda x: model.attributions(X, baseline=x)):
+        with pytest.raises(ValueError, match="x has other columns .* their order differs"):
+            call(X[["b", "a"]].iloc[3])
+
+
+def test_numbers_whose_squares_are_beyond_float64_have_importances():
+    X, y = np.random.default_rng(0).normal(size=(200, 2)), np.arange(200.0)
+    model = MLPRegressor((), scale_inputs="standard", epochs=2, random_state=0).fit(X, y)
+    small, large = (model.importances(X * [s, 1], method="gradient").values for s in (1, 1e200))
+    np.testing.assert_allclose(large, small * [1e200, 1], rtol=1e-12)
+
+
+def test_several_outputs_have_the_direction_of_the_one_that_is_named():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    model = MLPClassifier(8, epochs=30, random_state=0).fit(X, np.digitize(X[:, 0], [-0.5, 0.5]))
+    y = np.digitize(X[:, 0], [-0.5, 0.5])
+    assert np.isnan(model.importances(X, y).direction).all()
+    low, high = (model.importances(X, y, output=output) for output in (0, 2))
+    assert low.direction[0] < -0.95 and high.direction[0] > 0.95
+    assert np.array_equal(low.values, high.values)
+
+
+def test_a_number_with_gaps_has_the_direction_of_the_number():
+    X = {"size": np.random.default_rng(0).normal(size=300), "kind": np.array(["a", "b", "c"] * 100)}
+    y = X["size"] * 3
+    X["size"] = np.where(np.arange(300) % 10, X["size"], np.nan)
+    for columns in ("auto", {"kind": Embedding(1)}):
+        model = MLPRegressor(8, columns=columns, epochs=40, random_state=0).fit(X, y)
+        found = model.importances(X, method="gradient")
+        assert dict(zip(found.names, np.isnan(found.direction))) == {"size": False, "kind": True}
+        assert found.direction[found.names.index("size")] > 0.95
 
 
 def test_nothing_is_said_where_all_is_well(model):

@@ -113,6 +113,25 @@ def test_bits_do_not_depend_on_threads_blocks_or_the_way_to_ask(dtype):
             assert np.array_equal(model.input_gradient(X[r].tolist(), output), one[r, output])
 
 
+def test_derivatives_are_added_to_a_total_before_they_are_rounded():
+    rng = np.random.default_rng(2)
+    networks = [Network((4, 9, 2), ("tanh", "identity"), name) for name in ("float32", "float64")]
+    X, outputs = rng.normal(size=(70, 4)), np.arange(2)
+    for network in networks:
+        network.set_flat(rng.normal(size=network.flat().size))
+        jacobian, total = Jacobian(network), np.ones((70, 2, 4))
+        assert jacobian.rows(X, outputs, 2, total=total) is total
+        found = jacobian.rows(X, outputs)
+        assert np.array_equal((total - 1).astype("float32"), found.astype("float32"))
+        one = np.ones(4)
+        assert jacobian.one(X[5], 1, total=one) is one and np.array_equal(one, total[5, 1])
+        for wrong, kind in ((np.ones((70, 2, 3)), ValueError), (total[:, ::-1], ValueError),
+                            (total.astype("float32"), TypeError)):  # fmt: skip
+            with pytest.raises(kind, match="total"):
+                jacobian.rows(X, outputs, total=wrong)
+        assert jacobian.one(X[5], 1, total=np.ones(3)) is None
+
+
 def test_bits_are_those_of_the_scalar_path(vector_isa, dtype, on_generic):
     rng = np.random.default_rng(2)
     periodic = ((0, 3), 5, 2)
@@ -182,7 +201,7 @@ def test_rows_that_cannot_be_read_are_refused_as_predict_refuses_them():
     model = quiet(MLPRegressor(4, epochs=1), X, Y[:, 0])
     for bad in (X[:, :4], np.where(X[3, 1] == X, np.nan, X), X[0, :4], np.full(5, np.inf)):
         with pytest.raises(ValueError) as wanted:
-            model.predict(bad if bad.ndim == 2 else bad[None])
+            model.predict(bad) if bad.ndim == 2 else model.predict_one(bad)
         with pytest.raises(ValueError) as found:
             model.input_gradient(bad)
         assert str(found.value) == str(wanted.value)

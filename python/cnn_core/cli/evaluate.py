@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import Blocks, read
+
+if TYPE_CHECKING:
+    from cnn_core.explanations import Importances
 
 
 def add_parser(commands: Commands) -> None:
@@ -30,6 +34,11 @@ def add_parser(commands: Commands) -> None:
         "--target",
         metavar="NAME",
         help="the column that holds what is right (default that of training, if the model has it)",
+    )
+    add(
+        "--importances",
+        action="store_true",
+        help="also by how much the score falls when a column is shuffled, for each",
     )
     add("--threads", type=positive, metavar="N", help="at most; changes no result")
     add_options(parser)
@@ -56,22 +65,44 @@ def run(options: argparse.Namespace) -> None:
     if left_out:
         telling.remark(f"{plural(left_out, 'row')} without {target} left out")
     rare = classes and scoring.has_rare(y)
+    importances = None
     with telling.warnings("X has missing"):
         found = scoring.scores(model, X, y, rare)
+        if options.importances:
+            importances = model.importances(X, y)
     if known and target not in known:
         telling.remark(f"note: {options.model} was trained to predict {listed(known)}")
     inputs.tell_gaps(telling)
     guess, guessed = scoring.baseline(y, y, classes, rare)
+    lines = scoring.table_of({plural(len(y), "row"): found, guess: guessed})
     telling.result(
-        scoring.table_of({plural(len(y), "row"): found, guess: guessed}),
+        lines if importances is None else [*lines, "", *repr(importances).splitlines()],
         {
             "target": target,
             "rows": len(y),
             "rows_without_target": left_out,
             **scoring.finite(found),
             "baseline": {"guess": guess, **scoring.finite(guessed)},
+            **({} if importances is None else {"importances": _listed(importances)}),
         },
     )
+
+
+def _listed(found: Importances) -> list[dict[str, Any]]:
+    """Importances for JSON, the largest first."""
+    return [
+        {
+            "column": str(found.names[i]),
+            **scoring.finite(
+                {
+                    "importance": float(found.values[i]),
+                    "sd": float(found.sd[i]),
+                    "direction": float(found.direction[i]),
+                }
+            ),
+        }
+        for i in found.order.tolist()
+    ]
 
 
 def _target(options: argparse.Namespace, known: tuple[str, ...]) -> str:

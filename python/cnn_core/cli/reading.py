@@ -204,7 +204,8 @@ def target_names(model: Any) -> tuple[str, ...]:
 
 
 def _seen(model: Any) -> Seen:
-    seen: Seen = getattr(getattr(model, "_model", tuple)(), "seen", Seen())
+    fitted = getattr(model, "_fitted", None)
+    seen: Seen = getattr(getattr(fitted, "first", fitted), "seen", Seen())  # of several, the first
     return seen
 
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.columns.kinds import Number
 from cnn_core.constraints.allowed import NEVER_FALL, WORDS, is_convex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cnn_core._network import Network
-    from cnn_core.model import Model
+    from cnn_core.explanations.explained import Explained, Member
 
     Flags = NDArray[np.bool_]
 
@@ -46,40 +45,42 @@ class Certificate(NamedTuple):
         return "\n".join(line.rstrip() for line in aligned(rows, (0, 1, 2)))
 
 
-def certificate(model: Model) -> Certificate:
+def certificate(explained: Explained) -> Certificate:
     """As `MLP.certify` describes."""
-    network, scaling = model.network, model.scaling
-    names, places = _columns(model)
-    monotone, convex = np.full(len(names), np.nan), np.full(len(names), np.nan)
+    members = []
+    for k, member in enumerate(explained.members):
+        matrix = explained.matrices[explained.matrix_of(k)]
+        found = _of_member(member, matrix.measured)
+        columns = np.full((2, len(explained.names)), np.nan)
+        columns[:, matrix.owner[matrix.measured]] = found[:, matrix.measured]
+        members.append(columns)
+    lowest, highest = np.min(members, axis=0), np.max(members, axis=0)  # NaN where one of them is
+    together = np.where(lowest * highest >= 0, lowest + highest, np.nan)
+    return Certificate(explained.names, *np.sign(together))
+
+
+def _of_member(member: Member, measured: Flags) -> np.ndarray:
+    """What is proved of each feature that one network reads, shape (2, features)."""
+    network = member.network
+    found = np.full((2, len(measured)), np.nan)
     if not network.is_finite():
-        return Certificate(names, monotone, convex)
-    is_linear = scaling is None or scaling.curve == "linear"
-    clips = model.target_scaling is not None and model.target_scaling.clips
+        return found
+    is_linear = member.inputs is None or member.inputs[2] == "linear"
+    clips = member.outputs is not None and bool(np.isfinite(member.outputs[2]).any())
     (rises, falls), (bends_up, bends_down) = directions(network), curves(network)
     periodic = set(network.periodic[0]) if network.periodic else set()
-    for i, place in enumerate(places):
-        if place is None or place in periodic:
+    for i in np.flatnonzero(measured).tolist():
+        if i in periodic:
             continue
-        up, down = rises[:, place].any(), falls[:, place].any()
+        up, down = rises[:, i].any(), falls[:, i].any()
         if not (up or down):
-            monotone[i] = convex[i] = 0
+            found[:, i] = 0
         elif is_linear:
-            monotone[i] = np.nan if up and down else 1 if up else -1
-            if not clips:
-                bends = bends_up[:, place].all(), bends_down[:, place].all()
-                convex[i] = float(bends[0]) - float(bends[1]) if any(bends) else np.nan
-    return Certificate(names, monotone, convex)
-
-
-def _columns(model: Model) -> tuple[list[Any], list[int | None]]:
-    """The columns that users give, and the input of the first layer that each is; None for those
-    that are no single number."""
-    if model.columns is None:
-        n, names = model.n_features, model.feature_names
-        return list(range(n)) if names is None else names.tolist(), list(range(n))
-    placed = model.columns.placed
-    numbers = [place if isinstance(column, Number) else None for column, place in placed]
-    return [column.name for column, _ in placed], numbers
+            found[0, i] = np.nan if up and down else float(up) - float(down)
+            bends = bends_up[:, i].all(), bends_down[:, i].all()
+            if any(bends) and not clips:
+                found[1, i] = float(bends[0]) - float(bends[1])
+    return found
 
 
 def meets(A: Flags, B: Flags) -> Flags:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,16 +12,21 @@ from cnn_core._random import permutation, uniform
 from cnn_core._warn import warn
 from cnn_core.data.scaling import mean_and_deviation
 from cnn_core.explanations.dense import Dense
+from cnn_core.explanations.explained import is_row
 from cnn_core.explanations.outputs import output_of
 
 if TYPE_CHECKING:
-    from cnn_core.model import Model
+    from cnn_core.explanations.explained import Explained
 
 METHODS = ("integrated", "expected")
-FEWEST, MOST = 16, 1024  # points of the integral
-GAP = 1e-3  # of the completeness, as a share of the largest difference, that is good enough
-TOLD, TOLD_OF_SAMPLES = 1e-2, 5e-2  # above which it is told
-SAMPLES = 128  # of expected gradients
+POINTS = 16, 1024  # of the integral on one way: the fewest, and the most
+SAMPLES = 512, 4096  # the same on all ways of expected gradients together
+STARTS = 128  # background rows of these, at most
+#: By how much the sums may miss predictions, as shares of the largest difference to the base: what
+#: is good enough, what does for the mean over many rows, and what is told.
+GAP = {"integrated": 1e-3, "expected": 5e-2}
+GAP_IN_MEANS = {"integrated": 5e-2, "expected": np.inf}
+TOLD = {"integrated": 1e-2, "expected": 5e-2}
 FOR_SAMPLES = 7 << 28  # stream of random numbers
 
 
@@ -43,7 +49,7 @@ class Attributions(NamedTuple):
 
 
 def attributions(
-    model: Model,
+    explained: Explained,
     X: Any,
     method: str,
     baseline: Any,
@@ -52,42 +58,136 @@ def attributions(
     threads: int,
 ) -> Attributions:
     """As `MLP.attributions` describes."""
-    dense = Dense(model, output_of(model.task, output, of), threads)
+    dense = Dense(explained, output_of(explained.task, output, of), threads)
     name = METHODS[choose("method", method, METHODS)]
-    rows = dense.rows(X)
-    return attribute(dense, rows, rows if baseline is None else _baseline(dense, baseline), name)
-
-
-def attribute(dense: Dense, rows: np.ndarray, background: np.ndarray, method: str) -> Attributions:
-    """The same for rows as `Dense.rows` gives them."""
-    expected = method == "expected"
-    predictions = dense.values(rows)
-    if expected:
-        found = _expected(dense, rows, background, dense.model.seed)
-        base = float(mean_and_deviation(dense.values(background)[:, None])[0][0])
+    matrices = explained.read(X)
+    if baseline is None:
+        background = matrices
+        if len(matrices[0]) == 1:
+            warn(
+                "X is one row, and its own baseline, so all attributions are 0; baseline= takes "
+                "the rows to compare it with, such as those of the training",
+                UserWarning,
+            )
     else:
-        start = mean_and_deviation(background)[0]
-        base = float(dense.values(start[None])[0])
-        found = _integrated(dense, rows, start, predictions - base)
-    values = dense.by_column(found)
-    gap = predictions - base - _sums(values)
-    scale = np.abs(predictions - base).max(initial=0)
-    told = TOLD_OF_SAMPLES if expected else TOLD
-    if scale > 0 and np.abs(gap).max() > told * scale:
-        warn(
-            f"the attributions of a row miss its prediction by up to {np.abs(gap).max():.3g}, "
-            f"where predictions differ from {base:.4g} by up to {scale:.3g}"
-            + ("; method='integrated' comes closer" if expected else ""),
-            UserWarning,
-        )
-    return Attributions(dense.names, values, base, predictions, gap)
+        background = _baseline(explained, baseline)
+    ways = Ways(dense, matrices, background, name, GAP[name])
+    values = np.empty((len(matrices[0]), dense.n_columns))
+    for some, _, found in ways.blocks():
+        values[some] = dense.by_column(found)
+    ways.warn()
+    return Attributions(explained.names, values, ways.base, ways.predictions, ways.gap)
 
 
-def _baseline(dense: Dense, baseline: Any) -> np.ndarray:
+def _baseline(explained: Explained, baseline: Any) -> list[np.ndarray]:
     """Rows to compare with; one may be a row by itself."""
-    if dense.model.columns is None and np.ndim(baseline) == 1:
-        baseline = np.asarray(baseline)[None]
-    return dense.rows(baseline)
+    read = explained.read_row if is_row(explained, baseline) else explained.read
+    try:
+        return read(baseline)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"baseline: {error}") from None
+
+
+class Ways:
+    """The straight lines from a baseline to some rows, along which gradients are summed.
+
+    Integrated gradients start at the mean of the baseline: Sundararajan, Taly & Yan 2017,
+    "Axiomatic attribution for deep networks", eq. 1. Expected gradients are the mean over starts at
+    baseline rows x', the same for all rows: Erion et al. 2021, "Improving performance of deep
+    learning models with axiomatic attribution priors and expected gradients", eq. 3.
+
+    Parameters
+    ----------
+    dense : Dense
+    matrices, background : list of ndarray
+        The rows and those of the baseline, as `Explained.read` gives them.
+    method : {'integrated', 'expected'}
+    gap : float
+        By how much sums may miss predictions, as a share of the largest difference to the base.
+
+    Attributes
+    ----------
+    predictions : ndarray, shape (rows,)
+    base : float
+        The prediction that attributions are counted from: the mean of those of the starts.
+    gap : ndarray, shape (rows,)
+        By how much the sums miss the predictions, once all blocks have been seen.
+    """
+
+    def __init__(
+        self,
+        dense: Dense,
+        matrices: list[np.ndarray],
+        background: list[np.ndarray],
+        method: str,
+        gap: float,
+    ) -> None:
+        self.dense, self.matrices, self.method = dense, matrices, method
+        self.predictions, self.gap = np.empty(len(matrices[0])), np.zeros(len(matrices[0]))
+        for some, rows in dense.blocks(matrices):
+            self.predictions[some] = dense.values(rows)
+        self.starts, self.offsets = _starts(dense, background, method == "expected")
+        self.base = float(mean_and_deviation(dense.values(self.starts)[:, None])[0][0])
+        self.scale = float(np.abs(self.predictions - self.base).max(initial=0))
+        self.good = gap * self.scale
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """For all rows, a block at a time: which, their numbers, and what each number adds."""
+        few, most = POINTS
+        if self.method == "expected":
+            few, most = (-(-n // len(self.starts)) for n in SAMPLES)
+        for some, rows in self.dense.blocks(self.matrices):
+            wanted = self.predictions[some] - self.base
+            found, gap = np.zeros_like(rows), np.zeros(len(rows))
+            left, points = np.arange(len(rows)), few
+            while len(left) and points <= most:
+                found[left] = self._along(rows[left], points)
+                gap[left] = wanted[left] - _sums(self.dense.by_column(found[left]))
+                left = left[np.abs(gap[left]) > self.good]
+                points *= 2
+            self.gap[some] = gap
+            yield some, rows, found
+
+    def _along(self, rows: np.ndarray, points: int) -> np.ndarray:
+        """The mean over the starts of (x - start) times the mean gradient on the way from there to
+        x, which is taken at a point in each of so many equal parts of it."""
+        found = np.zeros_like(rows)
+        for start, offset in zip(self.starts, self.offsets.tolist()):
+            way, total = rows - start, np.zeros_like(rows)
+            for k in range(points):
+                at = (k + offset) / points * way
+                at += start
+                total += self.dense.gradients(at)
+            way *= total
+            found += way
+        found /= len(self.starts) * points
+        return found
+
+    def warn(self) -> None:
+        """Say so where sums miss predictions by much, or cannot meet them."""
+        if self.dense.explained.warn_of_steps(self.dense.output.of_z):
+            return
+        worst = float(np.abs(self.gap).max(initial=0))
+        if self.scale > 0 and worst > TOLD[self.method] * self.scale:
+            warn(
+                f"the attributions of a row miss its prediction by up to {worst:.3g}, where "
+                f"predictions differ from {self.base:.4g} by up to {self.scale:.3g}"
+                + ("; method='integrated' comes closer" if self.method == "expected" else ""),
+                UserWarning,
+            )
+
+
+def _starts(
+    dense: Dense, background: list[np.ndarray], expected: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the ways begin, and where the points stand in the equal parts of each of them, from 0
+    to 1: in the middle, or of several ways everywhere."""
+    if not expected:
+        return dense.mean(background)[None], np.array([0.5])
+    n, seed = len(background[0]), dense.explained.members[0].seed
+    chosen = permutation(seed, 0, n)[:STARTS]
+    parts, count = permutation(seed, 1, len(chosen)), len(chosen)
+    return dense.rows(background, chosen), (parts + uniform(seed, FOR_SAMPLES, count)) / count
 
 
 def _sums(values: np.ndarray) -> np.ndarray:
@@ -96,41 +196,3 @@ def _sums(values: np.ndarray) -> np.ndarray:
     for column in values.T:
         total += column
     return total
-
-
-def _integrated(
-    dense: Dense, rows: np.ndarray, start: np.ndarray, wanted: np.ndarray
-) -> np.ndarray:
-    """(x - start) times the mean gradient on the way from `start` to x, by the midpoint rule with
-    so many points that the sums are those of `wanted`: Sundararajan, Taly & Yan 2017, "Axiomatic
-    attribution for deep networks", eq. 1 and 3."""
-    found = np.zeros_like(rows)
-    left, points = np.arange(len(rows)), FEWEST
-    while len(left):
-        way = rows[left] - start
-        total = np.zeros_like(way)
-        for k in range(points):
-            total += dense.gradients(start + (k + 0.5) / points * way)
-        found[left] = way * (total / points)
-        gap = np.abs(_sums(found[left]) - wanted[left])
-        points *= 2
-        if points > MOST:
-            break
-        left = left[gap > GAP * np.abs(wanted).max(initial=0)]
-    return found
-
-
-def _expected(dense: Dense, rows: np.ndarray, background: np.ndarray, seed: int) -> np.ndarray:
-    """The mean over background rows x' and points u in [0, 1) of (x - x') times the gradient at x'
-    + u (x - x'): Erion et al. 2021, "Improving performance of deep learning models with axiomatic
-    attribution priors and expected gradients", eq. 3. Background rows and points are the same for
-    all rows; there is a point in each of as many equal parts of [0, 1) as there are samples."""
-    found = np.zeros_like(rows)
-    samples = max(SAMPLES, len(background)) if len(background) <= 4 * SAMPLES else 4 * SAMPLES
-    order = permutation(seed, 0, len(background))
-    parts = permutation(seed, 1, samples)
-    u = (parts + uniform(seed, FOR_SAMPLES, samples)) / samples
-    for k in range(samples):
-        way = rows - background[order[k % len(background)]]
-        found += way * dense.gradients(background[order[k % len(background)]] + u[k] * way)
-    return found / samples

@@ -8,18 +8,15 @@ import numpy as np
 
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
-from cnn_core._random import permutation
-from cnn_core.data.scaling import mean_and_deviation
+from cnn_core._warn import warn
+from cnn_core.explanations.attributions import GAP_IN_MEANS, Ways
 from cnn_core.explanations.attributions import METHODS as BY_ATTRIBUTIONS
-from cnn_core.explanations.attributions import attribute
 from cnn_core.explanations.dense import Dense
-from cnn_core.explanations.outputs import Output, output_of
-from cnn_core.task import r2
+from cnn_core.explanations.outputs import has_usual, output_of
+from cnn_core.explanations.shuffled import falls_of_score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cnn_core.model import Model
+    from cnn_core.explanations.explained import Explained
 
 METHODS = ("permutation", "gradient", *BY_ATTRIBUTIONS)
 
@@ -30,8 +27,8 @@ class Importances(NamedTuple):
     names: list[Any]  #: of the columns, or their numbers
     values: np.ndarray  #: (columns,): in the unit of `measure`
     sd: np.ndarray  #: (columns,): of the values over repeats; NaN where there are none
-    #: (columns,): share of the rows whose prediction rises with the column, less the share of those
-    #: where it falls; 1 or -1 is monotone on these rows, NaN for columns that are no single number
+    #: (columns,): the sum of the derivatives of the rows over the sum of their sizes; 1 or -1 is
+    #: monotone on these rows, NaN for columns that are no number
     direction: np.ndarray
     method: str
     measure: str  #: what the values are
@@ -47,7 +44,8 @@ class Importances(NamedTuple):
         rows = [("column", "importance", "sd", "direction")]
         for i in self.order.tolist():
             way = self.direction[i]
-            word = "" if np.isnan(way) else f"{way:+.2f}"
+            shown = way if abs(way) == 1 else np.clip(way, -0.99, 0.99)
+            word = "" if np.isnan(way) else f"{shown:+.2f}"
             word += {1.0: " rises", -1.0: " falls"}.get(float(way), "")
             sd = "" if np.isnan(self.sd[i]) else f"{self.sd[i]:.2g}"
             rows.append((str(self.names[i]), f"{self.values[i]:.4g}", sd, word))
@@ -56,7 +54,7 @@ class Importances(NamedTuple):
 
 
 def importances(
-    model: Model,
+    explained: Explained,
     X: Any,
     y: Any,
     method: str,
@@ -70,88 +68,104 @@ def importances(
     if name == "permutation":
         if y is None:
             raise ValueError("permutation importances compare predictions with y; give it")
-        return _permutation(model, X, y, repeats, threads)
+        return _permutation(explained, X, y, repeats, output, threads)
+    dense = Dense(explained, output_of(explained.task, output, "output"), threads)
+    explained.warn_of_steps(False)
+    matrices = explained.read(X)
+    _warn_of_one_row(matrices)
     if name == "gradient":
-        return _gradient(model, X, output, threads)
-    dense = Dense(model, output_of(model.task, output, "output"), threads)
-    rows = dense.rows(X)
-    found = attribute(dense, rows, rows, name)
-    values = mean_and_deviation(np.abs(found.values))[0]
-    direction = _direction(dense, dense.gradients(rows))
-    nothing = np.full(len(values), np.nan)
-    measure = f"mean size of the {name} gradients, in the unit of the prediction"
-    return Importances(found.names, values, nothing, direction, name, measure)
+        sums = _GradientSums(dense, dense.deviation(matrices))
+        for _, rows in dense.blocks(matrices):
+            sums.add(dense.gradients(rows))
+        total, direction = sums.sizes, sums.direction()
+        measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
+    else:
+        ways, total = (
+            Ways(dense, matrices, matrices, name, GAP_IN_MEANS[name]),
+            np.zeros(dense.n_columns),
+        )
+        sums = _GradientSums(dense)
+        for _, rows, found in ways.blocks():
+            total = _add_rows(total, np.abs(dense.by_column(found)))
+            sums.add(dense.gradients(rows))
+        direction = sums.direction()
+        measure = f"mean size of the {name} gradients, in the unit of the prediction"
+    nothing = np.full(dense.n_columns, np.nan)
+    values = total / len(matrices[0])
+    return Importances(explained.names, values, nothing, direction, name, measure)
 
 
-def _direction(dense: Dense, gradients: np.ndarray) -> np.ndarray:
-    """Of columns that are one number each."""
-    found = np.full(len(dense.names), np.nan)
-    counts = np.bincount(dense.owner, minlength=len(found))
-    shares = (np.sign(gradients).sum(axis=0)) / max(1, len(gradients))
-    single = counts[dense.owner] == 1
-    found[dense.owner[single]] = shares[single]
-    return found
+def _warn_of_one_row(matrices: list[np.ndarray]) -> None:
+    if len(matrices[0]) == 1:
+        warn(
+            "X is one row, of which nothing varies and nothing can be shuffled, so all importances "
+            "are 0; attributions(X, baseline=) is of single rows",
+            UserWarning,
+        )
 
 
-def _gradient(model: Model, X: Any, output: Any, threads: int) -> Importances:
-    """The mean size of dy/dx_j times the standard deviation of x_j."""
-    dense = Dense(model, output_of(model.task, output, "output"), threads)
-    rows = dense.rows(X)
-    gradients = dense.gradients(rows)
-    spread = mean_and_deviation(rows)[1]
-    # The numbers of a column move together: a step along each by its spread.
-    values = mean_and_deviation(dense.by_column(np.abs(gradients) * spread))[0]
-    nothing = np.full(len(values), np.nan)
-    measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
-    direction = _direction(dense, gradients)
-    return Importances(dense.names, values, nothing, direction, "gradient", measure)
+class _GradientSums:
+    """Sums over the rows of derivatives, of their sizes, and of those times `spread`."""
+
+    def __init__(self, dense: Dense, spread: np.ndarray | None = None) -> None:
+        self.dense, self.spread = dense, spread
+        self.sizes = np.zeros(dense.n_columns)
+        # A number that several networks read, each in a matrix of its own, moves in all of them.
+        columns: dict[int, list[int]] = {}
+        for number in np.flatnonzero(dense.measured).tolist():
+            columns.setdefault(int(dense.owner[number]), []).append(number)
+        self.columns, self.numbers = [*columns], [*columns.values()]
+        self.up, self.moved = np.zeros(len(columns)), np.zeros(len(columns))
+
+    def add(self, gradients: np.ndarray) -> None:
+        """Derivatives by the numbers of some rows."""
+        for first, *others in self.numbers:
+            for number in others:
+                gradients[:, first] += gradients[:, number]
+                gradients[:, number] = 0
+        slopes = gradients[:, [one[0] for one in self.numbers]]
+        self.up = _add_rows(self.up, slopes)
+        self.moved = _add_rows(self.moved, np.abs(slopes))
+        if self.spread is not None:
+            # The numbers of a column move together: a step along each by its spread.
+            sizes = self.dense.by_column(np.abs(gradients) * self.spread)
+            self.sizes = _add_rows(self.sizes, sizes)
+
+    def direction(self) -> np.ndarray:
+        """Of columns that are numbers."""
+        found = np.full(self.dense.n_columns, np.nan)
+        with np.errstate(invalid="ignore"):  # of infinite derivatives
+            found[self.columns] = self.up / np.where(self.moved > 0, self.moved, 1)
+        return found
 
 
-def _permutation(model: Model, X: Any, y: Any, repeats: int, threads: int) -> Importances:
-    """By how much the score falls when a column is shuffled among the rows: Breiman 2001, "Random
-    forests", section 10."""
-    task = model.task
-    X, y = model.split(X, y)
-    shared = task.classes is not None and task.name == "classification"
-    first = None if task.classes is None else task.classes[-1]
-    chosen = output_of(task, first, "output") if shared else Output(0, 1, False)
-    dtype: Any = model.network_spec.dtype  # scores need no more digits than predictions have
-    dense = Dense(model, chosen, threads, dtype)
-    rows = dense.rows(X)
-    whole = dense.scaled(rows)
-    score = _scorer(model, dense, X, y)
-    best = score(whole)
-    falls = np.zeros((repeats, len(dense.names)))
-    for column in range(len(dense.names)):
-        numbers = np.flatnonzero(dense.owner == column)
-        kept = whole[:, numbers].copy()
-        for repeat in range(repeats):
-            order = permutation(model.seed, repeat, len(rows))
-            whole[:, numbers] = kept[order]
-            falls[repeat, column] = best - score(whole)
-        whole[:, numbers] = kept
-    mean, sd = mean_and_deviation(falls)
-    direction = np.full(len(mean), np.nan)
-    if task.n_outputs == 1:
-        direction = _direction(dense, dense.gradients(rows))
+def _add_rows(total: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The total and the rows, one after the other."""
+    sums: np.ndarray = total
+    if rows.size:
+        sums = column_sums(np.ascontiguousarray(rows), np.zeros(len(total)), 1, total)
+    return sums
+
+
+def _permutation(
+    explained: Explained, X: Any, y: Any, repeats: int, output: Any, threads: int
+) -> Importances:
+    task, chosen = explained.task, None
+    if output is not None or has_usual(task):
+        chosen = output_of(task, output, "output")
+    X, y = explained.split(X, y)
+    found = falls_of_score(explained, X, y, repeats, threads)
+    _warn_of_one_row(found.matrices)
+    direction = np.full(len(explained.names), np.nan)
+    if chosen is not None:
+        direction = _direction(Dense(explained, chosen, threads), found.matrices)
     word = "R2" if task.name == "regression" else "accuracy"
-    measure = f"by how much the {word}, {best:.4g}, falls when the column is shuffled"
-    return Importances(dense.names, mean, sd, direction, "permutation", measure)
+    measure = f"by how much the {word}, {found.score:.4g}, falls when the column is shuffled"
+    return Importances(explained.names, found.mean, found.sd, direction, "permutation", measure)
 
 
-def _scorer(model: Model, dense: Dense, X: Any, y: Any) -> Callable[[np.ndarray], float]:
-    """What scores rows as the dense network reads them."""
-    targets, labels, _ = model.judged(X, y, None)
-
-    def score(rows: np.ndarray) -> float:
-        a = dense.predictor.forward(np.ascontiguousarray(rows), dense.threads)
-        assert a is not None
-        if model.task.name != "regression":
-            right = model.are_right(model.labels(a), targets, labels)
-            return float(np.count_nonzero(right) / len(right))
-        assert targets is not None
-        residual = column_sums(np.ascontiguousarray(targets - a), np.zeros(a.shape[1]), 2)
-        middle = mean_and_deviation(targets)[0]
-        return r2(residual, column_sums(targets, middle, 2))
-
-    return score
+def _direction(dense: Dense, matrices: list[np.ndarray]) -> np.ndarray:
+    sums = _GradientSums(dense)
+    for _, rows in dense.blocks(matrices):
+        sums.add(dense.gradients(rows))
+    return sums.direction()

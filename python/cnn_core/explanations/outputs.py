@@ -24,6 +24,13 @@ class Output(NamedTuple):
         return 1.0 if self.sign < 0 and not self.of_z else 0.0
 
 
+def has_usual(task: Task) -> bool:
+    """Whether there is an output that is meant where none is named."""
+    if task.name == "classification":
+        return task.n_classes == 2 or task.n_outputs == 1
+    return task.n_outputs == 1
+
+
 def output_of(task: Task, output: Any, of: str) -> Output:
     """The output that a user means.
 
@@ -31,7 +38,7 @@ def output_of(task: Task, output: Any, of: str) -> Output:
     ----------
     task : Task
     output : int, class label or None
-        None: the only one; of two classes that share an output, the second.
+        None: the only one; of two classes the second.
     of : {'output', 'z'}
 
     Raises
@@ -41,7 +48,7 @@ def output_of(task: Task, output: Any, of: str) -> Output:
     """
     of_z = choose("of", of, ("output", "z")) == 1
     if task.classes is None:
-        if output is None and task.n_outputs == 1:
+        if output is None and has_usual(task):
             return Output(0, 1, of_z)
         if output is None:
             raise ValueError(
@@ -56,11 +63,11 @@ def output_of(task: Task, output: Any, of: str) -> Output:
     classes = task.classes.tolist()
     shared = task.name == "classification" and task.n_outputs == 1
     if output is None:
-        if not shared:
+        if not has_usual(task):
             raise ValueError(
                 f"output must be the class that is meant, one of {', '.join(map(repr, classes))}"
             )
-        return Output(0, 1, of_z)
+        return Output(task.n_outputs - 1, 1, of_z)
     matches = [i for i, label in enumerate(classes) if label == output]
     if not matches:
         raise ValueError(

@@ -20,6 +20,7 @@ from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import damage_told, restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
+from cnn_core.explainable import Explainable
 from cnn_core.files.saved import Resumable
 from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights, refuse_blocks
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Labels, MatrixLike, Reals
+    from cnn_core.explanations.explained import Explained
     from cnn_core.files.codecs import Codec
     from cnn_core.training.checkpoint import Checkpoint
     from cnn_core.training.signals import Signals
@@ -49,7 +51,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(Keywords, Resumable, BaseEstimator, OnlyOfMLP):
+class BaseMLP(Keywords, Resumable, Explainable, BaseEstimator, OnlyOfMLP):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 
@@ -435,6 +437,18 @@ class BaseMLP(Keywords, Resumable, BaseEstimator, OnlyOfMLP):
         check_numbers("X", X)
         X = validate_data(snapshot, X, accept_sparse=["csr", "csc"], reset=False)
         return model, self._packed(model).forward(X, self._threads())
+
+    def _explained(self) -> Explained:
+        model = self._model
+        snapshot = self._copy(model)
+        check_is_fitted(snapshot)
+        packed = self._packed(model)
+        if packed.explained is None:
+            from cnn_core.sklearn._explained import explained_of
+
+            packed.explained = explained_of(snapshot, model, packed)
+        found: Explained = packed.explained
+        return found
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""

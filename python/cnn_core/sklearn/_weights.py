@@ -205,6 +205,8 @@ class PackedWeights:
         self.network, self.activations = network, activations
         self.row = RowPredictor(network)
         self._promoted: Network | None = None
+        #: What explanations are made from, see `_explained`.
+        self.explained: Any = None
 
     @classmethod
     def pack(cls, coefs: Sequence[Any], intercepts: Sequence[Any], activations: list[Any]) -> Self:

@@ -31,9 +31,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cnn_core._jacobian import Jacobian
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
@@ -84,19 +81,6 @@ class _NativePredictor:
         self.network, self.rows = network, BatchPredictor(network, outputs)
         self.one_row = RowPredictor(network, inputs, outputs)
         self.checked_row = self.one_row.forward_checked
-        self._scalings = inputs, outputs
-        self._jacobian: Jacobian | None = None
-        #: What differentiates single rows, by the output that users name.
-        self.row_gradients: dict[Any, Callable[[Any], np.ndarray | None]] = {}
-
-    @property
-    def jacobian(self) -> Jacobian:
-        """What differentiates; made for those who ask, as it has the weights transposed."""
-        if self._jacobian is None:
-            from cnn_core._jacobian import Jacobian
-
-            self._jacobian = Jacobian(self.network, *self._scalings)
-        return self._jacobian
 
     def unchecked(self, X: np.ndarray) -> np.ndarray:
         a = self.rows.forward(X)

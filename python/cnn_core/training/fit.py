@@ -55,7 +55,7 @@ from cnn_core.task_of_y import infer_task
 from cnn_core.training import advice, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.given import as_given
+from cnn_core.training.given import as_given, check_weights_of_stream
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
     constraints_of,
@@ -209,7 +209,7 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
-        _check_class_weight(p.class_weight)
+        check_weights_of_stream(p.class_weight)
     task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
     how = preparation(p, purpose)
     _check_scaling_of_targets(p, task)
@@ -288,16 +288,6 @@ def _followed(
     """As `follow`; weights that are fitted to rows are fitted anew where a stream begins anew."""
     model, rows, anew = follow(before, data, stream_begins)
     return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
-
-
-def _check_class_weight(class_weight: object) -> None:
-    """Raise for what some rows of many cannot say."""
-    if isinstance(class_weight, str):
-        raise ValueError(
-            f"class_weight={class_weight!r} would count the classes anew in the rows of each "
-            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
-            "rows / (classes * rows of the class)"
-        )
 
 
 def _prepared(X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:

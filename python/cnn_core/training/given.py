@@ -111,3 +111,13 @@ def _check_columns(names: Iterable[Any], resumed: Columns) -> None:
     others = [name for name in names if name not in known]
     if others:
         raise ValueError(f"X has {listed(others)} too, which was no column of the training")
+
+
+def check_weights_of_stream(class_weight: object) -> None:
+    """Raise for what some rows of many cannot say."""
+    if isinstance(class_weight, str):
+        raise ValueError(
+            f"class_weight={class_weight!r} would count the classes anew in the rows of each "
+            "partial_fit; give a dict with the weight of each class, such as {0: 0.6, 1: 3.0}: "
+            "rows / (classes * rows of the class)"
+        )
