@@ -162,6 +162,7 @@ setup(
             extension("_dropout", "-Os"),
             extension("_workspace", "-O3"),
             extension("_partition", "-Os"),
+            extension("_hessian", "-Os"),
             extension("_backprop", "-O3"),
             extension("_dataset", "-O3"),
             extension("_optimizer", "-Os"),

@@ -16,10 +16,11 @@ One chapter a module: `random` (the order of the rows, dropout), `activations`, 
 (forward, the delta recursion, the gradient), `initialization` (weights that are fitted to rows),
 `embeddings` (of categories), `periodic` (embeddings of numbers), `penalties` (and limits of norms),
 `optimizers`, `vectors` (the flat vector of all parameters), `metrics`, `training` (a mini-batch, an
-epoch).
+epoch), `curvature` (second derivatives).
 """
 
 from cnn_core.reference.activations import *  # noqa: F403
+from cnn_core.reference.curvature import *  # noqa: F403
 from cnn_core.reference.embeddings import *  # noqa: F403
 from cnn_core.reference.initialization import *  # noqa: F403
 from cnn_core.reference.layers import *  # noqa: F403

@@ -231,6 +231,21 @@ class _Native:
 
         return trace_native(model, data)
 
+    def hessian_vector_product(
+        self,
+        network: Network,
+        spec: TrainingSpec,
+        v: np.ndarray,
+        data: Dataset,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+    ) -> np.ndarray:
+        """H v of the cost of some rows, `spec` being without an optimizer."""
+        from cnn_core.inspection import product_native
+
+        return product_native(network, spec, v, data, threads)
+
     @property
     def vectors(self) -> Any:
         """The arithmetic on whole vectors of parameters."""
@@ -270,6 +285,21 @@ class _Reference:
         from cnn_core.inspection import trace_reference
 
         return trace_reference(model, data)
+
+    def hessian_vector_product(
+        self,
+        network: Network,
+        spec: TrainingSpec,
+        v: np.ndarray,
+        data: Dataset,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+    ) -> np.ndarray:
+        """H v of the cost of some rows, see `_Native.hessian_vector_product`."""
+        from cnn_core.inspection import product_reference
+
+        return product_reference(network, spec, v, data)
 
     @property
     def vectors(self) -> Any:
