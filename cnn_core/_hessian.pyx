@@ -1,6 +1,6 @@
 """Products of the Hessian, the second derivatives of the cost by the parameters, with a vector.
 
-The derivative R{...} along a direction v = (V^1, c^1, V^2, ...) of all that backpropagation computes
+The derivative R{...} along a direction v = (V^1, c^1, V^2, ...) of all backpropagation computes
 (Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6(1)):
 
     R{z^l} = V^l a^(l-1) + c^l + W^l R{a^(l-1)}          R{a^l} = f'(z^l) * R{z^l}
@@ -47,6 +47,12 @@ cdef struct LayerState:
     char *Vt
 
 
+# Of rows with embeddings: what the first layer reads, and dC/dx, with their derivatives.
+cdef struct EmbeddedState:
+    Matrix x, r_x, delta, r_delta
+    Py_ssize_t *categories
+
+
 @cython.final
 cdef class HessianProduct:
     """H v of the mean cost of some rows, at a network's parameters.
@@ -72,9 +78,8 @@ cdef class HessianProduct:
     cdef Partition partition
     cdef Arena arena
     cdef LayerState *layers
-    cdef Matrix x, r_x, x_delta, r_x_delta
+    cdef EmbeddedState embedded
     cdef Matrix y
-    cdef Py_ssize_t *categories
     cdef char *row_scale
     cdef char *row_losses
     cdef int loss_row
@@ -139,10 +144,11 @@ cdef class HessianProduct:
             # A row of X stands in its place until it is read.
             ld = blocks(max(leading_dimension(self.network.widths[0], itemsize),
                             self.network.n_features), lanes) * lanes
-            self.x, self.r_x = arena.rows(rows, ld, itemsize), arena.rows(rows, ld, itemsize)
-            self.x_delta = arena.rows(rows, ld, itemsize)
-            self.r_x_delta = arena.rows(rows, ld, itemsize)
-            self.categories = <Py_ssize_t *>arena.alloc(
+            self.embedded.x = arena.rows(rows, ld, itemsize)
+            self.embedded.r_x = arena.rows(rows, ld, itemsize)
+            self.embedded.delta = arena.rows(rows, ld, itemsize)
+            self.embedded.r_delta = arena.rows(rows, ld, itemsize)
+            self.embedded.categories = <Py_ssize_t *>arena.alloc(
                 max(1, self.network.embedding.n_tables) * rows, 1, sizeof(Py_ssize_t))
 
     cdef char *transposed(self, Layer *layer, Network network) except NULL:
@@ -242,7 +248,7 @@ cdef class HessianProduct:
         cdef Matrix x = from_row(&self.X, first), r_x
         if self.network.embeds:
             self.embed(first, rows)
-            x, r_x = from_row(&self.x, first), from_row(&self.r_x, first)
+            x, r_x = from_row(&self.embedded.x, first), from_row(&self.embedded.r_x, first)
         else:
             r_x = matrix(NULL, 0, 0)
         self.forward(first, rows, x, r_x)
@@ -254,11 +260,12 @@ cdef class HessianProduct:
         cdef Py_ssize_t r, step = min(self.max_rows, CHUNK)
         cdef char *x
         for r in range(first, first + rows):
-            x = at(&self.x, r, 0)
+            x = at(&self.embedded.x, r, 0)
             memcpy(x, at(&self.X, r, 0), self.network.n_features * self.network.itemsize)
-            self.network.embedding.read_row(x, x, self.categories + r, step)
-            self.network.embedding.read_along(self.direction.embedding, x, self.categories + r,
-                                              step, at(&self.r_x, r, 0))
+            self.network.embedding.read_row(x, x, self.embedded.categories + r, step)
+            self.network.embedding.read_along(self.direction.embedding, x,
+                                              self.embedded.categories + r, step,
+                                              at(&self.embedded.r_x, r, 0))
 
     cdef void forward(self, Py_ssize_t first, Py_ssize_t rows, Matrix x,
                       Matrix r_x) noexcept nogil:
@@ -337,7 +344,8 @@ cdef class HessianProduct:
                 delta = from_row(&self.layers[l - 1].delta, first)
                 r_delta = from_row(&self.layers[l - 1].r_delta, first)
             else:
-                delta, r_delta = from_row(&self.x_delta, first), from_row(&self.r_x_delta, first)
+                delta = from_row(&self.embedded.delta, first)
+                r_delta = from_row(&self.embedded.r_delta, first)
             self.send_back(l, first, rows, &delta, &r_delta)
             if l > 0:
                 self.through_activation(l - 1, first, rows)
@@ -373,7 +381,7 @@ cdef class HessianProduct:
         cdef Matrix a = self.layers[l - 1].a if l > 0 else self.X, r_a
         cdef matmul_args_t p
         if self.network.embeds and l == 0:
-            a = self.x
+            a = self.embedded.x
         if stops(&self.stop, 2 * self.rows * tile.inputs * tile.panels * self.network.lanes):
             return
         matmul_args(&p, tile.inputs, tile.panels, self.rows,
@@ -384,7 +392,7 @@ cdef class HessianProduct:
         p.bias_grad = bias_at(self.g, layer, tile.panel) if tile.input == 0 else NULL
         kernels_for(itemsize).matmul(&p)
         if l > 0 or self.network.embeds:
-            r_a = self.layers[l - 1].r_a if l > 0 else self.r_x
+            r_a = self.layers[l - 1].r_a if l > 0 else self.embedded.r_x
             matmul_args(&p, tile.inputs, tile.panels, self.rows,
                         matrix(at(&r_a, 0, tile.input), r_a.column, r_a.row),
                         row_panels(&self.layers[l].delta, tile.panel),
@@ -398,10 +406,10 @@ cdef class HessianProduct:
     cdef void run_embedding_tile(self, const EmbeddingTile *tile) noexcept nogil:
         """The same of a tile of embeddings."""
         cdef EmbeddedRows rows
-        rows.count, rows.x, rows.delta = self.rows, self.x, self.x_delta
-        rows.categories, rows.categories_step = self.categories, min(self.max_rows, CHUNK)
+        rows.count, rows.x, rows.delta = self.rows, self.embedded.x, self.embedded.delta
+        rows.categories, rows.categories_step = self.embedded.categories, min(self.max_rows, CHUNK)
         self.network.embedding.gradient_along(self.direction.embedding, tile, &rows,
-                                              &self.r_x_delta, self.g, self.accumulate)
+                                              &self.embedded.r_delta, self.g, self.accumulate)
         if tile.table != NONE and not self.accumulate:
             self.add_penalty(tile.size, tile.offset)
 

@@ -104,7 +104,8 @@ typedef struct {
  * is z of the last layer, `delta` becomes dC/dz, and f is not called at all; it goes with no
  * others. NULL: the loss goes with all, `out` is a and `delta` becomes dC/da. In the transposed
  * layout the width is one panel at most. `along` is for derivatives along a direction: row-major,
- * `delta` holds that of `out` before and that of the scaled delta after; row_losses is not used.
+ * `delta` holds that of `out` before and that of the scaled delta after, 0 in the padding of the
+ * last panel; row_losses is not used.
  * `low` and `high` bound the targets; `param_name` and `default_param` are as for activations. */
 typedef struct {
     const char *name, *fused_activations;

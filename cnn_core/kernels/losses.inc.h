@@ -123,10 +123,13 @@ static NOINLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_ar
         for (ptrdiff_t r = 0; r < p->rows; r++) {                                                  \
             const real *o = (const real *)p->out + r * ld, *t = (const real *)p->y + r * ld;       \
             const V scale = SET1(((const real *)p->row_scale)[r]);                                 \
-            for (ptrdiff_t i = 0; i < width; i += LANES) {                                         \
-                real *d = (real *)p->delta + r * ld + i;                                           \
-                const V second = name##_curvature(LOAD(o + i), LOAD(t + i), param);                \
-                STORE(d, inside(i, width, MUL(MUL(second, LOAD(d)), scale), ZERO));                \
+            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {                                   \
+                FOR_PANEL_VECTORS(j) {                                                             \
+                    const ptrdiff_t at = i + j * LANES;                                            \
+                    real *d = (real *)p->delta + r * ld + at;                                      \
+                    const V second = name##_curvature(LOAD(o + at), LOAD(t + at), param);          \
+                    STORE(d, inside(at, width, MUL(MUL(second, LOAD(d)), scale), ZERO));           \
+                }                                                                                  \
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
@@ -349,10 +352,13 @@ static ALWAYS_INLINE void crossentropy_along(const loss_args *p)
             }
         }
         const V mean = SET1(panel_sum(sum));
-        for (ptrdiff_t i = 0; i < width; i += LANES) {
-            const V pj = DIV(exp_v(SUB(LOAD(z + i), top)), total);
-            const V change = MUL(MUL(pj, SUB(SUB(LOAD(d + i), r_top), mean)), weight);
-            STORE(d + i, inside(i, width, MUL(change, scale), ZERO));
+        for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+            FOR_PANEL_VECTORS(j) {
+                const ptrdiff_t at = i + j * LANES;
+                const V pj = DIV(exp_v(SUB(LOAD(z + at), top)), total);
+                const V change = MUL(MUL(pj, SUB(SUB(LOAD(d + at), r_top), mean)), weight);
+                STORE(d + at, inside(at, width, MUL(change, scale), ZERO));
+            }
         }
     }
 }

@@ -1,8 +1,7 @@
-"""Products of the Hessian with a vector: exact, and with the same bits however they are computed."""
+"""Products of the Hessian with a vector: exact, and the same bits however they are computed."""
 
 import numpy as np
 import pytest
-from cnn_core import _cpu, _losses
 from cnn_core._activations import names as activations
 from cnn_core._backprop import Backprop
 from cnn_core._hessian import HessianProduct
@@ -12,7 +11,7 @@ from cnn_core.reference import Trainer, hessian_vector_product
 from cnn_core.spec import TrainingSpec
 from reference_numpy import same_bits
 
-from cnn_core import MLP, Embedding, PeriodicEmbedding
+from cnn_core import MLP, Embedding, PeriodicEmbedding, _cpu, _losses
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(61, 5))

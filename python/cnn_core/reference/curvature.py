@@ -152,9 +152,7 @@ def hessian_vector_product(trainer: Trainer, v: Row, batch: Matrix, targets: Tar
                 through_activation_along(name, param, *row)
                 for row in zip(one.z, one.a, r_zs[l], errors, r_errors)
             ]
-            errors = [
-                through_activation(name, param, *row) for row in zip(one.z, one.a, errors)
-            ]
+            errors = [through_activation(name, param, *row) for row in zip(one.z, one.a, errors)]
         r_dW = plus(weight_gradient(r_errors, one.inputs), weight_gradient(errors, r_inputs[l]))
         r_dW = plus(r_dW, [[l2 * v_jk for v_jk in V_j] for V_j in V])
         gradients.insert(0, (r_dW, bias_gradient(r_errors)))
