@@ -164,6 +164,7 @@ setup(
             extension("_partition", "-Os"),
             extension("_hessian", "-Os"),
             extension("_backprop", "-O3"),
+            extension("_row_gradients", "-Os"),
             extension("_dataset", "-O3"),
             extension("_optimizer", "-Os"),
             extension("_batches", "-O3"),

@@ -141,6 +141,11 @@ class Inspectable(Fitted):
         -------
         ndarray, shape (rows, n_parameters)
             In the order of `parameters_`.
+
+        Raises
+        ------
+        MemoryError
+            Where they take more memory than there is; nothing is computed then.
         """
         from cnn_core import inspection
 

@@ -35,13 +35,8 @@ def product_native(
     """
     direction = network.copy()
     direction.set_flat(v)
-    product = HessianProduct(
-        network, direction, spec.loss, data.X.count, spec.loss_param, spec.l2
-    )
-    sparse = loss_table()[spec.loss].sparse
-    source = data.labels if sparse else data.y
-    assert source is not None
-    y = source.array[:, 0] if sparse else source.array
+    product = HessianProduct(network, direction, spec.loss, data.X.count, spec.loss_param, spec.l2)
+    y = data.targets_of(loss_table()[spec.loss].sparse)
     return product.of_rows(data.X.array, y, threads)
 
 

@@ -231,6 +231,14 @@ class _Native:
 
         return trace_native(model, data)
 
+    def row_gradients(self, network: Network, spec: TrainingSpec, data: Dataset) -> np.ndarray:
+        """The gradient of each row's cost, `spec` being without an optimizer."""
+        from cnn_core._backprop import Backprop
+        from cnn_core._row_gradients import row_gradients
+
+        backprop = Backprop(network, spec.loss, 1, spec.loss_param, spec.l1, spec.l2)
+        return row_gradients(backprop, data.X.array, data.targets_of(backprop.sparse))
+
     def hessian_vector_product(
         self,
         network: Network,
@@ -285,6 +293,18 @@ class _Reference:
         from cnn_core.inspection import trace_reference
 
         return trace_reference(model, data)
+
+    def row_gradients(self, network: Network, spec: TrainingSpec, data: Dataset) -> np.ndarray:
+        """The gradient of each row's cost, see `_Native.row_gradients`."""
+        from cnn_core.reference import Trainer as ReferenceTrainer
+
+        trainer = ReferenceTrainer(spec, network.copy())
+        X, targets, *_ = trainer.as_lists(data.X, data.y, data.labels, None)
+        gradients = np.empty((len(X), len(trainer.parameters)))
+        for i, (x, y) in enumerate(zip(X, targets)):
+            trainer.forward_backward([x], [y], [1.0], dropping=False)
+            gradients[i] = trainer.gradient
+        return gradients
 
     def hessian_vector_product(
         self,
