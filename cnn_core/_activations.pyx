@@ -175,6 +175,92 @@ cdef tuple unit_gradients(bint per_row, values):
     return np.repeat(values, width, axis=0), directions, (rows, width, width)
 
 
+@takes(z=MATRIX, r_z=MATRIX, gradient=MATRIX, r_gradient=MATRIX, activation_param=NUMBER)
+def activation_backward_along(name, z, r_z, gradient, r_gradient, activation_param=None):
+    """The derivative of dC/dz = ``gradient * f'(z)`` along a direction in which z and the gradient
+    change: ``r_gradient * f'(z) + gradient * f''(z) * r_z``, or the same through the Jacobian of
+    softmax (Pearlmutter 1994).
+
+    Parameters
+    ----------
+    name : str
+    z, r_z : ndarray of float32 or float64, shape (rows, width)
+        The activation's input, and its derivative along the direction.
+    gradient, r_gradient : ndarray, shape (rows, width)
+        dC/da, and its derivative.
+    activation_param : float, optional
+        As in `activation`.
+
+    Returns
+    -------
+    ndarray, shape (rows, width)
+    """
+    data_of("z", z, MATRIX)
+    for what, x in (("r_z", r_z), ("gradient", gradient), ("r_gradient", r_gradient)):
+        data_of(what, x, MATRIX, z.dtype, "z")
+        if x.shape != z.shape:
+            raise ValueError(f"z and {what} must have the same shape, got {z.shape} and {x.shape}")
+    return _along(name, z, r_z, gradient, r_gradient, activation_param)
+
+
+cdef _along(name, z, r_z, gradient, r_gradient, activation_param):
+    """The same; without r_gradient, the part of f'' alone."""
+    cdef const activation_t *f = &kernels_for(z.itemsize).activations[
+        choose("activation", name, names())]
+    cdef double param = f.default_param if activation_param is None else activation_param
+    cdef uint64_t mode
+    cdef bint changes = r_gradient is not None
+    z_padded, a, r_z, g = [padded(x) for x in (z, z, r_z, gradient)]
+    r_delta = padded(r_gradient) if changes else np.zeros_like(a)
+    cdef Py_ssize_t rows = a.shape[0], width = z.shape[1], ld = a.shape[1]
+    cdef char *z_data = address(z_padded)
+    cdef char *a_data = address(a)
+    cdef char *r_z_data = address(r_z)
+    cdef char *g_data = address(g)
+    cdef char *r_delta_data = address(r_delta)
+    if z_data != NULL:
+        with nogil:
+            mode = flush_subnormals()
+            f.forward(rows, width, ld, 1, param, z_data, a_data)
+            if changes:
+                f.backward(rows, width, ld, 1, param, z_data, a_data, r_delta_data)
+            f.along(rows, width, ld, param, z_data, a_data, r_z_data, g_data, r_delta_data)
+            restore_subnormals(mode)
+    return np.ascontiguousarray(r_delta[:, :width])
+
+
+@takes(z=MATRIX, activation_param=NUMBER)
+def activation_second_derivative(name, z, activation_param=None):
+    """f''(z); 0 at a corner such as that of relu, and of elu and selu the limit from below there.
+
+    Parameters
+    ----------
+    name : str
+    z : ndarray of float32 or float64, shape (rows, width)
+    activation_param : float, optional
+        As in `activation`.
+
+    Returns
+    -------
+    ndarray
+        Shape (rows, width) for functions of one element. Of softmax shape (rows, width, width,
+        width), ``[r, i, j, k]`` = d2a_i / (dz_j dz_k).
+    """
+    data_of("z", z, MATRIX)
+    cdef const activation_t *f = &kernels_for(4).activations[choose("activation", name, names())]
+    if not f.per_row:
+        ones = np.ones_like(z)
+        return _along(name, z, ones, ones, None, activation_param)
+    rows, width = z.shape
+    # For each row all pairs of a unit gradient i and a unit direction k; the result has the j.
+    unit = np.eye(width, dtype=z.dtype)
+    g, r_z = np.repeat(unit, width, axis=0), np.tile(unit, (width, 1))
+    pairs = width * width
+    found = _along(name, np.repeat(z, pairs, axis=0), np.tile(r_z, (rows, 1)),
+                   np.tile(g, (rows, 1)), None, activation_param)
+    return np.ascontiguousarray(found.reshape(rows, width, width, width).swapaxes(2, 3))
+
+
 @takes(a=MATRIX, activation_param=NUMBER)
 def activation_derivative_from_a(name, a, activation_param=None):
     """f' of the outputs a = f(z), as textbooks write it: a (1 - a) for sigmoid, 1 - a^2 for tanh.

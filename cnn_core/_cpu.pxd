@@ -32,6 +32,9 @@ cdef extern from "kernels.h" nogil:
         void (*backward)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t row_stride,
                          Py_ssize_t col_stride, double activation_param, const void *z,
                          const void *a, void *delta) noexcept nogil
+        void (*along)(Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld, double activation_param,
+                      const void *z, const void *a, const void *r_z, const void *g,
+                      void *r_delta) noexcept nogil
         const char *param_name
         double default_param
 
@@ -50,6 +53,7 @@ cdef extern from "kernels.h" nogil:
         const char *fused_activations
         bint sparse
         void (*evaluate)(const loss_args_t *p) noexcept nogil
+        void (*along)(const loss_args_t *p) noexcept nogil
         double low, high
         const char *param_name
         double default_param
@@ -133,6 +137,13 @@ cdef extern from "kernels.h" nogil:
         void (*embed_back)(const periodic_t *p, Py_ssize_t rows, Py_ssize_t x_stride,
                            const void *x, Py_ssize_t delta_stride, const void *delta,
                            Py_ssize_t dx_stride, void *dx) noexcept nogil
+        void (*embed_along)(const periodic_t *p, const periodic_t *v, Py_ssize_t rows,
+                            Py_ssize_t x_stride, const void *x, Py_ssize_t e_stride,
+                            void *r_e) noexcept nogil
+        void (*embed_gradient_along)(const periodic_t *p, const periodic_t *v, Py_ssize_t rows,
+                                     Py_ssize_t first, Py_ssize_t end, Py_ssize_t x_stride,
+                                     const void *x, Py_ssize_t delta_stride, const void *delta,
+                                     const void *r_delta, void *r_g) noexcept nogil
         void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index,
                      uint32_t *out) noexcept nogil
         void (*drop)(Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, Py_ssize_t ld,

@@ -63,9 +63,13 @@ cdef class Embedding:
     cdef list parts_of(self, vector)
     cdef void read_row(self, const char *row, char *x, Py_ssize_t *categories,
                        Py_ssize_t step) noexcept nogil
+    cdef void read_along(self, Embedding v, const char *x, const Py_ssize_t *categories,
+                         Py_ssize_t step, char *r_x) noexcept nogil
     cdef void send_back(self, Py_ssize_t rows, const Matrix *x, const Matrix *dx) noexcept nogil
     cdef void fill_tiles(self, EmbeddingTile *tile)
     cdef double height(self, const EmbeddingTile *tile)
     cdef Py_ssize_t cost(self, const EmbeddingTile *tile)
     cdef void gradient(self, const EmbeddingTile *tile, const EmbeddedRows *rows, char *g,
                        bint accumulate) noexcept nogil
+    cdef void gradient_along(self, Embedding v, const EmbeddingTile *tile, const EmbeddedRows *rows,
+                             const Matrix *r_delta, char *g, bint accumulate) noexcept nogil

@@ -212,6 +212,27 @@ cdef class Embedding:
             panel = &self.panel[i]
             kernels_for(itemsize).embed(&panel.kernel, 1, 0, x, 0, x + panel.input * itemsize)
 
+    cdef void read_along(self, Embedding v, const char *x, const Py_ssize_t *categories,
+                         Py_ssize_t step, char *r_x) noexcept nogil:
+        """The derivative of what the first layer reads, x, along a direction with the embeddings v;
+        categories as `read_row` has given them."""
+        cdef Table *table
+        cdef PeriodicPanel *panel
+        cdef Py_ssize_t i, size, itemsize = self.itemsize
+        memset(r_x, 0, self.n_numbers * itemsize)
+        for i in range(self.n_tables):
+            table = &self.table[i]
+            size = table.width * itemsize
+            if categories[i * step] == NONE:
+                memset(r_x + table.input * itemsize, 0, size)
+            else:
+                memcpy(r_x + table.input * itemsize,
+                       v.w + table.E + categories[i * step] * size, size)
+        for i in range(self.n_panels):
+            panel = &self.panel[i]
+            kernels_for(itemsize).embed_along(&panel.kernel, &v.panel[i].kernel, 1, 0, x, 0,
+                                              r_x + panel.input * itemsize)
+
     cdef void send_back(self, Py_ssize_t rows, const Matrix *x, const Matrix *dx) noexcept nogil:
         """Add what periodic embeddings send back to the numbers that they are of, in dx, the
         derivatives by what the first layer reads."""
@@ -298,3 +319,22 @@ cdef class Embedding:
                 else:
                     add_vector(table.width, <const float *>delta,
                                <float *>(g + tile.offset) + category * table.width)
+
+    cdef void gradient_along(self, Embedding v, const EmbeddingTile *tile, const EmbeddedRows *rows,
+                             const Matrix *r_delta, char *g, bint accumulate) noexcept nogil:
+        """As `gradient`, its derivative along a direction with the embeddings v; r_delta is that of
+        rows.delta."""
+        cdef EmbeddedRows changed = rows[0]
+        cdef PeriodicPanel *panel
+        if tile.table != NONE:
+            changed.delta = r_delta[0]
+            self.gradient(tile, &changed, g, accumulate)
+            return
+        panel = &self.panel[tile.panel]
+        if not accumulate:
+            memset(g + tile.offset, 0, tile.size * self.itemsize)
+        kernels_for(self.itemsize).embed_gradient_along(
+            &panel.kernel, &v.panel[tile.panel].kernel, rows.count, tile.first, tile.end,
+            elements(rows.x.row, self.itemsize), rows.x.data,
+            elements(rows.delta.row, self.itemsize), at(&rows.delta, 0, panel.input),
+            at(r_delta, 0, panel.input), g + panel.offset)

@@ -132,13 +132,7 @@ def loss(name, out, y, row_scale=None, loss_param=None):
     cdef loss_args_t p
     cdef uint64_t mode
     dtype = out.dtype
-    if f.sparse:
-        y = class_indices(name, y, rows, width)
-    else:
-        y = as_array("y", y, dtype)
-        if y.shape != (rows, width):
-            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, "
-                             f"got {y.shape}")
+    y = targets_of(name, f.sparse, y, out)
     if row_scale is not None:
         row_scale = as_array("row_scale", row_scale, dtype)
         if row_scale.shape != (rows,):
@@ -160,3 +154,58 @@ def loss(name, out, y, row_scale=None, loss_param=None):
             f.evaluate(&p)
             restore_subnormals(mode)
     return cost[:rows].copy(), np.ascontiguousarray(delta[:, :width])
+
+
+@takes(out=MATRIX, direction=MATRIX, loss_param=NUMBER)
+def loss_curvature(name, out, y, direction, loss_param=None):
+    """The second derivatives of the cost of each row by what the last layer gives, times a
+    direction: how the error that the loss sends back changes along it.
+
+    Parameters
+    ----------
+    name, out, y, loss_param
+        As in `loss`.
+    direction : ndarray of the dtype of out, shape (rows, width)
+
+    Returns
+    -------
+    ndarray, shape (rows, width)
+        0 for mae, hinge and perceptron, which are linear but for their corners.
+    """
+    data_of("out", out, MATRIX)
+    data_of("direction", direction, MATRIX, out.dtype, "out")
+    if out.shape != direction.shape:
+        raise ValueError(f"out and direction must have the same shape, got {out.shape} and "
+                         f"{direction.shape}")
+    cdef const loss_t *f = &kernels_for(out.itemsize).losses[choose("loss", name, names())]
+    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
+    cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
+    cdef loss_args_t p
+    cdef uint64_t mode
+    y = targets_of(name, f.sparse, y, out)
+    o, t, delta = [aligned_zeros((rows, ld), out.dtype) for _ in range(3)]
+    ones = np.ones(rows, out.dtype)
+    o[:, :width], delta[:, :width] = out, direction
+    if not f.sparse:
+        t[:, :width] = y
+    if rows and width:
+        p.rows, p.width, p.row_stride, p.col_stride = rows, width, ld, 1
+        p.loss_param = f.default_param if loss_param is None else loss_param
+        p.out, p.y = address(o), address(t)
+        p.label = <const int32_t *>address(y) if f.sparse else NULL
+        p.row_scale, p.delta, p.row_losses = address(ones), address(delta), NULL
+        with nogil:
+            mode = flush_subnormals()
+            f.along(&p)
+            restore_subnormals(mode)
+    return np.ascontiguousarray(delta[:, :width])
+
+
+cdef targets_of(name, bint sparse, y, out):
+    """Targets as the kernels take them, for rows of `out`."""
+    if sparse:
+        return class_indices(name, y, *out.shape)
+    y = as_array("y", y, out.dtype)
+    if y.shape != out.shape:
+        raise ValueError(f"y must have shape {out.shape} for the loss {name!r}, got {y.shape}")
+    return y

@@ -233,6 +233,60 @@ ACTIVATIONS = {
 }
 
 
+def sigmoid_second(z):
+    """s (1 - s) (1 - 2s), 1 - 2s = -tanh(z / 2)."""
+    return -sigmoid(z) * sigmoid(-z) * np.tanh(z / 2)
+
+
+def elu_second(z, alpha=1.0):
+    """alpha at 0."""
+    return np.where(z > 0, 0.0, alpha * np.exp(np.minimum(z, 0)))
+
+
+def gelu_second(z):
+    """(2 - z^2) phi(z)."""
+    return (2 - z * z) * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu_tanh_second(z):
+    """sech^2 u (u' + z/2 u'' - z u'^2 tanh u)."""
+    k = math.sqrt(2 / math.pi)
+    u = np.clip(k * (z + 0.044715 * z**3), -340, 340)
+    slope, bend = k * (1 + 3 * 0.044715 * z**2), k * 6 * 0.044715 * z
+    return (slope + z / 2 * bend - z * slope**2 * np.tanh(u)) / np.cosh(u) ** 2
+
+
+def swish_second(z):
+    """s (1 - s) (2 - z tanh(z / 2))."""
+    return sigmoid(z) * sigmoid(-z) * (2 - z * np.tanh(z / 2))
+
+
+def mish_second(z):
+    """sech^2 p (2 s + z s (1 - s) - 2 z s^2 tanh p) with p = softplus(z) and s = sigmoid(z)."""
+    p, s = softplus(np.minimum(z, 300)), sigmoid(z)
+    return (2 * s + z * s * sigmoid(-z) - 2 * z * s**2 * np.tanh(p)) / np.cosh(p) ** 2
+
+
+#: name -> f''; 0 at corners, but for elu and selu.
+SECOND_DERIVATIVES = {
+    **dict.fromkeys(
+        ("identity", "step", "sign", "relu", "leaky_relu", "hard_sigmoid"),
+        lambda z, *param: np.zeros_like(z),
+    ),
+    "sigmoid": sigmoid_second,
+    "tanh": lambda z: -2 * np.tanh(z) / np.cosh(np.clip(z, -350, 350)) ** 2,
+    "elu": elu_second,
+    "selu": lambda z: SELU_LAMBDA * elu_second(z, SELU_ALPHA),
+    "gelu": gelu_second,
+    "gelu_tanh": gelu_tanh_second,
+    "softplus": lambda z: sigmoid(z) * sigmoid(-z),
+    "swish": swish_second,
+    "mish": mish_second,
+    "hard_swish": lambda z: np.where(np.abs(z) < 3, 1 / 3, 0.0),
+    "exp": exp,
+}
+
+
 def activation_backward(name, z, gradient, *param):
     """dC/dz_j = sum_i dC/da_i da_i/dz_j; where f works element by element, dC/da_j f'(z_j)."""
     derivative = ACTIVATIONS[name][1](z, *param)
@@ -360,6 +414,34 @@ LOSSES = {
         sparse_categorical_crossentropy,
         sparse_categorical_crossentropy_delta,
     ),
+}
+
+
+def crossentropy_curvature(z, weight):
+    """d2C / (dz_j dz_k) = (s_j [j = k] - s_j s_k) sum y, with 1 - s_j as the sum of the others."""
+    s, same = softmax(z), np.eye(z.shape[1])
+    others = s @ (1 - same)
+    return (
+        s[:, :, None]
+        * (same * others[:, :, None] - (1 - same) * s[:, None, :])
+        * (weight[:, None, None])
+    )
+
+
+def diagonal(second):
+    """Of a loss that is a sum over the outputs: shape (rows, width, width)."""
+    return second[:, :, None] * np.eye(second.shape[1])
+
+
+#: name -> the second derivatives of the cost of each row by what the loss works on.
+CURVATURES = {
+    "mse": lambda a, y: diagonal(np.ones_like(a)),
+    **dict.fromkeys(("mae", "hinge", "perceptron"), lambda a, y: diagonal(np.zeros_like(a))),
+    "huber": lambda a, y: diagonal((np.abs(a - y) <= 1) * 1.0),
+    "poisson": lambda z, y: diagonal(np.exp(z)),
+    "binary_crossentropy": lambda z, y: diagonal(sigmoid(z) * sigmoid(-z)),
+    "categorical_crossentropy": lambda z, y: crossentropy_curvature(z, y.sum(axis=1)),
+    "sparse_categorical_crossentropy": lambda z, y: crossentropy_curvature(z, np.ones(len(z))),
 }
 
 

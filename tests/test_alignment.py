@@ -112,7 +112,10 @@ CALLS = {
     "activation": lambda s: F.activation("gelu", s(X)),
     "activation_derivative": lambda s: F.activation_derivative("gelu", s(X)),
     "activation_backward": lambda s: F.activation_backward("gelu", s(X), s(X)),
+    "activation_backward_along": lambda s: F.activation_backward_along(
+        "gelu", s(X), s(X), s(X), s(X)),
     "loss": lambda s: F.loss("mse", s(X), s(2 * X), s(X[:, 0] ** 2))[1],
+    "loss_curvature": lambda s: F.loss_curvature("huber", s(X), s(2 * X), s(X)),
     "sparse loss": lambda s: F.loss("sparse_categorical_crossentropy", s(X),
                                     s(THREE.astype("int32")))[1],
     "backward_delta": lambda s: F.backward_delta(s(X[:4]), s(np.ascontiguousarray(X[:, :4])), s(X),

@@ -4,7 +4,7 @@ the bit between all paths."""
 import numpy as np
 import pytest
 import reference_numpy as reference
-from cnn_core._losses import loss, names, table
+from cnn_core._losses import loss, loss_curvature, names, table
 from reference_numpy import same_bits
 
 NAMES = names()
@@ -59,6 +59,51 @@ def test_bits_are_those_of_the_scalar_path(name, vector_isa, dtype, on_generic):
         scale = np.linspace(0.1, 3, rows).astype(dtype)
         for got, oracle in zip(loss(name, out, y, scale), on_generic(loss, name, out, y, scale)):
             assert same_bits(got, oracle), (rows, width)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_curvatures_have_the_bits_of_the_scalar_path(name, vector_isa, dtype, on_generic):
+    for rows, width in shapes(dtype):
+        out, y = some_out(dtype, rows, width), some_targets(name, dtype, rows, width)
+        args = name, out, y, np.cos(7 * out)
+        assert same_bits(loss_curvature(*args), on_generic(loss_curvature, *args)), (rows, width)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_curvature_follows_its_equation(name, isa, dtype):
+    # Entries of a softmax are off by (width + 4) eps, and so is the sum over the outputs.
+    for rows, width in shapes(dtype):
+        out, y = some_out(dtype, rows, width), some_targets(name, dtype, rows, width)
+        direction = np.cos(7 * out)
+        got = loss_curvature(name, out, y, direction)
+        assert got.shape == (rows, width) and got.dtype == dtype
+        if rows:
+            exact = reference.CURVATURES[name](
+                out.astype(float), y if name == SPARSE else y.astype(float)
+            )
+            wanted = np.einsum("rjk,rk->rj", exact, direction.astype(float))
+            size = np.abs(exact).sum(axis=2)
+            tolerance = 4 * (width + 4) * np.finfo(dtype).eps * size
+            assert np.all(np.abs(got - wanted) <= tolerance), (rows, width)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_curvature_agrees_with_central_differences_of_delta(name, isa):
+    h = 1e-5
+    out, y = some_out("float64", 7, 11), some_targets(name, "float64", 7, 11)
+    direction = np.cos(7 * out)
+    ends = [loss(name, out + step * direction, y)[1] for step in (h, -h)]
+    np.testing.assert_allclose(
+        loss_curvature(name, out, y, direction), (ends[0] - ends[1]) / (2 * h), rtol=1e-8, atol=1e-8
+    )
+
+
+def test_curvature_keeps_its_digits_where_a_class_is_all_but_certain(isa):
+    # With two classes the cross-entropy of softmax is that of the sigmoid of the difference.
+    z, r = np.array([[0.0, 30.0]]), np.array([[1.0, 3.0]])
+    got = loss_curvature("sparse_categorical_crossentropy", z, [1], r)
+    wanted = loss_curvature("binary_crossentropy", z[:, 1:], np.ones((1, 1)), r[:, 1:] - r[:, :1])
+    np.testing.assert_allclose(got, [[-wanted[0, 0], wanted[0, 0]]], rtol=1e-15)
 
 
 def tolerances(name, out, y, cost):

@@ -34,6 +34,13 @@ CALLS = {
     "activation_derivative_from_a": dict(
         name=("elu", CHOICE), a=(Z, ARRAY), activation_param=(1.0, NUMBER)
     ),
+    "activation_second_derivative": dict(
+        name=("elu", CHOICE), z=(Z, ARRAY), activation_param=(1.0, NUMBER)
+    ),
+    "activation_backward_along": dict(
+        name=("elu", CHOICE), z=(Z, ARRAY), r_z=(Z, ARRAY), gradient=(Z, ARRAY),
+        r_gradient=(Z, ARRAY), activation_param=(1.0, NUMBER),
+    ),
     "backward_delta": dict(
         W=(W, ARRAY), delta=(Z, ARRAY), z=(X, ARRAY), activation=("elu", CHOICE),
         activation_param=(1.0, NUMBER),
@@ -67,6 +74,10 @@ CALLS = {
     ),
     "loss": dict(
         name=("huber", CHOICE), out=(Z, ARRAY), y=(Z, LIKE), row_scale=(np.ones(4), LIKE),
+        loss_param=(1.0, NUMBER),
+    ),
+    "loss_curvature": dict(
+        name=("huber", CHOICE), out=(Z, ARRAY), y=(Z, LIKE), direction=(Z, ARRAY),
         loss_param=(1.0, NUMBER),
     ),
     "loss_from_a": dict(
@@ -104,7 +115,7 @@ ARGUMENTS = [
 #: Functions of a single array, which may have every size.
 ALONE = (
     "is_finite", "pack", "drop", "activation", "activation_derivative",
-    "activation_derivative_from_a",
+    "activation_derivative_from_a", "activation_second_derivative",
 )  # fmt: skip
 ARRAYS = [(name, argument) for name, argument, kind in ARGUMENTS if kind in (ARRAY, OUTPUT)]
 

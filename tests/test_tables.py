@@ -68,6 +68,12 @@ PLACES = {
             "f and f' in `ACTIVATIONS` of tests/reference_numpy.py": (
                 reference_numpy.ACTIVATIONS.__contains__
             ),
+            "f'' in `SECOND_DERIVATIVES` of cnn_core.reference": (
+                {*reference.SECOND_DERIVATIVES, "softmax"}.__contains__
+            ),
+            "f'' in `SECOND_DERIVATIVES` of tests/reference_numpy.py": (
+                {*reference_numpy.SECOND_DERIVATIVES, "softmax"}.__contains__
+            ),
             "its values at -inf and inf in `limits` of tests/test_activations.py": has_limits,
             "its formula in `FORMULAS` of docs/make_tables.py": MADE["FORMULAS"].__contains__,
             "a place on docs/activations.md": on_page("activations.md"),
@@ -84,6 +90,12 @@ PLACES = {
             "cost and delta in `LOSSES` of cnn_core.reference": reference.LOSSES.__contains__,
             "cost and delta in `LOSSES` of tests/reference_numpy.py": (
                 reference_numpy.LOSSES.__contains__
+            ),
+            "its second derivatives in `LOSSES_ALONG` of cnn_core.reference": (
+                reference.LOSSES_ALONG.__contains__
+            ),
+            "its second derivatives in `CURVATURES` of tests/reference_numpy.py": (
+                reference_numpy.CURVATURES.__contains__
             ),
             "its formula in `COSTS` of docs/make_tables.py": MADE["COSTS"].__contains__,
             "a place on docs/losses.md": on_page("losses.md"),

@@ -1,8 +1,8 @@
-/* Activations: f and f' side by side, and the table that names them.
+/* Activations: f, f' and f'' side by side, and the table that names them.
  *
- * To add one: F(name), F_PRIME(name), ELEMENTWISE(name), and a row of ACTIVATIONS at the end, which
- * says whether f' needs z (needs_preactivation) and which number f takes, if any. Then what
- * tests/test_tables.py asks for. */
+ * To add one: F(name), F_PRIME(name), F_SECOND(name), ELEMENTWISE(name), and a row of ACTIVATIONS
+ * at the end, which says whether f' needs z (needs_preactivation) and which number f takes, if any.
+ * Then what tests/test_tables.py asks for. */
 
 #define ACTIVATION_FORWARD                                                                         \
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,                   \
@@ -10,6 +10,9 @@
 #define ACTIVATION_BACKWARD                                                                        \
     ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,                   \
         double activation_param, const void *z, const void *a, void *delta
+#define ACTIVATION_SECOND                                                                          \
+    ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double activation_param, const void *z,         \
+        const void *a, const void *r_z, const void *g, void *r_delta
 
 /* A matrix as `count` runs of `length` neighbouring numbers, `stride` apart: its rows, or, in the
  * transposed layout, its columns. Runs without a gap of whole vectors are one long run. */
@@ -26,8 +29,8 @@ static ALWAYS_INLINE runs runs_of(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row
     return x;
 }
 
-/* From name(z, param) and name_prime(z, a, param) on one vector. What prime does not use is not
- * loaded. */
+/* From name(z, param), name_prime(z, a, param) and name_second(z, a, param) on one vector. What the
+ * last two do not use is not loaded. */
 #define ELEMENTWISE(name)                                                                          \
     static void name##_forward(ACTIVATION_FORWARD)                                                 \
     {                                                                                              \
@@ -47,30 +50,56 @@ static ALWAYS_INLINE runs runs_of(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row
                 STORE(d, MUL(LOAD(d), name##_prime(LOAD((const real *)z + i),                      \
                                                    LOAD((const real *)a + i), param)));            \
             }                                                                                      \
+    }                                                                                              \
+    static void name##_along(ACTIVATION_SECOND)                                                    \
+    {                                                                                              \
+        const V param = SET1(activation_param);                                                    \
+        const runs x = runs_of(rows, width, ld, 1);                                                \
+        for (ptrdiff_t r = 0; r < x.count; r++)                                                    \
+            for (ptrdiff_t i = r * x.stride; i < r * x.stride + x.length; i += LANES) {            \
+                real *d = (real *)r_delta + i;                                                     \
+                const V second =                                                                   \
+                    name##_second(LOAD((const real *)z + i), LOAD((const real *)a + i), param);    \
+                STORE(d, FMA(MUL(LOAD((const real *)g + i), second), LOAD((const real *)r_z + i),  \
+                             LOAD(d)));                                                            \
+            }                                                                                      \
     }
 #define F(name) static ALWAYS_INLINE V name(V z, V param)
 #define F_PRIME(name) static ALWAYS_INLINE V name##_prime(V z, V a, V param)
+#define F_SECOND(name) static ALWAYS_INLINE V name##_second(V z, V a, V param)
 #define UNUSED(...) ((void)(__VA_ARGS__))
 
 F(identity) { return UNUSED(param), z; }
 F_PRIME(identity) { return UNUSED(z), UNUSED(a), UNUSED(param), ONE; }
+F_SECOND(identity) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(identity)
 
 /* Rosenblatt 1958: 1 if z > 0 else 0, and `sign`, with -1 for 0. NaN stays NaN. */
 F(heaviside) { return UNUSED(param), SELECT(LE(z, ZERO), ZERO, SELECT(LT(ZERO, z), ONE, z)); }
 F_PRIME(heaviside) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
+F_SECOND(heaviside) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(heaviside)
 
 F(sign) { return UNUSED(param), SELECT(LE(z, ZERO), SET1(-1), SELECT(LT(ZERO, z), ONE, z)); }
 F_PRIME(sign) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
+F_SECOND(sign) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(sign)
 
 F(sigmoid) { return UNUSED(param), sigmoid_v(z); }
 F_PRIME(sigmoid) { return UNUSED(z), UNUSED(param), MUL(a, SUB(ONE, a)); }
+F_SECOND(sigmoid)
+{
+    const V b = SUB(ONE, a);
+    return UNUSED(z), UNUSED(param), MUL(MUL(a, b), SUB(b, a));
+}
 ELEMENTWISE(sigmoid)
 
 F(tanh_activation) { return UNUSED(param), tanh_v(z); }
 F_PRIME(tanh_activation) { return UNUSED(z), UNUSED(param), SUB(ONE, MUL(a, a)); }
+F_SECOND(tanh_activation)
+{
+    return UNUSED(z), UNUSED(param), MUL(MUL(SET1(-2), a), SUB(ONE, MUL(a, a)));
+}
 ELEMENTWISE(tanh_activation)
 
 /* A NaN is not <= 0 and passes, so that a diverged net is seen; -0 becomes 0; the derivative at 0
@@ -78,17 +107,20 @@ ELEMENTWISE(tanh_activation)
  * (llvm-project issue 93414). */
 F(relu) { return UNUSED(param), SELECT(LE(z, ZERO), ZERO, z); }
 F_PRIME(relu) { return UNUSED(z), UNUSED(param), SELECT(LE(a, ZERO), ZERO, ONE); }
+F_SECOND(relu) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(relu)
 
 /* Maas et al. 2013: param z below 0. param >= 0, so a has the sign of z; with param = 0, -inf gives
  * 0 as in relu. */
 F(leaky_relu) { return SELECT(LE(z, ZERO), SELECT(EQ(param, ZERO), ZERO, MUL(param, z)), z); }
 F_PRIME(leaky_relu) { return UNUSED(z), SELECT(LE(a, ZERO), param, ONE); }
+F_SECOND(leaky_relu) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(leaky_relu)
 
 /* Clevert et al. 2016, eq. 15: param (e^z - 1) below 0, whose derivative is a + param. */
 F(elu) { return SELECT(LE(z, ZERO), MUL(param, expm1_negative(z)), z); }
 F_PRIME(elu) { return UNUSED(z), SELECT(LE(a, ZERO), ADD(a, param), ONE); }
+F_SECOND(elu) { return UNUSED(z), SELECT(LE(a, ZERO), ADD(a, param), ZERO); }
 ELEMENTWISE(elu)
 
 /* Klambauer et al. 2017, eq. 2 and 14: lambda times elu, with the constants that keep mean 0 and
@@ -104,6 +136,10 @@ F_PRIME(selu)
 {
     return UNUSED(z), UNUSED(param),
            SELECT(LE(a, ZERO), ADD(a, SET1(SELU_SCALE)), SET1(SELU_LAMBDA));
+}
+F_SECOND(selu)
+{
+    return UNUSED(z), UNUSED(param), SELECT(LE(a, ZERO), ADD(a, SET1(SELU_SCALE)), ZERO);
 }
 ELEMENTWISE(selu)
 
@@ -130,6 +166,13 @@ F_PRIME(gelu)
     return UNUSED(a), UNUSED(param),
            ADD(normal_cdf_from(z, bell), SELECT(EQ(bell, ZERO), ZERO, MUL(z, density)));
 }
+/* phi(z) (2 - z^2), as phi' = -z phi. */
+F_SECOND(gelu)
+{
+    const V bell = exp_half_square(z), density = MUL(bell, SET1((real)0.3989422804014327));
+    return UNUSED(a), UNUSED(param),
+           SELECT(EQ(bell, ZERO), ZERO, MUL(density, SUB(SET1(2), MUL(z, z))));
+}
 ELEMENTWISE(gelu)
 
 /* The same paper's approximation z/2 (1 + tanh u) with u = sqrt(2/pi) (z + 0.044715 z^3). As 1 +
@@ -153,6 +196,17 @@ F_PRIME(gelu_tanh)
     return UNUSED(a), UNUSED(param),
            ADD(s, SELECT(EQ(s_prime, ZERO), ZERO, MUL(MUL(z, s_prime), slope)));
 }
+/* With v = 2u, s' = s (1 - s) and s'' = s' (1 - 2s): s' (2v' + z (v'' + (1 - 2s) v'^2)). */
+F_SECOND(gelu_tanh)
+{
+    const V slope = MUL(SET1(GELU_C), FMA(MUL(z, z), SET1((real)(3 * 0.044715)), ONE)),
+            bend = MUL(SET1((real)(GELU_C * (6 * 0.044715))), z);
+    V s_prime;
+    const V s = sigmoid_and_derivative(gelu_argument(z), &s_prime);
+    const V fall = SUB(SUB(ONE, s), s);
+    const V inside = FMA(z, FMA(MUL(fall, slope), slope, bend), ADD(slope, slope));
+    return UNUSED(a), UNUSED(param), SELECT(EQ(s_prime, ZERO), ZERO, MUL(s_prime, inside));
+}
 ELEMENTWISE(gelu_tanh)
 
 /* log(1 + e^z), whose derivative sigmoid(z) is 1 - e^-a. */
@@ -162,6 +216,12 @@ static ALWAYS_INLINE V softplus_v(V z)
 }
 F(softplus) { return UNUSED(param), softplus_v(z); }
 F_PRIME(softplus) { return UNUSED(z), UNUSED(param), negative(expm1_negative(negative(a))); }
+/* sigmoid(z) (1 - sigmoid(z)), with e^-a for the second. */
+F_SECOND(softplus)
+{
+    const V b = negative(a);
+    return UNUSED(z), UNUSED(param), MUL(exp_v(b), negative(expm1_negative(b)));
+}
 ELEMENTWISE(softplus)
 
 /* Elfwing et al. 2018 (SiLU), Ramachandran et al. 2017: z sigmoid(z); derivative s + z s (1 - s).
@@ -176,6 +236,14 @@ F_PRIME(swish)
     V s_prime;
     const V s = sigmoid_and_derivative(z, &s_prime);
     return UNUSED(a), UNUSED(param), ADD(s, SELECT(EQ(s_prime, ZERO), ZERO, MUL(z, s_prime)));
+}
+/* s' (2 + z (1 - 2s)) with s' = s (1 - s). */
+F_SECOND(swish)
+{
+    V s_prime;
+    const V s = sigmoid_and_derivative(z, &s_prime);
+    const V inside = FMA(z, SUB(SUB(ONE, s), s), SET1(2));
+    return UNUSED(a), UNUSED(param), SELECT(EQ(s_prime, ZERO), ZERO, MUL(s_prime, inside));
 }
 ELEMENTWISE(swish)
 
@@ -196,6 +264,18 @@ F_PRIME(mish)
     return UNUSED(a), UNUSED(param),
            ADD(DIV(n, m), SELECT(EQ(t_prime, ZERO), ZERO, MUL(z, t_prime)));
 }
+/* 2t' + z t'' with t'' = 4 e (2 + 2e - 3e^2 - 2e^3) / m^3, divided step by step, as m^3 may
+ * overflow. */
+F_SECOND(mish)
+{
+    const V e = exp_v(MIN(SET1(MISH_HIGH), z)), m = ADD(MUL(e, ADD(e, SET1(2))), SET1(2));
+    const V share = DIV(MUL(SET1(4), e), m), t_prime = DIV(MUL(share, ADD(ONE, e)), m);
+    const V cubic = FMA(e, FMA(e, FMA(e, SET1(-2), SET1(-3)), SET1(2)), SET1(2));
+    const V t_second = MUL(share, DIV(DIV(cubic, m), m));
+    const V second = FMA(z, t_second, ADD(t_prime, t_prime));
+    return UNUSED(a), UNUSED(param),
+           SELECT(LT(SET1(MISH_HIGH), z), ZERO, SELECT(EQ(share, ZERO), ZERO, second));
+}
 ELEMENTWISE(mish)
 
 /* Howard et al. 2019: min(max(z + 3, 0), 6) / 6, and z times it. */
@@ -209,6 +289,7 @@ F_PRIME(hard_sigmoid)
     const V slope = SELECT(LE(a, ZERO), ZERO, SET1((real)(1.0 / 6)));
     return UNUSED(z), UNUSED(param), SELECT(LE(ONE, a), ZERO, slope);
 }
+F_SECOND(hard_sigmoid) { return UNUSED(z), UNUSED(a), UNUSED(param), ZERO; }
 ELEMENTWISE(hard_sigmoid)
 
 F(hard_swish)
@@ -221,11 +302,17 @@ F_PRIME(hard_swish)
     const V slope = SELECT(LE(SET1(3), z), ONE, FMA(z, SET1((real)(1.0 / 3)), SET1((real)0.5)));
     return UNUSED(a), UNUSED(param), SELECT(LE(z, SET1(-3)), ZERO, slope);
 }
+F_SECOND(hard_swish)
+{
+    const V second = SELECT(LE(SET1(3), z), ZERO, SET1((real)(1.0 / 3)));
+    return UNUSED(a), UNUSED(param), SELECT(LE(z, SET1(-3)), ZERO, second);
+}
 ELEMENTWISE(hard_swish)
 
 /* The inverse of the logarithmic link: the mean of a Poisson distribution. */
 F(exponential) { return UNUSED(param), exp_v(z); }
 F_PRIME(exponential) { return UNUSED(z), UNUSED(param), a; }
+F_SECOND(exponential) { return UNUSED(z), UNUSED(param), a; }
 ELEMENTWISE(exponential)
 
 static ALWAYS_INLINE real row_max(ptrdiff_t width, const real *z)
@@ -358,8 +445,54 @@ static void softmax_backward(ACTIVATION_BACKWARD)
     }
 }
 
+/* The sum over a row of x y, in the order of softmax_backward. */
+static ALWAYS_INLINE real row_dot(ptrdiff_t width, const real *x, const real *y)
+{
+    V sum[PANEL_VECTORS];
+    FOR_PANEL_VECTORS(j) sum[j] = ZERO;
+    for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+        FOR_PANEL_VECTORS(j) {
+            const ptrdiff_t first = i + j * LANES;
+            const V xy = MUL(LOAD(x + first), LOAD(y + first));
+            sum[j] = ADD(sum[j], inside(first, width, xy, ZERO));
+        }
+    }
+    return panel_sum(sum);
+}
+
+/* How the Jacobian changes: with m = sum_j g_j s_j and r_s_i = s_i (r_z_i - sum_j s_j r_z_j), it is
+ * r_s_i (g_i - m) - s_i sum_j g_j r_s_j. */
+static void softmax_along(ACTIVATION_SECOND)
+{
+    UNUSED(activation_param), UNUSED(z);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const real *s = (const real *)a + r * ld, *gr = (const real *)g + r * ld,
+                   *zr = (const real *)r_z + r * ld;
+        real *d = (real *)r_delta + r * ld;
+        const V m = SET1(row_dot(width, gr, s)), mean = SET1(row_dot(width, zr, s));
+        V sum[PANEL_VECTORS];
+        FOR_PANEL_VECTORS(j) sum[j] = ZERO;
+        for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+            FOR_PANEL_VECTORS(j) {
+                const ptrdiff_t at = i + j * LANES;
+                const V r_s = MUL(LOAD(s + at), SUB(LOAD(zr + at), mean));
+                sum[j] = ADD(sum[j], inside(at, width, MUL(LOAD(gr + at), r_s), ZERO));
+            }
+        }
+        const V total = SET1(panel_sum(sum));
+        for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+            FOR_PANEL_VECTORS(j) {
+                const ptrdiff_t at = i + j * LANES;
+                const V si = LOAD(s + at), r_s = MUL(si, SUB(LOAD(zr + at), mean));
+                const V second = SUB(MUL(r_s, SUB(LOAD(gr + at), m)), MUL(si, total));
+                STORE(d + at, inside(at, width, ADD(LOAD(d + at), second), ZERO));
+            }
+        }
+    }
+}
+
 #define ROW(name, f, needs_preactivation, ...)                                                     \
-    {name, 0, needs_preactivation, f##_forward, f##_backward, __VA_ARGS__}
+    {name, 0, needs_preactivation, f##_forward, f##_backward, f##_along, __VA_ARGS__}
 static const activation ACTIVATIONS[] = {
     ROW("identity", identity, 0, 0, 0),
     ROW("step", heaviside, 0, 0, 0),
@@ -378,6 +511,6 @@ static const activation ACTIVATIONS[] = {
     ROW("hard_sigmoid", hard_sigmoid, 0, 0, 0),
     ROW("hard_swish", hard_swish, 1, 0, 0),
     ROW("exp", exponential, 0, 0, 0),
-    {"softmax", 1, 0, softmax_forward, softmax_backward, 0, 0},
+    {"softmax", 1, 0, softmax_forward, softmax_backward, softmax_along, 0, 0},
     {0},
 };

@@ -63,13 +63,15 @@ typedef struct {
     void *bias_grad; /* NULL: not wanted */
 } matmul_args;
 
-/* An activation: f and f'. Those that are not `per_row` (softmax is) work element by element and
- * may be given some whole panels of a row only, or its last ones. `forward` may work in place
+/* An activation: f, f' and f''. Those that are not `per_row` (softmax is) work element by element
+ * and may be given some whole panels of a row only, or its last ones. `forward` may work in place
  * (a == z). `backward` multiplies f'(z) into delta, which holds dC/da before and dC/dz after;
  * per_row functions multiply by their full Jacobian. Without `needs_preactivation`, `backward`
  * reads a alone and z may be overwritten by a. per_row functions take one panel of outputs at most
- * in the transposed layout. `param_name` names the number that some functions take (NULL: none),
- * and `default_param` is its value in the literature. */
+ * in the transposed layout. `along` is for derivatives along a direction (Pearlmutter 1994): with g
+ * = dC/da and r_z the derivative of z, both row-major, it adds g f''(z) r_z to r_delta, or what the
+ * change of the Jacobian makes of g; it reads z only where f' does. `param_name` names the number
+ * that some functions take (NULL: none), and `default_param` is its value in the literature. */
 typedef struct {
     const char *name;
     int per_row, needs_preactivation;
@@ -77,6 +79,8 @@ typedef struct {
                     double activation_param, const void *z, void *a);
     void (*backward)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t col_stride,
                      double activation_param, const void *z, const void *a, void *delta);
+    void (*along)(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, double activation_param,
+                  const void *z, const void *a, const void *r_z, const void *g, void *r_delta);
     const char *param_name;
     double default_param;
 } activation;
@@ -99,12 +103,15 @@ typedef struct {
  * the activations whose derivative the loss takes in, separated by blanks: with one of them `out`
  * is z of the last layer, `delta` becomes dC/dz, and f is not called at all; it goes with no
  * others. NULL: the loss goes with all, `out` is a and `delta` becomes dC/da. In the transposed
- * layout the width is one panel at most. `low` and `high` bound the targets; `param_name` and
- * `default_param` are as for activations. */
+ * layout the width is one panel at most. `along` is for derivatives along a direction: row-major,
+ * `delta` holds that of `out` before and that of the scaled delta after, 0 in the padding of the
+ * last panel; row_losses is not used.
+ * `low` and `high` bound the targets; `param_name` and `default_param` are as for activations. */
 typedef struct {
     const char *name, *fused_activations;
     int sparse;
     void (*evaluate)(const loss_args *p);
+    void (*along)(const loss_args *p);
     double low, high;
     const char *param_name;
     double default_param;
@@ -231,6 +238,14 @@ typedef struct {
     /* Adds what the e of some rows send back to dx, the derivatives by x. */
     void (*embed_back)(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x,
                        ptrdiff_t delta_stride, const void *delta, ptrdiff_t dx_stride, void *dx);
+    /* For derivatives along a direction, of which `v` holds the parameters in the place of those of
+     * p: that of e; and, as embed_gradient, that of the gradient, from r_delta, that of delta. */
+    void (*embed_along)(const periodic *p, const periodic *v, ptrdiff_t rows, ptrdiff_t x_stride,
+                        const void *x, ptrdiff_t e_stride, void *r_e);
+    void (*embed_gradient_along)(const periodic *p, const periodic *v, ptrdiff_t rows,
+                                 ptrdiff_t first, ptrdiff_t end, ptrdiff_t x_stride, const void *x,
+                                 ptrdiff_t delta_stride, const void *delta, const void *r_delta,
+                                 void *r_g);
     /* The 32 words of philox(key, purpose, a, index), ..., philox(key, purpose, a, index + 7);
      * index is a multiple of 8. */
     void (*draw)(uint64_t key, uint32_t purpose, uint32_t a, uint64_t index, uint32_t *out);

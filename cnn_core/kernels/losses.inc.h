@@ -1,9 +1,10 @@
-/* Losses: the cost of each row and the error delta it sends back, and the table that names them.
+/* Losses: the cost of each row and the error delta it sends back, how that changes along a
+ * direction, and the table that names them.
  *
- * To add one that is a sum over the outputs: COST(name), SLOPE(name), SUM_OVER_OUTPUTS(name), and a
- * row of LOSSES at the end, which says which activations it takes in (fused_activations), whether
- * its targets are class indices, their bounds, and which number it takes, if any. Then what
- * tests/test_tables.py asks for.
+ * To add one that is a sum over the outputs: COST(name), SLOPE(name), CURVATURE(name),
+ * SUM_OVER_OUTPUTS(name), and a row of LOSSES at the end, which says which activations it takes in
+ * (fused_activations), whether its targets are class indices, their bounds, and which number it
+ * takes, if any. Then what tests/test_tables.py asks for.
  *
  * delta is scaled per row and zero in the padding of rows; delta == NULL asks for the cost alone.
  */
@@ -115,10 +116,28 @@ static NOINLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_ar
             ((real *)p->row_losses)[r] = panel_sum(sum);                                           \
         }                                                                                          \
     }                                                                                              \
+    static void name##_along(const loss_args *p)                                                   \
+    {                                                                                              \
+        const V param = SET1(p->loss_param);                                                       \
+        const ptrdiff_t width = p->width, ld = p->row_stride;                                      \
+        for (ptrdiff_t r = 0; r < p->rows; r++) {                                                  \
+            const real *o = (const real *)p->out + r * ld, *t = (const real *)p->y + r * ld;       \
+            const V scale = SET1(((const real *)p->row_scale)[r]);                                 \
+            for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {                                   \
+                FOR_PANEL_VECTORS(j) {                                                             \
+                    const ptrdiff_t at = i + j * LANES;                                            \
+                    real *d = (real *)p->delta + r * ld + at;                                      \
+                    const V second = name##_curvature(LOAD(o + at), LOAD(t + at), param);          \
+                    STORE(d, inside(at, width, MUL(MUL(second, LOAD(d)), scale), ZERO));           \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
     EVALUATE(name, 1)
 
 #define COST(name) static ALWAYS_INLINE V name##_cost(V out, V y, V param)
 #define SLOPE(name) static ALWAYS_INLINE V name##_slope(V out, V y, V param)
+#define CURVATURE(name) static ALWAYS_INLINE V name##_curvature(V out, V y, V param)
 
 /* C = 1/2 |a - y|^2: the half makes dC/da = a - y. */
 COST(mse)
@@ -127,11 +146,13 @@ COST(mse)
     return UNUSED(param), MUL(MUL(e, e), SET1((real)0.5));
 }
 SLOPE(mse) { return UNUSED(param), SUB(out, y); }
+CURVATURE(mse) { return UNUSED(out), UNUSED(y), UNUSED(param), ONE; }
 SUM_OVER_OUTPUTS(mse)
 
 /* C = |a - y|, with slope 0 where they meet. */
 COST(mae) { return UNUSED(param), absolute(SUB(out, y)); }
 SLOPE(mae) { return UNUSED(param), signum(SUB(out, y)); }
+CURVATURE(mae) { return UNUSED(out), UNUSED(y), UNUSED(param), ZERO; }
 SUM_OVER_OUTPUTS(mae)
 
 /* Huber 1964: e^2/2 for |e| up to delta, delta (|e| - delta/2) beyond; delta is the param. */
@@ -141,6 +162,7 @@ COST(huber)
     return SELECT(LT(param, e), MUL(param, SUB(e, MUL(half, param))), MUL(MUL(e, e), half));
 }
 SLOPE(huber) { return MAX(negative(param), MIN(param, SUB(out, y))); }
+CURVATURE(huber) { return SELECT(LT(param, absolute(SUB(out, y))), ZERO, ONE); }
 SUM_OVER_OUTPUTS(huber)
 
 /* C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z), from z: |z| times the share of y on the
@@ -153,12 +175,18 @@ COST(binary_crossentropy)
     return UNUSED(param), ADD(misplaced, log1p_v(exp_v(negative(size))));
 }
 SLOPE(binary_crossentropy) { return UNUSED(param), SUB(sigmoid_v(out), y); }
+CURVATURE(binary_crossentropy)
+{
+    V s_prime;
+    return UNUSED(y), UNUSED(param), UNUSED(sigmoid_and_derivative(out, &s_prime)), s_prime;
+}
 SUM_OVER_OUTPUTS(binary_crossentropy)
 
 /* The negative log-likelihood of counts y under the mean e^z, without its constant: C = e^z - y z.
  */
 COST(poisson) { return UNUSED(param), SUB(exp_v(out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out))); }
 SLOPE(poisson) { return UNUSED(param), SUB(exp_v(out), y); }
+CURVATURE(poisson) { return UNUSED(y), UNUSED(param), exp_v(out); }
 SUM_OVER_OUTPUTS(poisson)
 
 /* C = max(0, 1 - y a) for y = -1 or 1 (Cortes & Vapnik 1995). */
@@ -173,6 +201,7 @@ SLOPE(hinge)
     return UNUSED(param),
            SELECT(LE(ONE, margin), ZERO, SELECT(LT(margin, ONE), negative(y), margin));
 }
+CURVATURE(hinge) { return UNUSED(out), UNUSED(y), UNUSED(param), ZERO; }
 SUM_OVER_OUTPUTS(hinge)
 
 /* Rosenblatt 1958: delta = step(z) - y for y = 0 or 1. It is the slope of C = max(0, z) - y z, the
@@ -183,6 +212,7 @@ COST(perceptron)
            SUB(SELECT(LE(out, ZERO), ZERO, out), SELECT(EQ(y, ZERO), ZERO, MUL(y, out)));
 }
 SLOPE(perceptron) { return SUB(heaviside(out, param), y); }
+CURVATURE(perceptron) { return UNUSED(out), UNUSED(y), UNUSED(param), ZERO; }
 SUM_OVER_OUTPUTS(perceptron)
 
 /* C = -sum_j y_j log p_j with p = softmax(z), from z: log p_j = (z_j - max z) - log sum_k exp(z_k -
@@ -296,6 +326,43 @@ static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
     }
 }
 
+/* r_delta_j = p_j (r_z_j - sum_k p_k r_z_k) sum_k y_k. Of r_z, that of the largest z is taken away
+ * first, which changes nothing but the rounding: where one p is near 1, no two large numbers
+ * cancel. */
+static ALWAYS_INLINE void crossentropy_along(const loss_args *p)
+{
+    const ptrdiff_t width = p->width, ld = p->row_stride;
+    for (ptrdiff_t r = 0; r < p->rows; r++) {
+        const real *z = (const real *)p->out + r * ld, *y = p->y ? (const real *)p->y + r * ld : 0;
+        real *d = (real *)p->delta + r * ld;
+        const row_sums sums = crossentropy_row_sums(width, z, y, 0);
+        const V top = SET1(sums.top), total = SET1(sums.sum_exp),
+                scale = SET1(((const real *)p->row_scale)[r]), weight = SET1(sums.sum_y);
+        ptrdiff_t best = 0;
+        while (best < width - 1 && z[best] != sums.top) best++;
+        const V r_top = SET1(d[best]);
+        V sum[PANEL_VECTORS];
+        FOR_PANEL_VECTORS(j) sum[j] = ZERO;
+        for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+            FOR_PANEL_VECTORS(j) {
+                const ptrdiff_t at = i + j * LANES;
+                const V pj = DIV(exp_v(SUB(LOAD(z + at), top)), total);
+                const V term = MUL(pj, SUB(LOAD(d + at), r_top));
+                sum[j] = ADD(sum[j], inside(at, width, term, ZERO));
+            }
+        }
+        const V mean = SET1(panel_sum(sum));
+        for (ptrdiff_t i = 0; i < width; i += PANEL_LANES) {
+            FOR_PANEL_VECTORS(j) {
+                const ptrdiff_t at = i + j * LANES;
+                const V pj = DIV(exp_v(SUB(LOAD(z + at), top)), total);
+                const V change = MUL(MUL(pj, SUB(SUB(LOAD(d + at), r_top), mean)), weight);
+                STORE(d + at, inside(at, width, MUL(change, scale), ZERO));
+            }
+        }
+    }
+}
+
 /* The two that differ in their targets alone: rows of y, or class indices in `label`. */
 #define CROSSENTROPY(name, unused_targets)                                                         \
     static ALWAYS_INLINE void name##_transposed(const loss_args *p)                                \
@@ -310,12 +377,18 @@ static ALWAYS_INLINE void crossentropy_wide(const loss_args *p)
         args.unused_targets = 0;                                                                   \
         crossentropy_wide(&args);                                                                  \
     }                                                                                              \
+    static void name##_along(const loss_args *p)                                                   \
+    {                                                                                              \
+        loss_args args = *p;                                                                       \
+        args.unused_targets = 0;                                                                   \
+        crossentropy_along(&args);                                                                 \
+    }                                                                                              \
     EVALUATE(name, PANEL_LANES)
 CROSSENTROPY(categorical_crossentropy, label)
 CROSSENTROPY(sparse_categorical_crossentropy, y)
 
 #define LOSS(name, fused_activations, sparse, ...)                                                 \
-    {#name, fused_activations, sparse, name##_evaluate, __VA_ARGS__}
+    {#name, fused_activations, sparse, name##_evaluate, name##_along, __VA_ARGS__}
 static const loss LOSSES[] = {
     LOSS(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
     LOSS(mae, 0, 0, -INFINITY, INFINITY, 0, 0),

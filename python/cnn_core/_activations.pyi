@@ -17,6 +17,17 @@ def activation_backward(
 def activation_derivative(
     name: str, z: NDArray[_Real], activation_param: float | None = None
 ) -> NDArray[_Real]: ...
+def activation_backward_along(
+    name: str,
+    z: NDArray[_Real],
+    r_z: NDArray[_Real],
+    gradient: NDArray[_Real],
+    r_gradient: NDArray[_Real],
+    activation_param: float | None = None,
+) -> NDArray[_Real]: ...
+def activation_second_derivative(
+    name: str, z: NDArray[_Real], activation_param: float | None = None
+) -> NDArray[_Real]: ...
 def activation_derivative_from_a(
     name: str, a: NDArray[_Real], activation_param: float | None = None
 ) -> NDArray[_Real]: ...

@@ -24,3 +24,10 @@ def loss(
     row_scale: ArrayLike | None = None,
     loss_param: float | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...
+def loss_curvature(
+    name: str,
+    out: NDArray[_Real],
+    y: ArrayLike,
+    direction: NDArray[_Real],
+    loss_param: float | None = None,
+) -> NDArray[_Real]: ...

@@ -6,9 +6,10 @@ for each output. Results have the same bits as in training, on every machine.
 ========================= ==============================================================
 linear algebra            `matvec`, `matmul`, `affine`, `pack`, `unpack`
 activations               `activation`, `activation_derivative`, `activation_backward`,
-                          `activation_derivative_from_a`, `activation_names`,
+                          `activation_derivative_from_a`, `activation_second_derivative`,
+                          `activation_backward_along`, `activation_names`,
                           `activation_parameters`
-losses                    `loss`, `loss_from_a`, `loss_names`, `loss_table`
+losses                    `loss`, `loss_from_a`, `loss_curvature`, `loss_names`, `loss_table`
 backpropagation           `backward_delta`, `gradients`, `dropout`
 random numbers            `permutation`, `uniform`
 predicting by hand        `Network`, `BatchPredictor`, `RowPredictor`
@@ -32,8 +33,10 @@ array([[1., 0., 0.]])
 from cnn_core._activations import (
     activation,
     activation_backward,
+    activation_backward_along,
     activation_derivative,
     activation_derivative_from_a,
+    activation_second_derivative,
 )
 from cnn_core._activations import names as activation_names
 from cnn_core._activations import parameters as activation_parameters
@@ -45,6 +48,7 @@ from cnn_core._cpu import functions as math_functions
 from cnn_core._dataset import RowSource
 from cnn_core._dropout import drop as dropout
 from cnn_core._linalg import affine, matmul, matvec, pack, unpack
+from cnn_core._losses import loss_curvature
 from cnn_core._losses import names as loss_names
 from cnn_core._losses import table as loss_table
 from cnn_core._network import Network
@@ -62,10 +66,12 @@ __all__ = [
     "Trainer",
     "activation",
     "activation_backward",
+    "activation_backward_along",
     "activation_derivative",
     "activation_derivative_from_a",
     "activation_names",
     "activation_parameters",
+    "activation_second_derivative",
     "affine",
     "apply_math_function",
     "backward_delta",
@@ -75,6 +81,7 @@ __all__ = [
     "instruction_set",
     "instruction_sets",
     "loss",
+    "loss_curvature",
     "loss_from_a",
     "loss_names",
     "loss_table",

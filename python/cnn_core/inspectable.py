@@ -91,6 +91,53 @@ class Inspectable(Fitted):
         loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
         return loss, trainer.flat_gradient()
 
+    def hessian_vector_product(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        v: ArrayLike,
+        *,
+        parameters: ArrayLike | None = None,
+    ) -> Reals:
+        """The curvature of the cost of some rows along a direction: H v, where H has its second
+        derivatives by all parameters, without dropout.
+
+        It is exact, and H itself is never formed: one forward and one backward pass compute the
+        derivatives of all they compute along v as well (Pearlmutter 1994, Fast exact multiplication
+        by the Hessian), in about three times the time of `loss_and_gradient`. ``v @ H v`` is the
+        second derivative of the cost along v.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        y : array-like, shape (rows,) or (rows, outputs)
+        v : array-like, shape (n_parameters,)
+            In the order of `parameters_`.
+        parameters : array-like, shape (n_parameters,), optional
+            Where to compute it; default at `parameters_`.
+
+        Returns
+        -------
+        ndarray, shape (n_parameters,)
+            In the order of `parameters_`. l2 v is part of it for weights; l1 adds nothing, as it
+            bends nowhere but at 0. relu, leaky_relu, step, sign and hard_sigmoid have f'' = 0, mae
+            and hinge no curvature of their own: their corners, which single points are, do not
+            count.
+        """
+        model, backend = self._model(), BACKENDS[self.backend]
+        direction, network = numbers_for(model, "v", v), model.network.copy()
+        n = len(network.flat())
+        if direction.shape != (n,):
+            raise ValueError(
+                f"v must have a number for each of the {n} parameters, shape ({n},), got an array "
+                f"of shape {direction.shape}"
+            )
+        if parameters is not None:
+            network.set_flat(numbers_for(model, "parameters", parameters))
+        data = model.dataset(X, y)
+        spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        return backend.hessian_vector_product(network, spec, direction, data, **self._threads())
+
     def per_sample_gradients(self, X: ArrayLike, y: ArrayLike) -> Reals:
         """The gradient of each row's cost, as `loss_and_gradient` of the row alone gives it, to the
         bit; their mean is the gradient of all rows.
@@ -104,6 +151,11 @@ class Inspectable(Fitted):
         -------
         ndarray, shape (rows, n_parameters)
             In the order of `parameters_`.
+
+        Raises
+        ------
+        MemoryError
+            Where they take more memory than there is; nothing is computed then.
         """
         from cnn_core import inspection
 

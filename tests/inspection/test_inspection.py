@@ -8,7 +8,15 @@ from cnn_core.spec import TrainingSpec
 from cnn_core.task_of_y import infer_task
 from cnn_core.training import backends
 
-from cnn_core import ELU, MLP, Huber, NotFittedError, inspection
+from cnn_core import (
+    ELU,
+    MLP,
+    Embedding,
+    Huber,
+    NotFittedError,
+    PeriodicEmbedding,
+    inspection,
+)
 from cnn_core import functional as F
 
 RNG = np.random.default_rng(3)
@@ -128,6 +136,24 @@ def test_gradients_of_single_rows_are_those_of_one_row_calls(case, backend, isa)
         assert reference.same_bits(gradient, alone)
     mean, tolerance = model.loss_and_gradient(X[:9], y[:9])[1], 1e-5
     np.testing.assert_allclose(gradients.mean(axis=0), mean, atol=tolerance)
+
+
+def test_gradients_of_single_rows_of_embedded_columns_are_those_of_one_row_calls(dtype):
+    table = {"a": np.array(list("xyz"))[THREE], "b": X[:, 1], "c": X[:, 2]}
+    options = dict(columns={"a": Embedding(2)}, numeric_embedding=PeriodicEmbedding(5, 2))
+    model = MLP(6, **options, epochs=1, random_state=0, dtype=dtype, l2=0.1).fit(table, LINE)
+    rows = {name: column[:7] for name, column in table.items()}
+    for i, gradient in enumerate(model.per_sample_gradients(rows, LINE[:7])):
+        one = {name: column[i : i + 1] for name, column in rows.items()}
+        alone = model.loss_and_gradient(one, LINE[i : i + 1])[1]
+        assert reference.same_bits(gradient, alone)
+
+
+def test_more_gradients_than_memory_are_refused_before_anything_is_computed(monkeypatch):
+    model = MLP(4, epochs=1, random_state=0).fit(X, LINE)
+    monkeypatch.setattr("cnn_core.inspection.gradient_check.available", lambda: 1000)
+    with pytest.raises(MemoryError, match="of 61 rows by 29 parameters take .*; ask for fewer"):
+        model.per_sample_gradients(X, LINE)
 
 
 def test_check_gradient_finds_backpropagation_right(case):

@@ -84,7 +84,16 @@ static void compare_activation(int n, double param, ptrdiff_t rows, ptrdiff_t wi
         run.table[side]->activations[n].backward(rows, width, ld, 1, param, z.at[side], a.at[side],
                                                  delta.at[side]);
     check(&delta, 0, rows, width, ld, FREE);
-    free_array(&z), free_array(&a), free_array(&delta);
+
+    array r_z = new_reals(rows * ld), g = new_reals(rows * ld);
+    CASE("%s (%g) along, %td rows of %td", f->name, param, rows, width);
+    fill(&r_z, rows, width, ld, kind);
+    fill(&g, rows, width, ld, kind);
+    FOR_EACH_SIDE(side)
+        run.table[side]->activations[n].along(rows, width, ld, param, z.at[side], a.at[side],
+                                              r_z.at[side], g.at[side], delta.at[side]);
+    check(&delta, 0, rows, width, ld, FREE);
+    free_array(&z), free_array(&a), free_array(&delta), free_array(&r_z), free_array(&g);
 }
 
 void compare_activations(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
@@ -144,11 +153,11 @@ typedef struct {
     array out, y, label, row_scale, delta, row_losses;
 } loss_arrays;
 
-static void evaluate(int n, int side, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
-                     ptrdiff_t col_stride, double param, const loss_arrays *x, int with_delta)
+static loss_args arguments(int n, int side, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                           ptrdiff_t col_stride, double param, const loss_arrays *x, int with_delta)
 {
     const loss *f = &run.table[side]->losses[n];
-    const loss_args p = {
+    return (loss_args){
         .rows = rows,
         .width = width,
         .row_stride = row_stride,
@@ -161,7 +170,14 @@ static void evaluate(int n, int side, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
         .delta = with_delta ? x->delta.at[side] : 0,
         .row_losses = x->row_losses.at[side],
     };
-    f->evaluate(&p);
+}
+
+static void evaluate(int n, int side, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
+                     ptrdiff_t col_stride, double param, const loss_arrays *x, int with_delta)
+{
+    const loss_args p =
+        arguments(n, side, rows, width, row_stride, col_stride, param, x, with_delta);
+    run.table[side]->losses[n].evaluate(&p);
 }
 
 static void free_loss_arrays(loss_arrays *x)
@@ -193,6 +209,14 @@ void compare_losses(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
             FOR_EACH_SIDE(side) evaluate(n, side, rows, width, ld, 1, param, &x, with_delta);
             if (with_delta) check(&x.delta, 0, rows, width, ld, ZEROS);
             check(&x.row_losses, 0, 1, rows, rows, FREE);
+            if (!with_delta) continue;
+            CASE("%s (%g) along, %td rows of %td", f->name, param, rows, width);
+            fill(&x.delta, rows, width, ld, kind);
+            FOR_EACH_SIDE(side) {
+                const loss_args p = arguments(n, side, rows, width, ld, 1, param, &x, 1);
+                run.table[side]->losses[n].along(&p);
+            }
+            check(&x.delta, 0, rows, width, ld, ZEROS);
         }
         free_loss_arrays(&x);
     }

@@ -7,8 +7,9 @@ import numpy as np
 
 import cnn_core
 from cnn_core._activations import names as activation_names
+from cnn_core._memory_size import available, gigabytes
 from cnn_core.cli.arguments import Commands, one_of, positive, seconds, widths
-from cnn_core.cli.memory import available, gigabytes, needed, parameters_of
+from cnn_core.cli.memory import needed, parameters_of
 from cnn_core.optimizers import OPTIMIZERS, get_optimizer
 from cnn_core.task import HARD_THRESHOLD
 

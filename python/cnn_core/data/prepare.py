@@ -59,6 +59,12 @@ class Dataset(Frozen):
     weight_scale: float = 1.0  # by what the users' weights are multiplied in `weights`
     total_weight: float | None = None  # what all rows of an epoch share; None where none has one
 
+    def targets_of(self, sparse: bool) -> np.ndarray:
+        """Class indices, shape (rows,), or the targets that other losses take."""
+        source = self.labels if sparse else self.y
+        assert source is not None
+        return source.array[:, 0] if sparse else source.array
+
     def take(self, chosen: np.ndarray) -> Dataset:
         """The rows for which `chosen` is True; those of X, which may be large, stay where they
         are."""

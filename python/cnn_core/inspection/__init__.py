@@ -1,5 +1,7 @@
-"""Inspection: every quantity of backpropagation, the gradient check, the summary of a model."""
+"""Inspection: every quantity of backpropagation, products with the Hessian, the gradient check, the
+summary of a model."""
 
+from cnn_core.inspection.curvature import product_native, product_reference
 from cnn_core.inspection.gradient_check import (
     GradientCheck,
     check_gradient,
@@ -26,6 +28,8 @@ __all__ = [
     "per_sample_gradients",
     "place_of",
     "position_of",
+    "product_native",
+    "product_reference",
     "summary",
     "trace",
     "trace_native",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core._memory_size import available, gigabytes
 from cnn_core.functional import Network, RowSource
 from cnn_core.inspection.places import place_of
 
@@ -86,12 +87,19 @@ def per_sample_gradients(
     Returns
     -------
     ndarray, shape (rows, n_parameters)
+
+    Raises
+    ------
+    MemoryError
+        Where they take more than there is; nothing is computed then.
     """
-    trainer = backend.trainer(spec, network.copy())
-    none = trainer.flat_gradient()
-    gradients = np.empty((data.X.count, len(none)), none.dtype)
-    for i, gradient in enumerate(gradients):
-        row = (part and RowSource(part.array[i : i + 1]) for part in (data.X, data.y, data.labels))
-        trainer.loss_and_gradient(*row)
-        gradient[:] = trainer.flat_gradient()
+    n, there = len(network.flat()), available()
+    size = data.X.count * n * network.itemsize
+    if there is not None and size > there:
+        raise MemoryError(
+            f"the gradients of {data.X.count:,} rows by {n:,} parameters take "
+            f"{gigabytes(size)} of memory, and there are {gigabytes(there)}; ask for fewer rows at "
+            "a time"
+        )
+    gradients: NDArray[Any] = backend.row_gradients(network, spec, data)
     return gradients

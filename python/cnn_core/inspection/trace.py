@@ -91,9 +91,7 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     activations, params = network.activations, network.activation_params
     row = F.loss_table()[loss]
     out = zs[-1] if row.fused_activations else activated[-1]
-    source = data.labels if row.sparse else data.y
-    assert source is not None
-    y = source.array[:, 0] if row.sparse else source.array
+    y = data.targets_of(row.sparse)
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = _losses.loss(loss, out, y, scale, loss_param)
     fused = bool(row.fused_activations)

@@ -217,6 +217,29 @@ class _Native:
 
         return trace_native(model, data)
 
+    def row_gradients(self, network: Network, spec: TrainingSpec, data: Dataset) -> np.ndarray:
+        """The gradient of each row's cost, `spec` being without an optimizer."""
+        from cnn_core._backprop import Backprop
+        from cnn_core._row_gradients import row_gradients
+
+        backprop = Backprop(network, spec.loss, 1, spec.loss_param, spec.l1, spec.l2)
+        return row_gradients(backprop, data.X.array, data.targets_of(backprop.sparse))
+
+    def hessian_vector_product(
+        self,
+        network: Network,
+        spec: TrainingSpec,
+        v: np.ndarray,
+        data: Dataset,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+    ) -> np.ndarray:
+        """H v of the cost of some rows, `spec` being without an optimizer."""
+        from cnn_core.inspection import product_native
+
+        return product_native(network, spec, v, data, threads)
+
     @property
     def vectors(self) -> Any:
         """The arithmetic on whole vectors of parameters."""
@@ -256,6 +279,33 @@ class _Reference:
         from cnn_core.inspection import trace_reference
 
         return trace_reference(model, data)
+
+    def row_gradients(self, network: Network, spec: TrainingSpec, data: Dataset) -> np.ndarray:
+        """The gradient of each row's cost, see `_Native.row_gradients`."""
+        from cnn_core.reference import Trainer as ReferenceTrainer
+
+        trainer = ReferenceTrainer(spec, network.copy())
+        X, targets, *_ = trainer.as_lists(data.X, data.y, data.labels, None)
+        gradients = np.empty((len(X), len(trainer.parameters)))
+        for i, (x, y) in enumerate(zip(X, targets)):
+            trainer.forward_backward([x], [y], [1.0], dropping=False)
+            gradients[i] = trainer.gradient
+        return gradients
+
+    def hessian_vector_product(
+        self,
+        network: Network,
+        spec: TrainingSpec,
+        v: np.ndarray,
+        data: Dataset,
+        *,
+        threads: int = 1,
+        adaptive: bool = False,
+    ) -> np.ndarray:
+        """H v of the cost of some rows, see `_Native.hessian_vector_product`."""
+        from cnn_core.inspection import product_reference
+
+        return product_reference(network, spec, v, data)
 
     @property
     def vectors(self) -> Any:
