@@ -16,8 +16,8 @@ One chapter a module: `random` (the order of the rows, dropout), `activations`, 
 (forward, the delta recursion, the gradient), `initialization` (weights that are fitted to rows),
 `embeddings` (of categories), `periodic` (embeddings of numbers), `penalties` (and limits of norms),
 `optimizers`, `vectors` (the flat vector of all parameters), `metrics`, `training` (a mini-batch, an
-epoch), `curvature` (second derivatives), `explanations` (derivatives by the inputs, what inputs add to
-predictions).
+epoch), `curvature` (second derivatives), `explanations` (derivatives by the inputs, what inputs add
+to predictions).
 """
 
 from cnn_core.reference.activations import *  # noqa: F403
