@@ -466,3 +466,27 @@ def test_interrupt_of_a_member_leaves_a_tabular_mlp_as_it_was(tmp_path):
         model.set_params(callbacks=interrupting(3)).fit(X[:80], Y[:80], checkpoint=path)
     assert states(model.members_) == before
     assert cnn_core.load(path).members_[0].n_epochs_ == 3
+
+
+@pytest.mark.parametrize("change, part", [
+    (lambda X, y: (2 * X + 100, y), "X before it was scaled"),
+    (lambda X, y: (X, np.array(["a", "b"])[(y > 0).astype(int)]), "classes of y"),
+    (lambda X, y: (X, 2.0 * y + 7), "y before it was scaled"),
+])  # fmt: skip
+def test_data_that_scaling_makes_equal_are_other_data(change, part, tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3)) * [1, 10, 100]
+    y = 5 * X[:, 0] + rng.normal(size=60)
+    if part == "classes of y":
+        y = (y > 0).astype(int)
+
+    def models():
+        return [MLP(4, epochs=3, random_state=seed) for seed in (0, 1)]
+
+    fit_many(models(), X, y, checkpoint=tmp_path / "many.ckpt")
+    with pytest.raises(ValueError, match=f"on other data: .*{part} differs"):
+        fit_many(models(), *change(X, y), checkpoint=tmp_path / "many.ckpt")
+    TabularMLP(members=1, max_seconds=0.1, random_state=0).fit(X, y, checkpoint=tmp_path / "one")
+    again = TabularMLP(members=1, max_seconds=0.1, random_state=0)
+    with pytest.raises(ValueError, match=f"on other data: .*{part} differs"):
+        again.fit(*change(X, y), checkpoint=tmp_path / "one")

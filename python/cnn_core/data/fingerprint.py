@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,27 @@ def start_of(model: Model) -> Parts:
     slots = [*state.get("slots", ()), *(part for pair in state.get("pairs", ()) for part in pair)]
     numbers = [np.array(counts, np.uint64), np.array(model.history.losses("loss"), np.float64)]
     return {START: [model.network.flat(), *numbers, *map(np.atleast_1d, slots)]}
+
+
+def preparation_of(model: Model) -> Parts:
+    """What rows as a network reads them do not tell of those that were given: how they were scaled
+    and encoded."""
+    inputs, targets, classes = model.scaling, model.target_scaling, model.task.classes
+    parts: dict[str, list[np.ndarray | None]] = {
+        "X before it was scaled": [] if inputs is None else [inputs.shift, inputs.factor],
+        "y before it was scaled": [] if targets is None else [targets.shift, targets.factor],
+        "classes of y": [] if classes is None else [_of_words(repr(classes.tolist()))],
+    }
+    if model.columns is not None:
+        from cnn_core.files.columns import COLUMNS
+
+        written = COLUMNS.write(model.columns, "", {})
+        parts["columns of X"] = [_of_words(json.dumps(written, sort_keys=True))]
+    return parts
+
+
+def _of_words(words: str) -> np.ndarray:
+    return np.frombuffer(words.encode(), np.uint8)
 
 
 def _arrays(source: RowSource | None) -> list[np.ndarray | None]:

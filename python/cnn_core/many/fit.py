@@ -62,8 +62,8 @@ def fit_many(
     X, y : array-like
         As `MLP.fit` takes them, but for blocks of rows.
     rows : iterable, optional
-        The rows of X, y and `sample_weight` for each model: row numbers, a bool for each row, a
-        slice, or None for all. Default all for all.
+        The rows of X, y and `sample_weight` for each model: row numbers, negative ones from the
+        end, a bool for each row, a slice, or None for all. Default all for all.
     sample_weight : array-like, shape (rows,), optional
     validation_data : (X, y), optional
         For all of them.

@@ -12,7 +12,7 @@ import numpy as np
 from cnn_core._control import Exclusive
 from cnn_core._warn import warn
 from cnn_core.callbacks import Callback, PhaseTimer, Watch
-from cnn_core.data.fingerprint import parts_of
+from cnn_core.data.fingerprint import parts_of, preparation_of
 from cnn_core.exceptions import DivergenceWarning, ModelFormatError
 from cnn_core.training.fit import Job
 from cnn_core.training.kept import CUT_SHORT, KeptTraining
@@ -90,7 +90,7 @@ class Net:
             return
         model = job.model if kept.model is None else kept.model
         done = (model.state or {}).get("epochs", 0)
-        parts = parts_of(job.train, job.validation)
+        parts = {**parts_of(job.train, job.validation), **preparation_of(job.model)}
         self.epochs = kept.begin(parts, done, self.epochs, job.batches)
         if kept.model is None or self.p.warm_start:  # the job is made of that model
             return
