@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core._jacobian import Jacobian
+from cnn_core.causes.data import named
 from cnn_core.data.scaling import mean_and_deviation
 
 if TYPE_CHECKING:
     from cnn_core._network import Network
     from cnn_core.training.fit import Job
 
-#: Share of the largest derivative of the outputs by a column, below which they do not depend on
-#: another one.
-NOTHING = 0.02
+#: How far z moves with a column by the deviation of that, as a share of how far it moves with the
+#: column that moves it most, below which the outputs do not depend on it. Of log-odds and scaled
+#: targets the latter is taken to be `LEAST` or more.
+NOTHING, LEAST = 0.02, 3.0
 #: Rows at which derivatives are taken.
 ROWS = 1 << 9
 
@@ -42,15 +44,18 @@ def silenced(job: Job, network: Network) -> Iterator[str]:
     outputs = np.arange(network.widths[-1], dtype=np.intp)
     at = np.arange(0, X.count, -(-X.count // ROWS))
     rows = np.ascontiguousarray(X.array[at if X.indices is None else X.indices[at]], np.float64)
-    slopes = np.abs(Jacobian(network, None, None).rows(rows, outputs, 1, False))
+    slopes = np.abs(Jacobian(network, None, None).rows(rows, outputs, 1, True))
     sizes = mean_and_deviation(slopes.reshape(-1, slopes.shape[-1]))[0]
-    names = job.model.input_names
+    sizes = sizes * mean_and_deviation(rows)[1]
+    names, model = job.model.input_names, job.model
+    scaled = model.task.name != "regression" or model.target_scaling is not None
+    largest = max(float(sizes.max()), LEAST if scaled else 0.0)
     for place, sign in declared:
-        if sizes[place] < NOTHING * sizes.max():
+        if sizes[place] < NOTHING * largest:
             column = place if names is None else names[place]
             way = "rise" if sign > 0 else "fall"
             yield (
-                f"monotone={{{column!r}: {sign}}} leaves the outputs almost without {column!r}, as "
-                f"y does not {way} with it in the training rows; if it is to count, say {-sign} or "
-                "leave it free"
+                f"monotone={{{column!r}: {sign}}} makes the outputs almost independent of "
+                f"{named(place, names)}, as y does not {way} with it in the training rows; if it "
+                f"is to count, say {-sign} or leave it free"
             )
