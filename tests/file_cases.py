@@ -73,6 +73,12 @@ def fitted(y=TWO, kind=MLP, rows=X, fit=None, **options):
     return model, rows, y
 
 
+def calibrated():
+    """A regression that knows how far y lies from its predictions."""
+    model, rows, y = fitted(LINE)
+    return model.calibrate(rows, y), rows, y
+
+
 def of_stream(calls, rows=5, **options):
     """A model of some calls of partial_fit."""
     model = MLP(hidden=(4,), random_state=2, **options)
@@ -225,6 +231,7 @@ CASES = {
     "periodic and embedded columns": partial(
         fitted, THREE, rows=EMBEDDED, columns={3: Embedding(2)}, numeric_embedding="periodic"
     ),
+    "calibrated": calibrated,
     "monotone and convex": partial(fitted, LINE, monotone={0: 1, 1: -1}, convex={2: 1}),
     "stream": partial(of_stream, 8),
     "first rows": partial(of_stream, 1),

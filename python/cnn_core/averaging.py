@@ -14,6 +14,7 @@ from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
 from cnn_core.explainable import Explainable
 from cnn_core.files.saved import Saved
+from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
 from cnn_core.predictions import Predictions
 
@@ -35,8 +36,8 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Explainable, Saved, OnlyOfNetworks):
-    """Predictions, explanations, scores and a summary of a `MeanModel`."""
+class Averaging(Predictions, Intervals, Explainable, Saved, OnlyOfNetworks):
+    """Predictions, intervals, explanations, scores and a summary of a `MeanModel`."""
 
     backend = "native"
     _fitted: MeanModel | None = None

@@ -23,12 +23,14 @@ from cnn_core.data.validation import (
     listed,
 )
 from cnn_core.model import Model
+from cnn_core.model_checks import check_calibration
 from cnn_core.threads import threads_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
+    from cnn_core.conformal import Calibration
     from cnn_core.explanations.explained import Explained
     from cnn_core.task import Task
 
@@ -51,9 +53,12 @@ class MeanModel(_Predicts, Answers, Frozen):
     ----------
     models : tuple of Model
         As `check_alike` wants them.
+    calibration : Calibration or None
+        What `calibrate` has learned of the mean.
     """
 
     models: tuple[Model, ...]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         models = with_shared_columns(self.models)
@@ -81,13 +86,15 @@ class MeanModel(_Predicts, Answers, Frozen):
         self._set(checked_row=rows.forward_checked)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"models": self.models}
+        return {"models": self.models, "calibration": self.calibration}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         with damage_told("model"):
             check_alike(state["models"])
-            self._set(models=state["models"])
+            known = state.get("calibration")  # older pickles have none
+            self._set(models=state["models"], calibration=known)
             self.__post_init__()
+            check_calibration(known, self.task)
 
     @cached_property
     def explained(self) -> Explained:

@@ -15,6 +15,7 @@ from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
+from cnn_core.intervals import Intervals
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
+class MLP(Predictions, Intervals, Explainable, Inspectable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -528,4 +529,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Inspectable, Initialization)
+_name_methods(Predictions, Intervals, Inspectable, Initialization)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from cnn_core.causes.data import Run
     from cnn_core.columns.columns import Columns
+    from cnn_core.conformal import Calibration
     from cnn_core.data.prepare import Dataset
     from cnn_core.data.stream import StreamRows
     from cnn_core.explanations.explained import Explained
@@ -100,6 +101,8 @@ class Model(_Predicts, Answers, Frozen):
         The column of the history that says how good the weights are, if it is there.
     stream_rows : StreamRows or None
         A sample of the rows of a stream.
+    calibration : Calibration or None
+        What `calibrate` has learned of this very network.
     """
 
     network_spec: NetworkSpec
@@ -124,6 +127,7 @@ class Model(_Predicts, Answers, Frozen):
     columns: Columns | None = None
     watched: str = "val_loss"
     stream_rows: StreamRows | None = None
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         fast = native.predictor(self.network, self.scaling, self.target_scaling)

@@ -77,6 +77,7 @@ def check_model(model: Model) -> None:
         "stream",
         f"is {stream!r}",
     )
+    check_calibration(model.calibration, model.task)
     if model.state is not None:
         _check_state(model)
 
@@ -346,3 +347,20 @@ def _check_state(model: Model) -> None:
     # Of one row, as nothing is trained here and a mini-batch may be of any size.
     trainer = BACKENDS[backend].trainer(replace(spec, batch_size=1), model.network)
     trainer.check_state(state)
+
+
+def check_calibration(found: Any, task: Task) -> None:
+    """Raise for a calibration that no model of this task has."""
+    if found is None:
+        return
+    from cnn_core.conformal import Calibration
+
+    _require(isinstance(found, Calibration), "calibration", f"is of type {type(found).__name__}")
+    _require(task.name == "regression", "calibration", f"is there for {task.name}")
+    sizes = found.residuals
+    right = isinstance(sizes, np.ndarray) and sizes.dtype == np.float64 and sizes.ndim == 2
+    right = right and len(sizes) == task.n_outputs and sizes.shape[1] > 0
+    what = "calibration.residuals"
+    _require(right, what, f"are no numbers of float64 of shape ({task.n_outputs}, rows)")
+    ascending = bool((sizes[:, 1:] >= sizes[:, :-1]).all())
+    _require(ascending and bool((sizes >= 0).all()), what, "are no sizes in ascending order")

@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core import _activations, _losses
 from cnn_core._network import Network
 from cnn_core.causes.seen import Rules, Seen
+from cnn_core.conformal import Calibration
 from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
@@ -412,6 +413,31 @@ class _Columns(Codec):
         return COLUMNS.read(json, where, tensors)
 
 
+class Calibrated(Codec):
+    """A `Calibration`."""
+
+    fields = Record(
+        dict, {"outputs": Whole(1), "residuals": Numbers(finite=False)}, get=lambda values: values
+    )
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        values = {"outputs": len(value.residuals), "residuals": value.residuals.ravel()}
+        return self.fields.write(values, where, tensors)
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Calibration:
+        values = self.fields.read(json, where, tensors)
+        outputs, residuals = values["outputs"], values["residuals"]
+        if not len(residuals) or len(residuals) % outputs:
+            raise ModelFormatError(
+                f"{where}: {len(residuals)} residuals are not the same number for each of "
+                f"{outputs} outputs"
+            )
+        return Calibration(residuals.reshape(outputs, -1))
+
+
+CALIBRATION = Optional(Calibrated())
+
+
 def _values(model: Model) -> Mapping[str, Any]:
     return vars(model) | {"network": (model.network_spec, model.network)}
 
@@ -453,7 +479,8 @@ MODEL = Record(
         "columns": Optional(_Columns()),
         "watched": Text(),
         "stream_rows": Optional(Sample()),
+        "calibration": CALIBRATION,
     },
-    {"columns": None, "watched": "val_loss", "stream_rows": None},
+    {"columns": None, "watched": "val_loss", "stream_rows": None, "calibration": None},
     get=_values,
 )

@@ -40,7 +40,7 @@ class TabularCheckpoint(ManyCheckpoint):
         self.seed: int | None = None
         if self.contents is None:
             return
-        version, members = self.contents.model
+        version, _, members = self.contents.model
         saved = self.contents.estimator
         other = other_parameters(self.place.path, saved, owner, self.parameters)
         if other:
@@ -55,12 +55,12 @@ class TabularCheckpoint(ManyCheckpoint):
 
     def members(self, model: Any) -> Sequence[MLP]:
         """The members in what a file has of a TabularMLP."""
-        found: Sequence[MLP] = model[1]
+        found: Sequence[MLP] = model[2]
         return found
 
     def model(self, pairs: Sequence[tuple[MLP, Any]]) -> Any:
         """What a file has of a TabularMLP, with its members."""
-        return VERSION, pairs
+        return VERSION, None, pairs
 
     def keep(self, model: MLP) -> KeptTraining:
         """As `ManyCheckpoint.keep`; members of the same seed that have other parameters are of

@@ -271,6 +271,7 @@ class TrainingRun:
             weighted=job.train.weights is not None,
             ended=result.reason,
             watched=job.model.watched if self.incremental else self.watched,
+            calibration=None,
             stream=job.stream,
             seen=job.seen,
             stream_rows=job.rows,
