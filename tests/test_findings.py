@@ -128,7 +128,7 @@ def test_few_rows_to_evaluate_on_are_named(rows):
 
 
 def test_a_single_validation_row_of_a_classifier_is_told_by_fit():
-    with pytest.warns(UserWarning, match="^There is a single validation row, which decides"):
+    with pytest.warns(UserWarning, match="^There is a single validation row, by which"):
         MLPClassifier(4, epochs=2, early_stopping=True).fit(
             X, YES, validation_data=(X[:1], YES[:1])
         )

@@ -349,3 +349,11 @@ def test_factors_above_1_are_refused_in_training():
 def test_the_message_about_restore_best_names_all_that_it_may_be():
     with pytest.raises(ValueError, match="must be True, False or 'latest', got 'last'"):
         MLP(restore_best="last")
+
+
+def test_factors_that_leave_nothing_to_train_are_told():
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    for factors, bias in (({"weights": 0, "biases": 0}, True), ({"W1": 0, "W2": 0}, False)):
+        with pytest.warns(UserWarning, match="rate_factors are 0 for all parameters, so training"):
+            MLP(4, epochs=1, rate_factors=factors, bias=bias, random_state=0).fit(X, y)
+    MLP(4, epochs=1, rate_factors={"weights": 0}, random_state=0).fit(X, y)

@@ -141,6 +141,11 @@ def test_a_matrix_with_gaps_is_numbers_with_gaps():
         fitted(rows=rows, members=1, columns=None)
 
 
+def test_members_beyond_reason_are_refused():
+    with pytest.raises(ValueError, match="members must be a whole number from 1 to 1,000, got 10"):
+        TabularMLP(members=10**7).fit([[0.0], [1.0]], [0, 1])
+
+
 def test_what_a_single_network_has_is_named(line):
     for model, where in ((line, "members_"), (Ensemble(line.members_), "models_")):
         own = {name for name in dir(MLP) if not (name.startswith("_") or name in dir(model))}
@@ -319,7 +324,7 @@ def test_a_nonsensical_file_says_why(line, change, words):
 
 
 @pytest.mark.parametrize("options, error, words", [
-    ({"members": 0}, ValueError, "members must be a whole number of at least 1"),
+    ({"members": 0}, ValueError, "members must be a whole number from 1 to 1,000"),
     ({"task": "ranking"}, ValueError, "unknown task 'ranking'"),
     ({"validation_fraction": 1.0}, ValueError, "validation_fraction must be"),
     ({"columns": "all"}, ValueError, "columns"),

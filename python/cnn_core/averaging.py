@@ -105,7 +105,8 @@ class Averaging(Predictions, Intervals, Explainable, Saved, OnlyOfNetworks):
         rows += [(str(k), *_in_words(one)) for k, one in enumerate(model.models)]
         total = sum(one.network.parameters.nbytes for one in model.models)
         lines = aligned(rows, (1, 5))
-        lines.append(f"the mean of {len(model.models)} models, {total:,} bytes of parameters")
+        n = len(model.models)
+        lines.append(f"the mean of {n} model{'s' * (n > 1)}, {total:,} bytes of parameters")
         if model.columns is not None:
             n, width = len(model.columns.columns), model.columns.width
             lines.append(f"{n} columns become {width} features, as columns_ lists them")

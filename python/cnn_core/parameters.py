@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -66,16 +67,17 @@ def scaling(*names: str) -> Check:
     return check
 
 
-def count(word: str | None = None, least: int = 1) -> Check:
-    """A whole number of at least `least`, or a word."""
-    allowed = f"a whole number of at least {least}{f' or {word!r}' if word else ''}"
+def count(word: str | None = None, least: int = 1, most: float = math.inf) -> Check:
+    """A whole number from `least` to `most`, or a word."""
+    limits = f"of at least {least}" if most == math.inf else f"from {least} to {most:,}"
+    allowed = f"a whole number {limits}{f' or {word!r}' if word else ''}"
 
     def check(name: str, value: Any) -> None:
         if word is not None and isinstance(value, str) and value == word:
             return
         if not is_whole(value):
             raise TypeError(f"{name} must be {allowed}, got {value!r}")
-        if value < least:
+        if not least <= value <= most:
             raise ValueError(f"{name} must be {allowed}, got {value}")
 
     return check

@@ -12,6 +12,7 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._frozen import Frozen
 from cnn_core._functions import exponentials
 from cnn_core._linalg import column_sums, scale_rows
+from cnn_core._settable import settable
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -352,8 +353,9 @@ def learn_scaling(
         shift, factor, constant = with_subnormals(_shift_factor_constant, arguments)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():
+        which = f" (scale_inputs={asked or repr(kind)})" if settable("scale_inputs") else ""
         raise ValueError(
-            f"the scaling of the inputs (scale_inputs={asked or repr(kind)}) fails, as column "
+            f"the scaling of the inputs{which} fails, as column "
             f"{too_wide.argmax()} of X spans more than float64 can hold, or so little that "
             "dividing by it overflows"
         )

@@ -53,7 +53,7 @@ _SEEDS = (1 << 53) - 1
 #: What each parameter may be.
 _CHECKS = {
     "task": one_of("auto", "classification", "regression"),
-    "members": count(),
+    "members": count(most=1000),
     "validation_fraction": number(0, 1, above=True),
     "columns": RULES["columns"],
     "class_weight": optional(check_class_weight),
@@ -94,7 +94,7 @@ class TabularMLP(Parameters, Averaging):
     task : {'auto', 'classification', 'regression'}
         As for `MLP`: 'auto' is a classification, but of float y a regression.
     members : int, default 4
-        Networks that are averaged. Time grows with them.
+        Networks that are averaged, at most 1,000. Time grows with them.
     validation_fraction : float, default 0.2
         Share of the rows, the same of each class, that the best epoch is chosen by, in (0, 1).
     columns : 'auto', dict or None, default 'auto'

@@ -29,6 +29,8 @@ def without_effect(p: SimpleNamespace, spec: NetworkSpec) -> Iterator[str]:
     for name in ("rate_factors", "decay_factors"):
         if settable(name):
             yield from _of_factors(name, p, spec)
+    if p.rate_factors_of_groups and not any(_of_groups_there(p.rate_factors_of_groups, spec)):
+        yield "rate_factors are 0 for all parameters, so training changes nothing"
     asked = {
         "decay_factors": bool(p.decay_factors_of_groups),
         "decay_schedule": p.decay_schedule is not None,
@@ -39,6 +41,15 @@ def without_effect(p: SimpleNamespace, spec: NetworkSpec) -> Iterator[str]:
     dropped = [name for (name, _), rate in zip(p.activations, p.rates[1:]) if rate]
     if not p.alpha_dropout and settable("alpha_dropout") and "selu" not in dropped:
         yield "alpha_dropout=False has no effect: it is of dropout after selu, and there is none"
+
+
+def _of_groups_there(factors: tuple[float, ...], spec: NetworkSpec) -> Iterator[float]:
+    """The factors of the groups of parameters that the network has."""
+    for l in range(spec.n_layers):
+        yield from factors[2 * l : 2 * l + 1 + spec.bias]
+    for there, factor in zip((spec.embeddings, spec.periodic), factors[2 * spec.n_layers :]):
+        if there:
+            yield factor
 
 
 def _of_factors(name: str, p: SimpleNamespace, spec: NetworkSpec) -> Iterator[str]:

@@ -75,8 +75,8 @@ def of_validation(task: Task, rows: Dataset, stops: bool) -> Iterator[str]:
             )
     elif rows.labels is not None and count == 1 and stops:
         yield (
-            "There is a single validation row, which decides when early stopping ends the fit: "
-            "take more rows."
+            "There is a single validation row, by which early stopping chooses the epoch: take "
+            "more rows."
         )
     elif rows.labels is not None and count >= SHOWS:
         labels = rows.labels.array
