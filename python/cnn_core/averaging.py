@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never, cast
 import numpy as np
 
 from cnn_core._foreign_attributes import OnlyOfNetworks
+from cnn_core._frozen import replace
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
@@ -16,12 +17,14 @@ from cnn_core.explainable import Explainable
 from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
+from cnn_core.model_checks import check_calibration
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Evaluation
+    from cnn_core.conformal import Calibration
     from cnn_core.data.prepare import Dataset
     from cnn_core.explanations.explained import Explained
     from cnn_core.inspection import Summary
@@ -47,6 +50,12 @@ class Averaging(Predictions, Intervals, Explainable, Saved, OnlyOfNetworks):
         if model is None:
             raise not_fitted(f"this {type(self).__name__} is not fitted yet; call fit first")
         return model
+
+    def _take_calibration(self, found: Calibration | None) -> None:
+        """Take what a file or a pickle has of the mean's calibration."""
+        if found is not None:
+            check_calibration(found, self._model().task)
+            self._fitted = replace(self._model(), calibration=found)
 
     def _explained(self) -> Explained:
         return self._model().explained

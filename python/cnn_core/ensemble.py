@@ -10,11 +10,9 @@ from cnn_core._state import damage_told
 from cnn_core.averaging import Averaging
 from cnn_core.mean import MeanModel, check_alike
 from cnn_core.mlp import MLP
-from cnn_core.model_checks import check_calibration
 from cnn_core.threads import check_threads
 
 if TYPE_CHECKING:
-    from cnn_core.conformal import Calibration
     from cnn_core.files.codecs import Codec
 
 
@@ -67,12 +65,12 @@ class Ensemble(Averaging, Keywords):
     def __init__(self, models: Iterable[MLP], *, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
         self._check_parameters()
-        self._take(models, None)
+        self._take(models)
 
     def _first(self) -> MLP:
         return self.models_[0]
 
-    def _take(self, models: Iterable[MLP], calibration: Calibration | None) -> None:
+    def _take(self, models: Iterable[MLP]) -> None:
         """Keep copies of some models as they are now."""
         if isinstance(models, MLP) or not isinstance(models, Iterable):
             raise TypeError(
@@ -93,8 +91,7 @@ class Ensemble(Averaging, Keywords):
                 raise ValueError(f"Ensemble takes fitted MLPs, and models[{k}] is not fitted")
         fitted = [one._model() for one in given]
         check_alike(fitted)
-        mean = MeanModel(tuple(fitted), calibration)
-        check_calibration(calibration, mean.task)
+        mean = MeanModel(tuple(fitted))
         self.models_ = tuple(with_model(one, model) for one, model in zip(given, mean.models))
         self._fitted = mean
         self.task = mean.task.name
@@ -110,7 +107,8 @@ class Ensemble(Averaging, Keywords):
     def __setstate__(self, state: dict[str, Any]) -> None:
         with damage_told("Ensemble"):
             self.n_threads = state["n_threads"]
-            self._take(state["models_"], state.get("calibration"))
+            self._take(state["models_"])
+            self._take_calibration(state.get("calibration"))
 
     @classmethod
     def _model_in_files(cls) -> Codec:
@@ -134,7 +132,7 @@ class Ensemble(Averaging, Keywords):
     def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
         calibration, members = model
         loaded = cls(members, **parameters)
-        loaded._take(members, calibration)
+        loaded._take_calibration(calibration)
         return loaded
 
 

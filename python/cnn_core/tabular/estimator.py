@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Never, Self
 import numpy as np
 
 from cnn_core._control import Exclusive
-from cnn_core._frozen import replace
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._settable import only_settable
 from cnn_core._warn import kept_warnings, warn
@@ -21,7 +20,6 @@ from cnn_core.many.progress import check_watching
 from cnn_core.mean import MeanModel
 from cnn_core.meaning import of_amounts, target_warnings
 from cnn_core.mlp import MLP
-from cnn_core.model_checks import check_calibration
 from cnn_core.parameters import (
     RULES,
     check_class_weight,
@@ -344,9 +342,7 @@ class TabularMLP(Parameters, Averaging):
         check_alike([one._model() for one in members])
         loaded = cls(**parameters)
         loaded._publish(members, version)
-        if calibration is not None:
-            check_calibration(calibration, loaded._model().task)
-            vars(loaded)["_fitted"] = replace(loaded._model(), calibration=calibration)
+        loaded._take_calibration(calibration)
         return loaded
 
     def __sklearn_tags__(self) -> Any:
