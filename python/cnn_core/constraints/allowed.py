@@ -29,8 +29,11 @@ CONVEX = {
     "exp": 0.0,
 }
 
-#: What each parameter promises, in words.
-WORDS = {"monotone": {1: "rise with", -1: "fall with"}, "convex": {1: "convex", -1: "concave"}}
+#: What outputs do where each parameter is 1, and -1.
+WORDS = {
+    "monotone": ("rise with it", "fall with it"),
+    "convex": ("are convex in it", "are concave"),
+}
 
 
 def is_convex(activation: str, param: float) -> bool:
@@ -47,12 +50,10 @@ def check_declared(name: str, value: Any) -> None:
         if not (isinstance(column, str) or is_whole(column)):
             raise TypeError(f"{name} must name columns, or give their numbers, got {shown(column)}")
         if not is_whole(sign) or sign not in (-1, 0, 1):
-            up, down = WORDS[name].values()
-            meaning = {"monotone": f"for outputs that {up} it, -1 that {down} it"}.get(
-                name, f"for outputs that are {up} in it, -1 that are {down}"
-            )
+            up, down = WORDS[name]
             raise (ValueError if is_whole(sign) else TypeError)(
-                f"{name} of {column!r} must be 1, {meaning}, or 0, got {shown(sign)}"
+                f"{name} of {column!r} must be 1, for outputs that {up}, -1 that {down}, or 0, got "
+                f"{shown(sign)}"
             )
 
 
@@ -94,7 +95,7 @@ def check_task(p: SimpleNamespace, task: Task) -> None:
             f"{task.n_outputs} classes share a softmax; two classes with one output, several "
             "labels and numbers can be monotone"
         )
-    if p.monotone and task.output != "softmax":
+    if p.monotone:
         _check_activation("monotone", task.output, task.output_param, "the output layer")
     if p.convex and task.output != "identity":
         raise ValueError(

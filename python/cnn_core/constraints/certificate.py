@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.constraints.allowed import NEVER_FALL, WORDS, is_convex
+from cnn_core.constraints.allowed import NEVER_FALL, is_convex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +40,8 @@ class Certificate(NamedTuple):
         rows = [("column", "outputs", "curve")]
         for name, way, bend in zip(self.names, self.monotone, self.convex):
             outputs = {1: "rise", -1: "fall", 0: "do not depend on it"}.get(way, "not certified")
-            curve = WORDS["convex"] | {0: "linear"}
-            rows.append((str(name), outputs, curve.get(bend, "")))
+            curve = {1: "convex", -1: "concave", 0: "linear"}.get(bend, "")
+            rows.append((str(name), outputs, curve))
         return "\n".join(line.rstrip() for line in aligned(rows, (0, 1, 2)))
 
 
