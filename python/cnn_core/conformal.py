@@ -7,7 +7,6 @@ them is taken, so that results are the same bits everywhere.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -77,6 +76,8 @@ def interval(
 def rank(level: float, rows: int) -> int:
     """Which of so many sizes in ascending order bounds an interval: the ceil((rows + 1) level)-th,
     of the decimal number that is written."""
+    from fractions import Fraction  # takes longer than the rest; files need `Calibration` alone
+
     exact = Fraction(repr(float(level)))
     place = math.ceil((rows + 1) * exact)
     if place > rows:

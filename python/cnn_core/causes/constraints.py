@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core._jacobian import Jacobian
 from cnn_core.causes.data import named
 from cnn_core.data.scaling import mean_and_deviation
 
@@ -41,6 +40,8 @@ def silenced(job: Job, network: Network) -> Iterator[str]:
     declared, X = [(i, sign) for i, sign in enumerate(job.spec.monotone) if sign], job.train.X
     if not declared or not network.is_finite():
         return
+    from cnn_core._jacobian import Jacobian  # of no use to fits that promise nothing
+
     outputs = np.arange(network.widths[-1], dtype=np.intp)
     at = np.arange(0, X.count, -(-X.count // ROWS))
     rows = np.ascontiguousarray(X.array[at if X.indices is None else X.indices[at]], np.float64)
