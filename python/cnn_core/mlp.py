@@ -13,6 +13,7 @@ from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
+from cnn_core.exportable import Exportable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.predictions import Predictions
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(Predictions, Explainable, Inspectable, Initialization, Parameters):
+class MLP(Predictions, Explainable, Inspectable, Exportable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -528,4 +529,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Inspectable, Initialization)
+_name_methods(Predictions, Inspectable, Exportable, Initialization)
