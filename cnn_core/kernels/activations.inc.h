@@ -290,8 +290,8 @@ static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdif
     }
 }
 
-/* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. z and s have room
- * for whole panels. */
+/* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. z and s have
+ * room for whole panels. */
 static ALWAYS_INLINE void softmax_row(ptrdiff_t width, const real *z, real *s)
 {
     const V sum = SET1(row_exp(width, z, row_max(width, z), s));

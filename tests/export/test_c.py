@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from cnn_core.activations import ELU, LeakyReLU
 
 from cnn_core import MLP, _activations
-from cnn_core.activations import ELU, LeakyReLU
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("gcc"), reason="needs gcc"
@@ -37,7 +37,7 @@ def fitted(kind, dtype="float32", **parameters):
     y = {
         "number": z,
         "numbers": np.column_stack((z, 100 * X[:, 2])),
-        "two": np.where(z > 0, "yes", "it's \"no\"?"),
+        "two": np.where(z > 0, "yes", 'it\'s "no"?'),
         "three": np.digitize(z, (-0.5, 0.5)) * 10,
         "many": np.arange(60) % 20,
         "several": np.column_stack((z > 0, X[:, 2] > 3)).astype(int),
@@ -56,7 +56,7 @@ CASES = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("dtype", ("float32", "float64"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", CASES)
 def test_every_task_and_scaling_gives_the_bits_of_predict(tmp_path, kind, dtype):
     fitted(kind, dtype, **CASES[kind])[0].export_c(tmp_path / "net.h")
@@ -65,7 +65,7 @@ def test_every_task_and_scaling_gives_the_bits_of_predict(tmp_path, kind, dtype)
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("dtype", ("float32", "float64"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_activation_gives_the_bits_of_predict(tmp_path, dtype):
     for name in HIDDEN:
         fitted("number", dtype, activation=name)[0].export_c(tmp_path / "net.h")
@@ -120,7 +120,12 @@ int main(void) {
 @pytest.mark.filterwarnings("ignore")
 def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
     model, X = fitted("number")
-    for name, kind in (("1net", ValueError), ("int", ValueError), ("a__b", ValueError), (1, TypeError)):
+    for name, kind in (
+        ("1net", ValueError),
+        ("int", ValueError),
+        ("a__b", ValueError),
+        (1, TypeError),
+    ):
         with pytest.raises(kind, match="name must"):
             model.export_c(tmp_path / "net.h", name=name)
     table = {"x": X[:, 0].tolist(), "colour": ["red", "blue"] * 30}

@@ -118,17 +118,20 @@ def opening(name: str, model: Model, real: str) -> str:
         names = ", ".join(map(str, model.feature_names[:20]))
         more = ", ..." if len(model.feature_names) > 20 else ""
         lines.append(f"Features    {names}{more}")
-    lines += ["", f"    #include <stdio.h>\n *     #include \"{name}.h\"", *example(name, model, real)]
-    NAME = name.upper()
     lines += [
         "",
-        "It gives the bits of predict in Python, in C99 and C++11, from any thread, without malloc;",
-        f"link with -lm. -D{NAME}_TEST makes a program of it that tests this. -D{NAME}_NO_FMA is for",
-        "processors without fused multiply-add: faster, and not to the bit. Subnormal numbers are 0",
-        "in the layers, as in Python: the processor's mode is changed during a call, and restored.",
-        f"With -D{NAME}_KEEP_SUBNORMALS, and where there is no such mode, they count: only nets in",
-        f"which numbers below {'2.3e-308' if real == 'double' else '1.2e-38'} arise then give other "
-        "bits.",
+        f'    #include <stdio.h>\n *     #include "{name}.h"',
+        *example(name, model, real),
+    ]
+    NAME, least = name.upper(), "2.3e-308" if real == "double" else "1.2e-38"
+    lines += [
+        "",
+        "It gives the bits of predict in Python, in C99 and C++11, from any thread, without",
+        f"malloc; link with -lm. -D{NAME}_TEST makes a program of it that tests this.",
+        f"-D{NAME}_NO_FMA is for processors without fused multiply-add: faster, not to the bit.",
+        "Subnormal numbers are 0 in the layers, as in Python: the processor's mode is changed",
+        f"during a call, and restored. With -D{NAME}_KEEP_SUBNORMALS, and where there is no such",
+        f"mode, they count: only nets in which numbers below {least} arise then give other bits.",
     ]
     body = "\n".join(f" * {in_comment_line(line)}".rstrip() for line in lines)
     return f"/*{body[2:]}\n */\n"

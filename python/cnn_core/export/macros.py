@@ -65,7 +65,8 @@ class Macros:
         return _plain(self._expanded(text))
 
     def _expanded(self, text: str) -> str:
-        out, at = [], 0
+        out: list[str] = []
+        at = 0
         while True:
             found = _TOKEN.search(text, at)
             if found is None:

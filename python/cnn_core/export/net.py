@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cnn_core.export.functions import Functions, function_of
 from cnn_core.export.text import number, numbers
 
@@ -47,7 +49,9 @@ def weights(name: str, model: Model, f64: bool) -> str:
         parts.append("/* Of each embedded number: w, c and V of each frequency, then d. */\n")
         for k, (w, c, V, d) in enumerate(columns):
             values = [one for i in range(len(w)) for one in (w[i], c[i], *V[:, i])]
-            parts.append(numbers(f"{name}_periodic{k + 1}", W.dtype.type([*values, *d]), f64))
+            parts.append(
+                numbers(f"{name}_periodic{k + 1}", np.array([*values, *d], network.dtype), f64)
+            )
     return "".join(parts)
 
 
