@@ -84,7 +84,7 @@ def _item(line: str, lines: Iterator[str]) -> tuple[str, str, str] | None:
         text = _until(line, lines, lambda found: not found.endswith("\\"))
         return text.split()[1].partition("(")[0], "macro", text
     if line.startswith("typedef"):
-        text = _until(line, lines, lambda found: _is_whole(found))
+        text = _until(line, lines, _is_whole)
         return text.rstrip(";").split()[-1], "type", text
     if line.startswith(("static", "F(")):
         text = _until(line, lines, _is_whole)
