@@ -1,6 +1,7 @@
 """Build of the native core; everything else about the package stands in pyproject.toml."""
 
 import hashlib
+import importlib.util
 import itertools
 import os
 import shlex
@@ -32,6 +33,20 @@ else:
     small = ["-fno-plt"] if linux else []
     strip = ["-Wl,-s", "-Wl,-z,noseparate-code"] if linux else []
     arguments = {"extra_link_args": ["-fno-lto", *strip], "libraries": ["m"]}
+
+
+def extract_for_export():
+    """Write what exported nets may need of the kernels into the package."""
+    folder = Path("python", "cnn_core", "export")
+    spec = importlib.util.spec_from_file_location("_export_source", folder / "source.py")
+    source = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(source)
+    text, target = source.extract(core / "kernels"), folder / "kernels.inc.h"
+    if not target.exists() or target.read_text("utf-8") != text:
+        target.write_text(text, "utf-8")
+
+
+extract_for_export()
 
 
 def is_stale(object_file, *others):

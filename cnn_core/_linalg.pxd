@@ -1,7 +1,5 @@
 """Scaling of rows, for those that scale one at a time."""
 
-from libc.math cimport sqrt
-
 from cnn_core._cpu cimport kernels_for
 
 ctypedef fused real:
@@ -20,20 +18,9 @@ cdef enum Curve:
 
 cdef Curve curve_named(name) except *
 
-# Beyond it t / sqrt(1 + (t / 3)^2) is 3 to the last bit, and (t / 3)^2 might overflow.
-cdef enum:
-    CLIPPED_TO_3 = 1000000000
-
-
-cdef inline double smooth_clip(double t) noexcept nogil:
-    """t / sqrt(1 + (t / 3)^2), between -3 and 3."""
-    cdef double third
-    if t > CLIPPED_TO_3:
-        t = CLIPPED_TO_3
-    elif t < -CLIPPED_TO_3:
-        t = -CLIPPED_TO_3
-    third = t / 3
-    return t / sqrt(1 + third * third)
+cdef extern from "scaling.h" nogil:
+    double smooth_clip(double t) noexcept
+    double to_unit(double y, double factor, double shift, double low, double high) noexcept
 
 
 cdef inline void scale_row(Py_ssize_t n, const double *shift, const double *factor, Curve curve,
@@ -78,11 +65,5 @@ cdef struct Units:
 cdef inline void to_units(Py_ssize_t n, const Units *units, real *y) noexcept nogil:
     """y * factor + shift, kept between low and high, in float64 and rounded once; NaN stays."""
     cdef Py_ssize_t i
-    cdef double value
     for i in range(n):
-        value = y[i] * units.factor[i] + units.shift[i]
-        if value < units.low[i]:
-            value = units.low[i]
-        elif value > units.high[i]:
-            value = units.high[i]
-        y[i] = <real>value
+        y[i] = <real>to_unit(y[i], units.factor[i], units.shift[i], units.low[i], units.high[i])

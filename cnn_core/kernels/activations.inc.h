@@ -348,8 +348,8 @@ static ALWAYS_INLINE real row_exp(ptrdiff_t width, const real *z, real shift, re
 static NOINLINE void softmax_transposed(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld,
                                         const void *z_, void *a_)
 {
-    const real *z = z_;
-    real *a = a_;
+    const real *z = (const real *)z_;
+    real *a = (real *)a_;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
         V x[PANEL_LANES], top = LOAD(z + r);
         x[0] = ZERO; /* no row is without outputs, but compilers do not know */
@@ -377,7 +377,14 @@ static ALWAYS_INLINE void softmax_narrow(ptrdiff_t rows, ptrdiff_t width, ptrdif
     }
 }
 
-/* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. */
+/* Shifted by the largest z of the row; a row of -inf alone gives NaN, as 0/0 does. z and s have
+ * room for whole panels. */
+static ALWAYS_INLINE void softmax_row(ptrdiff_t width, const real *z, real *s)
+{
+    const V sum = SET1(row_exp(width, z, row_max(width, z), s));
+    for (ptrdiff_t i = 0; i < width; i += LANES) STORE(s + i, DIV(LOAD(s + i), sum));
+}
+
 static void softmax_forward(ACTIVATION_FORWARD)
 {
     UNUSED(activation_param);
@@ -389,12 +396,8 @@ static void softmax_forward(ACTIVATION_FORWARD)
         softmax_narrow(rows, width, row_stride, z, a);
         return;
     }
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *row = (const real *)z + r * row_stride;
-        real *s = (real *)a + r * row_stride;
-        const V sum = SET1(row_exp(width, row, row_max(width, row), s));
-        for (ptrdiff_t i = 0; i < width; i += LANES) STORE(s + i, DIV(LOAD(s + i), sum));
-    }
+    for (ptrdiff_t r = 0; r < rows; r++)
+        softmax_row(width, (const real *)z + r * row_stride, (real *)a + r * row_stride);
 }
 
 /* Transposed layout: for one panel of outputs at most, rows rounded up to whole vectors. */

@@ -172,9 +172,9 @@ static ALWAYS_INLINE V log1p_v(V x)
 static ALWAYS_INLINE V asinh_v(V x)
 {
     const V size = absolute(x), square = MUL(size, size);
-    const V near = log1p_v(ADD(size, DIV(square, ADD(ONE, SQRT(ADD(ONE, square))))));
-    const V far = ADD(log_v(size), SET1((real)0.6931471805599453));
-    return copy_sign(SELECT(LT(size, SET1((real)0x1p28)), near, far), x);
+    const V inner = log1p_v(ADD(size, DIV(square, ADD(ONE, SQRT(ADD(ONE, square))))));
+    const V outer = ADD(log_v(size), SET1((real)0.6931471805599453));
+    return copy_sign(SELECT(LT(size, SET1((real)0x1p28)), inner, outer), x);
 }
 
 /* e^x - 1 for x <= 0, where it loses nothing near 0; x is cut off where the result is -1. */

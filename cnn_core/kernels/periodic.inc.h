@@ -26,28 +26,34 @@ static ALWAYS_INLINE void take_errors(const periodic *p, const real *row, real *
         for (ptrdiff_t j = 0; j < p->width; j++) delta[j * PANEL_LANES + i] = *row++;
 }
 
-static ALWAYS_INLINE V turn_at(const real *w, V x)
+static ALWAYS_INLINE V turn_at(const real *w, ptrdiff_t stride, V x)
 {
-    return turn_of(FMA(LOAD(w), x, MUL(LOAD(w + PANEL_LANES), SET1((real)0.15915494309189535))));
+    return turn_of(FMA(LOAD(w), x, MUL(LOAD(w + stride), SET1((real)0.15915494309189535))));
+}
+
+/* The e of the columns of one vector, whose parameters stand `stride` apart. */
+static ALWAYS_INLINE void embed_vector(ptrdiff_t frequencies, ptrdiff_t width, ptrdiff_t stride,
+                                       const real *w, V x, V *e)
+{
+    const real *d = w + frequencies * (2 + width) * stride;
+    for (ptrdiff_t j = 0; j < width; j++) e[j] = LOAD(d + j * stride);
+    for (ptrdiff_t k = 0; k < frequencies; k++, w += (2 + width) * stride) {
+        const V h = cos_of_turn(turn_at(w, stride, x));
+        for (ptrdiff_t j = 0; j < width; j++) e[j] = FMA(LOAD(w + (2 + j) * stride), h, e[j]);
+    }
 }
 
 static void embed_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_stride, const void *x_,
                          ptrdiff_t e_stride, void *e_)
 {
-    const ptrdiff_t step = (2 + p->width) * PANEL_LANES;
     real x[PANEL_LANES] = {0}, e[MOST_PERIODIC_WIDTH * PANEL_LANES]; /* 0 past the last column */
     for (ptrdiff_t r = 0; r < rows; r++) {
         real *out = (real *)e_ + r * e_stride;
         take_numbers(p, (const real *)x_ + r * x_stride, x);
         for (ptrdiff_t v = 0; v < p->n; v += LANES) {
-            const real *w = (const real *)p->parameters + v, *d = w + p->frequencies * step;
             V sum[MOST_PERIODIC_WIDTH];
-            for (ptrdiff_t j = 0; j < p->width; j++) sum[j] = LOAD(d + j * PANEL_LANES);
-            for (ptrdiff_t k = 0; k < p->frequencies; k++, w += step) {
-                const V h = cos_of_turn(turn_at(w, LOAD(x + v)));
-                for (ptrdiff_t j = 0; j < p->width; j++)
-                    sum[j] = FMA(LOAD(w + (2 + j) * PANEL_LANES), h, sum[j]);
-            }
+            embed_vector(p->frequencies, p->width, PANEL_LANES, (const real *)p->parameters + v,
+                         LOAD(x + v), sum);
             for (ptrdiff_t j = 0; j < p->width; j++) STORE(e + j * PANEL_LANES + v, sum[j]);
         }
         for (ptrdiff_t i = 0; i < p->n; i++)
@@ -69,7 +75,7 @@ static void embed_gradient_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t f
             const real *w = (const real *)p->parameters + first * step + v, *back = delta + v;
             real *g = (real *)g_ + first * step + v;
             for (ptrdiff_t k = first; k < end; k++, w += step, g += step) {
-                const V xs = LOAD(x + v), turn = turn_at(w, xs), h = cos_of_turn(turn);
+                const V xs = LOAD(x + v), turn = turn_at(w, PANEL_LANES, xs), h = cos_of_turn(turn);
                 V sum = ZERO;
                 for (ptrdiff_t j = 0; j < p->width; j++) {
                     const ptrdiff_t at = (2 + j) * PANEL_LANES;
@@ -104,7 +110,7 @@ static void embed_back_kernel(const periodic *p, ptrdiff_t rows, ptrdiff_t x_str
                 for (ptrdiff_t j = 0; j < p->width; j++)
                     sum = FMA(LOAD(w + (2 + j) * PANEL_LANES), LOAD(delta + j * PANEL_LANES + v),
                               sum);
-                sum = MUL(negative(sin_of_turn(turn_at(w, LOAD(x + v)))), sum);
+                sum = MUL(negative(sin_of_turn(turn_at(w, PANEL_LANES, LOAD(x + v)))), sum);
                 total = FMA(MUL(LOAD(w), SET1((real)6.283185307179586)), sum, total);
             }
             STORE(sums + v, total);
@@ -135,7 +141,7 @@ static void embed_along_kernel(const periodic *p, const periodic *v, ptrdiff_t r
             V sum[MOST_PERIODIC_WIDTH];
             for (ptrdiff_t j = 0; j < p->width; j++) sum[j] = LOAD(r_d + j * PANEL_LANES);
             for (ptrdiff_t k = 0; k < p->frequencies; k++, w += step, r_w += step) {
-                const V xs = LOAD(x + i), turn = turn_at(w, xs), h = cos_of_turn(turn);
+                const V xs = LOAD(x + i), turn = turn_at(w, PANEL_LANES, xs), h = cos_of_turn(turn);
                 const V r_h = MUL(negative(sin_of_turn(turn)), angle_along(r_w, xs));
                 for (ptrdiff_t j = 0; j < p->width; j++) {
                     const ptrdiff_t at = (2 + j) * PANEL_LANES;
@@ -168,7 +174,7 @@ static void embed_gradient_along_kernel(const periodic *p, const periodic *v, pt
                        *r_w = (const real *)v->parameters + first * step + i;
             real *g = (real *)r_g + first * step + i;
             for (ptrdiff_t k = first; k < end; k++, w += step, r_w += step, g += step) {
-                const V xs = LOAD(x + i), turn = turn_at(w, xs), h = cos_of_turn(turn);
+                const V xs = LOAD(x + i), turn = turn_at(w, PANEL_LANES, xs), h = cos_of_turn(turn);
                 const V fall = negative(sin_of_turn(turn)), r_u = angle_along(r_w, xs);
                 const V r_h = MUL(fall, r_u);
                 V sum = ZERO, r_sum = ZERO;

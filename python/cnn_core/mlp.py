@@ -13,6 +13,7 @@ from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
+from cnn_core.exportable import Exportable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.intervals import Intervals
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(Predictions, Intervals, Explainable, Inspectable, Initialization, Parameters):
+class MLP(Predictions, Intervals, Explainable, Inspectable, Exportable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -529,4 +530,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Intervals, Inspectable, Initialization)
+_name_methods(Predictions, Intervals, Inspectable, Exportable, Initialization)

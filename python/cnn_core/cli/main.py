@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 import cnn_core
 from cnn_core._names import nearest
 from cnn_core._spoken import on_the_command_line
-from cnn_core.cli import convert, demo, evaluate, info, predict, profile, train
+from cnn_core.cli import convert, demo, evaluate, export, info, predict, profile, train
 from cnn_core.cli.arguments import Parser, UsageError
 from cnn_core.files.atomic import FULL
 
@@ -52,7 +52,7 @@ def _run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"cnn-core {cnn_core.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in (train, predict, evaluate, info, convert, demo, profile):
+    for command in (train, predict, evaluate, info, convert, export, demo, profile):
         command.add_parser(commands)
     if not arguments:
         parser.print_help()

@@ -1,0 +1,1 @@
+"""Fitted nets in other languages: `header` writes one as a C99 header."""

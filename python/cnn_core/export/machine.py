@@ -1,0 +1,147 @@
+"""What headers say to compilers and processors before any function."""
+
+from __future__ import annotations
+
+from string import Template
+
+_START = Template("""\
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__FAST_MATH__)
+#error "$name gives its numbers to the bit: compile it without -ffast-math"
+#endif
+#if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD < 0
+#error "$name gives its numbers to the bit: on 32-bit x86 compile it with -msse2 -mfpmath=sse"
+#endif
+#if !defined(${NAME}_KEEP_SUBNORMALS)
+#if defined(__SSE2__) || defined(_M_X64)
+#include <xmmintrin.h>
+#define ${NAME}_FLUSHES 1
+#elif defined(__GNUC__) && (defined(__aarch64__) || (defined(__arm__) && defined(__ARM_FP)))
+#define ${NAME}_FLUSHES 1
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* No sum may take in the product before it unless a function below says so. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+""")
+
+_END = Template("""\
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT DEFAULT
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#elif defined(_MSC_VER)
+#pragma fp_contract(on)
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+""")
+
+_MODE = Template("""\
+/* Has the processor take subnormal numbers for 0 ($flush = 1, in the layers) or count them (0, in
+ * scaling), and round to nearest; returns what ${name}_restore brings back. */
+static inline uint64_t ${name}_mode(int flush)
+{
+#if !defined(${NAME}_FLUSHES)
+    (void)flush;
+    return 0;
+#elif defined(__SSE2__) || defined(_M_X64)
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(flush ? 0x9FC0u : 0x1F80u);
+    return before;
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before) : : "memory");
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)(flush != 0) << 24) : "memory");
+    return before;
+#else
+    uint32_t before;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(before) : : "memory");
+    const uint32_t after = (before & ~UINT32_C(0x03C00000)) | (uint32_t)(flush != 0) << 24;
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(after) : "memory");
+    return before;
+#endif
+}
+
+static inline void ${name}_restore(uint64_t before)
+{
+#if !defined(${NAME}_FLUSHES)
+    (void)before;
+#elif defined(__SSE2__) || defined(_M_X64)
+    _mm_setcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(before) : "memory");
+#else
+    __asm__ volatile("vmsr fpscr, %0" : : "r"((uint32_t)before) : "memory");
+#endif
+}
+
+/* No compiler moves the work of such a function to before or after a change of the mode. */
+#if defined(__clang__)
+#define ${NAME}_APART static __attribute__((noinline, unused))
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define ${NAME}_APART static __attribute__((noipa, unused))
+#elif defined(__GNUC__)
+#define ${NAME}_APART static __attribute__((noinline, noclone, unused))
+#elif defined(_MSC_VER)
+#define ${NAME}_APART static __declspec(noinline)
+#else
+#define ${NAME}_APART static
+#endif
+#if defined(__GNUC__) || defined(_MSC_VER)
+#define ${NAME}_RESTRICT __restrict
+#else
+#define ${NAME}_RESTRICT
+#endif
+""")
+
+_FMA = Template("""\
+/* a b + c, rounded once; with ${NAME}_NO_FMA twice. */
+static inline $real ${prefix}fma($real a, $real b, $real c)
+{
+#if defined(${NAME}_NO_FMA)
+    return a * b + c;
+#else
+    return $fma(a, b, c);
+#endif
+}
+""")
+
+
+def start(name: str) -> str:
+    """From the first include on."""
+    return _START.substitute(name=name, NAME=name.upper())
+
+
+def end(name: str) -> str:
+    """What `start` has begun is over."""
+    return _END.substitute(name=name)
+
+
+def mode(name: str) -> str:
+    """How subnormal numbers are treated."""
+    return _MODE.substitute(name=name, NAME=name.upper(), flush="flush")
+
+
+def fused(name: str, prefix: str, f64: bool) -> str:
+    """The fused multiply-add."""
+    real, fma = ("double", "fma") if f64 else ("float", "fmaf")
+    return _FMA.substitute(NAME=name.upper(), prefix=prefix, real=real, fma=fma)
