@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from cnn_core._control cimport stop_t
+from cnn_core._cpu cimport MOST_QUANTILES
 from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
@@ -32,6 +33,11 @@ cdef class Backprop:
     cdef readonly bint sparse, from_logits
     cdef int loss_row
     cdef double loss_param
+    cdef object param               # that number, or the quantiles
+    cdef int heads                  # outputs of each target
+    cdef Py_ssize_t targets         # columns of y
+    cdef double quantiles[MOST_QUANTILES]
+    cdef Py_ssize_t n_quantiles
     cdef double threshold, y_threshold
     cdef bint activates_output      # whether a^L is wanted although the loss works on z^L
     cdef Penalty penalty
@@ -43,6 +49,7 @@ cdef class Backprop:
     cdef double last_mark
     cdef bint has_gradient          # of `Trainer.accumulate`, which waits for `apply`
     cdef double *phase_seconds      # PHASES of them for each layer
+    cdef take_param(self, param)
     cdef fill_rows(self, X)
     cdef loss_of(self, X, y)
     cdef Matrix metric_output(self) noexcept nogil

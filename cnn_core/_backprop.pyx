@@ -57,7 +57,7 @@ cdef class Backprop:
     max_batch_size : int
         Rows of the largest mini-batch.
     loss_param : float, optional
-        The loss's number (`_losses.table`); default that of the literature.
+        The loss's number, or its quantiles (`_losses.table`); default that of the literature.
     l1, l2 : float
         The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases
         left out.
@@ -90,7 +90,7 @@ cdef class Backprop:
                              f"got {network.activations[-1]!r}")
         self.network, self.loss = network, loss
         self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
-        self.loss_param = row.default_param if loss_param is None else loss_param
+        self.take_param(_losses.check_param("loss_param", loss, loss_param))
         self.y_threshold = ((row.low + row.high) / 2
                             if np.isfinite(row.high) and not row.sparse else 0.5)
         self.threshold = 0 if self.from_logits else self.y_threshold
@@ -103,6 +103,21 @@ cdef class Backprop:
         begin_stop(&self.stop, None)
         leave(&self.stop)
         self.phase_seconds = <double *>self.arena.alloc(network.n_layers, PHASES, sizeof(double))
+
+    cdef take_param(self, param):
+        """Keep the number of the loss, or its quantiles, and how many targets a row has."""
+        cdef Py_ssize_t width = self.network.widths[-1]
+        heads = _losses.heads(self.loss, param)
+        if width % heads:
+            raise ValueError(f"the loss {self.loss!r} needs {heads} outputs for each target, and "
+                             f"the network has {width}")
+        self.heads, self.targets, self.param = heads, width // heads, param
+        if isinstance(param, tuple):
+            self.n_quantiles = len(param)
+            for k, tau in enumerate(param):
+                self.quantiles[k] = tau
+        else:
+            self.loss_param = param
 
     @property
     def layer_seconds(self):
@@ -302,7 +317,9 @@ cdef class Backprop:
         cdef loss_args_t p
         p.rows, p.width = rows, self.network.layers[l].n_out
         p.row_stride, p.col_stride = elements(z.row, itemsize), elements(z.column, itemsize)
-        p.loss_param, p.out = self.loss_param, z.data if self.from_logits else a.data
+        p.loss_param, p.targets = self.loss_param, self.targets
+        p.quantiles, p.n_quantiles = self.quantiles, self.n_quantiles
+        p.out = z.data if self.from_logits else a.data
         p.y, p.label = y.data, self.workspace.label + first
         p.row_scale = self.workspace.row_scale + offset
         p.row_losses = self.workspace.row_losses + offset
@@ -445,7 +462,7 @@ cdef class Backprop:
         X : array-like, shape (rows, n_features)
             At most `max_batch_size` rows.
         y : array-like
-            Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, n_out).
+            Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, targets).
 
         Returns
         -------
@@ -465,8 +482,8 @@ cdef class Backprop:
             y = _losses.class_indices(self.loss, y, rows, last.n_out)
         else:
             y = as_array("y", y, network.dtype)
-        if not self.sparse and y.shape != (rows, last.n_out):
-            raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, "
+        if not self.sparse and y.shape != (rows, self.targets):
+            raise ValueError(f"y must have shape {(rows, self.targets)} for the loss {self.loss!r}, "
                              f"got {y.shape}")
         self.workspace.acquire()
         try:

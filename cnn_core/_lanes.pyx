@@ -495,7 +495,7 @@ def alike(Trainer trainer not None):
     """
     backprop, rule = trainer.backprop, trainer.batches.optimizer
     network = backprop.network
-    if (rule.name is None or network.embeds or backprop.timing
+    if (rule.name is None or backprop.heads != 1 or network.embeds or backprop.timing
             or trainer.after_step is not None or trainer.part is not None
             or trainer.progress.done or trainer.progress.pause_at != INFINITY
             or any(backprop.workspace.dropout) or network.widths[-1] > network.lanes

@@ -7,15 +7,18 @@ import numpy as np
 
 from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
+from cnn_core._cpu cimport MOST_QUANTILES, kernels_for, loss_args_t, loss_t
 from cnn_core._memory cimport PANEL_BYTES, address, data_of, leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import MATRIX, NUMBER, as_array, takes
+from cnn_core._checks import MATRIX, as_array, shown, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
-Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param",
+Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param heads",
                   module=__name__)
+
+# Those of the loss 'pinball' by its name: an interval of 90 % and the median.
+QUANTILES = (0.05, 0.5, 0.95)
 
 
 def names():
@@ -42,9 +45,12 @@ def table():
         low, high : float
             Bounds of the targets.
         param_name : str or None
-            Name of the number it takes, such as Huber's delta.
-        default_param : float
+            Name of the number it takes, such as Huber's delta, or of its quantiles.
+        default_param : float or tuple of float
             That number's value in the literature.
+        heads : int or None
+            How many outputs of the network each target has, see `heads`; None: one for each
+            quantile.
     """
     return TABLE
 
@@ -55,8 +61,9 @@ cdef read_table():
     while f.name:
         found[f.name.decode()] = Loss(
             tuple(f.fused_activations.decode().split()) if f.fused_activations else (),
-            bool(f.sparse), f.low, f.high, f.param_name.decode() if f.param_name else None,
-            f.default_param)
+            bool(f.sparse), f.low, f.high,
+            "quantiles" if f.heads == 0 else f.param_name.decode() if f.param_name else None,
+            QUANTILES if f.heads == 0 else f.default_param, f.heads or None)
         f += 1
     return MappingProxyType(found)
 
@@ -64,6 +71,72 @@ cdef read_table():
 # The same for all instruction sets and dtypes.
 cdef object TABLE = read_table()
 cdef tuple NAMES = tuple(TABLE)
+
+
+def heads(name, loss_param=None):
+    """How many outputs of the network each target has; the first is what is predicted.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    loss_param : float or tuple of float, optional
+
+    Returns
+    -------
+    int
+    """
+    row = TABLE[name]
+    if row.heads is not None:
+        return row.heads
+    return len(row.default_param if loss_param is None else loss_param)
+
+
+def check_param(what, name, loss_param):
+    """The number of a loss, or its quantiles, as training takes them.
+
+    Parameters
+    ----------
+    what : str
+        For messages.
+    name : str
+        One of `names`.
+    loss_param : float, sequence of float, or None
+
+    Returns
+    -------
+    float or tuple of float
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another number, and for quantiles that are not ascending, or several without 0.5.
+    """
+    row = TABLE[name]
+    if loss_param is None:
+        return row.default_param
+    if row.heads is not None:
+        if isinstance(loss_param, bool) or not isinstance(loss_param, (int, float, np.number)):
+            raise TypeError(f"{what} must be a number, got {shown(loss_param)}")
+        if not np.isfinite(loss_param):
+            raise ValueError(f"{what} must be finite, got {shown(loss_param)}")
+        return float(loss_param)
+    if not isinstance(loss_param, (tuple, list, np.ndarray)) or not all(
+            [isinstance(one, (int, float, np.number)) and not isinstance(one, bool)
+             for one in loss_param]):
+        raise TypeError(f"{what} must be a list of numbers between 0 and 1, "
+                        f"got {shown(loss_param)}")
+    found = tuple([float(one) for one in loss_param])
+    if not 1 <= len(found) <= MOST_QUANTILES:
+        raise ValueError(f"{what} must be 1 to {MOST_QUANTILES} numbers, got {len(found)}")
+    if not all([0 < one < 1 for one in found]):
+        raise ValueError(f"{what} must lie between 0 and 1, got {shown(found)}")
+    if not all([a < b for a, b in zip(found, found[1:])]):
+        raise ValueError(f"{what} must ascend, got {shown(found)}")
+    if len(found) > 1 and 0.5 not in found:
+        raise ValueError(f"{what} must have 0.5 among them, as predict gives the median; "
+                         f"got {shown(found)}")
+    return found
 
 
 def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
@@ -99,7 +172,7 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     return as_array("y", y, np.int32)
 
 
-@takes(out=MATRIX, loss_param=NUMBER)
+@takes(out=MATRIX)
 def loss(name, out, y, row_scale=None, loss_param=None):
     """Cost of each row, and the error it sends back.
 
@@ -111,11 +184,12 @@ def loss(name, out, y, row_scale=None, loss_param=None):
         What the last layer gives: its z for cross-entropies, its a for others, as `table` says.
     y : ndarray
         Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,)
-        for a sparse loss.
+        for a sparse loss. Of losses with several heads shape (rows, targets); output h of target t
+        is then column h * targets + t of `out`.
     row_scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
-    loss_param : float, optional
-        The loss's number, see `table`; default that of the literature.
+    loss_param : float or sequence of float, optional
+        The loss's number or quantiles, see `table`; default that of the literature.
 
     Returns
     -------
@@ -128,16 +202,21 @@ def loss(name, out, y, row_scale=None, loss_param=None):
     cdef const loss_t *f = &kernels_for(out.itemsize).losses[choose("loss", name, names())]
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
     cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
-    cdef double param = f.default_param if loss_param is None else loss_param
+    cdef double[MOST_QUANTILES] quantiles
+    cdef Py_ssize_t targets
     cdef loss_args_t p
     cdef uint64_t mode
-    dtype = out.dtype
+    dtype, param = out.dtype, check_param("loss_param", name, loss_param)
+    n = heads(name, param)
+    targets = width // n
+    if width % n:
+        raise ValueError(f"out must have {n} columns for each target, got {width}")
     if f.sparse:
         y = class_indices(name, y, rows, width)
     else:
         y = as_array("y", y, dtype)
-        if y.shape != (rows, width):
-            raise ValueError(f"y must have shape {(rows, width)} for the loss {name!r}, "
+        if y.shape != (rows, targets):
+            raise ValueError(f"y must have shape {(rows, targets)} for the loss {name!r}, "
                              f"got {y.shape}")
     if row_scale is not None:
         row_scale = as_array("row_scale", row_scale, dtype)
@@ -149,9 +228,16 @@ def loss(name, out, y, row_scale=None, loss_param=None):
     o[:, :width] = out
     weight[:] = 1 if row_scale is None else row_scale
     if not f.sparse:
-        t[:, :width] = y
+        t[:, :targets] = y
     if rows and width:
-        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, param
+        p.rows, p.width, p.row_stride, p.col_stride = rows, width, ld, 1
+        p.targets, p.n_quantiles, p.loss_param = targets, 0, 0
+        if isinstance(param, tuple):
+            p.quantiles, p.n_quantiles = quantiles, len(param)
+            for k, tau in enumerate(param):
+                quantiles[k] = tau
+        else:
+            p.loss_param = param
         p.out, p.y = address(o), address(t)
         p.label = <const int32_t *>address(y) if f.sparse else NULL
         p.row_scale, p.delta, p.row_losses = address(weight), address(delta), address(cost)

@@ -53,9 +53,11 @@ def test_a_spec_comes_back_from_json_as_it_was(spec):
 
 
 def test_the_oldest_version_that_can_say_it_is_written():
-    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC
-    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5]
-    assert VERSION == 5
+    pinball = replace(TRAINING, loss="pinball", loss_param=[0.1, 0.5])
+    assert TrainingSpec.from_dict(json.loads(json.dumps(pinball.to_dict()))) == pinball
+    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC, pinball
+    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5, 6]
+    assert VERSION == 6
     assert "embeddings" not in NETWORK.to_dict()
     assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]
     given = NETWORK.to_dict() | {"version": 3}
@@ -140,9 +142,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 6}, f"{name}: version must be from 1 to 5, got 6"),
-        ({"version": True}, "version must be from 1 to 5, got True"),
-        ({"version": "2"}, "version must be from 1 to 5, got '2'"),
+        ({"version": 7}, f"{name}: version must be from 1 to 6, got 7"),
+        ({"version": True}, "version must be from 1 to 6, got True"),
+        ({"version": "2"}, "version must be from 1 to 6, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):

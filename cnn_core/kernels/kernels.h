@@ -89,6 +89,9 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, width, row_stride, col_stride;
     double loss_param;
+    ptrdiff_t targets; /* columns of y: width, unless the loss has several heads */
+    const double *quantiles;
+    ptrdiff_t n_quantiles;
     const void *out, *y;
     const int32_t *label;
     const void *row_scale;
@@ -100,7 +103,8 @@ typedef struct {
  * is z of the last layer, `delta` becomes dC/dz, and f is not called at all; it goes with no
  * others. NULL: the loss goes with all, `out` is a and `delta` becomes dC/da. In the transposed
  * layout the width is one panel at most. `low` and `high` bound the targets; `param_name` and
- * `default_param` are as for activations. */
+ * `default_param` are as for activations. `heads` is how many outputs each target has; 0: one for
+ * each of `quantiles`, which ascend from above 0 to below 1; of several, one is 0.5. */
 typedef struct {
     const char *name, *fused_activations;
     int sparse;
@@ -108,7 +112,12 @@ typedef struct {
     double low, high;
     const char *param_name;
     double default_param;
+    int heads;
 } loss;
+
+/* The most quantiles of a loss; the smallest variance, of targets as the network learns them. */
+enum { MOST_QUANTILES = 99 };
+#define SMALLEST_VARIANCE 1e-6
 
 /* An optimizer: one step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple
  * of lanes. All have the same numbers h, or, with `in_lanes`, those of lane i of a vector are

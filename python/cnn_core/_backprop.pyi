@@ -17,7 +17,7 @@ class Backprop:
         network: Network,
         loss: str,
         max_batch_size: int,
-        loss_param: float | None = None,
+        loss_param: float | tuple[float, ...] | None = None,
         l1: float = 0.0,
         l2: float = 0.0,
         dropout: Sequence[float] | None = None,

@@ -12,15 +12,20 @@ class Loss(NamedTuple):
     low: float
     high: float
     param_name: str | None
-    default_param: float
+    default_param: float | tuple[float, ...]
+    heads: int | None
+
+QUANTILES: tuple[float, ...]
 
 def names() -> tuple[str, ...]: ...
 def table() -> Mapping[str, Loss]: ...
+def heads(name: str, loss_param: float | tuple[float, ...] | None = None) -> int: ...
+def check_param(what: str, name: str, loss_param: object) -> float | tuple[float, ...]: ...
 def class_indices(name: str, y: ArrayLike, rows: int, n_classes: int) -> NDArray[int32]: ...
 def loss(
     name: str,
     out: NDArray[_Real],
     y: ArrayLike,
     row_scale: ArrayLike | None = None,
-    loss_param: float | None = None,
+    loss_param: float | tuple[float, ...] | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]: ...

@@ -10,9 +10,11 @@ from cnn_core._state import damage_told
 from cnn_core.averaging import Averaging
 from cnn_core.mean import MeanModel, check_alike
 from cnn_core.mlp import MLP
+from cnn_core.model_checks import check_calibration
 from cnn_core.threads import check_threads
 
 if TYPE_CHECKING:
+    from cnn_core.conformal import Calibration
     from cnn_core.files.codecs import Codec
 
 
@@ -65,12 +67,12 @@ class Ensemble(Averaging, Keywords):
     def __init__(self, models: Iterable[MLP], *, n_threads: int | None = None) -> None:
         self.n_threads = n_threads
         self._check_parameters()
-        self._take(models)
+        self._take(models, None)
 
     def _first(self) -> MLP:
         return self.models_[0]
 
-    def _take(self, models: Iterable[MLP]) -> None:
+    def _take(self, models: Iterable[MLP], calibration: Calibration | None) -> None:
         """Keep copies of some models as they are now."""
         if isinstance(models, MLP) or not isinstance(models, Iterable):
             raise TypeError(
@@ -89,7 +91,8 @@ class Ensemble(Averaging, Keywords):
                 raise ValueError(f"Ensemble takes fitted MLPs, and models[{k}] is not fitted")
         fitted = [one._model() for one in given]
         check_alike(fitted)
-        mean = MeanModel(tuple(fitted))
+        mean = MeanModel(tuple(fitted), calibration)
+        check_calibration(calibration, mean.task)
         self.models_ = tuple(with_model(one, model) for one, model in zip(given, mean.models))
         self._fitted = mean
         self.task = mean.task.name
@@ -99,25 +102,27 @@ class Ensemble(Averaging, Keywords):
         return f"Ensemble([\n    {lines},\n])"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"models_": self.models_, "n_threads": self.n_threads}
+        known = self._model().calibration
+        return {"models_": self.models_, "n_threads": self.n_threads, "calibration": known}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         with damage_told("Ensemble"):
             self.n_threads = state["n_threads"]
-            self._take(state["models_"])
+            self._take(state["models_"], state.get("calibration"))
 
     @classmethod
     def _model_in_files(cls) -> Codec:
-        from cnn_core.files.members import MEMBERS
+        from cnn_core.files.members import ENSEMBLE
 
-        return MEMBERS
+        return ENSEMBLE
 
     @classmethod
     def _parameters_in_files(cls) -> Mapping[str, Any]:
         return {"n_threads": None}
 
     def _model_to_save(self, optimizer: bool) -> Any:
-        return [(one, one._model_to_save(optimizer)) for one in self.models_]
+        pairs = [(one, one._model_to_save(optimizer)) for one in self.models_]
+        return self._model().calibration, pairs
 
     def _check_parameters(self) -> None:
         if self.n_threads is not None:
@@ -125,7 +130,10 @@ class Ensemble(Averaging, Keywords):
 
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
-        return cls(model, **parameters)
+        calibration, members = model
+        loaded = cls(members, **parameters)
+        loaded._take(members, calibration)
+        return loaded
 
 
 def with_model(estimator: MLP, model: Any) -> MLP:

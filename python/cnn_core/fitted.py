@@ -191,7 +191,7 @@ class Fitted(Learned, Resumable, ForeignAttributes):
         """Publish a copy of a model on whose network `change` has changed parameters."""
         network = model.network.copy()
         change(network)
-        self._publish(replace(model, network=network))
+        self._publish(replace(model, network=network, calibration=None))
 
     def _set_layers(self, weights: Any, biases: Any) -> None:
         """Set what is given; None leaves the others as they are."""

@@ -22,12 +22,14 @@ from cnn_core.data.validation import (
     listed,
 )
 from cnn_core.model import Model
+from cnn_core.model_checks import check_calibration
 from cnn_core.threads import threads_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
+    from cnn_core.conformal import Calibration
     from cnn_core.task import Task
 
 
@@ -49,15 +51,18 @@ class MeanModel(_Predicts, Answers, Frozen):
     ----------
     models : tuple of Model
         As `check_alike` wants them.
+    calibration : Calibration or None
+        What `calibrate` has learned of the mean.
     """
 
     models: tuple[Model, ...]
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         models = with_shared_columns(self.models)
         members = [
             (
-                one.network,
+                one.predicting,
                 None if one.scaling is None else one.scaling.arrays,
                 None if one.target_scaling is None else one.target_scaling.arrays,
             )
@@ -79,13 +84,15 @@ class MeanModel(_Predicts, Answers, Frozen):
         self._set(checked_row=rows.forward_checked)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"models": self.models}
+        return {"models": self.models, "calibration": self.calibration}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         with damage_told("model"):
             check_alike(state["models"])
-            self._set(models=state["models"])
+            known = state.get("calibration")  # older pickles have none
+            self._set(models=state["models"], calibration=known)
             self.__post_init__()
+            check_calibration(known, self.task)
 
     @property
     def first(self) -> Model:
@@ -123,6 +130,19 @@ class MeanModel(_Predicts, Answers, Frozen):
 
     def precise_outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         return self._outputs(X, n_threads, np.float64)
+
+    def quantiles(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        from cnn_core.distributions import mean_of
+
+        return mean_of([one.quantiles(X, backend, n_threads) for one in self.models])
+
+    def mean_and_variance(
+        self, X: ArrayLike, backend: str, n_threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from cnn_core.distributions import total_variance
+
+        found = [one.mean_and_variance(X, backend, n_threads) for one in self.models]
+        return total_variance(*zip(*found))
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         return self.labels(self.outputs(X, backend, n_threads))
@@ -265,6 +285,8 @@ _ALIKE: tuple[tuple[str, Any], ...] = (
     ("the task", lambda one: one.task.name),
     ("the classes", _classes),
     ("the number of outputs", lambda one: one.task.n_outputs),
+    ("outputs of the network for each", lambda one: one.task.heads),
+    ("the quantiles", lambda one: one.task.quantiles),
     ("the output", lambda one: one.task.output),
     ("targets of", lambda one: one.task.target_range),
     ("y of dimension", lambda one: 1 if one.task.flat else 2),

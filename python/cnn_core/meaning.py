@@ -30,7 +30,7 @@ CLASS_LOSSES = (
 )
 CLASS_OUTPUTS = ("softmax", "step", "sign")
 #: What only regressions take.
-REGRESSION_LOSSES = ("poisson", "mae", "huber")
+REGRESSION_LOSSES = ("poisson", "mae", "huber", "pinball", "gaussian_nll")
 #: Outputs of a classifier whose loss is named, such as mse or hinge.
 WITH_A_LOSS = ("identity", "tanh", "hard_sigmoid")
 #: The only whole floats that are classes by themselves.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from cnn_core._names import refuse, without_unknown
-from cnn_core.learned import Learned
+from cnn_core.intervals import Intervals
 from cnn_core.training.backends import FAST_BACKEND
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     RowLike = ArrayLike | Mapping[Any, Any]
 
 
-class Predictions(Learned):
+class Predictions(Intervals):
     """The methods that predict, and `score`."""
 
     backend: str

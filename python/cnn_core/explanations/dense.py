@@ -44,7 +44,7 @@ class Dense:
     ) -> None:
         self.model, self.output, self.threads, self.dtype = model, output, threads, dtype
         self.n_numbers = model.network.n_features - model.network.n_tables
-        self.network = _without_tables(model.network, dtype)
+        self.network = _without_tables(model.predicting, dtype)
         targets = model.target_scaling
         outputs = None if targets is None else targets.arrays
         scaling = None if model.scaling is None else model.scaling.arrays

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import Codec, Tensors, Text, Whole, fail
-from cnn_core.files.schema import MODEL
+from cnn_core.files.schema import CALIBRATION, MODEL
 
 if TYPE_CHECKING:
     from cnn_core.mlp import MLP
@@ -98,19 +98,38 @@ def _by_member(tensors: Tensors) -> dict[str, Tensors]:
     return apart
 
 
-class Tabular(Codec):
-    """What `TabularMLP` has: the version of its recipe, and its members."""
+class Averaged(Codec):
+    """What an `Ensemble` has: its calibration, where it has one, and its members."""
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        version, members = value
-        return {"recipe_version": version, **MEMBERS.write(members, where, tensors)}
+        calibration, members = value
+        written = MEMBERS.write(members, where, tensors)
+        if calibration is not None:
+            written["calibration"] = CALIBRATION.write(calibration, "calibration", tensors)
+        return written
 
-    def read(self, json: Any, where: str, tensors: Tensors) -> tuple[int, list[MLP]]:
+    def read(self, json: Any, where: str, tensors: Tensors) -> tuple[Any, list[MLP]]:
+        if not isinstance(json, dict):
+            fail("the model", json, "an object")
+        rest = dict(json)
+        calibration = CALIBRATION.read(rest.pop("calibration", None), "calibration", tensors)
+        return calibration, MEMBERS.read(rest, where, tensors)
+
+
+class Tabular(Codec):
+    """What `TabularMLP` has: the version of its recipe, and what an `Ensemble` has."""
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
+        (version, calibration), members = value
+        averaged = ENSEMBLE.write((calibration, members), where, tensors)
+        return {"recipe_version": version, **averaged}
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> tuple[int, Any, list[MLP]]:
         if not isinstance(json, dict):
             fail("the model", json, "an object")
         rest = dict(json)
         version = Whole(1).read(rest.pop("recipe_version", None), "recipe_version", tensors)
-        return version, MEMBERS.read(rest, where, tensors)
+        return version, *ENSEMBLE.read(rest, where, tensors)
 
 
-MEMBERS, TABULAR = Members(), Tabular()
+MEMBERS, ENSEMBLE, TABULAR = Members(), Averaged(), Tabular()

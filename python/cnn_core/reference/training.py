@@ -54,6 +54,8 @@ class Trainer:
         row = loss_table()[spec.loss]
         self.from_logits, self.sparse = bool(row.fused_activations), row.sparse
         self.loss_param = row.default_param if spec.loss_param is None else spec.loss_param
+        heads = row.heads if isinstance(self.loss_param, float) else len(self.loss_param)
+        self.n_targets = network.widths[-1] // heads
         self.y_threshold = (
             (row.low + row.high) / 2 if math.isfinite(row.high) and not row.sparse else 0.5
         )
@@ -529,7 +531,7 @@ class Trainer:
             yield row
 
     def _metrics(self) -> Metrics:
-        return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)
+        return Metrics(self.n_targets, self.spec.multilabel, self.y_threshold)
 
     def _update_metrics(
         self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, Self
 import numpy as np
 
 from cnn_core._control import Exclusive
+from cnn_core._frozen import replace
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.averaging import Averaging
@@ -16,6 +17,7 @@ from cnn_core.conventions import Parameters
 from cnn_core.many.progress import check_watching
 from cnn_core.mean import MeanModel
 from cnn_core.mlp import MLP
+from cnn_core.model_checks import check_calibration
 from cnn_core.parameters import (
     RULES,
     check_class_weight,
@@ -274,16 +276,19 @@ class TabularMLP(Parameters, Averaging):
 
     def _model_to_save(self, optimizer: bool) -> Any:
         pairs = [(one, one._model_to_save(optimizer)) for one in self.members_]
-        return self.recipe_version_, pairs
+        return (self.recipe_version_, self._model().calibration), pairs
 
     @classmethod
     def _loaded(cls, parameters: dict[str, Any], model: Any) -> Self:
         from cnn_core.mean import check_alike
 
-        version, members = model
+        version, calibration, members = model
         check_alike([one._model() for one in members])
         loaded = cls(**parameters)
         loaded._publish(members, version)
+        if calibration is not None:
+            check_calibration(calibration, loaded._model().task)
+            vars(loaded)["_fitted"] = replace(loaded._model(), calibration=calibration)
         return loaded
 
     def __sklearn_tags__(self) -> Any:

@@ -266,6 +266,7 @@ class TrainingRun:
             stream=job.stream,
             seen=job.seen,
             stream_rows=job.rows,
+            calibration=None,
         )
 
     # Hooks of the loop
