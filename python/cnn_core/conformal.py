@@ -120,14 +120,23 @@ def interval(
     """
     place = rank(level, calibrated.rows)
     bands = _bands(model, X, backend, n_threads)
-    pair = nearest_pair(model.task.quantiles, level)
+    found = _reaching(bands, nearest_pair(model.task.quantiles, level), calibrated, place)
+    for pair, until in pairs_below(model.task.quantiles, level):
+        inner = _reaching(bands, pair, calibrated, math.ceil((calibrated.rows + 1) * until))
+        np.fmin(found[:, :, 0], inner[:, :, 0], out=found[:, :, 0])
+        np.fmax(found[:, :, 1], inner[:, :, 1], out=found[:, :, 1])
+    return found
+
+
+def _reaching(bands: _Bands, pair: int, calibrated: Calibration, place: int) -> np.ndarray:
+    """Intervals of one pair as far as one of the scores."""
     score = calibrated.scores[None, :, pair, place - 1]
+    low, high = bands.low[:, :, pair], bands.high[:, :, pair]
     size = bands.size if isinstance(bands.size, float) else bands.size[:, :, pair]
     with np.errstate(over="ignore", invalid="ignore"):
-        low, high = bands.low[:, :, pair] - size * score, bands.high[:, :, pair] + size * score
-        middle = low / 2 + high / 2
-    crossed = low > high  # scores below 0 can take more from a narrow band than it has
-    return np.stack((np.where(crossed, middle, low), np.where(crossed, middle, high)), axis=2)
+        reach, middle = size * score, low / 2 + high / 2
+        # Scores below 0 can take more from a narrow band than it has: its middle stays.
+        return np.stack((np.fmin(low - reach, middle), np.fmax(high + reach, middle)), axis=2)
 
 
 def rank(level: float, rows: int) -> int:
@@ -149,13 +158,26 @@ def rank(level: float, rows: int) -> int:
 def nearest_pair(quantiles: tuple[float, ...], level: float) -> int:
     """The pair of quantiles between which a share of about `level` should lie; 0 where there is
     none."""
-    pairs = pairs_of(quantiles)
-    if not pairs:
-        return 0
-    return min(
-        range(len(pairs)),
-        key=lambda k: abs(quantiles[pairs[k][1]] - quantiles[pairs[k][0]] - level),
-    )
+    shares = _shares(quantiles)
+    exact = Fraction(repr(float(level)))
+    return min(range(len(shares)), key=lambda k: abs(shares[k] - exact), default=0)
+
+
+def pairs_below(quantiles: tuple[float, ...], level: float) -> list[tuple[int, Fraction]]:
+    """The pairs that are nearest to lower levels, each with the level until which it is that.
+
+    Where intervals change from one pair to the next, nothing but this makes that of a higher level
+    hold those of all lower ones; it adds to them, so that they cover what they promise still.
+    """
+    shares = _shares(quantiles)
+    inner = range(nearest_pair(quantiles, level) + 1, len(shares))
+    return [(k, (shares[k - 1] + shares[k]) / 2) for k in inner]
+
+
+def _shares(quantiles: tuple[float, ...]) -> list[Fraction]:
+    """What should lie between the quantiles of each pair, of the decimal numbers as written."""
+    exact = [Fraction(repr(float(tau))) for tau in quantiles]
+    return [exact[high] - exact[low] for low, high in pairs_of(quantiles)]
 
 
 def raw_interval(

@@ -135,7 +135,7 @@ class Intervals(Learned):
         ----------
         X : array-like, shape (rows, features)
         level : float, default 0.9
-            Above 0 and below 1.
+            Above 0 and below 1. The interval of a higher level holds that of a lower one.
         calibrated : bool, default True
             False: what a model with the loss `Pinball` or `GaussianNLL` says by itself, of which
             nothing is promised.
