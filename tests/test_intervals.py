@@ -168,6 +168,19 @@ def test_predict_quantiles_gives_those_that_are_asked_for():
         one.predict_quantiles(X)
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_all_is_in_the_units_of_y(loss):
+    one, large = (fitted(loss, times * Y).calibrate(CAL_X, times * CAL_Y) for times in (1, 1024))
+    told = [lambda model: model.predict_interval(X)]
+    if loss == "gaussian_nll":
+        told.append(lambda model: model.predict_std(X))
+        told.append(lambda model: model.predict_quantiles(X, (0.1, 0.5)))
+    elif loss != "mse":
+        told.append(lambda model: model.predict_quantiles(X))
+    for tell in told:
+        np.testing.assert_allclose(tell(large), 1024 * tell(one), rtol=1e-12)
+
+
 def test_what_a_model_cannot_say_is_refused():
     one, quantiles = fitted(), fitted("pinball")
     refused = [
