@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 from cnn_core.fitted import Fitted
 
 if TYPE_CHECKING:
-    pass
+    from numpy.typing import ArrayLike
+
+    from cnn_core._typing import OutputName, TaskName
+    from cnn_core.activations import Activation
 
 
 class Convertible(Fitted):
@@ -79,4 +82,80 @@ class Convertible(Fitted):
         from cnn_core.interchange.from_sklearn import from_sklearn
 
         found: Self = from_sklearn(cls, estimator)
+        return found
+
+    def to_torch(self) -> Any:
+        """The fitted net as a module of PyTorch, whose outputs are those of `forward` to rounding.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            Of Linear and activations in turn, ``sequential[2 * l]`` being layer l, in the model's
+            dtype, without dropout; a classifier ends with its Softmax or Sigmoid, and
+            ``sequential[:-1]`` gives logits. Where inputs or targets are scaled, a Sequential of
+            `inputs`, `network` (that one) and `targets`, whose scalings are modules of cnn_core.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        NotImplementedError
+            For a model of tables, and with `numeric_embedding`.
+        ValueError
+            For weights that are not finite.
+        ImportError
+            Without PyTorch.
+        """
+        from cnn_core.interchange.to_torch import to_torch
+
+        return to_torch(self._model())
+
+    @classmethod
+    def from_torch(
+        cls,
+        sequential: Any,
+        *,
+        task: TaskName = "auto",
+        classes: ArrayLike | None = None,
+        output: OutputName | Activation = "auto",
+        **parameters: Any,
+    ) -> Self:
+        """The same net as a module of PyTorch, with the same outputs to rounding.
+
+        Parameters
+        ----------
+        sequential : torch.nn.Sequential
+            Of Linear, activations, Dropout and Identity, also nested, and what `to_torch` gives. It
+            is not changed. BatchNorm1d and others have no counterpart.
+        task : {'auto', 'classification', 'regression'}
+            What the outputs are; 'auto' knows it where they end with Softmax or LogSoftmax, or
+            `classes` are named.
+        classes : array-like, optional
+            Class labels, in the order of the outputs; default 0, 1, .... One output is the second
+            of two classes.
+        output : str or Activation, default 'auto'
+            What becomes of outputs without an activation. 'auto': identity in a regression; those
+            of a classifier are logits, for a sigmoid if there is one, for softmax if there are
+            more. 'sigmoid': several are yes-or-no labels of each row.
+        **parameters
+            Further parameters of the estimator, such as ``optimizer="adamw"``, for training that
+            goes on.
+
+        Returns
+        -------
+        MLP
+            In float64 if a weight is, else in float32. It reads X as the modules do, without a
+            scaling of its own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For modules that have no counterpart; the message says which and where, and what there
+            is. For outputs of which nothing says what they are.
+        ImportError
+            Without PyTorch.
+        """
+        from cnn_core.interchange.from_torch import Asked, from_torch
+
+        found: Self = from_torch(cls, sequential, Asked(task, classes, output), parameters)
         return found
