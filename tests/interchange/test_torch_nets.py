@@ -2,6 +2,8 @@
 
 import copy
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +211,11 @@ def test_what_nothing_says_is_asked_for():
         cnn_core.MLPRegressor.from_torch(net, task="classification")
     with pytest.raises(NotImplementedError, match="numeric_embedding"):
         ours("three", numeric_embedding="periodic").to_torch()
+
+
+def test_the_examples_of_the_page_print_what_it_says(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "interchange.md"
+    found = re.findall(r"```py\n(.*?)```\n\n```\n(.*?)```", page.read_text(), re.DOTALL)
+    exec("".join(code for code, _ in found), {})
+    assert capsys.readouterr().out == "".join(printed for _, printed in found)

@@ -99,7 +99,7 @@ class Read:
         if not self.layers:
             if name == "AlphaDropout" and rate:
                 raise ValueError(f"{where} is an AlphaDropout of the inputs, which MLP has not")
-            self.input_dropout = 1 - (1 - self.input_dropout) * (1 - rate)
+            self.input_dropout = _both(self.input_dropout, rate)
             return
         layer = self.layers[-1]
         if name == "AlphaDropout" and rate:
@@ -108,10 +108,14 @@ class Read:
             layer.alpha_dropout = True
         elif rate and layer.alpha_dropout:
             raise ValueError(f"{where} is a Dropout behind an AlphaDropout; MLP has one of them")
-        # Two one after the other keep what both keep.
-        layer.dropout = 1 - (1 - layer.dropout) * (1 - rate)
+        layer.dropout = _both(layer.dropout, rate)
         if layer.activation is None and rate:
             layer.dropout_first = where
+
+
+def _both(first: float, second: float) -> float:
+    """The rate of two dropouts one after the other: what stays is what both keep."""
+    return 1 - (1 - first) * (1 - second) if first and second else first or second
 
 
 def _is_leaky(activation: Any) -> bool:

@@ -36,8 +36,7 @@ def parameters_for_sklearn(p: SimpleNamespace, model: Model) -> dict[str, Any]:
     batch, settings = model.training_spec.batch_size, model.training_spec.settings
     stops = p.tol is not None or p.early_stopping
     found: dict[str, Any] = {
-        # Their penalty is divided by the rows of each mini-batch, ours is not.
-        "alpha": float(p.l2) * batch,
+        "alpha": _alpha(float(p.l2), batch),
         "batch_size": batch if p.batch_size == "full" else int(p.batch_size),
         "learning_rate_init": float(settings["learning_rate"]),
         "shuffle": bool(p.shuffle),
@@ -61,6 +60,14 @@ def parameters_for_sklearn(p: SimpleNamespace, model: Model) -> dict[str, Any]:
     elif isinstance(rule, Adam):
         found |= {"beta_1": rule.beta1, "beta_2": rule.beta2, "epsilon": rule.epsilon}
     return found
+
+
+def _alpha(l2: float, batch: int) -> float:
+    """Their penalty is divided by the rows of each mini-batch, ours is not. Of the numbers that
+    come back as this l2 the shortest."""
+    alpha = l2 * batch
+    short = float(f"{alpha:.12g}")
+    return short if short / batch == l2 else alpha
 
 
 def _seed(random_state: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from cnn_core.fitted import Fitted
+from cnn_core.exportable import Exportable
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cnn_core.activations import Activation
 
 
-class Convertible(Fitted):
-    """What other libraries' nets become, and what becomes of ours there."""
+class Portable(Exportable):
+    """What takes a net to other libraries, and what takes theirs."""
 
     _check_parameters: Callable[[], SimpleNamespace]
 
