@@ -155,10 +155,13 @@ def test_parameters_that_mean_the_same_are_mapped():
     for name in ("solver", "alpha", "batch_size", "tol", "momentum", "learning_rate_init"):
         assert back.get_params()[name] == pytest.approx(net.get_params()[name]) or name == "solver"
     assert back.solver == "sgd" and back.n_iter_no_change == 7
+    assert "nan" not in model.evaluate(X, TARGETS["three"])["diagnosis"]
+    assert MLP.from_sklearn(net.set_params(solver="lbfgs").fit(X, TARGETS["three"])).n_epochs_ == 3
     stopped = ours("three", early_stopping=True, patience=4, optimizer=Adam(0.01, beta1=0.8))
     made = stopped.to_sklearn()
     assert made[-1].early_stopping and made[-1].n_iter_no_change == 4 and made[-1].beta_1 == 0.8
     assert made[-1].validation_scores_ == stopped.history_["val_metric"]
+    assert MLP.from_sklearn(made).best_epoch_ == 1 + np.argmax(made[-1].validation_scores_)
 
 
 def test_frames_searches_and_the_drop_in_are_taken():

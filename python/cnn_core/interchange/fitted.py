@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._frozen import replace
-from cnn_core.history import Past
 from cnn_core.interchange.checks import Layers, check_layers
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ def fitted(
     source: str,
     *,
     classes: np.ndarray | None = None,
-    history: Mapping[str, list[float]] | None = None,
     **of_model: Any,
 ) -> Any:
     """An estimator whose model has these layers, and which goes on learning from them.
@@ -39,8 +37,6 @@ def fitted(
         What they come from, for messages.
     classes : ndarray, optional
         Labels of a classifier; without them a classifier gives each row several labels.
-    history : mapping, optional
-        Columns of the epochs that are over.
     **of_model
         Further fields of its `Model`, such as its scaling.
 
@@ -61,8 +57,7 @@ def fitted(
         p.init = [(W, None) for W, _ in layers]
     n_outputs = None if classes is not None else len(layers[-1][0])
     model = from_sizes(p, layers[0][0].shape[1], n_outputs, classes)
-    past = Past.of(history) if history else model.history
-    model = replace(model, history=past, baseline=_least_baseline(model), **of_model)
+    model = replace(model, baseline=_least_baseline(model), **of_model)
     check_model(model)
     estimator._publish(model)
     return estimator

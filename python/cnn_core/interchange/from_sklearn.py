@@ -9,15 +9,23 @@ import numpy as np
 
 from cnn_core.causes.seen import Seen
 from cnn_core.exceptions import NotFittedError
+from cnn_core.history import Past
 from cnn_core.interchange.fitted import fitted
 from cnn_core.interchange.moments import take_moments
 from cnn_core.interchange.scalers import scaling_of, target_scaling_of
 from cnn_core.interchange.settings import ACTIVATIONS, parameters_from_sklearn, rows_of
 
+#: Losses of the drop-in, which has those of MLP beside scikit-learn's.
+_LOSSES = {"absolute_error": "mae"}
+
 
 def from_sklearn(kind: Any, estimator: Any) -> Any:
     """See `MLP.from_sklearn`; `kind` is the class to make."""
     whole = getattr(estimator, "best_estimator_", estimator)  # of a search
+    if isinstance(whole, type):
+        raise TypeError(
+            f"MLP.from_sklearn takes a fitted estimator, got the class {whole.__name__}"
+        )
     regressor, targets = _without_targets(whole)
     steps, net = _without_scalers(regressor)
     task = _task_of(net, whole)
@@ -51,8 +59,8 @@ def from_sklearn(kind: Any, estimator: Any) -> Any:
         layers,
         f"the {type(net).__name__}",
         classes=_classes(net),
-        history=_history(net),
         seen=Seen(last=rows_of(net) or 0),
+        **_past(net),
         scaling=scaling,
         target_scaling=target_scaling,
         feature_names=None if names is None else np.array(names, dtype=object),
@@ -114,8 +122,13 @@ def _shape(net: Any, layers: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, A
         "activation": _activation(net.activation),
         "dtype": "float32" if single else "float64",
     }
-    if net.out_activation_ == "exp":
-        found["loss"] = "poisson"
+    for name in ("dropout", "class_weight"):  # of the drop-in
+        value = getattr(net, name, None)
+        if value is not None:
+            found[name] = value
+    loss = getattr(net, "loss", "")
+    if loss not in ("log_loss", "squared_error"):
+        found["loss"] = _LOSSES.get(loss, loss) if isinstance(loss, str) else loss
     return found
 
 
@@ -133,13 +146,17 @@ def _classes(net: Any) -> np.ndarray | None:
     return None if classes is None or several else np.asarray(classes)
 
 
-def _history(net: Any) -> dict[str, list[float]]:
-    """What it has kept of its epochs."""
+def _past(net: Any) -> dict[str, Any]:
+    """What it has kept of its epochs, and which was the best, as fields of a model."""
     losses = getattr(net, "loss_curve_", None) or []
     scores = getattr(net, "validation_scores_", None) or []
-    if not losses:
-        return {}
+    if not losses:  # 'lbfgs' keeps their number alone
+        epochs = int(getattr(net, "n_iter_", 0))
+        return {"history": Past(gaps=((0, epochs),) if epochs else ())}
     history = {"loss": [float(loss) for loss in losses], "metric": [float("nan")] * len(losses)}
+    found: dict[str, Any] = {}
     if len(scores) == len(losses):
         history["val_metric"] = [float(score) for score in scores]
-    return history
+        best = int(np.argmax(history["val_metric"])) + 1
+        found = {"watched": "val_metric", "best_epoch": best if net.early_stopping else None}
+    return found | {"history": Past.of(history)}

@@ -49,7 +49,7 @@ class ScaledInputs(_Scaling):
         """The module of a model's scaling."""
         return cls(scaling.shift, scaling.factor, scaling.curve)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scaled rows."""
         t = (x.double() - self.shift) * self.factor
         if self.curve == "asinh":
@@ -81,7 +81,7 @@ class ScaledTargets(_Scaling):
         """The module of a model's scaling."""
         return cls(scaling.factor, scaling.shift, scaling.low, scaling.high)
 
-    def forward(self, a: Any) -> Any:
+    def forward(self, a: torch.Tensor) -> torch.Tensor:
         """Numbers in the units of y."""
         y = a.double() * self.factor + self.shift
         return torch.clamp(y, self.low, self.high).to(a.dtype)
@@ -94,7 +94,7 @@ class ScaledTargets(_Scaling):
 class Exp(torch.nn.Module):
     """e^z."""
 
-    def forward(self, z: Any) -> Any:
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Of each entry."""
         return torch.exp(z)
 
@@ -102,7 +102,7 @@ class Exp(torch.nn.Module):
 class Step(torch.nn.Module):
     """1 above 0, else 0."""
 
-    def forward(self, z: Any) -> Any:
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Of each entry."""
         return (z > 0).to(z.dtype)
 
@@ -110,6 +110,6 @@ class Step(torch.nn.Module):
 class Sign(torch.nn.Module):
     """1 above 0, else -1."""
 
-    def forward(self, z: Any) -> Any:
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Of each entry."""
         return 2 * (z > 0).to(z.dtype) - 1

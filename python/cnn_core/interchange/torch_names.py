@@ -121,7 +121,9 @@ _CURES = {
     "BatchNorm1d": "torch.nn.utils.fusion.fuse_linear_bn_eval(linear, batch_norm) makes one Linear "
     "of it and the Linear before it, which predicts the same",
     "PReLU": "torch.nn.LeakyReLU(float(module.weight)) is the same where it has one parameter",
-    "Unflatten": "X has two dimensions here",
+    "ParametrizedLinear": "torch.nn.utils.parametrize.remove_parametrizations(module, 'weight') "
+    "makes a Linear of it",
+    "LazyLinear": "it becomes a Linear when it is called once",
 }
 
 
