@@ -144,7 +144,8 @@ def test_dropout_biases_and_nesting_are_read():
 
 def test_training_goes_on_in_pytorch():
     model = ours("number", scale_inputs="standard", dtype="float64")
-    module, stream = model.to_torch(), torch.get_rng_state()
+    stream = torch.get_rng_state()
+    module = model.to_torch()
     assert torch.equal(stream, torch.get_rng_state())
     steps = torch.optim.SGD(module.parameters(), lr=0.01)
     rows, y = torch.tensor(X), torch.tensor(z).reshape(-1, 1)
