@@ -174,6 +174,9 @@ def test_frames_searches_and_the_drop_in_are_taken():
     made = model.to_sklearn()
     assert list(made.feature_names_in_) == list("abcd")
     np.testing.assert_array_equal(made.predict(frame), search.predict(frame))
+    numbers = MLP(4, epochs=1).fit(frame, z).to_sklearn()
+    assert list(numbers.feature_names_in_) == list("abcd") and numbers.n_features_in_ == 4
+    assert list(MLP.from_sklearn(numbers).feature_names_in_) == list("abcd")
     drop = drop_in.MLPClassifier((6, 5), ("gelu", "logistic"), solver="nadam", max_iter=2).fit(X, y)
     model = cnn_core.MLPClassifier.from_sklearn(drop)
     np.testing.assert_allclose(model.predict_proba(X), drop.predict_proba(X), rtol=1e-12)

@@ -167,7 +167,7 @@ def _with_scalings(model: Model, net: Any) -> Any:
         found = Pipeline([*steps, ("mlp", net)])
     first = steps[0][1] if steps else net
     if named:
-        first.feature_names_in_ = np.array(names, dtype=object)
+        first.feature_names_in_ = np.array(names, dtype=object)  # a Pipeline asks its first step
     targets = model.target_scaling
     if targets is None or not (targets.scales or targets.clips):
         return found
@@ -178,4 +178,6 @@ def _with_scalings(model: Model, net: Any) -> Any:
     whole = TransformedTargetRegressor(clone(found), transformer=clone(transformer))
     whole.regressor_, whole.transformer_ = found, transformer
     whole._training_dim = 1 if model.task.flat else 2
+    if named:
+        whole.feature_names_in_ = first.feature_names_in_
     return whole
