@@ -101,6 +101,8 @@ _HINTS = by_word({
 })  # fmt: skip
 
 _HINTS_OF_MLP = by_word({
+    "cnn_core.MLP.from_sklearn(model) makes an MLP of it, which has it": "to_sklearn to_torch "
+    "from_sklearn from_torch",
     "cnn_core.MLP, MLPClassifier and MLPRegressor have it, whose parameters have other names":
     "evaluate summary trace check_gradient loss_and_gradient per_sample_gradients profile forward "
     "hessian_vector_product calibrate predict_interval predict_quantiles predict_std "
@@ -127,6 +129,9 @@ _OF_NETWORKS = {
             "check_gradient",
             "converged_",
             "embeddings_",
+            "export_c",
+            "from_sklearn",
+            "from_torch",
             "importances",
             "index_of",
             "initialize",
@@ -146,6 +151,8 @@ _OF_NETWORKS = {
             "step_history_",
             "target_factor_",
             "target_shift_",
+            "to_sklearn",
+            "to_torch",
             "trace",
             "weights_",
             "where",

@@ -124,7 +124,8 @@ def _recent(model: Model, rows: int) -> tuple[int, bool]:
     last, streamed = model.seen.last, model.history.streamed
     robust = bool(model.seen.outlier) and model.task.loss in ROBUST
     if not (streamed and last):
-        return 1, not robust
+        metrics = model.history.get("metric") or [0.0]  # NaN of a net from another library
+        return 1, not (robust or np.isnan(metrics[-1]))
     entries = min(-(-min(max(rows, SHOWS), SAMPLE) // last), streamed)
     return entries, not robust if last >= SHOWS else model.task.name != "regression"
 

@@ -137,7 +137,7 @@ class StepDecay(Schedule):
 
     def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
-        return _power(self.drop, epoch // self.every)
+        return power(self.drop, epoch // self.every)
 
 
 class Exponential(Schedule):
@@ -160,7 +160,7 @@ class Exponential(Schedule):
 
     def factor(self, epoch: int) -> float:
         """The share of `initial` that holds in an epoch."""
-        return _power(self.decay, epoch)
+        return power(self.decay, epoch)
 
 
 class InverseTime(Schedule):
@@ -483,7 +483,7 @@ class ReduceOnPlateau(Schedule):
     def after(self, losses: Sequence[float], initial: float) -> float:
         """The `initial` for the epochs to come."""
         _, _, drops = self._progress(losses)[1]
-        return max(initial * _power(self.drop, drops), min(initial, self.smallest))
+        return max(initial * power(self.drop, drops), min(initial, self.smallest))
 
     def remember(self, losses: Losses) -> Any:
         """The lowest loss, the epochs since, and the drops so far, see `Schedule.remember`."""
@@ -528,7 +528,7 @@ def _noted(memory: Any, rule: object) -> Any:
     return None
 
 
-def _power(base: float, exponent: int) -> float:
+def power(base: float, exponent: int) -> float:
     """base ^ exponent for a whole exponent, by multiplications alone."""
     result = 1.0
     for _ in range(exponent):

@@ -1,0 +1,54 @@
+"""What leaves or enters is one matrix network with finite weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnn_core._linalg import is_finite
+
+if TYPE_CHECKING:
+    from cnn_core.model import Model
+
+#: W, shape (n_out, n_in), and b, shape (n_out,), or None, of each layer.
+Layers = Sequence[tuple[np.ndarray, "np.ndarray | None"]]
+
+
+def check_leaves(model: Model, method: str) -> None:
+    """Raise for a model that is no plain sequence of layers, or not finite.
+
+    Parameters
+    ----------
+    model : Model
+    method : str
+        For messages, such as 'to_sklearn'.
+    """
+    if model.columns is not None:
+        raise NotImplementedError(
+            f"{method} takes models that were fitted on a matrix; this one was fitted on a table "
+            "with columns='auto', whose texts and gaps the other library's net would not read"
+        )
+    if model.network.periodic:
+        raise NotImplementedError(
+            f"{method} takes models without numeric_embedding, which is no layer of the other "
+            "library's net"
+        )
+    if not model.network.is_finite():
+        raise ValueError(f"{method}: the model has weights that are NaN or infinite")
+
+
+def check_layers(layers: Layers, source: str) -> None:
+    """Raise for layers that do not follow on each other, or are not finite."""
+    for l, (W, b) in enumerate(layers):
+        n_in = layers[l - 1][0].shape[0] if l else W.shape[1]
+        if W.ndim != 2 or W.shape[1] != n_in or (b is not None and b.shape != W.shape[:1]):
+            shape = None if b is None else b.shape
+            raise ValueError(
+                f"{source}: layer {l + 1} has weights of shape {W.shape} and biases of shape "
+                f"{shape}, and reads {n_in} numbers"
+            )
+        for what, part in (("weights", W), ("biases", b)):
+            if part is not None and not is_finite(np.ascontiguousarray(part)):
+                raise ValueError(f"{source}: layer {l + 1} has {what} that are NaN or infinite")
