@@ -7,8 +7,9 @@ import reference_numpy as reference
 from cnn_core._losses import heads, loss, loss_curvature
 from reference_curvatures import CURVATURES
 from reference_numpy import same_bits
+from training_cases import numbers
 
-from cnn_core import MLP, GaussianNLL, Pinball
+from cnn_core import MLP, Ensemble, GaussianNLL, Pinball
 from cnn_core import reference as plain
 
 #: Around one panel, and beyond: the kernels take these in another layout.
@@ -74,6 +75,34 @@ def test_curvature_follows_its_equation_and_differences_of_delta(name, param, is
             size = np.abs(ends[0]).max()
             differences = (ends[0] - ends[1]) / (2 * h)
             np.testing.assert_allclose(got, differences, rtol=2e-6, atol=1e-9 + 1e-7 * size)
+
+
+def test_what_needs_slopes_of_the_cost_refuses_weighted_ones():
+    X, y = numbers(1, 20, 2), numbers(2, 20)
+    model = MLP(2, loss=GaussianNLL(0.5), epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"check_gradient needs .* GaussianNLL\(beta=0.5\)"):
+        model.check_gradient(X, y)
+    with pytest.raises(ValueError, match=r"LBFGS needs .* take beta=0$"):
+        MLP(2, loss=GaussianNLL(0.5), optimizer="lbfgs").fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["pinball", "gaussian_nll"])
+def test_explanations_are_of_what_is_predicted(loss):
+    X, y = numbers(1, 20, 2), numbers(2, 20)
+    model = MLP(4, loss=loss, epochs=2, dtype="float64", random_state=0).fit(X, y)
+    h = 1e-6
+    ends = [model.predict(X + step * np.array([1.0, 0])) for step in (h, -h)]
+    wanted = (ends[0] - ends[1]) / (2 * h)
+    np.testing.assert_allclose(model.input_gradient(X)[:, 0], wanted, rtol=1e-7, atol=1e-9)
+    assert model.importances(X, y).values.shape == (2,)
+
+
+@pytest.mark.parametrize("loss", [Pinball((0.1, 0.5, 0.8)), "gaussian_nll"])
+def test_the_cost_of_a_mean_of_one_is_that_of_the_one(loss):
+    X, y = numbers(1, 50, 2), 100 + 7 * numbers(2, 50, 2)
+    model = MLP(4, loss=loss, epochs=2, dtype="float64", random_state=0).fit(X, y)
+    alone, mean = model.evaluate(X, y), Ensemble([model]).evaluate(X, y)
+    np.testing.assert_allclose(mean["loss"], alone["loss"], rtol=1e-12)
 
 
 def test_errors_that_are_no_slopes_have_no_curvature():

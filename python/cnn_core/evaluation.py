@@ -337,8 +337,8 @@ def of_other_rows(
     ----------
     model : Model
     data : Dataset
-    a : ndarray, shape (rows of `sample`, n_outputs)
-        Outputs, as the network gives them.
+    a : ndarray, shape (rows of `sample`, n_outputs) or more
+        Outputs, as the network gives them; of several a target, the first are those of `predict`.
     metrics : Metrics
     whose : str
         Which rows these are, such as 'the validation data'.
@@ -378,7 +378,7 @@ def _of_other_targets(
         worst = max(far, key=lambda one: one.share)
         yield words(worst, every.shape[1], model.task.loss, "these rows", seen.targets)
     kept = without(far, y)
-    y, predicted = y[kept], in_units(scaling, a)[kept]
+    y, predicted = y[kept], in_units(scaling, a[:, : y.shape[1]])[kept]
     names, found = seen.targets, []
     if metrics.learned:
         found = list(permuted_columns(y, predicted, whose, names))

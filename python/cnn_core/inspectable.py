@@ -10,6 +10,7 @@ from cnn_core._checks import check_number
 from cnn_core._names import refuse, without_unknown
 from cnn_core.answers import warn_of_single_row
 from cnn_core.fitted import Fitted, numbers_for
+from cnn_core.losses import check_slopes
 from cnn_core.threads import threads_of
 from cnn_core.training.backends import BACKENDS
 
@@ -229,6 +230,7 @@ class Inspectable(Fitted):
         model, backend = self._model(), BACKENDS[self.backend]
         data = model.dataset(X, y)
         spec = model.training_spec.without_steps(data.X.count, float(self.l1), float(self.l2))
+        check_slopes(spec.loss, spec.loss_param, "check_gradient")
         return inspection.check_gradient(model.network, spec, data, h, backend)
 
     def trace(self, X: ArrayLike, y: ArrayLike) -> Trace:

@@ -104,6 +104,24 @@ class GaussianNLL(ParametrizedLoss):
             raise ValueError(f"GaussianNLL: beta must be from 0 to 1, got {self.beta!r}")
 
 
+def check_slopes(loss: object, loss_param: object, what: str) -> None:
+    """Raise for a loss whose gradients are not the slopes of the cost that it reports.
+
+    Parameters
+    ----------
+    loss : str
+    loss_param : object
+    what : str
+        What needs them, for the message.
+    """
+    if loss == "gaussian_nll" and loss_param:
+        raise ValueError(
+            f"{what} needs gradients that are the slopes of the cost, and those of "
+            f"GaussianNLL(beta={loss_param:g}) are not, which multiplies them by variances; take "
+            "beta=0"
+        )
+
+
 def get_loss(loss: str | ParametrizedLoss) -> tuple[str, LossParam | None]:
     """The name in the kernels' table and the number that a user means.
 

@@ -22,7 +22,7 @@ from cnn_core.data.scaling import SCALINGS
 from cnn_core.embeddings import Embedding, PeriodicEmbedding
 from cnn_core.groups import check_factors, factors
 from cnn_core.initializers import get_initializer
-from cnn_core.losses import ParametrizedLoss
+from cnn_core.losses import ParametrizedLoss, check_slopes, get_loss
 from cnn_core.monitors import check_monitor
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import SCHEDULES, Constant, Schedule
@@ -328,6 +328,8 @@ def _check_together(p: SimpleNamespace) -> None:
             f"{p.batch_size!r}"
         )
     if p.rule.name == "lbfgs":
+        if p.loss != "auto":
+            check_slopes(*get_loss(p.loss), "LBFGS")
         limits = {
             "dropout": any(p.rates),
             "max_norm": p.max_norm,

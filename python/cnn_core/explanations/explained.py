@@ -140,7 +140,7 @@ def of_models(models: Sequence[Model], readers: int) -> Explained:
     first, readable = models[0], models[:readers]
     members = tuple(
         Member(
-            one.network,
+            one.predicting,
             None if one.scaling is None else one.scaling.arrays,
             None if one.target_scaling is None else one.target_scaling.arrays,
             one.seed,
