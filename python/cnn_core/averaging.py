@@ -18,6 +18,7 @@ from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
 from cnn_core.model_checks import check_calibration
+from cnn_core.portable import Portable
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Intervals, Explainable, Saved, OnlyOfNetworks):
+class Averaging(Predictions, Intervals, Explainable, Portable, Saved, OnlyOfNetworks):
     """Predictions, intervals, explanations, scores and a summary of a `MeanModel`."""
 
     backend = "native"

@@ -17,6 +17,7 @@ from cnn_core.exportable import Exportable
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.intervals import Intervals
+from cnn_core.portable import Portable
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -51,7 +52,16 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(Predictions, Intervals, Explainable, Inspectable, Exportable, Initialization, Parameters):
+class MLP(
+    Predictions,
+    Intervals,
+    Explainable,
+    Inspectable,
+    Exportable,
+    Portable,
+    Initialization,
+    Parameters,
+):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -530,4 +540,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Intervals, Inspectable, Exportable, Initialization)
+_name_methods(Predictions, Intervals, Inspectable, Exportable, Portable, Initialization)
