@@ -61,3 +61,31 @@ class Portable:
         from cnn_core.export.onnx_file import export_onnx
 
         export_onnx(self._content("export_onnx"), path, scaling)
+
+    def export_numpy(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted net as one Python file, which needs NumPy and nothing of cnn_core.
+
+        It has the functions ``predict``, ``forward`` and, where there are probabilities,
+        ``predict_proba``, which take what the estimator's own take: rows of numbers, or a table as
+        a dict of columns or a frame. Results are those of cnn_core but for rounding, as NumPy adds
+        in another order. As a program the file reads rows of CSV and prints predictions:
+        ``python net.py < rows.csv``. Up to 4,096 weights are written as decimal numbers, more as
+        their bytes in base64.
+
+        Parameters
+        ----------
+        path : path-like
+            The file. It has the old content or the whole new one at every moment.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError, TypeError
+            For weights that are not finite, and class labels that are neither texts nor numbers.
+        OSError
+            Where the file cannot be written; the old one is whole then.
+        """
+        from cnn_core.export.numpy_file import export_numpy
+
+        export_numpy(self._content("export_numpy"), path)
