@@ -92,7 +92,7 @@ def of_models(models: Sequence[Model], what: str) -> Content:
     first = models[0]
     members = tuple(
         Member(
-            one.network,
+            one.predicting,
             None if one.scaling is None else one.scaling.arrays,
             None if one.target_scaling is None else one.target_scaling.arrays,
             one.columns,
