@@ -4,6 +4,7 @@ from libc.stdint cimport uint64_t
 
 from cnn_core._control cimport stop_t
 from cnn_core._embedding cimport EmbeddingTile
+from cnn_core._losses cimport OutputLoss
 from cnn_core._memory cimport Arena, Matrix
 from cnn_core._network cimport Network
 from cnn_core._partition cimport Partition, TileView, WeightTile
@@ -28,10 +29,7 @@ cdef class Backprop:
     cdef readonly object gradient
     cdef char *g
     cdef readonly Py_ssize_t n_parameters
-    cdef readonly str loss
-    cdef readonly bint sparse, from_logits
-    cdef int loss_row
-    cdef double loss_param
+    cdef readonly OutputLoss loss
     cdef double threshold, y_threshold
     cdef bint activates_output      # whether a^L is wanted although the loss works on z^L
     cdef Penalty penalty

@@ -28,6 +28,7 @@ from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t
 from cnn_core._dropout cimport seed_dropout
 from cnn_core._embedding cimport NONE, EmbeddedRows, EmbeddingTile
+from cnn_core._losses cimport OutputLoss
 from cnn_core._matmul cimport matmul_args, panels_of, panels_per_call, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                is_transposed, matrix)
@@ -38,7 +39,6 @@ from cnn_core._tuning cimport WORK_PER_CALL
 from cnn_core._workspace cimport LayerBuffers, LayerInput, Workspace
 from cnn_core import _activations, _losses
 from cnn_core._checks import MATRIX, NUMBER, as_array, takes
-from cnn_core._names import choose
 from cnn_core._linalg import matmul
 from cnn_core._memory import aligned_zeros
 
@@ -57,7 +57,7 @@ cdef class Backprop:
     max_batch_size : int
         Rows of the largest mini-batch.
     loss_param : float, optional
-        The loss's number (`_losses.table`); default that of the literature.
+        The loss's number, or its quantiles (`_losses.table`); default that of the literature.
     l1, l2 : float
         The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases
         left out.
@@ -74,28 +74,21 @@ cdef class Backprop:
         The averaged gradient of the last mini-batch, laid out as ``network.parameters``.
     n_parameters : int
         Length of the flat vectors, padding included.
-    from_logits : bool
-        Whether the loss takes in the last activation and works on z^L (softmax or sigmoid with its
-        cross-entropy).
+    loss : OutputLoss
     """
 
     def __cinit__(self, Network network not None, str loss not None, Py_ssize_t max_batch_size,
                   loss_param=None, double l1=0, double l2=0, dropout=None,
                   bint penalty_per_row=False):
-        self.loss_row = choose("loss", loss, _losses.names())
+        self.network, self.loss = network, OutputLoss(loss, loss_param, network.widths[-1])
+        self.loss.check_output(network.activations[-1])
         row = _losses.table()[loss]
-        if row.fused_activations and network.activations[-1] not in row.fused_activations:
-            raise ValueError(f"the loss {loss!r} needs the output activation "
-                             f"{' or '.join(map(repr, row.fused_activations))}, "
-                             f"got {network.activations[-1]!r}")
-        self.network, self.loss = network, loss
-        self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
-        self.loss_param = row.default_param if loss_param is None else loss_param
         self.y_threshold = ((row.low + row.high) / 2
                             if np.isfinite(row.high) and not row.sparse else 0.5)
-        self.threshold = 0 if self.from_logits else self.y_threshold
+        self.threshold = 0 if self.loss.from_logits else self.y_threshold
         self.penalty = Penalty(l1, l2, 1, penalty_per_row)
-        self.workspace = Workspace(network, max_batch_size, dropout, self.sparse, self.from_logits)
+        self.workspace = Workspace(network, max_batch_size, dropout, self.loss.sparse,
+                                   self.loss.from_logits)
         self.partition, self.arena = Partition(network), Arena()
         self.n_parameters = network.parameters.size
         self.gradient = aligned_zeros(network.parameters.size, network.dtype)
@@ -134,7 +127,7 @@ cdef class Backprop:
     cdef Matrix metric_output(self) noexcept nogil:
         """What the metric is measured on: z^L or a^L."""
         cdef LayerBuffers *last = &self.workspace.layers[self.network.n_layers - 1]
-        return last.z if self.from_logits and not self.activates_output else last.a
+        return last.z if self.loss.from_logits and not self.activates_output else last.a
 
     cdef void record_phase(self, int phase, Py_ssize_t layer) noexcept nogil:
         """Everything since the last call was `phase` of a layer."""
@@ -253,7 +246,7 @@ cdef class Backprop:
             self.forward_transposed(first, rows, dropping)
         else:
             self.forward_panels(l, 0, self.network.layers[l].panels, first, rows, dropping)
-        if not self.from_logits:
+        if not self.loss.from_logits:
             self.activate_last(first, rows)
 
     cdef void forward_transposed(self, Py_ssize_t first, Py_ssize_t rows,
@@ -300,15 +293,16 @@ cdef class Backprop:
         cdef Matrix delta = from_row(&self.workspace.layers[l].delta, first)
         cdef Matrix y = from_row(&self.workspace.targets, first)
         cdef loss_args_t p
-        p.rows, p.width = rows, self.network.layers[l].n_out
+        self.loss.set_args(&p)
+        p.rows = rows
         p.row_stride, p.col_stride = elements(z.row, itemsize), elements(z.column, itemsize)
-        p.loss_param, p.out = self.loss_param, z.data if self.from_logits else a.data
+        p.out = z.data if self.loss.from_logits else a.data
         p.y, p.label = y.data, self.workspace.label + first
         p.row_scale = self.workspace.row_scale + offset
         p.row_losses = self.workspace.row_losses + offset
         p.delta = delta.data if with_delta else NULL
-        kernels_for(itemsize).losses[self.loss_row].evaluate(&p)
-        if with_delta and not self.from_logits:
+        kernels_for(itemsize).losses[self.loss.row].evaluate(&p)
+        if with_delta and not self.loss.from_logits:
             self.network.activate_backward(l, 0, self.network.layers[l].panels, rows, &z, &a,
                                            &delta)
 
@@ -335,7 +329,7 @@ cdef class Backprop:
         """Losses and the outputs a^L of some rows, without deltas."""
         self.forward(first, rows, False)
         self.evaluate_loss(first, rows, False)
-        if self.from_logits:  # the loss has worked on z; what is evaluated is a, as in a prediction
+        if self.loss.from_logits:  # it has worked on z; what is evaluated is a, as in a prediction
             self.activate_last(first, rows)
 
     cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
@@ -445,7 +439,7 @@ cdef class Backprop:
         X : array-like, shape (rows, n_features)
             At most `max_batch_size` rows.
         y : array-like
-            Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, n_out).
+            Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, targets).
 
         Returns
         -------
@@ -454,20 +448,13 @@ cdef class Backprop:
             In the order of `Network.flat`.
         """
         cdef Network network = self.network
-        cdef Layer *last = &network.layers[network.n_layers - 1]
         cdef Py_ssize_t rows
         X = as_array("X", X, network.dtype)
         rows = X.shape[0] if X.ndim else 0
         if not 0 < rows <= self.workspace.max_batch_size or X.shape != (rows, network.n_features):
             raise ValueError(f"X must have 1 to {self.workspace.max_batch_size} rows of "
                              f"{network.n_features} features, got {X.shape}")
-        if self.sparse:
-            y = _losses.class_indices(self.loss, y, rows, last.n_out)
-        else:
-            y = as_array("y", y, network.dtype)
-        if not self.sparse and y.shape != (rows, last.n_out):
-            raise ValueError(f"y must have shape {(rows, last.n_out)} for the loss {self.loss!r}, "
-                             f"got {y.shape}")
+        y = self.loss.read_targets(y, rows, network.dtype)
         self.workspace.acquire()
         try:
             return self.loss_of(X, y)
@@ -495,7 +482,7 @@ cdef class Backprop:
         self.activates_output = self.has_gradient = False
         ws.inputs[0].a, ws.inputs[0].row_indices = ws.x, NULL
         self.fill_rows(X)
-        if self.sparse:
+        if self.loss.sparse:
             _fill(<char *>ws.label, 4, y[:, None])
         else:
             _fill(ws.y.data, ws.y.row, y)

@@ -48,7 +48,7 @@ cdef class Batches:
                   bint adaptive, bint multilabel):
         self.backprop, self.optimizer, self.threads = backprop, optimizer, threads
         self.adaptive, self.multilabel = adaptive, multilabel
-        self.residuals = np.zeros(backprop.network.widths[-1])
+        self.residuals = np.zeros(backprop.loss.targets)
         self.squared_residuals = <double *>address(self.residuals)
         self.arena = Arena()
         self.row_indices = <Py_ssize_t *>self.arena.alloc(backprop.max_batch_size, 1,
@@ -63,12 +63,12 @@ cdef class Batches:
         if not X.has_shape(X.count, n_in, network.dtype):
             raise ValueError(f"X must have {n_in} columns of {network.dtype}, "
                              f"got {X.array.shape[1]} of {X.array.dtype}")
-        if (labels if self.backprop.sparse else y) is None:
-            raise ValueError(f"the loss {self.backprop.loss!r} needs "
-                             f"{'labels' if self.backprop.sparse else 'y'}")
-        if y is not None and not y.has_shape(X.count, n_out, network.dtype):
-            raise ValueError(f"y must have shape {(X.count, n_out)} and dtype {network.dtype}, "
-                             f"got {y.shape()} and {y.array.dtype}")
+        if (labels if self.backprop.loss.sparse else y) is None:
+            raise ValueError(f"the loss {self.backprop.loss.name!r} needs "
+                             f"{'labels' if self.backprop.loss.sparse else 'y'}")
+        if y is not None and not y.has_shape(X.count, self.backprop.loss.targets, network.dtype):
+            raise ValueError(f"y must have shape {(X.count, self.backprop.loss.targets)} and dtype "
+                             f"{network.dtype}, got {y.shape()} and {y.array.dtype}")
         if weights is not None and not weights.has_shape(X.count, 1, network.dtype):
             raise ValueError(f"weights must have shape {(X.count, 1)} and dtype {network.dtype}, "
                              f"got {weights.shape()} and {weights.array.dtype}")
@@ -88,7 +88,7 @@ cdef class Batches:
         self.X, self.y, self.labels, self.weights = X, y, labels, weights
         self.classes = labels is not None
         # Squared residuals are those of a, where the loss works on z.
-        self.backprop.activates_output = self.backprop.from_logits and not (
+        self.backprop.activates_output = self.backprop.loss.from_logits and not (
             self.classes or self.multilabel)
         self.batch.order = NULL
         self.residuals[:] = 0
@@ -452,7 +452,8 @@ cdef class Batches:
         if self.multilabel:
             return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
                                        self.backprop.y_threshold)
-        k.squared_residuals(rows, n_out, row, column, out.data, y, self.squared_residuals)
+        k.squared_residuals(rows, self.backprop.loss.targets, row, column, out.data, y,
+                            self.squared_residuals)
         return 0
 
     cdef result(self, Py_ssize_t count, Totals *totals):
@@ -501,13 +502,13 @@ cdef class Progress:
 
     Parameters
     ----------
-    n_outputs : int
-        Of the network.
+    n_targets : int
+        Columns of y.
     """
 
-    def __cinit__(self, Py_ssize_t n_outputs):
-        self.residuals = np.zeros(n_outputs)
-        self.kept, self.n_residuals = <double *>address(self.residuals), n_outputs
+    def __cinit__(self, Py_ssize_t n_targets):
+        self.residuals = np.zeros(n_targets)
+        self.kept, self.n_residuals = <double *>address(self.residuals), n_targets
         self.pause_at = INFINITY
 
     cdef begin(self, Batches batches, Totals *totals):
@@ -537,7 +538,7 @@ cdef class Progress:
 
     def get(self):
         """The number of mini-batches, and the sums: losses, weights, rows that are right, and
-        squared residuals of each output."""
+        squared residuals of each target."""
         sums = [self.totals.loss, self.totals.weight, <double>self.totals.correct]
         return self.done, sums + self.residuals.tolist()
 

@@ -41,6 +41,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct loss_args_t "loss_args":
         Py_ssize_t rows, width, row_stride, col_stride
         double loss_param
+        Py_ssize_t targets
+        const double *quantiles
+        Py_ssize_t n_quantiles
         const void *out
         const void *y
         const int32_t *label
@@ -57,6 +60,10 @@ cdef extern from "kernels.h" nogil:
         double low, high
         const char *param_name
         double default_param
+        int heads
+
+    enum:
+        MOST_QUANTILES
 
     ctypedef struct optimizer_t "optimizer":
         const char *name

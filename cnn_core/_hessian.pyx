@@ -22,6 +22,7 @@ from libc.string cimport memcpy
 from cnn_core._control cimport begin_stop, leave, stop_t, stops
 from cnn_core._cpu cimport kernels_for, kernels_t, loss_args_t, matmul_args_t, pool_run_until
 from cnn_core._embedding cimport NONE, EmbeddedRows, EmbeddingTile
+from cnn_core._losses cimport OutputLoss
 from cnn_core._matmul cimport matmul_args, panels_of, row_panels
 from cnn_core._memory cimport (PANEL_BYTES, Arena, Matrix, address, at, blocks, elements, from_row,
                                leading_dimension, matrix)
@@ -29,11 +30,9 @@ from cnn_core._network cimport Layer, Network, bias_at, weight_offset
 from cnn_core._partition cimport Partition, WeightTile
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._tuning cimport WORK_PER_THREAD
-from cnn_core import _losses
 from cnn_core._checks import as_array
 from cnn_core._cpu import most_threads
 from cnn_core._memory import aligned_zeros
-from cnn_core._names import choose
 
 cdef enum:
     CHUNK = 512
@@ -67,13 +66,13 @@ cdef class HessianProduct:
     max_rows : int
         The most rows of a call.
     loss_param : float, optional
-        The loss's number (`_losses.table`); default that of the literature.
+        The loss's number, or its quantiles (`_losses.table`); default that of the literature.
     l2 : float
         The cost has l2/2 |W|^2 over all weights W, biases left out.
     """
 
     cdef readonly Network network, direction
-    cdef readonly str loss
+    cdef readonly OutputLoss loss
     cdef readonly Py_ssize_t max_rows
     cdef Partition partition
     cdef Arena arena
@@ -82,9 +81,7 @@ cdef class HessianProduct:
     cdef Matrix y
     cdef char *row_scale
     cdef char *row_losses
-    cdef int loss_row
-    cdef bint sparse, from_logits
-    cdef double loss_param, l2
+    cdef double l2
     cdef object product         # laid out as the parameters
     cdef char *g
     # Of the chunk that is computed:
@@ -97,12 +94,10 @@ cdef class HessianProduct:
 
     def __cinit__(self, Network network not None, Network direction not None, str loss not None,
                   Py_ssize_t max_rows, loss_param=None, double l2=0):
-        self.loss_row = choose("loss", loss, _losses.names())
-        row = _losses.table()[loss]
-        if row.fused_activations and network.activations[-1] not in row.fused_activations:
-            raise ValueError(f"the loss {loss!r} needs the output activation "
-                             f"{' or '.join(map(repr, row.fused_activations))}, "
-                             f"got {network.activations[-1]!r}")
+        self.network, self.direction = network, direction
+        self.loss = OutputLoss(loss, loss_param, network.widths[-1])
+        self.loss.check_output(network.activations[-1])
+        self.loss.check_curvature()
         if (direction.widths != network.widths or direction.dtype != network.dtype
                 or direction.has_bias != network.has_bias
                 or direction.embedding.tables != network.embedding.tables
@@ -110,9 +105,6 @@ cdef class HessianProduct:
             raise ValueError("the direction must be a network of the same shape and dtype")
         if max_rows < 1:
             raise ValueError(f"max_rows must be at least 1, got {max_rows}")
-        self.network, self.direction, self.loss = network, direction, loss
-        self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
-        self.loss_param = row.default_param if loss_param is None else loss_param
         self.l2, self.max_rows = l2, max_rows
         self.partition, self.arena = Partition(network), Arena()
         self.product = aligned_zeros(network.parameters.size, network.dtype)
@@ -183,14 +175,8 @@ cdef class HessianProduct:
         if not 0 < rows <= self.max_rows or X.shape != (rows, network.n_features):
             raise ValueError(f"X must have 1 to {self.max_rows} rows of {network.n_features} "
                              f"features, got {X.shape}")
-        if self.sparse:
-            y = _losses.class_indices(self.loss, y, rows, network.widths[-1])
-        else:
-            y = as_array("y", y, network.dtype)
-            if y.shape != (rows, network.widths[-1]):
-                raise ValueError(f"y must have shape {(rows, network.widths[-1])} for the loss "
-                                 f"{self.loss!r}, got {y.shape}")
-        X, y = np.ascontiguousarray(X), np.ascontiguousarray(y)
+        y = self.loss.read_targets(y, rows, network.dtype)
+        X = np.ascontiguousarray(X)
         X = X if X.flags.aligned else X.copy()
         threads = <int>max(1, min(threads, rows * network.n_weights // WORK_PER_THREAD,
                                   most_threads))
@@ -234,10 +220,10 @@ cdef class HessianProduct:
         """The rows of the next chunk."""
         cdef Py_ssize_t r, itemsize = self.network.itemsize
         cdef Py_ssize_t row = self.network.n_features * itemsize
-        cdef Py_ssize_t targets = self.network.layers[self.network.n_layers - 1].n_out * itemsize
+        cdef Py_ssize_t targets = self.loss.targets * itemsize
         self.X, self.rows = matrix(X + first * row, row, itemsize), count
         self.accumulate = first > 0
-        if self.sparse:
+        if self.loss.sparse:
             self.label = <const int32_t *>y + first
             return
         for r in range(count):
@@ -297,23 +283,23 @@ cdef class HessianProduct:
         """delta of the last layer, and its derivative."""
         cdef Py_ssize_t l = self.network.n_layers - 1, itemsize = self.network.itemsize
         cdef LayerState *last = &self.layers[l]
-        cdef Matrix out = from_row(&last.z if self.from_logits else &last.a, first)
-        cdef Matrix r_out = from_row(&last.r_z if self.from_logits else &last.r_a, first)
+        cdef Matrix out = from_row(&last.z if self.loss.from_logits else &last.a, first)
+        cdef Matrix r_out = from_row(&last.r_z if self.loss.from_logits else &last.r_a, first)
         cdef Matrix delta = from_row(&last.delta, first), r_delta = from_row(&last.r_delta, first)
         cdef Matrix y = from_row(&self.y, first)
         cdef loss_args_t p
-        p.rows, p.width = rows, self.network.layers[l].n_out
-        p.row_stride, p.col_stride = elements(out.row, itemsize), 1
-        p.loss_param, p.out, p.y = self.loss_param, out.data, y.data
-        p.label = self.label + first if self.sparse else NULL
+        self.loss.set_args(&p)
+        p.rows, p.row_stride, p.col_stride = rows, elements(out.row, itemsize), 1
+        p.out, p.y = out.data, y.data
+        p.label = self.label + first if self.loss.sparse else NULL
         p.row_scale = self.row_scale + first * itemsize
         p.row_losses = self.row_losses + first * itemsize
         p.delta = delta.data
-        kernels_for(itemsize).losses[self.loss_row].evaluate(&p)
+        kernels_for(itemsize).losses[self.loss.row].evaluate(&p)
         memcpy(r_delta.data, r_out.data, rows * r_out.row)
         p.delta = r_delta.data
-        kernels_for(itemsize).losses[self.loss_row].along(&p)
-        if not self.from_logits:
+        kernels_for(itemsize).losses[self.loss.row].along(&p)
+        if not self.loss.from_logits:
             self.through_activation(l, first, rows)
 
     cdef void through_activation(self, Py_ssize_t l, Py_ssize_t first,

@@ -311,7 +311,7 @@ cdef class _SideBySide:
         self.gather(group, b, start + first, rows)
         for l in range(self.network.n_layers):
             forward(&b.layers[l], w, rows)
-            if l < self.network.n_layers - 1 or not self.first.backprop.from_logits:
+            if l < self.network.n_layers - 1 or not self.first.backprop.loss.from_logits:
                 activate(&b.layers[l], rows)
         self.evaluate_loss(b, first, rows)
         for l in range(self.network.n_layers - 1, -1, -1):
@@ -344,15 +344,14 @@ cdef class _SideBySide:
         cdef Py_ssize_t offset = first * self.nets * itemsize
         cdef LaneLayer *layer = &b.layers[l]
         cdef loss_args_t p
-        p.rows, p.width, p.row_stride = rows * self.nets, layer.n_out, 1
-        p.col_stride = self.sizes.ld
-        p.loss_param = self.first.backprop.loss_param
-        p.out = layer.z if self.first.backprop.from_logits else layer.a
+        self.first.backprop.loss.set_args(&p)
+        p.rows, p.row_stride, p.col_stride = rows * self.nets, 1, self.sizes.ld
+        p.out = layer.z if self.first.backprop.loss.from_logits else layer.a
         p.y, p.label = b.y if self.net.rows[Y_ROWS].data else NULL, b.label
         p.row_scale, p.row_losses = b.row_scale + offset, b.row_losses + offset
         p.delta = layer.delta
-        kernels_for(itemsize).losses[self.first.backprop.loss_row].evaluate(&p)
-        if not self.first.backprop.from_logits:
+        kernels_for(itemsize).losses[self.first.backprop.loss.row].evaluate(&p)
+        if not self.first.backprop.loss.from_logits:
             activate_backward(layer, rows)
         if self.first.backprop.activates_output:
             activate(layer, rows)
@@ -362,7 +361,7 @@ cdef class _SideBySide:
         cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef LaneLayer *layer = &b.layers[self.network.n_layers - 1]
         cdef Py_ssize_t i
-        cdef bint on_z = (self.first.backprop.from_logits
+        cdef bint on_z = (self.first.backprop.loss.from_logits
                           and not self.first.backprop.activates_output)
         cdef char *out = layer.z if on_z else layer.a
         if self.classes:
@@ -495,7 +494,8 @@ def alike(Trainer trainer not None):
     """
     backprop, rule = trainer.backprop, trainer.batches.optimizer
     network = backprop.network
-    if (rule.name is None or network.embeds or rule.bounds or backprop.timing
+    if (rule.name is None or backprop.loss.heads != 1 or network.embeds or rule.bounds
+            or backprop.timing
             or trainer.after_step is not None or trainer.part is not None
             or trainer.progress.done or trainer.progress.pause_at != INFINITY
             or any(backprop.workspace.dropout) or network.widths[-1] > network.lanes
@@ -513,7 +513,7 @@ cdef tuple shape_of(Trainer trainer):
     settings = tuple([rule.h[i] for i in range(1, len(optimizer_settings(rule.name)))
                       if i != rule.decays])
     return (network.widths, network.activations, network.activation_params, network.dtype.name,
-            network.has_bias, backprop.loss, backprop.loss_param, backprop.penalty.l1,
+            network.has_bias, backprop.loss.name, backprop.loss.param, backprop.penalty.l1,
             backprop.penalty.l2, backprop.penalty.per_row, backprop.max_batch_size, rule.name,
             settings, rule.weight_decay, rule.n_groups, rule.clip_norm, rule.max_norm,
             trainer.batches.multilabel, trainer.by_rows, trainer.cost_scale)

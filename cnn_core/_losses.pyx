@@ -5,17 +5,21 @@ from types import MappingProxyType
 
 import numpy as np
 
+cimport cython
 from libc.stdint cimport int32_t, uint64_t
 
-from cnn_core._cpu cimport kernels_for, loss_args_t, loss_t
+from cnn_core._cpu cimport MOST_QUANTILES, kernels_for, loss_args_t, loss_t
 from cnn_core._memory cimport PANEL_BYTES, address, data_of, leading_dimension
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
-from cnn_core._checks import MATRIX, NUMBER, as_array, takes
+from cnn_core._checks import MATRIX, as_array, shown, takes
 from cnn_core._names import choose
 from cnn_core._memory import aligned_zeros
 
-Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param",
+Loss = namedtuple("Loss", "fused_activations sparse low high param_name default_param heads",
                   module=__name__)
+
+# Those of the loss 'pinball' by its name: an interval of 90 % and the median.
+QUANTILES = (0.05, 0.5, 0.95)
 
 
 def names():
@@ -42,9 +46,12 @@ def table():
         low, high : float
             Bounds of the targets.
         param_name : str or None
-            Name of the number it takes, such as Huber's delta.
-        default_param : float
+            Name of the number it takes, such as Huber's delta, or of its quantiles.
+        default_param : float or tuple of float
             That number's value in the literature.
+        heads : int or None
+            How many outputs of the network each target has, see `heads`; None: one for each
+            quantile.
     """
     return TABLE
 
@@ -55,8 +62,9 @@ cdef read_table():
     while f.name:
         found[f.name.decode()] = Loss(
             tuple(f.fused_activations.decode().split()) if f.fused_activations else (),
-            bool(f.sparse), f.low, f.high, f.param_name.decode() if f.param_name else None,
-            f.default_param)
+            bool(f.sparse), f.low, f.high,
+            "quantiles" if f.heads == 0 else f.param_name.decode() if f.param_name else None,
+            QUANTILES if f.heads == 0 else f.default_param, f.heads or None)
         f += 1
     return MappingProxyType(found)
 
@@ -64,6 +72,72 @@ cdef read_table():
 # The same for all instruction sets and dtypes.
 cdef object TABLE = read_table()
 cdef tuple NAMES = tuple(TABLE)
+
+
+def heads(name, loss_param=None):
+    """How many outputs of the network each target has; the first is what is predicted.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    loss_param : float or tuple of float, optional
+
+    Returns
+    -------
+    int
+    """
+    row = TABLE[name]
+    if row.heads is not None:
+        return row.heads
+    return len(row.default_param if loss_param is None else loss_param)
+
+
+def check_param(what, name, loss_param):
+    """The number of a loss, or its quantiles, as training takes them.
+
+    Parameters
+    ----------
+    what : str
+        For messages.
+    name : str
+        One of `names`.
+    loss_param : float, sequence of float, or None
+
+    Returns
+    -------
+    float or tuple of float
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another number, and for quantiles that are not ascending, or several without 0.5.
+    """
+    row = TABLE[name]
+    if loss_param is None:
+        return row.default_param
+    if row.heads is not None:
+        if isinstance(loss_param, bool) or not isinstance(loss_param, (int, float, np.number)):
+            raise TypeError(f"{what} must be a number, got {shown(loss_param)}")
+        if not np.isfinite(loss_param):
+            raise ValueError(f"{what} must be finite, got {shown(loss_param)}")
+        return float(loss_param)
+    if not isinstance(loss_param, (tuple, list, np.ndarray)) or not all(
+            [isinstance(one, (int, float, np.number)) and not isinstance(one, bool)
+             for one in loss_param]):
+        raise TypeError(f"{what} must be a list of numbers between 0 and 1, "
+                        f"got {shown(loss_param)}")
+    found = tuple([float(one) for one in loss_param])
+    if not 1 <= len(found) <= MOST_QUANTILES:
+        raise ValueError(f"{what} must be 1 to {MOST_QUANTILES} numbers, got {len(found)}")
+    if not all([0 < one < 1 for one in found]):
+        raise ValueError(f"{what} must lie between 0 and 1, got {shown(found)}")
+    if not all([a < b for a, b in zip(found, found[1:])]):
+        raise ValueError(f"{what} must ascend, got {shown(found)}")
+    if len(found) > 1 and 0.5 not in found:
+        raise ValueError(f"{what} must have 0.5 among them, as predict gives the median; "
+                         f"got {shown(found)}")
+    return found
 
 
 def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
@@ -99,7 +173,111 @@ def class_indices(name, y, Py_ssize_t rows, Py_ssize_t n_classes):
     return as_array("y", y, np.int32)
 
 
-@takes(out=MATRIX, loss_param=NUMBER)
+@cython.final
+cdef class OutputLoss:
+    """A loss with its number, of networks with so many outputs.
+
+    Parameters
+    ----------
+    name : str
+    param : float, sequence of float, or None
+        Its number or quantiles; None: those of the literature.
+    width : int
+        Outputs of the network.
+
+    Attributes
+    ----------
+    sparse : bool
+        Whether targets are class indices.
+    from_logits : bool
+        Whether it takes in the last activation and works on z^L.
+    heads : int
+        How many outputs each target has.
+    targets : int
+        Columns of y, for a loss that is not sparse.
+    """
+
+    def __cinit__(self, str name not None, param, Py_ssize_t width):
+        self.row = choose("loss", name, NAMES)
+        row = TABLE[name]
+        self.name, self.param = name, check_param("loss_param", name, param)
+        self.sparse, self.from_logits = row.sparse, bool(row.fused_activations)
+        self.heads, self.width = heads(name, self.param), width
+        if width % self.heads:
+            raise ValueError(f"the loss {name!r} needs {self.heads} outputs for each target, and "
+                             f"there are {width}")
+        self.targets = width // self.heads
+        for k, number in enumerate(self.param if isinstance(self.param, tuple) else [self.param]):
+            self.quantiles[k] = number
+
+    cdef void set_args(self, loss_args_t *p) noexcept nogil:
+        """What does not depend on the rows."""
+        p.width, p.targets, p.loss_param = self.width, self.targets, self.quantiles[0]
+        p.quantiles, p.n_quantiles = self.quantiles, self.heads
+
+    def check_curvature(self):
+        """Raise unless the errors that the loss sends back are the slopes of a cost, which has
+        second derivatives."""
+        if self.name == "gaussian_nll" and self.param != 0:
+            raise ValueError("gaussian_nll has second derivatives with beta=0 alone: with another "
+                             "its errors are not the slopes of a cost; got "
+                             f"beta={self.param:g}")
+
+    def check_output(self, activation):
+        """Raise unless the loss goes with the activation of the last layer."""
+        allowed = TABLE[self.name].fused_activations
+        if allowed and activation not in allowed:
+            raise ValueError(f"the loss {self.name!r} needs the output activation "
+                             f"{' or '.join(map(repr, allowed))}, got {activation!r}")
+
+    def read_targets(self, y, Py_ssize_t rows, dtype):
+        """Targets of some rows as the kernels take them: shape (rows, targets) of a dtype, or class
+        indices of int32 and shape (rows,)."""
+        if self.sparse:
+            return np.ascontiguousarray(class_indices(self.name, y, rows, self.width))
+        y = as_array("y", y, dtype)
+        if y.shape != (rows, self.targets):
+            raise ValueError(f"y must have shape {(rows, self.targets)} for the loss "
+                             f"{self.name!r}, got {y.shape}")
+        return np.ascontiguousarray(y)
+
+
+cdef class _LaidOut:
+    """Some rows of what the last layer gives, with their targets, laid out for the kernels."""
+
+    cdef loss_args_t args
+    cdef object arrays              # which they point into
+    cdef readonly object delta, cost, row_scale
+
+    def __cinit__(self, OutputLoss rule not None, out, y):
+        cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
+        cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
+        y = rule.read_targets(y, rows, out.dtype)
+        o, t, self.delta = [aligned_zeros((rows, ld), out.dtype) for _ in range(3)]
+        self.cost = aligned_zeros(rows + PANEL_BYTES // out.itemsize, out.dtype)
+        self.row_scale = aligned_zeros(rows, out.dtype)
+        o[:, :width], self.row_scale[:] = out, 1
+        if not rule.sparse:
+            t[:, :rule.targets] = y
+        self.arrays = o, t, y, rule
+        rule.set_args(&self.args)
+        self.args.rows, self.args.row_stride, self.args.col_stride = rows, ld, 1
+        self.args.out, self.args.y = address(o), address(t)
+        self.args.label = <const int32_t *>address(y) if rule.sparse else NULL
+        self.args.row_scale, self.args.delta = address(self.row_scale), address(self.delta)
+        self.args.row_losses = address(self.cost)
+
+    cdef compute(self, void (*evaluate)(const loss_args_t *) noexcept nogil):
+        """Call a function of the kernels."""
+        cdef uint64_t mode
+        if self.args.rows and self.args.width:
+            with nogil:
+                mode = flush_subnormals()
+                evaluate(&self.args)
+                restore_subnormals(mode)
+
+
+@takes(out=MATRIX)
 def loss(name, out, y, row_scale=None, loss_param=None):
     """Cost of each row, and the error it sends back.
 
@@ -111,11 +289,12 @@ def loss(name, out, y, row_scale=None, loss_param=None):
         What the last layer gives: its z for cross-entropies, its a for others, as `table` says.
     y : ndarray
         Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,)
-        for a sparse loss.
+        for a sparse loss. Of losses with several heads shape (rows, targets); output h of target t
+        is then column h * targets + t of `out`.
     row_scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
-    loss_param : float, optional
-        The loss's number, see `table`; default that of the literature.
+    loss_param : float or sequence of float, optional
+        The loss's number or quantiles, see `table`; default that of the literature.
 
     Returns
     -------
@@ -125,38 +304,19 @@ def loss(name, out, y, row_scale=None, loss_param=None):
         The derivative with respect to `out`, scaled.
     """
     data_of("out", out, MATRIX)
-    cdef const loss_t *f = &kernels_for(out.itemsize).losses[choose("loss", name, names())]
     cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
-    cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
-    cdef double param = f.default_param if loss_param is None else loss_param
-    cdef loss_args_t p
-    cdef uint64_t mode
-    dtype = out.dtype
-    y = targets_of(name, f.sparse, y, out)
+    cdef OutputLoss rule = OutputLoss(name_of(name), loss_param, width)
+    cdef _LaidOut laid = _LaidOut(rule, out, y)
     if row_scale is not None:
-        row_scale = as_array("row_scale", row_scale, dtype)
+        row_scale = as_array("row_scale", row_scale, out.dtype)
         if row_scale.shape != (rows,):
             raise ValueError(f"row_scale must have shape {(rows,)}, got {row_scale.shape}")
-    o, t, delta = [aligned_zeros((rows, ld), dtype) for _ in range(3)]
-    weight = aligned_zeros(rows, dtype)
-    cost = aligned_zeros(rows + PANEL_BYTES // dtype.itemsize, dtype)
-    o[:, :width] = out
-    weight[:] = 1 if row_scale is None else row_scale
-    if not f.sparse:
-        t[:, :width] = y
-    if rows and width:
-        p.rows, p.width, p.row_stride, p.col_stride, p.loss_param = rows, width, ld, 1, param
-        p.out, p.y = address(o), address(t)
-        p.label = <const int32_t *>address(y) if f.sparse else NULL
-        p.row_scale, p.delta, p.row_losses = address(weight), address(delta), address(cost)
-        with nogil:
-            mode = flush_subnormals()
-            f.evaluate(&p)
-            restore_subnormals(mode)
-    return cost[:rows].copy(), np.ascontiguousarray(delta[:, :width])
+        laid.row_scale[:] = row_scale
+    laid.compute(kernels_for(out.itemsize).losses[rule.row].evaluate)
+    return laid.cost[:rows].copy(), np.ascontiguousarray(laid.delta[:, :width])
 
 
-@takes(out=MATRIX, direction=MATRIX, loss_param=NUMBER)
+@takes(out=MATRIX, direction=MATRIX)
 def loss_curvature(name, out, y, direction, loss_param=None):
     """The second derivatives of the cost of each row by what the last layer gives, times a
     direction: how the error that the loss sends back changes along it.
@@ -170,42 +330,27 @@ def loss_curvature(name, out, y, direction, loss_param=None):
     Returns
     -------
     ndarray, shape (rows, width)
-        0 for mae, hinge and perceptron, which are linear but for their corners.
+        0 for mae, hinge and perceptron, which are linear but for their corners, and for the median
+        of pinball.
+
+    Raises
+    ------
+    ValueError
+        For gaussian_nll with another beta than 0, whose errors are not the slopes of a cost.
     """
     data_of("out", out, MATRIX)
     data_of("direction", direction, MATRIX, out.dtype, "out")
     if out.shape != direction.shape:
         raise ValueError(f"out and direction must have the same shape, got {out.shape} and "
                          f"{direction.shape}")
-    cdef const loss_t *f = &kernels_for(out.itemsize).losses[choose("loss", name, names())]
-    cdef Py_ssize_t rows = out.shape[0], width = out.shape[1]
-    cdef Py_ssize_t ld = leading_dimension(width, out.itemsize)
-    cdef loss_args_t p
-    cdef uint64_t mode
-    y = targets_of(name, f.sparse, y, out)
-    o, t, delta = [aligned_zeros((rows, ld), out.dtype) for _ in range(3)]
-    ones = np.ones(rows, out.dtype)
-    o[:, :width], delta[:, :width] = out, direction
-    if not f.sparse:
-        t[:, :width] = y
-    if rows and width:
-        p.rows, p.width, p.row_stride, p.col_stride = rows, width, ld, 1
-        p.loss_param = f.default_param if loss_param is None else loss_param
-        p.out, p.y = address(o), address(t)
-        p.label = <const int32_t *>address(y) if f.sparse else NULL
-        p.row_scale, p.delta, p.row_losses = address(ones), address(delta), NULL
-        with nogil:
-            mode = flush_subnormals()
-            f.along(&p)
-            restore_subnormals(mode)
-    return np.ascontiguousarray(delta[:, :width])
+    cdef OutputLoss rule = OutputLoss(name_of(name), loss_param, out.shape[1])
+    rule.check_curvature()
+    cdef _LaidOut laid = _LaidOut(rule, out, y)
+    laid.delta[:, :rule.width] = direction
+    laid.compute(kernels_for(out.itemsize).losses[rule.row].along)
+    return np.ascontiguousarray(laid.delta[:, :rule.width])
 
 
-cdef targets_of(name, bint sparse, y, out):
-    """Targets as the kernels take them, for rows of `out`."""
-    if sparse:
-        return class_indices(name, y, *out.shape)
-    y = as_array("y", y, out.dtype)
-    if y.shape != out.shape:
-        raise ValueError(f"y must have shape {out.shape} for the loss {name!r}, got {y.shape}")
-    return y
+cdef str name_of(name):
+    """The name of a loss, or an error that lists them."""
+    return NAMES[choose("loss", name, NAMES)]

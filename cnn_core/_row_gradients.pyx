@@ -13,7 +13,6 @@ from cnn_core._network cimport Network
 from cnn_core._partition cimport TileView, WeightTile
 from cnn_core._platform cimport flush_subnormals, restore_subnormals
 from cnn_core._workspace cimport Workspace
-from cnn_core import _losses
 from cnn_core._checks import as_array
 
 
@@ -27,7 +26,7 @@ def row_gradients(Backprop backprop not None, X, y):
         Of any batch size.
     X : array-like, shape (rows, n_features)
     y : array-like
-        Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, n_out).
+        Class indices of shape (rows,) for a sparse loss, else targets of shape (rows, targets).
 
     Returns
     -------
@@ -40,13 +39,7 @@ def row_gradients(Backprop backprop not None, X, y):
     rows = X.shape[0] if X.ndim else 0
     if X.shape != (rows, network.n_features):
         raise ValueError(f"X must have rows of {network.n_features} features, got {X.shape}")
-    if backprop.sparse:
-        y = _losses.class_indices(backprop.loss, y, rows, network.widths[-1])
-    else:
-        y = as_array("y", y, network.dtype)
-        if y.shape != (rows, network.widths[-1]):
-            raise ValueError(f"y must have shape {(rows, network.widths[-1])} for the loss "
-                             f"{backprop.loss!r}, got {y.shape}")
+    y = backprop.loss.read_targets(y, rows, network.dtype)
     # Where in the packed gradient each number of the flat one stands: moving numbers about keeps
     # their bits, so positions can take their place.
     positions = np.arange(network.parameters.size, dtype=f"u{network.itemsize}")
@@ -67,12 +60,10 @@ cdef fill(Backprop backprop, Py_ssize_t rows, const char *X, const char *y, orde
     cdef Workspace ws = backprop.workspace
     cdef Py_ssize_t r, n = order.shape[0], itemsize = network.itemsize
     cdef Py_ssize_t x_bytes = network.n_features * itemsize
-    cdef Py_ssize_t y_bytes = 4 if backprop.sparse else network.layers[network.n_layers - 1].n_out
+    cdef Py_ssize_t y_bytes = 4 if backprop.loss.sparse else backprop.loss.targets * itemsize
     cdef const Py_ssize_t *positions = <const Py_ssize_t *>address(order)
     cdef char *gradients = address(out)
     cdef uint64_t mode
-    if not backprop.sparse:
-        y_bytes *= itemsize
     begin_stop(&backprop.stop, None)
     ws.use_weights(False)
     backprop.activates_output = backprop.has_gradient = False
@@ -87,7 +78,7 @@ cdef fill(Backprop backprop, Py_ssize_t rows, const char *X, const char *y, orde
             memcpy(ws.x.data, X + r * x_bytes, x_bytes)
             if network.embeds:
                 network.embedding.read_row(ws.x.data, ws.x.data, ws.categories, ws.max_batch_size)
-            if backprop.sparse:
+            if backprop.loss.sparse:
                 ws.label[0] = (<const int32_t *>y)[r]
             else:
                 memcpy(ws.y.data, y + r * y_bytes, y_bytes)

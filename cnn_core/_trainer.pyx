@@ -104,7 +104,7 @@ cdef class Trainer:
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
         self.batches = Batches(backprop, rule, threads, options["adaptive"],
                                options["multilabel"])
-        self.progress = Progress(backprop.network.widths[-1])
+        self.progress = Progress(backprop.loss.targets)
 
     @property
     def threads(self):

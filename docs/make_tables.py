@@ -58,6 +58,12 @@ COSTS = {
     "poisson": ("sum a - y log a", "dC/dz = a - y", "Nelder & Wedderburn 1972"),
     "hinge": ("sum max(0, 1 - y a)", "dC/da = -y if y a < 1, else 0", "Cortes & Vapnik 1995"),
     "perceptron": ("sum max(0, z) - y z", "dC/dz = step(z) - y", "Rosenblatt 1958"),
+    "pinball": ("sum over the quantiles q of tau (y - q) where y > q, else (tau - 1) (y - q)",
+                "dC/dq = -tau where y > q, 1 - tau where y < q, through the steps below",
+                "Koenker & Bassett 1978"),
+    "gaussian_nll": ("1/2 sum log v + (y - m)^2 / v",
+                     "dC/dm = (m - y) / v, dC/dv = (1 - (y - m)^2 / v) / 2v, times v^beta",
+                     "Nix & Weigend 1994; beta: Seitzer et al. 2022"),
 }  # fmt: skip
 
 
@@ -67,7 +73,10 @@ def table(header, rows):
 
 
 def with_number(formula, parameter, default):
-    return f"{formula}; {parameter} = {default:g}" if parameter else formula
+    if not parameter:
+        return formula
+    default = default if isinstance(default, tuple) else f"{default:g}"
+    return f"{formula}; {parameter} = {default}"
 
 
 def bounds(low, high):

@@ -22,7 +22,7 @@ def small(**options):
 def facts(model):
     """All that a fit leaves, but for the seconds it took, as bytes."""
     state = dict(vars(model._model()))
-    for name in ("predictors", "one_row"):
+    for name in ("predictors", "one_row", "predicting"):
         del state[name]
     history = dict(model.history_)
     history.pop("seconds", None)

@@ -394,6 +394,51 @@ def sparse_categorical_crossentropy_delta(z, label):
     return categorical_crossentropy_delta(z, one_hot(label, z.shape[1]))
 
 
+def softplus(z):
+    """log(1 + e^z)"""
+    return np.maximum(0, z) + np.log1p(np.exp(-np.abs(z)))
+
+
+def quantiles(z, n_targets, taus):
+    """Shape (rows, targets, quantiles): the median z_1, and steps softplus(z) from it."""
+    heads, middle = z.reshape(len(z), len(taus), n_targets), taus.index(0.5)
+    below = heads[:, :1] - np.cumsum(softplus(heads[:, middle:0:-1]), axis=1)[:, ::-1]
+    above = heads[:, :1] + np.cumsum(softplus(heads[:, middle + 1 :]), axis=1)
+    return np.concatenate((below, heads[:, :1], above), axis=1).transpose(0, 2, 1)
+
+
+def pinball(z, y, taus=(0.05, 0.5, 0.95)):
+    """Koenker & Bassett 1978: tau e for e = y - q above 0, (tau - 1) e below; summed"""
+    e = y[:, :, None] - quantiles(z, y.shape[1], taus)
+    return np.maximum(np.multiply(taus, e), (np.array(taus) - 1) * e).sum(axis=(1, 2))
+
+
+def pinball_delta(z, y, taus=(0.05, 0.5, 0.95)):
+    """By q, then by the steps that lead to it, whose slope is 1 / (1 + e^-z)"""
+    e, middle = y[:, :, None] - quantiles(z, y.shape[1], taus), taus.index(0.5)
+    by_q = np.where(e > 0, -np.array(taus), 1 - np.array(taus)).transpose(0, 2, 1)
+    steps = z.reshape(len(z), len(taus), -1)[:, 1:]
+    below = -np.cumsum(by_q[:, :middle], axis=1)
+    above = np.cumsum(by_q[:, :middle:-1], axis=1)[:, ::-1]
+    of_steps = np.concatenate((below, above), axis=1) / (1 + np.exp(-steps))
+    return np.concatenate((by_q.sum(axis=1, keepdims=True), of_steps), axis=1).reshape(z.shape)
+
+
+def gaussian_nll(z, y, beta=0.0):
+    """Nix & Weigend 1994: (log v + (y - m)^2 / v) / 2 with v = softplus(z) + 1e-6; summed"""
+    m, v = z[:, : y.shape[1]], softplus(z[:, y.shape[1] :]) + 1e-6
+    return 0.5 * (np.log(v) + (y - m) ** 2 / v).sum(axis=1)
+
+
+def gaussian_nll_delta(z, y, beta=0.0):
+    """Times v^beta: Seitzer et al. 2022"""
+    m, s = z[:, : y.shape[1]], z[:, y.shape[1] :]
+    v, e = softplus(s) + 1e-6, m - y
+    return np.hstack((e / v, (0.5 / v - 0.5 * e**2 / v**2) / (1 + np.exp(-s)))) * np.tile(v, 2) ** (
+        beta
+    )
+
+
 #: name -> (activation that the loss takes in, cost of each row, delta). Where an activation stands,
 #: the loss works on z of the last layer and delta is dC/dz; else on a, and delta is dC/da.
 LOSSES = {
@@ -414,34 +459,8 @@ LOSSES = {
         sparse_categorical_crossentropy,
         sparse_categorical_crossentropy_delta,
     ),
-}
-
-
-def crossentropy_curvature(z, weight):
-    """d2C / (dz_j dz_k) = (s_j [j = k] - s_j s_k) sum y, with 1 - s_j as the sum of the others."""
-    s, same = softmax(z), np.eye(z.shape[1])
-    others = s @ (1 - same)
-    return (
-        s[:, :, None]
-        * (same * others[:, :, None] - (1 - same) * s[:, None, :])
-        * (weight[:, None, None])
-    )
-
-
-def diagonal(second):
-    """Of a loss that is a sum over the outputs: shape (rows, width, width)."""
-    return second[:, :, None] * np.eye(second.shape[1])
-
-
-#: name -> the second derivatives of the cost of each row by what the loss works on.
-CURVATURES = {
-    "mse": lambda a, y: diagonal(np.ones_like(a)),
-    **dict.fromkeys(("mae", "hinge", "perceptron"), lambda a, y: diagonal(np.zeros_like(a))),
-    "huber": lambda a, y: diagonal((np.abs(a - y) <= 1) * 1.0),
-    "poisson": lambda z, y: diagonal(np.exp(z)),
-    "binary_crossentropy": lambda z, y: diagonal(sigmoid(z) * sigmoid(-z)),
-    "categorical_crossentropy": lambda z, y: crossentropy_curvature(z, y.sum(axis=1)),
-    "sparse_categorical_crossentropy": lambda z, y: crossentropy_curvature(z, np.ones(len(z))),
+    "pinball": ("identity", pinball, pinball_delta),
+    "gaussian_nll": ("identity", gaussian_nll, gaussian_nll_delta),
 }
 
 

@@ -103,7 +103,9 @@ FUNCTIONS = {
     and inspect.signature(function).parameters
 }
 #: Functions that C or Python helpers of the package's own are.
-HELPERS = {"aligned_zeros", "as_array", "takes", "choose", "check_number"}
+HELPERS = {
+    "aligned_zeros", "as_array", "check_number", "check_param", "choose", "heads", "shown", "takes",
+}  # fmt: skip
 PUBLIC = {
     function.__name__: function for name, function in FUNCTIONS.items() if name not in HELPERS
 }

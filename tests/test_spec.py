@@ -54,8 +54,10 @@ def test_a_spec_comes_back_from_json_as_it_was(spec):
 
 
 def test_the_oldest_version_that_can_say_it_is_written():
-    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC, PROMISED
-    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5, 6]
+    pinball = replace(TRAINING, loss="pinball", loss_param=[0.1, 0.5])
+    assert TrainingSpec.from_dict(json.loads(json.dumps(pinball.to_dict()))) == pinball
+    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC, PROMISED, pinball
+    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5, 6, 6]
     assert VERSION == 6
     assert "embeddings" not in NETWORK.to_dict()
     assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]

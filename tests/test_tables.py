@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import reference_curvatures
 import reference_numpy
 from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import INITIALIZERS
@@ -94,8 +95,8 @@ PLACES = {
             "its second derivatives in `LOSSES_ALONG` of cnn_core.reference": (
                 reference.LOSSES_ALONG.__contains__
             ),
-            "its second derivatives in `CURVATURES` of tests/reference_numpy.py": (
-                reference_numpy.CURVATURES.__contains__
+            "its second derivatives in `CURVATURES` of tests/reference_curvatures.py": (
+                reference_curvatures.CURVATURES.__contains__
             ),
             "its formula in `COSTS` of docs/make_tables.py": MADE["COSTS"].__contains__,
             "a place on docs/losses.md": on_page("losses.md"),

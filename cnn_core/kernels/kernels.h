@@ -93,6 +93,9 @@ typedef struct {
 typedef struct {
     ptrdiff_t rows, width, row_stride, col_stride;
     double loss_param;
+    ptrdiff_t targets; /* columns of y: width, unless the loss has several heads */
+    const double *quantiles;
+    ptrdiff_t n_quantiles;
     const void *out, *y;
     const int32_t *label;
     const void *row_scale;
@@ -106,7 +109,9 @@ typedef struct {
  * layout the width is one panel at most. `along` is for derivatives along a direction: row-major,
  * `delta` holds that of `out` before and that of the scaled delta after, 0 in the padding of the
  * last panel; row_losses is not used.
- * `low` and `high` bound the targets; `param_name` and `default_param` are as for activations. */
+ * `low` and `high` bound the targets; `param_name` and `default_param` are as for activations.
+ * `heads` is how many outputs each target has; 0: one for each of `quantiles`, which ascend from
+ * above 0 to below 1; of several, one is 0.5. */
 typedef struct {
     const char *name, *fused_activations;
     int sparse;
@@ -115,7 +120,12 @@ typedef struct {
     double low, high;
     const char *param_name;
     double default_param;
+    int heads;
 } loss;
+
+/* The most quantiles of a loss; the smallest variance, of targets as the network learns them. */
+enum { MOST_QUANTILES = 99 };
+#define SMALLEST_VARIANCE 1e-6
 
 /* An optimizer: one step on n parameters w with gradient g, at step t = 1, 2, ...; n is a multiple
  * of lanes. All have the same numbers h, or, with `in_lanes`, those of lane i of a vector are

@@ -2,7 +2,9 @@
  * direction, and the table that names them.
  *
  * To add one that is a sum over the outputs: COST(name), SLOPE(name), CURVATURE(name),
- * SUM_OVER_OUTPUTS(name), and a row of LOSSES at the end, which says which activations it takes in
+ * SUM_OVER_OUTPUTS(name) - or, of several outputs a target, name_of_target and
+ * SUM_OVER_TARGETS(name)
+ * - and a row of LOSSES at the end, which says which activations it takes in
  * (fused_activations), whether its targets are class indices, their bounds, and which number it
  * takes, if any. Then what tests/test_tables.py asks for.
  *
@@ -35,6 +37,9 @@ static NOINLINE void evaluate_in_blocks(transposed_loss *evaluate, const loss_ar
             .row_stride = 1,
             .col_stride = PANEL_LANES,
             .loss_param = p->loss_param,
+            .targets = p->targets,
+            .quantiles = p->quantiles,
+            .n_quantiles = p->n_quantiles,
             .out = out,
             .y = p->y ? y : 0,
             .label = label,
@@ -387,17 +392,188 @@ static ALWAYS_INLINE void crossentropy_along(const loss_args *p)
 CROSSENTROPY(categorical_crossentropy, label)
 CROSSENTROPY(sparse_categorical_crossentropy, y)
 
+/* Losses of several outputs a target, its heads: output h of target t is column h * targets + t.
+ * All work on z, and each row is a chain of its own, in the same order in both layouts. */
+
+/* LANES rows of one column; in the row-major layout row by row. */
+static ALWAYS_INLINE V rows_of_column(const loss_args *p, const void *from, ptrdiff_t r,
+                                      ptrdiff_t j)
+{
+    const real *at = (const real *)from + r * p->row_stride + j * p->col_stride;
+    if (is_transposed(p->row_stride)) return LOAD(at);
+    real x[LANES];
+    for (ptrdiff_t i = 0; i < LANES; i++) x[i] = r + i < p->rows ? at[i * p->row_stride] : 0;
+    return LOAD(x);
+}
+
+static ALWAYS_INLINE V scale_of_rows(const loss_args *p, ptrdiff_t r)
+{
+    const real *row_scale = p->row_scale;
+    if (is_transposed(p->row_stride)) return LOAD(row_scale + r);
+    real x[LANES];
+    for (ptrdiff_t i = 0; i < LANES; i++) x[i] = r + i < p->rows ? row_scale[r + i] : 0;
+    return LOAD(x);
+}
+
+static ALWAYS_INLINE void store_delta(const loss_args *p, ptrdiff_t r, ptrdiff_t j, V delta)
+{
+    real *at = (real *)p->delta + r * p->row_stride + j * p->col_stride;
+    if (is_transposed(p->row_stride)) {
+        STORE(at, delta);
+        return;
+    }
+    real x[LANES];
+    STORE(x, delta);
+    for (ptrdiff_t i = 0; i < LANES && r + i < p->rows; i++) at[i * p->row_stride] = x[i];
+}
+
+/* delta is 0 in the padding of rows. */
+static void clear_padding(const loss_args *p)
+{
+    const ptrdiff_t padded = (p->width + PANEL_LANES - 1) / PANEL_LANES * PANEL_LANES;
+    for (ptrdiff_t r = 0; r < p->rows; r++)
+        for (ptrdiff_t j = p->width; j < padded; j++) ((real *)p->delta)[r * p->row_stride + j] = 0;
+}
+
+/* name_of_target(p, r, t, scale, along) is the cost of target t in LANES rows, and stores its
+ * deltas; or, `along` a direction, puts theirs in the place of those of `out`. */
+#define SUM_OVER_TARGETS(name)                                                                     \
+    static ALWAYS_INLINE void name##_of_rows(const loss_args *p)                                   \
+    {                                                                                              \
+        for (ptrdiff_t r = 0; r < p->rows; r += LANES) {                                           \
+            const V scale = p->delta ? scale_of_rows(p, r) : ZERO;                                 \
+            V sum = ZERO;                                                                          \
+            for (ptrdiff_t t = 0; t < p->targets; t++)                                             \
+                sum = ADD(sum, name##_of_target(p, r, t, scale, 0));                               \
+            STORE((real *)p->row_losses + r, sum);                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    static ALWAYS_INLINE void name##_transposed(const loss_args *p) { name##_of_rows(p); }         \
+    static ALWAYS_INLINE void name##_wide(const loss_args *p)                                      \
+    {                                                                                              \
+        name##_of_rows(p);                                                                         \
+        if (p->delta) clear_padding(p);                                                            \
+    }                                                                                              \
+    static void name##_along(const loss_args *p)                                                   \
+    {                                                                                              \
+        for (ptrdiff_t r = 0; r < p->rows; r += LANES)                                             \
+            for (ptrdiff_t t = 0; t < p->targets; t++)                                             \
+                UNUSED(name##_of_target(p, r, t, scale_of_rows(p, r), 1));                         \
+        clear_padding(p);                                                                          \
+    }                                                                                              \
+    EVALUATE(name, PANEL_LANES)
+
+/* Koenker & Bassett 1978: C = tau e for e = y - q above 0, (tau - 1) e below; with slope 0 where
+ * they meet. */
+static ALWAYS_INLINE V pinball_cost(V q, V y, double tau)
+{
+    const V e = SUB(y, q);
+    return MUL(SELECT(LT(ZERO, e), SET1((real)tau), SET1((real)(tau - 1))), e);
+}
+static ALWAYS_INLINE V pinball_slope(V q, V y, double tau)
+{
+    const V e = SUB(y, q);
+    return SELECT(LT(ZERO, e), SET1((real)-tau), SELECT(LT(e, ZERO), SET1((real)(1 - tau)), e));
+}
+
+/* delta of the z of a step, softplus(z), which moves the quantiles whose slopes sum up to `beyond`.
+ */
+static ALWAYS_INLINE void pinball_step(const loss_args *p, ptrdiff_t r, ptrdiff_t j, V beyond, V z,
+                                       V scale, int along)
+{
+    V slope = sigmoid_v(z);
+    if (along) {
+        UNUSED(sigmoid_and_derivative(z, &slope));
+        slope = MUL(slope, rows_of_column(p, p->delta, r, j));
+    }
+    store_delta(p, r, j, MUL(MUL(beyond, slope), scale));
+}
+
+/* The sum of it over several quantiles, of which the first head is the middle one, and the next
+ * are the steps, softplus(z), from each of the others to its neighbour that is nearer to it. */
+static ALWAYS_INLINE V pinball_of_target(const loss_args *p, ptrdiff_t r, ptrdiff_t t, V scale,
+                                         int along)
+{
+    const double *tau = p->quantiles;
+    const ptrdiff_t n = p->n_quantiles, targets = p->targets;
+    ptrdiff_t middle = 0;
+    while (middle < n - 1 && tau[middle] < 0.5) middle++;
+    const V y = rows_of_column(p, p->y, r, t), centre = rows_of_column(p, p->out, r, t);
+    V cost = pinball_cost(centre, y, tau[middle]), all = pinball_slope(centre, y, tau[middle]);
+    V slope[MOST_QUANTILES], z[MOST_QUANTILES], q = centre;
+    for (ptrdiff_t k = middle + 1; k < n; k++) {
+        z[k] = rows_of_column(p, p->out, r, k * targets + t);
+        q = ADD(q, softplus_v(z[k]));
+        cost = ADD(cost, pinball_cost(q, y, tau[k]));
+        slope[k] = pinball_slope(q, y, tau[k]);
+    }
+    q = centre;
+    for (ptrdiff_t k = middle - 1; k >= 0; k--) {
+        z[k] = rows_of_column(p, p->out, r, (k + 1) * targets + t);
+        q = SUB(q, softplus_v(z[k]));
+        cost = ADD(cost, pinball_cost(q, y, tau[k]));
+        slope[k] = pinball_slope(q, y, tau[k]);
+    }
+    if (!p->delta) return cost;
+    V beyond = ZERO; /* the slopes of the quantiles that a step moves */
+    for (ptrdiff_t k = n - 1; k > middle; k--) {
+        beyond = ADD(beyond, slope[k]);
+        pinball_step(p, r, k * targets + t, beyond, z[k], scale, along);
+    }
+    all = ADD(all, beyond);
+    beyond = ZERO;
+    for (ptrdiff_t k = 0; k < middle; k++) {
+        beyond = ADD(beyond, slope[k]);
+        pinball_step(p, r, (k + 1) * targets + t, negative(beyond), z[k], scale, along);
+    }
+    store_delta(p, r, t, along ? ZERO : MUL(ADD(all, beyond), scale));
+    return cost;
+}
+SUM_OVER_TARGETS(pinball)
+
+/* Nix & Weigend 1994: the negative log-likelihood of y under the mean m, the first head, and the
+ * variance v = softplus(z) + SMALLEST_VARIANCE, without its constant: C = (log v + (y - m)^2 / v) /
+ * 2. The slopes are multiplied by v^beta (Seitzer et al. 2022, equation 5). */
+static ALWAYS_INLINE V gaussian_nll_of_target(const loss_args *p, ptrdiff_t r, ptrdiff_t t, V scale,
+                                              int along)
+{
+    const ptrdiff_t of_v = p->targets + t;
+    const V z = rows_of_column(p, p->out, r, of_v), half = SET1((real)0.5);
+    const V e = SUB(rows_of_column(p, p->out, r, t), rows_of_column(p, p->y, r, t));
+    const V v = ADD(softplus_v(z), SET1((real)SMALLEST_VARIANCE));
+    const V log_of_v = log_v(v), share = DIV(e, v);
+    if (p->delta && along) { /* with beta = 0 */
+        V s_prime;
+        const V s = sigmoid_and_derivative(z, &s_prime), by_v = SUB(DIV(ONE, v), MUL(share, share));
+        const V r_e = rows_of_column(p, p->delta, r, t), r_z = rows_of_column(p, p->delta, r, of_v);
+        const V r_v = MUL(s, r_z), r_share = DIV(SUB(r_e, MUL(share, r_v)), v);
+        const V r_by_v = SUB(negative(DIV(r_v, MUL(v, v))), MUL(MUL(SET1(2), share), r_share));
+        store_delta(p, r, t, MUL(r_share, scale));
+        store_delta(p, r, of_v,
+                    MUL(MUL(half, ADD(MUL(r_by_v, s), MUL(MUL(by_v, s_prime), r_z))), scale));
+    } else if (p->delta) {
+        const V weight = exp_v(MUL(SET1((real)p->loss_param), log_of_v));
+        const V by_v = MUL(half, SUB(DIV(ONE, v), MUL(share, share)));
+        store_delta(p, r, t, MUL(MUL(share, weight), scale));
+        store_delta(p, r, of_v, MUL(MUL(MUL(by_v, sigmoid_v(z)), weight), scale));
+    }
+    return MUL(half, ADD(log_of_v, MUL(e, share)));
+}
+SUM_OVER_TARGETS(gaussian_nll)
+
 #define LOSS(name, fused_activations, sparse, ...)                                                 \
     {#name, fused_activations, sparse, name##_evaluate, name##_along, __VA_ARGS__}
 static const loss LOSSES[] = {
-    LOSS(mse, 0, 0, -INFINITY, INFINITY, 0, 0),
-    LOSS(mae, 0, 0, -INFINITY, INFINITY, 0, 0),
-    LOSS(huber, 0, 0, -INFINITY, INFINITY, "delta", 1),
-    LOSS(binary_crossentropy, "sigmoid", 0, 0, 1, 0, 0),
-    LOSS(categorical_crossentropy, "softmax", 0, 0, 1, 0, 0),
-    LOSS(sparse_categorical_crossentropy, "softmax", 1, 0, INFINITY, 0, 0),
-    LOSS(poisson, "exp", 0, 0, INFINITY, 0, 0),
-    LOSS(hinge, 0, 0, -1, 1, 0, 0),
-    LOSS(perceptron, "step sign", 0, 0, 1, 0, 0),
+    LOSS(mse, 0, 0, -INFINITY, INFINITY, 0, 0, 1),
+    LOSS(mae, 0, 0, -INFINITY, INFINITY, 0, 0, 1),
+    LOSS(huber, 0, 0, -INFINITY, INFINITY, "delta", 1, 1),
+    LOSS(binary_crossentropy, "sigmoid", 0, 0, 1, 0, 0, 1),
+    LOSS(categorical_crossentropy, "softmax", 0, 0, 1, 0, 0, 1),
+    LOSS(sparse_categorical_crossentropy, "softmax", 1, 0, INFINITY, 0, 0, 1),
+    LOSS(poisson, "exp", 0, 0, INFINITY, 0, 0, 1),
+    LOSS(hinge, 0, 0, -1, 1, 0, 0, 1),
+    LOSS(perceptron, "step sign", 0, 0, 1, 0, 0, 1),
+    LOSS(pinball, "identity", 0, -INFINITY, INFINITY, 0, 0, 0),
+    LOSS(gaussian_nll, "identity", 0, -INFINITY, INFINITY, "beta", 0, 2),
     {0},
 };

@@ -22,7 +22,7 @@ from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.estimators import MLPClassifier, MLPRegressor
 from cnn_core.exceptions import DivergenceWarning, ModelFormatError, NotFittedError
 from cnn_core.files.estimators import load
-from cnn_core.losses import Huber
+from cnn_core.losses import GaussianNLL, Huber, Pinball
 from cnn_core.mlp import MLP
 from cnn_core.threads import get_num_threads, set_num_threads
 
@@ -80,6 +80,7 @@ __all__ = [
     "Ensemble",
     "Exponential",
     "FlatCosine",
+    "GaussianNLL",
     "Huber",
     "InverseTime",
     "LeakyReLU",
@@ -92,6 +93,7 @@ __all__ = [
     "OneCycle",
     "Orthogonal",
     "PeriodicEmbedding",
+    "Pinball",
     "RMSprop",
     "ReduceOnPlateau",
     "Rprop",

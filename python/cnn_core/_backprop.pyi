@@ -4,6 +4,7 @@ from typing import TypeVar, final
 from numpy import float32, float64, floating
 from numpy.typing import ArrayLike, NDArray
 
+from cnn_core._losses import OutputLoss
 from cnn_core._network import Network
 
 _Real = TypeVar("_Real", float32, float64)
@@ -17,7 +18,7 @@ class Backprop:
         network: Network,
         loss: str,
         max_batch_size: int,
-        loss_param: float | None = None,
+        loss_param: float | tuple[float, ...] | None = None,
         l1: float = 0.0,
         l2: float = 0.0,
         dropout: Sequence[float] | None = None,
@@ -35,13 +36,9 @@ class Backprop:
     @property
     def max_batch_size(self) -> int: ...
     @property
-    def loss(self) -> str: ...
-    @property
-    def sparse(self) -> bool: ...
+    def loss(self) -> OutputLoss: ...
     @property
     def dropout(self) -> tuple[float, ...]: ...
-    @property
-    def from_logits(self) -> bool: ...
     @property
     def transposed(self) -> bool: ...
     def loss_and_gradient(self, X: ArrayLike, y: ArrayLike) -> tuple[float, NDArray[floating]]: ...

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnn_core import _losses
-from cnn_core._checks import MATRIX, NUMBER, as_array, takes
+from cnn_core._checks import MATRIX, as_array, takes
 from cnn_core._functions import logarithms
 from cnn_core._warn import warn
 from cnn_core.data.validation import position
+from cnn_core.losses import LossParam
 
 if TYPE_CHECKING:
     from numpy import float32, float64
@@ -26,13 +27,13 @@ _Real = TypeVar("_Real", "float32", "float64")
 ROUNDED = 0.015
 
 
-@takes(out=MATRIX, loss_param=NUMBER)
+@takes(out=MATRIX)
 def loss(
     name: str,
     out: NDArray[_Real],
     y: ArrayLike,
     row_scale: ArrayLike | None = None,
-    loss_param: float | None = None,
+    loss_param: LossParam | None = None,
 ) -> tuple[NDArray[_Real], NDArray[_Real]]:
     """Cost of each row, and the error it sends back, as training computes them.
 
@@ -45,11 +46,12 @@ def loss(
         output activation, its a for others, as `loss_table` says. `loss_from_a` takes a always.
     y : ndarray
         Targets: shape (rows, width) of the same dtype, or class indices of int32 and shape (rows,)
-        for a sparse loss.
+        for a sparse loss. Of losses with several heads shape (rows, targets); output h of target t
+        is then column h * targets + t of `out`.
     row_scale : ndarray of the same dtype, shape (rows,), optional
         Weight of each row's delta; default 1.
-    loss_param : float, optional
-        The loss's number, see `loss_table`; default that of the literature.
+    loss_param : float or sequence of float, optional
+        The loss's number or quantiles, see `loss_table`; default that of the literature.
 
     Returns
     -------
@@ -83,9 +85,9 @@ def _are_probabilities(output: str, out: Reals) -> bool:
     return output == "sigmoid" and bool(((out > 0) & (out < 1)).any())
 
 
-@takes(a=MATRIX, loss_param=NUMBER)
+@takes(a=MATRIX)
 def loss_from_a(
-    name: str, a: NDArray[_Real], y: ArrayLike, loss_param: float | None = None
+    name: str, a: NDArray[_Real], y: ArrayLike, loss_param: LossParam | None = None
 ) -> tuple[NDArray[_Real], NDArray[_Real]]:
     """C(y, a) of each row and dC/da, from the outputs a (the textbook's y with a hat).
 
@@ -118,7 +120,8 @@ def loss_from_a(
         Where rows of classes do not sum to 1.
     """
     row = _losses.table()[name] if name in _losses.names() else None
-    if row is None or not row.fused_activations:  # of a anyway; or unknown, which is refused there
+    # Of a anyway, or of a that is z; or unknown, which is refused there.
+    if row is None or row.fused_activations in ((), ("identity",)):
         return _losses.loss(name, a, y, None, loss_param)
     if name not in COSTS:
         hard = " and ".join(row.fused_activations)
@@ -144,9 +147,11 @@ def loss_from_a(
     return cost, _slope(rule, a, targets)
 
 
-def slopes(name: str, a: Reals, y: Reals) -> Reals:
+def slopes(name: str, a: Reals, y: Reals, loss_param: LossParam | None = None) -> Reals:
     """dC/da of each row for a loss that works on z; NaN for the perceptron, whose slope is not
     that of a step."""
+    if _losses.table()[name].fused_activations == ("identity",):
+        return _losses.loss(name, a, y, None, loss_param)[1]
     rule = COSTS.get(name)
     if rule is None:
         return np.full_like(a, np.nan)

@@ -235,7 +235,8 @@ VALUES["loss"] = by_word({
     "huber": "smooth_l1 smooth_l1_loss smoothl1loss huber_loss",
     "poisson": "poisson_nll poisson_nll_loss poissonnllloss poisson_loss poisson_deviance",
     "'hinge' is the one that is not squared": "squared_hinge",
-    "there is no quantile loss, and 'mae' fits the median": "quantile pinball quantile_loss",
+    "pinball": "quantile quantile_loss pinball_loss",
+    "gaussian_nll": "gaussian_nll_loss gaussiannllloss gaussiannll",
 })  # fmt: skip
 _NEAREST = "there is none of that name, and {} is the nearest"
 VALUES["activation"] = VALUES["output"] = by_word({

@@ -27,3 +27,8 @@ def logarithms(x: NDArray[Any]) -> NDArray[Any]:
 def exponentials(x: NDArray[Any]) -> NDArray[Any]:
     """e^x of float32 or float64, the same bits on every machine."""
     return _of_all("exp", x)
+
+
+def normal_probabilities(x: NDArray[Any]) -> NDArray[Any]:
+    """The share of a standard normal distribution below x, the same bits on every machine."""
+    return _of_all("normal_cdf", x)

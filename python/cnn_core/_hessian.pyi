@@ -4,6 +4,7 @@ from numpy import floating
 from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._cpu import most_threads as most_threads
+from cnn_core._losses import OutputLoss
 from cnn_core._network import Network
 
 @final
@@ -14,7 +15,7 @@ class HessianProduct:
         direction: Network,
         loss: str,
         max_rows: int,
-        loss_param: float | None = None,
+        loss_param: float | tuple[float, ...] | None = None,
         l2: float = 0.0,
     ) -> None: ...
     @property
@@ -22,7 +23,7 @@ class HessianProduct:
     @property
     def direction(self) -> Network: ...
     @property
-    def loss(self) -> str: ...
+    def loss(self) -> OutputLoss: ...
     @property
     def max_rows(self) -> int: ...
     def of_rows(self, X: ArrayLike, y: ArrayLike, threads: int = 1) -> NDArray[floating]: ...

@@ -31,7 +31,7 @@ Activations = Literal[
 ]  # fmt: skip
 Losses = Literal[
     "mse", "mae", "huber", "poisson", "binary_crossentropy", "categorical_crossentropy",
-    "sparse_categorical_crossentropy", "hinge", "perceptron",
+    "sparse_categorical_crossentropy", "hinge", "perceptron", "pinball", "gaussian_nll",
 ]  # fmt: skip
 Optimizers = Literal[
     "sgd", "adagrad", "adadelta", "rmsprop", "adam", "adamw", "nadam", "rprop", "lbfgs", "amsgrad",

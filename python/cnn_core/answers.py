@@ -41,6 +41,14 @@ class Answers:
         def precise_outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
             """The same, not rounded where they are in the units of targets."""
 
+        def quantiles(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+            """Those of the loss, in float64, shape (rows, n_outputs, n_quantiles)."""
+
+        def mean_and_variance(
+            self, X: ArrayLike, backend: str, n_threads: int | None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            """Those of y given x, in float64, each of shape (rows, n_outputs)."""
+
         def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
             """Classes or numbers."""
 

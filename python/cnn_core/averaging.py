@@ -153,9 +153,12 @@ def _evaluation(
     a = mean.precise_outputs(X, "native", n_threads)
     found: dict[str, Any] = {}
     data = make_dataset(task, np.zeros((len(a), 1)), y, Preparation("float64"))
-    scaling = first.target_scaling
-    learned = a if scaling is None else (a - scaling.shift) / scaling.factor
-    cost = _cost(mean, learned, data.learning(scaling, "float64"))
+    learned = data.learning(first.target_scaling, "float64")
+    cost = (
+        _cost_of_heads(mean, X, learned, n_threads)
+        if task.heads > 1
+        else _cost(mean, _learned(first, a), learned)
+    )
     if cost is not None:
         found["loss"] = cost
     notes = []
@@ -223,6 +226,29 @@ def _several_vary(model: Model, X: Any) -> bool:
     """Whether more than one feature of these rows varies."""
     rows = model.check_X(X)
     return int((rows != rows[0]).any(axis=0).sum()) > 1
+
+
+def _learned(first: Model, a: np.ndarray) -> np.ndarray:
+    """Outputs in the units in which the first model learns them."""
+    scaling = first.target_scaling
+    found: np.ndarray = a if scaling is None else (a - scaling.shift) / scaling.factor
+    return found
+
+
+def _cost_of_heads(mean: MeanModel, X: Any, data: Dataset, n_threads: int | None) -> float:
+    """The mean cost of quantiles, or of mean and variance."""
+    from cnn_core import distributions
+
+    assert data.y is not None
+    first, y = mean.first, data.y.array
+    if mean.task.quantiles:
+        q = mean.quantiles(X, "native", n_threads)
+        learned = _learned(first, q.transpose(0, 2, 1)).transpose(0, 2, 1)
+        return float(distributions.quantile_costs(learned, y, mean.task.quantiles).mean())
+    m, v = mean.mean_and_variance(X, "native", n_threads)
+    if first.target_scaling is not None:
+        v = v / (first.target_scaling.factor * first.target_scaling.factor)
+    return float(distributions.normal_costs(_learned(first, m), v, y).mean())
 
 
 def _cost(mean: MeanModel, a: np.ndarray, data: Any) -> float | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
-    from cnn_core.losses import Huber
+    from cnn_core.losses import ParametrizedLoss
     from cnn_core.mlp import Monitoring, Watcher
     from cnn_core.optimizers import Optimizer
     from cnn_core.schedules import Schedule
@@ -47,7 +47,7 @@ class MLPOfOneTask(MLP):
         activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu",
         *,
         output: OutputName | Activation = "auto",
-        loss: LossName | Huber = "auto",
+        loss: LossName | ParametrizedLoss = "auto",
         optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
         batch_size: int | Literal["full"] = 32,

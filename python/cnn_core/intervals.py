@@ -1,4 +1,4 @@
-"""Intervals in which a new y lies with a probability that is guaranteed."""
+"""What a fitted regression says of how far y may lie from what it predicts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from cnn_core._checks import check_number
+from cnn_core._checks import check_number, shown
 from cnn_core._control import Exclusive
 from cnn_core._frozen import replace
 
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    Doubles = NDArray[np.float64]
+
 
 class Intervals:
-    """Calibrated intervals of a regression, of one network or of the mean of several."""
+    """Quantiles, standard deviations and calibrated intervals of a regression, of one network or of
+    the mean of several."""
 
     backend: str
     n_threads: int | None
@@ -26,6 +29,65 @@ class Intervals:
 
         def _model(self) -> Any:
             """What has been fitted, or a NotFittedError."""
+
+    def predict_quantiles(self, X: ArrayLike, q: float | ArrayLike | None = None) -> Doubles:
+        """Quantiles of y given x, of a model with the loss `Pinball` or `GaussianNLL`.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+        q : float or array-like, shape (n_quantiles,), optional
+            Which: of `Pinball` some of those that were fitted, by default all; of `GaussianNLL` any
+            above 0 and below 1.
+
+        Returns
+        -------
+        ndarray of float64, shape (rows, n_quantiles) or (rows, outputs, n_quantiles)
+            In the order of `q`; the second shape where y has two dimensions. A higher quantile is
+            never below a lower one, to the bit. Not calibrated; see `predict_interval`.
+
+        Raises
+        ------
+        ValueError
+            For another loss, and for quantiles that the model does not have.
+        """
+        model = self._regression("predict_quantiles")
+        task = model.task
+        if task.quantiles:
+            places = _places(q, task.quantiles)
+            return _in_shape(task, self._of(model.quantiles, X)[:, :, places])
+        if task.loss != "gaussian_nll":
+            raise _other_loss("predict_quantiles", task, "'pinball' or 'gaussian_nll'")
+        if q is None:
+            raise ValueError("q must say which quantiles, such as (0.05, 0.95), for gaussian_nll")
+        from cnn_core.distributions import normal_quantile
+
+        at = np.array([normal_quantile(one) for one in _checked(q)])
+        mean, variance = self._of(model.mean_and_variance, X)
+        return _in_shape(task, mean[:, :, None] + at * np.sqrt(variance)[:, :, None])
+
+    def predict_std(self, X: ArrayLike) -> Doubles:
+        """The standard deviation of y given x, of a model with the loss `GaussianNLL`.
+
+        Parameters
+        ----------
+        X : array-like, shape (rows, features)
+
+        Returns
+        -------
+        ndarray of float64, shape (rows,) or (rows, outputs)
+            In the units of y; the mean is what `predict` gives. Of several models: that of the
+            equal mixture of their distributions.
+
+        Raises
+        ------
+        ValueError
+            For another loss.
+        """
+        model = self._regression("predict_std")
+        if model.task.loss != "gaussian_nll":
+            raise _other_loss("predict_std", model.task, "'gaussian_nll'")
+        return _in_shape(model.task, np.sqrt(self._of(model.mean_and_variance, X)[1]))
 
     def calibrate(self, X: ArrayLike, y: ArrayLike | str) -> Self:
         """Learn from rows that the model was not fitted to how far y lies from what it predicts,
@@ -61,45 +123,58 @@ class Intervals:
             vars(self)["_fitted"] = replace(model, calibration=found)
         return self
 
-    def predict_interval(self, X: ArrayLike, level: float = 0.9) -> NDArray[np.float64]:
+    def predict_interval(
+        self, X: ArrayLike, level: float = 0.9, *, calibrated: bool = True
+    ) -> Doubles:
         """Intervals that a new y lies in with a probability of at least `level`.
 
         So it is on average over x and over the rows that `calibrate` was given, if these and the
-        new rows are exchangeable, such as drawn alike from one source, however good the model is
-        (Lei et al. 2018, theorem 2.2). It is not promised for each x by itself, for rows that come
-        otherwise, such as later ones of a source that changes, and for several outputs at once. All
-        intervals of an output have one width.
+        new rows are exchangeable, such as drawn alike from one source; however good the model is
+        (Lei et al. 2018, Romano et al. 2019). It is not promised for each x by itself, for rows
+        that come otherwise, such as later ones of a source that changes, and for several outputs
+        at once. `Pinball` and `GaussianNLL` give intervals that are wide where y spreads far; with
+        other losses all are of one width.
 
         Parameters
         ----------
         X : array-like, shape (rows, features)
         level : float, default 0.9
-            Above 0 and below 1.
+            Above 0 and below 1. The interval of a higher level holds that of a lower one.
+        calibrated : bool, default True
+            False: what a model with the loss `Pinball` or `GaussianNLL` says by itself, of which
+            nothing is promised.
 
         Returns
         -------
         ndarray of float64, shape (rows, 2) or (rows, outputs, 2)
-            The lowest and the highest y; the second shape where y has two dimensions. Not kept in a
-            range by `clip_outputs`.
+            The lowest and the highest y; the second shape where y has two dimensions. Not rounded
+            to the dtype of the model, and not kept in a range by `clip_outputs`.
 
         Raises
         ------
         ValueError
             Where the model is not calibrated, or with too few rows for the level; for a classifier.
         """
-        from cnn_core.conformal import interval
+        from cnn_core.conformal import interval, raw_interval
 
         model = self._regression("predict_interval")
         check_number("level", level, 0, 1, above=True)
-        if model.calibration is None:
+        if not calibrated:
+            found = raw_interval(model, X, float(level), self.backend, self.n_threads)
+        elif model.calibration is None:
             raise ValueError(
                 "predict_interval needs a calibrated model: give calibrate rows that it was not "
                 "fitted to (what it has learned is lost where the model is fitted, or its weights "
                 "are set, anew)"
             )
-        known, backend = model.calibration, self.backend
-        found = interval(model, known, X, float(level), backend, self.n_threads)
-        return np.ascontiguousarray(found[:, 0]) if model.task.flat else found
+        else:
+            known = model.calibration
+            found = interval(model, known, X, float(level), self.backend, self.n_threads)
+        return _in_shape(model.task, found)
+
+    def _of(self, method: Any, X: ArrayLike) -> Any:
+        """What a method of the model gives for some rows."""
+        return method(X, self.backend, self.n_threads)
 
     def _regression(self, what: str) -> Any:
         """What has been fitted, if it predicts numbers."""
@@ -110,3 +185,39 @@ class Intervals:
                 "says how sure it is"
             )
         return model
+
+
+def _in_shape(task: Any, found: np.ndarray) -> np.ndarray:
+    """Without the axis of outputs where y has one dimension."""
+    return np.ascontiguousarray(found[:, 0]) if task.flat else found
+
+
+def _other_loss(what: str, task: Any, wanted: str) -> ValueError:
+    return ValueError(
+        f"{what} needs a model with the loss {wanted}, and this one has {task.loss!r}"
+    )
+
+
+def _checked(q: Any) -> list[float]:
+    """The quantiles that a user asks for."""
+    array = np.atleast_1d(np.asarray(q))
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not array.size:
+        raise TypeError(f"q must be a number or a list of numbers, got {shown(q)}")
+    wanted: list[float] = array.astype(float).tolist()
+    for one in wanted:
+        check_number("q", one, 0, 1, above=True)
+    return wanted
+
+
+def _places(q: Any, known: tuple[float, ...]) -> list[int]:
+    """Where the quantiles that a user asks for stand among those of the model."""
+    if q is None:
+        return list(range(len(known)))
+    wanted = _checked(q)
+    for one in wanted:
+        if one not in known:
+            raise ValueError(
+                f"q has {one:g}, and the model has the quantiles "
+                f"{', '.join(f'{tau:g}' for tau in known)}"
+            )
+    return [known.index(one) for one in wanted]

@@ -64,7 +64,7 @@ class MeanModel(_Predicts, Answers, Frozen):
         models = with_shared_columns(self.models)
         members = [
             (
-                one.network,
+                one.predicting,
                 None if one.scaling is None else one.scaling.arrays,
                 None if one.target_scaling is None else one.target_scaling.arrays,
             )
@@ -139,6 +139,19 @@ class MeanModel(_Predicts, Answers, Frozen):
 
     def precise_outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         return self._outputs(X, n_threads, np.float64)
+
+    def quantiles(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        from cnn_core.distributions import mean_of
+
+        return mean_of([one.quantiles(X, backend, n_threads) for one in self.models])
+
+    def mean_and_variance(
+        self, X: ArrayLike, backend: str, n_threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from cnn_core.distributions import total_variance
+
+        found = [one.mean_and_variance(X, backend, n_threads) for one in self.models]
+        return total_variance(*zip(*found))
 
     def predict(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         return self.labels(self.outputs(X, backend, n_threads))
@@ -292,6 +305,8 @@ _ALIKE: tuple[tuple[str, Any], ...] = (
     ("the task", lambda one: one.task.name),
     ("the classes", _classes),
     ("the number of outputs", lambda one: one.task.n_outputs),
+    ("outputs of the network for each", lambda one: one.task.heads),
+    ("the quantiles", lambda one: one.task.quantiles),
     ("the output", lambda one: one.task.output),
     ("targets of", lambda one: one.task.target_range),
     ("y of dimension", lambda one: 1 if one.task.flat else 2),

@@ -15,7 +15,7 @@ import numpy as np
 from cnn_core import _activations
 from cnn_core._settable import settable
 from cnn_core.activations import get_activation
-from cnn_core.losses import get_loss
+from cnn_core.losses import LossParam, get_loss
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -31,7 +31,7 @@ CLASS_LOSSES = (
 )
 CLASS_OUTPUTS = ("softmax", "step", "sign")
 #: What only regressions take.
-REGRESSION_LOSSES = ("poisson", "mae", "huber")
+REGRESSION_LOSSES = ("poisson", "mae", "huber", "pinball", "gaussian_nll")
 #: Outputs of a classifier whose loss is named, such as mse or hinge.
 WITH_A_LOSS = ("identity", "tanh", "hard_sigmoid")
 #: The only whole floats that are classes by themselves.
@@ -104,7 +104,7 @@ def only_for_numbers(p: SimpleNamespace) -> str:
 
 def names_and_params(
     loss: Any, output: Any
-) -> tuple[tuple[str, float | None], tuple[str, float | None]]:
+) -> tuple[tuple[str, LossParam | None], tuple[str, float | None]]:
     """Name and number of a loss and of an output activation, either of which may be 'auto'."""
     return (
         ("auto", None) if loss == "auto" else get_loss(loss),

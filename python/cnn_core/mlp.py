@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
-    from cnn_core.losses import Huber
+    from cnn_core.losses import ParametrizedLoss
     from cnn_core.optimizers import Optimizer
     from cnn_core.schedules import Schedule
 
@@ -81,12 +81,13 @@ class MLP(
         row, softmax for more classes, identity for regression. 'step' or 'sign', for two classes
         and with ``hidden=()``, is Rosenblatt's perceptron; his rule is ``optimizer=SGD(1.0),
         batch_size=1``.
-    loss : str or Huber, default 'auto'
+    loss : str, Huber, Pinball or GaussianNLL, default 'auto'
         'mse' (1/2 the sum of squares over the outputs, averaged over the rows), 'mae', 'huber',
         'poisson' (counts; the output is their mean), 'binary_crossentropy',
         'categorical_crossentropy' (y one-hot or probabilities, shape (rows, classes); labels work
-        too), 'sparse_categorical_crossentropy', 'hinge', or 'perceptron'. 'auto': mse, for classes
-        the cross-entropy.
+        too), 'sparse_categorical_crossentropy', 'hinge', 'perceptron', 'pinball' (quantiles, as
+        `predict_quantiles` gives them; `predict` the median), or 'gaussian_nll' (mean and
+        variance). 'auto': mse, for classes the cross-entropy.
     optimizer : str or Optimizer, default 'adam'
         'sgd', 'adagrad', 'adadelta', 'rmsprop', 'adam', 'adamw', 'nadam', 'rprop' and 'lbfgs' (both
         full batch), or an object such as ``cnn_core.optimizers.SGD(momentum=0.9, nesterov=True)``.
@@ -280,7 +281,7 @@ class MLP(
         *,
         task: TaskName = "auto",
         output: OutputName | Activation = "auto",
-        loss: LossName | Huber = "auto",
+        loss: LossName | ParametrizedLoss = "auto",
         optimizer: OptimizerName | Optimizer = "adam",
         learning_rate: float | Schedule | None = None,
         batch_size: int | Literal["full"] = 32,

@@ -35,6 +35,7 @@ from cnn_core.training.backends import (
     native,
     reference,
     warn_of_overflow,
+    with_first_outputs,
     with_linear_output,
 )
 
@@ -57,6 +58,8 @@ class _Predicts:
     predictors: ByBackend[Predictor]
     #: What predicts single rows for `FAST_BACKEND`.
     one_row: RowPredictor
+    #: The network that predicts: with the first of several heads alone.
+    predicting: Network
 
 
 class Model(_Predicts, Answers, Frozen):
@@ -130,8 +133,11 @@ class Model(_Predicts, Answers, Frozen):
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        fast = native.predictor(self.network, self.scaling, self.target_scaling)
-        other = reference.predictor(self.network, self.scaling, self.target_scaling)
+        network, task = self.network, self.task
+        if task.heads > 1:
+            network = with_first_outputs(network, task.n_outputs)
+        fast = native.predictor(network, self.scaling, self.target_scaling)
+        other = reference.predictor(network, self.scaling, self.target_scaling)
         one_row: Any = fast.one_row
         if self.columns is not None:  # a row of a table is no row of the matrix
             from cnn_core.columns.rows import TableRows
@@ -139,14 +145,15 @@ class Model(_Predicts, Answers, Frozen):
             one_row = TableRows(self.columns, fast.one_row)
             fast.checked_row = one_row.forward_checked
         self._set(
-            history=Past.of(self.history),  # older pickles have a dict
+            history=Past.of(self.history),
             predictors=ByBackend(native=fast, python=other),
             one_row=one_row,
+            predicting=network,
         )
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))
-        for made in ("predictors", "one_row", "explained"):
+        for made in ("predictors", "one_row", "predicting", "explained"):
             state.pop(made, None)
         return sealed(state)
 
@@ -161,8 +168,9 @@ class Model(_Predicts, Answers, Frozen):
             for name in self._fields:
                 if not hasattr(self, name):
                     raise ValueError(f"it has no {name!r}")
-            self.__post_init__()
+            self._set(history=Past.of(self.history))  # older pickles have a dict
             check_model(self)
+            self.__post_init__()
 
     @cached_property
     def explained(self) -> Explained:
@@ -259,11 +267,11 @@ class Model(_Predicts, Answers, Frozen):
         self, rows: np.ndarray, threads: int, backend: str = "native"
     ) -> np.ndarray:
         """a^L in the units of the network, for rows as it reads them."""
-        return BACKENDS[backend].predictor(self.network, self.scaling).outputs(rows, threads)
+        return BACKENDS[backend].predictor(self.predicting, self.scaling).outputs(rows, threads)
 
     def finite_outputs(self, rows: np.ndarray) -> np.ndarray:
         """The same in float64, without a word where they are not finite: they are 0 then."""
-        a = BACKENDS["native"].predictor(self.network, self.scaling).unchecked(rows)
+        a = BACKENDS["native"].predictor(self.predicting, self.scaling).unchecked(rows)
         finite: np.ndarray = np.where(np.isfinite(a), a, 0).astype(np.float64)
         return finite
 
@@ -335,6 +343,25 @@ class Model(_Predicts, Answers, Frozen):
                 warn_of_overflow(linear, rows, int(np.count_nonzero(~np.isfinite(difference))))
             return difference
         return z.ravel() if task.n_outputs == 1 else z
+
+    def _heads(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        """z^L of all heads."""
+        rows = self.check_X(X, False)
+        predictor = BACKENDS[backend].predictor(self.network, self.scaling)
+        return predictor.outputs(rows, threads_of(n_threads))
+
+    def quantiles(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
+        from cnn_core.distributions import quantiles_of
+
+        return quantiles_of(self._heads(X, backend, n_threads), self.task, self.target_scaling)
+
+    def mean_and_variance(
+        self, X: ArrayLike, backend: str, n_threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from cnn_core.distributions import mean_and_variance_of
+
+        z = self._heads(X, backend, n_threads)
+        return mean_and_variance_of(z, self.task, self.target_scaling)
 
     def precise_outputs(self, X: ArrayLike, backend: str, n_threads: int | None) -> np.ndarray:
         """`outputs` that are not rounded: far from 0 float32 has few numbers."""

@@ -106,12 +106,16 @@ def _check_task(task: Task, spec: NetworkSpec) -> None:
         _require(isinstance(value, bool), f"task.{name}", f"is {value!r}")
     for name in ("loss_param", "output_param"):
         value = getattr(task, name)
+        if name == "loss_param" and isinstance(value, tuple):
+            _require(_losses.table()[task.loss].heads is None, "task.loss_param", f"is {value!r}")
+            _losses.check_param("task.loss_param", task.loss, value)
+            continue
         known = value is None or (
             isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         )
         _require(known, f"task.{name}", f"is {value!r}")
     _require(
-        (task.output, task.n_outputs) == (spec.activations[-1], spec.widths[-1]),
+        (task.output, task.n_outputs * task.heads) == (spec.activations[-1], spec.widths[-1]),
         "task",
         f"has {task.n_outputs!r} outputs {task.output!r}, and the network {spec.widths[-1]} of "
         f"{spec.activations[-1]!r}",
@@ -353,14 +357,14 @@ def check_calibration(found: Any, task: Task) -> None:
     """Raise for a calibration that no model of this task has."""
     if found is None:
         return
-    from cnn_core.conformal import Calibration
+    from cnn_core.conformal import Calibration, kind_of, pairs_of
 
     _require(isinstance(found, Calibration), "calibration", f"is of type {type(found).__name__}")
     _require(task.name == "regression", "calibration", f"is there for {task.name}")
-    sizes = found.residuals
-    right = isinstance(sizes, np.ndarray) and sizes.dtype == np.float64 and sizes.ndim == 2
-    right = right and len(sizes) == task.n_outputs and sizes.shape[1] > 0
-    what = "calibration.residuals"
-    _require(right, what, f"are no numbers of float64 of shape ({task.n_outputs}, rows)")
-    ascending = bool((sizes[:, 1:] >= sizes[:, :-1]).all())
-    _require(ascending and bool((sizes >= 0).all()), what, "are no sizes in ascending order")
+    _require(found.kind == kind_of(task), "calibration", f"is of {found.kind!r}")
+    scores, shape = found.scores, (task.n_outputs, max(1, len(pairs_of(task.quantiles))))
+    right = isinstance(scores, np.ndarray) and scores.dtype == np.float64 and scores.ndim == 3
+    right = right and scores.shape[:2] == shape and scores.shape[2] > 0
+    _require(right, "calibration.scores", f"are no numbers of float64 of shape {shape}")
+    ascending = not np.isnan(scores).any() and bool((scores[..., 1:] >= scores[..., :-1]).all())
+    _require(ascending, "calibration.scores", "are not in ascending order")

@@ -22,7 +22,7 @@ from cnn_core.data.scaling import SCALINGS
 from cnn_core.embeddings import Embedding, PeriodicEmbedding
 from cnn_core.groups import check_factors, factors
 from cnn_core.initializers import get_initializer
-from cnn_core.losses import Huber
+from cnn_core.losses import ParametrizedLoss
 from cnn_core.monitors import check_monitor
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import SCHEDULES, Constant, Schedule
@@ -222,7 +222,7 @@ RULES: dict[str, Check] = {
     "activation": check_activation,
     "task": one_of("auto", "classification", "regression"),
     "output": instance_or(Activation, one_of("auto", *_activations.names())),
-    "loss": instance_or(Huber, one_of("auto", *_losses.names())),
+    "loss": instance_or(ParametrizedLoss, one_of("auto", *_losses.names())),
     "optimizer": lambda name, value: get_optimizer(value),
     "learning_rate": check_learning_rate,
     "batch_size": count("full"),

@@ -14,6 +14,7 @@ from cnn_core import _activations, _losses
 from cnn_core._checks import is_whole, shown
 from cnn_core._frozen import Frozen
 from cnn_core._names import choose
+from cnn_core.losses import LossParam
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
 VERSION = 6
@@ -30,6 +31,9 @@ _SINCE = {
     "monotone": 6,
     "convex": 6,
 }
+
+#: The version from which `loss_param` may be quantiles.
+_QUANTILES = 6
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -77,6 +81,8 @@ class _Spec(Frozen):
         fields = vars(self)
         changed = [name for name in _SINCE if fields.get(name) != self._defaults.get(name)]
         version = max([_OLDEST, *(_SINCE[name] for name in changed)])
+        if isinstance(fields.get("loss_param"), tuple):
+            version = max(version, _QUANTILES)
         values: dict[str, Any] = {"version": version}
         for name, value in fields.items():
             if _SINCE.get(name, 1) > version:
@@ -204,8 +210,8 @@ class TrainingSpec(_Spec):
     Parameters
     ----------
     loss : str
-    loss_param : float, optional
-        The loss's number; default the literature's.
+    loss_param : float or sequence of float, optional
+        The loss's number, or its quantiles; default the literature's.
     optimizer : str, optional
         None: costs and gradients only, no steps.
     settings : mapping of str to float
@@ -241,7 +247,7 @@ class TrainingSpec(_Spec):
     """
 
     loss: str
-    loss_param: float | None = None
+    loss_param: LossParam | None = None
     optimizer: str | None = None
     settings: Mapping[str, float] = MappingProxyType({})
     batch_size: int = 32
@@ -264,7 +270,7 @@ class TrainingSpec(_Spec):
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
         if self.loss_param is not None:
-            _check_real("TrainingSpec: loss_param", self.loss_param, 0)
+            self._set(loss_param=self._checked_param())
         settings = self._checked_settings()
         _check_whole("TrainingSpec: batch_size", self.batch_size, 1)
         _check_whole("TrainingSpec: seed", self.seed, 0, 1 << 64)
@@ -290,7 +296,6 @@ class TrainingSpec(_Spec):
             batch_size=int(self.batch_size),
             seed=int(self.seed),
             dropout=tuple(map(float, dropout)),
-            loss_param=None if self.loss_param is None else float(self.loss_param),
             **{
                 name: float(getattr(self, name))
                 for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale")
@@ -298,6 +303,14 @@ class TrainingSpec(_Spec):
             **{name: tuple(map(float, values)) for name, values in factors.items()},
             **{name: tuple(map(int, values)) for name, values in signs.items()},
         )
+
+    def _checked_param(self) -> LossParam:
+        """The loss's number, or its quantiles."""
+        what = "TrainingSpec: loss_param"
+        if _losses.table()[self.loss].heads is None:
+            return _losses.check_param(what, self.loss, self.loss_param)
+        _check_real(what, self.loss_param, 0)
+        return float(self.loss_param)  # type: ignore[arg-type]
 
     def _checked_settings(self) -> dict[str, float]:
         """The settings as a dict of this spec's own."""

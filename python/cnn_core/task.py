@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_core import _losses
 from cnn_core._frozen import Frozen
+from cnn_core.losses import LossParam
 
 #: Activations whose derivative is 0 everywhere.
 HARD_THRESHOLD = ("step", "sign")
@@ -24,6 +25,8 @@ FITS = {
     "binary_crossentropy": ("regression", "multilabel", "two_classes"),
     "categorical_crossentropy": ("one_hot", "two_classes", "classes"),
     "sparse_categorical_crossentropy": ("two_classes", "classes"),
+    "pinball": ("regression",),
+    "gaussian_nll": ("regression",),
     "hinge": ("multilabel", "two_classes", "classes"),
     "perceptron": ("two_classes",),
 }
@@ -46,7 +49,7 @@ class Task(Frozen):
     output: str
     n_outputs: int
     classes: np.ndarray | None = None  # None for regression
-    loss_param: float | None = None
+    loss_param: LossParam | None = None
     output_param: float | None = None
     flat: bool = True  # whether predictions have shape (rows,)
     one_hot: bool = False  # whether y holds a row of class probabilities a sample
@@ -55,6 +58,18 @@ class Task(Frozen):
     def sparse(self) -> bool:
         """Whether the loss takes class indices instead of targets."""
         return _losses.table()[self.loss].sparse
+
+    @property
+    def heads(self) -> int:
+        """Outputs of the network for each output that is predicted: 1 but for the losses that learn
+        a distribution. The first `n_outputs` of the network are what is predicted."""
+        return _losses.heads(self.loss, self.loss_param)
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Those that the loss learns; empty for other losses."""
+        param = _losses.check_param("loss_param", self.loss, self.loss_param)
+        return param if isinstance(param, tuple) else ()
 
     @property
     def n_classes(self) -> int:
@@ -112,10 +127,11 @@ def check_fit(loss: str, kind: str, shape: tuple[int, ...], n_classes: int) -> N
             f"y has shape {shape}, several yes-or-no labels a row; the loss {loss!r} does not go "
             "with them"
         )
-    if loss == "poisson":
+    if FITS[loss] == ("regression",):
+        of = "counts, which are a regression" if loss == "poisson" else "a regression"
         raise ValueError(
-            "the loss 'poisson' is for counts, which are a regression, but task is "
-            "'classification'; leave the loss at 'auto', or say task='regression'"
+            f"the loss {loss!r} is for {of}, but task is 'classification'; leave the loss at "
+            "'auto', or say task='regression'"
         )
     raise ValueError(
         f"the loss {loss!r} is for two classes, y has {n_classes}; "

@@ -14,7 +14,7 @@ from cnn_core.data.targets import (
     refuse_types,
 )
 from cnn_core.data.validation import as_numbers, check_finite, place_of_first, plain
-from cnn_core.losses import Huber
+from cnn_core.losses import ParametrizedLoss
 from cnn_core.meaning import (
     Given,
     floats_are_classes,
@@ -40,7 +40,7 @@ NEVER_SMOOTH = ("hinge", "perceptron")
 def infer_task(
     y: ArrayLike,
     task: str,
-    loss: str | Huber,
+    loss: str | ParametrizedLoss,
     output: str | Activation,
     label_smoothing: float,
     known: np.ndarray | None = None,

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from cnn_core.activations import ELU, LeakyReLU
 from cnn_core.initializers import Normal, Orthogonal
-from cnn_core.losses import Huber
+from cnn_core.losses import GaussianNLL, Huber, Pinball
 from cnn_core.optimizers import LBFGS, SGD, Adam, AdamW, Nadam, RMSprop, Rprop
 from cnn_core.schedules import (
     Constant,
@@ -71,6 +71,9 @@ small = dict(hidden=(11,), dtypes=BOTH)
 add("loss mse", data.numbers(7), five, twenty, loss="mse", **small)
 add("loss mae", data.numbers(7), five, twenty, loss="mae", **small)
 add("loss huber", five, twenty, (five, {"loss": Huber(0.2)}), loss="huber", **small)
+for loss in (Pinball(), Pinball((0.1, 0.25, 0.5, 0.9)), "gaussian_nll", GaussianNLL(0.5)):
+    name = loss if isinstance(loss, str) else f"{loss!r}"
+    add(f"loss {name}", data.numbers(7), five, twenty, loss=loss, **small)
 add(
     "loss poisson",
     data.counts(7),

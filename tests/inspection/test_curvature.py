@@ -20,7 +20,8 @@ LINE = X @ [1.0, -2, 0, 0, 3]
 SPARSE = "sparse_categorical_crossentropy"
 #: Loss, output activation and width; widths around a panel and beyond it.
 OUTPUTS = [
-    *((name, row.fused_activations[0], 3) for name, row in _losses.table().items()
+    *((name, row.fused_activations[0], 3 * _losses.heads(name))
+      for name, row in _losses.table().items()
       if row.fused_activations),
     *((name, "tanh", 2) for name, row in _losses.table().items() if not row.fused_activations),
     ("mse", "softmax", 17), (SPARSE, "softmax", 40), ("binary_crossentropy", "sigmoid", 1),
@@ -46,6 +47,7 @@ def rows_of(network, loss, rows=37):
     if n_tables:
         X[:, -n_tables:] = np.floor(uniform(3, 0, rows * n_tables).reshape(rows, -1) * 12)
     width = network.widths[-1]
+    width //= _losses.heads(loss)
     y = (uniform(4, 0, rows * width).reshape(rows, width) > 0.5) * 1.0
     if loss == SPARSE:
         y = y.cumsum(axis=1)[:, -1].astype(np.int32) % width

@@ -153,16 +153,29 @@ typedef struct {
     array out, y, label, row_scale, delta, row_losses;
 } loss_arrays;
 
+/* How many outputs each target of a loss has, of networks with so many: quantiles are three where
+ * that is possible. 0: it goes with none. */
+static ptrdiff_t heads_of(const loss *f, ptrdiff_t width)
+{
+    const ptrdiff_t heads = f->heads ? f->heads : width % 3 ? 1 : 3;
+    return width % heads ? 0 : heads;
+}
+
 static loss_args arguments(int n, int side, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t row_stride,
                            ptrdiff_t col_stride, double param, const loss_arrays *x, int with_delta)
 {
+    static const double quantiles[] = {0.1, 0.5, 0.9};
     const loss *f = &run.table[side]->losses[n];
+    const ptrdiff_t heads = heads_of(f, width);
     return (loss_args){
         .rows = rows,
         .width = width,
         .row_stride = row_stride,
         .col_stride = col_stride,
         .loss_param = param,
+        .targets = width / heads,
+        .quantiles = quantiles,
+        .n_quantiles = heads,
         .out = x->out.at[side],
         .y = f->sparse ? 0 : x->y.at[side],
         .label = f->sparse ? x->label.at[side] : 0,
@@ -190,6 +203,7 @@ void compare_losses(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld, numbers kind)
 {
     for (int n = 0; run.table[0]->losses[n].name; n++) {
         const loss *f = &run.table[0]->losses[n];
+        if (!heads_of(f, width)) continue;
         loss_arrays x = {
             .out = new_reals(rows * ld),
             .y = new_reals(rows * ld),
@@ -227,6 +241,7 @@ void compare_transposed_losses(ptrdiff_t rows, ptrdiff_t width, numbers kind)
     const ptrdiff_t room = whole_panels(rows), ld = whole_panels(width);
     for (int n = 0; run.table[0]->losses[n].name; n++) {
         const loss *f = &run.table[0]->losses[n];
+        if (!heads_of(f, width)) continue;
         loss_arrays x = {
             .out = new_reals(room * ld),
             .y = new_reals(room * ld),

@@ -17,7 +17,7 @@ EQUAL = 1e-12  # distance of the next entry beside theirs, from which the others
 VARIED = 10  # others that differ from the median, for each outlier: few may be rare as well
 ROUNDING = 1e-6  # of the furthest one, by which others may lie below 0
 BLOCK = 1 << 18  # entries looked at together
-ROBUST = ("mae", "huber")  # losses that outliers do not rule
+ROBUST = ("mae", "huber", "pinball")  # losses that outliers do not rule
 
 
 class Outliers(NamedTuple):

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 #: Losses of a regression that standardised targets are for. The others want targets of their own:
 #: counts, or shares between 0 and 1.
-SCALED_LOSSES = ("mse", "mae", "huber")
+SCALED_LOSSES = ("mse", "mae", "huber", "pinball", "gaussian_nll")
 
 #: Those that are taken for the sake of outliers, which would spoil mean and standard deviation:
 #: median, and the distance of the quartiles divided by that of the standard normal distribution.
-ROBUST_LOSSES = ("mae", "huber")
+ROBUST_LOSSES = ("mae", "huber", "pinball")
 QUARTILES = 1.3489795003921634
 
 #: Targets with means up to `NEAR_0` and standard deviations within a factor `NEAR_1` of 1 are

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core import _activations, _losses
 from cnn_core._network import Network
 from cnn_core.causes.seen import Rules, Seen
-from cnn_core.conformal import Calibration
+from cnn_core.conformal import KINDS, Calibration
 from cnn_core.data.scaling import SCALINGS, Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.exceptions import ModelFormatError
@@ -195,6 +195,20 @@ class State(Codec):
         return state
 
 
+class LossNumber(Codec):
+    """The number of a loss, or a list of its quantiles."""
+
+    number, several = Real(), List(Real(), tuple)
+
+    def write(self, value: Any, where: str, tensors: Tensors) -> Any:
+        return (self.several if isinstance(value, tuple) else self.number).write(
+            value, where, tensors
+        )
+
+    def read(self, json: Any, where: str, tensors: Tensors) -> Any:
+        return (self.several if isinstance(json, list) else self.number).read(json, where, tensors)
+
+
 TASK = Record(
     Task,
     {
@@ -203,7 +217,7 @@ TASK = Record(
         "output": Text(*_activations.names()),
         "n_outputs": Whole(1),
         "classes": Optional(Labels()),
-        "loss_param": Optional(Real()),
+        "loss_param": Optional(LossNumber()),
         "output_param": Optional(Real()),
         "flat": Flag(),
         "one_hot": Flag(),
@@ -417,22 +431,32 @@ class Calibrated(Codec):
     """A `Calibration`."""
 
     fields = Record(
-        dict, {"outputs": Whole(1), "residuals": Numbers(finite=False)}, get=lambda values: values
+        dict,
+        {
+            "kind": Text(*KINDS),
+            "outputs": Whole(1),
+            "pairs": Whole(1),
+            "scores": Numbers(finite=False),
+        },
+        get=lambda values: values,
     )
 
     def write(self, value: Any, where: str, tensors: Tensors) -> dict[str, Any]:
-        values = {"outputs": len(value.residuals), "residuals": value.residuals.ravel()}
+        outputs, pairs, _ = value.scores.shape
+        values = {
+            "kind": value.kind,
+            "outputs": outputs,
+            "pairs": pairs,
+            "scores": value.scores.ravel(),
+        }
         return self.fields.write(values, where, tensors)
 
     def read(self, json: Any, where: str, tensors: Tensors) -> Calibration:
         values = self.fields.read(json, where, tensors)
-        outputs, residuals = values["outputs"], values["residuals"]
-        if not len(residuals) or len(residuals) % outputs:
-            raise ModelFormatError(
-                f"{where}: {len(residuals)} residuals are not the same number for each of "
-                f"{outputs} outputs"
-            )
-        return Calibration(residuals.reshape(outputs, -1))
+        shape, scores = (values["outputs"], values["pairs"]), values["scores"]
+        if not len(scores) or len(scores) % (shape[0] * shape[1]):
+            raise ModelFormatError(f"{where}: {len(scores)} scores are none of shape {shape}")
+        return Calibration(values["kind"], scores.reshape(*shape, -1))
 
 
 CALIBRATION = Optional(Calibrated())

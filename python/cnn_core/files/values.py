@@ -29,7 +29,7 @@ _NUMBER = Real(finite=False)
 _NUMBERS = "?bhilqBHILQefd"  # NumPy's codes of bools, whole numbers and floats
 _DTYPES = (np.dtype("float32"), np.dtype("float64"))
 #: What the package's objects are derived from; no parameter is one of these.
-_BASES = ("Activation", "Initializer", "Optimizer", "Schedule", "Settings")
+_BASES = ("Activation", "Initializer", "Optimizer", "ParametrizedLoss", "Schedule", "Settings")
 
 
 class NotKept(Exception):

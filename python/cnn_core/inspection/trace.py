@@ -95,7 +95,7 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     scale = np.full(data.X.count, 1 / data.X.count, network.dtype)
     cost, delta = _losses.loss(loss, out, y, scale, loss_param)
     fused = bool(row.fused_activations)
-    errors = [slopes(loss, activated[-1], y) * scale[:, None] if fused else delta]
+    errors = [slopes(loss, activated[-1], y, loss_param) * scale[:, None] if fused else delta]
     if not fused:
         delta = F.activation_backward(activations[-1], zs[-1], delta, params[-1])
     deltas = [delta]

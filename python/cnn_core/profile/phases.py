@@ -89,7 +89,7 @@ def phase_table(
     """
     network = trainer.backprop.network
     table: list[dict[str, Any]] = []
-    for name, l, phase in phases_of(network, trainer.backprop.loss):
+    for name, l, phase in phases_of(network, trainer.backprop.loss.name):
         seconds = min(layers[l][phase] for layers in rounds)
         work, traffic = (
             amount / seconds if seconds > 0 and amount else None

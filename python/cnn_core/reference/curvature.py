@@ -6,7 +6,7 @@ exact multiplication by the Hessian, Neural Computation 6(1).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnn_core.reference.activations import (
@@ -26,6 +26,7 @@ from cnn_core.reference.activations import (
 )
 from cnn_core.reference.embeddings import Embeddings, categories_of, embeddings_of, table_gradients
 from cnn_core.reference.layers import affine, bias_gradient, error_below, weight_gradient
+from cnn_core.reference.losses import SMALLEST_VARIANCE, pinball_of_target
 from cnn_core.reference.periodic import Column, cosine_slopes, cosines, flat_columns
 from cnn_core.reference.training import Targets, Trainer
 from cnn_core.reference.vectors import Layer, Matrix, Row, flat, lane_sum, layers_of
@@ -109,8 +110,36 @@ def times(second: Callable[[float, float, float], float]) -> Callable[[Row, Any,
     return along
 
 
+def times_of_targets(
+    of_target: Callable[[Row, float, Any, Row], Row],
+) -> Callable[[Row, Any, Any, Row], Row]:
+    """From that of one target with several outputs, as `losses.of_targets`."""
+
+    def along(z: Row, y: Row, loss_param: Any, r_z: Row) -> Row:
+        n = len(y)
+        found = [of_target(z[t::n], y_t, loss_param, r_z[t::n]) for t, y_t in enumerate(y)]
+        return [error for head in zip(*found) for error in head]
+
+    return along
+
+
+def pinball_along(z: Row, y: float, taus: Sequence[float], r_z: Row) -> Row:
+    """The slopes by the quantiles stay; those of the steps, sigmoid(z), change by sigmoid(-z)."""
+    steps = zip(pinball_of_target(z, y, taus)[1][1:], z[1:], r_z[1:])
+    return [0.0, *(slope * sigmoid(-z_k) * r_k for slope, z_k, r_k in steps)]
+
+
+def gaussian_nll_along(z: Row, y: float, beta: float, r_z: Row) -> Row:
+    """With beta = 0: of e / v and (1 / v - (e / v)^2) / 2 * sigmoid(z_2)"""
+    v, e, s = softplus(z[1]) + SMALLEST_VARIANCE, z[0] - y, sigmoid(z[1])
+    share, r_v = e / v, s * r_z[1]
+    r_share = (r_z[0] - share * r_v) / v
+    by_v, r_by_v = (1 / v - share * share) / 2, -r_v / (2 * v * v) - share * r_share
+    return [r_share, r_by_v * s + by_v * sigmoid_bend(z[1]) * r_z[1]]
+
+
 #: (out, y, param, r_out) -> the derivative of the error that the loss sends back, of one row.
-LOSSES_ALONG: dict[str, Callable[[Row, Any, float, Row], Row]] = {
+LOSSES_ALONG: dict[str, Callable[[Row, Any, Any, Row], Row]] = {
     "mse": times(lambda a, y, param: 1.0),
     **dict.fromkeys(("mae", "hinge", "perceptron"), times(lambda out, y, param: 0.0)),
     "huber": times(lambda a, y, delta: 0.0 if abs(a - y) > delta else 1.0),
@@ -118,6 +147,8 @@ LOSSES_ALONG: dict[str, Callable[[Row, Any, float, Row], Row]] = {
     "poisson": times(lambda z, y, param: exp(z)),
     "categorical_crossentropy": lambda z, y, param, r_z: crossentropy_along(z, lane_sum(y), r_z),
     "sparse_categorical_crossentropy": lambda z, y, param, r_z: crossentropy_along(z, 1.0, r_z),
+    "pinball": times_of_targets(pinball_along),
+    "gaussian_nll": times_of_targets(gaussian_nll_along),
 }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnn_core._checks import check_state
 from cnn_core._control import EndRequest
+from cnn_core._losses import heads
 from cnn_core.constraints.bounds import flat_bounds
 from cnn_core.functional import Network, RowSource, loss_table
 from cnn_core.groups import of_each_parameter
@@ -538,7 +539,8 @@ class Trainer:
             yield row
 
     def _metrics(self) -> Metrics:
-        return Metrics(self.network.widths[-1], self.spec.multilabel, self.y_threshold)
+        n_targets = self.network.widths[-1] // heads(self.spec.loss, self.spec.loss_param)
+        return Metrics(n_targets, self.spec.multilabel, self.y_threshold)
 
     def _update_metrics(
         self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None

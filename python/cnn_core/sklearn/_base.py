@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cnn_core.explanations.explained import Explained
     from cnn_core.export.content import Content
     from cnn_core.files.codecs import Codec
+    from cnn_core.losses import LossParam
     from cnn_core.training.checkpoint import Checkpoint
     from cnn_core.training.signals import Signals
 
@@ -411,7 +412,7 @@ class BaseMLP(Keywords, Resumable, Explainable, Portable, BaseEstimator, OnlyOfM
     ) -> Scorer:
         raise NotImplementedError
 
-    def _native_loss(self) -> tuple[str, float | None]:
+    def _native_loss(self) -> tuple[str, LossParam | None]:
         """Name and number of the loss in the native core."""
         raise NotImplementedError
 

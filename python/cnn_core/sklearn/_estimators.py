@@ -18,7 +18,7 @@ from sklearn.utils.validation import validate_data
 from cnn_core._checks import as_native
 from cnn_core._frozen import replace
 from cnn_core.activations import Activation
-from cnn_core.losses import Huber, get_loss
+from cnn_core.losses import Huber, LossParam, get_loss
 from cnn_core.optimizers import Optimizer
 from cnn_core.schedules import Schedule
 from cnn_core.sklearn._base import BaseMLP, fit_context
@@ -254,7 +254,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             X, y[:, 0] if _kind(self._model) == "binary" else y, weights, False, threshold
         )
 
-    def _native_loss(self) -> tuple[str, float | None]:
+    def _native_loss(self) -> tuple[str, LossParam | None]:
         return (
             "sparse_categorical_crossentropy"
             if _kind(self._model) == "multiclass"
@@ -461,7 +461,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         assert targets is not None
         return Scorer(X, targets, weights, True)
 
-    def _native_loss(self) -> tuple[str, float | None]:
+    def _native_loss(self) -> tuple[str, LossParam | None]:
         loss = self.loss
         return get_loss(self._LOSSES[loss] if isinstance(loss, str) else loss)
 

@@ -27,6 +27,7 @@ __all__ = [
     "native",
     "reference",
     "warn_of_overflow",
+    "with_first_outputs",
     "with_linear_output",
 ]
 
@@ -68,6 +69,29 @@ def with_linear_output(network: Network) -> Network:
     )
     linear.set_flat(network.flat())
     return linear
+
+
+def with_first_outputs(network: Network, n_outputs: int) -> Network:
+    """The same network with the first of its outputs alone."""
+    dtype: Any = network.dtype.name
+    first = Network(
+        (*network.widths[:-1], n_outputs),
+        network.activations,
+        dtype,
+        network.activation_params,
+        network.has_bias,
+        network.embeddings,
+        network.periodic,
+    )
+    for l in range(network.n_layers):
+        n = network.widths[l + 1] if l < network.n_layers - 1 else n_outputs
+        b = network.bias(l)[:n] if network.has_bias else None
+        first.set_layer(l, np.ascontiguousarray(network.weights(l)[:n]), b)
+    for i in range(network.n_tables):
+        first.vectors(i)[:] = network.vectors(i)
+    if network.periodic:
+        first.set_periodic(*network.periodic_parameters())
+    return first
 
 
 class _NativePredictor:
@@ -223,7 +247,7 @@ class _Native:
         from cnn_core._row_gradients import row_gradients
 
         backprop = Backprop(network, spec.loss, 1, spec.loss_param, spec.l1, spec.l2)
-        return row_gradients(backprop, data.X.array, data.targets_of(backprop.sparse))
+        return row_gradients(backprop, data.X.array, data.targets_of(backprop.loss.sparse))
 
     def hessian_vector_product(
         self,

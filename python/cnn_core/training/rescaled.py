@@ -101,6 +101,9 @@ def rescaled(model: Model, targets: TargetScaling, moved: Moved | None = None) -
     size = np.where(known, factor / targets.factor, 1.0)
     r = times * size
     added = np.where(known, (shift + plus - targets.shift) / targets.factor, 0.0)
+    n = network.widths[-1] - len(r)
+    # Of other heads the steps and variances are of the new sizes from now on.
+    r, added = np.append(r, np.ones(n)), np.append(added, np.zeros(n))
     W, b = (part.astype(np.float64) for part in (network.weights(last), network.bias(last)))
     network.set_layer(last, (r[:, None] * W).astype(dtype), (r * b + added).astype(dtype))
     after = replace(model, network=network, target_scaling=targets)

@@ -54,7 +54,7 @@ def network_spec(
     n_inputs = n_features + sum(width - 1 for _, width in embeddings)
     if periodic:
         n_inputs += len(periodic[0]) * periodic[2]
-    widths = n_inputs, *p.widths, task.n_outputs
+    widths = n_inputs, *p.widths, task.n_outputs * task.heads
     return _network_spec(widths, names, params, p.dtype_name, bool(p.bias), embeddings, periodic)
 
 
