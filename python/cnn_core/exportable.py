@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from cnn_core.fitted import Fitted
+from cnn_core.portable import Portable
 
 
-class Exportable(Fitted):
+class Exportable(Portable, Fitted):
     """What takes a net out of Python."""
 
     def export_c(self, path: str | os.PathLike[str], *, name: str = "net") -> None:

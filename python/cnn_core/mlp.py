@@ -52,16 +52,7 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(
-    Predictions,
-    Intervals,
-    Explainable,
-    Inspectable,
-    Exportable,
-    Portable,
-    Initialization,
-    Parameters,
-):
+class MLP(Predictions, Intervals, Explainable, Inspectable, Exportable, Initialization, Parameters):
     """Multilayer perceptron for classification and regression.
 
     Parameters

@@ -114,6 +114,7 @@ def test_every_task_and_scaling_gives_what_is_predicted(tmp_path, kind, dtype, b
     ways.append(dict(hidden=(), bias=False))
     if kind == "number":
         ways.append(dict(clip_outputs=True))
+        ways.append(dict(loss="pinball"))  # of which the median is predicted
     for way in ways:
         check(tmp_path / "net.onnx", fitted(kind, dtype, **way), X, bound)
 
