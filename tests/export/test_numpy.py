@@ -18,7 +18,7 @@ Z = ROWS[:, 0] + ROWS[:, 1] / 5 - 4
 TARGETS = {
     "number": Z,
     "numbers": np.column_stack((Z, 100 * ROWS[:, 2])),
-    "two": np.where(Z > 0, 'ja "?"', "nö\\\n"),
+    "two": np.where(Z > 0, 'ja "?"', "nö\\\n😀"),
     "three": np.digitize(Z, (-0.5, 0.5)) * 10,
     "bools": Z > 0,
     "several": np.column_stack((Z > 0, ROWS[:, 2] > 3)).astype(int),

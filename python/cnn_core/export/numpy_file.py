@@ -318,7 +318,7 @@ def _literal(value: Any) -> str:
     """A name or a label."""
     if not isinstance(value, str):
         return repr(value)
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return json.dumps(value, ensure_ascii=False) if value.isprintable() else ascii(value)
 
 
 def _number(value: Any) -> str:
