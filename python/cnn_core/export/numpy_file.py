@@ -50,7 +50,7 @@ def numpy_source(content: Content) -> str:
     main = texts.MAIN.format(read=texts.MAIN_READS[_kind_of_rows(content)])
     if not writer.packs:  # behind imports a line less where no function follows
         body = body.removeprefix("\n")
-    return _opening(content, body + main) + body.removeprefix("\n") + main
+    return _opening(content, writer.modules) + body.removeprefix("\n") + main
 
 
 def _kind_of_rows(content: Content) -> str:
@@ -68,7 +68,7 @@ def _features(content: Content) -> list[str]:
     return [] if names is None else [_listed("FEATURES = [", map(_literal, names), "]")]
 
 
-def _opening(content: Content, body: str) -> str:
+def _opening(content: Content, modules: Iterable[str]) -> str:
     """The comment at the top, and the imports."""
     task, first = content.task, content.members[0]
     lines = [
@@ -101,7 +101,6 @@ def _opening(content: Content, body: str) -> str:
         f"those of cnn_core by a few {size} of the numbers that are added.",
     ]
     wrapped = [textwrap.fill(line, _WIDTH - 1, break_long_words=False) for line in lines]
-    modules = [name for name in ("base64", "csv", "math", "sys") if f"{name}." in body]
     imports = "".join(f"import {name}\n" for name in modules)
     return f'"""{chr(10).join(wrapped)}\n"""\n\n{imports}\nimport numpy as np\n\n'
 
@@ -115,21 +114,26 @@ class _Writer:
         self.functions: set[str] = set()
         members = content.members
         #: Whether numbers are written as their bytes.
-        self.packs = sum(one.network.parameters.size for one in members) > FEW
+        self.packs = sum(len(one.network.flat()) for one in members) > FEW
         shared = all(one.columns is members[0].columns for one in members)
         self.n_readers = 1 if shared else len(members)
+
+    @property
+    def modules(self) -> list[str]:
+        """What the file imports beside NumPy."""
+        calculates = bool(self.functions & {"number", "gelu"})
+        return [*["base64"] * self.packs, "csv", *["math"] * calculates, "sys"]
 
     def constant(self, name: str, values: Any, dtype: Any) -> str:
         """Write an array; returns its name."""
         array = np.ascontiguousarray(np.asarray(values, dtype)).reshape(np.shape(values))
         kind = np.dtype(dtype).name
         if self.packs and array.size > 16:
-            packed = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes())
-            lines = textwrap.wrap(packed.decode(), _WIDTH, break_on_hyphens=False)
-            text = "\n".join(lines)
+            bytes_ = array.astype(array.dtype.newbyteorder("<")).tobytes()
+            text = base64.encodebytes(bytes_).decode()
             shape = "".join(f", {n}" for n in array.shape)
             code = f"<{array.dtype.kind}{array.itemsize}"
-            self.constants.append(f'{name} = array("""\n{text}\n""", "{code}"{shape})')
+            self.constants.append(f'{name} = array("""\n{text}""", "{code}"{shape})')
         else:
             self.constants.append(f"{name} = np.array({_nested(array)}, np.{kind})")
         return name

@@ -35,7 +35,7 @@ def export_onnx(content: Content, path: str | os.PathLike[str], scaling: str = "
 def onnx_model(content: Content, scaling: str = "node") -> Any:
     """The model as a message of protobuf, checked."""
     folded = SCALINGS[choose("scaling", scaling, SCALINGS)] == "folded"
-    size = sum(one.network.parameters.nbytes for one in content.members)
+    size = sum(one.network.flat().nbytes for one in content.members)
     if size > _MOST:
         raise ValueError(f"an ONNX file holds 2 GB at most, and the weights are {size:,} bytes")
     if folded:
