@@ -132,7 +132,7 @@ def defines(text, name):
     owner, _, name = name.rpartition(".")
     if owner:
         bodies = re.findall(
-            rf"^(?:cdef )?class {owner}\b.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE
+            rf"^(?:cdef )?class {owner}\b.*?(?=^[^\s)]|\Z)", text, re.DOTALL | re.MULTILINE
         )
         return any(defines(body, name) for body in bodies)
     return bool(

@@ -13,11 +13,11 @@ from cnn_core._control import Exclusive
 from cnn_core._names import refuse, without_unknown
 from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
-from cnn_core.exportable import Exportable
+from cnn_core.exportable import ExportableC
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
+from cnn_core.interchangeable import Interchangeable
 from cnn_core.intervals import Intervals
-from cnn_core.portable import Portable
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -52,7 +52,16 @@ if TYPE_CHECKING:
     Monitoring = Callable[["MLP", Any, np.ndarray], float]
 
 
-class MLP(Predictions, Intervals, Explainable, Inspectable, Portable, Initialization, Parameters):
+class MLP(
+    Predictions,
+    Intervals,
+    Explainable,
+    Inspectable,
+    ExportableC,
+    Interchangeable,
+    Initialization,
+    Parameters,
+):
     """Multilayer perceptron for classification and regression.
 
     Parameters
@@ -532,4 +541,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Intervals, Inspectable, Exportable, Portable, Initialization)
+_name_methods(Predictions, Intervals, Inspectable, ExportableC, Interchangeable, Initialization)

@@ -1,48 +1,92 @@
-"""``cnn-core export``: a model as a C99 header."""
+"""``cnn-core export``: a model as a C99 header, an ONNX file or a NumPy file."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from typing import Any
 
 from cnn_core.cli import reading
-from cnn_core.cli.arguments import Commands, UsageError
+from cnn_core.cli.arguments import Commands, UsageError, one_of
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.telling import Telling, add_options, size
 
 EXAMPLES = """examples:
   cnn-core export model.safetensors net.h
   cc -DNET_TEST -x c net.h -lm -o net_test && ./net_test
+  cnn-core export model.safetensors net.onnx
+  cnn-core export model.safetensors net.py
+  python net.py < rows.csv
 """
+
+#: By the end of the name: what is written, the method that does so, and the options that it takes.
+KINDS = {
+    ".h": ("a C99 header", "export_c", ("name",)),
+    ".onnx": ("an ONNX file", "export_onnx", ("scaling",)),
+    ".py": ("a NumPy file", "export_numpy", ()),
+}
+SCALINGS = ("node", "folded")
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "export",
-        help="write a model as a C99 header",
-        description="Write a model as one C99 header, which gives the bits of predict.",
+        help="write a model as a C99 header, an ONNX file or a NumPy file",
+        description="Write a model for another language or runtime, by the end of OUT's name:\n"
+        ".h     a C99 header, which gives the bits of predict\n"
+        ".onnx  an ONNX file with scaling, labels and columns inside\n"
+        ".py    a Python file that needs NumPy alone",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help="a file that train or save has written")
-    parser.add_argument("output", metavar="OUT.h", help="the header to write")
-    parser.add_argument("--name", default="net", help="what its names begin with (default net)")
+    parser.add_argument("output", metavar="OUT", help="the .h, .onnx or .py to write")
+    parser.add_argument("--name", help="of .h: what its names begin with (default net)")
+    parser.add_argument(
+        "--scaling",
+        type=one_of("scaling", SCALINGS),
+        metavar="|".join(SCALINGS),
+        help="of .onnx: the scaling of inputs in nodes of its own (default node), or in the "
+        "weights of the first layer",
+    )
     add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Read and write."""
-    if not options.output.endswith(".h"):
-        raise UsageError(f"{options.output}: the name of the header to write must end in .h")
+    ending = os.path.splitext(options.output)[1]
+    if ending not in KINDS:
+        raise UsageError(
+            f"{options.output}: the name of the file to write must end in .h (C99), .onnx, or .py "
+            "(NumPy)"
+        )
+    what, method, takes = KINDS[ending]
+    given = {
+        name: getattr(options, name)
+        for name in ("name", "scaling")
+        if getattr(options, name) is not None
+    }
+    for name in given:
+        if name not in takes:
+            of = next(end for end, (*_, known) in KINDS.items() if name in known)
+            raise UsageError(f"--{name} is for {of}, and {options.output} is to be {what}")
     check_output(options.output, [options.model])
     model = reading.load(options.model)
-    if not hasattr(model, "export_c"):
-        raise ValueError(f"{options.model} holds a {type(model).__name__}; export writes an MLP")
+    if not hasattr(model, method):
+        kind = type(model).__name__
+        raise ValueError(f"{options.model} holds a {kind}, of which {what} cannot be written")
     try:
-        model.export_c(options.output, name=options.name)
+        getattr(model, method)(options.output, **given)
     except NotImplementedError as error:
         raise ValueError(str(error)) from None
     telling = Telling(options)
     words = f"wrote {options.output} ({size(options.output)})"
-    telling.result([words], {"output": options.output, "name": options.name})
+    telling.result([words], {"output": options.output} | _used(ending, given))
+
+
+def _used(ending: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a kind of file with their defaults."""
+    defaults = {"name": "net", "scaling": "node"}
+    return {name: given.get(name, defaults[name]) for name in KINDS[ending][2]}

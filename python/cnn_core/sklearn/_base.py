@@ -21,6 +21,7 @@ from cnn_core._names import Keywords
 from cnn_core._state import damage_told, restored, with_versions
 from cnn_core.data.prepare import scaled_near_one
 from cnn_core.explainable import Explainable
+from cnn_core.exportable import Exportable
 from cnn_core.files.saved import Resumable
 from cnn_core.sklearn import _fit, _job
 from cnn_core.sklearn._checks import check_numbers, check_weights, refuse_blocks
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import Labels, MatrixLike, Reals
     from cnn_core.explanations.explained import Explained
+    from cnn_core.export.content import Content
     from cnn_core.files.codecs import Codec
     from cnn_core.losses import LossParam
     from cnn_core.training.checkpoint import Checkpoint
@@ -52,7 +54,7 @@ def fit_context(method: _Method) -> _Method:
     return cast("_Method", _fit_context(prefer_skip_nested_validation=True)(method))
 
 
-class BaseMLP(Keywords, Resumable, Explainable, BaseEstimator, OnlyOfMLP):
+class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyOfMLP):
     """A multilayer perceptron with the parameters, attributes and random stream of
     scikit-learn's.
 
@@ -450,6 +452,11 @@ class BaseMLP(Keywords, Resumable, Explainable, BaseEstimator, OnlyOfMLP):
             packed.explained = explained_of(snapshot, model, packed)
         found: Explained = packed.explained
         return found
+
+    def _content(self, what: str) -> Content:
+        from cnn_core.export.content import of_explained
+
+        return of_explained(self._explained(), what)
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""

@@ -49,7 +49,7 @@ def _task(model: FittedModel) -> Task:
     if len(classes) == 1:
         raise ValueError(
             f"y had the class {classes.tolist()[0]!r} alone, which is always predicted: there is "
-            "nothing to explain"
+            "no network to explain or to export"
         )
     if model.label_binarizer.y_type_.startswith("multilabel"):
         return Task("multilabel", "binary_crossentropy", output, n, classes, flat=False)

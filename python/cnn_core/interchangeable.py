@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
-from cnn_core.exportable import Exportable
+from cnn_core.fitted import Fitted
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnn_core.activations import Activation
 
 
-class Portable(Exportable):
+class Interchangeable(Fitted):
     """What takes a net to other libraries, and what takes theirs."""
 
     _check_parameters: Callable[[], SimpleNamespace]

@@ -1,0 +1,72 @@
+"""export: what it writes is chosen by the end of the name."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from cnn_core.cli.main import main
+
+from cnn_core import MLP, Ensemble
+
+X = np.random.default_rng(0).normal(size=(40, 3)).astype("f4")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    MLP(4, epochs=1, scale_inputs="standard", random_state=0).fit(X, X[:, 0] > 0).save("m")
+    return tmp_path
+
+
+def run(capsys, *arguments, code=0):
+    assert main(["export", *arguments]) == code
+    return capsys.readouterr()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_end_of_the_name_chooses_what_is_written(here, capsys):
+    pytest.importorskip("onnx")
+    for options, told in (
+        (["net.h"], {"name": "net"}),
+        (["net.h", "--name", "f"], {"name": "f"}),
+        (["net.onnx"], {"scaling": "node"}),
+        (["net.onnx", "--scaling", "folded"], {"scaling": "folded"}),
+        (["net.py"], {}),
+    ):
+        done = run(capsys, "m", *options, "--json")
+        assert json.loads(done.out) == {"output": options[0]} | told
+    assert run(capsys, "m", "net.py").out == "wrote net.py (2 kB)\n"
+    rows = "\n".join(",".join(map(str, row)) for row in X.tolist())
+    python = [sys.executable, "net.py"]
+    done = subprocess.run(python, input=rows, capture_output=True, text=True, check=False)
+    assert done.stdout.count("True\n") + done.stdout.count("False\n") == len(X), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("m net.txt", "must end in .h (C99), .onnx, or .py (NumPy)"),
+        ("m net.onnx --name f", "--name is for .h, and net.onnx is to be an ONNX file"),
+        ("m net.py --scaling node", "--scaling is for .onnx, and net.py is to be a NumPy file"),
+        ("m net.onnx --scaling fold", "--scaling: unknown scaling 'fold'; did you mean 'folded'?"),
+    ],
+)
+def test_options_of_another_kind_of_file_are_wrong_usage(here, capsys, command, message):
+    try:
+        code = main(["export", *command.split()])
+    except SystemExit as stop:  # of argparse
+        code = stop.code
+    assert code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
+    Ensemble([MLP(4, epochs=1).fit(X, X[:, 0])]).save("e")
+    done = run(capsys, "e", "net.h", code=1)
+    assert "holds a Ensemble, of which a C99 header cannot be written" in done.err
+    run(capsys, "e", "net.py")
+    curved = MLP(4, epochs=1, scale_inputs="robust_clip").fit(X, X[:, 0])
+    curved.save("m")
+    assert "is bent" in run(capsys, "m", "net.onnx", "--scaling", "folded", code=1).err
