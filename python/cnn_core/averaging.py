@@ -14,6 +14,7 @@ from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
 from cnn_core.explainable import Explainable
+from cnn_core.exportable_c import ExportableC
 from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
@@ -39,8 +40,8 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Intervals, Explainable, Saved, OnlyOfNetworks):
-    """Predictions, intervals, explanations, scores and a summary of a `MeanModel`."""
+class Averaging(Predictions, Intervals, Explainable, ExportableC, Saved, OnlyOfNetworks):
+    """Predictions, intervals, explanations, scores, a summary and a header of a `MeanModel`."""
 
     backend = "native"
     _fitted: MeanModel | None = None

@@ -14,6 +14,7 @@ from cnn_core._names import refuse, without_unknown
 from cnn_core.conventions import Parameters
 from cnn_core.explainable import Explainable
 from cnn_core.exportable import Exportable
+from cnn_core.exportable_c import ExportableC
 from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.intervals import Intervals
@@ -530,4 +531,4 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Intervals, Inspectable, Exportable, Initialization)
+_name_methods(Predictions, Intervals, Inspectable, ExportableC, Exportable, Initialization)

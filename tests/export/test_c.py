@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cnn_core.activations import ELU, LeakyReLU
 
-from cnn_core import MLP, _activations
+from cnn_core import MLP, Ensemble, _activations
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("gcc"), reason="needs gcc"
@@ -119,7 +119,7 @@ int main(void) {
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
-    model, X = fitted("number")
+    model, _ = fitted("number")
     for name, kind in (
         ("1net", ValueError),
         ("int", ValueError),
@@ -128,8 +128,7 @@ def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
     ):
         with pytest.raises(kind, match="name must"):
             model.export_c(tmp_path / "net.h", name=name)
-    table = {"x": X[:, 0].tolist(), "colour": ["red", "blue"] * 30}
-    of_table = MLP(hidden=2, epochs=1, columns="auto").fit(table, X[:, 1])
-    with pytest.raises(NotImplementedError, match="on a table"):
-        of_table.export_c(tmp_path / "net.h")
+    of_doubles = fitted("number", "float64")[0]
+    with pytest.raises(NotImplementedError, match="of one dtype"):
+        Ensemble([model, of_doubles]).export_c(tmp_path / "net.h")
     assert not list(tmp_path.iterdir())

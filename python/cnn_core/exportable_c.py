@@ -1,0 +1,54 @@
+"""`export_c`, of one network and of the mean of several."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnn_core.mean import MeanModel
+    from cnn_core.model import Model
+
+
+class ExportableC:
+    """What takes nets to C."""
+
+    if TYPE_CHECKING:  # what each kind of estimator has
+
+        def _model(self) -> Any:
+            """The `Model` or the `MeanModel`."""
+
+    def export_c(self, path: str | os.PathLike[str], *, name: str = "net") -> None:
+        """Write what is fitted as one C99 header, which gives the bits of `predict`.
+
+        The header has the weights, the scaling of inputs and targets, the columns of a table, the
+        class labels and the functions that this net needs; it takes no memory from the heap. The
+        comment at its top says how to call it. It reads rows in the model's dtype: the bits are
+        those of `predict` for rows of that dtype. Rows of tables are a struct with a number, a
+        category or a date for each column. Of several networks it gives the mean. The intervals of
+        `calibrate` are left out.
+
+        Parameters
+        ----------
+        path : path-like
+            The header. It has the old content or the whole new one at every moment.
+        name : str, default 'net'
+            What the names in the header begin with: a name of C.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        NotImplementedError
+            For an ensemble whose networks have different dtypes, or whose tables have columns that
+            have become different things.
+        ValueError, TypeError
+            For a name that is none of C, weights that are not finite, and class labels that are
+            neither texts nor numbers.
+        OSError
+            Where the file cannot be written; the old one is whole then.
+        """
+        from cnn_core.export.header import export_c
+
+        model: Model | MeanModel = self._model()
+        export_c(model, path, name)
