@@ -17,10 +17,10 @@ STRICT = ["-O2", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 HIDDEN = [name for name in _activations.names() if name not in ("step", "sign")]
 
 
-def ran(folder, name, compiler, *flags, emulator=(), links=("-lm",)):
-    """What the header's own test prints, which must succeed."""
+def ran(folder, name, compiler, *flags, emulator=(), links=("-lm",), begins=""):
+    """What the header's own test prints, which must succeed; `begins` is C in front of it."""
     source, program = folder / f"{name}.c", folder / name
-    source.write_text(f'#include "{name}.h"\n')
+    source.write_text(f'{begins}\n#include "{name}.h"\n')
     define = f"-D{name.upper()}_TEST"
     command = [*compiler, *STRICT, define, *flags, source, "-o", program, *links]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -92,6 +92,43 @@ def test_other_compilers_and_processors_give_the_same(tmp_path, compiler, flags,
     for kind, parameters in CASES.items():
         fitted(kind, **parameters)[0].export_c(tmp_path / "net.h")
         assert ", right," in ran(tmp_path, "net", compiler, *flags, emulator=emulator)
+
+
+#: What a Cortex-M does first: it switches its floating-point unit on.
+RESET = """#include <stdint.h>
+extern void _start(void);
+void reset(void);
+void reset(void)
+{
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20;
+    __asm__ volatile("dsb\\n isb");
+    _start();
+}
+__attribute__((section(".vectors"), used)) static const uintptr_t vectors[2] = {
+    0x20010000, (uintptr_t)&reset};
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cortex_m4_gives_the_same(tmp_path):
+    compiler, machine = "arm-none-eabi-gcc", "qemu-system-arm"
+    for tool in (compiler, machine):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    unit = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+    flags = [*unit, "-Os", "-std=c99", "-Wno-pedantic", "--specs=rdimon.specs"]
+    quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
+    board = [machine, "-M", "mps2-an386", "-semihosting-config", "enable=on,target=native", *quiet]
+    for kind, parameters in CASES.items():
+        fitted(kind, **parameters)[0].export_c(tmp_path / "net.h")
+        told = ran(
+            *(tmp_path, "net", [compiler], *flags),
+            emulator=[*board, "-kernel"],
+            links=("-lm", "-Wl,--section-start=.vectors=0"),
+            begins=RESET,
+        )
+        assert "right, largest difference 0\n" in told
 
 
 @pytest.mark.filterwarnings("ignore")

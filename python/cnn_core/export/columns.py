@@ -122,7 +122,7 @@ static inline int32_t {f}_code_of(double number)
 
 
 _DATE = """\
-/* A date as its microseconds since 1970, as numpy.datetime64[us] has them; a day of the calendar
+/* A date as its microseconds since 1970, as NumPy has them in datetime64[us]; a day of the calendar
  * that is now in use, of any year. */
 static inline int64_t $name_date(int year, int month, int day, double seconds)
 {
