@@ -8,6 +8,7 @@ arguments costs there.
 """
 
 import ctypes
+import itertools
 import statistics
 import subprocess
 import tempfile
@@ -66,17 +67,15 @@ def measured(shape, folder):
     model = MLP(tuple(hidden), epochs=1, scale_inputs="standard", random_state=0).fit(X, Y)
     fitted = model._model()
     targets = fitted.target_scaling
-    row = F.RowPredictor(
-        fitted.network, fitted.scaling.arrays, targets and targets.arrays
-    )
+    row = F.RowPredictor(fitted.network, fitted.scaling.arrays, targets and targets.arrays)
     x, out = X[0].copy(), np.empty(n_out, "f4")
     nothing = [].copy
     built = {" ".join(flags): in_c(model, flags, folder) for flags in BUILDS}
     seconds = {name: [] for name in ("python", "nothing", *built)}
-    rows = max(200, ROWS * 200 // sum(a * b for a, b in zip(shape, shape[1:])))
+    rows = max(200, ROWS * 200 // sum(a * b for a, b in itertools.pairwise(shape)))
     for _ in range(ROUNDS):
         seconds["python"].append(in_python(lambda: row.forward(x, out), rows))
-        seconds["nothing"].append(in_python(lambda: nothing(), rows))
+        seconds["nothing"].append(in_python(nothing, rows))
         for name, run in built.items():
             seconds[name].append(run(x, rows))
     return {name: 1e9 * statistics.median(each) / rows for name, each in seconds.items()}
@@ -90,8 +89,10 @@ def main():
             place.mkdir()
             found = measured(shape, place)
             native = found["python"] - found["nothing"]
-            print(f"{'-'.join(map(str, shape))}: Python {found['python']:.0f} ns, without the call "
-                  f"{native:.0f} ns")
+            print(
+                f"{'-'.join(map(str, shape))}: Python {found['python']:.0f} ns, without the call "
+                f"{native:.0f} ns"
+            )
             for flags in BUILDS:
                 time_in_c = found[" ".join(flags)]
                 print(f"    gcc {' '.join(flags):20} {time_in_c:8.0f} ns, {time_in_c / native:.2f}")

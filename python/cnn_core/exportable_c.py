@@ -18,7 +18,12 @@ class ExportableC:
         def _model(self) -> Any:
             """The `Model` or the `MeanModel`."""
 
-    def export_c(self, path: str | os.PathLike[str], *, name: str = "net") -> None:
+        def _check_parameters(self) -> Any:
+            """The parameters, checked."""
+
+    def export_c(
+        self, path: str | os.PathLike[str], *, name: str = "net", train: bool = False
+    ) -> None:
         """Write what is fitted as one C99 header, which gives the bits of `predict`.
 
         The header has the weights, the scaling of inputs and targets, the columns of a table, the
@@ -34,6 +39,10 @@ class ExportableC:
             The header. It has the old content or the whole new one at every moment.
         name : str, default 'net'
             What the names in the header begin with: a name of C.
+        train : bool, default False
+            Whether the header, of an `MLP`, goes on learning: a mini-batch as `partial_fit` of its
+            rows, to the bit, with the estimator's parameters and the optimizer's memory of now.
+            Scalings stay as they are.
 
         Raises
         ------
@@ -41,7 +50,8 @@ class ExportableC:
             Before the first fit.
         NotImplementedError
             For an ensemble whose networks have different dtypes, or whose tables have columns that
-            have become different things.
+            have become different things; with `train`, for what a header does not learn, such as
+            embeddings, dropout and schedules.
         ValueError, TypeError
             For a name that is none of C, weights that are not finite, and class labels that are
             neither texts nor numbers.
@@ -51,4 +61,9 @@ class ExportableC:
         from cnn_core.export.header import export_c
 
         model: Model | MeanModel = self._model()
-        export_c(model, path, name)
+        training = None
+        if train:
+            from cnn_core.export.training import training_of
+
+            training = training_of(self._check_parameters(), model)
+        export_c(model, path, name, training)

@@ -21,7 +21,7 @@ import numpy as np
 from cnn_core import MLP, _activations
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from export_cases import struct_rows, table  # noqa: E402
+from export_cases import struct_rows, table
 
 PROGRAM = """#include "net.h"
 #include <stdio.h>

@@ -5,31 +5,38 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cnn_core.export import answers, machine, net
+from cnn_core.export import answers, learning, machine, net
 from cnn_core.export.columns import encode, row_type
 from cnn_core.export.opening import opening
+from cnn_core.export.places import n_parameters
 from cnn_core.export.rows import test_of
 from cnn_core.export.text import check_name, enumeration
 from cnn_core.export.writing import Writing, models_of, reads
 from cnn_core.files.atomic import write_whole
 
 if TYPE_CHECKING:
+    from cnn_core.export.training import Training
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
 
-def export_c(model: Model | MeanModel, path: str | os.PathLike[str], name: str) -> None:
+def export_c(
+    model: Model | MeanModel,
+    path: str | os.PathLike[str],
+    name: str,
+    training: Training | None = None,
+) -> None:
     """Write the header of a fitted model, see `MLP.export_c`."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"export_c takes a path, got {type(path).__name__}")
-    write_whole(path, header(model, name).encode("ascii"))
+    write_whole(path, header(model, name, training).encode("ascii"))
 
 
-def header(model: Model | MeanModel, name: str) -> str:
+def header(model: Model | MeanModel, name: str, training: Training | None = None) -> str:
     """The text of a header."""
     name = check_name(name)
     check_model(model)
-    writing = Writing.of(name, model)
+    writing = Writing.of(name, model, training)
     functions, doubles = writing.functions, writing.doubles
     parts = _parts(writing)
     called = [machine.fused(name, functions.prefix, writing.f64), functions.text]
@@ -67,6 +74,8 @@ def _parts(writing: Writing) -> list[str]:
         parts.append(net.layer(writing, has_bias))
     parts += [net.layers(writing, prefix, model) for prefix, model in writing.members]
     parts += [answers.run(writing), answers.forward(writing), answers.predictions(writing)]
+    if writing.training is not None:
+        parts.append(learning.written(writing, writing.training))
     return parts
 
 
@@ -99,6 +108,9 @@ def sizes(writing: Writing) -> str:
         buffers.append(f"{real} read[{read}], y[{task.n_outputs}];")
         buffers.append(f"double sums[{task.n_outputs}];")
     row = ""
+    if writing.training is not None:
+        values.append(("PARAMETERS", n_parameters(writing.first)))
+        buffers.append(learning.fields(writing, writing.training))
     if writing.columns is not None:
         buffers.append(f"double row[{writing.columns.width}];")
         row = f"{row_type(writing)}\n"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.export.functions import function_of
+from cnn_core.export.places import parameters, places
 from cnn_core.export.text import number, numbers
 from cnn_core.export.writing import Writing, reads
 
@@ -94,9 +95,9 @@ def layers(writing: Writing, prefix: str, model: Model) -> str:
     for l, activation in enumerate(network.activations):
         inputs, outputs = network.widths[l : l + 2]
         z = f"work->{BUFFERS[l % 2]}"
-        bias = f"{prefix}_bias{l + 1}, " if network.has_bias else ""
+        w, bias = _parameters(writing, prefix, l)
         call = layer_name(name, network.has_bias)
-        lines.append(f"{call}({inputs}, {outputs}, {prefix}_w{l + 1}, {bias}{x}, {z});")
+        lines.append(f"{call}({inputs}, {outputs}, {w}, {bias}{x}, {z});")
         if activation == "softmax":
             if outputs <= 64 // network.dtype.itemsize:
                 lines.append(f"{functions('softmax_transposed')}(1, {outputs}, 1, {z}, {z});")
@@ -115,6 +116,14 @@ def layers(writing: Writing, prefix: str, model: Model) -> str:
 {body}
 }}
 """
+
+
+def _parameters(writing: Writing, prefix: str, l: int) -> tuple[str, str]:
+    """Weights and biases of a layer, as arguments: constants, or those that are learned."""
+    if writing.training is not None:
+        return parameters(places(writing.first)[l])
+    bias = f"{prefix}_bias{l + 1}, " if writing.first.network.has_bias else ""
+    return f"{prefix}_w{l + 1}", bias
 
 
 def _periodic_lines(writing: Writing, prefix: str, model: Model) -> list[str]:

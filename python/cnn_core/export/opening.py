@@ -38,6 +38,9 @@ def opening(writing: Writing) -> str:
         lines.append(f"Features    {names}{more}")
     if model.calibration is not None:
         lines.append("Intervals   are not written; predict_interval in Python has them")
+    if writing.training is not None:
+        spec = writing.training.spec
+        lines.append(f"Learning    {spec.optimizer}, loss {spec.loss}")
     lines += [
         "",
         f'    #include <stdio.h>\n *     #include "{name}.h"',
@@ -53,6 +56,11 @@ def opening(writing: Writing) -> str:
         f"during a call, and restored. With -D{NAME}_KEEP_SUBNORMALS, and where there is no such",
         f"mode, they count: only nets in which numbers below {least} arise then give other bits.",
     ]
+    if writing.training is not None:
+        lines += [
+            f"{name}_learn(&work, ...) then takes the step of partial_fit for one row, and",
+            f"{name}_learn_batch that for some; {name}_parameters gives what has been learned.",
+        ]
     body = "\n".join(f" * {in_comment_line(line)}".rstrip() for line in lines)
     return f"/*{body[2:]}\n */\n"
 
@@ -91,6 +99,8 @@ def example(writing: Writing) -> list[str]:
     """How to call it."""
     name, task, NAME = writing.name, writing.model.task, writing.NAME
     lines = [f"    static {name}_work work;"]
+    if writing.training is not None:
+        lines.append(f"    {name}_start(&work);")
     if writing.columns is None:
         given = "x"
         lines.append(f"    {writing.real} x[{NAME}_INPUTS] = {{0}};")

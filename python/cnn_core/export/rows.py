@@ -151,6 +151,7 @@ def test_of(writing: Writing) -> str:
         classes = [str(writing.model._class_of(row)) for row in y]
         tables += table("int", f"{name}_test_class", classes)
         check = f"        wrong += {name}_predict(x, &work) != {name}_test_class[r];\n"
+    begins = "" if writing.training is None else f"    {name}_start(&work);\n"
     return f"""\
 #ifdef {NAME}_TEST
 /* {len(y)} rows, and the outputs that they give in Python. With {NAME}_NO_FMA the chains of
@@ -164,7 +165,7 @@ int main(void)
     static {real} y[{NAME}_OUTPUTS];
     double largest = 0;
     int wrong = 0;
-    for (int r = 0; r < {len(y)}; r++) {{
+{begins}    for (int r = 0; r < {len(y)}; r++) {{
         {x};
         const {real} *wanted = {name}_test_y + r * {NAME}_OUTPUTS;
         {name}_forward(x, y, &work);

@@ -8,6 +8,7 @@ from cnn_core.export.functions import Functions
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
+    from cnn_core.export.training import Training
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
@@ -22,15 +23,18 @@ class Writing(NamedTuple):
     model : Model or MeanModel
     functions, doubles : Functions
         Those of the dtype, and of float64.
+    training : Training, optional
+        How it goes on learning.
     """
 
     name: str
     model: Model | MeanModel
     functions: Functions
     doubles: Functions
+    training: Training | None = None
 
     @classmethod
-    def of(cls, name: str, model: Model | MeanModel) -> Writing:
+    def of(cls, name: str, model: Model | MeanModel, training: Training | None = None) -> Writing:
         """One of a model."""
         models = models_of(model)
         dtypes = {one.network.dtype for one in models}
@@ -41,7 +45,8 @@ class Writing(NamedTuple):
             )
         f64 = dtypes.pop().itemsize == 8
         functions = Functions(f"{name}_", f64)
-        return cls(name, model, functions, functions if f64 else Functions(f"{name}_f64_", True))
+        doubles = functions if f64 else Functions(f"{name}_f64_", True)
+        return cls(name, model, functions, doubles, training)
 
     @property
     def NAME(self) -> str:
