@@ -50,6 +50,15 @@ def struct_rows(columns, given):
     return rows
 
 
+def rows_in(net, n, dtype, seed=0):
+    """Rows in the range of the inputs of a net of integers, some at its ends."""
+    share = np.random.default_rng(seed).random((n, len(net.low)))
+    share[: n // 4] = share[: n // 4] > 0.5
+    rows = (net.low + (net.high - net.low) * share).astype(dtype)
+    inside = np.nextafter(rows, (net.low + net.high).astype(dtype) / 2)
+    return np.where((rows < net.low) | (rows > net.high), inside, rows)
+
+
 #: Learns from the mini-batches that it is given, and gives back all parameters.
 LEARNER = """#include "net.h"
 #include <stdio.h>
