@@ -14,7 +14,7 @@ from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._warn import kept_warnings
 from cnn_core.exceptions import not_fitted
 from cnn_core.explainable import Explainable
-from cnn_core.exportable import Exportable
+from cnn_core.exportable import ExportableC
 from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
@@ -40,8 +40,8 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Intervals, Explainable, Exportable, Saved, OnlyOfNetworks):
-    """Predictions, intervals, explanations, scores and a summary of a `MeanModel`."""
+class Averaging(Predictions, Intervals, Explainable, ExportableC, Saved, OnlyOfNetworks):
+    """Predictions, intervals, explanations, scores, a summary and exports of a `MeanModel`."""
 
     backend = "native"
     _fitted: MeanModel | None = None

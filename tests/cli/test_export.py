@@ -28,9 +28,12 @@ def run(capsys, *arguments, code=0):
 @pytest.mark.filterwarnings("ignore")
 def test_the_end_of_the_name_chooses_what_is_written(here, capsys):
     pytest.importorskip("onnx")
+    header = {"name": "net", "train": False, "dtype": None, "input_range": None}
+    integers = ["--dtype", "int16", "--input-range", "-3", "3"]
     for options, told in (
-        (["net.h"], {"name": "net"}),
-        (["net.h", "--name", "f"], {"name": "f"}),
+        (["net.h"], header),
+        (["net.h", "--name", "f", "--train"], header | {"name": "f", "train": True}),
+        (["net.h", *integers], header | {"dtype": "int16", "input_range": [-3.0, 3.0]}),
         (["net.onnx"], {"scaling": "node"}),
         (["net.onnx", "--scaling", "folded"], {"scaling": "folded"}),
         (["net.py"], {}),
@@ -47,6 +50,8 @@ def test_the_end_of_the_name_chooses_what_is_written(here, capsys):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("m net.py --input-range -1 1", "--input-range is for .h, and net.py is to be a NumPy"),
+        ("m net.h --dtype int4", "--dtype: unknown dtype 'int4'; did you mean 'int8'?"),
         ("m net.txt", "must end in .h (C99), .onnx, or .py (NumPy)"),
         ("m net.onnx --name f", "--name is for .h, and net.onnx is to be an ONNX file"),
         ("m net.py --scaling node", "--scaling is for .onnx, and net.py is to be a NumPy file"),
@@ -63,10 +68,16 @@ def test_options_of_another_kind_of_file_are_wrong_usage(here, capsys, command, 
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
-    Ensemble([MLP(4, epochs=1).fit(X, X[:, 0])]).save("e")
-    done = run(capsys, "e", "net.h", code=1)
-    assert "holds a Ensemble, of which a C99 header cannot be written" in done.err
-    run(capsys, "e", "net.py")
+    model = MLP(4, epochs=1).fit(X, X[:, 0])
+    Ensemble([model]).save("e")
+    run(capsys, "e", "net.h")
+    for option in ("--train", "--dtype=int8"):
+        assert "export_c" in run(capsys, "e", "net.h", option, code=1).err
+    drop_in = pytest.importorskip("cnn_core.sklearn").MLPRegressor(4, max_iter=2).fit(X, X[:, 0])
+    drop_in.save("d")
+    done = run(capsys, "d", "net.h", code=1)
+    assert "holds a MLPRegressor, of which a C99 header cannot be written" in done.err
+    run(capsys, "d", "net.py")
     curved = MLP(4, epochs=1, scale_inputs="robust_clip").fit(X, X[:, 0])
     curved.save("m")
     assert "is bent" in run(capsys, "m", "net.onnx", "--scaling", "folded", code=1).err

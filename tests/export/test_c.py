@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cnn_core.activations import ELU, LeakyReLU
 
-from cnn_core import MLP, _activations
+from cnn_core import MLP, Ensemble, _activations
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or not shutil.which("gcc"), reason="needs gcc"
@@ -17,10 +17,10 @@ STRICT = ["-O2", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 HIDDEN = [name for name in _activations.names() if name not in ("step", "sign")]
 
 
-def ran(folder, name, compiler, *flags, emulator=(), links=("-lm",)):
-    """What the header's own test prints, which must succeed."""
+def ran(folder, name, compiler, *flags, emulator=(), links=("-lm",), begins=""):
+    """What the header's own test prints, which must succeed; `begins` is C in front of it."""
     source, program = folder / f"{name}.c", folder / name
-    source.write_text(f'#include "{name}.h"\n')
+    source.write_text(f'{begins}\n#include "{name}.h"\n')
     define = f"-D{name.upper()}_TEST"
     command = [*compiler, *STRICT, define, *flags, source, "-o", program, *links]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -63,6 +63,19 @@ def test_every_task_and_scaling_gives_the_bits_of_predict(tmp_path, kind, dtype)
     assert "right, largest difference 0\n" in ran(tmp_path, "net", ["gcc"], "-std=c99")
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("loss", ["pinball", "gaussian_nll"])
+def test_of_several_outputs_a_target_the_predicted_ones_are_written(tmp_path, loss):
+    model, _ = fitted("numbers", loss=loss, scale_inputs="standard")
+    for wanted in (model, Ensemble([model, model])):
+        wanted.export_c(tmp_path / "net.h")
+        assert "enum { NET_INPUTS = 3, NET_OUTPUTS = 2 }" in (tmp_path / "net.h").read_text()
+        assert "right, largest difference 0\n" in ran(tmp_path, "net", ["gcc"], "-std=c99")
+    model.export_c(tmp_path / "net.h", dtype="int16", input_range=(-10, 40))
+    with pytest.raises(NotImplementedError, match=f"does not write the loss '{loss}'"):
+        model.export_c(tmp_path / "net.h", train=True)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -94,6 +107,43 @@ def test_other_compilers_and_processors_give_the_same(tmp_path, compiler, flags,
         assert ", right," in ran(tmp_path, "net", compiler, *flags, emulator=emulator)
 
 
+#: What a Cortex-M does first: it switches its floating-point unit on.
+RESET = """#include <stdint.h>
+extern void _start(void);
+void reset(void);
+void reset(void)
+{
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20;
+    __asm__ volatile("dsb\\n isb");
+    _start();
+}
+__attribute__((section(".vectors"), used)) static const uintptr_t vectors[2] = {
+    0x20010000, (uintptr_t)&reset};
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cortex_m4_gives_the_same(tmp_path):
+    compiler, machine = "arm-none-eabi-gcc", "qemu-system-arm"
+    for tool in (compiler, machine):
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+    unit = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+    flags = [*unit, "-Os", "-std=c99", "-Wno-pedantic", "--specs=rdimon.specs"]
+    quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
+    board = [machine, "-M", "mps2-an386", "-semihosting-config", "enable=on,target=native", *quiet]
+    for kind, parameters in CASES.items():
+        fitted(kind, **parameters)[0].export_c(tmp_path / "net.h")
+        told = ran(
+            *(tmp_path, "net", [compiler], *flags),
+            emulator=[*board, "-kernel"],
+            links=("-lm", "-Wl,--section-start=.vectors=0"),
+            begins=RESET,
+        )
+        assert "right, largest difference 0\n" in told
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_subnormal_numbers_are_zero_as_in_python(tmp_path):
     model = MLP(hidden=(), task="regression", scale_inputs=None, scale_targets=None)
@@ -119,7 +169,7 @@ int main(void) {
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
-    model, X = fitted("number")
+    model, _ = fitted("number")
     for name, kind in (
         ("1net", ValueError),
         ("int", ValueError),
@@ -128,8 +178,7 @@ def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
     ):
         with pytest.raises(kind, match="name must"):
             model.export_c(tmp_path / "net.h", name=name)
-    table = {"x": X[:, 0].tolist(), "colour": ["red", "blue"] * 30}
-    of_table = MLP(hidden=2, epochs=1, columns="auto").fit(table, X[:, 1])
-    with pytest.raises(NotImplementedError, match="on a table"):
-        of_table.export_c(tmp_path / "net.h")
+    of_doubles = fitted("number", "float64")[0]
+    with pytest.raises(NotImplementedError, match="of one dtype"):
+        Ensemble([model, of_doubles]).export_c(tmp_path / "net.h")
     assert not list(tmp_path.iterdir())

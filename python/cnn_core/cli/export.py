@@ -19,13 +19,19 @@ EXAMPLES = """examples:
   python net.py < rows.csv
 """
 
-#: By the end of the name: what is written, the method that does so, and the options that it takes.
-KINDS = {
-    ".h": ("a C99 header", "export_c", ("name",)),
-    ".onnx": ("an ONNX file", "export_onnx", ("scaling",)),
-    ".py": ("a NumPy file", "export_numpy", ()),
+#: By the end of the name: what is written, the method that does so, and the options that it takes
+#: with their defaults.
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    ".h": (
+        "a C99 header",
+        "export_c",
+        {"name": "net", "train": False, "dtype": None, "input_range": None},
+    ),
+    ".onnx": ("an ONNX file", "export_onnx", {"scaling": "node"}),
+    ".py": ("a NumPy file", "export_numpy", {}),
 }
 SCALINGS = ("node", "folded")
+DTYPES = ("int8", "int16")
 
 
 def add_parser(commands: Commands) -> None:
@@ -43,6 +49,22 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("model", metavar="MODEL", help="a file that train or save has written")
     parser.add_argument("output", metavar="OUT", help="the .h, .onnx or .py to write")
     parser.add_argument("--name", help="of .h: what its names begin with (default net)")
+    parser.add_argument(
+        "--train", action="store_const", const=True, help="of .h: it goes on learning on the device"
+    )
+    parser.add_argument(
+        "--dtype",
+        type=one_of("dtype", DTYPES),
+        metavar="|".join(DTYPES),
+        help="of .h: it computes in integers alone, and says how far off outputs are at most",
+    )
+    parser.add_argument(
+        "--input-range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="of .h with --dtype: the least and the largest input (default: from the scaling)",
+    )
     parser.add_argument(
         "--scaling",
         type=one_of("scaling", SCALINGS),
@@ -65,13 +87,15 @@ def run(options: argparse.Namespace) -> None:
     what, method, takes = KINDS[ending]
     given = {
         name: getattr(options, name)
-        for name in ("name", "scaling")
+        for _, _, known in KINDS.values()
+        for name in known
         if getattr(options, name) is not None
     }
     for name in given:
         if name not in takes:
             of = next(end for end, (*_, known) in KINDS.items() if name in known)
-            raise UsageError(f"--{name} is for {of}, and {options.output} is to be {what}")
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for {of}, and {options.output} is to be {what}")
     check_output(options.output, [options.model])
     model = reading.load(options.model)
     if not hasattr(model, method):
@@ -83,10 +107,4 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(str(error)) from None
     telling = Telling(options)
     words = f"wrote {options.output} ({size(options.output)})"
-    telling.result([words], {"output": options.output} | _used(ending, given))
-
-
-def _used(ending: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a kind of file with their defaults."""
-    defaults = {"name": "net", "scaling": "node"}
-    return {name: given.get(name, defaults[name]) for name in KINDS[ending][2]}
+    telling.result([words], {"output": options.output} | takes | given)

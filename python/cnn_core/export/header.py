@@ -3,152 +3,122 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cnn_core
-from cnn_core.export import answers, machine, net
-from cnn_core.export.functions import Functions
+from cnn_core.export import answers, learning, machine, net
+from cnn_core.export.columns import encode, row_type
+from cnn_core.export.opening import opening
+from cnn_core.export.places import n_parameters
 from cnn_core.export.rows import test_of
-from cnn_core.export.text import check_name, enumeration, in_comment
+from cnn_core.export.text import check_name, enumeration
+from cnn_core.export.writing import Writing, models_of, reads
 from cnn_core.files.atomic import write_whole
 
 if TYPE_CHECKING:
+    from cnn_core.export.training import Training
+    from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
 
-def export_c(model: Model, path: str | os.PathLike[str], name: str) -> None:
+def export_c(
+    model: Model | MeanModel,
+    path: str | os.PathLike[str],
+    name: str,
+    training: Training | None = None,
+) -> None:
     """Write the header of a fitted model, see `MLP.export_c`."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"export_c takes a path, got {type(path).__name__}")
-    write_whole(path, header(model, name).encode("ascii"))
+    write_whole(path, header(model, name, training).encode("ascii"))
 
 
-def header(model: Model, name: str) -> str:
+def header(model: Model | MeanModel, name: str, training: Training | None = None) -> str:
     """The text of a header."""
     name = check_name(name)
     check_model(model)
-    f64 = model.network.dtype.itemsize == 8
-    real = "double" if f64 else "float"
-    functions = Functions(f"{name}_", f64)
-    doubles = functions if f64 else Functions(f"{name}_f64_", True)
-    reads = model.scaling is not None or bool(model.network_spec.periodic)
-    parts = [net.weights(name, model, f64)]
-    if reads:
-        parts.append(answers.scaling(name, model, real, doubles))
-    parts += [
-        net.layer(name, real, functions, model.network.has_bias),
-        net.layers(name, model, functions, "work->b" if reads else "x"),
-        answers.run(name, model, real, doubles),
-        answers.forward(name, real),
-        answers.predictions(name, model, functions),
-    ]
-    called = [machine.fused(name, functions.prefix, f64), functions.text]
+    writing = Writing.of(name, model, training)
+    functions, doubles = writing.functions, writing.doubles
+    parts = _parts(writing)
+    called = [machine.fused(name, functions.prefix, writing.f64), functions.text]
     if doubles is not functions and doubles.text:
         if "f64_fma(" in doubles.text:
             called.append(machine.fused(name, doubles.prefix, True))
         called.append(doubles.text)
-    guard = f"{name.upper()}_H"
     return "\n".join(
         (
-            opening(name, model, real),
-            f"#ifndef {guard}\n#define {guard}\n",
+            opening(writing),
+            f"#ifndef {writing.NAME}_H\n#define {writing.NAME}_H\n",
             machine.start(name),
-            sizes(name, model, real),
+            sizes(writing),
             machine.mode(name),
             *called,
             *parts,
             machine.end(name),
-            test_of(name, model, real),
+            test_of(writing),
             "#endif\n",
         )
     )
 
 
-def check_model(model: Model) -> None:
+def _parts(writing: Writing) -> list[str]:
+    """The tables and functions of the networks, and what is made of their outputs."""
+    parts = [net.weights(prefix, model, writing.f64) for prefix, model in writing.members]
+    if writing.columns is not None:
+        parts.append(encode(writing))
+    if any(one.network_spec.embeddings for one in writing.models):
+        parts.append(answers.category(writing.name, writing.given))
+    for prefix, model in writing.members:
+        if reads(model):
+            parts.append(answers.scaling(writing, prefix, model))
+    for has_bias in sorted({one.network.has_bias for one in writing.models}, reverse=True):
+        parts.append(net.layer(writing, has_bias))
+    parts += [net.layers(writing, prefix, model) for prefix, model in writing.members]
+    parts += [answers.run(writing), answers.forward(writing), answers.predictions(writing)]
+    if writing.training is not None:
+        parts.append(learning.written(writing, writing.training))
+    return parts
+
+
+def check_model(model: Model | MeanModel) -> None:
     """Raise for what no header can hold."""
-    if model.columns is not None:
+    models = models_of(model)
+    if any(one.columns is not models[0].columns for one in models):
         raise NotImplementedError(
-            "export_c writes models that were fitted on a matrix; this one was fitted on a table "
-            "with columns='auto', whose texts and gaps a header does not read"
+            "export_c writes an ensemble whose models read one kind of row, and the columns of "
+            "these tables have become different things in different models"
         )
-    if model.network_spec.embeddings:
-        raise NotImplementedError("export_c does not write embedded categories")
-    if not model.network.is_finite():
-        raise ValueError("the model has weights that are NaN or infinite, so there is no net")
+    for k, one in enumerate(models):
+        if not one.network.is_finite():
+            which = "the model" if len(models) == 1 else f"models[{k}]"
+            raise ValueError(f"{which} has weights that are NaN or infinite, so there is no net")
 
 
-def sizes(name: str, model: Model, real: str) -> str:
-    """Constants, and the workspace."""
-    task, values = model.task, [("INPUTS", model.n_features), ("OUTPUTS", model.task.n_outputs)]
+def sizes(writing: Writing) -> str:
+    """Constants, what a row is, and the workspace."""
+    name, real, task = writing.name, writing.real, writing.model.task
+    values = [("INPUTS", writing.model.n_features), ("OUTPUTS", task.n_outputs)]
+    if writing.columns is not None:
+        values = values[1:]
     if task.name == "classification":
         values.append(("CLASSES", task.n_classes))
-    size = net.buffer_size(model)
+    size = max(map(net.buffer_size, writing.models))
+    buffers = [f"{real} a[{size}], b[{size}];"]
+    if writing.is_mean:
+        read = max(one.network.widths[0] for one in writing.models)
+        buffers.append(f"{real} read[{read}], y[{task.n_outputs}];")
+        buffers.append(f"double sums[{task.n_outputs}];")
+    row = ""
+    if writing.training is not None:
+        values.append(("PARAMETERS", n_parameters(writing.first)))
+        buffers.append(learning.fields(writing, writing.training))
+    if writing.columns is not None:
+        buffers.append(f"double row[{writing.columns.width}];")
+        row = f"{row_type(writing)}\n"
+    lines = "\n    ".join(buffers)
     return f"""\
-{enumeration(name.upper(), values)}
-/* Where a call computes; each thread has its own, and nothing in it need be set. */
+{enumeration(writing.NAME, values)}
+{row}/* Where a call computes; each thread has its own, and nothing in it need be set. */
 typedef struct {{
-    {real} a[{size}], b[{size}];
+    {lines}
 }} {name}_work;
 """
-
-
-def opening(name: str, model: Model, real: str) -> str:
-    """The comment at the top."""
-    spec, task = model.network_spec, model.task
-    shape = "-".join(map(str, spec.widths))
-    scaled = "as they are"
-    if model.scaling is not None:
-        curves = {
-            "linear": "t = (x - shift) * factor",
-            "smooth clip": "t / sqrt(1 + (t / 3)^2) of t = (x - shift) * factor",
-            "asinh": "asinh t of t = (x - shift) * factor",
-        }
-        scaled = f"{curves[model.scaling.curve]}, in double and rounded once"
-    lines = [
-        f"{name}: a multilayer perceptron for {task.name}, written by cnn_core "
-        f"{cnn_core.__version__}.",
-        "",
-        f"Layers      {shape}, {', '.join(spec.activations)}, in {spec.dtype}",
-        f"Inputs      {scaled}",
-    ]
-    if model.target_scaling is not None:
-        clips = ", kept in the range of training" if model.target_scaling.clips else ""
-        lines.append(f"Outputs     y * factor + shift, in double and rounded once{clips}")
-    if model.feature_names is not None:
-        names = ", ".join(map(str, model.feature_names[:20]))
-        more = ", ..." if len(model.feature_names) > 20 else ""
-        lines.append(f"Features    {names}{more}")
-    lines += [
-        "",
-        f'    #include <stdio.h>\n *     #include "{name}.h"',
-        *example(name, model, real),
-    ]
-    NAME, least = name.upper(), "2.3e-308" if real == "double" else "1.2e-38"
-    lines += [
-        "",
-        "It gives the bits of predict in Python, in C99 and C++11, from any thread, without",
-        f"malloc; link with -lm. -D{NAME}_TEST makes a program of it that tests this.",
-        f"-D{NAME}_NO_FMA is for processors without fused multiply-add: faster, not to the bit.",
-        "Subnormal numbers are 0 in the layers, as in Python: the processor's mode is changed",
-        f"during a call, and restored. With -D{NAME}_KEEP_SUBNORMALS, and where there is no such",
-        f"mode, they count: only nets in which numbers below {least} arise then give other bits.",
-    ]
-    body = "\n".join(f" * {in_comment_line(line)}".rstrip() for line in lines)
-    return f"/*{body[2:]}\n */\n"
-
-
-def in_comment_line(line: str) -> str:
-    """A line of the comment; its own line breaks stay."""
-    return "\n".join(in_comment(one) for one in line.split("\n"))
-
-
-def example(name: str, model: Model, real: Any) -> list[str]:
-    """How to call it."""
-    task = model.task
-    lines = [f"    static {name}_work work;", f"    {real} x[{name.upper()}_INPUTS] = {{0}};"]
-    if task.name == "regression" and task.n_outputs == 1:
-        return [*lines, f'    printf("%g\\n", {name}_predict(x, &work));']
-    if task.name == "classification":
-        return [*lines, f'    printf("%d\\n", {name}_predict(x, &work));']
-    kind = real if task.name == "regression" else "int"
-    return [*lines, f"    {kind} y[{name.upper()}_OUTPUTS];", f"    {name}_predict(x, y, &work);"]

@@ -102,7 +102,8 @@ class Macros:
             values = dict(zip(parameters, given, strict=True))
         # The arguments are written out already.
         pieces = re.split(r"([A-Za-z_]\w*)", self._expanded_but(body, values))
-        return "".join(values.get(piece, piece) for piece in pieces).strip()
+        text = "".join(values.get(piece, piece) for piece in pieces).strip()
+        return text.replace("##", "")
 
     def _expanded_but(self, body: str, values: dict[str, str]) -> str:
         """A macro's body written out, with its parameters left as they are."""

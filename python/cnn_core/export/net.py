@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.export.functions import Functions, function_of
+from cnn_core.export.functions import function_of
+from cnn_core.export.places import parameters, places
 from cnn_core.export.text import number, numbers
+from cnn_core.export.writing import Writing, reads
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -25,7 +27,7 @@ def buffer_size(model: Model) -> int:
     """Numbers in a buffer: the widest layer; whole panels where a wide softmax is among them."""
     network = model.network
     lanes = 64 // network.dtype.itemsize
-    sizes = [*network.widths, model.network_spec.n_features]
+    sizes = [*network.widths]
     for width, activation in zip(network.widths[1:], network.activations):
         if activation == "softmax" and width > lanes:
             sizes.append(-(-width // lanes) * lanes)
@@ -52,18 +54,23 @@ def weights(name: str, model: Model, f64: bool) -> str:
             parts.append(
                 numbers(f"{name}_periodic{k + 1}", np.array([*values, *d], network.dtype), f64)
             )
+    for k, (n, width) in enumerate(network.embeddings):
+        parts.append(f"/* Vectors of {width} numbers of {n} categories. */\n")
+        parts.append(numbers(f"{name}_vectors{k + 1}", network.vectors(k), f64))
     return "".join(parts)
 
 
-def layer(name: str, real: str, functions: Functions, has_bias: bool) -> str:
+def layer(writing: Writing, has_bias: bool) -> str:
     """The function of one layer before its activation."""
+    name, real = writing.name, writing.real
     bias = f"const {real} *bias, " if has_bias else ""
     first = "bias[j]" if has_bias else "0"
-    fma = functions("FMA")
+    fma = writing.functions("FMA")
     return f"""\
 /* z = W x + b: each output is one chain of fused multiply-adds over the inputs, in their order. */
-static inline void {name}_layer(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *w, {bias}
-                                const {real} *x, {real} *{name.upper()}_RESTRICT z)
+static inline void {layer_name(name, has_bias)}(ptrdiff_t inputs, ptrdiff_t outputs,
+                                const {real} *w, {bias}const {real} *x,
+                                {real} *{writing.NAME}_RESTRICT z)
 {{
     for (ptrdiff_t j = 0; j < outputs; j++) z[j] = {first};
     for (ptrdiff_t i = 0; i < inputs; i++, w += outputs)
@@ -72,20 +79,25 @@ static inline void {name}_layer(ptrdiff_t inputs, ptrdiff_t outputs, const {real
 """
 
 
-def layers(name: str, model: Model, functions: Functions, source: str) -> str:
-    """All layers; `source` is where the first one reads."""
-    network = model.network
-    f64 = functions.f64
-    real = "double" if f64 else "float"
+def layer_name(name: str, has_bias: bool) -> str:
+    """The function of layers with a bias, or without."""
+    return f"{name}_layer" if has_bias else f"{name}_layer_unbiased"
+
+
+def layers(writing: Writing, prefix: str, model: Model) -> str:
+    """All layers of a network."""
+    network, name, real = model.network, writing.name, writing.real
+    functions, f64 = writing.functions, writing.f64
     lines = []
     if network.periodic:
-        lines += _periodic_lines(name, model, functions)
-    x = source
+        lines += _periodic_lines(writing, prefix, model)
+    x = source = writing.read if reads(model) else "x"
     for l, activation in enumerate(network.activations):
         inputs, outputs = network.widths[l : l + 2]
         z = f"work->{BUFFERS[l % 2]}"
-        bias = f"{name}_bias{l + 1}, " if network.has_bias else ""
-        lines.append(f"{name}_layer({inputs}, {outputs}, {name}_w{l + 1}, {bias}{x}, {z});")
+        w, bias = _parameters(writing, prefix, l)
+        call = layer_name(name, network.has_bias)
+        lines.append(f"{call}({inputs}, {outputs}, {w}, {bias}{x}, {z});")
         if activation == "softmax":
             if outputs <= 64 // network.dtype.itemsize:
                 lines.append(f"{functions('softmax_transposed')}(1, {outputs}, 1, {z}, {z});")
@@ -97,22 +109,30 @@ def layers(name: str, model: Model, functions: Functions, source: str) -> str:
             lines.append(f"for (int j = 0; j < {outputs}; j++) {z}[j] = {f}({z}[j], {param});")
         x = z
     body = "\n".join(f"    {line}" for line in lines)
-    unused = "" if source == "x" else "    (void)x;\n"
+    taken = f"const {real} *x, " if source == "x" else ""
     return f"""\
-{name.upper()}_APART void {name}_layers(const {real} *x, {name}_work *work)
+{writing.NAME}_APART void {prefix}_layers({taken}{name}_work *work)
 {{
-{unused}{body}
+{body}
 }}
 """
 
 
-def _periodic_lines(name: str, model: Model, functions: Functions) -> list[str]:
+def _parameters(writing: Writing, prefix: str, l: int) -> tuple[str, str]:
+    """Weights and biases of a layer, as arguments: constants, or those that are learned."""
+    if writing.training is not None:
+        return parameters(places(writing.first)[l])
+    bias = f"{prefix}_bias{l + 1}, " if writing.first.network.has_bias else ""
+    return f"{prefix}_w{l + 1}", bias
+
+
+def _periodic_lines(writing: Writing, prefix: str, model: Model) -> list[str]:
     """Embeddings of numbers, behind the numbers in the buffer that the first layer reads."""
-    spec = model.network_spec
+    spec, read = model.network_spec, writing.read
     columns, frequencies, width = spec.periodic  # type: ignore[misc]
-    f, at = functions("embed_vector"), spec.n_numbers
+    f, at = writing.functions("embed_vector"), spec.n_numbers
     return [
-        f"{f}({frequencies}, {width}, 1, {name}_periodic{k + 1}, work->b[{column}], "
-        f"work->b + {at + k * width});"
+        f"{f}({frequencies}, {width}, 1, {prefix}_periodic{k + 1}, {read}[{column}], "
+        f"{read} + {at + k * width});"
         for k, column in enumerate(columns)
     ]

@@ -20,15 +20,30 @@ FILES = (
     "activations.inc.h",
     "metrics.inc.h",
     "periodic.inc.h",
+    "losses.inc.h",
+    "penalties.inc.h",
+    "optimizers.inc.h",
 )
-#: What exported nets call, beside the functions in the table of activations.
+#: What the names of functions end with that macros define.
+_DEFINED = {
+    "F": "",
+    "F_PRIME": "_prime",
+    "SLOPE": "_slope",
+    "CONSTANTS": "_constants",
+    "UPDATE": "_update",
+}
+#: Ends of names of the functions that learn.
+_OF_LEARNING = ("_prime", "_slope", "_constants", "_update", "_prepare")
+#: What exported nets call, beside those and the functions in the table of activations.
 ROOTS = (
     *("FMA", "MAX", "softmax_transposed", "softmax_row", "argmax", "embed_vector"),
     *("asinh_v", "sin_turns_v", "smooth_clip", "to_unit", "ACTIVATIONS"),
+    *("softmax_backward_transposed", "penalized", "norm_factor"),
 )
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NAME = re.compile(r"(\w+)\s*[(\[]")
+_HEAD = re.compile(r"(F|F_PRIME|SLOPE|CONSTANTS|UPDATE)\((\w+)\)")
 _ROW = re.compile(r'ROW\("(\w+)", (\w+)')
 
 
@@ -62,6 +77,9 @@ def items_of(text: str) -> Iterator[Item]:
             conditions[-1] = None if conditions[-1] is None else not conditions[-1]
         elif line == "#endif":
             conditions.pop()
+        elif line.startswith("enum {"):
+            for name, value in _enumerated(_until(line, lines, _is_whole)):
+                yield Item(name, "macro", f"#define {name} {value}", "", None)
         else:
             item = _item(line, lines)
             if item is not None:
@@ -86,11 +104,26 @@ def _item(line: str, lines: Iterator[str]) -> tuple[str, str, str] | None:
     if line.startswith("typedef"):
         text = _until(line, lines, _is_whole)
         return text.rstrip(";").split()[-1], "type", text
-    if line.startswith(("static", "F(")):
+    head = _HEAD.match(line)
+    if head is not None:
+        return head[2] + _DEFINED[head[1]], "code", _until(line, lines, _is_whole)
+    if line.startswith("static"):
         text = _until(line, lines, _is_whole)
-        found = re.match(r"F\((\w+)\)", text) or _NAME.search(text)
+        found = _NAME.search(text)
         return None if found is None else (found[1], "code", text)
     return None
+
+
+def _enumerated(text: str) -> Iterator[tuple[str, int]]:
+    """The constants of an enumeration that has no name."""
+    value = -1
+    inside = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).partition("{")[2].partition("}")[0]
+    for one in filter(None, map(str.strip, inside.split(","))):
+        name, _, given = one.partition("=")
+        if given and not given.strip().isdigit():  # of other constants, which no net needs
+            return
+        value = int(given) if given else value + 1
+        yield name.strip(), value
 
 
 def _is_whole(text: str) -> bool:
@@ -123,7 +156,8 @@ def activation_functions(items: Iterable[Item]) -> Mapping[str, str]:
 def extract(folder: Path) -> str:
     """What exported nets may need of the kernels in a folder."""
     items = [item for name in FILES for item in items_of((folder / name).read_text("utf-8"))]
-    needed = reachable(items, (*ROOTS, *activation_functions(items).values()))
+    learning = [item.name for item in items if item.name.endswith(_OF_LEARNING)]
+    needed = reachable(items, (*ROOTS, *learning, *activation_functions(items).values()))
     return "".join(_written(item) for item in items if item.name in needed)
 
 

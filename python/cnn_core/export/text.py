@@ -105,6 +105,13 @@ KEYWORDS = frozenset(
         "NULL",
     ]
 )
+#: Words that are no names of fields, as headers and compilers define macros of these names.
+MACROS = frozenset(
+    (
+        *("NAN", "INFINITY", "DOMAIN", "SING", "OVERFLOW", "UNDERFLOW", "EOF", "I", "PI", "errno"),
+        *("stdin", "stdout", "stderr", "linux", "unix", "i386", "arm", "near", "far"),
+    )
+)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -133,8 +140,8 @@ def field_names(names: Sequence[Any]) -> list[str]:
     found: list[str] = []
     for name in names:
         bare = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", str(name))).strip("_")
-        bare = bare if _NAME.fullmatch(bare) else f"column_{bare}".rstrip("_")
-        bare = f"{bare}_" if bare in KEYWORDS else bare
+        if not _NAME.fullmatch(bare) or bare in KEYWORDS | MACROS:
+            bare = f"column_{bare}".rstrip("_")
         unique, count = bare, 1
         while unique in found:
             count += 1
