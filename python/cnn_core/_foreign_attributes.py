@@ -102,7 +102,7 @@ _HINTS = by_word({
 
 _HINTS_OF_MLP = by_word({
     "cnn_core.MLP.from_sklearn(model) makes an MLP of it, which has it": "to_sklearn to_torch "
-    "from_sklearn from_torch",
+    "from_sklearn from_torch export_c",
     "cnn_core.MLP, MLPClassifier and MLPRegressor have it, whose parameters have other names":
     "evaluate summary trace check_gradient loss_and_gradient per_sample_gradients profile forward "
     "hessian_vector_product calibrate predict_interval predict_quantiles predict_std "
