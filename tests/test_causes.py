@@ -531,7 +531,8 @@ def test_smoothing_that_leaves_nothing_is_named():
 
 
 def test_constant_features_are_the_only_finding(capsys):
-    model = MLP(8, epochs=20, random_state=0).fit(np.ones((200, 3)), np.arange(200) % 2)
+    with pytest.warns(UserWarning, match="all features are constant in the training rows"):
+        model = MLP(8, epochs=20, random_state=0).fit(np.ones((200, 3)), np.arange(200) % 2)
     text = model.evaluate(np.ones((200, 3)), np.arange(200) % 2)["diagnosis"]
     begins(text, "All features are constant in the training rows")
     assert "units" not in text and "learning rate" not in text

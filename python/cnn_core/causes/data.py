@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 FAR = 10  # mean, spread and inverse of the spread that y may have, and ratio of those of columns
 ELEMENTS = 1 << 20  # that are looked at
-CONSTANT = "All features are constant in the training rows: there is nothing to learn from."
+CONSTANT = (
+    "All features are constant in the training rows: there is nothing to learn from, and all rows "
+    "get the same prediction."
+)
 SLOW = "more epochs, a higher learning rate or smaller units may help"
 OTHER_OUTPUT = "output='identity', whose targets are scaled, is likely to help"
 CURE_OF_TARGETS = "scale_targets='standard' is likely to help"

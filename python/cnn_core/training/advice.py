@@ -124,6 +124,8 @@ def before_training(
         findings, begin = findings + told, begin + words
     for part in (_of_beginning(p, model, data), _before_first_step(p, model, data, given)):
         findings, begin = findings + ([] if given.anew else part[0]), part[1] + begin
+    if fits and of_data.CONSTANT in begin:
+        findings.append(_as_finding(of_data.CONSTANT))
     if data.validation is not None:
         seen = seen._replace(validated=data.validation.X.count)
         findings += of_validation(model.task, data.validation, early)
@@ -140,7 +142,12 @@ def _of_constant_targets(y: ArrayLike, rows: int) -> list[str]:
         return []
     targets = as_numbers("y", y).reshape(len(np.asarray(y)), -1)
     found = list(constant_targets(targets.min(axis=0), targets.max(axis=0)))
-    return [f"{one[0].lower()}{one[1:].rstrip('.')}" for one in found]
+    return list(map(_as_finding, found))
+
+
+def _as_finding(sentence: str) -> str:
+    """A sentence as a part of what a warning lists."""
+    return f"{sentence[0].lower()}{sentence[1:].rstrip('.')}"
 
 
 def _check_size(ends: np.ndarray, data: Prepared, y: ArrayLike, dtype: str) -> None:
