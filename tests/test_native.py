@@ -33,7 +33,7 @@ root = Path(__file__).resolve().parent.parent
 kernels = root / "cnn_core" / "kernels"
 program = sorted((root / "tests" / "native").glob("*.c"))
 # The flags of the library itself: they decide about the bits.
-flags = ["-O3", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
+flags = ["-O2", *re.search(r'bits = "(.+)"', (root / "setup.py").read_text()).group(1).split()]
 strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
 sanitizers = [
     "-fsanitize=address,undefined",
