@@ -28,6 +28,7 @@ static int has_avx512(void)
 #else
 static int has_avx2(void)
 {
+    __builtin_cpu_init(); /* by a constructor only where the library of GCC is linked */
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 static int has_avx512(void)

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import platform
 import sys
 from importlib.metadata import version
 
@@ -50,6 +51,17 @@ def test_every_instruction_set_of_this_processor_gives_them(name):
         check=True,
     )
     assert done.stdout.split() == [name, TRAINED]
+
+
+def test_the_instruction_sets_of_this_processor_are_found():
+    try:
+        with open("/proc/cpuinfo", encoding="ascii") as file:
+            words = file.read().split()
+    except OSError:
+        pytest.skip("needs Linux")
+    found = cnn_core.instruction_sets()
+    assert ("avx2" in found) == (platform.machine() == "x86_64" and {"avx2", "fma"} <= {*words})
+    assert ("neon" in found) == (platform.machine() == "aarch64")
 
 
 def test_one_row_and_many_agree_and_a_file_keeps_them(tmp_path):
