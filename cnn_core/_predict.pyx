@@ -32,9 +32,20 @@ cdef extern from "Python.h":
     # checks in Python.
     int get_buffer "PyObject_GetBuffer"(object array, Py_buffer *view, int flags) noexcept
     void PyErr_Clear()
-    # Of a list or a tuple, whichever it is.
-    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
-    PyObject *PySequence_Fast_GET_ITEM(object sequence, Py_ssize_t i)
+
+cdef extern from *:
+    """
+    #ifdef Py_LIMITED_API /* which has no macros that look into lists */
+    #define SEQUENCE_SIZE(x) PySequence_Size(x)
+    #define SEQUENCE_ITEM(x, i) (PyList_Check(x) ? PyList_GetItem(x, i) : PyTuple_GetItem(x, i))
+    #else
+    #define SEQUENCE_SIZE PySequence_Fast_GET_SIZE
+    #define SEQUENCE_ITEM PySequence_Fast_GET_ITEM
+    #endif
+    """
+    # Of a list or a tuple, whichever it is; `i` is below its size.
+    Py_ssize_t SEQUENCE_SIZE(object sequence)
+    PyObject *SEQUENCE_ITEM(object sequence, Py_ssize_t i)
 
 
 cdef const double *vector(array, str name, Py_ssize_t n) except NULL:
@@ -333,13 +344,13 @@ cdef bint doubles_of(object x, int ndim, Py_ssize_t n, double *doubles) noexcept
     cdef Py_ssize_t i
     cdef PyObject *entry
     if ndim == 2:
-        if (type(x) is not list and type(x) is not tuple) or PySequence_Fast_GET_SIZE(x) != 1:
+        if (type(x) is not list and type(x) is not tuple) or SEQUENCE_SIZE(x) != 1:
             return False
-        x = <object>PySequence_Fast_GET_ITEM(x, 0)
-    if (type(x) is not list and type(x) is not tuple) or PySequence_Fast_GET_SIZE(x) != n:
+        x = <object>SEQUENCE_ITEM(x, 0)
+    if (type(x) is not list and type(x) is not tuple) or SEQUENCE_SIZE(x) != n:
         return False
     for i in range(n):
-        entry = PySequence_Fast_GET_ITEM(x, i)
+        entry = SEQUENCE_ITEM(x, i)
         if type(<object>entry) is not float:
             return False
         doubles[i] = <double><object>entry

@@ -4,38 +4,47 @@
 #include "target.h"
 
 #ifdef CNN_CORE_X86
-#ifdef _MSC_VER
+/* Asked for by the instruction: what compilers offer for it is empty where another linker than
+ * their own has left out the table. */
+#if defined(_MSC_VER) && !defined(__clang__)
 #include <immintrin.h>
 #include <intrin.h>
-/* CPUID leaves 1 and 7, and XGETBV for the registers the operating system saves. */
-static int has(int leaf1_ecx, int leaf7_ebx, unsigned long long saved)
+static void ask(int leaf, int part, unsigned registers[4])
 {
-    int info[4];
-    __cpuid(info, 0);
-    if (info[0] < 7) return 0;
-    __cpuid(info, 1);
-    const int osxsave = 1 << 27;
-    if ((info[2] & (leaf1_ecx | osxsave)) != (leaf1_ecx | osxsave) || (_xgetbv(0) & saved) != saved)
-        return 0;
-    __cpuidex(info, 7, 0);
-    return (info[1] & leaf7_ebx) == leaf7_ebx;
+    __cpuidex((int *)registers, leaf, part);
 }
-static int has_avx2(void) { return has(1 << 12, 1 << 5, 0x06); }
-static int has_avx512(void)
-{
-    return has(1 << 12, (1 << 5) | (1 << 16) | (1 << 17) | (1 << 30) | (1 << 31), 0xE6);
-}
+static unsigned saved_registers(void) { return (unsigned)_xgetbv(0); }
 #else
-static int has_avx2(void)
+#include <cpuid.h>
+static void ask(int leaf, int part, unsigned registers[4])
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    __cpuid_count(leaf, part, registers[0], registers[1], registers[2], registers[3]);
 }
-static int has_avx512(void)
+static unsigned saved_registers(void)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (void)high, low;
 }
 #endif
+/* CPUID leaves 1 and 7, and XGETBV for the registers the operating system saves. */
+static int has(unsigned leaf1_ecx, unsigned leaf7_ebx, unsigned saved)
+{
+    const unsigned osxsave = 1u << 27;
+    unsigned info[4];
+    ask(0, 0, info);
+    if (info[0] < 7) return 0;
+    ask(1, 0, info);
+    if ((info[2] & (leaf1_ecx | osxsave)) != (leaf1_ecx | osxsave)) return 0;
+    if ((saved_registers() & saved) != saved) return 0;
+    ask(7, 0, info);
+    return (info[1] & leaf7_ebx) == leaf7_ebx;
+}
+static int has_avx2(void) { return has(1u << 12, 1u << 5, 0x06); }
+static int has_avx512(void)
+{
+    return has(1u << 12, (1u << 5) | (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31), 0xE6);
+}
 extern const kernels cnn_core_avx2_f32, cnn_core_avx2_f64, cnn_core_avx512_f32, cnn_core_avx512_f64;
 #endif
 #ifdef CNN_CORE_ARM64

@@ -9,7 +9,7 @@
 #include "target.h"
 
 #ifdef _WIN32
-#include <windows.h>
+#include "system_threads.h" /* windows.h */
 static inline double clock_seconds(void)
 {
     LARGE_INTEGER ticks, frequency;

@@ -7,15 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "system_threads.h"
 #include "tuning.h"
 
-#if defined(_WIN32)
-static inline uintptr_t this_thread(void) { return 1; } /* the pool has no other */
+#if defined(_MSC_VER) && !defined(__clang__)
 static inline int flag_of(const int *flag) { return *(const volatile int *)flag; }
 static inline void raise_flag(int *flag, int value) { *(volatile int *)flag = value; }
 #else
-#include <pthread.h>
-static inline uintptr_t this_thread(void) { return (uintptr_t)pthread_self(); }
 static inline int flag_of(const int *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
 static inline void raise_flag(int *flag, int value)
 {

@@ -9,31 +9,17 @@
 #include "thread_pool.h"
 
 #include "platform.h"
+#include "system_threads.h"
 #include "target.h"
 #include "tuning.h"
 
-#if defined(_WIN32)
-
-/* One thread: neither written nor tried for Windows yet. */
-void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
-                             int threads, stop_t *stop)
-{
-    (void)cost, (void)threads, (void)stop;
-    const uint64_t mode = flush_subnormals();
-    for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
-    restore_subnormals(mode);
-}
-
-#else
-
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #if defined(CNN_CORE_X86)
-#define PAUSE() __builtin_ia32_pause()
+#define PAUSE() _mm_pause()
+#elif defined(CNN_CORE_ARM64) && defined(_MSC_VER)
+#define PAUSE() __yield()
 #elif defined(CNN_CORE_ARM64)
 #define PAUSE() __asm__ volatile("yield")
 #else
@@ -45,9 +31,9 @@ void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, con
 enum { OPEN = 1, ONE = 2, TAKING_PART = 0xFFFE, RUN = 0x10000 };
 
 static struct {
-    pthread_mutex_t run; /* held by the caller of a run */
-    pthread_mutex_t sleep;
-    pthread_cond_t wake;
+    lock_t run; /* held by the caller of a run */
+    lock_t sleep;
+    condition_t wake;
     int workers, handlers_set;
     pool_task task;
     void *context;
@@ -58,9 +44,7 @@ static struct {
         _Alignas(64) _Atomic ptrdiff_t next;
         ptrdiff_t end;
     } chunk[POOL_MOST_THREADS];
-} pool = {.run = PTHREAD_MUTEX_INITIALIZER,
-          .sleep = PTHREAD_MUTEX_INITIALIZER,
-          .wake = PTHREAD_COND_INITIALIZER};
+} pool = {.run = LOCK_INIT, .sleep = LOCK_INIT, .wake = CONDITION_INIT};
 
 static void work(int worker)
 {
@@ -75,7 +59,7 @@ static void work(int worker)
 
 static int is_new_run(uint64_t state, uint64_t seen) { return state / RUN != seen; }
 
-static void *serve(void *argument)
+static thread_result THREAD_CALL serve(void *argument)
 {
     const int worker = (int)(intptr_t)argument;
     uint64_t seen = 0;
@@ -90,12 +74,12 @@ static void *serve(void *argument)
             }
         while (!is_new_run(state, seen) && clock_seconds() - began < SPIN_SECONDS);
         if (!is_new_run(state, seen)) {
-            pthread_mutex_lock(&pool.sleep);
+            lock(&pool.sleep);
             atomic_fetch_add(&pool.sleepers, 1);
             while (!is_new_run(state = atomic_load(&pool.state), seen))
-                pthread_cond_wait(&pool.wake, &pool.sleep);
+                wait_for(&pool.wake, &pool.sleep);
             atomic_fetch_sub(&pool.sleepers, 1);
-            pthread_mutex_unlock(&pool.sleep);
+            unlock(&pool.sleep);
         }
         /* Join while the run is open; what it consists of was written before it was opened. */
         int joined = 0;
@@ -106,9 +90,10 @@ static void *serve(void *argument)
         if (worker < pool.threads) work(worker);
         atomic_fetch_sub(&pool.state, ONE);
     }
-    return NULL;
+    return 0;
 }
 
+#if !defined(_WIN32)
 /* A child has none of its parent's threads; it starts its own when it first wants some. A fork does
  * not wait for a run that is going on: whoever forks may hold Python's lock, which the caller of
  * the run may want before it ends. Nothing of the run is of use to the child. */
@@ -122,32 +107,19 @@ static void after_fork_in_child(void)
     atomic_store(&pool.sleepers, 0);
 }
 
+static void handle_forks(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
+#else
+static void handle_forks(void) {}
+#endif
+
 static void start_workers(int wanted)
 {
     if (!pool.handlers_set) {
-        pthread_atfork(NULL, NULL, after_fork_in_child);
+        handle_forks();
         pool.handlers_set = 1;
     }
-    /* Signals are for the threads that have handlers. A stack of 1 MiB: musl's default is 128 KiB.
-     */
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 1 << 20);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (pool.workers < wanted) {
-        pthread_t thread;
-        if (pthread_create(&thread, &attributes, serve, (void *)(intptr_t)(pool.workers + 1)))
-            break;
+    while (pool.workers < wanted && start_thread(serve, (void *)(intptr_t)(pool.workers + 1)))
         pool.workers++;
-#if defined(__linux__)
-        pthread_setname_np(thread, "cnn_core");
-#endif
-    }
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* Where the chunk of thread t, which begins at a task, ends: before the task up to which the
@@ -179,9 +151,9 @@ static void run_together(pool_task task, void *context, ptrdiff_t tasks, const p
     }
     atomic_store(&pool.state, (atomic_load(&pool.state) / RUN + 1) * RUN | OPEN);
     if (atomic_load(&pool.sleepers)) {
-        pthread_mutex_lock(&pool.sleep);
-        pthread_cond_broadcast(&pool.wake);
-        pthread_mutex_unlock(&pool.sleep);
+        lock(&pool.sleep);
+        wake_all(&pool.wake);
+        unlock(&pool.sleep);
     }
     work(0);
     atomic_fetch_and(&pool.state, ~(uint64_t)OPEN);
@@ -189,7 +161,7 @@ static void run_together(pool_task task, void *context, ptrdiff_t tasks, const p
         if (i < PAUSES_BEFORE_YIELD)
             PAUSE();
         else {
-            sched_yield();
+            yield_thread();
             if (stop) stops(stop, WORK_PER_LOOK);
         }
 }
@@ -200,18 +172,16 @@ void cnn_core_pool_run_until(pool_task task, void *context, ptrdiff_t tasks, con
     const uint64_t mode = flush_subnormals();
     if (threads > POOL_MOST_THREADS) threads = POOL_MOST_THREADS;
     if (tasks < threads) threads = (int)tasks;
-    if (threads < 2 || pthread_mutex_trylock(&pool.run)) {
+    if (threads < 2 || !try_lock(&pool.run)) {
         for (ptrdiff_t i = 0; i < tasks; i++) task(context, i, 0);
     } else {
         if (stop) stop->shared = 1;
         run_together(task, context, tasks, cost, threads, stop);
         if (stop) stop->shared = 0;
-        pthread_mutex_unlock(&pool.run);
+        unlock(&pool.run);
     }
     restore_subnormals(mode);
 }
-
-#endif
 
 void cnn_core_pool_run(pool_task task, void *context, ptrdiff_t tasks, const ptrdiff_t *cost,
                        int threads)
