@@ -198,7 +198,7 @@ setup(
             extension("_linalg", "-Os"),
             extension("_activations", "-Os"),
             extension("_losses", "-Os"),
-            extension("_random", "-Os"),
+            extension("_random"),
             extension("_embedding", "-Os"),
             extension("_network", "-Os"),
             extension("_predict"),

@@ -194,6 +194,9 @@ cdef extern from "kernels.h" nogil:
 # The table of the active instruction set for elements of this size (4: float32, 8: float64).
 cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil
 
+# That of the narrowest set whose vectors hold so many numbers, or else that of the active one.
+cdef const kernels_t *kernels_for_lanes(Py_ssize_t itemsize, Py_ssize_t numbers) noexcept nogil
+
 ctypedef void (*pool_task)(void *context, Py_ssize_t task, int worker) noexcept nogil
 
 # Calls task(context, 0 .. tasks - 1, worker) on up to `threads` threads; returns when all are done

@@ -76,6 +76,18 @@ cdef const kernels_t *kernels_for(Py_ssize_t itemsize) noexcept nogil:
     return active.f64 if itemsize == 8 else active.f32
 
 
+cdef const kernels_t *kernels_for_lanes(Py_ssize_t itemsize, Py_ssize_t numbers) noexcept nogil:
+    cdef const kernels_t *found = kernels_for(itemsize)
+    cdef const kernels_t *narrower
+    cdef const instruction_set_t *one = active + 1
+    while one < sets + count:
+        narrower = one.f64 if itemsize == 8 else one.f32
+        if numbers <= narrower.vector < found.vector and one.supported():
+            found = narrower
+        one += 1
+    return found
+
+
 cdef extern from "thread_pool.h" nogil:
     enum: POOL_MOST_THREADS
     void cnn_core_pool_run(pool_task task, void *context, Py_ssize_t tasks, const Py_ssize_t *cost,

@@ -1,6 +1,6 @@
 """The layers of nets side by side: their products, and their parameters as the nets have them."""
 
-from cnn_core._cpu cimport kernels_for, lanes_product_args_t
+from cnn_core._cpu cimport kernels_t, lanes_product_args_t
 from cnn_core._linalg cimport real
 from cnn_core._memory cimport PANEL_BYTES
 from cnn_core._network cimport Layer, Network
@@ -8,6 +8,7 @@ from cnn_core._network cimport Layer, Network
 # A layer. Its parameters W and b are W[output][input][net] with b as the last input. Its matrices
 # have columns `ld` apart, and in a column the rows, each of `nets` numbers.
 cdef struct LaneLayer:
+    const kernels_t *k
     Py_ssize_t itemsize, nets, ld
     Py_ssize_t n_in, n_out
     Py_ssize_t inputs                   # n_in, or one more with b
@@ -31,18 +32,18 @@ cdef inline void forward(const LaneLayer *layer, const char *w, Py_ssize_t rows)
     if layer.inputs > layer.n_in:
         p.bias = w + layer.W + layer.n_in * layer.nets * layer.itemsize
     p.c, p.c_column_stride = layer.z, layer.ld
-    kernels_for(layer.itemsize).lanes_product(&p)
+    layer.k.lanes_product(&p)
 
 
 cdef inline void activate(const LaneLayer *layer, Py_ssize_t rows) noexcept nogil:
     """a = f(z)."""
-    kernels_for(layer.itemsize).activations[layer.activation].forward(
+    layer.k.activations[layer.activation].forward(
         rows * layer.nets, layer.n_out, 1, layer.ld, layer.activation_param, layer.z, layer.a)
 
 
 cdef inline void activate_backward(const LaneLayer *layer, Py_ssize_t rows) noexcept nogil:
     """delta *= f'(z)."""
-    kernels_for(layer.itemsize).activations[layer.activation].backward(
+    layer.k.activations[layer.activation].backward(
         rows * layer.nets, layer.n_out, 1, layer.ld, layer.activation_param, layer.z, layer.a,
         layer.delta)
 
@@ -57,7 +58,7 @@ cdef inline void send_back(const LaneLayer *layer, const char *w, char *delta,
     p.b_column_stride = layer.nets
     p.bias, p.accumulate = NULL, False
     p.c, p.c_column_stride = delta, layer.ld
-    kernels_for(layer.itemsize).lanes_product(&p)
+    layer.k.lanes_product(&p)
 
 
 cdef inline void weight_gradient(const LaneLayer *layer, char *g, Py_ssize_t rows,
@@ -69,7 +70,7 @@ cdef inline void weight_gradient(const LaneLayer *layer, char *g, Py_ssize_t row
     p.b, p.b_depth_stride, p.b_column_stride = layer.delta, layer.nets, layer.ld
     p.bias, p.accumulate = NULL, accumulate
     p.c, p.c_column_stride = g + layer.W, layer.inputs * layer.nets
-    kernels_for(layer.itemsize).lanes_product(&p)
+    layer.k.lanes_product(&p)
 
 
 cdef inline void copy_layer(const Layer *layer, bint has_bias, real *packed, real *lanes,

@@ -42,7 +42,7 @@ cdef inline void add_penalties(LaneStep *step, Partition partition, lanes_penalt
             offset = layer.W + ((output * layer.inputs + tile.input) * layer.nets
                                 * layer.itemsize)
             p.w, p.g = step.w + offset, step.g + offset
-            kernels_for(layer.itemsize).lanes_penalty(p)
+            layer.k.lanes_penalty(p)
         for i in range(layer.nets):
             penalty[i] += step.sums[i]
 
@@ -50,7 +50,7 @@ cdef inline void add_penalties(LaneStep *step, Partition partition, lanes_penalt
 cdef inline void add_squares(LaneStep *step) noexcept nogil:
     """The sum of each net's squared gradient, in the order of `Optimizer.clip`: of each layer the
     weights, then the biases."""
-    cdef const kernels_t *k = kernels_for(step.layers.itemsize)
+    cdef const kernels_t *k = step.layers.k
     cdef LaneLayer *layer
     cdef char *g
     cdef Py_ssize_t l, stride
@@ -66,7 +66,7 @@ cdef inline void add_squares(LaneStep *step) noexcept nogil:
 
 cdef inline void clip(LaneStep *step, double limit) noexcept nogil:
     """As `Optimizer.clip`, for each net."""
-    cdef const kernels_t *k = kernels_for(step.layers.itemsize)
+    cdef const kernels_t *k = step.layers.k
     cdef double scale = clip_scale(step.layers.itemsize)
     cdef bint overflows = False
     cdef Py_ssize_t i, nets = step.layers.nets
@@ -89,7 +89,7 @@ cdef inline void clip_row_norms(LaneStep *step, double max_norm) noexcept nogil:
     cdef Py_ssize_t l
     for l in range(step.n_layers):
         layer = &step.layers[l]
-        kernels_for(layer.itemsize).clip_row_norms(layer.n_in, layer.nets, layer.n_out,
+        layer.k.clip_row_norms(layer.n_in, layer.nets, layer.n_out,
                                                    layer.inputs * layer.nets, max_norm,
                                                    step.w + layer.W)
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uintptr_t
 
 from cnn_core._batches cimport Totals
 from cnn_core._control cimport end_t
-from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_for
+from cnn_core._cpu cimport OPTIMIZER_NUMBERS, kernels_t
 from cnn_core._lane_layers cimport LaneLayer
 from cnn_core._lane_rows cimport Rows
 from cnn_core._lane_step cimport LaneStep
@@ -41,6 +41,8 @@ cdef struct Buffers:
     LaneStep step
     int32_t *label
     const char **rows
+    Net **net                           # of each lane of the group; the first in those left over
+    Py_ssize_t used                     # lanes that have a net
     Py_ssize_t *correct
     double *residuals
     double *h                           # OPTIMIZER_NUMBERS of each net, for each set
@@ -66,15 +68,17 @@ cdef inline char *carve(char **base, Py_ssize_t bytes) noexcept nogil:
 
 # Of the buffers: nets, rows of a mini-batch and of a block, and from one column to the next.
 cdef struct Sizes:
+    const kernels_t *k                  # whose vectors hold a number of each net
     Py_ssize_t nets, batch, block, ld
     Py_ssize_t n_sets                   # of an optimizer's numbers, for groups of parameters
 
 
-cdef inline Sizes sizes_of(Network network, Py_ssize_t nets, Py_ssize_t batch,
+cdef inline Sizes sizes_of(Network network, const kernels_t *k, Py_ssize_t batch,
                            Py_ssize_t count) noexcept:
     """For mini-batches of an epoch over `count` rows."""
     cdef Sizes sizes
-    sizes.nets, sizes.batch = nets, min(batch, count)
+    cdef Py_ssize_t nets = k.vector
+    sizes.k, sizes.nets, sizes.batch = k, nets, min(batch, count)
     sizes.block = min(sizes.batch, BLOCK_ROWS_LANES)
     # One panel more, so that columns do not begin in the same few sets of the cache.
     sizes.ld = (blocks(sizes.block * nets, network.lanes) + 1) * network.lanes
@@ -94,15 +98,14 @@ cdef inline char *lay_out(Buffers *b, char *base, Network network, const Sizes *
     x = carve(&base, (network.layers[0].n_in + 1) * column)
     for l in range(network.n_layers):
         layer = &b.layers[l] if b.layers else &unused
-        layer.itemsize, layer.nets, layer.ld = itemsize, nets, sizes.ld
+        layer.k, layer.itemsize, layer.nets, layer.ld = sizes.k, itemsize, nets, sizes.ld
         layer.n_in, layer.n_out = network.layers[l].n_in, network.layers[l].n_out
         layer.activation = network.layers[l].activation
         layer.activation_param = network.layers[l].activation_param
         layer.inputs, layer.W, layer.x = layer.n_in + network.has_bias, W, x
         W += layer.n_out * layer.inputs * nets * itemsize
         x = layer.a = layer.z = carve(&base, (layer.n_out + 1) * column)
-        needs_z = kernels_for(itemsize).activations[
-            network.layers[l].activation].needs_preactivation
+        needs_z = sizes.k.activations[layer.activation].needs_preactivation
         if needs_z:
             layer.z = carve(&base, layer.n_out * column)
         layer.delta = carve(&base, layer.n_out * column)
@@ -112,6 +115,7 @@ cdef inline char *lay_out(Buffers *b, char *base, Network network, const Sizes *
     b.row_losses = carve(&base, rows * itemsize)
     b.label = <int32_t *>carve(&base, sizes.block * nets * sizeof(int32_t))
     b.rows = <const char **>carve(&base, rows * sizeof(char *))
+    b.net = <Net **>carve(&base, nets * sizeof(Net *))
     b.correct = <Py_ssize_t *>carve(&base, nets * sizeof(Py_ssize_t))
     b.residuals = <double *>carve(&base, nets * n_out * sizeof(double))
     b.h = <double *>carve(&base, sizes.n_sets * nets * OPTIMIZER_NUMBERS * sizeof(double))

@@ -12,8 +12,9 @@ from libc.string cimport memcpy, memset
 
 from cnn_core._control cimport (ENDED, EndRequest, begin_stop, is_due, leave, raise_flag, stop_t,
                                 stops)
-from cnn_core._cpu cimport (OPTIMIZER_NUMBERS, kernels_for, kernels_t, lanes_penalty_args_t,
-                            loss_args_t, optimizer_t, pool_run, pool_run_until)
+from cnn_core._cpu cimport (OPTIMIZER_NUMBERS, kernels_for, kernels_for_lanes, kernels_t,
+                            lanes_penalty_args_t, loss_args_t, optimizer_t, pool_run,
+                            pool_run_until)
 from cnn_core._dataset cimport RowSource
 from cnn_core._lane_cost cimport groups_of, least_costly
 from cnn_core._lane_layers cimport (LaneLayer, activate, activate_backward, copy_vector, forward,
@@ -47,7 +48,8 @@ cdef class _SideBySide:
     cdef Trainer first
     cdef Network network
     cdef Arena arena
-    cdef Py_ssize_t nets                # of a group: lanes, a whole number of vectors
+    cdef const kernels_t *k             # whose vectors hold a number of each net of a group
+    cdef Py_ssize_t nets                # of a group: its lanes
     cdef Py_ssize_t n_nets, groups, threads
     cdef Py_ssize_t count, batch
     cdef Sizes sizes
@@ -66,14 +68,15 @@ cdef class _SideBySide:
         self.trainers, self.first, self.network = trainers, first, first.backprop.network
         self.arena = Arena()
         self.batch = first.backprop.max_batch_size
-        self.nets = kernels_for(self.network.itemsize).vector
         self.n_nets = len(trainers)
-        self.groups = groups_of(self.n_nets, self.nets, threads)
+        self.groups = groups_of(self.n_nets, kernels_for(self.network.itemsize).vector, threads)
+        self.k = kernels_for_lanes(self.network.itemsize, blocks(self.n_nets, self.groups))
+        self.nets = self.k.vector
         self.threads = min(threads, self.groups)
         self.shuffled = shuffled
         self.net = <Net *>self.arena.alloc(len(trainers), 1, sizeof(Net))
         self.take(data, rates)
-        self.sizes = sizes_of(self.network, self.nets, self.batch, self.count)
+        self.sizes = sizes_of(self.network, self.k, self.batch, self.count)
         self.sizes.n_sets = 2 * self.network.n_layers if first.batches.optimizer.n_groups else 1
         self.n_parameters = sum([n_out * (n_in + self.network.has_bias) for n_in, n_out in
                                  zip(self.network.widths, self.network.widths[1:])])
@@ -206,8 +209,11 @@ cdef class _SideBySide:
         cdef Py_ssize_t i, o, rows, batch, work
         cdef Py_ssize_t n_out = self.network.layers[self.network.n_layers - 1].n_out
         cdef Net *net
-        for i in range(self.used(group)):
-            net = self.net_in(group, i)
+        b.used = self.used(group)
+        for i in range(self.nets):
+            b.net[i] = self.net_in(group, i)
+        for i in range(b.used):
+            net = b.net[i]
             net.totals.loss, net.totals.weight, net.totals.correct = 0, 0, 0
             if net.order:
                 shuffle((<Trainer>net.trainer).seed, FOR_SHUFFLE,
@@ -218,16 +224,16 @@ cdef class _SideBySide:
         for batch in range(blocks(self.count, self.batch)):
             rows = min(self.batch, self.count - batch * self.batch)
             work = rows * self.n_parameters * self.nets
-            for i in range(self.used(group)):
-                (<Trainer>self.net_in(group, i).trainer).batches.begin_step(batch)
+            for i in range(b.used):
+                (<Trainer>b.net[i].trainer).batches.begin_step(batch)
             if not self.run_batch(group, b, batch * self.batch, rows):
                 return
             self.look_for_ends(b, work)
             if stops(&self.stop, work):
                 return
-        for i in range(self.used(group)):
+        for i in range(b.used):
             for o in range(n_out):
-                (<Trainer>self.net_in(group, i).trainer).batches.squared_residuals[o] = (
+                (<Trainer>b.net[i].trainer).batches.squared_residuals[o] = (
                     b.residuals[o * self.nets + i])
 
     cdef void look_for_ends(self, Buffers *b, Py_ssize_t work) noexcept nogil:
@@ -246,44 +252,43 @@ cdef class _SideBySide:
         """A step; False where the run is to be left."""
         cdef Py_ssize_t i, r
         cdef Net *net
-        self.weigh(group, b, first, rows)
+        self.weigh(b, first, rows)
         memset(b.correct, 0, self.nets * sizeof(Py_ssize_t))
         for i in range(blocks(rows, self.sizes.block)):
             r = i * self.sizes.block
             if r > 0 and stops(&self.stop, self.sizes.block * self.n_parameters * self.nets):
                 return False
             self.run_block(group, b, first, r, min(self.sizes.block, rows - r))
-        self.add_losses(group, b, rows)
+        self.add_losses(b, rows)
         self.take_step(group, b)
-        for i in range(self.used(group)):
-            net = self.net_in(group, i)
+        for i in range(b.used):
+            net = b.net[i]
             net.totals.loss += b.weight[i] * b.penalty[i]
             net.totals.correct += b.correct[i]
         return True
 
-    cdef void find_rows(self, Py_ssize_t group, Buffers *b, int part, Py_ssize_t first,
-                        Py_ssize_t rows) noexcept nogil:
-        """Where some rows of the epoch are; `part` is one of X_ROWS, ..."""
+    cdef void gather_part(self, Buffers *b, int part, Py_ssize_t first, Py_ssize_t rows,
+                          Py_ssize_t width, char *out) noexcept nogil:
+        """`width` columns of some rows of the epoch; `part` is one of X_ROWS, ..."""
         cdef Py_ssize_t i
         cdef Net *net
         for i in range(self.nets):
-            net = self.net_in(group, i)
+            net = b.net[i]
             find(&net.rows[part], net.order + first if net.order else NULL, first, rows, self.nets,
                  b.rows + i)
+        self.k.gather_transposed(rows * self.nets, width, <const void *const *>b.rows,
+                                 self.sizes.ld, out)
 
-    cdef void weigh(self, Py_ssize_t group, Buffers *b, Py_ssize_t first,
-                    Py_ssize_t rows) noexcept nogil:
+    cdef void weigh(self, Buffers *b, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
         """The weight of each net's mini-batch, of its rows, and of its penalty."""
         cdef Py_ssize_t i
         cdef Net *net
         cdef bint weighted = self.net.rows[WEIGHTS].data != NULL
         cdef double weight, scale
         if weighted:
-            self.find_rows(group, b, WEIGHTS, first, rows)
-            kernels_for(self.network.itemsize).gather_transposed(
-                rows * self.nets, 1, <const void *const *>b.rows, 0, b.row_weight)
+            self.gather_part(b, WEIGHTS, first, rows, 1, b.row_weight)
         for i in range(self.nets):
-            net = self.net_in(group, i)
+            net = b.net[i]
             weight = net.total_weight
             if weight > 0 and rows < self.count:
                 weight = weight * rows / self.count
@@ -308,7 +313,7 @@ cdef class _SideBySide:
         their part of the gradient."""
         cdef Py_ssize_t l
         cdef char *w = self.parameters_of(self.w, group)
-        self.gather(group, b, start + first, rows)
+        self.gather(b, start + first, rows)
         for l in range(self.network.n_layers):
             forward(&b.layers[l], w, rows)
             if l < self.network.n_layers - 1 or not self.first.backprop.loss.from_logits:
@@ -320,21 +325,15 @@ cdef class _SideBySide:
                 send_back(&b.layers[l], w, b.layers[l - 1].delta, rows)
                 activate_backward(&b.layers[l - 1], rows)
 
-    cdef void gather(self, Py_ssize_t group, Buffers *b, Py_ssize_t first,
-                     Py_ssize_t rows) noexcept nogil:
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
-        cdef Py_ssize_t i, n = rows * self.nets, last = self.network.n_layers - 1
+    cdef void gather(self, Buffers *b, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+        cdef Py_ssize_t i, last = self.network.n_layers - 1
         cdef Net *net
-        self.find_rows(group, b, X_ROWS, first, rows)
-        k.gather_transposed(n, b.layers[0].n_in, <const void *const *>b.rows, self.sizes.ld,
-                            b.layers[0].x)
+        self.gather_part(b, X_ROWS, first, rows, b.layers[0].n_in, b.layers[0].x)
         if self.net.rows[Y_ROWS].data:
-            self.find_rows(group, b, Y_ROWS, first, rows)
-            k.gather_transposed(n, b.layers[last].n_out, <const void *const *>b.rows, self.sizes.ld,
-                                b.y)
+            self.gather_part(b, Y_ROWS, first, rows, b.layers[last].n_out, b.y)
         if self.classes:
             for i in range(self.nets):
-                net = self.net_in(group, i)
+                net = b.net[i]
                 gather_labels(&net.rows[LABELS], net.order + first if net.order else NULL, first,
                               rows, self.nets, b.label + i)
 
@@ -350,7 +349,7 @@ cdef class _SideBySide:
         p.y, p.label = b.y if self.net.rows[Y_ROWS].data else NULL, b.label
         p.row_scale, p.row_losses = b.row_scale + offset, b.row_losses + offset
         p.delta = layer.delta
-        kernels_for(itemsize).losses[self.first.backprop.loss.row].evaluate(&p)
+        self.k.losses[self.first.backprop.loss.row].evaluate(&p)
         if not self.first.backprop.loss.from_logits:
             activate_backward(layer, rows)
         if self.first.backprop.activates_output:
@@ -358,36 +357,34 @@ cdef class _SideBySide:
         self.update_metrics(b, rows)
 
     cdef void update_metrics(self, Buffers *b, Py_ssize_t rows) noexcept nogil:
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef LaneLayer *layer = &b.layers[self.network.n_layers - 1]
         cdef Py_ssize_t i
         cdef bint on_z = (self.first.backprop.loss.from_logits
                           and not self.first.backprop.activates_output)
         cdef char *out = layer.z if on_z else layer.a
         if self.classes:
-            k.lanes_correct(rows, layer.n_out, self.sizes.ld, out,
+            self.k.lanes_correct(rows, layer.n_out, self.sizes.ld, out,
                             self.first.backprop.threshold, b.label, b.correct)
         elif self.first.batches.multilabel:
             for i in range(self.nets):
-                b.correct[i] += k.count_exact_match(
+                b.correct[i] += self.k.count_exact_match(
                     rows, layer.n_out, self.nets, self.sizes.ld, out + i * self.network.itemsize,
                     self.first.backprop.threshold, b.y + i * self.network.itemsize,
                     self.first.backprop.y_threshold)
         else:
-            k.lanes_residuals(rows, layer.n_out, self.sizes.ld, out, b.y, b.residuals)
+            self.k.lanes_residuals(rows, layer.n_out, self.sizes.ld, out, b.y, b.residuals)
 
-    cdef void add_losses(self, Py_ssize_t group, Buffers *b, Py_ssize_t rows) noexcept nogil:
+    cdef void add_losses(self, Buffers *b, Py_ssize_t rows) noexcept nogil:
         """The mini-batch's losses and weight to the totals."""
-        cdef const kernels_t *k = kernels_for(self.network.itemsize)
         cdef const char *weights = b.row_weight if self.net.rows[WEIGHTS].data else NULL
         cdef bint by_rows = self.first.by_rows
         cdef Py_ssize_t i
         cdef Net *net
         for i in range(self.nets):
-            b.sums[i] = 0 if by_rows else self.net_in(group, i).totals.loss
-        k.lanes_losses(rows, b.row_losses, weights, b.sums)
-        for i in range(self.used(group)):
-            net = self.net_in(group, i)
+            b.sums[i] = 0 if by_rows else b.net[i].totals.loss
+        self.k.lanes_losses(rows, b.row_losses, weights, b.sums)
+        for i in range(b.used):
+            net = b.net[i]
             if by_rows:
                 if b.weight[i] > 0:
                     net.totals.loss += rows * self.first.cost_scale * (b.sums[i] / b.weight[i])
@@ -400,11 +397,11 @@ cdef class _SideBySide:
 
     cdef void take_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
         """Penalties, clipping, and one step of each net."""
-        cdef const optimizer_t *f = &kernels_for(self.network.itemsize).optimizers[
+        cdef const optimizer_t *f = &self.k.optimizers[
             self.first.batches.optimizer.row]
         cdef LaneStep *step = self.place_step(group, b)
         cdef lanes_penalty_args_t p
-        cdef Py_ssize_t t = self.count_step(group, b)
+        cdef Py_ssize_t t = self.count_step(b)
         memset(b.penalty, 0, self.nets * sizeof(double))
         if self.first.backprop.penalty.l1 != 0 or self.first.backprop.penalty.l2 != 0:
             p.l1, p.l2 = b.l1, b.l2
@@ -427,17 +424,17 @@ cdef class _SideBySide:
             step.slots[s] = self.parameters_of(self.slots, s * self.groups + group)
         return step
 
-    cdef Py_ssize_t count_step(self, Py_ssize_t group, Buffers *b) noexcept nogil:
+    cdef Py_ssize_t count_step(self, Buffers *b) noexcept nogil:
         """Count a step of each net, and take its numbers; returns the step's own number."""
         cdef Py_ssize_t i
         cdef Net *net
-        for i in range(self.used(group)):
-            net = self.net_in(group, i)
+        for i in range(b.used):
+            net = b.net[i]
             (<Optimizer>net.rule).begin_step()
             if (<Optimizer>net.rule).steps == 1:
                 copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, 1, net.first)
         for i in range(self.nets):
-            net = self.net_in(group, i)
+            net = b.net[i]
             copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, self.nets,
                          b.h + i * OPTIMIZER_NUMBERS)
         return (<Optimizer>net.rule).steps

@@ -143,23 +143,32 @@ static void lanes_residuals_kernel(ptrdiff_t rows, ptrdiff_t width, ptrdiff_t ld
                                    const void *y_, double *sums)
 {
     const real *out = out_, *y = y_;
-    for (ptrdiff_t j = 0; j < width; j++)
+    double sum[LANES];
+    for (ptrdiff_t j = 0; j < width; j++, sums += LANES) {
+        for (int i = 0; i < LANES; i++) sum[i] = sums[i];
         for (ptrdiff_t r = j * ld; r < j * ld + rows * LANES; r += LANES)
             for (int i = 0; i < LANES; i++) {
                 const double e = (double)out[r + i] - (double)y[r + i];
-                sums[j * LANES + i] += e * e;
+                sum[i] += e * e;
             }
+        for (int i = 0; i < LANES; i++) sums[i] = sum[i];
+    }
 }
 
 static void lanes_losses_kernel(ptrdiff_t rows, const void *losses_, const void *weights_,
                                 double *totals)
 {
     const real *losses = losses_, *weights = weights_;
-    for (ptrdiff_t r = 0; r < rows * LANES; r += LANES)
-        for (int i = 0; i < LANES; i++) {
-            const double loss = (double)losses[r + i];
-            totals[i] += weights ? (double)weights[r + i] * loss : loss;
-        }
+    double total[LANES];
+    for (int i = 0; i < LANES; i++) total[i] = totals[i];
+    for (ptrdiff_t r = 0; r < rows * LANES; r += LANES) {
+        if (weights)
+            for (int i = 0; i < LANES; i++)
+                total[i] += (double)weights[r + i] * (double)losses[r + i];
+        else
+            for (int i = 0; i < LANES; i++) total[i] += (double)losses[r + i];
+    }
+    for (int i = 0; i < LANES; i++) totals[i] = total[i];
 }
 
 /* The nets' numbers times a factor, rounded. */
