@@ -68,7 +68,7 @@ def layer(writing: Writing, has_bias: bool) -> str:
     fma = writing.functions("FMA")
     return f"""\
 /* z = W x + b: each output is one chain of fused multiply-adds over the inputs, in their order. */
-static inline void {layer_name(name, has_bias)}(ptrdiff_t inputs, ptrdiff_t outputs,
+{writing.NAME}_INLINE void {layer_name(name, has_bias)}(ptrdiff_t inputs, ptrdiff_t outputs,
                                 const {real} *w, {bias}const {real} *x,
                                 {real} *{writing.NAME}_RESTRICT z)
 {{
@@ -109,11 +109,30 @@ def layers(writing: Writing, prefix: str, model: Model) -> str:
             lines.append(f"for (int j = 0; j < {outputs}; j++) {z}[j] = {f}({z}[j], {param});")
         x = z
     body = "\n".join(f"    {line}" for line in lines)
-    taken = f"const {real} *x, " if source == "x" else ""
+    taken, given = (f"const {real} *x, ", "x, ") if source == "x" else ("", "")
+    NAME, f = writing.NAME, f"{prefix}_layers"
     return f"""\
-{writing.NAME}_APART void {prefix}_layers({taken}{name}_work *work)
+{NAME}_INLINE void {f}_of({taken}{name}_work *work)
 {{
 {body}
+}}
+
+#if defined({NAME}_WITH_FMA)
+{NAME}_APART {NAME}_WITH_FMA void {f}_with_fma({taken}{name}_work *work)
+{{
+    {f}_of({given}work);
+}}
+#endif
+
+{NAME}_APART void {f}({taken}{name}_work *work)
+{{
+#if defined({NAME}_WITH_FMA)
+    if ({NAME}_HAS_FMA) {{
+        {f}_with_fma({given}work);
+        return;
+    }}
+#endif
+    {f}_of({given}work);
 }}
 """
 
