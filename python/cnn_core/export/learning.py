@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.export.functions import function_of
+from cnn_core.export.machine import apart
 from cnn_core.export.net import layer_name
 from cnn_core.export.places import (
     Place,
@@ -126,7 +127,7 @@ def _products(writing: Writing) -> str:
     add = "    for (ptrdiff_t j = 0; j < outputs; j++) bias[j] = delta[j] + bias[j];\n"
     return f"""\
 /* Adds a row's part of the gradient: dC/dW = delta a^T, dC/db = delta. */
-static inline void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *a,
+{writing.NAME}_INLINE void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *a,
                                    const {real} *delta, {real} *w{bias})
 {{
 {add if has_bias else ""}    for (ptrdiff_t i = 0; i < inputs; i++, w += outputs)
@@ -134,7 +135,7 @@ static inline void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {r
 }}
 
 /* W^T delta, each a chain over the outputs. */
-static inline void {name}_back(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *w,
+{writing.NAME}_INLINE void {name}_back(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *w,
                                const {real} *delta, {real} *{writing.NAME}_RESTRICT back)
 {{
     for (ptrdiff_t i = 0; i < inputs; i++, w += outputs) {{
@@ -181,15 +182,12 @@ def _row(writing: Writing, training: Training) -> str:
             lines.append(f"{name}_back({sizes}, {parameters(place)[0]}, {delta}, {other});")
             lines += _of_vectors(writing, other)
     body = "\n".join(f"    {line}" for line in lines)
-    label = "int label, " if training.takes_label else ""
-    return f"""\
+    label, given = ("int label, ", "label, ") if training.takes_label else ("", "")
+    takes = f"{name}_work *work, {label}{writing.real} scale"
+    return """\
 /* Outputs and deltas of a row, of which the gradient is added; its share of the mini-batch is
  * `scale`. */
-{writing.NAME}_APART void {name}_learn_row({name}_work *work, {label}{writing.real} scale)
-{{
-{body}
-}}
-"""
+""" + apart(writing.NAME, f"{name}_learn_row", takes, f"work, {given}scale", body)
 
 
 def _of_vectors(writing: Writing, back: str) -> list[str]:
@@ -286,13 +284,8 @@ def _step(writing: Writing, training: Training) -> str:
         lines += [line for place in places(model) for line in _limited(writing, training, place)]
     body = "\n".join(f"    {line}" for line in lines)
     clip = _clip(writing, training) + "\n" if spec.clip_norm else ""
-    return f"""\
-{clip}/* One step along the gradient. */
-{writing.NAME}_APART void {name}_step({name}_work *work)
-{{
-{body}
-}}
-"""
+    step = apart(writing.NAME, f"{name}_step", f"{name}_work *work", "work", body)
+    return f"{clip}/* One step along the gradient. */\n{step}"
 
 
 def _clip(writing: Writing, training: Training) -> str:
@@ -312,7 +305,7 @@ def _clip(writing: Writing, training: Training) -> str:
     n = n_parameters(writing.first)
     return f"""\
 /* Adds the squares of a layer's gradient to {lanes} sums, that of output j to sum j mod {lanes}. */
-static inline void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *g,
+{writing.NAME}_INLINE void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *g,
                                   {real} *lane)
 {{
     for (ptrdiff_t first = 0; first < outputs; first += {lanes})
@@ -322,7 +315,7 @@ static inline void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {re
 }}
 
 /* Shortens the gradient to the length {limit} where it is longer. */
-static inline void {name}_clip({name}_work *work)
+{writing.NAME}_INLINE void {name}_clip({name}_work *work)
 {{
     double scale = 1, norm = 0;
     for (int again = 0; again < 2; again++) {{

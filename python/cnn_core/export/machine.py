@@ -154,3 +154,32 @@ def fused(name: str, prefix: str, f64: bool) -> str:
     """The fused multiply-add."""
     real, fma = ("double", "fma") if f64 else ("float", "fmaf")
     return _FMA.substitute(NAME=name.upper(), prefix=prefix, real=real, fma=fma)
+
+
+def apart(prefix: str, function: str, parameters: str, given: str, body: str) -> str:
+    """A function whose work no compiler moves past a change of the mode, with a copy for x86-64
+    that has fused multiply-add; `prefix` is the header's in capitals."""
+    return f"""\
+{prefix}_INLINE void {function}_of({parameters})
+{{
+{body}
+}}
+
+#if defined({prefix}_WITH_FMA)
+{prefix}_APART {prefix}_WITH_FMA void {function}_with_fma({parameters})
+{{
+    {function}_of({given});
+}}
+#endif
+
+{prefix}_APART void {function}({parameters})
+{{
+#if defined({prefix}_WITH_FMA)
+    if ({prefix}_HAS_FMA) {{
+        {function}_with_fma({given});
+        return;
+    }}
+#endif
+    {function}_of({given});
+}}
+"""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.export.functions import function_of
+from cnn_core.export.machine import apart
 from cnn_core.export.places import parameters, places
 from cnn_core.export.text import number, numbers
 from cnn_core.export.writing import Writing, reads
@@ -110,31 +111,8 @@ def layers(writing: Writing, prefix: str, model: Model) -> str:
         x = z
     body = "\n".join(f"    {line}" for line in lines)
     taken, given = (f"const {real} *x, ", "x, ") if source == "x" else ("", "")
-    NAME, f = writing.NAME, f"{prefix}_layers"
-    return f"""\
-{NAME}_INLINE void {f}_of({taken}{name}_work *work)
-{{
-{body}
-}}
-
-#if defined({NAME}_WITH_FMA)
-{NAME}_APART {NAME}_WITH_FMA void {f}_with_fma({taken}{name}_work *work)
-{{
-    {f}_of({given}work);
-}}
-#endif
-
-{NAME}_APART void {f}({taken}{name}_work *work)
-{{
-#if defined({NAME}_WITH_FMA)
-    if ({NAME}_HAS_FMA) {{
-        {f}_with_fma({given}work);
-        return;
-    }}
-#endif
-    {f}_of({given}work);
-}}
-"""
+    takes = f"{taken}{name}_work *work"
+    return apart(writing.NAME, f"{prefix}_layers", takes, f"{given}work", body)
 
 
 def _parameters(writing: Writing, prefix: str, l: int) -> tuple[str, str]:
