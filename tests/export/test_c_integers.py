@@ -73,6 +73,19 @@ def test_no_output_is_off_by_more_than_the_bound(dtype, kind):
         assert net.bound.max() < 60 * off.max(), activation  # it says something
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("activation", ["tanh", "leaky_relu", "softplus"])
+def test_the_bound_of_a_single_neuron_is_nearly_reached(activation, dtype):
+    x = np.linspace(-2, 2, 200, dtype="f4")[:, None]
+    for seed in range(4):  # as errors may chance to be small
+        model = MLP(1, activation=activation, epochs=60, scale_inputs="minmax", random_state=seed)
+        model = model.fit(x, 5 * np.tanh(x[:, 0] + 0.3))._model()
+        net = quantized(model, dtype, range_of(model, None))
+        rows = rows_in(net, 20_000, "f4")
+        off = np.abs(in_units(model, net, net.outputs(net.quantize(rows))) - exact(model, rows))
+        assert off.max() <= net.bound[0] < 2.5 * off.max()
+
+
 def test_a_table_has_the_error_that_it_says():
     z = np.linspace(-30, 30, 100_001)
     for name in _CURVES:

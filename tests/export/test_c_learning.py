@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from cnn_core.embeddings import Embedding
 from cnn_core.optimizers import SGD, Rprop
 from cnn_core.schedules import Cosine
 from export_cases import learned_in_c, learning_case, struct_rows, table
@@ -71,12 +72,16 @@ def test_one_layer_a_whole_batch_and_losses_of_outputs_learn_too(tmp_path):
 
 
 @pytest.mark.slow
-def test_rows_of_tables_are_learned(tmp_path):
+@pytest.mark.parametrize("embedded", [False, True])
+def test_rows_of_tables_are_learned(tmp_path, embedded):
     y = np.random.default_rng(1).normal(size=300)
-    model = MLP(5, columns={"int": "category"}, epochs=2, random_state=0).fit(table(300), y)
+    columns = {"int": Embedding(3), "shop": "embedding"} if embedded else {"int": "category"}
+    how = dict(l1=1e-4, l2=1e-3, clip_norm=0.2) if embedded else {}
+    model = MLP(5, columns=columns, epochs=2, random_state=0, **how).fit(table(300), y)
     batches, rows = [], []
     for k in range(20):
         given = table(7, seed=k, gaps=False)
+        given["shop"][0], given["int"][0] = "unknown", "12"
         batches.append((given, y[k : k + 7]))
         rows.append((struct_rows(model.columns_, given), y[k : k + 7]))
     in_c = learned_in_c(tmp_path, model, rows, ["gcc", "-std=c99"])
@@ -106,7 +111,7 @@ def test_other_compilers_and_processors_learn_the_same(tmp_path):
         (dict(dropout=0.2), "dropout"),
         (dict(learning_rate=Cosine(initial=0.01)), "a schedule, whose rates"),
         (dict(optimizer="nadam"), "the optimizer 'nadam'"),
-        (dict(numeric_embedding="periodic"), "embedded"),
+        (dict(numeric_embedding="periodic"), "embeddings of numbers"),
     ],
 )
 def test_what_a_header_does_not_learn_is_refused(tmp_path, how, said):

@@ -54,13 +54,9 @@ def of_table(kind, dtype="float32"):
     y = rng.normal(size=300) if kind != "classes" else rng.integers(0, 3, 300)
     how = dict(epochs=2, dtype=dtype)
     if kind == "mean":
-        auto = [
-            MLP(k, columns={"int": "category"}, random_state=k, **how).fit(given, y) for k in (3, 5)
-        ]
-        return Ensemble(auto)
-    columns = (
-        {"shop": "embedding", "int": Embedding(3)} if kind == "classes" else {"int": "category"}
-    )
+        each = [MLP(k, columns=PLAIN, random_state=k, **how).fit(given, y) for k in (3, 4, 5)]
+        return Ensemble(each)
+    columns = {"shop": "embedding", "int": Embedding(3)} if kind == "classes" else PLAIN
     numeric = "periodic" if kind == "classes" else None
     model = MLP(6, columns=columns, random_state=0, numeric_embedding=numeric, **how)
     return model.fit(given, y)
@@ -111,7 +107,7 @@ def test_means_of_matrices_and_the_recipe_for_tables_give_theirs(tmp_path, y):
     X, target = rng.normal(size=(120, 3)), rng.normal(size=120)
     if y == "classes":
         target = np.digitize(target, (-0.5, 0.5))
-    how = ((3, "standard"), (4, None), (5, "robust_clip"), (6, "robust_clip"))
+    how = ((3, "standard"), (4, None), (5, "robust_clip"), (6, "robust_clip"), (2, "minmax"))
     each = [MLP(h, epochs=2, random_state=h, scale_inputs=s).fit(X, target) for h, s in how]
     recipe = TabularMLP(members=2, max_seconds=1, random_state=0).fit(table(120), target)
     for model in (Ensemble(each), recipe):

@@ -2,7 +2,7 @@
 loss that they have, after mini-batches of 1 to 32 rows, on this machine and, under qemu-aarch64,
 on 64-bit ARM.
 
-    python tests/soak/c_learning.py                  # three minutes; 100 mini-batches each
+    python tests/soak/c_learning.py                  # four minutes; 100 mini-batches each
     python tests/soak/c_learning.py --batches 1000
 """
 
@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from export_cases import learned_in_c, learning_case
 
 BUILDS = {
+    "gcc -O2": (["gcc", "-O2"], []),
     "gcc -O3 -march=native": (["gcc", "-O3", "-march=native"], []),
     "64-bit ARM": (["aarch64-linux-gnu-gcc", "-O2", "-static"], ["qemu-aarch64"]),
 }

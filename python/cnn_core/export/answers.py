@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_core.export import places
 from cnn_core.export.net import last_buffer
 from cnn_core.export.text import number, numbers, quoted, table
 from cnn_core.export.writing import Writing, reads
@@ -19,7 +20,9 @@ def scaling(writing: Writing, prefix: str, model: Model) -> str:
     """The function that puts what the first layer reads into a buffer: numbers, scaled, and
     vectors of categories. Embeddings of numbers come later, as layers do."""
     spec, real, given = model.network_spec, writing.real, writing.given
-    head = f"static inline void {prefix}_read(const {given} *x, {real} *out)\n{{\n"
+    learned = places.vectors(model) if writing.training is not None else []
+    more = f", const {real} *p" if learned else ""
+    head = f"static inline void {prefix}_read(const {given} *x, {real} *out{more})\n{{\n"
     loop = f"    for (int i = 0; i < {spec.n_numbers}; i++)"
     t, tables = "x[i]", ""
     if model.scaling is not None:
@@ -35,7 +38,7 @@ def scaling(writing: Writing, prefix: str, model: Model) -> str:
     lines = f"{loop} out[i] = {t};\n" if spec.n_numbers else ""
     at = spec.widths[0] - sum(width for _, width in spec.embeddings)
     for k, (n, width) in enumerate(spec.embeddings):
-        vectors = f"{prefix}_vectors{k + 1}"
+        vectors = f"(p + {learned[k].at})" if learned else f"{prefix}_vectors{k + 1}"
         if k == 0:
             lines += f"    int category = {writing.name}_category(x[{spec.n_numbers}], {n});\n"
         else:
@@ -97,7 +100,7 @@ def run(writing: Writing) -> str:
             source = writing.read
             if not _reads_alike(before, model):
                 to(0)
-                lines.append(f"{prefix}_read({writing.numbers}, {source});")
+                lines.append(f"{prefix}_read({writing.numbers}, {source}{writing.also_read});")
             before = model
         to(1)
         taken = "x, " if source == "x" else ""

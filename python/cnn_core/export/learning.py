@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.export.functions import function_of
+from cnn_core.export.machine import apart
 from cnn_core.export.net import layer_name
-from cnn_core.export.places import Place, n_parameters, parameters, places
+from cnn_core.export.places import (
+    Place,
+    n_parameters,
+    parameters,
+    places,
+    vectors,
+    weights_in,
+)
 from cnn_core.export.text import number, numbers
 
 if TYPE_CHECKING:
@@ -61,6 +69,9 @@ def _start(writing: Writing, training: Training) -> str:
         if place.bias is not None:
             table = f"{name}_bias{l + 1}"
             lines.append(f"memcpy(work->p + {place.bias}, {table}, sizeof {table});")
+    for k, one in enumerate(vectors(model)):
+        table = f"{name}_vectors{k + 1}"
+        lines.append(f"memcpy(work->p + {one.at}, {table}, sizeof {table});")
     if training.slots:
         for k, slot in enumerate(training.slots):
             tables.append(numbers(f"{name}_slot{k + 1}", _in_order(model, slot), f64))
@@ -78,6 +89,8 @@ def _start(writing: Writing, training: Training) -> str:
         ]
         if place.bias is not None:
             home.append(f"for (int j = 0; j < {o}; j++) *out++ = work->p[{place.bias} + j];")
+    for one in vectors(model):
+        home.append(f"for (int i = 0; i < {one.size}; i++) *out++ = work->p[{one.at} + i];")
     back = "\n    ".join(home)
     return f"""\
 {"".join(tables)}
@@ -102,6 +115,7 @@ def _in_order(model: Model, vector: np.ndarray) -> np.ndarray:
         parts.append(model.network.weights(l, vector).T.ravel())
         if model.network.has_bias:
             parts.append(model.network.bias(l, vector))
+    parts += [model.network.vectors(k, vector).ravel() for k in range(model.network.n_tables)]
     return np.concatenate(parts)
 
 
@@ -113,7 +127,7 @@ def _products(writing: Writing) -> str:
     add = "    for (ptrdiff_t j = 0; j < outputs; j++) bias[j] = delta[j] + bias[j];\n"
     return f"""\
 /* Adds a row's part of the gradient: dC/dW = delta a^T, dC/db = delta. */
-static inline void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *a,
+{writing.NAME}_INLINE void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *a,
                                    const {real} *delta, {real} *w{bias})
 {{
 {add if has_bias else ""}    for (ptrdiff_t i = 0; i < inputs; i++, w += outputs)
@@ -121,7 +135,7 @@ static inline void {name}_gradient(ptrdiff_t inputs, ptrdiff_t outputs, const {r
 }}
 
 /* W^T delta, each a chain over the outputs. */
-static inline void {name}_back(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *w,
+{writing.NAME}_INLINE void {name}_back(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *w,
                                const {real} *delta, {real} *{writing.NAME}_RESTRICT back)
 {{
     for (ptrdiff_t i = 0; i < inputs; i++, w += outputs) {{
@@ -164,16 +178,30 @@ def _row(writing: Writing, training: Training) -> str:
             lines.append(f"{name}_back({sizes}, {parameters(place)[0]}, {delta}, {other});")
             delta, other = other, delta
             lines += _primed(writing, l - 1, all_places[l - 1], delta)
+        elif writing.first.network.embeddings:
+            lines.append(f"{name}_back({sizes}, {parameters(place)[0]}, {delta}, {other});")
+            lines += _of_vectors(writing, other)
     body = "\n".join(f"    {line}" for line in lines)
-    label = "int label, " if training.takes_label else ""
-    return f"""\
+    label, given = ("int label, ", "label, ") if training.takes_label else ("", "")
+    takes = f"{name}_work *work, {label}{writing.real} scale"
+    return """\
 /* Outputs and deltas of a row, of which the gradient is added; its share of the mini-batch is
  * `scale`. */
-{writing.NAME}_APART void {name}_learn_row({name}_work *work, {label}{writing.real} scale)
-{{
-{body}
-}}
-"""
+""" + apart(writing.NAME, f"{name}_learn_row", takes, f"work, {given}scale", body)
+
+
+def _of_vectors(writing: Writing, back: str) -> list[str]:
+    """The gradient of the vectors of a row's categories, from what the first layer sends back."""
+    name, first = writing.name, writing.first.network_spec.n_numbers
+    lines = ["int category;"]
+    for k, one in enumerate(vectors(writing.first)):
+        to = f"work->g[{one.at} + category * {one.width} + j]"
+        lines += [
+            f"category = {name}_category({writing.numbers}[{first + k}], {one.categories});",
+            f"for (int j = 0; category >= 0 && j < {one.width}; j++)",
+            f"    {to} += {back}[{one.x} + j];",
+        ]
+    return lines
 
 
 def _activated(
@@ -232,8 +260,7 @@ def _step(writing: Writing, training: Training) -> str:
     if spec.l1 or spec.l2:
         f = functions("penalized")
         l1, l2 = (number(model.network.dtype.type(one), writing.f64) for one in (spec.l1, spec.l2))
-        for place in places(model):
-            first, end = place.w, place.w + place.inputs * place.outputs
+        for first, end in weights_in(model):
             lines.append(f"for (int i = {first}; i < {end}; i++)")
             lines.append(f"    work->g[i] = {f}(work->g[i], work->p[i], {l1}, {l2});")
     if spec.clip_norm:
@@ -257,13 +284,8 @@ def _step(writing: Writing, training: Training) -> str:
         lines += [line for place in places(model) for line in _limited(writing, training, place)]
     body = "\n".join(f"    {line}" for line in lines)
     clip = _clip(writing, training) + "\n" if spec.clip_norm else ""
-    return f"""\
-{clip}/* One step along the gradient. */
-{writing.NAME}_APART void {name}_step({name}_work *work)
-{{
-{body}
-}}
-"""
+    step = apart(writing.NAME, f"{name}_step", f"{name}_work *work", "work", body)
+    return f"{clip}/* One step along the gradient. */\n{step}"
 
 
 def _clip(writing: Writing, training: Training) -> str:
@@ -276,12 +298,14 @@ def _clip(writing: Writing, training: Training) -> str:
         spans.append(f"{name}_squares({place.inputs}, {place.outputs}, work->g + {place.w}, lane);")
         if place.bias is not None:
             spans.append(f"{name}_squares(1, {place.outputs}, work->g + {place.bias}, lane);")
+    for one in vectors(writing.first):
+        spans.append(f"{name}_squares(1, {one.size}, work->g + {one.at}, lane);")
     summed = "\n        ".join(spans)
     large = number(2.0**600 if writing.f64 else 2.0**80, True)
     n = n_parameters(writing.first)
     return f"""\
 /* Adds the squares of a layer's gradient to {lanes} sums, that of output j to sum j mod {lanes}. */
-static inline void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *g,
+{writing.NAME}_INLINE void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {real} *g,
                                   {real} *lane)
 {{
     for (ptrdiff_t first = 0; first < outputs; first += {lanes})
@@ -291,7 +315,7 @@ static inline void {name}_squares(ptrdiff_t inputs, ptrdiff_t outputs, const {re
 }}
 
 /* Shortens the gradient to the length {limit} where it is longer. */
-static inline void {name}_clip({name}_work *work)
+{writing.NAME}_INLINE void {name}_clip({name}_work *work)
 {{
     double scale = 1, norm = 0;
     for (int again = 0; again < 2; again++) {{
@@ -338,7 +362,8 @@ def _learn(writing: Writing, training: Training) -> str:
     what = {"regression": "y", "multilabel": "labels"}.get(task.name, "label")
     read = f"memcpy(work->x, x, {model.n_features} * sizeof *x);"
     if writing.columns is not None:
-        read = f"{name}_encode(x, work->row);\n        {name}_read(work->row, work->x);"
+        taken = f"work->row, work->x{writing.also_read}"
+        read = f"{name}_encode(x, work->row);\n            {name}_read({taken});"
     elif writing.first.scaling is not None:
         read = f"{name}_read(x, work->x);"
     targets = _targets(writing, training)

@@ -106,6 +106,15 @@ static inline void ${name}_restore(uint64_t before)
 #else
 #define ${NAME}_APART static
 #endif
+/* x86-64 for which no instruction set is named: layers are compiled once more, with fused
+ * multiply-add, for processors that have it; elsewhere a function of the C library computes it. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__FMA__) && !defined(${NAME}_NO_FMA)
+#define ${NAME}_WITH_FMA __attribute__((target("avx2,fma")))
+#define ${NAME}_HAS_FMA (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define ${NAME}_INLINE static inline __attribute__((always_inline))
+#else
+#define ${NAME}_INLINE static inline
+#endif
 #if defined(__GNUC__) || defined(_MSC_VER)
 #define ${NAME}_RESTRICT __restrict
 #else
@@ -115,7 +124,7 @@ static inline void ${name}_restore(uint64_t before)
 
 _FMA = Template("""\
 /* a b + c, rounded once; with ${NAME}_NO_FMA twice. */
-static inline $real ${prefix}fma($real a, $real b, $real c)
+${NAME}_INLINE $real ${prefix}fma($real a, $real b, $real c)
 {
 #if defined(${NAME}_NO_FMA)
     return a * b + c;
@@ -145,3 +154,32 @@ def fused(name: str, prefix: str, f64: bool) -> str:
     """The fused multiply-add."""
     real, fma = ("double", "fma") if f64 else ("float", "fmaf")
     return _FMA.substitute(NAME=name.upper(), prefix=prefix, real=real, fma=fma)
+
+
+def apart(prefix: str, function: str, parameters: str, given: str, body: str) -> str:
+    """A function whose work no compiler moves past a change of the mode, with a copy for x86-64
+    that has fused multiply-add; `prefix` is the header's in capitals."""
+    return f"""\
+{prefix}_INLINE void {function}_of({parameters})
+{{
+{body}
+}}
+
+#if defined({prefix}_WITH_FMA)
+{prefix}_APART {prefix}_WITH_FMA void {function}_with_fma({parameters})
+{{
+    {function}_of({given});
+}}
+#endif
+
+{prefix}_APART void {function}({parameters})
+{{
+#if defined({prefix}_WITH_FMA)
+    if ({prefix}_HAS_FMA) {{
+        {function}_with_fma({given});
+        return;
+    }}
+#endif
+    {function}_of({given});
+}}
+"""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.export.functions import function_of
+from cnn_core.export.machine import apart
 from cnn_core.export.places import parameters, places
 from cnn_core.export.text import number, numbers
 from cnn_core.export.writing import Writing, reads
@@ -68,7 +69,7 @@ def layer(writing: Writing, has_bias: bool) -> str:
     fma = writing.functions("FMA")
     return f"""\
 /* z = W x + b: each output is one chain of fused multiply-adds over the inputs, in their order. */
-static inline void {layer_name(name, has_bias)}(ptrdiff_t inputs, ptrdiff_t outputs,
+{writing.NAME}_INLINE void {layer_name(name, has_bias)}(ptrdiff_t inputs, ptrdiff_t outputs,
                                 const {real} *w, {bias}const {real} *x,
                                 {real} *{writing.NAME}_RESTRICT z)
 {{
@@ -109,13 +110,9 @@ def layers(writing: Writing, prefix: str, model: Model) -> str:
             lines.append(f"for (int j = 0; j < {outputs}; j++) {z}[j] = {f}({z}[j], {param});")
         x = z
     body = "\n".join(f"    {line}" for line in lines)
-    taken = f"const {real} *x, " if source == "x" else ""
-    return f"""\
-{writing.NAME}_APART void {prefix}_layers({taken}{name}_work *work)
-{{
-{body}
-}}
-"""
+    taken, given = (f"const {real} *x, ", "x, ") if source == "x" else ("", "")
+    takes = f"{taken}{name}_work *work"
+    return apart(writing.NAME, f"{prefix}_layers", takes, f"{given}work", body)
 
 
 def _parameters(writing: Writing, prefix: str, l: int) -> tuple[str, str]:

@@ -29,9 +29,44 @@ def places(model: Model) -> list[Place]:
     return found
 
 
+class Vectors(NamedTuple):
+    """Where the vectors of an embedded column stand among all parameters, and that of a row in what
+    the first layer reads."""
+
+    categories: int
+    width: int
+    at: int
+    x: int
+
+    @property
+    def size(self) -> int:
+        return self.categories * self.width
+
+
+def vectors(model: Model) -> list[Vectors]:
+    """Those of all embedded columns, behind the layers."""
+    found, at = list[Vectors](), sum(map(size_of, places(model)))
+    x = model.network.widths[0] - sum(width for _, width in model.network.embeddings)
+    for n, width in model.network.embeddings:
+        found.append(Vectors(n, width, at, x))
+        at, x = at + n * width, x + width
+    return found
+
+
+def size_of(place: Place) -> int:
+    """Weights and biases of a layer."""
+    return (place.inputs + (place.bias is not None)) * place.outputs
+
+
 def n_parameters(model: Model) -> int:
-    """Weights and biases."""
-    return sum((one.inputs + (one.bias is not None)) * one.outputs for one in places(model))
+    """All numbers that are learned."""
+    return sum(map(size_of, places(model))) + sum(one.size for one in vectors(model))
+
+
+def weights_in(model: Model) -> list[tuple[int, int]]:
+    """From where to where what is penalised stands: weights and vectors."""
+    of_layers = [(one.w, one.w + one.inputs * one.outputs) for one in places(model)]
+    return of_layers + [(one.at, one.at + one.size) for one in vectors(model)]
 
 
 def parameters(place: Place, what: str = "p") -> tuple[str, str]:

@@ -126,7 +126,7 @@ def _check_model(model: Model | MeanModel) -> None:
         pairs = pairs[:-1]
     wide = any(one == "softmax" and width > lanes for one, width in pairs)
     refused = {
-        "embedded categories or numbers": network.embeds,
+        "embeddings of numbers": network.periodic,
         f"softmax of more than {lanes} outputs with the loss {loss!r}": wide,
     }
     _refuse([what for what, there in refused.items() if there])

@@ -107,6 +107,12 @@ class Writing(NamedTuple):
         """Where that stands which the first layer reads."""
         return "work->read" if self.is_mean else "work->b"
 
+    @property
+    def also_read(self) -> str:
+        """What else the function that reads a row takes: vectors that are learned."""
+        learns = self.training is not None and self.first.network.embeddings
+        return ", work->p" if learns else ""
+
 
 def models_of(model: Model | MeanModel) -> tuple[Model, ...]:
     """The networks of a model."""
