@@ -99,8 +99,8 @@ def smoke_test(wheel, work, interpreter):
     str
         pytest's last line.
     """
-    options = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--confcutdir"]
     smoke = str(ROOT / "tests" / "smoke")
+    options = ["-q", "-p", "no:cacheprovider", "-c", f"{smoke}/pytest.ini", "--confcutdir"]
     site = Path(tempfile.mkdtemp(dir=work))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(site)]
     if interpreter:
@@ -116,7 +116,8 @@ def smoke_test(wheel, work, interpreter):
     else:
         interpreter = [sys.executable]
     run(*pip, str(wheel), "pytest")
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    start = shlex.join(interpreter)
+    environment = {**os.environ, "PYTHONPATH": str(site), "SMOKE_PYTHON": start}
     out = run(*interpreter, "-m", "pytest", *options, smoke, smoke, env=environment, cwd=site)
     return out.strip().splitlines()[-1]
 
