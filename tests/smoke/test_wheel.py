@@ -1,10 +1,13 @@
 """What a wheel must do wherever it is installed, without the rest of the repository:
 
-python -m pytest -c /dev/null --confcutdir tests/smoke tests/smoke
+python -m pytest -c tests/smoke/pytest.ini --confcutdir tests/smoke tests/smoke
 """
 
 import hashlib
+import os
 import platform
+import shlex
+import subprocess
 import sys
 from importlib.metadata import version
 
@@ -38,13 +41,11 @@ def test_training_gives_the_bits_of_every_other_machine(n_threads):
 @pytest.mark.skipif(sys.platform == "emscripten", reason="has no processes")
 @pytest.mark.parametrize("name", cnn_core.instruction_sets())
 def test_every_instruction_set_of_this_processor_gives_them(name):
-    import os
-    import subprocess
-
+    python = shlex.split(os.environ.get("SMOKE_PYTHON", "")) or [sys.executable]
     code = f"import sys; sys.path[:0] = {sys.path!r}; import test_wheel as t; "
     code += "print(t.cnn_core.instruction_set(), t.digest(t.trained()))"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [*python, "-c", code],
         env={**os.environ, "CNN_CORE_ISA": name, "PYTHONPATH": os.path.dirname(__file__)},
         capture_output=True,
         text=True,
