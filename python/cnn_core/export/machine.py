@@ -107,10 +107,12 @@ static inline void ${name}_restore(uint64_t before)
 #define ${NAME}_APART static
 #endif
 /* x86-64 for which no instruction set is named: layers are compiled once more, with fused
- * multiply-add, for processors that have it; elsewhere a function of the C library computes it. */
+ * multiply-add, for processors that have it; elsewhere a function of the C library computes it.
+ * Linkers other than GCC's do not have its table of features filled before main. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__FMA__) && !defined(${NAME}_NO_FMA)
 #define ${NAME}_WITH_FMA __attribute__((target("avx2,fma")))
-#define ${NAME}_HAS_FMA (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define ${NAME}_HAS_FMA                                                                         \\
+    (__builtin_cpu_init(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #define ${NAME}_INLINE static inline __attribute__((always_inline))
 #else
 #define ${NAME}_INLINE static inline

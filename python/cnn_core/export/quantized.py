@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cnn_core._frozen import Frozen
-from cnn_core.export.tables import Table, lipschitz, split_off, table_of
+from cnn_core.export.tables import Table, lipschitz, shifted, split_off, table_of
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
@@ -98,15 +98,6 @@ class Quantized(Frozen):
             z = a @ layer.W.T + layer.bias
             a = _activated(layer, z)
         return a
-
-
-def shifted(z: np.ndarray, bits: int) -> np.ndarray:
-    """z / 2^bits, rounded to the nearest, halves away from 0."""
-    if bits <= 0:
-        return z << -bits
-    half = 1 << (bits - 1)
-    found: np.ndarray = np.where(z >= 0, (z + half) >> bits, -((-z + half) >> bits))
-    return found
 
 
 def _activated(layer: Layer, z: np.ndarray) -> np.ndarray:

@@ -42,6 +42,15 @@ _LOWEST = {"gelu": -0.7518, "gelu_tanh": -0.7525, "swish": -1.2785, "mish": -1.1
 _LOWEST["hard_swish"] = -1.5
 
 
+def shifted(z: np.ndarray, bits: int) -> np.ndarray:
+    """z / 2^bits, rounded to the nearest, halves away from 0."""
+    if bits <= 0:
+        return z << -bits
+    half = 1 << (bits - 1)
+    found: np.ndarray = np.where(z >= 0, (z + half) >> bits, -((-z + half) >> bits))
+    return found
+
+
 def can_be_written(activation: str) -> bool:
     """Whether an activation of a hidden layer can be had in integers."""
     return activation in {*_CURVES, "identity", "relu", "leaky_relu", "selu"}
@@ -107,16 +116,12 @@ class Table(Frozen):
 
     def value(self, z: np.ndarray, fraction: int) -> np.ndarray:
         """The curve at sums of that fraction."""
-        from cnn_core.export.quantized import shifted
-
         end = self.end << fraction if fraction >= 0 else self.end >> -fraction
         at = shifted(np.clip(z, -end, end), fraction - self.argument)
         return self.at(at)
 
     def at(self, argument: np.ndarray) -> np.ndarray:
         """The curve at some arguments."""
-        from cnn_core.export.quantized import shifted
-
         u = argument + self.segments * self.steps // 2
         k, part = u // self.steps, u % self.steps
         rise = self.entries[k + 1] - self.entries[k]
