@@ -64,6 +64,7 @@ static inline void wake_all(condition_t *c) { pthread_cond_broadcast(c); }
 
 typedef void *thread_result;
 #define THREAD_CALL
+#if defined(_GNU_SOURCE) /* without which C11 hides signals */
 /* Whether a thread was started. Signals are for the threads that have handlers. */
 static inline int start_thread(thread_result (*begin)(void *), void *argument)
 {
@@ -76,13 +77,14 @@ static inline int start_thread(thread_result (*begin)(void *), void *argument)
     pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     const int started = !pthread_create(&thread, &attributes, begin, argument);
-#if defined(__linux__) && defined(_GNU_SOURCE)
+#if defined(__linux__)
     if (started) pthread_setname_np(thread, "cnn_core");
 #endif
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
+#endif
 
 #endif
 
