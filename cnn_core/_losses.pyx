@@ -127,7 +127,8 @@ def check_param(what, name, loss_param):
              for one in loss_param]):
         raise TypeError(f"{what} must be a list of numbers between 0 and 1, "
                         f"got {shown(loss_param)}")
-    found = tuple([float(one) for one in loss_param])
+    # Of 1 - 0.9 and the like the decimal number is meant.
+    found = tuple([round(float(one), 12) for one in loss_param])
     if not 1 <= len(found) <= MOST_QUANTILES:
         raise ValueError(f"{what} must be 1 to {MOST_QUANTILES} numbers, got {len(found)}")
     if not all([0 < one < 1 for one in found]):

@@ -57,6 +57,7 @@ def fitted(X, y=None, **options):
     return MLP(8, **options).fit(X, np.arange(len(X)) % 2 if y is None else y)
 
 
+@pytest.mark.filterwarnings("ignore:all features are constant")
 @pytest.mark.parametrize("name", ALIKE)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_features_that_are_alike_are_left_alone_to_the_bit(name, dtype):

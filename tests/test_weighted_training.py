@@ -243,6 +243,7 @@ def test_rows_of_weights_are_limited_in_length(isa, dtype):
     assert np.abs(held.backprop.network.bias(0)).max() > 0
 
 
+@pytest.mark.filterwarnings("ignore:all features are constant")
 @pytest.mark.parametrize("backend", ["native", "python"])
 @pytest.mark.parametrize("size", [1e-3, 1e25])
 def test_weights_whose_squares_overflow_are_limited_in_length_too(size, backend, isa):

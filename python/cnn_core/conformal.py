@@ -96,9 +96,13 @@ def calibration(
     -------
     Calibration
     """
-    bands = _bands(model, X, backend, n_threads)
+    bands, wide = _bands(model, X, backend, n_threads), y[:, :, None]
     with np.errstate(over="ignore", invalid="ignore"):
-        outside = np.maximum(bands.low - y[:, :, None], y[:, :, None] - bands.high) / bands.size
+        outside = np.maximum(bands.low - wide, wide - bands.high)
+        # Ends of intervals are rounded, each of four operations by half of this at most: a y that
+        # is an end must not fall outside by that, as many may where y has few values.
+        largest = np.maximum(np.abs(wide), np.maximum(np.abs(bands.low), np.abs(bands.high)))
+        outside = (outside + 4 * np.spacing(largest)) / bands.size
     scores = np.where(np.isnan(outside), np.inf, outside)  # of a prediction that is no number
     ascending = np.sort(scores.transpose(1, 2, 0), axis=2) + 0.0  # no -0.0, whose place is not said
     return Calibration(kind_of(model.task), np.ascontiguousarray(ascending))

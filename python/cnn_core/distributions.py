@@ -54,7 +54,8 @@ def quantiles_of(z: np.ndarray, task: Task, scaling: TargetScaling | None) -> np
     for k in range(middle - 1, -1, -1):
         q[:, k] = q[:, k + 1] - steps[:, k]
     if scaling is not None:
-        q = scaling.invert(q, np.float64)
+        with np.errstate(over="ignore"):
+            q = q * scaling.factor + scaling.shift
     return np.ascontiguousarray(q.transpose(0, 2, 1))
 
 
@@ -73,7 +74,8 @@ def mean_and_variance_of(
     if scaling is None:
         return mean, variance
     with np.errstate(over="ignore"):
-        return scaling.invert(mean, np.float64), variance * (scaling.factor * scaling.factor)
+        mean = mean * scaling.factor + scaling.shift
+        return mean, variance * (scaling.factor * scaling.factor)
 
 
 def quantile_costs(q: np.ndarray, y: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:

@@ -133,7 +133,9 @@ class Explainable:
         Warns
         -----
         UserWarning
-            Where a gap is more than a hundredth of the largest difference to the base.
+            Where the gap of a row is more than a hundredth, of 'expected' a twentieth, of its
+            difference to the base, or of the deviation of the baseline's predictions if that is
+            larger. What a row gets does not depend on the others but for their baseline.
         """
         from cnn_core.explanations import attributions
 

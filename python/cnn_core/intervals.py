@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 
+#: By how much a quantile that is asked for may differ from one that was fitted: float32 rounds.
+SAME = 1e-6
+
+
 class Intervals:
     """Quantiles, standard deviations and calibrated intervals of a regression, of one network or of
     the mean of several."""
@@ -214,10 +218,11 @@ def _places(q: Any, known: tuple[float, ...]) -> list[int]:
     if q is None:
         return list(range(len(known)))
     wanted = _checked(q)
-    for one in wanted:
-        if one not in known:
+    places = [int(np.argmin([abs(tau - one) for tau in known])) for one in wanted]
+    for one, place in zip(wanted, places):
+        if abs(known[place] - one) > SAME:
             raise ValueError(
                 f"q has {one:g}, and the model has the quantiles "
                 f"{', '.join(f'{tau:g}' for tau in known)}"
             )
-    return [known.index(one) for one in wanted]
+    return places

@@ -73,7 +73,11 @@ def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
     run(capsys, "e", "net.h")
     for option in ("--train", "--dtype=int8"):
         assert "export_c" in run(capsys, "e", "net.h", option, code=1).err
-    drop_in = pytest.importorskip("cnn_core.sklearn").MLPRegressor((4,), max_iter=2).fit(X, X[:, 0])
+    drop_in = (
+        pytest.importorskip("cnn_core.sklearn")
+        .MLPRegressor(hidden_layer_sizes=(4,), max_iter=2)
+        .fit(X, X[:, 0])
+    )
     drop_in.save("d")
     done = run(capsys, "d", "net.h", code=1)
     assert "holds a MLPRegressor, of which a C99 header cannot be written" in done.err

@@ -148,6 +148,7 @@ def test_columns_of_tables_are_declared_by_name_and_may_have_gaps():
     assert embedded.certify().monotone[0] == 1
 
 
+@pytest.mark.filterwarnings("ignore:monotone=.* does not fit the training rows")
 def test_a_promise_travels_in_files_and_pickles_and_is_kept_by_what_follows(tmp_path):
     model = quick(monotone={0: 1, 1: -1}, convex={3: 0}).fit(X, Y)
     model.save(tmp_path / "model.safetensors")
@@ -169,11 +170,26 @@ def test_a_stream_whose_first_rows_are_few_keeps_its_promise():
     assert model.certify().monotone[:2].tolist() == [1, -1]
 
 
-def test_a_column_that_goes_against_its_sign_is_told():
-    words = r"monotone=\{0: -1\} makes the outputs almost independent of column 0"
+@pytest.mark.parametrize("epochs", [3, 100])
+@pytest.mark.parametrize("hidden", [(), 16])
+def test_a_column_that_goes_against_its_sign_is_told_and_one_with_it_is_not(hidden, epochs):
+    options = dict(hidden=hidden, epochs=epochs)
+    words = r"monotone=\{0: -1\} does not fit .* y rises with column 0, .*; say 1 or leave it free"
     for columns in ([0, 2], [0]):
         with pytest.warns(UserWarning, match=words):
-            quick(monotone={0: -1}, epochs=100).fit(X[:, columns], X[:, columns].sum(axis=1))
+            quick(monotone={0: -1}, **options).fit(X[:, columns], X[:, columns].sum(axis=1))
+        quick(monotone={0: 1}, **options).fit(X[:, columns], X[:, columns].sum(axis=1))
+    with pytest.warns(UserWarning, match=words):
+        quick(monotone={0: -1}, **options).fit(X, X[:, 0] > 0)
+    quick(monotone={0: -1}, **options).fit(X, np.cos(3 * X[:, 1]))
+
+
+@pytest.mark.parametrize("epochs", [3, 100])
+def test_a_column_that_bends_against_its_sign_is_told(epochs):
+    words = r"convex=\{0: -1\} does not fit .* y bends up with column 0, .*; say 1 or leave"
+    with pytest.warns(UserWarning, match=words):
+        quick(convex={0: -1}, epochs=epochs).fit(X, X[:, 0] ** 2)
+    quick(convex={0: 1}, epochs=epochs).fit(X, X[:, 0] ** 2)
 
 
 def test_weights_that_break_the_promise_are_refused():

@@ -193,3 +193,43 @@ def test_nothing_is_said_where_all_is_well(model):
         warnings.simplefilter("error")
         model.attributions(X)
         model.importances(X, y)
+
+
+@pytest.mark.parametrize("method", ["integrated", "expected"])
+def test_attributions_of_a_row_do_not_depend_on_the_others(method):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    model = MLPRegressor((16, 8), epochs=30, random_state=0).fit(X, X[:, 0] * X[:, 1] + X[:, 2])
+    together = model.attributions(X, method=method, baseline=X[:20]).values
+    for some in (slice(0, 1), slice(20, 23), slice(7, 60)):
+        alone = model.attributions(X[some], method=method, baseline=X[:20]).values
+        assert np.array_equal(alone, together[some])
+
+
+def test_importances_by_gradients_do_not_change_where_no_prediction_does():
+    rng = np.random.default_rng(0)
+    table = {"k": [f"c{i}" for i in rng.integers(0, 3, 300)], "x": rng.normal(size=300)}
+    y = table["x"] + np.array([{"c0": 0, "c1": 1, "c2": 5}[k] for k in table["k"]])
+    model = MLPRegressor((), columns="auto", epochs=20, scale_inputs=None, dtype="float64").fit(
+        table, y
+    )
+    before = model.importances(table, method="gradient").values, model.predict(table)
+    W, b = model.weights_[0].copy(), model.biases_[0].copy()
+    of_k = [str(name).startswith("k") for name in model.columns_.encoded]
+    assert sum(of_k) == 3
+    model.weights_, model.biases_ = [W + 10 * np.array(of_k)], [b - 10]
+    np.testing.assert_allclose(model.predict(table), before[1], rtol=1e-10)
+    np.testing.assert_allclose(
+        model.importances(table, method="gradient").values, before[0], rtol=1e-10
+    )
+    k = model.columns_.names.index("k")
+    effects = np.array([W[0][of_k][sorted(set(table["k"])).index(one)] for one in table["k"]])
+    np.testing.assert_allclose(before[0][k], effects.std() * model.target_factor_[0], rtol=1e-10)
+
+
+def test_a_column_that_does_not_vary_has_no_direction():
+    rng = np.random.default_rng(0)
+    X = np.column_stack((rng.normal(size=50), np.full(50, 3.0)))
+    model = MLPRegressor(4, epochs=2, random_state=0).fit(X, X[:, 0])
+    for options in (dict(y=X[:, 0]), dict(method="gradient"), dict(method="integrated")):
+        assert np.isnan(model.importances(X, **options).direction).tolist() == [False, True]

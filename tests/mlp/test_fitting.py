@@ -256,6 +256,7 @@ def test_r_squared_of_an_epoch_is_that_of_the_outputs(loss, n_outputs, backend):
     assert still.history_["metric"] == pytest.approx([expected], rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:all features are constant")
 def test_the_validation_metric_counts_as_predictions_do():
     # sigmoid(1e-9) rounds to 1/2, and that is a "no".
     model = MLP((), init=[([[1e-9]], [0.0])], learning_rate=1e-30, epochs=1)
@@ -320,6 +321,7 @@ def test_x_of_the_right_type_is_trained_from_where_it_lies(tmp_path, early_stopp
     assert type(model.predict(mapped)) is type(model.forward(mapped)) is np.ndarray
 
 
+@pytest.mark.filterwarnings("ignore:all features are constant")
 def test_the_memory_of_a_fit_does_not_grow_with_the_rows():
     # Beside X and y: the order of the rows, 8 bytes each, and their labels, 4.
     peaks = []

@@ -116,6 +116,7 @@ def choose_scaling(
         reason = with_subnormals(why_scale, (seen, weights, names))
     if not reason and columns is not None and columns.mixed:
         reason = "numbers stand beside categories"
+    reason = reason or how.needs_scaling
     if not reason:
         return _undecided(X) if how.incremental else None
     kind = USUAL_OF_LINEAR if how.linear else USUAL

@@ -156,6 +156,7 @@ class Preparation(Frozen):
     scale_targets: str | None = None
     clip_outputs: bool = False
     linear: bool = False  #: whether 'auto' scales by linear maps alone
+    needs_scaling: str = ""  #: why 'auto' scales whatever the inputs are
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
     columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
 

@@ -22,8 +22,10 @@ METHODS = ("integrated", "expected")
 POINTS = 16, 1024  # of the integral on one way: the fewest, and the most
 SAMPLES = 512, 4096  # the same on all ways of expected gradients together
 STARTS = 128  # background rows of these, at most
-#: By how much the sums may miss predictions, as shares of the largest difference to the base: what
-#: is good enough, what does for the mean over many rows, and what is told.
+MOST_OF_BASELINE = 1024  # rows of which the deviation of predictions is taken
+#: By how much the sums may miss predictions, as shares of the difference to the base, or of the
+#: deviation of the predictions of the baseline where that is larger: what is good enough, what does
+#: for the mean over many rows, and what is told.
 GAP = {"integrated": 1e-3, "expected": 5e-2}
 GAP_IN_MEANS = {"integrated": 5e-2, "expected": np.inf}
 TOLD = {"integrated": 1e-2, "expected": 5e-2}
@@ -103,7 +105,7 @@ class Ways:
         The rows and those of the baseline, as `Explained.read` gives them.
     method : {'integrated', 'expected'}
     gap : float
-        By how much sums may miss predictions, as a share of the largest difference to the base.
+        By how much sums may miss predictions, see `GAP`.
 
     Attributes
     ----------
@@ -128,8 +130,8 @@ class Ways:
             self.predictions[some] = dense.values(rows)
         self.starts, self.offsets = _starts(dense, background, method == "expected")
         self.base = float(mean_and_deviation(dense.values(self.starts)[:, None])[0][0])
-        self.scale = float(np.abs(self.predictions - self.base).max(initial=0))
-        self.good = gap * self.scale
+        self.spread = float(mean_and_deviation(self._of_baseline(background)[:, None])[1][0])
+        self.good, self.worst, self.largest = gap, 0.0, 0.0
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """For all rows, a block at a time: which, their numbers, and what each number adds."""
@@ -138,15 +140,26 @@ class Ways:
             few, most = (-(-n // len(self.starts)) for n in SAMPLES)
         for some, rows in self.dense.blocks(self.matrices):
             wanted = self.predictions[some] - self.base
+            # What the gap of a row is measured by does not depend on the other rows.
+            scale = np.maximum(np.abs(wanted), self.spread)
             found, gap = np.zeros_like(rows), np.zeros(len(rows))
             left, points = np.arange(len(rows)), few
             while len(left) and points <= most:
                 found[left] = self._along(rows[left], points)
                 gap[left] = wanted[left] - _sums(self.dense.by_column(found[left]))
-                left = left[np.abs(gap[left]) > self.good]
+                left = left[np.abs(gap[left]) > self.good * scale[left]]
                 points *= 2
+            missed = np.abs(gap[np.abs(gap) > TOLD[self.method] * scale])
+            self.worst = max(self.worst, float(missed.max(initial=0)))
+            self.largest = max(self.largest, float(np.abs(wanted).max(initial=0)))
             self.gap[some] = gap
             yield some, rows, found
+
+    def _of_baseline(self, background: list[np.ndarray]) -> np.ndarray:
+        """Predictions of baseline rows, of many some."""
+        n = len(background[0])
+        chosen = np.arange(0, n, -(-n // MOST_OF_BASELINE))
+        return self.dense.values(self.dense.rows(background, chosen))
 
     def _along(self, rows: np.ndarray, points: int) -> np.ndarray:
         """The mean over the starts of (x - start) times the mean gradient on the way from there to
@@ -167,11 +180,10 @@ class Ways:
         """Say so where sums miss predictions by much, or cannot meet them."""
         if self.dense.explained.warn_of_steps(self.dense.output.of_z):
             return
-        worst = float(np.abs(self.gap).max(initial=0))
-        if self.scale > 0 and worst > TOLD[self.method] * self.scale:
+        if self.worst:
             warn(
-                f"the attributions of a row miss its prediction by up to {worst:.3g}, where "
-                f"predictions differ from {self.base:.4g} by up to {self.scale:.3g}"
+                f"the attributions of a row miss its prediction by up to {self.worst:.3g}, where "
+                f"predictions differ from {self.base:.4g} by up to {self.largest:.3g}"
                 + ("; method='integrated' comes closer" if self.method == "expected" else ""),
                 UserWarning,
             )

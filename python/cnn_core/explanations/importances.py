@@ -74,17 +74,21 @@ def importances(
     matrices = explained.read(X)
     _warn_of_one_row(matrices)
     if name == "gradient":
-        sums = _GradientSums(dense, dense.deviation(matrices))
+        deviation = dense.deviation(matrices)
+        sums = _GradientSums(dense, deviation, Spread(dense, matrices, deviation))
         for _, rows in dense.blocks(matrices):
             sums.add(dense.gradients(rows))
         total, direction = sums.sizes, sums.direction()
-        measure = "mean |dy/dx| times the standard deviation of x, in the unit of the prediction"
+        measure = (
+            "mean over the rows of the deviation of dy/dx times x over the x of the column, in the "
+            "unit of the prediction"
+        )
     else:
         ways, total = (
             Ways(dense, matrices, matrices, name, GAP_IN_MEANS[name]),
             np.zeros(dense.n_columns),
         )
-        sums = _GradientSums(dense)
+        sums = _GradientSums(dense, dense.deviation(matrices))
         for _, rows, found in ways.blocks():
             total = _add_rows(total, np.abs(dense.by_column(found)))
             sums.add(dense.gradients(rows))
@@ -104,11 +108,60 @@ def _warn_of_one_row(matrices: list[np.ndarray]) -> None:
         )
 
 
-class _GradientSums:
-    """Sums over the rows of derivatives, of their sizes, and of those times `spread`."""
+class Spread:
+    """How the numbers of each column vary over some rows.
 
-    def __init__(self, dense: Dense, spread: np.ndarray | None = None) -> None:
-        self.dense, self.spread = dense, spread
+    Numbers that a column becomes, such as one of each category, vary together: what dy/dx says of
+    them at a row is the standard deviation of sum_i dy/dx_i x_i over the column's x of all rows,
+    sqrt(g' C g) with their covariances C. Of a single number that is |dy/dx| times its standard
+    deviation. It does not change where all weights of a column's categories grow by the same, which
+    changes no prediction.
+    """
+
+    def __init__(self, dense: Dense, matrices: list[np.ndarray], deviation: np.ndarray) -> None:
+        self.deviation, mean = deviation, dense.mean(matrices)
+        self.groups = [np.flatnonzero(dense.owner == i).tolist() for i in range(dense.n_columns)]
+        #: Of each column its pairs of different numbers.
+        self.pairs = [[(i, j) for i in group for j in group if i < j] for group in self.groups]
+        first, second = (
+            np.array([pair for pairs in self.pairs for pair in pairs], int).reshape(-1, 2).T
+        )
+        unit = np.where(deviation > 0, deviation, 1)
+        total = np.zeros(len(first))
+        for _, rows in dense.blocks(matrices) if len(total) else ():
+            t = (rows - mean) / unit
+            total = _add_rows(total, t[:, first] * t[:, second])
+        correlations = iter((total / len(matrices[0])).tolist())
+        self.correlations = [[next(correlations) for _ in pairs] for pairs in self.pairs]
+
+    def times(self, gradients: np.ndarray) -> np.ndarray:
+        """Of each row and column, shape (rows, columns)."""
+        found = np.zeros((len(gradients), len(self.groups)))
+        for column, group in enumerate(self.groups):
+            h = {i: gradients[:, i] * self.deviation[i] for i in group}
+            for one in h.values():
+                np.maximum(found[:, column], np.abs(one), out=found[:, column])
+            if len(group) > 1:
+                found[:, column] *= self._root(column, h, found[:, column])
+        return found
+
+    def _root(self, column: int, h: dict[int, np.ndarray], largest: np.ndarray) -> np.ndarray:
+        """sqrt(h' R h) with the correlations R of a column's numbers, over the largest of h."""
+        unit, total = np.where(largest > 0, largest, 1), np.zeros(len(largest))
+        t = {i: one / unit for i, one in h.items()}
+        for one in t.values():
+            total += one * one
+        for (i, j), correlation in zip(self.pairs[column], self.correlations[column]):
+            total += 2 * correlation * (t[i] * t[j])
+        root: np.ndarray = np.sqrt(np.maximum(total, 0))
+        return root
+
+
+class _GradientSums:
+    """Sums over the rows of derivatives, of their sizes, and of what `spread` makes of them."""
+
+    def __init__(self, dense: Dense, deviation: np.ndarray, spread: Spread | None = None) -> None:
+        self.dense, self.deviation, self.spread = dense, deviation, spread
         self.sizes = np.zeros(dense.n_columns)
         # A number that several networks read, each in a matrix of its own, moves in all of them.
         columns: dict[int, list[int]] = {}
@@ -127,15 +180,15 @@ class _GradientSums:
         self.up = _add_rows(self.up, slopes)
         self.moved = _add_rows(self.moved, np.abs(slopes))
         if self.spread is not None:
-            # The numbers of a column move together: a step along each by its spread.
-            sizes = self.dense.by_column(np.abs(gradients) * self.spread)
-            self.sizes = _add_rows(self.sizes, sizes)
+            self.sizes = _add_rows(self.sizes, self.spread.times(gradients))
 
     def direction(self) -> np.ndarray:
-        """Of columns that are numbers."""
+        """Of columns that are numbers, and not the same in all rows."""
         found = np.full(self.dense.n_columns, np.nan)
         with np.errstate(invalid="ignore"):  # of infinite derivatives
-            found[self.columns] = self.up / np.where(self.moved > 0, self.moved, 1)
+            shares = self.up / np.where(self.moved > 0, self.moved, 1)
+        varies = np.array([self.deviation[one[0]] > 0 for one in self.numbers], bool)
+        found[self.columns] = np.where(varies, shares, np.nan)
         return found
 
 
@@ -165,7 +218,7 @@ def _permutation(
 
 
 def _direction(dense: Dense, matrices: list[np.ndarray]) -> np.ndarray:
-    sums = _GradientSums(dense)
+    sums = _GradientSums(dense, dense.deviation(matrices))
     for _, rows in dense.blocks(matrices):
         sums.add(dense.gradients(rows))
     return sums.direction()

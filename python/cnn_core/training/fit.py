@@ -45,6 +45,7 @@ from cnn_core.data.validation import (
     which_target,
 )
 from cnn_core.initializers import Initializer, reads_rows
+from cnn_core.losses import get_loss
 from cnn_core.meaning import only_for_numbers, target_warnings
 from cnn_core.model import Model
 from cnn_core.monitors import Scorer
@@ -443,6 +444,10 @@ def _first_rows(
     return job._replace(model=model, seen=anew.seen, rows=anew.rows)
 
 
+#: Losses that inputs of any other size than about 1 spoil, and why.
+_NEED_SCALING = {"gaussian_nll": "the loss gaussian_nll divides by a variance that is learned, too"}
+
+
 def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
     """What the parameters say about the data."""
     watches_loss = isinstance(p.monitor, str) and p.monitor == "loss"
@@ -457,6 +462,7 @@ def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         scaling_meant(p.scale_targets, p.init, p.bias),
         bool(p.clip_outputs),
         not p.widths or bool(p.monotone or p.convex),
+        _NEED_SCALING.get(get_loss(p.loss)[0], "") if p.loss != "auto" else "",
         columns=p.columns if isinstance(p.columns, dict) else None,
     )
 

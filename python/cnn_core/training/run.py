@@ -11,7 +11,7 @@ from cnn_core._checks import check_state
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.callbacks import Watch
-from cnn_core.causes.constraints import silenced
+from cnn_core.causes.constraints import unkept
 from cnn_core.data.fingerprint import parts_of
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.model import Model
@@ -217,7 +217,7 @@ class TrainingRun:
             seen = self.job.seen
             self.job = self.job._replace(seen=seen._replace(begin=(*seen.begin, *found)))
         if self.job.purpose == "fit" and loop.epochs:
-            for finding in silenced(self.job.looked_at, self.network):
+            for finding in unkept(self.job.looked_at, self.network):
                 warn(finding, UserWarning)
         if unlike := validating.after_training(self.job.looked_at, loop):
             self.job = self.job._replace(seen=self.job.seen._replace(validation=tuple(unlike)))
