@@ -42,7 +42,7 @@ class Plottable:
         Raises
         ------
         ImportError
-            Without matplotlib, which ``pip install 'cnn-core[plot]'`` brings.
+            Without matplotlib, which ``pip install matplotlib`` brings.
         """
         from cnn_core.plot.both import draw
 

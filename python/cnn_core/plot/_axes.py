@@ -11,14 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """The given Axes, or those of a new figure.
-
-    Parameters
-    ----------
-    ax : Axes or None
-    size : (float, float)
-        Of a new figure, in inches.
+def check_ax(ax: Axes | None) -> None:
+    """Raise where nothing can be drawn; called before anything is computed.
 
     Raises
     ------
@@ -30,15 +24,24 @@ def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
     try:
         from matplotlib.axes import Axes
     except ImportError:
-        raise ImportError("cnn_core.plot needs matplotlib: pip install matplotlib") from None
-    if ax is None:
-        # By way of pyplot, so that a notebook, and `plt.show()`, show it.
-        from matplotlib import pyplot
-
-        return pyplot.subplots(figsize=size, layout="constrained")[1]
-    if not isinstance(ax, Axes):
+        raise ImportError(
+            "cnn_core.plot needs matplotlib, the extra 'plot': pip install matplotlib"
+        ) from None
+    if ax is not None and not isinstance(ax, Axes):
         raise TypeError(f"ax must be an Axes of matplotlib, got {shown(ax)}")
-    return ax
+
+
+def axes_for(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """The given Axes, or those of a new figure of this size in inches.
+
+    Called once nothing can fail any more, so that no empty figure is left behind.
+    """
+    if ax is not None:
+        return ax
+    # By way of pyplot, so that a notebook, and `plt.show()`, show it.
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
 def divided(

@@ -41,7 +41,7 @@ def network_of(model: Any, what: str) -> Any:
     found = fitted_of(model)
     if not hasattr(found, "network"):
         raise TypeError(
-            f"{what} shows one network, and a {type(model).__name__} has several; give one of its "
+            f"{what} shows one network, and {type(model).__name__} has several; give one of its "
             f"{model._networks}"
         )
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, divided
+from cnn_core.plot._axes import axes_for, check_ax, divided
 from cnn_core.plot._fitted import fitted_of
 from cnn_core.plot.confusion import confusion_matrix
 from cnn_core.plot.learning import learning_curves
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def draw(model: Any, X: Any, y: Any, ax: Axes | None) -> np.ndarray:
     """See `Plottable.plot`."""
+    check_ax(ax)
     found = fitted_of(model)
     if X is None and y is not None:
         raise ValueError("plot has y without X; give both")

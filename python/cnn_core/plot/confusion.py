@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, titled
+from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import fitted_of, true_and_predicted
 from cnn_core.plot._style import MOST, short
 
@@ -40,6 +40,7 @@ def confusion_matrix(
     -------
     Axes
     """
+    check_ax(ax)
     task = fitted_of(model).task
     if task.name == "regression":
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core.callbacks import Callback
-from cnn_core.plot._axes import axes_for, titled
+from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import BLACK, ORANGE, counted
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnn_core.mlp import MLP
 
 #: Points of the cost along each direction.
-FINE = 31
+FINE = 25
 LEVELS = 14
 
 
@@ -83,6 +83,7 @@ def descent(
     -------
     Axes
     """
+    check_ax(ax)
     n = len(network_of(model, "descent").network.flat())
     points = _points(path, n)
     last, axes, names = _plane(points, directions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_core.activations import Activation, get_activation
-from cnn_core.plot._axes import axes_for, divided, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, divided, plain, titled
 from cnn_core.plot._style import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def activations(
     Axes
         Of the first function; the others are the next ones in its figure.
     """
+    check_ax(ax)
     given = [names] if isinstance(names, (str, Activation)) else list(names)
     chosen = [get_activation(one) for one in given]
     if not chosen:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, plain, titled
 from cnn_core.plot._fitted import fitted_of
 from cnn_core.plot._style import BLUE, GREY, MOST, ORANGE, short
 
@@ -49,6 +49,7 @@ def importances(
     -------
     Axes
     """
+    check_ax(ax)
     fitted_of(model)
     found = model.importances(X, y, method, repeats=repeats, output=output)
     order = found.order[:MOST]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, divided, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, divided, plain, titled
 from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import BLUE, GREY, ORANGE, SKY, counted
 
@@ -50,6 +50,7 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
     Axes
         Of z; those of a and delta are the next ones in its figure.
     """
+    check_ax(ax)
     found = network_of(model, "layers")
     traced = model.trace(X, y).layers
     names = [f"{one.name}\n{f}" for one, f in zip(traced, found.network.activations)]

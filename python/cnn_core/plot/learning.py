@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnn_core.plot._axes import axes_for, divided, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, divided, plain, titled
 from cnn_core.plot._fitted import fitted_of
 from cnn_core.plot._style import BLACK, BLUE, GREY, VERMILION, counted
 
@@ -37,6 +37,7 @@ def learning_curves(model: Estimator, *, ax: Axes | None = None) -> Axes:
     ValueError
         Where nothing has been trained.
     """
+    check_ax(ax)
     found = fitted_of(model)
     if not hasattr(found, "network"):
         return _of_several(found.models, ax)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, titled
+from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import BLACK, BLUE, VERMILION, short
 
@@ -36,6 +36,7 @@ def network(model: MLP, *, max_neurons: int = 20, ax: Axes | None = None) -> Axe
     -------
     Axes
     """
+    check_ax(ax)
     found = network_of(model, "network")
     if not is_whole(max_neurons) or max_neurons < 1:
         raise ValueError(

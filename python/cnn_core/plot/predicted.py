@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, noted, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, noted, plain, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
 from cnn_core.plot._style import BLACK, BLUE, SKY, VERMILION, short
 
@@ -53,6 +53,7 @@ def predicted_against_true(
     -------
     Axes
     """
+    check_ax(ax)
     task = task_of(model, "regression", "predicted_against_true")
     if not is_whole(output) or not 0 <= output < task.n_outputs:
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, noted, titled
+from cnn_core.plot._axes import axes_for, check_ax, noted, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
 from cnn_core.plot._style import COLOURS, MARKERS, short
 
@@ -44,6 +44,7 @@ def decision_regions(
     -------
     Axes
     """
+    check_ax(ax)
     task = task_of(model, "classification", "decision_regions")
     found = fitted_of(model)
     points, names = _points(found, X, y)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, plain, titled
+from cnn_core._checks import shown
+from cnn_core.plot._axes import axes_for, check_ax, plain, titled
 from cnn_core.plot._fitted import fitted_of, output_name, prediction, some_rows
 from cnn_core.plot._style import BLACK, MOST, SKY, counted, short
 
@@ -57,7 +57,9 @@ def responses(
     -------
     Axes
     """
+    check_ax(ax)
     name = output_name(model, output)
+    column = column.item() if isinstance(column, np.generic) else column
     values, replaced, rows = _column(fitted_of(model), X, column)
     if values.dtype.kind == "f":
         known = values[np.isfinite(values)]
@@ -91,24 +93,24 @@ def _column(found: Any, X: Any, column: Any) -> tuple[np.ndarray, Callable[[Any]
     """The entries of a column, what makes X with one value in it, and the number of rows."""
     if found.columns is not None:
         return _of_table(found.columns, X, column)
-    names = [*getattr(X, "columns", ())]
-    array = np.asarray(X)
-    if array.ndim != 2 or not len(array):
-        raise ValueError(f"X must have rows and columns, got an array of shape {array.shape}")
-    at = names.index(column) if column in names else column
-    if not is_whole(at) or not 0 <= at < array.shape[1]:
-        known = (
-            ", ".join(map(repr, names[:8])) if names else f"numbers from 0 to {array.shape[1] - 1}"
-        )
-        raise ValueError(f"X has no column {shown(column)}; its columns are {known}")
-    array = array[some_rows(len(array), MOST_ROWS)].astype(float)
+    found.check_X(X)
+    names = found.explained.names
+    if column not in names:
+        raise _no_column(column, names)
+    array, at = np.asarray(X, float), names.index(column)
+    array = array[some_rows(len(array), MOST_ROWS)]
 
-    def replaced(value: float) -> Any:
+    def replaced(value: float) -> np.ndarray:
         rows = array.copy()
         rows[:, at] = value
-        return type(X)(rows, columns=names) if names else rows
+        return rows
 
     return array[:, at], replaced, len(array)
+
+
+def _no_column(column: Any, names: list[Any]) -> ValueError:
+    known = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+    return ValueError(f"the model has no column {shown(column)}; it was fitted to {known}")
 
 
 def _of_table(columns: Any, X: Any, column: Any) -> tuple[np.ndarray, Callable[[Any], Any], int]:
@@ -116,8 +118,7 @@ def _of_table(columns: Any, X: Any, column: Any) -> tuple[np.ndarray, Callable[[
     from cnn_core.columns.table import DATE, Table
 
     if column not in columns.names:
-        known = ", ".join(map(repr, columns.names[:8]))
-        raise ValueError(f"the model has no column {shown(column)}; it was fitted to {known}")
+        raise _no_column(column, columns.names)
     table = columns.table(X)
     table = table.take(some_rows(len(table), MOST_ROWS))
     values = table[column]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, titled
+from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import VERMILION, counted, short
 
@@ -43,6 +43,7 @@ def first_layer_weights(
     -------
     Axes
     """
+    check_ax(ax)
     found = network_of(model, "first_layer_weights")
     weights = np.asarray(found.network.weights(0), float)
     n = len(weights)
@@ -89,6 +90,7 @@ def images(
     -------
     Axes
     """
+    check_ax(ax)
     rows = np.asarray(X)
     if rows.ndim != 2 or not len(rows) or rows.dtype.kind not in "biuf":
         raise ValueError(f"X must have rows of pixels, got an array of shape {rows.shape}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnn_core._checks import shown
-from cnn_core.plot._axes import axes_for
+from cnn_core.plot._axes import axes_for, check_ax
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ def profile(found: Profile, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
+    check_ax(ax)
     from cnn_core.profile import Profile
     from cnn_core.profile.plot import draw_times
 
