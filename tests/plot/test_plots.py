@@ -1,14 +1,16 @@
 """`cnn_core.plot`: what each picture shows, and that it leaves nothing behind."""
 
 import io
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib").use("Agg")
 
-from cnn_core.plot._style import short
+from cnn_core.plot._style import short, shortened
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -217,9 +219,12 @@ def test_layers_have_the_quantiles_of_the_trace_and_the_share_of_dead_units():
     assert ticks(z.yaxis) == ["hidden 1\nrelu", "output\nidentity"]
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "hard_sigmoid"])
-def test_layers_say_how_many_entries_are_saturated(activation):
-    W = [([[1000.0, 0.0], [0.0, 1e-3]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])]
+@pytest.mark.parametrize(
+    "activation, steep, flat",  # z where the slope is above and below 5 % of the steepest
+    [("sigmoid", 4.2, 4.6), ("tanh", 2.1, 2.3), ("hard_sigmoid", 2.9, 3.1)],
+)
+def test_layers_say_how_many_entries_are_saturated(activation, steep, flat):
+    W = [([[steep, 0.0], [0.0, flat]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])]
     model = MLP(2, activation, epochs=0, init=W, scale_inputs=None, scale_targets=None)
     X = np.where(POINTS > 0, 1.0, -1.0)
     ax = plot.layers(model.fit(X, POINTS[:, 0]), X, POINTS[:, 0])
@@ -267,6 +272,14 @@ def test_many_classes_are_the_most_frequent_and_others():
     ax = plot.confusion_matrix(model, np.eye(30)[y], y)
     assert ticks(ax.yaxis) == [*map(str, range(11, 30)), "others"]
     assert sum(int(text) for text in texts(ax)) == len(y) and "11 classes" in title(ax)
+
+
+def test_long_names_are_shortened_and_stay_different():
+    assert short("a" * 9 + "b" * 9, 18) == "a" * 9 + "b" * 9 and len(short("x" * 99)) == 18
+    names = [f"a rather long name, {k} of a family" for k in range(3)]
+    found = shortened([*names, "short"], 12)
+    assert len(set(found)) == 4 and found[3] == "short" and max(map(len, found)) <= 12
+    assert shortened(["same", "same"]) == ["0: same", "1: same"]
 
 
 def test_several_labels_a_row_have_a_line_each():
@@ -430,7 +443,7 @@ MODELS = {"sides", "prices", "pixels", "path"}
         wrong("decision_regions", "sides", PIXELS, SIDES, match="two features, and X has 12"),
         wrong("confusion_matrix", "prices", TABLE, PRICE, match="is for classifiers"),
         wrong("predicted_against_true", "sides", POINTS, SIDES, match="is for regression, but"),
-        wrong("predicted_against_true", "prices", TABLE, PRICE, output=1, match="from 0 to 0, got 1"),
+        wrong("predicted_against_true", "prices", TABLE, PRICE, output=1, match="to 0, got 1"),
         wrong("importances", "sides", POINTS, match="compare predictions with y"),
         wrong("responses", "prices", TABLE, "sise", match="no column 'sise'; it was fitted to 'si"),
         wrong("responses", "sides", POINTS, 2, output="left", match="no column 2; it was fitted"),
@@ -460,3 +473,16 @@ def test_one_network_is_asked_for_where_there_are_several():
         plot.network(ensemble)
     with pytest.raises(ValueError, match="X without y"):
         ensemble.plot(POINTS)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_page_shows_every_picture_that_its_script_draws():
+    files = {one.name: one.stat().st_size for one in (ROOT / "docs" / "pictures").iterdir()}
+    page = (ROOT / "docs" / "plots.md").read_text()
+    drawn = re.findall(r'yield "(\w+)", plot', (ROOT / "docs" / "make_pictures.py").read_text())
+    assert set(re.findall(r"\(pictures/([^)]*)\)", page)) == set(files)
+    assert sorted(files) == sorted(f"{name}.png" for name in drawn)
+    assert sum(files.values()) < 400_000
+    assert all(f"plot.{name}" in page for name in plot.__all__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 #: Okabe & Ito 2008, "Color universal design"; of different lightness from one to the next.
@@ -27,6 +29,21 @@ def short(name: Any, longest: int = LONGEST) -> str:
         return text
     half = (longest - 1) // 2
     return f"{text[: longest - 1 - half]}…{text[-half:]}"
+
+
+def shortened(names: Iterable[Any], longest: int = LONGEST) -> list[str]:
+    """The same of several names, which stay different: from where they begin to differ, if their
+    middle is what tells them apart, and with their number where that does not help either."""
+    whole = [" ".join(str(name).split()) for name in names]
+    found = [short(name, longest) for name in whole]
+    alike = [k for k, name in enumerate(found) if found.count(name) > 1]
+    if alike:
+        first, last = min(whole[k] for k in alike), max(whole[k] for k in alike)
+        start = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last)))
+        if 0 < start < len(last):
+            for k in alike:
+                found[k] = short("…" + whole[k][start:], longest)
+    return [f"{k}: {one}" if found.count(one) > 1 else one for k, one in enumerate(found)]
 
 
 def counted(n: int, what: str) -> str:

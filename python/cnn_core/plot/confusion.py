@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import fitted_of, true_and_predicted
-from cnn_core.plot._style import MOST, short
+from cnn_core.plot._style import MOST, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ def confusion_matrix(
     true, predicted = true_and_predicted(model, X, y)
     if task.name == "multilabel":
         return _of_labels(true, predicted, ax)
-    labels = [short(label, 12) for label in task.classes.tolist()]
+    labels = shortened(task.classes.tolist(), 14)
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (true, predicted), 1)
     right, note = np.trace(counts) / len(true), ""
@@ -104,7 +104,7 @@ def _cells(ax: Axes, counts: np.ndarray, across: list[str], down: list[str]) -> 
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "color": colour}
         ax.text(j, i, f"{counts[i, j]:,}", **style)
     turned: dict[str, Any] = {}
-    if max(map(len, across)) > 3 and len(across) > 2:
+    if max(map(len, across)) > 5:
         turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(len(across)), across, fontsize=size, **turned)
     ax.set_yticks(range(len(down)), down, fontsize=size)

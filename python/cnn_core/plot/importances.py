@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.plot._axes import axes_for, check_ax, plain, titled
 from cnn_core.plot._fitted import fitted_of
-from cnn_core.plot._style import BLUE, GREY, MOST, ORANGE, short
+from cnn_core.plot._style import BLUE, GREY, MOST, ORANGE, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +68,7 @@ def importances(
     if np.isfinite(sd).all():
         ax.errorbar(values, range(len(order)), xerr=sd, fmt="none", ecolor="black", capsize=2)
     names = [found.names[k] for k in order]
-    words = [f"column {name}" if isinstance(name, int) else short(name) for name in names]
+    words = shortened(f"column {name}" if isinstance(name, int) else name for name in names)
     ax.set_yticks(range(len(order)), words)
     ax.set_ylim(len(order) - 0.4, -0.6)
     ax.axvline(0, color=GREY, linewidth=0.8)

@@ -68,7 +68,7 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
         _boxes(one, values, colour)
         if name == "|delta|":
             one.set_xscale("log")
-            one.xaxis.set_major_locator(LogLocator(numticks=5))
+            one.xaxis.set_major_locator(LogLocator(numticks=4))
         else:
             one.axvline(0, color=GREY, linewidth=0.7, zorder=0)
         one.set_xlabel(name)

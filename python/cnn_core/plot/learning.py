@@ -90,7 +90,12 @@ def _log_where_wide(ax: Axes, losses: list[float]) -> None:
     """A logarithmic axis where the losses fall over more than a power of ten."""
     known = [one for one in losses if one == one]
     if known and min(known) > 0 and max(known) > 10 * min(known):
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _whole_epochs(ax: Axes) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnn_core.mlp import MLP
 
 
-def network(model: MLP, *, max_neurons: int = 20, ax: Axes | None = None) -> Axes:
+def network(model: MLP, *, max_neurons: int = 16, ax: Axes | None = None) -> Axes:
     """The layers of a fitted network from left to right.
 
     With at most `max_neurons` in each layer there is a circle a neuron and a line a weight: the
@@ -28,7 +28,7 @@ def network(model: MLP, *, max_neurons: int = 20, ax: Axes | None = None) -> Axe
     ----------
     model : MLP
         Fitted.
-    max_neurons : int, default 20
+    max_neurons : int, default 16
     ax : Axes, optional
         Default a new figure.
 
@@ -81,6 +81,7 @@ def _lines(ax: Axes, layers: list[np.ndarray]) -> None:
         largest = float(np.abs(weights).max()) or 1.0
         for positive, colour, line in ((True, BLUE, "solid"), (False, VERMILION, "dashed")):
             at = np.argwhere((weights > 0) if positive else (weights < 0))
+            at = at[np.argsort(np.abs(weights[tuple(at.T)]))]  # the largest ones on top
             sizes = [abs(float(weights[j, k])) / largest for j, k in at]
             lines = [[(l, float(below[k])), (l + 1, float(above[j]))] for j, k in at]
             ax.add_collection(
@@ -89,7 +90,7 @@ def _lines(ax: Axes, layers: list[np.ndarray]) -> None:
                     colors=colour,
                     linestyles=line,
                     linewidths=[0.2 + 2.6 * size for size in sizes],
-                    alpha=[0.25 + 0.7 * size for size in sizes],
+                    alpha=[0.1 + 0.85 * size for size in sizes],
                     zorder=1,
                 )
             )

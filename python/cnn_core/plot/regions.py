@@ -8,7 +8,7 @@ import numpy as np
 
 from cnn_core.plot._axes import axes_for, check_ax, noted, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
-from cnn_core.plot._style import COLOURS, MARKERS, short
+from cnn_core.plot._style import COLOURS, MARKERS, short, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +55,7 @@ def decision_regions(
             f"{len(classes)}"
         )
     true, predicted = true_and_predicted(model, X, y)
+    words = shortened(classes)
     ax = axes_for(ax, (6.4, 4.8))
     (x_axis, y_axis), regions = _grid(model, points, names, classes)
     from matplotlib.colors import ListedColormap
@@ -67,21 +68,21 @@ def decision_regions(
     for k in range(len(classes)):
         if (regions == k).any() and (regions != k).any():
             ax.contour(x_axis, y_axis, regions == k, [0.5], colors="black", linewidths=0.8)
-        _name(ax, x_axis, y_axis, regions == k, short(classes[k]))
+        _name(ax, x_axis, y_axis, regions == k, words[k])
     rows = some_rows(len(points), MOST_POINTS)
     right = true == predicted
-    for k, label in enumerate(classes):
+    for k in range(len(classes)):
         mine = rows[true[rows] == k]
         style: dict[str, Any] = {"marker": MARKERS[k], "color": COLOURS[k], "edgecolor": "black"}
-        style |= {"s": 24, "linewidth": 0.6, "label": short(label)}
+        style |= {"s": 24, "linewidth": 0.6, "label": words[k]}
         ax.scatter(points[mine, 0], points[mine, 1], **style)
     wrong = rows[~right[rows]]
     if len(wrong):
         style = {"s": 52, "marker": "x", "color": "black", "linewidth": 1, "label": "wrong"}
         ax.scatter(points[wrong, 0], points[wrong, 1], **style)
-    words = [short(name) if isinstance(name, str) else f"feature {name}" for name in names]
-    ax.set_xlabel(words[0])
-    ax.set_ylabel(words[1])
+    across, up = (short(one) if isinstance(one, str) else f"feature {one}" for one in names)
+    ax.set_xlabel(across)
+    ax.set_ylabel(up)
     titled(ax, f"Predicted classes: {100 * right.mean():.1f} % of {len(points):,} rows are right")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
     noted(ax, f"{len(rows):,} of {len(points):,} rows" if len(rows) < len(points) else "")

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_core._checks import shown
 from cnn_core.plot._axes import axes_for, check_ax, plain, titled
 from cnn_core.plot._fitted import fitted_of, output_name, prediction, some_rows
-from cnn_core.plot._style import BLACK, MOST, SKY, counted, short
+from cnn_core.plot._style import BLACK, MOST, SKY, counted, short, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def responses(
         tenths = np.quantile(known, np.arange(1, 10) / 10)
         ax.plot(tenths, [0.025] * 9, "|", color=BLACK, ms=9, transform=ax.get_xaxis_transform())
     else:
-        _points(ax, [short(_bare(place)) for place in places], curves, single)
+        _points(ax, shortened(map(_bare, places)), curves, single)
     label = f"column {column}" if isinstance(column, int) else short(column, 40)
     ax.set_xlabel(label)
     ax.set_ylabel(name)
@@ -94,14 +94,14 @@ def _column(found: Any, X: Any, column: Any) -> tuple[np.ndarray, Callable[[Any]
     if found.columns is not None:
         return _of_table(found.columns, X, column)
     found.check_X(X)
-    names = found.explained.names
+    names: list[Any] = found.explained.names
     if column not in names:
         raise _no_column(column, names)
     array, at = np.asarray(X, float), names.index(column)
     array = array[some_rows(len(array), MOST_ROWS)]
 
     def replaced(value: float) -> np.ndarray:
-        rows = array.copy()
+        rows: np.ndarray = array.copy()
         rows[:, at] = value
         return rows
 
@@ -172,7 +172,7 @@ def _points(ax: Axes, names: list[str], curves: np.ndarray, single: np.ndarray) 
         label = "single rows" if not i else "_"
         ax.plot(across, curves[:, row], "_", color=SKY, ms=14, alpha=0.7, label=label)
     ax.plot(across, curves.mean(axis=1), "D", color=BLACK, ms=6, label="mean of all")
-    long = max(map(len, names)) > 5 or len(names) > 8
+    long = sum(map(len, names)) + 2 * len(names) > 60
     turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if long else {}
     ax.set_xticks(across, names, **turned)
     ax.set_xlim(-0.6, len(names) - 0.4)
