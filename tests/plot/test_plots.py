@@ -207,15 +207,16 @@ def test_images_have_labels_and_wrong_ones_a_frame():
 
 def test_layers_have_the_quantiles_of_the_trace_and_the_share_of_dead_units():
     X = np.abs(POINTS)
-    dead = [([[1.0, 1.0], [-1.0, -1.0]], [0.0, 0.0]), ([[1.0, 1.0]], [0.0])]
-    model = MLP(2, epochs=0, init=dead, scale_inputs=None, scale_targets=None)
+    at_times, always = [1.0, -1.0], [-1.0, -1.0]  # at 0
+    dead = [([at_times, at_times, always], [0.0, 0.0, 0.0]), ([[1.0, 1.0, 1.0]], [0.0])]
+    model = MLP(3, epochs=0, init=dead, scale_inputs=None, scale_targets=None)
     model.fit(X, X[:, 0])
     ax = plot.layers(model, X, X[:, 0])
     z, a, delta = ax.figure.axes
     medians = [line.get_xdata()[0] for line in z.lines if line.get_linewidth() == 1.6]
     traced = model.trace(X, X[:, 0]).layers
     assert np.allclose(medians, [np.median(one.z) for one in traced])
-    assert texts(a) == ["50 % dead"] and delta.get_xscale() == "log"
+    assert texts(a) == ["33 % dead"] and delta.get_xscale() == "log"
     assert ticks(z.yaxis) == ["hidden 1\nrelu", "output\nidentity"]
 
 

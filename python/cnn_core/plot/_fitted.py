@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
     from cnn_core.averaging import Averaging
@@ -26,12 +27,11 @@ def fitted_of(model: Any) -> Any:
     NotFittedError
         Where it is not fitted.
     """
-    from cnn_core.averaging import Averaging
-    from cnn_core.mlp import MLP
-
-    if not isinstance(model, (MLP, Averaging)):
+    if not isinstance(model, Predictions):
+        other = "; of it ConfusionMatrixDisplay and others of scikit-learn make pictures"
         raise TypeError(
             f"model must be a fitted MLP, TabularMLP or Ensemble of cnn_core, got {shown(model)}"
+            + (other if hasattr(model, "fit") and not isinstance(model, type) else "")
         )
     return model._model()
 
