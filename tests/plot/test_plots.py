@@ -182,6 +182,25 @@ def test_a_small_network_has_a_circle_a_neuron_and_a_line_a_weight(sides):
     assert title(ax) == "2-4-3-3: 39 parameters"
 
 
+def test_a_layer_may_have_no_weight_on_one_side_of_0():
+    W = [([[1.0, 2.0]], [0.0]), ([[0.0]], [0.0])]
+    ax = plot.network(MLP(1, epochs=0, init=W).fit(POINTS, POINTS[:, 0]))
+    lines = [one for one in ax.collections if isinstance(one, LineCollection)]
+    assert [len(one.get_segments()) for one in lines] == [2]
+
+
+def test_an_untrained_model_has_its_network_and_rows_but_no_curves():
+    model = MLP(3, epochs=0, random_state=0).fit(POINTS, POINTS[:, 0])
+    (network,) = model.plot()
+    assert title(network) == "2-3-1: 13 parameters"
+    (judged,) = model.plot(POINTS, POINTS[:, 0])
+    assert "R²" in title(judged)
+    with pytest.raises(ValueError, match="has been trained for an epoch"):
+        plot.learning_curves(model)
+    with pytest.raises(ValueError, match="X and y where networks are untrained"):
+        Ensemble([model]).plot()
+
+
 def test_a_large_network_has_boxes(pixels):
     ax = plot.network(pixels)
     assert len(ax.patches) == 3 and not ax.collections and "70 x 12" in texts(ax)

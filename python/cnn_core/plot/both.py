@@ -36,7 +36,7 @@ def draw(model: Any, X: Any, y: Any, ax: Axes | None) -> np.ndarray:
     elif single:
         pictures.append(lambda one: network(model, ax=one))
     if not pictures:
-        raise ValueError(f"plot needs X and y for a {type(model).__name__} of untrained networks")
+        raise ValueError("plot needs X and y where networks are untrained")
     places = divided(axes_for(ax, (6.0 * len(pictures), 4.8)), (1,) * len(pictures))
     axes = np.empty(len(pictures), object)
     for k, (picture, place) in enumerate(zip(pictures, places)):

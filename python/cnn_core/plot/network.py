@@ -82,6 +82,8 @@ def _lines(ax: Axes, layers: list[np.ndarray]) -> None:
         for positive, colour, line in ((True, BLUE, "solid"), (False, VERMILION, "dashed")):
             at = np.argwhere((weights > 0) if positive else (weights < 0))
             at = at[np.argsort(np.abs(weights[tuple(at.T)]))]  # the largest ones on top
+            if not len(at):
+                continue
             sizes = [abs(float(weights[j, k])) / largest for j, k in at]
             lines = [[(l, float(below[k])), (l + 1, float(above[j]))] for j, k in at]
             ax.add_collection(

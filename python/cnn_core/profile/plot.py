@@ -152,7 +152,13 @@ def _peaks(axes: "Axes", phases: Phases, layers: Sequence[str], peak: float) -> 
         rows = [row for row in phases if row["layer"] == layer and row["peak_share"] is not None]
         for i, row in enumerate(rows):
             place = at + 0.27 * (i - (len(rows) - 1) / 2)
-            axes.barh(place, 100 * row["peak_share"], 0.24, color=COLOURS[row["phase"]])
+            look: dict[str, Any] = {
+                "color": COLOURS[row["phase"]],
+                "hatch": HATCHES.get(row["phase"]),
+            }
+            axes.barh(
+                place, 100 * row["peak_share"], 0.24, edgecolor="white", linewidth=0.5, **look
+            )
             axes.text(
                 100 * row["peak_share"] + 1,
                 place,
