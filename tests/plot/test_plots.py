@@ -384,6 +384,14 @@ def test_the_response_of_a_class_is_its_probability(sides):
     assert ax.get_xlabel() == "column 0"
 
 
+def test_what_is_black_on_white_is_white_on_black(prices):
+    with pyplot.style.context("dark_background"):
+        ax = plot.responses(prices, TABLE, "size")
+    assert (
+        next(line for line in ax.lines if line.get_label() == "mean of all").get_color() == "white"
+    )
+
+
 def test_activations_have_f_solid_and_its_derivative_dashed():
     ax = plot.activations(("tanh", "relu", "step"))
     f, slope = ax.lines[2:4]

@@ -78,6 +78,11 @@ def divided(
     return [ax, *(figure.add_subplot(place, **shared) for place in places[1:])]
 
 
+def ink(ax: Axes) -> Any:
+    """The colour of what is black on white, and white where the user's style is dark."""
+    return ax.xaxis.label.get_color()
+
+
 def plain(ax: Axes) -> None:
     """Without the lines that say nothing."""
     ax.spines[["top", "right"]].set_visible(False)

@@ -105,7 +105,7 @@ def descent(
     ax.set_ylabel(names[1])
     title = f"Cost along the path of {counted(len(points), 'point')}"
     titled(ax, title if n == 2 else f"{title}; the plane holds {100 * share:.0f} % of the movement")
-    ax.legend(fontsize=8.5, framealpha=0.9)
+    ax.legend(fontsize=8.5, framealpha=0.9, facecolor="white", labelcolor="black")
     return ax
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, check_ax, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of
 from cnn_core.plot._style import BLUE, GREY, MOST, ORANGE, shortened
 
@@ -64,9 +64,9 @@ def importances(
         "either way": {"facecolor": "#bbbbbb"},
     }
     for place, (value, kind) in enumerate(zip(values, kinds)):
-        ax.barh(place, value, 0.7, edgecolor="black", linewidth=0.5, **looks[kind])
+        ax.barh(place, value, 0.7, edgecolor=ink(ax), linewidth=0.5, **looks[kind])
     if np.isfinite(sd).all():
-        ax.errorbar(values, range(len(order)), xerr=sd, fmt="none", ecolor="black", capsize=2)
+        ax.errorbar(values, range(len(order)), xerr=sd, fmt="none", ecolor=ink(ax), capsize=2)
     names = [found.names[k] for k in order]
     words = shortened(f"column {name}" if isinstance(name, int) else name for name in names)
     ax.set_yticks(range(len(order)), words)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnn_core.plot._axes import axes_for, check_ax, divided, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, divided, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of
-from cnn_core.plot._style import BLACK, BLUE, GREY, VERMILION, counted
+from cnn_core.plot._style import BLUE, GREY, VERMILION, counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def learning_curves(model: Estimator, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(f"loss\n({found.task.loss})", fontsize=9)
     titled(ax, title)
     ax.legend(frameon=False, fontsize=8.5)
-    _curve(below, epochs, history["learning_rate"], BLACK, "-", "o", "learning rate")
+    _curve(below, epochs, history["learning_rate"], ink(ax), "-", "o", "learning rate")
     below.set_ylim(bottom=0)
     below.set_xlabel("epoch")
     below.set_ylabel("learning\nrate", fontsize=9)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, check_ax, titled
+from cnn_core.plot._axes import axes_for, check_ax, ink, titled
 from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import BLACK, BLUE, VERMILION, short
 
@@ -125,7 +125,7 @@ def _boxes(ax: Axes, widths: list[int]) -> None:
             Rectangle((l - 0.13, 0.5 - height / 2), 0.26, height, facecolor="#dce9f5", ec=BLACK)
         )
         if l:
-            arrow = dict(arrowstyle="-|>", color=BLACK, linewidth=1)
+            arrow = dict(arrowstyle="-|>", color=ink(ax), linewidth=1)
             ax.annotate("", (l - 0.15, 0.5), (l - 0.85, 0.5), arrowprops=arrow)
             text = f"{widths[l]} x {widths[l - 1]}"
             ax.text(l - 0.5, 0.53, text, ha="center", va="bottom", fontsize=7.5)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
-from cnn_core.plot._axes import axes_for, check_ax, noted, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, ink, noted, plain, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
-from cnn_core.plot._style import BLACK, BLUE, SKY, VERMILION, short
+from cnn_core.plot._style import BLUE, SKY, VERMILION, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def _diagonal(ax: Axes, true: np.ndarray, predicted: np.ndarray) -> None:
     """The line where predictions are right, and limits that both axes share."""
     low = float(min(true.min(), predicted.min()))
     high = float(max(true.max(), predicted.max()))
-    ax.plot([low, high], [low, high], "--", color=BLACK, linewidth=1, label="predicted = true")
+    ax.plot([low, high], [low, high], "--", color=ink(ax), linewidth=1, label="predicted = true")
     margin = 0.04 * (high - low) or 1.0
     ax.set_xlim(low - margin, high + margin)
     bottom, top = ax.get_ylim()

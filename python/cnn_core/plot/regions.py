@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core.plot._axes import axes_for, check_ax, noted, titled
+from cnn_core.plot._axes import axes_for, check_ax, ink, noted, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
 from cnn_core.plot._style import COLOURS, MARKERS, short, shortened
 
@@ -67,7 +67,7 @@ def decision_regions(
     )  # fmt: skip
     for k in range(len(classes)):
         if (regions == k).any() and (regions != k).any():
-            ax.contour(x_axis, y_axis, regions == k, [0.5], colors="black", linewidths=0.8)
+            ax.contour(x_axis, y_axis, regions == k, [0.5], colors=ink(ax), linewidths=0.8)
         _name(ax, x_axis, y_axis, regions == k, words[k])
     rows = some_rows(len(points), MOST_POINTS)
     right = true == predicted
@@ -78,7 +78,7 @@ def decision_regions(
         ax.scatter(points[mine, 0], points[mine, 1], **style)
     wrong = rows[~right[rows]]
     if len(wrong):
-        style = {"s": 52, "marker": "x", "color": "black", "linewidth": 1, "label": "wrong"}
+        style = {"s": 52, "marker": "x", "color": ink(ax), "linewidth": 1, "label": "wrong"}
         ax.scatter(points[wrong, 0], points[wrong, 1], **style)
     across, up = (short(one) if isinstance(one, str) else f"feature {one}" for one in names)
     ax.set_xlabel(across)
@@ -100,7 +100,17 @@ def _name(ax: Axes, x_axis: np.ndarray, y_axis: np.ndarray, region: np.ndarray, 
     at = np.argwhere(region)
     i, j = at[len(at) // 2]
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}
-    ax.text(x_axis[j], y_axis[i], name, ha="center", va="center", fontsize=9, bbox=box, zorder=5)
+    ax.text(
+        x_axis[j],
+        y_axis[i],
+        name,
+        ha="center",
+        va="center",
+        fontsize=9,
+        bbox=box,
+        zorder=5,
+        color="black",
+    )
 
 
 def _points(found: Any, X: Any, y: Any) -> tuple[np.ndarray, list[Any]]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import shown
-from cnn_core.plot._axes import axes_for, check_ax, plain, titled
+from cnn_core.plot._axes import axes_for, check_ax, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of, output_name, prediction, some_rows
-from cnn_core.plot._style import BLACK, MOST, SKY, counted, short, shortened
+from cnn_core.plot._style import MOST, SKY, counted, short, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ def responses(
     if values.dtype.kind == "f":
         _lines(ax, places, curves, single)
         tenths = np.quantile(known, np.arange(1, 10) / 10)
-        ax.plot(tenths, [0.025] * 9, "|", color=BLACK, ms=9, transform=ax.get_xaxis_transform())
+        ax.plot(tenths, [0.025] * 9, "|", color=ink(ax), ms=9, transform=ax.get_xaxis_transform())
     else:
         _points(ax, shortened(map(_bare, places)), curves, single)
     label = f"column {column}" if isinstance(column, int) else short(column, 40)
@@ -161,7 +161,12 @@ def _lines(ax: Axes, places: np.ndarray, curves: np.ndarray, single: np.ndarray)
         label = "single rows" if not i else "_"
         ax.plot(places, curves[:, row], color=SKY, linewidth=0.7, alpha=0.6, label=label)
     ax.plot(
-        places, curves.mean(axis=1), color=BLACK, linewidth=2.4, marker=marker, label="mean of all"
+        places,
+        curves.mean(axis=1),
+        color=ink(ax),
+        linewidth=2.4,
+        marker=marker,
+        label="mean of all",
     )
 
 
@@ -171,7 +176,7 @@ def _points(ax: Axes, names: list[str], curves: np.ndarray, single: np.ndarray) 
     for i, row in enumerate(single):
         label = "single rows" if not i else "_"
         ax.plot(across, curves[:, row], "_", color=SKY, ms=14, alpha=0.7, label=label)
-    ax.plot(across, curves.mean(axis=1), "D", color=BLACK, ms=6, label="mean of all")
+    ax.plot(across, curves.mean(axis=1), "D", color=ink(ax), ms=6, label="mean of all")
     long = sum(map(len, names)) + 2 * len(names) > 60
     turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if long else {}
     ax.set_xticks(across, names, **turned)
