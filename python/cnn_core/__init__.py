@@ -27,7 +27,7 @@ from cnn_core.mlp import MLP
 from cnn_core.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from cnn_core import datasets, functional
+    from cnn_core import datasets, functional, plot
     from cnn_core.callbacks import Callback
     from cnn_core.embeddings import Embedding, PeriodicEmbedding
     from cnn_core.ensemble import Ensemble
@@ -108,6 +108,7 @@ __all__ = [
     "instruction_set",
     "instruction_sets",
     "load",
+    "plot",
     "set_num_threads",
 ]  # fmt: skip
 
@@ -132,6 +133,7 @@ _LATER = {
         "RMSprop",
         "Rprop",
     ),
+    "plot": (),
     "schedules": (
         "Constant",
         "Cosine",

@@ -19,6 +19,7 @@ from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
 from cnn_core.model_checks import check_calibration
+from cnn_core.plottable import Plottable
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Intervals, Explainable, ExportableC, Saved, OnlyOfNetworks):
+class Averaging(Predictions, Intervals, Explainable, ExportableC, Plottable, Saved, OnlyOfNetworks):
     """Predictions, intervals, explanations, scores, a summary and exports of a `MeanModel`."""
 
     backend = "native"

@@ -18,6 +18,7 @@ from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.interchangeable import Interchangeable
 from cnn_core.intervals import Intervals
+from cnn_core.plottable import Plottable
 from cnn_core.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class MLP(
     Inspectable,
     ExportableC,
     Interchangeable,
+    Plottable,
     Initialization,
     Parameters,
 ):
@@ -541,4 +543,6 @@ def _name_methods(*bases: type) -> None:
                 method.__qualname__, method.__module__ = f"MLP.{name}", MLP.__module__
 
 
-_name_methods(Predictions, Intervals, Inspectable, ExportableC, Interchangeable, Initialization)
+_name_methods(
+    Predictions, Intervals, Inspectable, ExportableC, Interchangeable, Plottable, Initialization
+)

@@ -13,16 +13,27 @@ if TYPE_CHECKING:
 #: Of `phases`: a dict for each phase of each layer.
 Phases = Sequence[Mapping[str, Any]]
 
+#: Okabe & Ito 2008, "Color universal design", and hatches where greys are alike.
 COLOURS = {
-    "shuffle": "#9d9da1",
-    "gather": "#c9b18a",
-    "forward": "#3b6fb6",
-    "activation": "#7fb2e5",
-    "loss": "#b07aa1",
-    "backward": "#e08a3c",
-    "gradient": "#c8503c",
-    "update": "#5a9a68",
+    "shuffle": "#999999",
+    "gather": "#F0E442",
+    "forward": "#0072B2",
+    "activation": "#56B4E9",
+    "loss": "#CC79A7",
+    "backward": "#E69F00",
+    "gradient": "#D55E00",
+    "update": "#009E73",
 }
+HATCHES = {
+    "shuffle": "..",
+    "activation": "\\\\\\",
+    "backward": "///",
+    "update": "xx",
+    "loss": "++",
+    "gradient": "--",
+}
+#: On which black letters are read better than white ones.
+LIGHT = ("gather", "activation", "backward", "loss", "shuffle", "update")
 
 
 def check(file: str | os.PathLike[str]) -> "type[Figure]":
@@ -52,7 +63,7 @@ def draw(profile: Mapping[str, Any], file: str | os.PathLike[str]) -> None:
     """See `Profile.plot`."""
     # A Figure of its own, not pyplot, which has a state that is the user's.
     figure_class = check(file)
-    phases, training, totals = profile["phases"], profile["training"], profile["totals"]
+    phases, training = profile["phases"], profile["training"]
     layers = list(dict.fromkeys(row["layer"] for row in phases))
     figure = figure_class(
         figsize=(11, 1.9 + 0.62 * len(layers) + 0.9), dpi=150, layout="constrained"
@@ -64,7 +75,7 @@ def draw(profile: Mapping[str, Any], file: str | os.PathLike[str]) -> None:
         fontsize=11,
     )
     left, right = figure.subplots(1, 2, sharey=False, width_ratios=(3, 2))
-    _times(left, phases, layers, totals["phase_seconds"])
+    draw_times(left, profile)
     _peaks(
         right,
         phases,
@@ -85,8 +96,10 @@ def _plain(axes: "Axes", layers: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _times(axes: "Axes", phases: Phases, layers: Sequence[str], whole: float) -> None:
+def draw_times(axes: "Axes", profile: Mapping[str, Any]) -> None:
     """One bar a layer, its phases one after the other."""
+    phases, whole = profile["phases"], profile["totals"]["phase_seconds"]
+    layers = list(dict.fromkeys(row["layer"] for row in phases))
     widest = max(sum(row["seconds"] for row in phases if row["layer"] == layer) for layer in layers)
     for phase, colour in COLOURS.items():
         rows = [row for row in phases if row["phase"] == phase]
@@ -100,6 +113,9 @@ def _times(axes: "Axes", phases: Phases, layers: Sequence[str], whole: float) ->
             0.6,
             lefts,
             color=colour,
+            hatch=HATCHES.get(phase),
+            edgecolor="white",
+            linewidth=0.5,
             label=phase,
         )
         for row, left in zip(rows, lefts):
@@ -110,8 +126,9 @@ def _times(axes: "Axes", phases: Phases, layers: Sequence[str], whole: float) ->
                     f"{100 * row['share']:.0f} %",
                     ha="center",
                     va="center",
-                    color="white",
+                    color="black" if phase in LIGHT else "white",
                     fontsize=9,
+                    bbox={"facecolor": colour, "edgecolor": "none", "pad": 1},
                 )
     for place, layer in enumerate(layers):
         seconds = sum(row["seconds"] for row in phases if row["layer"] == layer)
@@ -135,7 +152,13 @@ def _peaks(axes: "Axes", phases: Phases, layers: Sequence[str], peak: float) -> 
         rows = [row for row in phases if row["layer"] == layer and row["peak_share"] is not None]
         for i, row in enumerate(rows):
             place = at + 0.27 * (i - (len(rows) - 1) / 2)
-            axes.barh(place, 100 * row["peak_share"], 0.24, color=COLOURS[row["phase"]])
+            look: dict[str, Any] = {
+                "color": COLOURS[row["phase"]],
+                "hatch": HATCHES.get(row["phase"]),
+            }
+            axes.barh(
+                place, 100 * row["peak_share"], 0.24, edgecolor="white", linewidth=0.5, **look
+            )
             axes.text(
                 100 * row["peak_share"] + 1,
                 place,

@@ -1,0 +1,128 @@
+"""Draw the pictures of docs/plots.md: ``python docs/make_pictures.py``, into docs/pictures.
+
+One seed and one version of matplotlib give the same bytes each time. Colours are reduced to a
+palette, which keeps the files small. The profile has no picture here: its times differ from run to
+run.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "pictures"
+DPI, COLOURS = 72, 128
+
+
+def digits() -> Iterator[tuple[str, object]]:
+    """Pictures of a classifier of images."""
+    from cnn_core.datasets import load_digits, split
+
+    from cnn_core import MLP, Adam, Cosine, plot
+
+    X, y = load_digits()
+    X_train, X_test, y_train, y_test = split(X, y, test=0.3, stratify=y, random_state=0)
+    rate = dict(optimizer=Adam(0.004), learning_rate=Cosine())
+    stop = dict(early_stopping=True, patience=15)
+    model = MLP(32, l2=0.0005, epochs=40, random_state=0, **rate, **stop)
+    model.fit(X_train, y_train)
+    predicted = model.predict(X_test)
+    yield "learning_curves", plot.learning_curves(model)
+    yield "confusion_matrix", plot.confusion_matrix(model, X_test, y_test)
+    yield "first_layer_weights", plot.first_layer_weights(model)
+    wrong = np.flatnonzero(predicted != y_test)[:4]
+    shown = np.r_[wrong, np.arange(20)]
+    yield "images", plot.images(X_test[shown], y_test[shown], predicted[shown])
+
+
+def spirals() -> Iterator[tuple[str, object]]:
+    """Pictures of a classifier of two features."""
+    from cnn_core import MLP, plot
+
+    rng = np.random.default_rng(0)
+    arm, turn = rng.integers(0, 3, 300), rng.uniform(0, 5, 300)
+    angle, radius = turn * 0.7 + arm * 2 * np.pi / 3, 0.4 + turn / 5
+    X = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    X += 0.09 * rng.normal(size=X.shape)
+    y = np.array(["north", "east", "south"])[arm]
+    path = plot.Path()
+    model = MLP(
+        (8, 6), "tanh", epochs=150, learning_rate=0.02, random_state=0, callbacks=path
+    )  # fmt: skip
+    model.fit(X, y)
+    yield "decision_regions", plot.decision_regions(model, X, y)
+    yield "network", plot.network(model)
+    yield "layers", plot.layers(model, X, y)
+    yield "descent", plot.descent(model, X, y, path.parameters[::3])
+
+
+def houses() -> Iterator[tuple[str, object]]:
+    """Pictures of a regression on a table."""
+    from cnn_core import MLP, plot
+
+    rng, n = np.random.default_rng(0), 900
+    table = {
+        "rooms": rng.normal(5, 1, n).round(1),
+        "age": rng.uniform(0, 80, n).round(),
+        "quarter": rng.choice(["harbour", "hill", "old town"], n),
+        "traffic": rng.uniform(30, 90, n).round(),
+        "door": rng.integers(1, 200, n),
+    }
+    old = np.where(table["quarter"] == "old town", 1.0, -1.5)
+    price = 90 * table["rooms"] + old * table["age"] + 70 * (table["quarter"] == "harbour")
+    price += 30 * rng.normal(size=n) - 1.5 * table["traffic"]
+    parts = [{name: column[rows] for name, column in table.items()}
+             for rows in (np.s_[:500], np.s_[500:700], np.s_[700:])]  # fmt: skip
+    model = MLP(16, columns="auto", epochs=80, learning_rate=0.005, random_state=0)
+    model.fit(parts[0], price[:500]).calibrate(parts[1], price[500:700])
+    test, y_test = parts[2], price[700:]
+    yield "predicted_against_true", plot.predicted_against_true(model, test, y_test)
+    yield "importances", plot.importances(model, test, y_test)
+    yield "responses", plot.responses(model, test, "age")
+    yield "responses_category", plot.responses(model, test, "quarter")
+
+
+def functions() -> Iterator[tuple[str, object]]:
+    """Pictures that need no model."""
+    from cnn_core import plot
+
+    yield "activations", plot.activations(("sigmoid", "tanh", "relu", "gelu"))
+
+
+GROUPS: tuple[Callable[[], Iterator[tuple[str, object]]], ...] = (
+    digits, spirals, houses, functions,
+)  # fmt: skip
+
+
+def png(figure: object) -> bytes:
+    """A figure as a small PNG file."""
+    from PIL import Image
+
+    large, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(large, format="png", dpi=DPI)  # type: ignore[attr-defined]
+    image = Image.open(large).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def main() -> None:
+    """Write the files."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcdefaults()
+    from matplotlib import pyplot
+
+    FOLDER.mkdir(exist_ok=True)
+    for group in GROUPS:
+        for name, ax in group():
+            content = png(ax.figure)  # type: ignore[attr-defined]
+            (FOLDER / f"{name}.png").write_bytes(content)
+            pyplot.close(ax.figure)  # type: ignore[attr-defined]
+            print(f"{name}.png {len(content):,} bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
