@@ -193,8 +193,12 @@ class Fitted(Learned, Resumable, ForeignAttributes):
 
     def _with_parameters(self, model: Model, change: Callable[[Network], None]) -> None:
         """Publish a copy of a model on whose network `change` has changed parameters."""
-        network = model.network.copy()
+        network, spec = model.network.copy(), model.training_spec
         change(network)
+        if spec.monotone or spec.convex:
+            from cnn_core.constraints.bounds import check_kept
+
+            check_kept(network, spec, "what is assigned")
         self._publish(replace(model, network=network, calibration=None))
 
     def _set_layers(self, weights: Any, biases: Any) -> None:

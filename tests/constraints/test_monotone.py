@@ -196,6 +196,14 @@ def test_weights_that_break_the_promise_are_refused():
     layers = [(np.ones((2, 4)), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))]
     with pytest.raises(ValueError, match=r"keep W1\[1, 0\] at most 0, and init has 1"):
         quick(hidden=2, init=layers, monotone={0: 1}).fit(X, Y)
+    kept = quick(monotone={0: 1}).fit(X, Y)
+    before = kept.parameters_
+    with pytest.raises(ValueError, match=r"keep W1\[0, 0\] at least 0, and what is assigned has -"):
+        kept.weights_ = [-W for W in kept.weights_]
+    with pytest.raises(ValueError, match="what is assigned has"):
+        kept.parameters_ = -before
+    assert (kept.parameters_ == before).all()
+    kept.parameters_ = before
     free = quick(warm_start=True).fit(X, Y)
     before = free.parameters_
     with pytest.raises(ValueError, match="the fitted model that training goes on with has"):

@@ -143,9 +143,9 @@ def check_within(bounds: Bounds | None, layers: Sequence[ArrayLike], what: str) 
             )
 
 
-def check_goes_on(network: Network, spec: TrainingSpec) -> None:
-    """Raise where training would go on with weights that do not keep what is promised."""
+def check_kept(network: Network, spec: TrainingSpec, what: str) -> None:
+    """Raise for weights that do not keep what is promised; `what` has them."""
     bounds = bounds_of(network, spec)
     if bounds is not None:
         layers = [network.weights(l) for l in range(network.n_layers)]
-        check_within(bounds, layers, "the fitted model that training goes on with")
+        check_within(bounds, layers, what)

@@ -15,7 +15,7 @@ from cnn_core._warn import warn
 from cnn_core.blocks.gather import Gathered
 from cnn_core.causes.seen import Seen
 from cnn_core.constraints.allowed import check_task
-from cnn_core.constraints.bounds import check_goes_on
+from cnn_core.constraints.bounds import check_kept
 from cnn_core.data.auto_scaling import FEWEST_ROWS, log_scaling
 from cnn_core.data.prepare import (
     Dataset,
@@ -264,7 +264,7 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
     else:
         begins_anew = rows.before is not None and rows.before.is_begun_anew
         model, sample, anew = _followed(p, before, data, stream_begins, begins_anew)
-        check_goes_on(model.network, spec)
+        check_kept(model.network, spec, "the fitted model that training goes on with")
     findings, seen = advises(p, model, rows, spec.batch_size)
     if purpose == "fit" and rows.before is None:
         findings = [*without_effect(p, model.network_spec), *findings]
