@@ -182,3 +182,24 @@ def test_what_no_header_can_hold_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(NotImplementedError, match="of one dtype"):
         Ensemble([model, of_doubles]).export_c(tmp_path / "net.h")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_header_is_a_program_by_itself_and_refuses_other_arithmetic(tmp_path):
+    model, _ = fitted("two")
+    model.export_c(tmp_path / "net.h")
+    for compiler in ("gcc", "clang"):
+        if not shutil.which(compiler):
+            continue
+        command = [compiler, "-std=c99", *STRICT, "-DNET_TEST", "-x", "c", tmp_path / "net.h"]
+        for flags in ([], ["-DNET_NO_FMA"]):
+            subprocess.run([*command, *flags, "-lm", "-o", tmp_path / "net"], check=True)
+            subprocess.run([tmp_path / "net"], check=True, capture_output=True)
+        for flag in ("-ffast-math", "-ffinite-math-only", "-funsafe-math-optimizations"):
+            given = [*command, flag, "-lm", "-o", tmp_path / "net"]
+            done = subprocess.run(given, check=False, capture_output=True, text=True)
+            if done.returncode:
+                assert "compile it without -f" in done.stderr
+            else:  # clang does not say so, and is told to be exact
+                assert compiler == "clang" and flag == "-funsafe-math-optimizations"
+                subprocess.run([tmp_path / "net"], check=True, capture_output=True)

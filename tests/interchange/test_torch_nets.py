@@ -226,3 +226,22 @@ def test_the_examples_of_the_page_print_what_it_says(capsys, tmp_path, monkeypat
 def test_of_several_outputs_a_target_the_predicted_one_goes_along(loss):
     model = ours("numbers", loss=loss, dtype="float64")
     np.testing.assert_allclose(outputs_of(model.to_torch()), model.predict(X), rtol=1e-11)
+
+
+def test_modules_that_stand_at_several_places_count_at_each():
+    act, shared = nn.ReLU(), nn.Linear(4, 4)
+    block = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    for net in (
+        nn.Sequential(nn.Linear(4, 8), act, nn.Linear(8, 8), act, nn.Linear(8, 1)),
+        nn.Sequential(shared, nn.ReLU(), shared, nn.Linear(4, 1)),
+        nn.Sequential(block, block, nn.Linear(4, 1)),
+    ):
+        model = MLP.from_torch(net, task="regression")
+        np.testing.assert_allclose(model.forward(X), outputs_of(net), rtol=1e-4, atol=1e-5)
+
+
+def test_modules_with_hooks_are_refused():
+    net = nn.Sequential(nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 1))
+    net[0].register_forward_hook(lambda module, given, found: 2 * found)
+    with pytest.raises(ValueError, match=r"^sequential\[0\] has forward hooks, "):
+        MLP.from_torch(net, task="regression")

@@ -221,12 +221,12 @@ def label_table(name: str, task: Task) -> tuple[str, str]:
         return kind, table("char *const", f"{name}_labels", words)
     if all(type(one) in (int, bool) and -(2**31) < one < 2**31 for one in labels):
         return "int32_t ", table("int32_t", f"{name}_labels", [str(int(one)) for one in labels])
-    if all(type(one) is int and -(2**63) < one < 2**63 for one in labels):
-        words = [f"INT64_C({one})" for one in labels]
+    if all(type(one) is int and -(2**63) <= one < 2**63 for one in labels):
+        words = [f"INT64_C({one})" if one > -(2**63) else "INT64_MIN" for one in labels]
         return "int64_t ", table("int64_t", f"{name}_labels", words)
     if all(type(one) is float for one in labels):
         return "double ", table("double", f"{name}_labels", [number(one, True) for one in labels])
-    odd = next(one for one in labels if type(one) not in (str, int, bool, float))
+    odd = next((one for one in labels if type(one) not in (str, int, bool, float)), labels)
     raise ValueError(
         f"export_c writes class labels that are texts or numbers, and all of one kind; got {odd!r}"
     )

@@ -11,8 +11,15 @@ _START = Template("""\
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__FAST_MATH__)
-#error "$name gives its numbers to the bit: compile it without -ffast-math"
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \\
+    defined(__NO_SIGNED_ZEROS__)
+#error "$name gives its numbers to the bit: compile it without -ffast-math and what is part of it"
+#endif
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "$name takes NaN for what is missing: compile it without -ffinite-math-only"
+#endif
+#if defined(${NAME}_TEST) && defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-function" /* as a program, it calls some alone */
 #endif
 #if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD < 0
 #error "$name gives its numbers to the bit: on 32-bit x86 compile it with -msse2 -mfpmath=sse"
@@ -32,6 +39,8 @@ extern "C" {
 
 /* No sum may take in the product before it unless a function below says so. */
 #if defined(__clang__)
+#pragma float_control(push)
+#pragma float_control(precise, on)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
 #pragma GCC push_options
@@ -43,6 +52,7 @@ extern "C" {
 
 _END = Template("""\
 #if defined(__clang__)
+#pragma float_control(pop)
 #pragma STDC FP_CONTRACT DEFAULT
 #elif defined(__GNUC__)
 #pragma GCC pop_options

@@ -149,7 +149,8 @@ def test_of(writing: Writing) -> str:
     check = ""
     if writing.model.task.name == "classification":
         classes = [str(writing.model._class_of(row)) for row in y]
-        tables += table("int", f"{name}_test_class", classes)
+        guarded = table("int", f"{name}_test_class", classes)
+        tables += f"#if !defined({NAME}_NO_FMA)\n{guarded}#endif\n"
         check = f"        wrong += {name}_predict(x, &work) != {name}_test_class[r];\n"
     begins = "" if writing.training is None else f"    {name}_start(&work);\n"
     return f"""\

@@ -145,10 +145,16 @@ def _array(tensor: Any, where: str) -> np.ndarray:
 
 def _modules(module: Any, where: str) -> Iterator[tuple[Any, str]]:
     """The modules within nested Sequentials, and where each stands."""
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise ValueError(
+            f"{where} has forward hooks, such as those of weight_norm, which change what it "
+            "computes; remove them, or give a Sequential without"
+        )
     if type(module).__name__ != "Sequential":
         yield module, where
         return
-    for name, one in module.named_children():
+    # named_children has a module once that stands at several places.
+    for name, one in module._modules.items():
         yield from _modules(one, f"{where}[{name}]" if name.isdigit() else f"{where}.{name}")
 
 
