@@ -250,6 +250,16 @@ def test_every_table_that_the_library_reads_is_read(tmp_path):
         net.predict(records.tolist())
 
 
+@pytest.mark.parametrize("names", [["b", "a", "c"], [0, 1, 2], [1, "a", 7]])
+def test_columns_of_a_frame_are_those_of_the_fit_in_any_order(tmp_path, names):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(ROWS, columns=names)
+    model = MLP(hidden=(4,), epochs=3, random_state=0).fit(X, Z)
+    net = check(tmp_path / "net.py", model, X)
+    for way in (X[names[::-1]], ROWS, ROWS.tolist(), pd.DataFrame(ROWS, columns=[4, 5, 6])):
+        assert (net.forward(way) == net.forward(X)).all()
+
+
 def program(path, text):
     """What a file prints for a CSV, its error, and its exit code."""
     given, printed = io.TextIOWrapper(io.BytesIO(text)), io.TextIOWrapper(io.BytesIO())

@@ -71,9 +71,14 @@ def _is_named(content: Content) -> bool:
 
 def _features(content: Content) -> list[str]:
     """The constant that lists the names."""
-    if content.reads_tables or not _is_named(content):
+    if content.reads_tables or not _can_be_chosen(content):
         return []
     return [_listed("FEATURES = [", map(_literal, content.names or ()), "]")]
+
+
+def _can_be_chosen(content: Content) -> bool:
+    """Whether the features of a matrix have names that are texts or whole numbers."""
+    return content.names is not None and all(type(one) in (str, int) for one in content.names)
 
 
 def _opening(content: Content, modules: Iterable[str]) -> str:
@@ -238,6 +243,8 @@ class _Writer:
             if _is_named(self.content):
                 named, select = " in the order of FEATURES, or a table", texts.SELECT
                 self.call("table")
+            elif _can_be_chosen(self.content):
+                select = texts.SELECT_NUMBERED
             n = self.content.n_features
             return texts.READ_MATRIX.format(of=of, n=n, named=named, select=select)
         self.call("table")

@@ -268,8 +268,14 @@ def read{of}(X):
     return X
 '''
 #: Columns by their names, which an array has not.
-SELECT = """    found = table(X, FEATURES)
+SELECT = """    numbered = all(isinstance(name, int) for name in getattr(X, "columns", [""]))
+    found = None if numbered else table(X, FEATURES)
     X = X if found is None else np.array(list(found.values()), object).T
+"""
+
+#: The same where not all names are texts: those of another frame mean nothing.
+SELECT_NUMBERED = """    if hasattr(X, "iloc") and set(X.columns) == set(FEATURES):
+        X = X[FEATURES]
 """
 
 READ_TABLE = '''
