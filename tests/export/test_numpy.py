@@ -1,7 +1,10 @@
 """Nets as NumPy files give what they predict but for rounding."""
 
 import ast
+import datetime
 import importlib.util
+import io
+import runpy
 import shutil
 import subprocess
 import sys
@@ -134,6 +137,172 @@ def test_tables_are_dicts_of_columns_frames_and_csv(tmp_path):
     check(path, Ensemble([first, other]), X)
 
 
+DAYS = [datetime.datetime(2019 + i % 4, 1 + i % 12, 1 + i % 28, i % 24, i) for i in range(60)]
+ZONE = datetime.timezone(datetime.timedelta(hours=-9))
+
+
+def of_a_column(values, kind="auto", y=None, **parameters):
+    """A net of one column and a number."""
+    X = {"a": values, "z": list(range(len(values)))}
+    parameters = dict(hidden=(4,), epochs=3, random_state=0) | parameters
+    y = Z[: len(values)] if y is None else y
+    return MLP(columns={"a": kind, "z": "number"}, **parameters).fit(X, y), X
+
+
+def test_dates_are_read_as_the_library_reads_them(tmp_path):
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    texts = [str(one) for one in DAYS]
+    stamps = np.array(DAYS, "datetime64[us]")
+    months = list(pd.period_range("2019-01", periods=60, freq="M"))
+    ways = (
+        DAYS,
+        [one.replace(tzinfo=ZONE) for one in DAYS],
+        stamps,
+        stamps.astype("datetime64[ns]"),
+        [one.date() for one in DAYS],
+        [f"{one}+05:00" for one in texts],
+        [f" {one:%Y/%m/%d %H:%M}Z" for one in DAYS],
+        [f"{one.year}-{one.month}-{one.day}T{one.hour}:30:59.123456789" for one in DAYS],
+        [f"{one:%Y-%m}" for one in DAYS],
+        [" ?", "n/a", "-", "MISSING", "", None, *texts[6:]],
+        pd.Series(stamps).dt.tz_localize("Asia/Tokyo"),
+        pl.Series(DAYS).dt.replace_time_zone("Asia/Tokyo"),
+        months,
+        pd.Series(months),
+    )
+    for kind in ("date", "category"):
+        model, X = of_a_column(DAYS, kind)
+        net = check(tmp_path / "net.py", model, X)
+        for way in ways[:-5] + ways[-4:] if kind == "category" else ways:
+            given = X | {"a": way}
+            assert np.abs(net.forward(given) - model.forward(given)).max() <= 1e-6, way[0]
+    model, X = of_a_column(months, "date")
+    check(tmp_path / "net.py", model, X)
+    for wrong in (["2020-02-30"], [5], ["1.2.2020"]):
+        for one in (model, loaded(tmp_path / "net.py")):
+            with pytest.raises(ValueError, match="column 'a'"):
+                one.predict({"a": wrong, "z": [1]})
+
+
+@pytest.mark.parametrize("kind", ["category", "embedding"])
+def test_categories_may_be_spelt_as_the_library_takes_them(tmp_path, kind):
+    whole, split, big = [3, 4, 5] * 20, [1.5, 2.0, 2.25] * 20, [1e16, 2e16, 3e16] * 20
+    for trained, given in (
+        (whole, ["3", "3.00", "03", " 3", "3e0", "3.5", "3_0", 3.0, True, None, "x", "nan"]),
+        (whole, [np.timedelta64(3, "s"), np.timedelta64(4000, "ms"), None]),
+        (split, ["1.50", "2.00", "2", " 2.25", np.float32(1.5), 2, 2.25, float("nan")]),
+        (big, ["1e16", "10000000000000000", 2e16, "2e+16", 3 * 10**16]),
+        (["3.0", "4", "x"] * 20, ["3.0", "3", "4.0", 3.0, "x"]),
+        (["007", "7", "8"] * 20, ["007", "7", "07", 7, 8.0]),
+        ([True, False, True] * 20, ["TRUE", "true", "1", "1.0", "0", True, np.False_]),
+    ):
+        model, _ = of_a_column(trained, kind)
+        model.export_numpy(tmp_path / "net.py")
+        net = loaded(tmp_path / "net.py")
+        for one in given:
+            X = {"a": [one, one], "z": [1, 1]}
+            assert np.abs(net.forward(X) - model.forward(X)).max() <= 1e-6, one
+
+
+def test_numbers_are_read_as_the_library_reads_them(tmp_path):
+    spans = [datetime.timedelta(seconds=i, microseconds=250_000) for i in range(60)]
+    model, X = of_a_column([None, *spans[1:]])
+    net = check(tmp_path / "net.py", model, X)
+    for way in (
+        np.array(spans, "timedelta64[ns]"),
+        ["?", " - ", "n/a", "Missing", "#N/A", "NIL", *map(str, range(6, 60))],
+        [None, np.float32(1.5), True, *range(57)],
+        np.ma.masked_less(np.arange(60), 5),
+    ):
+        given = X | {"a": way}
+        assert np.abs(net.forward(given) - model.forward(given)).max() <= 1e-6
+    for wrong in ("1_000", "x", datetime.date(2020, 1, 1), np.datetime64("2020-01-01", "ns")):
+        for one in (model, net):
+            with pytest.raises(ValueError, match="column 'a'"):
+                one.predict({"a": [wrong, wrong], "z": [1, 1]})
+
+
+def test_every_table_that_the_library_reads_is_read(tmp_path):
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pa = pytest.importorskip("pyarrow")
+    a, z = ["x", None, "w"] * 20, list(range(60))
+    model, _ = of_a_column(a)
+    names = ["u", "v", "w"]
+    matrix = MLP(hidden=(4,), epochs=3, random_state=0).fit(pd.DataFrame(ROWS, columns=names), Z)
+    model.export_numpy(tmp_path / "net.py")
+    matrix.export_numpy(tmp_path / "matrix.py")
+    net, of_matrix = loaded(tmp_path / "net.py"), loaded(tmp_path / "matrix.py")
+    X, other = {"z": z, "b": z, "a": a}, dict(zip(names[::-1], ROWS.T[::-1]))
+    wanted, of_rows = model.forward(X), matrix.forward(ROWS)
+    days = np.array(DAYS, "datetime64[us]")
+    records = np.array(list(zip(a, z)), [("a", object), ("z", float)])
+    for make in (pd.DataFrame, pl.DataFrame, pa.table):
+        assert np.abs(net.forward(make(X)) - wanted).max() <= 1e-6
+        assert np.abs(of_matrix.forward(make(other)) - of_rows).max() <= 1e-6
+        with pytest.raises(ValueError, match=r"no columns \['u'\]"):
+            of_matrix.forward(make({"v": z, "w": z}))
+        dated, columns = of_a_column(DAYS, "date")
+        check(tmp_path / "dated.py", dated, make({"z": columns["z"], "a": days}))
+    for given in ([{"z": i, "a": one} for one, i in zip(a, z)], records):
+        assert np.abs(net.forward(given) - wanted).max() <= 1e-6
+    assert np.abs(net.forward({"a": "x", "z": 0}) - wanted[:1]).max() <= 1e-6
+    with pytest.raises(ValueError, match="no names"):
+        net.predict(records.tolist())
+
+
+@pytest.mark.parametrize("names", [["b", "a", "c"], [0, 1, 2], [1, "a", 7]])
+def test_columns_of_a_frame_are_those_of_the_fit_in_any_order(tmp_path, names):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(ROWS, columns=names)
+    model = MLP(hidden=(4,), epochs=3, random_state=0).fit(X, Z)
+    net = check(tmp_path / "net.py", model, X)
+    for way in (X[names[::-1]], ROWS, ROWS.tolist(), pd.DataFrame(ROWS, columns=[4, 5, 6])):
+        assert (net.forward(way) == net.forward(X)).all()
+
+
+def program(path, text):
+    """What a file prints for a CSV, its error, and its exit code."""
+    given, printed = io.TextIOWrapper(io.BytesIO(text)), io.TextIOWrapper(io.BytesIO())
+    error = ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", given)
+        patch.setattr("sys.stdout", printed)
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except SystemExit as stop:  # a text is printed to stderr, and the code is 1
+            error = stop.code
+        printed.flush()
+    return printed.buffer.getvalue().decode().split(), error
+
+
+def test_the_program_reads_csv_and_names_what_is_wrong(tmp_path):
+    pd = pytest.importorskip("pandas")
+    named, _ = of_a_column(["x", None, "é"] * 20)
+    named.export_numpy(tmp_path / "table.py")
+    MLP(hidden=(), epochs=1).fit(pd.DataFrame(ROWS[:, :2], columns=["a", "z"]), Z).export_numpy(
+        tmp_path / "names.py"
+    )
+    MLP(hidden=(), epochs=1).fit(ROWS[:, :2], Z).export_numpy(tmp_path / "numbers.py")
+    MLP(hidden=(), epochs=1, columns="auto").fit(
+        np.array([["x", 1.0], ["y", 2.0]] * 30, object), Z
+    ).export_numpy(tmp_path / "cells.py")
+    for name in ("table", "names", "numbers", "cells"):
+        path, head = tmp_path / f"{name}.py", b"z,a\n" * (name in ("table", "names"))
+        rows = b"1,2\r\n\r\n3,4\n"
+        printed, error = program(path, head + rows)
+        assert (len(printed), error) == (2, "")
+        assert program(path, b"\xef\xbb\xbf" + head + rows) == (printed, "")
+        assert program(path, head) == program(path, b"") == ([], "")
+        wrong = [(head + b"1,2\n3\n", f"line {2 + bool(head)} has 1 entries")]
+        wrong += [(head + b"1,2\n3,4,5\n", f"line {2 + bool(head)} has 3 entries")]
+        wrong += [(b"z,b\n1,2\n", "no columns ['a']" if head else "to float: ")]
+        wrong += [(head + b"\xff,1\n", "codec can't decode")]
+        for text, words in wrong:
+            printed, error = program(path, text)
+            assert (printed, len(error.splitlines())) == ([], 1)
+            assert words in error
+
+
 def test_means_of_nets_and_the_drop_in_are_written_too(tmp_path):
     check(tmp_path / "net.py", Ensemble([fitted(), fitted(activation="mish")]), ROWS)
     pytest.importorskip("sklearn")
@@ -154,13 +323,16 @@ def test_rows_that_predict_refuses_are_refused(tmp_path):
 
 
 def test_the_file_is_tidy_and_imports_numpy_alone(tmp_path):
-    for name, way in (
-        ("small", dict(activation="gelu")),
-        ("packed", dict(hidden=(100, 50))),
-        ("wide", dict(activation="swish", numeric_embedding="periodic")),
+    dated = of_a_column([one.date() for one in DAYS], "category")[0]
+    for name, model in (
+        ("small", fitted("two", activation="gelu")),
+        ("packed", fitted("two", hidden=(100, 50))),
+        ("wide", fitted("two", activation="swish", numeric_embedding="periodic")),
+        ("table", MLP(epochs=1, columns=KINDS).fit(table(), Z)),
+        ("dated", dated),
     ):
         path = tmp_path / f"{name}.py"
-        fitted("two", **way).export_numpy(path)
+        model.export_numpy(path)
         source = path.read_text(encoding="utf-8")
         imported = {
             one.name
@@ -168,7 +340,7 @@ def test_the_file_is_tidy_and_imports_numpy_alone(tmp_path):
             if isinstance(node, ast.Import)
             for one in node.names
         }
-        assert imported - {"base64", "csv", "math", "sys"} == {"numpy"}
+        assert imported - {"base64", "csv", "datetime", "math", "re", "sys"} == {"numpy"}
         for ruff in (["check"], ["format", "--check"]) if shutil.which("ruff") else ():
             subprocess.run(["ruff", *ruff, "--isolated", path], check=True, capture_output=True)
     assert (tmp_path / "packed.py").stat().st_size < 40_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import textwrap
 from collections.abc import Iterable
@@ -13,10 +14,10 @@ import numpy as np
 
 import cnn_core
 from cnn_core.columns.kinds import Category, Column, Date, Embedded, Number
-from cnn_core.columns.parsing import MISSING
+from cnn_core.columns.parsing import MARKS, MISSING, number_of
+from cnn_core.data.rounding import EXACT
 from cnn_core.export import numpy_functions as texts
 from cnn_core.export.content import Content, Member, label_array
-from cnn_core.export.onnx_columns import spellings
 from cnn_core.files.atomic import write_whole
 
 #: Numbers up to which they are written out.
@@ -47,7 +48,10 @@ def numpy_source(content: Content) -> str:
     constants = _unformatted([*features, *writer.constants])
     parts = [*array, constants, *functions, *readers, *networks, _forward(content), *answers]
     body = "".join(f"\n\n{part.strip()}\n" for part in parts)
-    main = texts.MAIN.format(read=texts.MAIN_READS[_kind_of_rows(content)])
+    kind = _kind_of_rows(content)
+    append = texts.APPEND_NUMBERS if kind == "numbers" else texts.APPEND
+    take = texts.TAKE_NAMED if kind in ("names", "table") else texts.TAKE
+    main = texts.MAIN.format(append=append, take=take)
     if not writer.packs:  # behind imports a line less where no function follows
         body = body.removeprefix("\n")
     return _opening(content, writer.modules) + body.removeprefix("\n") + main
@@ -57,15 +61,24 @@ def _kind_of_rows(content: Content) -> str:
     if content.reads_tables:
         named = all(isinstance(one.name, str) for one in content.columns)
         return "table" if named else "cells"
-    return "numbers" if content.names is None else "names"
+    return "names" if _is_named(content) else "numbers"
+
+
+def _is_named(content: Content) -> bool:
+    """Whether the features of a matrix have names that are texts."""
+    return content.names is not None and all(isinstance(one, str) for one in content.names)
 
 
 def _features(content: Content) -> list[str]:
     """The constant that lists the names."""
-    names = content.names
-    if content.reads_tables:
-        names = [column.name for column in content.columns]
-    return [] if names is None else [_listed("FEATURES = [", map(_literal, names), "]")]
+    if content.reads_tables or not _can_be_chosen(content):
+        return []
+    return [_listed("FEATURES = [", map(_literal, content.names or ()), "]")]
+
+
+def _can_be_chosen(content: Content) -> bool:
+    """Whether the features of a matrix have names that are texts or whole numbers."""
+    return content.names is not None and all(type(one) in (str, int) for one in content.names)
 
 
 def _opening(content: Content, modules: Iterable[str]) -> str:
@@ -84,7 +97,9 @@ def _opening(content: Content, modules: Iterable[str]) -> str:
         lines.append("Outputs become y * factor + shift, in float64.")
     given = f"rows of {content.n_features} numbers"
     if content.reads_tables:
-        given = "a dict of columns, or a frame"
+        given = "a table, such as a dict of columns or a frame"
+    elif _is_named(content):
+        given += ", or a table"
     calls = [("forward(X)", "the outputs of the last layer")]
     calls.insert(0, ("predict(X)", "numbers" if task.name == "regression" else "labels"))
     if content.has_probabilities:
@@ -121,8 +136,8 @@ class _Writer:
     @property
     def modules(self) -> list[str]:
         """What the file imports beside NumPy."""
-        calculates = bool(self.functions & {"number", "gelu"})
-        return [*["base64"] * self.packs, "csv", *["math"] * calculates, "sys"]
+        needed = {name for one in self.functions for name in texts.IMPORTS.get(one, ())}
+        return sorted({"csv", "sys", *needed, *["base64"] * self.packs})
 
     def constant(self, name: str, values: Any, dtype: Any) -> str:
         """Write an array; returns its name."""
@@ -141,8 +156,8 @@ class _Writer:
     def call(self, function: str) -> str:
         """The name of a function, which is written then."""
         self.functions.add(function)
-        if function in texts.NEEDS:
-            self.functions.add(texts.NEEDS[function])
+        for needed in texts.NEEDS.get(function, ()):
+            self.call(needed)
         return function.replace(" ", "_")
 
     def network(self, k: int) -> str:
@@ -224,19 +239,27 @@ class _Writer:
         """The function from what users give to the matrix."""
         member, of = self.content.members[k], f"_{k + 1}" if self.n_readers > 1 else ""
         if member.columns is None:
-            named = "" if self.content.names is None else " in the order of FEATURES"
-            return texts.READ_MATRIX.format(of=of, n=self.content.n_features, named=named)
-        self.functions |= {"is_missing"}
-        missing = _listed("MISSING = {", map(_literal, sorted({*MISSING, "NaT"})), "}")
-        if missing not in self.constants:
-            self.constants.append(missing)
+            named, select = "", ""
+            if _is_named(self.content):
+                named, select = " in the order of FEATURES, or a table", texts.SELECT
+                self.call("table")
+            elif _can_be_chosen(self.content):
+                select = texts.SELECT_NUMBERED
+            n = self.content.n_features
+            return texts.READ_MATRIX.format(of=of, n=n, named=named, select=select)
+        self.call("table")
         rows = []
         for column, _ in member.columns.placed:
             function, how = _how(column)
-            self.functions |= {function, *(["code"] if function == "one_hot" else [])}
+            self.call(function)
+            if "as_text" in how:
+                self.call(how["as_text"])
             told = ", ".join(f"{_literal(name)}: {value}" for name, value in how.items())
             rows.append(f"    ({_literal(column.name)}, {function}, {{{told}}}),\n")
-        unnamed = "" if member.columns.named else texts.UNNAMED
+        missing = _listed("MISSING = {", map(_literal, sorted({*MARKS, ""})), "}")
+        if missing not in self.constants:
+            self.constants.append(missing)
+        unnamed = texts.NAMELESS if member.columns.named else texts.UNNAMED
         table = _unformatted([f"COLUMNS{of} = [\n{''.join(rows)}]"])
         return f"{table.strip()}\n\n{texts.READ_TABLE.format(of=of, unnamed=unnamed)}"
 
@@ -244,14 +267,19 @@ class _Writer:
 def _how(column: Column) -> tuple[str, dict[str, str]]:
     """The function for a column, and its arguments."""
     if isinstance(column, Category):
-        known, n = spellings(column), len(column.values)
+        known, n = _known(column), len(column.values)
         missing = n if isinstance(column, Embedded) else column.width
+        if column.rest:
+            known |= {text: missing for text in sorted(MISSING) if text not in known}
         pairs = (f"{_literal(text)}: {i}" for text, i in known.items())
         found = {
             "known": _listed("{", pairs, "}", 8),
             "other": str(n if column.rest else missing),
             "missing": str(missing),
         }
+        as_text = _as_text(column, known)
+        if as_text is not None:
+            found["as_text"] = as_text
         if isinstance(column, Embedded):
             return "code", found
         return "one_hot", {"width": str(column.width)} | found
@@ -260,6 +288,27 @@ def _how(column: Column) -> tuple[str, dict[str, str]]:
     assert isinstance(column, Date)
     values = {"mean": column.mean, "times": column.times, "gaps": column.gaps}
     return "date", {name: repr(value) for name, value in values.items()}
+
+
+def _known(column: Category) -> dict[str, int]:
+    """Texts of categories, with the numbers of these."""
+    found = {text: i for i, text in enumerate(column.values)}
+    found |= vars(column)["positions"]
+    for i, text in enumerate(column.values):
+        number = number_of(text) or 0.0
+        if number.is_integer() and abs(number) >= EXACT and text == repr(number):
+            found.setdefault(str(int(number)), i)  # such as for 1e+16
+    return found
+
+
+def _as_text(column: Category, known: Iterable[str]) -> str | None:
+    """The function that makes the text of an entry, None where that is str."""
+    if vars(column)["dated"]:
+        return "as_date"
+    numbers = (number_of(text) for text in known)
+    if any(one is not None and math.isfinite(one) for one in numbers):
+        return "as_number"
+    return None
 
 
 def _forward(content: Content) -> str:
