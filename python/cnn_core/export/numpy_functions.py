@@ -244,7 +244,8 @@ def date(values, mean, times, gaps):
     days = t.astype("datetime64[D]")
     years = days.astype("datetime64[Y]")
     first = years.astype("datetime64[D]")
-    turns = [(days - first) / ((years + 1).astype("datetime64[D]") - first)]
+    after = (years + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    turns = [(days - first) / (after - first)]
     turns.append((days.astype(np.int64) + 3) % 7 / 7)
     if times:
         turns.append((t - days) / np.timedelta64(1, "D"))
