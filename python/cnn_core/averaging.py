@@ -232,8 +232,7 @@ def _several_vary(model: Model, X: Any) -> bool:
 def _learned(first: Model, a: np.ndarray) -> np.ndarray:
     """Outputs in the units in which the first model learns them."""
     scaling = first.target_scaling
-    found: np.ndarray = a if scaling is None else (a - scaling.shift) / scaling.factor
-    return found
+    return a if scaling is None else scaling.apply(a, np.float64)
 
 
 def _cost_of_heads(mean: MeanModel, X: Any, data: Dataset, n_threads: int | None) -> float:

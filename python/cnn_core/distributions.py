@@ -55,7 +55,7 @@ def quantiles_of(z: np.ndarray, task: Task, scaling: TargetScaling | None) -> np
         q[:, k] = q[:, k + 1] - steps[:, k]
     if scaling is not None:
         with np.errstate(over="ignore"):
-            q = q * scaling.factor + scaling.shift
+            q = scaling.in_units(q)
     return np.ascontiguousarray(q.transpose(0, 2, 1))
 
 
@@ -74,8 +74,7 @@ def mean_and_variance_of(
     if scaling is None:
         return mean, variance
     with np.errstate(over="ignore"):
-        mean = mean * scaling.factor + scaling.shift
-        return mean, variance * (scaling.factor * scaling.factor)
+        return scaling.in_units(mean), variance * (scaling.factor * scaling.factor)
 
 
 def quantile_costs(q: np.ndarray, y: np.ndarray, quantiles: tuple[float, ...]) -> np.ndarray:

@@ -62,14 +62,7 @@ class MeanModel(_Predicts, Answers, Frozen):
 
     def __post_init__(self) -> None:
         models = with_shared_columns(self.models)
-        members = [
-            (
-                one.predicting,
-                None if one.scaling is None else one.scaling.arrays,
-                None if one.target_scaling is None else one.target_scaling.arrays,
-            )
-            for one in models
-        ]
+        members = [one.arrays for one in models]
         columns = models[0].columns
         rows: Any = SimpleNamespace(forward=_takes_none, forward_checked=_takes_none)
         if any(one.columns is not columns for one in models):

@@ -172,6 +172,17 @@ class Model(_Predicts, Answers, Frozen):
             check_model(self)
             self.__post_init__()
 
+    @property
+    def arrays(self) -> tuple[Network, Any, Any]:
+        """What predictions are computed from: the network, and the arrays of the scalings of inputs
+        and targets, None where there is none."""
+        inputs, targets = self.scaling, self.target_scaling
+        return (
+            self.predicting,
+            None if inputs is None else inputs.arrays,
+            None if targets is None else targets.arrays,
+        )
+
     @cached_property
     def explained(self) -> Explained:
         """What explanations are made from."""

@@ -169,8 +169,7 @@ def ends_of(train: Dataset, targets: TargetScaling | None) -> np.ndarray | None:
 
 def in_units(targets: TargetScaling | None, learned: np.ndarray) -> np.ndarray:
     """What a network learns or gives, in float64 and in the units of y; never clipped."""
-    y = learned.astype(np.float64)
-    return y if targets is None else y * targets.factor + targets.shift
+    return learned.astype(np.float64) if targets is None else targets.in_units(learned)
 
 
 def learned(scaling: Scaling | None) -> bool:

@@ -186,8 +186,7 @@ def _predicted(before: Model, inputs: Scaling | None, X: np.ndarray) -> np.ndarr
     rows = X.astype(dtype) if inputs is None else inputs.apply(X, dtype)
     scaling = before.target_scaling or unscaled(before.task.n_outputs)
     a = before.finite_outputs(np.ascontiguousarray(rows))
-    predicted: np.ndarray = a * scaling.factor + scaling.shift
-    return predicted
+    return scaling.in_units(a)
 
 
 def _with_inputs(

@@ -99,9 +99,14 @@ class TargetScaling(NamedTuple):
         converted: np.ndarray = with_subnormals(scaled.astype, (dtype,))
         return converted
 
+    def in_units(self, a: np.ndarray) -> np.ndarray:
+        """What the network learns or gives, in float64 and in the units of y; never clipped."""
+        y: np.ndarray = a.astype(np.float64, copy=False) * self.factor + self.shift
+        return y
+
     def invert(self, a: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Outputs of the network in the units of y."""
-        y = np.clip(a.astype(np.float64) * self.factor + self.shift, self.low, self.high)
+        y = np.clip(self.in_units(a), self.low, self.high)
         converted: np.ndarray = with_subnormals(y.astype, (dtype,))
         return converted
 

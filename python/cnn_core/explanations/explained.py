@@ -138,15 +138,7 @@ def of_models(models: Sequence[Model], readers: int) -> Explained:
     """The mean of some models, of which the first `readers` each have columns of their own, or the
     first one's are those of all."""
     first, readable = models[0], models[:readers]
-    members = tuple(
-        Member(
-            one.predicting,
-            None if one.scaling is None else one.scaling.arrays,
-            None if one.target_scaling is None else one.target_scaling.arrays,
-            one.seed,
-        )
-        for one in models
-    )
+    members = tuple(Member(*one.arrays, one.seed) for one in models)
     if first.columns is None:
         n, given = first.n_features, first.feature_names
         names = list(range(n)) if given is None else given.tolist()

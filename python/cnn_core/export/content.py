@@ -90,15 +90,7 @@ class Content(NamedTuple):
 def of_models(models: Sequence[Model], what: str) -> Content:
     """The mean of some models, which for one is its prediction; `what` asks for it."""
     first = models[0]
-    members = tuple(
-        Member(
-            one.predicting,
-            None if one.scaling is None else one.scaling.arrays,
-            None if one.target_scaling is None else one.target_scaling.arrays,
-            one.columns,
-        )
-        for one in models
-    )
+    members = tuple(Member(*one.arrays, one.columns) for one in models)
     names = first.feature_names
     columns = None if first.columns is None else first.columns.names
     given = columns if names is None else names.tolist()

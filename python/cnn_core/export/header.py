@@ -12,7 +12,7 @@ from cnn_core.export.places import n_parameters
 from cnn_core.export.rows import test_of
 from cnn_core.export.text import check_name, enumeration
 from cnn_core.export.writing import Writing, models_of, reads
-from cnn_core.files.atomic import write_whole
+from cnn_core.files.atomic import check_path, write_whole
 
 if TYPE_CHECKING:
     from cnn_core.export.training import Training
@@ -27,8 +27,7 @@ def export_c(
     training: Training | None = None,
 ) -> None:
     """Write the header of a fitted model, see `MLP.export_c`."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"export_c takes a path, got {type(path).__name__}")
+    check_path(path, "export_c")
     write_whole(path, header(model, name, training).encode("ascii"))
 
 

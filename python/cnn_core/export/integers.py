@@ -14,11 +14,12 @@ import cnn_core
 from cnn_core._random import uniform
 from cnn_core._warn import kept_warnings
 from cnn_core.export.answers import label_table
+from cnn_core.export.header import check_model
 from cnn_core.export.opening import in_comment_line
 from cnn_core.export.quantized import BITS, Layer, Quantized, quantized, range_of
 from cnn_core.export.tables import Table, can_be_written
 from cnn_core.export.text import check_name, enumeration, numbers, table
-from cnn_core.files.atomic import write_whole
+from cnn_core.files.atomic import check_path, write_whole
 from cnn_core.training.backends import native, with_linear_output
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def export_c(
     input_range: Sequence[object] | None,
 ) -> None:
     """Write the header of a fitted model in integers, see `MLP.export_c`."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"export_c takes a path, got {type(path).__name__}")
+    check_path(path, "export_c")
     write_whole(path, header(model, name, kind, input_range).encode("ascii"))
 
 
@@ -105,8 +105,7 @@ def _checked(model: Model | MeanModel, kind: str) -> Model:
     found = [what for what, there in refused.items() if there]
     if found:
         raise NotImplementedError(f"export_c(dtype={kind!r}) does not write {', '.join(found)}")
-    if not network.is_finite():
-        raise ValueError("the model has weights that are NaN or infinite, so there is no net")
+    check_model(model)
     return model
 
 

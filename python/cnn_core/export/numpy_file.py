@@ -18,7 +18,7 @@ from cnn_core.columns.parsing import MARKS, MISSING, number_of
 from cnn_core.data.rounding import EXACT
 from cnn_core.export import numpy_functions as texts
 from cnn_core.export.content import Content, Member, label_array
-from cnn_core.files.atomic import write_whole
+from cnn_core.files.atomic import check_path, write_whole
 
 #: Numbers up to which they are written out.
 FEW = 4096
@@ -27,8 +27,7 @@ _WIDTH = 88
 
 def export_numpy(content: Content, path: str | os.PathLike[str]) -> None:
     """Write the file, see `Exportable.export_numpy`."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"export_numpy takes a path, got {type(path).__name__}")
+    check_path(path, "export_numpy")
     write_whole(path, numpy_source(content).encode())
 
 

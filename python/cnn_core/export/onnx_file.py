@@ -15,7 +15,7 @@ from cnn_core.export.content import Content, Member, label_array
 from cnn_core.export.graph import Graph
 from cnn_core.export.onnx_activations import activation
 from cnn_core.export.onnx_columns import TableInputs
-from cnn_core.files.atomic import write_whole
+from cnn_core.files.atomic import check_path, write_whole
 
 #: Where the scaling of the inputs stands.
 SCALINGS = ("node", "folded")
@@ -27,8 +27,7 @@ _MOST = (1 << 31) - (1 << 20)
 
 def export_onnx(content: Content, path: str | os.PathLike[str], scaling: str = "node") -> None:
     """Write the file, see `Exportable.export_onnx`."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"export_onnx takes a path, got {type(path).__name__}")
+    check_path(path, "export_onnx")
     write_whole(path, onnx_model(content, scaling).SerializeToString())
 
 

@@ -51,6 +51,12 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         raise OSError(error.errno, error.strerror, named) from None
 
 
+def check_path(path: object, method: str) -> None:
+    """Raise a TypeError for what is no path, which a method takes."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{method} takes a path, got {type(path).__name__}")
+
+
 def check_folder(path: str | os.PathLike[str]) -> None:
     """Raise FileNotFoundError where the folder that a file is to be in does not exist."""
     folder = os.path.dirname(os.fspath(path))
