@@ -5,7 +5,8 @@ import numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
-from cnn_core._memory cimport address
+from cnn_core._memory cimport address, blocks
+from cnn_core._shards cimport MOST_SHARDS, Shards, rows_before, share_begin
 from cnn_core._checks import SEED, WHOLE, WORD, takes
 
 
@@ -89,6 +90,61 @@ def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
     ndarray of intp, shape (n,)
     """
     return shuffled(seed, window_purpose(window), epoch, n)
+
+
+cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
+                       Py_ssize_t batch_size, Py_ssize_t count,
+                       Py_ssize_t *order) noexcept nogil:
+    cdef Py_ssize_t *room = order + n
+    cdef Py_ssize_t shard, first, rows, batch, position, i, j
+    cdef Shards shards
+    shards.count = count
+    for shard in range(count):
+        first = rows_before(count, shard, n)
+        rows = rows_before(count, shard + 1, n) - first
+        if shuffled:
+            shuffle(seed, shard_purpose(shard), epoch, room, rows)
+        i = 0
+        for batch in range(blocks(n, batch_size)):
+            shards.position = batch * batch_size
+            shards.rows = min(batch_size, n - shards.position)
+            position = shards.position + share_begin(&shards, shard)
+            for j in range(share_begin(&shards, shard + 1) - share_begin(&shards, shard)):
+                order[position + j] = first + (room[i] if shuffled else i)
+                i += 1
+
+
+@takes(seed=SEED, epoch=WORD, n=WHOLE, batch_size=WHOLE, shards=WHOLE)
+def shard_order(uint64_t seed, uint32_t epoch, Py_ssize_t n, Py_ssize_t batch_size,
+                Py_ssize_t shards, *, bint shuffled=True):
+    """The order in which an epoch visits rows that are cut into shards.
+
+    Parameters
+    ----------
+    seed, epoch, n
+        As for `permutation`; the two share nothing.
+    batch_size : int
+        Rows of a mini-batch, at least 1.
+    shards : int
+        1 to 4096. Shard s has the rows from s (n // shards) + min(s, n % shards) on, up to those of
+        the next.
+    shuffled : bool
+        Whether the rows of each shard are visited in an order that seed, epoch and shard determine,
+        instead of as they stand.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+        A mini-batch has the next rows of the shards in turn, and holds them shard after shard.
+    """
+    if batch_size < 1 or not 1 <= shards <= MOST_SHARDS:
+        raise ValueError(f"batch_size must be at least 1 and shards from 1 to {MOST_SHARDS}, got "
+                         f"{batch_size} and {shards}")
+    order = np.empty(n + blocks(n, shards), np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        order_shards(seed, epoch, shuffled, n, batch_size, shards, numbers)
+    return order[:n].copy()
 
 
 @takes(seed=SEED, stream=WORD, n=WHOLE)
