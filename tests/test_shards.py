@@ -1,6 +1,8 @@
 """Rows in shards: sums over the rows of each, added along a tree, to the same bits wherever the
 shards are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from cnn_core._backprop import Backprop
@@ -8,7 +10,12 @@ from cnn_core._dataset import RowSource
 from cnn_core._network import Network
 from cnn_core._random import shard_order, uniform
 from cnn_core._trainer import Trainer
+from cnn_core.data.scaling import learn_scaling
+from cnn_core.io import RowBlocks
 from cnn_core.reference import random as reference
+from cnn_core.schedules import Cosine
+
+from cnn_core import MLP
 
 SGD = {"learning_rate": 0.1, "momentum": 0.9, "nesterov": 0.0}
 #: Blockwise with a transposed last layer, the same row-major, two-phase, layer-parallel.
@@ -133,3 +140,86 @@ def test_what_shards_cannot_be_or_go_with_is_said():
     X, y, _ = map(RowSource, make_rows("blockwise", "float32", 20))
     with pytest.raises(ValueError, match="order of their own"):
         trainer.epoch(X, y, None, order=np.arange(20))
+
+
+def fitted(X, y, **parameters):
+    parameters = dict(hidden=(9,), epochs=3, batch_size=20, random_state=3) | parameters
+    weights = parameters.pop("sample_weight", None)
+    return MLP(**parameters).fit(X, y, sample_weight=weights)
+
+
+def make_data(n=90):
+    X = uniform(5, 0, n * 4).reshape(n, 4) * [1, 10, 100, 1000]
+    return X, X @ [1, 0.2, -0.01, 0.001] + uniform(6, 0, n), uniform(7, 0, n) + 0.5
+
+
+MODELS = {
+    "regression": dict(scale_inputs="standard"),
+    "classes": dict(class_weight="balanced", l2=0.01, clip_norm=0.1),
+    "weighted": dict(weighted=True, dropout=0.2, early_stopping=True),
+    "lbfgs": dict(optimizer="lbfgs", batch_size="full", l2=0.01),
+    "embedded": dict(numeric_embedding="periodic", learning_rate=Cosine(0.01)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_that_of_the_reference_implementation(name):
+    X, y, weights = make_data()
+    parameters = MODELS[name] | {"dtype": "float64", "shards": 7}
+    if parameters.pop("weighted", False):
+        parameters["sample_weight"] = weights
+    if name == "classes":
+        y = np.digitize(y, [-0.5, 2.0])
+    native, python = (fitted(X, y, **parameters, backend=b) for b in ("native", "python"))
+    assert np.allclose(native.parameters_, python.parameters_, rtol=1e-9, atol=1e-12)
+    for key in native.history_:
+        if key != "seconds":
+            assert native.history_[key] == pytest.approx(python.history_[key], rel=1e-9)
+    one = fitted(X, y, **parameters | {"shards": 1})
+    assert not np.array_equal(one.parameters_, native.parameters_)
+
+
+def test_scaling_is_learned_from_sums_of_shards():
+    X, _, weights = make_data()
+    weights[::3] = 0
+    for w, kept in ((None, slice(None)), (weights[:, None], weights > 0)):
+        learned = learn_scaling("standard", X, w, shards=4)
+        bounds = np.cumsum([0, 23, 23, 22, 22])
+        parts = [X[a:b] * (1 if w is None else w[a:b]) for a, b in pairwise(bounds)]
+        total = tree([np.array([part.cumsum(axis=0)[-1]]) for part in parts])[0]
+        of = 90 if w is None else tree([w[a:b].cumsum()[-1] for a, b in pairwise(bounds)])
+        assert np.array_equal(learned.shift, total / of)
+        of_kept = None if w is None else weights[kept]
+        assert np.allclose(learned.shift, np.average(X[kept], axis=0, weights=of_kept))
+
+
+def test_a_training_goes_on_from_its_file_and_only_with_the_same_shards(tmp_path):
+    X, y, _ = make_data()
+    whole = fitted(X, y, shards=7, epochs=4)
+    path = tmp_path / "run.safetensors"
+
+    def stop(model, epoch, logs):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    parts = dict(hidden=(9,), epochs=4, batch_size=20, random_state=3)
+    with pytest.raises(KeyboardInterrupt):
+        stopped = MLP(**parts, shards=7, callbacks=stop)
+        stopped.fit(X, y, checkpoint=path, checkpoint_every="1 epochs")
+    with pytest.raises(ValueError, match="shards"):
+        MLP(**parts, shards=8).fit(X, y, checkpoint=path)
+    model = MLP(**parts, shards=7).fit(X, y, checkpoint=path)
+    assert np.array_equal(model.parameters_, whole.parameters_)
+    model.save(tmp_path / "model.safetensors")
+    assert MLP.load(tmp_path / "model.safetensors").shards == 7
+
+
+def test_mlp_says_what_shards_cannot_be_or_go_with():
+    X, y, _ = make_data()
+    for wrong in (0, 4097, "auto"):
+        with pytest.raises(
+            (ValueError, TypeError), match="shards must be a whole number from 1 to"
+        ):
+            MLP(shards=wrong)
+    with pytest.raises(ValueError, match="shards=2 cuts all rows, and X comes in blocks"):
+        MLP(shards=2).fit(RowBlocks([(X[:50], y[:50]), (X[50:], y[50:])], block_rows=8, window=4))

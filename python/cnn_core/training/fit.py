@@ -458,6 +458,7 @@ def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         bool(p.clip_outputs),
         not p.widths or bool(p.monotone or p.convex),
         columns=p.columns if isinstance(p.columns, dict) else None,
+        shards=int(p.shards),
     )
 
 
