@@ -91,7 +91,7 @@ cdef class Batches:
         # Squared residuals are those of a, where the loss works on z.
         self.backprop.activates_output = self.backprop.loss.from_logits and not (
             self.classes or self.multilabel)
-        self.batch.order, self.sums.shards.count = NULL, 1
+        self.batch.order, self.sums.shards.count, self.sums.is_cut = NULL, 1, False
         self.residuals[:] = 0
         self.backprop.last_mark = clock_seconds()
 

@@ -17,8 +17,8 @@ cdef extern from "philox.h" nogil:
 cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order,
                   Py_ssize_t n) noexcept nogil
 
-# order becomes that of an epoch's n rows in shards, see `shard_order`; it has room for those of a
-# shard after them.
+# order becomes that of an epoch's n rows in shards, see `shard_order`, with room for twice as many;
+# of a single shard that of `permutation`.
 cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
                        Py_ssize_t batch_size, Py_ssize_t count,
                        Py_ssize_t *order) noexcept nogil

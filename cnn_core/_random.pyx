@@ -5,8 +5,8 @@ import numpy as np
 from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
-from cnn_core._memory cimport address, blocks
-from cnn_core._shards cimport MOST_SHARDS, Shards, rows_before, share_begin
+from cnn_core._memory cimport address
+from cnn_core._shards cimport MOST_SHARDS, rows_before
 from cnn_core._checks import SEED, WHOLE, WORD, takes
 
 
@@ -95,23 +95,27 @@ def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
 cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
                        Py_ssize_t batch_size, Py_ssize_t count,
                        Py_ssize_t *order) noexcept nogil:
-    cdef Py_ssize_t *room = order + n
-    cdef Py_ssize_t shard, first, rows, batch, position, i, j
-    cdef Shards shards
-    shards.count = count
+    cdef Py_ssize_t *rows = order + n
+    cdef Py_ssize_t first, end, shard, i, taken, rest, all_taken, all_rest, next = 0
+    if count == 1:
+        shuffle(seed, FOR_SHUFFLE, epoch, order, n)
+        return
     for shard in range(count):
-        first = rows_before(count, shard, n)
-        rows = rows_before(count, shard + 1, n) - first
+        first, end = rows_before(count, shard, n), rows_before(count, shard + 1, n)
         if shuffled:
-            shuffle(seed, shard_purpose(shard), epoch, room, rows)
-        i = 0
-        for batch in range(blocks(n, batch_size)):
-            shards.position = batch * batch_size
-            shards.rows = min(batch_size, n - shards.position)
-            position = shards.position + share_begin(&shards, shard)
-            for j in range(share_begin(&shards, shard + 1) - share_begin(&shards, shard)):
-                order[position + j] = first + (room[i] if shuffled else i)
-                i += 1
+            shuffle(seed, shard_purpose(shard), epoch, rows + first, end - first)
+        for i in range(first, end):
+            rows[i] = first + (rows[i] if shuffled else i - first)
+    end = taken = rest = 0
+    while end < n:
+        end = min(n, end + batch_size)
+        all_taken, all_rest, first = end // count, end % count, 0
+        for shard in range(count):
+            for i in range(taken + (shard < rest), all_taken + (shard < all_rest)):
+                order[next] = rows[first + i]
+                next += 1
+            first += n // count + (shard < n % count)
+        taken, rest = all_taken, all_rest
 
 
 @takes(seed=SEED, epoch=WORD, n=WHOLE, batch_size=WHOLE, shards=WHOLE)
@@ -140,7 +144,7 @@ def shard_order(uint64_t seed, uint32_t epoch, Py_ssize_t n, Py_ssize_t batch_si
     if batch_size < 1 or not 1 <= shards <= MOST_SHARDS:
         raise ValueError(f"batch_size must be at least 1 and shards from 1 to {MOST_SHARDS}, got "
                          f"{batch_size} and {shards}")
-    order = np.empty(n + blocks(n, shards), np.intp)
+    order = np.empty(2 * n, np.intp)
     cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
     with nogil:
         order_shards(seed, epoch, shuffled, n, batch_size, shards, numbers)

@@ -11,6 +11,9 @@ cdef class ShardSums:
     cdef Backprop backprop
     cdef Arena arena
     cdef Shards shards              # of the mini-batch; where its rows are one chain, a single one
+    cdef Py_ssize_t most            # shards
+    cdef bint is_cut                # into shares that were given
+    cdef Py_ssize_t rows            # of the mini-batch
     cdef Py_ssize_t share           # of the next rows of the mini-batch
     cdef bint dropping
     cdef bint in_blocks             # whether the workspace holds a block of rows after the other
@@ -18,6 +21,7 @@ cdef class ShardSums:
     cdef char *tile_gradients       # of each thread, so many times, for the gradient of a tile
     cdef double *residuals          # so many times, of each target
     cdef char *gradients            # one time less, of all parameters
+    cdef cut(self, object shares, Py_ssize_t rows)
     cdef void begin(self, Py_ssize_t position, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef Py_ssize_t tile_gradient(self, WeightTile *tile, const TileView *view, int worker,
                                   Py_ssize_t first, Py_ssize_t rows,

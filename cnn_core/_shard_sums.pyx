@@ -1,6 +1,8 @@
 """Sums over the shards of a mini-batch, by the tree of _shards.pxd: gradients, losses, weights and
 squared residuals."""
 
+import operator
+
 cimport cython
 from libc.string cimport memset
 
@@ -10,7 +12,7 @@ from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._memory cimport PANEL_BYTES, Arena, Matrix, at, elements
 from cnn_core._partition cimport TileView, WeightTile
 from cnn_core._shards cimport (MOST_SHARDS, MOST_SUMS, add_sum, additions_after, depth_of,
-                               share_begin)
+                               set_begins)
 from cnn_core._tuning cimport TILE_INPUTS, TILE_PANELS
 
 cdef enum:
@@ -33,7 +35,8 @@ cdef class ShardSums:
     def __cinit__(self, Backprop backprop not None, int threads, Py_ssize_t count):
         if not 1 <= count <= MOST_SHARDS:
             raise ValueError(f"shards must be from 1 to {MOST_SHARDS}, got {count}")
-        self.backprop, self.arena, self.shards.count = backprop, Arena(), 1
+        self.backprop, self.arena, self.shards.count, self.most = backprop, Arena(), 1, count
+        self.shards.begins = <Py_ssize_t *>self.arena.alloc(count + 1, 1, sizeof(Py_ssize_t))
         self.n_sums = 1 + most_depth(count)
         self.tile_gradients = self.arena.alloc(threads * self.n_sums, TILE_GRADIENT, PANEL_BYTES)
         self.residuals = <double *>self.arena.alloc(self.n_sums, backprop.loss.targets,
@@ -44,8 +47,20 @@ cdef class ShardSums:
 
     cdef void begin(self, Py_ssize_t position, Py_ssize_t rows, bint dropping) noexcept nogil:
         """Begin the mini-batch of the rows position, position + 1, ... of an epoch's order."""
-        self.shards.position, self.shards.rows, self.dropping = position, rows, dropping
-        self.share = 0
+        self.rows, self.dropping, self.share = rows, dropping, 0
+        if not self.is_cut:
+            set_begins(&self.shards, position, rows)
+
+    cdef cut(self, object shares, Py_ssize_t rows):
+        """Have the coming mini-batch, of so many rows, consist of shares of these sizes."""
+        cdef Py_ssize_t s
+        sizes = [operator.index(size) for size in shares]
+        if not 1 <= len(sizes) <= self.most or min(sizes) < 0 or sum(sizes) != rows:
+            raise ValueError(f"shares must be 1 to {self.most} numbers of rows that are {rows} "
+                             f"together, got {shares!r}")
+        self.shards.count, self.is_cut = len(sizes), True
+        for s in range(self.shards.count):
+            self.shards.begins[s + 1] = self.shards.begins[s] + sizes[s]
 
     cdef Py_ssize_t tile_gradient(self, WeightTile *tile, const TileView *view, int worker,
                                   Py_ssize_t first, Py_ssize_t rows,
@@ -57,8 +72,8 @@ cdef class ShardSums:
         cdef TileView sum, into
         cdef int depth, _i
         while share < self.shards.count:
-            begin, after = (share_begin(&self.shards, share), share_begin(&self.shards, share + 1))
-            if begin >= end and end < self.shards.rows:
+            begin, after = self.shards.begins[share], self.shards.begins[share + 1]
+            if begin >= end and end < self.rows:
                 break
             depth = depth_of(share)
             sum = self.sum_view(tile, view, worker, depth)
@@ -124,8 +139,8 @@ cdef class ShardSums:
         cdef Py_ssize_t offset = tile.offset
         cdef int depth, _i
         while share < self.shards.count:
-            begin, after = (share_begin(&self.shards, share), share_begin(&self.shards, share + 1))
-            if begin >= end and end < self.shards.rows:
+            begin, after = self.shards.begins[share], self.shards.begins[share + 1]
+            if begin >= end and end < self.rows:
                 break
             depth = depth_of(share)
             self.backprop.embedding_gradient(
@@ -147,8 +162,8 @@ cdef class ShardSums:
         cdef Py_ssize_t share = self.share, end = first + rows, begin, after, at_first, j
         cdef Matrix y = self.backprop.workspace.targets
         while share < self.shards.count:
-            begin, after = (share_begin(&self.shards, share), share_begin(&self.shards, share + 1))
-            if begin >= end and end < self.shards.rows:
+            begin, after = self.shards.begins[share], self.shards.begins[share + 1]
+            if begin >= end and end < self.rows:
                 break
             at_first = max(begin, first) - first
             if begin >= first:
@@ -190,8 +205,7 @@ cdef class ShardSums:
             return given
         for s in range(self.shards.count):
             add_sum(sums, self.backprop.workspace.weight_of(
-                share_begin(&self.shards, s), share_begin(&self.shards, s + 1)), s,
-                self.shards.count)
+                self.shards.begins[s], self.shards.begins[s + 1]), s, self.shards.count)
         return sums[0]
 
     cdef double add_losses(self, double total) noexcept nogil:
@@ -199,11 +213,10 @@ cdef class ShardSums:
         cdef double[MOST_SUMS] sums
         cdef Py_ssize_t s
         if self.shards.count == 1:
-            return self.backprop.workspace.add_losses(0, self.shards.rows, total)
+            return self.backprop.workspace.add_losses(0, self.rows, total)
         for s in range(self.shards.count):
             add_sum(sums, self.backprop.workspace.add_losses(
-                share_begin(&self.shards, s), share_begin(&self.shards, s + 1), 0), s,
-                self.shards.count)
+                self.shards.begins[s], self.shards.begins[s + 1], 0), s, self.shards.count)
         return total + sums[0]
 
 

@@ -15,9 +15,10 @@ cdef enum:
     MOST_SHARDS = 4096
     MOST_SUMS = 13              # that the tree has at hand
 
-# The shards of a mini-batch: of the rows position, position + 1, ... of an epoch's order.
+# Rows in shards: those of shard s begin at begins[s], and those of all end at begins[count].
 cdef struct Shards:
-    Py_ssize_t count, position, rows
+    Py_ssize_t count
+    Py_ssize_t *begins
 
 
 cdef inline Py_ssize_t rows_before(Py_ssize_t count, Py_ssize_t shard,
@@ -27,10 +28,14 @@ cdef inline Py_ssize_t rows_before(Py_ssize_t count, Py_ssize_t shard,
     return rows // count * shard + min(shard, rows % count)
 
 
-cdef inline Py_ssize_t share_begin(const Shards *shards, Py_ssize_t shard) noexcept nogil:
-    """Where the shard's share begins in the mini-batch."""
-    return (rows_before(shards.count, shard, shards.position + shards.rows)
-            - rows_before(shards.count, shard, shards.position))
+cdef inline void set_begins(Shards *shards, Py_ssize_t position, Py_ssize_t rows) noexcept nogil:
+    """Find where the shares of the mini-batch begin that has the rows position, position + 1, ...
+    of an epoch's order."""
+    cdef Py_ssize_t s, count = shards.count, end = position + rows
+    cdef Py_ssize_t whole = end // count - position // count
+    cdef Py_ssize_t more = end % count, less = position % count
+    for s in range(count + 1):
+        shards.begins[s] = whole * s + min(s, more) - min(s, less)
 
 
 cdef inline int depth_of(Py_ssize_t shard) noexcept nogil:

@@ -11,12 +11,12 @@ from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
 from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._dataset cimport RowSource, all_rows_below
-from cnn_core._memory cimport address, blocks
+from cnn_core._memory cimport address
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
 from cnn_core._progress cimport Progress, Span, span_of
-from cnn_core._random cimport FOR_SHUFFLE, order_shards, shuffle
+from cnn_core._random cimport order_shards
 from cnn_core._backprop import phases
 from cnn_core._checks import Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -66,8 +66,7 @@ cdef class Trainer:
             Factor of the rows' losses in the results of `loss_and_gradient` and, with `by_rows`, of
             `epoch`; gradients and penalties are without it.
         shards : int
-            How many the rows are cut into, see `_random.shard_order`; what is summed over the rows
-            of a mini-batch is summed over those of each shard, then along a tree (_shards.pxd).
+            How many the rows are cut into (`_random.shard_order`); sums are those of _shards.pxd.
 
     Attributes
     ----------
@@ -327,16 +326,11 @@ cdef class Trainer:
         if shards > 1 and (order is not None or self.part is not None):
             raise ValueError("rows in shards have an order of their own, and come all at once")
         if order is None and (shuffled or shards > 1) and count > batch:
-            room = count + blocks(count, shards) if shards > 1 else count
-            if self.order is None or len(self.order) != room:
-                self.order = aligned_zeros(room, np.intp)
+            if self.order is None or len(self.order) != (1 + (shards > 1)) * count:
+                self.order = aligned_zeros((1 + (shards > 1)) * count, np.intp)
             self.batches.batch.order = numbers = <Py_ssize_t *>address(self.order)
             with nogil:
-                if shards > 1:
-                    order_shards(self.seed, <unsigned int>self.epochs, shuffled, count, batch,
-                                 shards, numbers)
-                else:
-                    shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, numbers, count)
+                order_shards(self.seed, self.epochs, shuffled, count, batch, shards, numbers)
             self.backprop.record_phase(SHUFFLE, 0)
         self.batches.sums.shards.count = shards
         return count
@@ -434,7 +428,7 @@ cdef class Trainer:
         return self.cost_scale * mean + penalty
 
     def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
-                   RowSource weights=None, *, weight=None, Py_ssize_t first=0):
+                   RowSource weights=None, *, weight=None, Py_ssize_t first=0, shares=None):
         """Add the gradient of some rows of a mini-batch, as a training step has it, to `gradient`;
         `apply` then takes the step. Rows that are handed over in several calls, in their order,
         give the bits of all at once.
@@ -447,6 +441,9 @@ cdef class Trainer:
             Of the whole mini-batch, the same in each call; default that of these rows.
         first : int
             How many rows of the mini-batch come before these: dropout depends on it.
+        shares : sequence of int, optional
+            Sizes of the shares of shards, as many as this trainer has or fewer, that the rows are.
+            `gradient` is then that of these rows alone, a sum along the tree.
 
         Returns
         -------
@@ -465,6 +462,9 @@ cdef class Trainer:
                 raise ValueError(f"first must be at least 0, got {first}")
             if weight is not None:
                 check_number("weight", weight, 0, above=True)
+            if shares is not None:
+                self.batches.sums.cut(shares, X.count)
+                self.backprop.has_gradient = False
             return self.run_accumulate(X.count, -1 if weight is None else weight, first)
         finally:
             self.backprop.workspace.busy = False
@@ -478,7 +478,7 @@ cdef class Trainer:
             if not self.backprop.has_gradient:
                 self.backprop.workspace.transpose_weights()
             self.batches.begin_batch(0, rows, True)
-            weight = self.backprop.set_weight(rows, weight)
+            weight = self.backprop.set_weight(rows, self.batches.sums.weight(weight))
             self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
             self.backprop.dropout_offset = first
             self.batches.make_plan(False)

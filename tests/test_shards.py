@@ -62,6 +62,66 @@ def make_rows(net, dtype, n):
     return X, y, (uniform(4, 0, n) + 0.5).astype(dtype)[:, None]
 
 
+def nodes_of(shards, ranks):
+    """(first shard, number of shards) of the largest nodes of the tree that each rank has all
+    shards of, where each has some neighbouring ones."""
+    nodes = []
+    for r in range(ranks):
+        first, end = shards * r // ranks, shards * (r + 1) // ranks
+        while first < end:
+            size = first & -first or 1 << shards.bit_length()
+            while min(first + size, shards) > end:
+                size //= 2
+            size = min(size, shards - first)
+            nodes.append((first, size))
+            first += size
+    return nodes
+
+
+def sum_of_nodes(sums, shards):
+    """The sum along the tree, of nodes (first shard, number of shards): value."""
+
+    def of(first, size):
+        if (first, min(size, shards - first)) in sums:
+            return sums[first, min(size, shards - first)]
+        left = of(first, size // 2)
+        return left if first + size // 2 >= shards else left + of(first + size // 2, size // 2)
+
+    return of(0, 1 << (shards - 1).bit_length())
+
+
+def step_by_ranks(trainer, rows, shares, weight, ranks):
+    """A step each of whose nodes is computed alone, as by so many processes."""
+    shards, gradients = len(shares), {}
+    starts = np.cumsum([0, *map(len, shares)])
+    for first, size in nodes_of(shards, ranks):
+        chosen = [row for share in shares[first : first + size] for row in share]
+        gradients[first, size] = np.zeros_like(trainer.gradient)
+        if chosen:
+            X, y, w = (RowSource(np.ascontiguousarray(array[chosen])) for array in rows)
+            sizes = [*map(len, shares[first : first + size])]
+            at = int(starts[first])
+            trainer.accumulate(X, y, None, w, weight=weight, first=at, shares=sizes)
+            gradients[first, size] = trainer.gradient.copy()
+    trainer.gradient[:] = sum_of_nodes(gradients, shards)
+    trainer.apply()
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("shards, n", [(8, 90), (6, 91), (8, 5)])
+@pytest.mark.parametrize("net", ["blockwise", "two-phase"])
+def test_a_step_is_the_same_for_every_number_of_ranks(net, shards, n, ranks, dtype):
+    rows = make_rows(net, dtype, n)
+    total = float(rows[2].sum(dtype=np.float64))
+    together, apart = (make_trainer(net, dtype, 80, shards) for _ in range(2))
+    for shares in reference.shard_order(7, 0, n, 80, shards, n > 80):
+        weight = total * sum(map(len, shares)) / n
+        step_by_ranks(apart, rows, shares, weight, ranks)
+    X, y, w = map(RowSource, rows)
+    together.epoch(X, y, None, weights=w, total_weight=total)
+    assert np.array_equal(together.parameters, apart.parameters)
+
+
 def step_by_shards(trainer, rows, shares, weight):
     """A step of a trainer that knows no shards, each of whose gradients is computed alone; the
     mini-batch's mean cost."""
@@ -144,6 +204,10 @@ def test_what_shards_cannot_be_or_go_with_is_said():
     X, y, _ = map(RowSource, make_rows("blockwise", "float32", 20))
     with pytest.raises(ValueError, match="order of their own"):
         trainer.epoch(X, y, None, order=np.arange(20))
+    some = RowSource(X.array[:9]), RowSource(y.array[:9]), None
+    for shares in ([4, 4], [9, -1, 1], [3, 3, 3], []):
+        with pytest.raises(ValueError, match="shares must be 1 to 2 numbers of rows that are 9 to"):
+            trainer.accumulate(*some, shares=shares)
 
 
 def fitted(X, y, **parameters):
