@@ -11,6 +11,7 @@ from cnn_core._network import Network
 from cnn_core._random import shard_order, uniform
 from cnn_core._trainer import Trainer
 from cnn_core.data.scaling import learn_scaling
+from cnn_core.embeddings import Embedding
 from cnn_core.io import RowBlocks
 from cnn_core.reference import random as reference
 from cnn_core.schedules import Cosine
@@ -226,7 +227,8 @@ MODELS = {
     "classes": dict(class_weight="balanced", l2=0.01, clip_norm=0.1),
     "weighted": dict(weighted=True, dropout=0.2, early_stopping=True),
     "lbfgs": dict(optimizer="lbfgs", batch_size="full", l2=0.01),
-    "embedded": dict(numeric_embedding="periodic", learning_rate=Cosine(0.01)),
+    "periodic": dict(numeric_embedding="periodic", learning_rate=Cosine(0.01)),
+    "categories": dict(columns={"kind": Embedding(3)}, batch_size=90, l1=0.01, clip_norm=0.5),
 }
 
 
@@ -236,6 +238,8 @@ def test_a_model_is_that_of_the_reference_implementation(name):
     parameters = MODELS[name] | {"dtype": "float64", "shards": 7}
     if parameters.pop("weighted", False):
         parameters["sample_weight"] = weights
+    if name == "categories":
+        X = {"size": X[:, 0], "kind": np.array(["a", "b", "c", "d"])[(X[:, 1] / 2.5).astype(int)]}
     if name == "classes":
         y = np.digitize(y, [-0.5, 2.0])
     native, python = (fitted(X, y, **parameters, backend=b) for b in ("native", "python"))
