@@ -345,9 +345,8 @@ def learn_target_scaling_of(
     if kind == "auto" and how.incremental and len(y) < FEWEST_ROWS:
         kind = None  # `training.first_rows` keeps them
     robust = task.loss in ROBUST_LOSSES
-    weights, streams = train.row_weights(), how.incremental
-    rest = robust, streams, names, how.shards
-    return learn_target_scaling(kind, how.clip_outputs, y, weights, *rest)
+    rest = train.row_weights(), robust, how.incremental, names, how.shards
+    return learn_target_scaling(kind, how.clip_outputs, y, *rest)
 
 
 class SetApart(tuple[Any, Any]):
