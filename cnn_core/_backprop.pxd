@@ -47,7 +47,7 @@ cdef class Backprop:
     cdef void record_phase(self, int phase, Py_ssize_t layer) noexcept nogil
     cdef double set_weight(self, Py_ssize_t rows, double weight) noexcept nogil
     cdef void seed_dropouts(self, uint64_t seed, uint64_t step) noexcept nogil
-    cdef TileView gradient_view(self, WeightTile *tile) noexcept nogil
+    cdef TileView gradient_view(self, WeightTile *tile, char *g) noexcept nogil
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
                              Py_ssize_t first, Py_ssize_t rows, bint dropping) noexcept nogil
     cdef void activate_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
@@ -68,12 +68,12 @@ cdef class Backprop:
     cdef void forward_backward(self, Py_ssize_t first, Py_ssize_t rows,
                                bint dropping) noexcept nogil
     cdef void evaluate_block(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
-                              const TileView *view, bint accumulate) noexcept nogil
-    cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
-                                         bint accumulate) noexcept nogil
+    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping, const TileView *view, bint accumulate) noexcept nogil
+    cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                                         const Matrix *a, bint accumulate) noexcept nogil
     cdef void store_gradient(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void add_penalty(self, WeightTile *tile, const TileView *view) noexcept nogil
-    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t rows,
-                                 bint accumulate) noexcept nogil
+    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                                 char *g, bint accumulate) noexcept nogil
     cdef void add_embedding_penalty(self, EmbeddingTile *tile) noexcept nogil

@@ -141,7 +141,7 @@ cdef class Backprop:
         """Weigh rows and penalty for a mini-batch of this weight; where it is negative, the rows
         are all of it. Returns the weight."""
         if weight < 0:
-            weight = self.workspace.weight_of(rows)
+            weight = self.workspace.weight_of(0, rows)
         if self.penalty.per_row:
             self.penalty.scale = 1 / weight if weight > 0 else 0
         self.workspace.set_row_scale(rows, weight)
@@ -157,13 +157,13 @@ cdef class Backprop:
         for l in range(self.network.n_layers):
             seed_dropout(&self.workspace.inputs[l].dropout, l, seed, step)
 
-    cdef TileView gradient_view(self, WeightTile *tile) noexcept nogil:
-        """A tile's place in `gradient`."""
+    cdef TileView gradient_view(self, WeightTile *tile, char *g) noexcept nogil:
+        """A tile's place in g, laid out as `gradient`."""
         cdef Layer *layer = &self.network.layers[tile.layer]
         cdef TileView view
-        view.W = self.g + weight_offset(layer, tile.panel, tile.input)
+        view.W = g + weight_offset(layer, tile.panel, tile.input)
         view.panel = layer.n_in * PANEL_BYTES
-        view.b = bias_at(self.g, layer, tile.panel)
+        view.b = bias_at(g, layer, tile.panel)
         return view
 
     cdef void forward_panels(self, Py_ssize_t l, Py_ssize_t panel, Py_ssize_t panels,
@@ -332,47 +332,49 @@ cdef class Backprop:
         if self.loss.from_logits:  # it has worked on z; what is evaluated is a, as in a prediction
             self.activate_last(first, rows)
 
-    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t rows, bint dropping,
-                              const TileView *view, bint accumulate) noexcept nogil:
-        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows, with
-        `accumulate` in addition to earlier rows. For a transposed last layer the sum is kept
-        transposed until `store_gradient`."""
+    cdef void weight_gradient(self, WeightTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                              bint dropping, const TileView *view, bint accumulate) noexcept nogil:
+        """dW^l = delta^l (a^(l-1))^T and db^l = delta^l of a tile, summed over `rows` rows from
+        `first` on, with `accumulate` in addition to earlier rows. For a transposed last layer the
+        sum is kept transposed until `store_gradient`."""
         cdef LayerInput *layer_input = &self.workspace.inputs[tile.layer]
         cdef Py_ssize_t itemsize = self.network.itemsize
         cdef Matrix a = layer_input.dropped if dropping and layer_input.drops else layer_input.a
         cdef Matrix delta = self.workspace.layers[tile.layer].delta
         cdef const Py_ssize_t *indices = layer_input.row_indices
-        cdef Py_ssize_t first = 0, work = tile.inputs * tile.panels * self.network.lanes
+        cdef Py_ssize_t begin = first, end = first + rows
+        cdef Py_ssize_t work = tile.inputs * tile.panels * self.network.lanes
         cdef Py_ssize_t step = rows if rows * work <= WORK_PER_CALL else WORK_PER_CALL // work
         cdef matmul_args_t p
         if is_transposed(&delta, itemsize):
-            self.weight_gradient_transposed(tile, rows, &a, accumulate)
-            rows = 0
-        while first < rows:
-            if first > 0 and stops(&self.stop, step * work):
+            self.weight_gradient_transposed(tile, first, rows, &a, accumulate)
+            end = first
+        while first < end:
+            if first > begin and stops(&self.stop, step * work):
                 return
             delta = from_row(&self.workspace.layers[tile.layer].delta, first)
-            matmul_args(&p, tile.inputs, tile.panels, min(step, rows - first),
+            matmul_args(&p, tile.inputs, tile.panels, min(step, end - first),
                         matrix(at(&a, 0 if indices else first, tile.input), a.column, a.row),
                         row_panels(&delta, tile.panel),
                         panels_of(view.W, PANEL_BYTES, view.panel), itemsize)
-            p.depth_index, p.accumulate = indices + first if indices else NULL, accumulate or first
+            p.depth_index = indices + first if indices else NULL
+            p.accumulate = accumulate or first > begin
             # The bias is the weight of an input that is always 1.
             p.bias_grad = view.b if tile.input == 0 else NULL
             kernels_for(itemsize).matmul(&p)
             first += step
         self.record_phase(GRADIENT, tile.layer)
 
-    cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t rows, const Matrix *a,
-                                         bint accumulate) noexcept nogil:
+    cdef void weight_gradient_transposed(self, WeightTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                                         const Matrix *a, bint accumulate) noexcept nogil:
         """(dW)^T = a delta^T, with the inputs in the lanes, all of them full."""
         cdef Py_ssize_t n_out = self.network.layers[tile.layer].n_out
         cdef Py_ssize_t itemsize = self.network.itemsize
-        cdef Matrix delta = matrix(self.workspace.layers[tile.layer].delta.data,
-                                   self.workspace.layers[tile.layer].delta.column, itemsize)
+        cdef Matrix above = from_row(&self.workspace.layers[tile.layer].delta, first)
+        cdef Matrix delta = matrix(above.data, above.column, itemsize)
         cdef matmul_args_t p
         matmul_args(&p, n_out, blocks(tile.inputs, self.network.lanes), rows, delta,
-                    panels_of(at(a, 0, tile.input), a.row, PANEL_BYTES),
+                    panels_of(at(a, first, tile.input), a.row, PANEL_BYTES),
                     panels_of(self.workspace.gradient_transposed + tile.input * n_out * itemsize,
                               PANEL_BYTES, n_out * PANEL_BYTES), itemsize)
         p.accumulate = accumulate
@@ -413,12 +415,13 @@ cdef class Backprop:
                 view.W + panel * view.panel)
         self.record_phase(GRADIENT, tile.layer)
 
-    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t rows,
-                                 bint accumulate) noexcept nogil:
-        """The gradient of a tile of embeddings, summed over `rows` rows in their order, with
-        `accumulate` in addition to earlier rows."""
-        cdef EmbeddedRows summed = self.workspace.embedded_rows(rows)
-        self.network.embedding.gradient(tile, &summed, self.g, accumulate)
+    cdef void embedding_gradient(self, EmbeddingTile *tile, Py_ssize_t first, Py_ssize_t rows,
+                                 char *g, bint accumulate) noexcept nogil:
+        """The gradient of a tile of embeddings into g, laid out as all parameters: summed over
+        `rows` rows from `first` on in their order, with `accumulate` in addition to earlier
+        rows."""
+        cdef EmbeddedRows summed = self.workspace.embedded_rows(first, rows)
+        self.network.embedding.gradient(tile, &summed, g, accumulate)
         self.record_phase(GRADIENT, 0)
 
     cdef void add_embedding_penalty(self, EmbeddingTile *tile) noexcept nogil:
@@ -497,16 +500,17 @@ cdef class Backprop:
                 tile = &self.partition.tiles[i]
                 if stops(&self.stop, rows * tile.inputs * tile.panels * network.lanes):
                     break
-                view = self.gradient_view(tile)
-                self.weight_gradient(tile, rows, False, &view, False)
+                view = self.gradient_view(tile, self.g)
+                self.weight_gradient(tile, 0, rows, False, &view, False)
                 self.store_gradient(tile, &view)
                 self.add_penalty(tile, &view)
             for i in range(self.partition.n_embedding_tiles):
-                self.embedding_gradient(&self.partition.embedding_tiles[i], rows, False)
+                self.embedding_gradient(&self.partition.embedding_tiles[i], 0, rows, self.g, False)
                 self.add_embedding_penalty(&self.partition.embedding_tiles[i])
             restore_subnormals(mode)
         leave(&self.stop)
-        return ws.add_losses(rows, 0) / rows + self.partition.penalty(), network.flat(self.gradient)
+        loss = ws.add_losses(0, rows, 0) / rows + self.partition.penalty()
+        return loss, network.flat(self.gradient)
 
 
 cdef _fill(char *target, Py_ssize_t step, values):

@@ -7,6 +7,7 @@ from cnn_core._memory cimport Arena, Matrix
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._embedding cimport EmbeddingTile
 from cnn_core._partition cimport StepPlan, ThreadTuner, TileView, WeightTile
+from cnn_core._shard_sums cimport ShardSums
 
 # Parts of the work on a weight tile: its gradient, the penalty's, the optimizer's step.
 cdef enum:
@@ -29,10 +30,6 @@ cdef struct Batch:
     Py_ssize_t first, rows
     bint dropping, in_place     # in_place: rows of X are read where they stand
 
-# The mini-batches first .. end - 1 of an epoch of `last`, over `rows` rows.
-cdef struct Span:
-    Py_ssize_t first, end, last, rows
-
 # What changes with each mini-batch of an epoch: the learning rate, factors of weight decay and of
 # dropout. NULL: it stays.
 cdef struct Scheduled:
@@ -54,7 +51,10 @@ cdef class Batches:
     cdef RowSource X, y, labels, weights
     cdef object residuals           # squared, of each output
     cdef double *squared_residuals
+    cdef double *residuals_to       # where those of the coming rows are added up
     cdef Batch batch
+    cdef Py_ssize_t n_shards        # that the rows are cut into
+    cdef ShardSums sums
     cdef Scheduled scheduled
     cdef StepPlan plan
     cdef ThreadTuner tuner
@@ -62,7 +62,6 @@ cdef class Batches:
     cdef LayerShare share
     cdef Arena arena
     cdef Py_ssize_t *row_indices    # of the mini-batch, in X
-    cdef char *tile_gradients       # of each thread, for the gradient of a tile
     cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
     cdef use(self, RowSource X, RowSource y, RowSource labels, RowSource weights)
     cdef schedule(self, rates, decays, dropouts, Py_ssize_t count)
@@ -79,8 +78,8 @@ cdef class Batches:
     cdef bint stopped(self) noexcept nogil
     cdef Py_ssize_t n_blocks(self) noexcept nogil
     cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil
-    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate,
-                            bint complete, bint with_penalty) noexcept nogil
+    cdef void block_gradient(self, Py_ssize_t first, Py_ssize_t rows, bint accumulate,
+                             bint with_penalty) noexcept nogil
     cdef void run_layer_parallel(self) noexcept nogil
     cdef void share_layer(self, Py_ssize_t l, pool_task task) noexcept nogil
     cdef void run_share(self, Py_ssize_t i, bint back) noexcept nogil
@@ -90,25 +89,10 @@ cdef class Batches:
     cdef void step_tile(self, WeightTile *tile, const TileView *view) noexcept nogil
     cdef void run_tiles(self, int parts, bint accumulate) noexcept nogil
     cdef double apply_gradient(self, bint is_complete) noexcept nogil
-    cdef Py_ssize_t update_metrics(self, Py_ssize_t rows, Matrix out,
+    cdef Py_ssize_t update_metrics(self, Py_ssize_t first, Py_ssize_t rows, Matrix out,
                                    double threshold) noexcept nogil
     cdef result(self, Py_ssize_t count, Totals *totals)
     cdef Py_ssize_t evaluate(self) noexcept nogil
-
-
-cdef class Progress:
-    cdef Py_ssize_t done                # mini-batches
-    cdef Py_ssize_t last                # those of the last epoch, where it was over
-    cdef Totals totals                  # over them, as the residuals
-    cdef object residuals
-    cdef double *kept
-    cdef Py_ssize_t n_residuals
-    cdef double pause_at               # -INFINITY: after each mini-batch
-    cdef Py_ssize_t work                # multiplications since the clock was looked at
-    cdef begin(self, Batches batches, Totals *totals)
-    cdef void keep(self, Py_ssize_t done, const Totals *totals,
-                   const double *residuals) noexcept nogil
-    cdef bint is_due(self, Py_ssize_t work) noexcept nogil
-
-
-cdef Span span_of(object part, Py_ssize_t count, Py_ssize_t batch, Py_ssize_t done) except *
+    cdef double evaluate_rows(self, Py_ssize_t first, Py_ssize_t end, double total,
+                              Py_ssize_t *correct) noexcept nogil
+    cdef double evaluate_all(self, Py_ssize_t count, Py_ssize_t *correct) noexcept nogil

@@ -3,9 +3,7 @@
 import numpy as np
 
 cimport cython
-from libc.math cimport INFINITY
 from libc.stdint cimport int32_t
-from libc.string cimport memcpy
 
 from cnn_core._backprop cimport GATHER, LOSS, UPDATE, Backprop
 from cnn_core._control cimport flag_of, stops
@@ -19,10 +17,12 @@ from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport (BLOCKWISE, LAYER_PARALLEL, TileView, WeightTile,
                                   plan_step, threads_pay)
 from cnn_core._platform cimport clock_seconds
-from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_INPUTS,
-                               TILE_PANELS, WORK_PER_CALL, WORK_PER_LOOK)
+from cnn_core._shard_sums cimport ShardSums
+from cnn_core._shards cimport MOST_SUMS, add_sum, rows_before
+from cnn_core._tuning cimport (BLOCK_ROWS_BLOCKWISE, LONG_ROW, ROWS_PER_PASS, TILE_PANELS,
+                               WORK_PER_CALL)
 from cnn_core._workspace cimport LayerInput
-from cnn_core._checks import DOUBLES, is_whole
+from cnn_core._checks import DOUBLES
 
 cdef object INT32 = np.dtype(np.int32)
 
@@ -42,19 +42,20 @@ cdef class Batches:
     multilabel : bool
         Whether the metric without labels is the share of rows whose outputs are all right, instead
         of residuals.
+    shards : int
+        How many the rows are cut into.
     """
 
     def __cinit__(self, Backprop backprop not None, Optimizer optimizer not None, int threads,
-                  bint adaptive, bint multilabel):
+                  bint adaptive, bint multilabel, Py_ssize_t shards):
         self.backprop, self.optimizer, self.threads = backprop, optimizer, threads
         self.adaptive, self.multilabel = adaptive, multilabel
         self.residuals = np.zeros(backprop.loss.targets)
-        self.squared_residuals = <double *>address(self.residuals)
+        self.squared_residuals = self.residuals_to = <double *>address(self.residuals)
         self.arena = Arena()
         self.row_indices = <Py_ssize_t *>self.arena.alloc(backprop.max_batch_size, 1,
                                                           sizeof(Py_ssize_t))
-        self.tile_gradients = self.arena.alloc(threads, (TILE_INPUTS + 1) * TILE_PANELS,
-                                               PANEL_BYTES)
+        self.n_shards, self.sums = shards, ShardSums(backprop, threads, shards)
 
     cdef check(self, RowSource X, RowSource y, RowSource labels, RowSource weights):
         cdef Network network = self.backprop.network
@@ -90,7 +91,7 @@ cdef class Batches:
         # Squared residuals are those of a, where the loss works on z.
         self.backprop.activates_output = self.backprop.loss.from_logits and not (
             self.classes or self.multilabel)
-        self.batch.order = NULL
+        self.batch.order, self.sums.shards.count, self.sums.is_cut = NULL, 1, False
         self.residuals[:] = 0
         self.backprop.last_mark = clock_seconds()
 
@@ -133,6 +134,7 @@ cdef class Batches:
         # embedded columns are longer in the workspace.
         cdef bint in_a_row = self.batch.order == NULL and self.X.row_indices == NULL
         self.batch.first, self.batch.rows, self.batch.dropping = first, rows, dropping
+        self.sums.begin(first, rows, dropping)
         x.row_indices = NULL
         self.batch.in_place = not (
             dropping and x.drops or self.backprop.network.embeds) and (
@@ -203,6 +205,7 @@ cdef class Batches:
         if self.adaptive and self.plan.threads > 1 and not threads_pay(
                 &self.tuner, self.optimizer.steps, sampling):
             self.plan = plan_step(self.backprop.workspace, self.batch.rows, 1, self.batch.dropping)
+        self.sums.in_blocks = self.plan.strategy == BLOCKWISE
 
     cdef Py_ssize_t forward_backward(self, bint accumulate, bint with_penalty) noexcept nogil:
         """Outputs, losses and deltas of the mini-batch, and with BLOCKWISE its gradient; returns
@@ -215,7 +218,7 @@ cdef class Batches:
         else:
             pool_run_until(forward_backward_task, <void *>self, self.n_blocks(), NULL,
                            self.plan.threads, &self.backprop.stop)
-        correct = self.update_metrics(self.batch.rows, self.backprop.metric_output(),
+        correct = self.update_metrics(0, self.batch.rows, self.backprop.metric_output(),
                                       self.backprop.threshold)
         self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
         return correct
@@ -225,8 +228,38 @@ cdef class Batches:
         cdef Py_ssize_t last = self.backprop.network.n_layers - 1
         pool_run_until(evaluate_task, <void *>self, self.n_blocks(), NULL, self.plan.threads,
                        &self.backprop.stop)
-        return self.update_metrics(self.batch.rows, self.backprop.workspace.layers[last].a,
+        return self.update_metrics(0, self.batch.rows, self.backprop.workspace.layers[last].a,
                                    self.backprop.y_threshold)
+
+    cdef double evaluate_rows(self, Py_ssize_t first, Py_ssize_t end, double total,
+                              Py_ssize_t *correct) noexcept nogil:
+        """`total` plus the losses of rows that are not trained on, as they stand."""
+        cdef Py_ssize_t rows
+        while first < end:
+            rows = min(self.backprop.workspace.max_batch_size, end - first)
+            self.begin_batch(first, rows, False)
+            self.make_plan(False)
+            correct[0] += self.evaluate()
+            if self.stopped():
+                break
+            total = self.backprop.workspace.add_losses(0, rows, total)
+            first += rows
+        return total
+
+    cdef double evaluate_all(self, Py_ssize_t count, Py_ssize_t *correct) noexcept nogil:
+        """The same of all rows, shard by shard: where one begins, so does a chain of additions."""
+        cdef double[MOST_SUMS] losses
+        cdef Py_ssize_t s, j, n = self.backprop.loss.targets
+        for s in range(self.n_shards):
+            self.residuals_to = self.sums.begin_residuals(s)
+            add_sum(losses, self.evaluate_rows(
+                rows_before(self.n_shards, s, count), rows_before(self.n_shards, s + 1, count), 0,
+                correct), s, self.n_shards)
+            self.sums.close_residuals(s, self.n_shards)
+        self.residuals_to = self.squared_residuals
+        for j in range(n):
+            self.squared_residuals[j] = self.sums.residuals[j]
+        return losses[0]
 
     cdef bint stopped(self) noexcept nogil:
         """Whether the run is to be left: what there is of the mini-batch is of no use."""
@@ -238,7 +271,7 @@ cdef class Batches:
     cdef Py_ssize_t run_blockwise(self, bint accumulate, bint with_penalty) noexcept nogil:
         """A block of rows after the other, each with its part of the gradient while it is in the
         cache; the workspace is that of one block."""
-        cdef Py_ssize_t i, tile, first, rows, correct = 0
+        cdef Py_ssize_t i, first, rows, correct = 0
         cdef LayerInput *x = &self.backprop.workspace.inputs[0]
         cdef const char *data = x.a.data
         for i in range(blocks(self.batch.rows, BLOCK_ROWS_BLOCKWISE)):
@@ -254,32 +287,33 @@ cdef class Batches:
             self.gather(first, rows, 0)
             self.backprop.record_phase(GATHER, 0)
             self.backprop.forward_backward(0, rows, self.batch.dropping)
-            for tile in range(self.backprop.partition.count):
-                self.tile_gradient(&self.backprop.partition.tiles[tile], rows,
-                                   accumulate or first > 0, first + rows == self.batch.rows,
-                                   with_penalty)
-            for tile in range(self.backprop.partition.n_embedding_tiles):
-                self.backprop.embedding_gradient(&self.backprop.partition.embedding_tiles[tile],
-                                                 rows, accumulate or first > 0)
-                if first + rows == self.batch.rows and with_penalty:
-                    self.backprop.add_embedding_penalty(
-                        &self.backprop.partition.embedding_tiles[tile])
-            correct += self.update_metrics(rows, self.backprop.metric_output(),
+            correct += self.update_metrics(first, rows, self.backprop.metric_output(),
                                            self.backprop.threshold)
             self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
+            self.block_gradient(first, rows, accumulate, with_penalty)
         self.backprop.batch_offset = 0
         return correct
 
-    cdef void tile_gradient(self, WeightTile *tile, Py_ssize_t rows, bint accumulate,
-                            bint complete, bint with_penalty) noexcept nogil:
-        """A tile's part of the gradient; when it is complete, into the layout of the parameters,
-        and the penalty's gradient added."""
-        cdef TileView view = self.backprop.gradient_view(tile)
-        self.backprop.weight_gradient(tile, rows, self.batch.dropping, &view, accumulate)
-        if complete:
-            self.backprop.store_gradient(tile, &view)
-            if with_penalty:
+    cdef void block_gradient(self, Py_ssize_t first, Py_ssize_t rows, bint accumulate,
+                             bint with_penalty) noexcept nogil:
+        """The part of the gradient of a block of rows, with the last one the penalty's too."""
+        cdef bint ends = with_penalty and first + rows == self.batch.rows
+        cdef Py_ssize_t i, share = 0
+        cdef WeightTile *tile
+        cdef EmbeddingTile *embedded
+        cdef TileView view
+        for i in range(self.backprop.partition.count):
+            tile = &self.backprop.partition.tiles[i]
+            view = self.backprop.gradient_view(tile, self.backprop.g)
+            share = self.sums.tile_gradient(tile, &view, 0, first, rows, accumulate)
+            if ends:
                 self.backprop.add_penalty(tile, &view)
+        for i in range(self.backprop.partition.n_embedding_tiles):
+            embedded = &self.backprop.partition.embedding_tiles[i]
+            self.sums.embedding_gradient(embedded, first, rows, accumulate)
+            if ends:
+                self.backprop.add_embedding_penalty(embedded)
+        self.sums.share = share
 
     cdef void run_layer_parallel(self) noexcept nogil:
         """The lowest layers forward by shares of their outputs, the rest by blocks of rows there
@@ -348,21 +382,15 @@ cdef class Batches:
     cdef void run_tile(self, WeightTile *tile, int worker) noexcept nogil:
         """Compute a tile's gradient, take the step along it, or both, as `job.parts` says. With
         both the gradient is kept in a buffer of the worker, small enough for its cache."""
-        cdef TileView view = self.backprop.gradient_view(tile)
+        cdef TileView view = self.backprop.gradient_view(tile, self.backprop.g)
         if self.job.parts == COMPUTE | PENALTY | STEP:
-            view.b = (self.tile_gradients
-                      + <Py_ssize_t>worker * (TILE_INPUTS + 1) * TILE_PANELS * PANEL_BYTES)
-            view.W, view.panel = view.b + TILE_PANELS * PANEL_BYTES, tile.inputs * PANEL_BYTES
-            if not self.backprop.network.has_bias:
-                view.b = NULL
+            view = self.sums.worker_view(tile, worker, 0)
         if self.job.parts & COMPUTE:
             if not self.job.parts & STEP and stops(
                     &self.backprop.stop,
                     self.batch.rows * tile.inputs * tile.panels * self.backprop.network.lanes):
                 return
-            self.backprop.weight_gradient(tile, self.batch.rows, self.batch.dropping, &view,
-                                          self.job.accumulate)
-            self.backprop.store_gradient(tile, &view)
+            self.sums.tile_gradient(tile, &view, worker, 0, self.batch.rows, self.job.accumulate)
         if self.job.parts & PENALTY:
             self.backprop.add_penalty(tile, &view)
         if self.job.parts & STEP:
@@ -391,7 +419,7 @@ cdef class Batches:
         if self.job.parts & COMPUTE:
             if not self.job.parts & STEP and stops(&self.backprop.stop, tile.size):
                 return
-            self.backprop.embedding_gradient(tile, self.batch.rows, self.job.accumulate)
+            self.sums.embedding_gradient(tile, 0, self.batch.rows, self.job.accumulate)
         if self.job.parts & PENALTY:
             self.backprop.add_embedding_penalty(tile)
         if self.job.parts & STEP:
@@ -437,9 +465,10 @@ cdef class Batches:
 
     # Metrics
 
-    cdef Py_ssize_t update_metrics(self, Py_ssize_t rows, Matrix out,
+    cdef Py_ssize_t update_metrics(self, Py_ssize_t first, Py_ssize_t rows, Matrix out,
                                    double threshold) noexcept nogil:
-        """How many of the rows are right, or their squared residuals into `residuals`."""
+        """How many of some rows of the mini-batch are right, of which the workspace holds the first
+        one first, or their squared residuals into `residuals`."""
         cdef Py_ssize_t itemsize = self.backprop.network.itemsize
         cdef const kernels_t *k = kernels_for(itemsize)
         cdef Py_ssize_t last = self.backprop.network.n_layers - 1
@@ -452,8 +481,11 @@ cdef class Batches:
         if self.multilabel:
             return k.count_exact_match(rows, n_out, row, column, out.data, threshold, y,
                                        self.backprop.y_threshold)
-        k.squared_residuals(rows, self.backprop.loss.targets, row, column, out.data, y,
-                            self.squared_residuals)
+        if self.sums.shards.count == 1:
+            k.squared_residuals(rows, self.backprop.loss.targets, row, column, out.data, y,
+                                self.residuals_to)
+        else:
+            self.sums.add_residuals(first, rows, out, self.squared_residuals)
         return 0
 
     cdef result(self, Py_ssize_t count, Totals *totals):
@@ -493,81 +525,3 @@ cdef void run_tile_number(Batches batches, Py_ssize_t i, int worker) noexcept no
         batches.run_tile(&batches.backprop.partition.tiles[number], worker)
     else:
         batches.run_embedding_tile(&batches.backprop.partition.embedding_tiles[number - tiles])
-
-
-@cython.final
-cdef class Progress:
-    """Where an epoch is that pauses, or was ended before it was over: the mini-batches that are
-    done, and the sums over them.
-
-    Parameters
-    ----------
-    n_targets : int
-        Columns of y.
-    """
-
-    def __cinit__(self, Py_ssize_t n_targets):
-        self.residuals = np.zeros(n_targets)
-        self.kept, self.n_residuals = <double *>address(self.residuals), n_targets
-        self.pause_at = INFINITY
-
-    cdef begin(self, Batches batches, Totals *totals):
-        """The sums that an epoch begins with."""
-        if self.done == 0:
-            totals.loss, totals.weight, totals.correct = 0, 0, 0
-        else:
-            totals[0] = self.totals
-            batches.residuals[:] = self.residuals
-
-    cdef void keep(self, Py_ssize_t done, const Totals *totals,
-                   const double *residuals) noexcept nogil:
-        """Note the sums after another mini-batch."""
-        self.done, self.totals = done, totals[0]
-        memcpy(self.kept, residuals, self.n_residuals * sizeof(double))
-
-    cdef bint is_due(self, Py_ssize_t work) noexcept nogil:
-        """Whether the epoch is to pause after a mini-batch of some work. The clock is looked at
-        once in WORK_PER_LOOK: for each step of a small network that would be a fiftieth of it."""
-        if self.pause_at == INFINITY:
-            return False
-        self.work += work
-        if self.work < WORK_PER_LOOK and self.pause_at > -INFINITY:
-            return False
-        self.work = 0
-        return clock_seconds() > self.pause_at
-
-    def get(self):
-        """The number of mini-batches, and the sums: losses, weights, rows that are right, and
-        squared residuals of each target."""
-        sums = [self.totals.loss, self.totals.weight, <double>self.totals.correct]
-        return self.done, sums + self.residuals.tolist()
-
-    def set(self, done, sums):
-        """Set what `get` of another has given."""
-        if not is_whole(done) or done < 0 or (done and len(sums) != 3 + self.n_residuals):
-            raise ValueError(f"a position must be a whole number of mini-batches and "
-                             f"{3 + self.n_residuals} sums, got {done!r} and {sums!r}")
-        if done and not 0 <= sums[2] < 2 ** 63:
-            raise ValueError(f"the rows that are right must be a whole number, got {sums[2]}")
-        self.done = done
-        if done:
-            self.totals.loss, self.totals.weight = sums[0], sums[1]
-            self.totals.correct = <Py_ssize_t>int(sums[2])
-            self.residuals[:] = sums[3:]
-
-
-cdef Span span_of(object part, Py_ssize_t count, Py_ssize_t batch, Py_ssize_t done) except *:
-    """The mini-batches, of `batch` rows, that `count` rows are of an epoch of which `done` are
-    done; `part` says what `Trainer.epoch` does, or is None where these are all rows."""
-    cdef Span span
-    span.first, span.rows = (0, count) if part is None else part
-    span.end, span.last = span.first + blocks(count, batch), blocks(span.rows, batch)
-    if part is None:
-        return span
-    if not span.first <= done <= span.end or not (
-            span.first * batch + count == span.rows
-            or span.end < span.last and count % batch == 0):
-        raise ValueError(f"part must say how many mini-batches of {batch} rows come before these "
-                         f"{count} rows, and how many rows the epoch has; got {part!r}, and "
-                         f"{done} mini-batches are done")
-    return span

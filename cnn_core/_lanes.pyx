@@ -486,13 +486,13 @@ def alike(Trainer trainer not None):
     -------
     tuple or None
         Equal for those that can; learning rates, seeds and rows may differ. None for a trainer that
-        cannot: with embedded columns, dropout, bounds, a callback after each step, an epoch that
-        pauses or comes in parts, measured phases, or more outputs, or a softmax, than a panel has.
+        cannot: with embedded columns, dropout, bounds, shards, a callback after each step, epochs
+        that pause or come in parts, measured phases, more outputs, or a softmax, than a panel has.
     """
     backprop, rule = trainer.backprop, trainer.batches.optimizer
     network = backprop.network
     if (rule.name is None or backprop.loss.heads != 1 or network.embeds or rule.bounds
-            or backprop.timing
+            or backprop.timing or trainer.batches.n_shards > 1
             or trainer.after_step is not None or trainer.part is not None
             or trainer.progress.done or trainer.progress.pause_at != INFINITY
             or any(backprop.workspace.dropout) or network.widths[-1] > network.lanes

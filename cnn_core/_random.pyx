@@ -6,6 +6,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from cnn_core._cpu cimport kernels_for
 from cnn_core._memory cimport address
+from cnn_core._shards cimport MOST_SHARDS, rows_before
 from cnn_core._checks import SEED, WHOLE, WORD, takes
 
 
@@ -89,6 +90,65 @@ def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
     ndarray of intp, shape (n,)
     """
     return shuffled(seed, window_purpose(window), epoch, n)
+
+
+cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
+                       Py_ssize_t batch_size, Py_ssize_t count,
+                       Py_ssize_t *order) noexcept nogil:
+    cdef Py_ssize_t *rows = order + n
+    cdef Py_ssize_t first, end, shard, i, taken, rest, all_taken, all_rest, next = 0
+    if count == 1:
+        shuffle(seed, FOR_SHUFFLE, epoch, order, n)
+        return
+    for shard in range(count):
+        first, end = rows_before(count, shard, n), rows_before(count, shard + 1, n)
+        if shuffled:
+            shuffle(seed, shard_purpose(shard), epoch, rows + first, end - first)
+        for i in range(first, end):
+            rows[i] = first + (rows[i] if shuffled else i - first)
+    end = taken = rest = 0
+    while end < n:
+        end = min(n, end + batch_size)
+        all_taken, all_rest, first = end // count, end % count, 0
+        for shard in range(count):
+            for i in range(taken + (shard < rest), all_taken + (shard < all_rest)):
+                order[next] = rows[first + i]
+                next += 1
+            first += n // count + (shard < n % count)
+        taken, rest = all_taken, all_rest
+
+
+@takes(seed=SEED, epoch=WORD, n=WHOLE, batch_size=WHOLE, shards=WHOLE)
+def shard_order(uint64_t seed, uint32_t epoch, Py_ssize_t n, Py_ssize_t batch_size,
+                Py_ssize_t shards, *, bint shuffled=True):
+    """The order in which an epoch visits rows that are cut into shards.
+
+    Parameters
+    ----------
+    seed, epoch, n
+        As for `permutation`; the two share nothing.
+    batch_size : int
+        Rows of a mini-batch, at least 1.
+    shards : int
+        1 to 4096. Shard s has the rows from s (n // shards) + min(s, n % shards) on, up to those of
+        the next.
+    shuffled : bool
+        Whether the rows of each shard are visited in an order that seed, epoch and shard determine,
+        instead of as they stand.
+
+    Returns
+    -------
+    ndarray of intp, shape (n,)
+        A mini-batch has the next rows of the shards in turn, and holds them shard after shard.
+    """
+    if batch_size < 1 or not 1 <= shards <= MOST_SHARDS:
+        raise ValueError(f"batch_size must be at least 1 and shards from 1 to {MOST_SHARDS}, got "
+                         f"{batch_size} and {shards}")
+    order = np.empty(2 * n, np.intp)
+    cdef Py_ssize_t *numbers = <Py_ssize_t *>address(order)
+    with nogil:
+        order_shards(seed, epoch, shuffled, n, batch_size, shards, numbers)
+    return order[:n].copy()
 
 
 @takes(seed=SEED, stream=WORD, n=WHOLE)

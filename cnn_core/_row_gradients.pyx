@@ -100,12 +100,13 @@ cdef void one_row(Backprop backprop) noexcept nogil:
     backprop.forward_backward(0, 1, False)
     for i in range(backprop.partition.count):
         tile = &backprop.partition.tiles[i]
-        view = backprop.gradient_view(tile)
-        backprop.weight_gradient(tile, 1, False, &view, False)
+        view = backprop.gradient_view(tile, backprop.g)
+        backprop.weight_gradient(tile, 0, 1, False, &view, False)
         backprop.store_gradient(tile, &view)
         backprop.add_penalty(tile, &view)
     for i in range(backprop.partition.n_embedding_tiles):
-        backprop.embedding_gradient(&backprop.partition.embedding_tiles[i], 1, False)
+        backprop.embedding_gradient(&backprop.partition.embedding_tiles[i], 0, 1, backprop.g,
+                                    False)
         backprop.add_embedding_penalty(&backprop.partition.embedding_tiles[i])
 
 

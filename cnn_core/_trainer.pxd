@@ -3,8 +3,9 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport Backprop
-from cnn_core._batches cimport Batches, Progress, Totals
+from cnn_core._batches cimport Batches, Totals
 from cnn_core._control cimport EndRequest
+from cnn_core._progress cimport Progress
 
 
 cdef class Trainer:

@@ -8,14 +8,15 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 
 from cnn_core._backprop cimport SHUFFLE, LOSS, Backprop
-from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Progress, Span, Totals, span_of
+from cnn_core._batches cimport COMPUTE, PENALTY, Batches, Totals
 from cnn_core._control cimport begin_stop, leave, stops
 from cnn_core._dataset cimport RowSource, all_rows_below
-from cnn_core._memory cimport address, blocks
+from cnn_core._memory cimport address
 from cnn_core._optimizer cimport Optimizer
 from cnn_core._partition cimport BLOCKWISE
 from cnn_core._platform cimport clock_seconds, flush_subnormals, restore_subnormals
-from cnn_core._random cimport FOR_SHUFFLE, shuffle
+from cnn_core._progress cimport Progress, Span, span_of
+from cnn_core._random cimport order_shards
 from cnn_core._backprop import phases
 from cnn_core._checks import Array, check_number, is_whole
 from cnn_core._cpu import most_threads
@@ -27,7 +28,7 @@ ORDER = Array(1, (np.dtype(np.intp).name,))
 OPTIONS = {
     "timing": False, "clip_norm": 0.0, "max_norm": 0.0, "multilabel": False, "threads": 1,
     "adaptive": False, "by_rows": False, "cost_scale": 1.0, "rate_factors": (), "decay_factors": (),
-    "bounds": (),
+    "bounds": (), "shards": 1,
 }
 
 
@@ -64,6 +65,8 @@ cdef class Trainer:
         cost_scale : float
             Factor of the rows' losses in the results of `loss_and_gradient` and, with `by_rows`, of
             `epoch`; gradients and penalties are without it.
+        shards : int
+            How many the rows are cut into (`_random.shard_order`); sums are those of _shards.pxd.
 
     Attributes
     ----------
@@ -103,7 +106,7 @@ cdef class Trainer:
         threads = 1 if options["timing"] else min(options["threads"], most_threads)
         self.by_rows, self.cost_scale = options["by_rows"], options["cost_scale"]
         self.batches = Batches(backprop, rule, threads, options["adaptive"],
-                               options["multilabel"])
+                               options["multilabel"], options["shards"])
         self.progress = Progress(backprop.loss.targets)
 
     @property
@@ -308,7 +311,8 @@ cdef class Trainer:
 
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1:
         """In which order the epoch visits the rows; returns how many."""
-        cdef Py_ssize_t count = self.batches.X.count
+        cdef Py_ssize_t count = self.batches.X.count, shards = self.batches.n_shards
+        cdef Py_ssize_t batch = self.backprop.workspace.max_batch_size
         cdef Py_ssize_t *numbers
         if order is not None:
             numbers = <Py_ssize_t *>address(order)
@@ -319,13 +323,16 @@ cdef class Trainer:
             self.batches.batch.order = numbers
         if count == 0:
             raise ValueError("an epoch needs at least one row")
-        if order is None and shuffled and count > self.backprop.workspace.max_batch_size:
-            if self.order is None or len(self.order) != count:
-                self.order = aligned_zeros(count, np.intp)
+        if shards > 1 and (order is not None or self.part is not None):
+            raise ValueError("rows in shards have an order of their own, and come all at once")
+        if order is None and (shuffled or shards > 1) and count > batch:
+            if self.order is None or len(self.order) != (1 + (shards > 1)) * count:
+                self.order = aligned_zeros((1 + (shards > 1)) * count, np.intp)
             self.batches.batch.order = numbers = <Py_ssize_t *>address(self.order)
             with nogil:
-                shuffle(self.seed, FOR_SHUFFLE, <unsigned int>self.epochs, numbers, count)
+                order_shards(self.seed, self.epochs, shuffled, count, batch, shards, numbers)
             self.backprop.record_phase(SHUFFLE, 0)
+        self.batches.sums.shards.count = shards
         return count
 
     cdef run_epoch(self, Py_ssize_t count, object rates):
@@ -401,19 +408,19 @@ cdef class Trainer:
         cdef double mean = 0, penalty, weight = self.total_weight
         if weight > 0 and rows < count:
             weight = weight * rows / count
-        weight = self.backprop.set_weight(rows, weight)
+        weight = self.backprop.set_weight(rows, self.batches.sums.weight(weight))
         self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
         self.batches.make_plan(True)
         totals.correct += self.batches.forward_backward(False, True)
         if self.batches.stopped():
             return 0
         if (self.by_rows or tells) and weight > 0:
-            mean = self.backprop.workspace.add_losses(rows, 0) / weight
+            mean = self.batches.sums.add_losses(0) / weight
         if self.by_rows:
             totals.loss += rows * self.cost_scale * mean
             weight = rows
         else:
-            totals.loss = self.backprop.workspace.add_losses(rows, totals.loss)
+            totals.loss = self.batches.sums.add_losses(totals.loss)
         totals.weight += weight
         self.backprop.record_phase(LOSS, self.backprop.network.n_layers - 1)
         penalty = self.batches.apply_gradient(self.batches.plan.strategy == BLOCKWISE)
@@ -421,7 +428,7 @@ cdef class Trainer:
         return self.cost_scale * mean + penalty
 
     def accumulate(self, RowSource X not None, RowSource y, RowSource labels,
-                   RowSource weights=None, *, weight=None, Py_ssize_t first=0):
+                   RowSource weights=None, *, weight=None, Py_ssize_t first=0, shares=None):
         """Add the gradient of some rows of a mini-batch, as a training step has it, to `gradient`;
         `apply` then takes the step. Rows that are handed over in several calls, in their order,
         give the bits of all at once.
@@ -434,6 +441,9 @@ cdef class Trainer:
             Of the whole mini-batch, the same in each call; default that of these rows.
         first : int
             How many rows of the mini-batch come before these: dropout depends on it.
+        shares : sequence of int, optional
+            Sizes of the shares of shards, as many as this trainer has or fewer, that the rows are.
+            `gradient` is then that of these rows alone, a sum along the tree.
 
         Returns
         -------
@@ -452,6 +462,9 @@ cdef class Trainer:
                 raise ValueError(f"first must be at least 0, got {first}")
             if weight is not None:
                 check_number("weight", weight, 0, above=True)
+            if shares is not None:
+                self.batches.sums.cut(shares, X.count)
+                self.backprop.has_gradient = False
             return self.run_accumulate(X.count, -1 if weight is None else weight, first)
         finally:
             self.backprop.workspace.busy = False
@@ -465,7 +478,7 @@ cdef class Trainer:
             if not self.backprop.has_gradient:
                 self.backprop.workspace.transpose_weights()
             self.batches.begin_batch(0, rows, True)
-            weight = self.backprop.set_weight(rows, weight)
+            weight = self.backprop.set_weight(rows, self.batches.sums.weight(weight))
             self.backprop.seed_dropouts(self.seed, self.batches.optimizer.steps)
             self.backprop.dropout_offset = first
             self.batches.make_plan(False)
@@ -473,7 +486,7 @@ cdef class Trainer:
             if self.batches.plan.strategy != BLOCKWISE:
                 self.batches.run_tiles(COMPUTE, self.backprop.has_gradient)
             self.backprop.dropout_offset = 0
-            loss = self.backprop.workspace.add_losses(rows, 0)
+            loss = self.batches.sums.add_losses(0)
             restore_subnormals(mode)
         self.backprop.has_gradient = not self.batches.stopped()
         leave(&self.backprop.stop)
@@ -538,13 +551,14 @@ cdef class Trainer:
         with nogil:
             mode = flush_subnormals()
             self.backprop.workspace.transpose_weights()
+            self.batches.sums.shards.count = self.batches.n_shards
             self.batches.begin_batch(0, rows, False)
-            totals.weight = self.backprop.set_weight(rows, -1)
+            totals.weight = self.backprop.set_weight(rows, self.batches.sums.weight(-1))
             self.batches.make_plan(False)
             totals.correct = self.batches.forward_backward(False, True)
             if self.batches.plan.strategy != BLOCKWISE:
                 self.batches.run_tiles(COMPUTE | PENALTY, False)
-            totals.loss = self.cost_scale * self.backprop.workspace.add_losses(rows, 0)
+            totals.loss = self.cost_scale * self.batches.sums.add_losses(0)
             totals.loss += totals.weight * self.backprop.partition.penalty()
             restore_subnormals(mode)
         leave(&self.backprop.stop)
@@ -574,22 +588,13 @@ cdef class Trainer:
             self.backprop.workspace.busy = False
 
     cdef run_evaluation(self, Py_ssize_t count):
-        cdef Py_ssize_t block, first, batch = self.backprop.workspace.max_batch_size
         cdef Totals totals
         cdef uint64_t mode
-        totals.loss, totals.weight, totals.correct = 0, count, 0
+        totals.weight, totals.correct = count, 0
         self.begin()
         with nogil:
             mode = flush_subnormals()
-            for block in range(blocks(count, batch)):
-                first = block * batch
-                self.batches.begin_batch(first, min(batch, count - first), False)
-                self.batches.make_plan(False)
-                totals.correct += self.batches.evaluate()
-                if self.batches.stopped():
-                    break
-                totals.loss = self.backprop.workspace.add_losses(self.batches.batch.rows,
-                                                                 totals.loss)
+            totals.loss = self.batches.evaluate_all(count, &totals.correct)
             restore_subnormals(mode)
         leave(&self.backprop.stop)
         return self.batches.result(count, &totals)

@@ -61,12 +61,12 @@ cdef class Workspace:
     cdef bint prefers_transposed(self, bint from_logits)
     cdef Py_ssize_t row_bytes(self) noexcept nogil
     cdef void layout_targets(self, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
-    cdef double weight_of(self, Py_ssize_t rows) noexcept nogil
+    cdef double weight_of(self, Py_ssize_t first, Py_ssize_t end) noexcept nogil
     cdef void set_row_scale(self, Py_ssize_t rows, double weight) noexcept nogil
     cdef double weight_of_row(self, Py_ssize_t r) noexcept nogil
-    cdef double add_losses(self, Py_ssize_t rows, double total) noexcept nogil
+    cdef double add_losses(self, Py_ssize_t first, Py_ssize_t end, double total) noexcept nogil
     cdef void transpose_weights(self) noexcept nogil
     cdef Py_ssize_t first_panel(self) noexcept nogil
-    cdef EmbeddedRows embedded_rows(self, Py_ssize_t count) noexcept nogil
+    cdef EmbeddedRows embedded_rows(self, Py_ssize_t first, Py_ssize_t count) noexcept nogil
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,
                             Py_ssize_t batch_offset) noexcept nogil

@@ -188,13 +188,13 @@ cdef class Workspace:
                 rows, n_out, elements(self.y.row, itemsize), at(&self.y, first, 0), n_out,
                 elements(self.targets.column, itemsize), at(&self.targets, first, 0))
 
-    cdef double weight_of(self, Py_ssize_t rows) noexcept nogil:
-        """The weight of the first rows, one after the other."""
+    cdef double weight_of(self, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+        """The weight of rows first .. end - 1, one after the other."""
         cdef Py_ssize_t r
         cdef double total = 0
         if self.row_weight == NULL:
-            return rows
-        for r in range(rows):
+            return end - first
+        for r in range(first, end):
             total += self.weight_of_row(r)
         return total
 
@@ -223,11 +223,12 @@ cdef class Workspace:
             return (<double *>self.row_weight)[r]
         return (<float *>self.row_weight)[r]
 
-    cdef double add_losses(self, Py_ssize_t rows, double total) noexcept nogil:
-        """`total` plus the rows' weighted losses, one after the other in double."""
+    cdef double add_losses(self, Py_ssize_t first, Py_ssize_t end, double total) noexcept nogil:
+        """`total` plus the weighted losses of rows first .. end - 1, one after the other in
+        double."""
         cdef Py_ssize_t r
         cdef double loss
-        for r in range(rows):
+        for r in range(first, end):
             if self.network.itemsize == 8:
                 loss = (<double *>self.row_losses)[r]
             else:
@@ -251,11 +252,12 @@ cdef class Workspace:
         """The panel of the first layer's inputs in which those from embeddings begin."""
         return self.network.embedding.n_numbers // self.network.lanes
 
-    cdef EmbeddedRows embedded_rows(self, Py_ssize_t count) noexcept nogil:
-        """The first rows, as embeddings learn from them."""
+    cdef EmbeddedRows embedded_rows(self, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+        """Some rows, as embeddings learn from them."""
         cdef EmbeddedRows rows
-        rows.count, rows.x, rows.delta = count, self.x, self.x_delta
-        rows.categories, rows.categories_step = self.categories, self.max_batch_size
+        rows.count = count
+        rows.x, rows.delta = from_row(&self.x, first), from_row(&self.x_delta, first)
+        rows.categories, rows.categories_step = self.categories + first, self.max_batch_size
         return rows
 
     cdef Matrix layer_input(self, Py_ssize_t l, Py_ssize_t first, Py_ssize_t rows, bint dropping,

@@ -89,6 +89,10 @@ CALLS = {
     "permutation": dict(seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE), split=(False, FLAG)),
     "block_order": dict(seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE)),
     "window_order": dict(seed=(1, WHOLE), epoch=(0, WHOLE), window=(0, WHOLE), n=(5, WHOLE)),
+    "shard_order": dict(
+        seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE), batch_size=(2, WHOLE), shards=(2, WHOLE),
+        shuffled=(True, FLAG),
+    ),
     "uniform": dict(seed=(1, WHOLE), stream=(0, WHOLE), n=(5, WHOLE)),
     "optimizer_settings": dict(name=("sgd", CHOICE)),
 }  # fmt: skip

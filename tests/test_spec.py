@@ -31,6 +31,7 @@ TRAINING = TrainingSpec(
     cost_scale=0.5,
 )
 PROMISED = replace(TRAINING, monotone=(1, 0, -1), convex=(0, -1, 0))
+SHARDED = replace(TRAINING, shards=8)
 LBFGS = TrainingSpec(
     "mse",
     optimizer="lbfgs",
@@ -45,7 +46,7 @@ PERIODIC = replace(
 
 
 @pytest.mark.parametrize(
-    "spec", [NETWORK, EMBEDDED, PERIODIC, TRAINING, PROMISED, LBFGS, TrainingSpec("mse")]
+    "spec", [NETWORK, EMBEDDED, PERIODIC, TRAINING, PROMISED, SHARDED, LBFGS, TrainingSpec("mse")]
 )
 def test_a_spec_comes_back_from_json_as_it_was(spec):
     values = json.loads(json.dumps(spec.to_dict()))
@@ -56,9 +57,9 @@ def test_a_spec_comes_back_from_json_as_it_was(spec):
 def test_the_oldest_version_that_can_say_it_is_written():
     pinball = replace(TRAINING, loss="pinball", loss_param=[0.1, 0.5])
     assert TrainingSpec.from_dict(json.loads(json.dumps(pinball.to_dict()))) == pinball
-    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC, PROMISED, pinball
-    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5, 6, 6]
-    assert VERSION == 6
+    specs = NETWORK, TRAINING, EMBEDDED, PERIODIC, PROMISED, pinball, SHARDED
+    assert [spec.to_dict()["version"] for spec in specs] == [2, 2, 3, 5, 6, 6, 7]
+    assert VERSION == 7
     assert "embeddings" not in NETWORK.to_dict()
     assert EMBEDDED.to_dict()["embeddings"] == [[500, 8], [3, 1]]
     given = NETWORK.to_dict() | {"version": 3}
@@ -143,9 +144,9 @@ def test_unknown_and_missing_keys_and_other_versions_are_refused(spec):
     values, kind = spec.to_dict(), type(spec)
     name = kind.__name__
     for change, message in (
-        ({"version": 7}, f"{name}: version must be from 1 to 6, got 7"),
-        ({"version": True}, "version must be from 1 to 6, got True"),
-        ({"version": "2"}, "version must be from 1 to 6, got '2'"),
+        ({"version": 8}, f"{name}: version must be from 1 to 7, got 8"),
+        ({"version": True}, "version must be from 1 to 7, got True"),
+        ({"version": "2"}, "version must be from 1 to 7, got '2'"),
         ({"depth": 3}, f"{name}: the key 'depth' is unknown; the keys are"),
     ):
         with pytest.raises(ValueError, match=message):

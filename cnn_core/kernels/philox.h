@@ -14,7 +14,8 @@ enum {
     FOR_SPLIT = 3,
     FOR_DROPOUT = 4,
     FOR_BLOCKS = 5,
-    FOR_WINDOW = 6
+    FOR_WINDOW = 6,
+    FOR_SHARD = 7
 };
 
 /* Dropout draws for each layer (below 2^12) and step (below 2^44) apart: both stand in its purpose,
@@ -26,6 +27,9 @@ static inline uint32_t dropout_purpose(uint32_t layer, uint64_t step)
 
 /* The rows of each window (below 2^24) of an epoch are shuffled by numbers of their own. */
 static inline uint32_t window_purpose(uint32_t window) { return FOR_WINDOW | window << 8; }
+
+/* So are those of each shard (below 2^24). */
+static inline uint32_t shard_purpose(uint32_t shard) { return FOR_SHARD | shard << 8; }
 
 enum { PHILOX_ROUNDS = 10 };
 #define PHILOX_M0 UINT64_C(0xD2511F53)

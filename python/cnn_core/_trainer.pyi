@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from numpy import float64, floating, intp
@@ -92,5 +92,6 @@ class Trainer:
         *,
         weight: float | None = None,
         first: int = 0,
+        shares: Sequence[int] | None = None,
     ) -> float: ...
     def apply(self) -> float: ...

@@ -53,6 +53,7 @@ class MLPOfOneTask(MLP):
         batch_size: int | Literal["full"] = 32,
         epochs: int = 100,
         shuffle: bool = True,
+        shards: int = 1,
         l1: float = 0.0,
         l2: float = 0.0,
         max_norm: float | None = None,

@@ -103,6 +103,10 @@ class MLP(
     shuffle : bool, default True
         Visit the rows in a new order every epoch; where one mini-batch holds them all, they are
         left as they stand.
+    shards : int, default 1
+        Cut the training rows into so many runs, at most 4096, of which each mini-batch takes equal
+        shares; what is summed over rows is summed over those of each shard first. The result has
+        other bits for another number, and the same for any number of threads. Not for X in blocks.
     l1, l2 : float, default 0
         The cost of each mini-batch is increased by ``l1 * sum |W| + l2 / 2 * sum W^2`` over all
         weights, those of embedded columns too, biases left out.
@@ -289,6 +293,7 @@ class MLP(
         batch_size: int | Literal["full"] = 32,
         epochs: int = 100,
         shuffle: bool = True,
+        shards: int = 1,
         l1: float = 0.0,
         l2: float = 0.0,
         max_norm: float | None = None,
@@ -330,6 +335,7 @@ class MLP(
         self.hidden, self.activation, self.task, self.output = hidden, activation, task, output
         self.loss, self.optimizer, self.learning_rate = loss, optimizer, learning_rate
         self.batch_size, self.epochs, self.shuffle = batch_size, epochs, shuffle
+        self.shards = shards
         self.l1, self.l2, self.max_norm, self.clip_norm = l1, l2, max_norm, clip_norm
         self.rate_factors, self.decay_factors = rate_factors, decay_factors
         self.decay_schedule, self.dropout_schedule = decay_schedule, dropout_schedule

@@ -26,6 +26,7 @@ from cnn_core.losses import ParametrizedLoss, check_slopes, get_loss
 from cnn_core.monitors import check_monitor
 from cnn_core.optimizers import get_optimizer
 from cnn_core.schedules import SCHEDULES, Constant, Schedule
+from cnn_core.spec import MOST_SHARDS
 from cnn_core.task import HARD_THRESHOLD
 from cnn_core.threads import check_threads
 from cnn_core.training.backends import BACKENDS
@@ -228,6 +229,7 @@ RULES: dict[str, Check] = {
     "batch_size": count("full"),
     "epochs": count(least=0),
     "shuffle": flag,
+    "shards": count(most=MOST_SHARDS),
     "l1": number(0),
     "l2": number(0),
     "max_norm": optional(number(0, None, above=True)),

@@ -17,7 +17,7 @@ from cnn_core._names import choose
 from cnn_core.losses import LossParam
 
 #: Of the dicts that `to_dict` makes; a change of their keys or their meaning counts it up.
-VERSION = 6
+VERSION = 7
 
 #: Fields that came later, each with the version that brought it; what an older one has written
 #: means their defaults.
@@ -30,10 +30,14 @@ _SINCE = {
     "periodic": 5,
     "monotone": 6,
     "convex": 6,
+    "shards": 7,
 }
 
 #: The version from which `loss_param` may be quantiles.
 _QUANTILES = 6
+
+#: The most that rows are cut into.
+MOST_SHARDS = 4096
 
 #: The oldest version that is written: for specs without what came later.
 _OLDEST = 2
@@ -244,6 +248,8 @@ class TrainingSpec(_Spec):
         For each input of the first layer 1 where the outputs are to rise with it, or to be convex
         in it, -1 where they are to fall, or to be concave, and 0 for others; empty: 0. Weights are
         kept within `constraints.bounds_of` them.
+    shards : int
+        How many the rows are cut into, 1 to 4096; `_random.shard_order` says which are of each.
     """
 
     loss: str
@@ -266,6 +272,7 @@ class TrainingSpec(_Spec):
     alpha_dropout: bool = True
     monotone: tuple[int, ...] = ()
     convex: tuple[int, ...] = ()
+    shards: int = 1
 
     def __post_init__(self) -> None:
         choose("loss", self.loss, _losses.names())
@@ -274,6 +281,7 @@ class TrainingSpec(_Spec):
         settings = self._checked_settings()
         _check_whole("TrainingSpec: batch_size", self.batch_size, 1)
         _check_whole("TrainingSpec: seed", self.seed, 0, 1 << 64)
+        _check_whole("TrainingSpec: shards", self.shards, 1, MOST_SHARDS + 1)
         for name in ("l1", "l2", "clip_norm", "max_norm", "cost_scale"):
             _check_real(f"TrainingSpec: {name}", getattr(self, name), 0)
         dropout = _sequence("TrainingSpec: dropout", self.dropout)
@@ -295,6 +303,7 @@ class TrainingSpec(_Spec):
             settings=MappingProxyType(settings),
             batch_size=int(self.batch_size),
             seed=int(self.seed),
+            shards=int(self.shards),
             dropout=tuple(map(float, dropout)),
             **{
                 name: float(getattr(self, name))

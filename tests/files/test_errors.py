@@ -199,7 +199,7 @@ NONSENSE = [
     # the model
     (drop("model", "seed"), "the model has no 'seed'"),
     (put("model.more", 1), "the model has 'more'; known are network, training_spec, "),
-    (put("model.network.version", 7), "network: NetworkSpec: version must be from 1 to 6"),
+    (put("model.network.version", 8), "network: NetworkSpec: version must be from 1 to 7"),
     (put("model.network.widths", [3, 6, 4]), "widths"),
     (put("model.network.widths", [3, 6, 4, 10**15]), "the tensor '4.weight' must be of float32"),
     (put("model.network.widths", [3, 6, True, 3]), "network: NetworkSpec: widths[2] must be"),

@@ -331,6 +331,17 @@ for parameters in (
     name = ", ".join(f"{key}={value}" for key, value in parameters.items())
     add(name, data.numbers(7, 1), hidden=(9, 21), dtypes=BOTH, **parameters)
 
+# Rows in shards.
+
+for parameters in (
+    {"shards": 7, "clip_norm": 0.1, "l2": 0.01, "dropout": 0.2},
+    {"shards": 64, "early_stopping": True, "scale_inputs": "standard"},
+    {"shards": 3, "optimizer": LBFGS(), "batch_size": "full"},
+):
+    name = ", ".join(f"{key}={value}" for key, value in parameters.items())
+    variants = data.numbers(7, 18), data.classes(9, 3)
+    add(name, *variants, threads=(1, 2), hidden=(9, 21), dtypes=BOTH, **parameters)
+
 # Dropout.
 
 for dropout, activation in (

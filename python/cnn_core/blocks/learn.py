@@ -82,6 +82,14 @@ class _Rows(NamedTuple):
     validation: np.ndarray  #: the numbers of those that are set apart
 
 
+def _refuse_shards(shards: int) -> None:
+    if shards > 1:
+        raise ValueError(
+            f"shards={shards} cuts all rows, and X comes in blocks of them; give arrays, such as a "
+            "memory map of what cnn-core convert writes, or leave shards at 1"
+        )
+
+
 def prepare_blocks(
     X: Gathered,
     y: ArrayLike,
@@ -94,6 +102,7 @@ def prepare_blocks(
 ) -> Prepared:
     """Check, encode, weigh, split and scale; see `data.prepare.prepare`."""
     meaning, labels = task
+    _refuse_shards(how.shards)
     if before is not None and before.knows_no_rows:
         before = None
     how = replace(how, target_dtype=target_dtype_of(meaning, y, how, before))

@@ -33,11 +33,13 @@ from cnn_core.data.scaling import (
     weighed,
     weighted_sums,
 )
+from cnn_core.data.shards import shard_bounds, sum_of_shards
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
+    from cnn_core.data.shards import Bounds
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
@@ -103,7 +105,9 @@ def choose_scaling(
     """
     kind = how.scale_inputs
     if kind != "auto":
-        return None if kind is None else learn_scaling(kind, X.rows(), weights, whole=whole)
+        if kind is None:
+            return None
+        return learn_scaling(kind, X.rows(), weights, whole=whole, shards=how.shards)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
     seen, mapped = X, _is_read_in_place(given, how.dtype)
@@ -113,7 +117,7 @@ def choose_scaling(
         seen = RowSource(X.array, rows[::step])
         weights = None if weights is None else weights[::step]
     with np.errstate(over="ignore", invalid="ignore"):
-        reason = with_subnormals(why_scale, (seen, weights, names))
+        reason = with_subnormals(why_scale, (seen, weights, names, how.shards))
     if not reason and columns is not None and columns.mixed:
         reason = "numbers stand beside categories"
     reason = reason or how.needs_scaling
@@ -129,7 +133,8 @@ def choose_scaling(
         )
         return None
     asked = "'auto', the default"
-    return learn_scaling(kind, X.rows(), weights, asked, whole)._replace(reason=reason)
+    learned = learn_scaling(kind, X.rows(), weights, asked, whole, how.shards)
+    return learned._replace(reason=reason)
 
 
 def _is_read_in_place(X: object, dtype: str) -> bool:
@@ -169,7 +174,9 @@ def _if_large(columns: np.ndarray, settled: bool) -> tuple[np.ndarray, np.ndarra
     return shift, factor
 
 
-def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None) -> str:
+def why_scale(
+    X: RowSource, weights: np.ndarray | None, names: np.ndarray | None, shards: int = 1
+) -> str:
     """Why features need scaling, in a few words; nothing where they are alike.
 
     Parameters
@@ -181,6 +188,8 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
         Of the rows; those of weight 0 do not count.
     names : ndarray or None
         Of the features.
+    shards : int
+        How many the rows are cut into.
 
     Returns
     -------
@@ -200,7 +209,7 @@ def why_scale(X: RowSource, weights: np.ndarray | None, names: np.ndarray | None
         if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
         return f"features reach from {lowest:.4g} to {highest:.4g}"
-    middle, size = _middle_and_size(X, weights, low, high)
+    middle, size = _middle_and_size(X, weights, low, high, shard_bounds(X.count, shards))
     size[~varies] = np.nan
     largest, smallest = _greatest(size), _greatest(-size)
     if size[largest] > UNEQUAL * size[smallest]:
@@ -230,12 +239,12 @@ def _greatest(values: np.ndarray) -> int:
 
 
 def _blocks(
-    X: RowSource, weights: np.ndarray | None
+    X: RowSource, weights: np.ndarray | None, begin: int = 0, end: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Some rows after the other, and their weights."""
-    rows = max(1, _BLOCK // X.array.shape[1])
-    for first in range(0, X.count, rows):
-        part = slice(first, first + rows)
+    rows, end = max(1, _BLOCK // X.array.shape[1]), X.count if end is None else end
+    for first in range(begin, end, rows):
+        part = slice(first, min(first + rows, end))
         block = X.array[part] if X.indices is None else X.array[X.indices[part]]
         if weights is None:
             yield block, None
@@ -270,23 +279,35 @@ def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np
 
 
 def _middle_and_size(
-    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray
+    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray, bounds: Bounds
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; of one that holds two numbers alone, what lies
     between them and half their distance, as the deviation tells how rare the rarer one is."""
-    n, total = X.array.shape[1], 0.0
-    zero, sums, squares, two = np.zeros(n), np.zeros(n), np.zeros(n), np.ones(n, bool)
-    for block, w in _blocks(X, weights):
-        sums += weighted_sums(block, w, zero, 1)
-        total += len(block) if w is None else float(np.cumsum(w)[-1])
-        (at,) = two.nonzero()
-        some = block if len(at) == n else block[:, at]
-        two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
-    mean = sums / total
-    for block, w in _blocks(X, weights):
-        squares += weighted_sums(block, w, mean, 2)
+    n = X.array.shape[1]
+    zero, two = np.zeros(n), np.ones(n, bool)
+
+    def sums_and_weight(first: int, end: int) -> np.ndarray:
+        found = np.zeros(n + 1)
+        for block, w in _blocks(X, weights, first, end):
+            found[:n] += weighted_sums(block, w, zero, 1)
+            found[n] += len(block) if w is None else float(np.cumsum(w)[-1])
+            (at,) = two.nonzero()
+            some = block if len(at) == n else block[:, at]
+            two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
+        return found
+
+    def squares(first: int, end: int) -> np.ndarray:
+        found = np.zeros(n)
+        for block, w in _blocks(X, weights, first, end):
+            found += weighted_sums(block, w, mean, 2)
+        return found
+
+    found = sum_of_shards(sums_and_weight, bounds)
+    total = found[n]
+    mean = found[:n] / total
+    squared = sum_of_shards(squares, bounds)
     half = (high - low) / 2
-    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squares / total))
+    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squared / total))
 
 
 def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> list[str]:

@@ -16,7 +16,8 @@ from cnn_core.columns.table import Table
 from cnn_core.data.auto_scaling import FEWEST_ROWS, choose_scaling, go_on
 from cnn_core.data.following import Streamed, streamed
 from cnn_core.data.row_order import warn_of_order
-from cnn_core.data.scaling import Scaling
+from cnn_core.data.scaling import Scaling, total_of
+from cnn_core.data.shards import shard_bounds
 from cnn_core.data.split import stratified_split
 from cnn_core.data.target_scaling import (
     ROBUST_LOSSES,
@@ -87,16 +88,15 @@ class Dataset(Frozen):
         """The same rows of another array."""
         return replace(self, X=RowSource(rows, self.X.indices))
 
-    def shared(self, incremental: bool) -> Dataset:
+    def shared(self, incremental: bool, shards: int = 1) -> Dataset:
         """The same rows, with the total weight that mini-batches share by their number of rows: the
         sum of the weights; in a partial_fit, where it is not known, the number of rows."""
         if self.weights is None:
             return self
-        # One after the other, as the core adds them: NumPy's own sum depends on the processor.
-        total = np.cumsum(self.weights.array, dtype=np.float64)[-1]
+        total = total_of(self.weights.array, shard_bounds(len(self.weights.array), shards))
         if incremental and total > 0:
             total = min(self.weight_scale * self.X.count, sys.float_info.max)
-        return replace(self, total_weight=float(total) or None)
+        return replace(self, total_weight=total or None)
 
     def row_weights(self) -> np.ndarray | None:
         """As users gave them where these sums can be counted with, shape (rows, 1); None where all
@@ -159,6 +159,7 @@ class Preparation(Frozen):
     needs_scaling: str = ""  #: why 'auto' scales whatever the inputs are
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
     columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
+    shards: int = 1  #: how many the training rows are cut into
 
     @property
     def of_validation(self) -> Preparation:
@@ -254,7 +255,8 @@ def prepare(
     if scaling is None and precise != how.dtype:
         rows = check_X(X, how.dtype)
     read = rows if scaling is None else rows[:0].astype(how.dtype)
-    train = train.reading(read, scaling).learning(targets, how.dtype).shared(how.incremental)
+    train = train.reading(read, scaling).learning(targets, how.dtype)
+    train = train.shared(how.incremental, how.shards)
     if validation is not None:
         validation = validation.reading(read, scaling).learning(targets, how.dtype)
     names = before.feature_names if before else columns.names_in if columns else names
@@ -344,8 +346,8 @@ def learn_target_scaling_of(
     if kind == "auto" and how.incremental and len(y) < FEWEST_ROWS:
         kind = None  # `training.first_rows` keeps them
     robust = task.loss in ROBUST_LOSSES
-    weights, streams = train.row_weights(), how.incremental
-    return learn_target_scaling(kind, how.clip_outputs, y, weights, robust, streams, names)
+    rest = train.row_weights(), robust, how.incremental, names, how.shards
+    return learn_target_scaling(kind, how.clip_outputs, y, *rest)
 
 
 class SetApart(tuple[Any, Any]):

@@ -13,9 +13,12 @@ from cnn_core._frozen import Frozen
 from cnn_core._functions import exponentials
 from cnn_core._linalg import column_sums, scale_rows
 from cnn_core._settable import settable
+from cnn_core.data.shards import kept_bounds, shard_bounds, sum_of_shards
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+    from cnn_core.data.shards import Bounds
 
 _BLOCK = 1 << 20  # elements converted together
 #: Numbers that quartiles are taken of, and the least and the most rows: where there are more, rows
@@ -47,13 +50,33 @@ def weighted_sums(
 
 
 def mean_and_deviation(
-    X: np.ndarray, weights: np.ndarray | None = None
+    X: np.ndarray, weights: np.ndarray | None = None, bounds: Bounds | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column."""
-    # One after the other, as the core adds: NumPy's own sum depends on the processor.
-    total = len(X) if weights is None else np.cumsum(weights)[-1]
-    mean = weighted_sums(X, weights, np.zeros(X.shape[1]), 1) / total
-    return mean, np.sqrt(weighted_sums(X, weights, mean, 2) / total)
+    """Mean and standard deviation of each column; where rows are in shards, `bounds` says of
+    which."""
+    bounds = (0, len(X)) if bounds is None else bounds
+
+    def sums(shift: np.ndarray, power: int) -> np.ndarray:
+        def of_rows(first: int, end: int) -> np.ndarray:
+            some = None if weights is None else weights[first:end]
+            return weighted_sums(X[first:end], some, shift, power)
+
+        return sum_of_shards(of_rows, bounds)
+
+    total = len(X) if weights is None else total_of(weights, bounds)
+    mean = sums(np.zeros(X.shape[1]), 1) / total
+    return mean, np.sqrt(sums(mean, 2) / total)
+
+
+def total_of(weights: np.ndarray, bounds: Bounds) -> float:
+    """The sum of weights, shape (rows, 1), of rows in shards."""
+
+    def of_rows(first: int, end: int) -> np.ndarray:
+        # One after the other, as the core adds: NumPy's own sum depends on the processor.
+        sums = np.cumsum(weights[first:end], dtype=np.float64)
+        return sums[-1:] if end > first else np.zeros(1)
+
+    return float(sum_of_shards(of_rows, bounds)[0])
 
 
 def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -299,9 +322,12 @@ class Whole(Frozen):
 
 
 def _shift_factor_constant(
-    kind: str, X: np.ndarray, weights: np.ndarray | None, whole: Whole | None
+    kind: str, X: np.ndarray, weights: np.ndarray | None, whole: Whole | None, bounds: Bounds
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if whole is None:
+    if whole is None and kind == "standard":
+        shift, spread = mean_and_deviation(X, weights, bounds)
+        low, high = X.min(axis=0), X.max(axis=0)
+    elif whole is None:
         shift, spread = SCALINGS[kind](X, weights)
         low, high = X.min(axis=0), X.max(axis=0)
     else:
@@ -321,12 +347,19 @@ def weighed(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     return (X if counts.all() else X[counts]), weights[counts].astype(np.float64)
 
 
+def bounds_of_weighed(n: int, weights: np.ndarray | None, shards: int) -> Bounds:
+    """How the n rows are cut of which `weighed` keeps some."""
+    bounds = shard_bounds(n, shards)
+    return bounds if weights is None else kept_bounds(bounds, weights[:, 0] > 0)
+
+
 def learn_scaling(
     kind: str,
     X: np.ndarray,
     weights: np.ndarray | None = None,
     asked: str = "",
     whole: Whole | None = None,
+    shards: int = 1,
 ) -> Scaling:
     """The scaling of the columns of X.
 
@@ -342,6 +375,8 @@ def learn_scaling(
         What was asked for, if not `kind`.
     whole : Whole, optional
         Of all rows, where X are some of them.
+    shards : int
+        How many the rows are cut into.
 
     Returns
     -------
@@ -349,7 +384,7 @@ def learn_scaling(
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        arguments = kind, *weighed(X, weights), whole
+        arguments = kind, *weighed(X, weights), whole, bounds_of_weighed(len(X), weights, shards)
         shift, factor, constant = with_subnormals(_shift_factor_constant, arguments)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():

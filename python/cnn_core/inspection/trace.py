@@ -174,14 +174,14 @@ def forward(network: F.Network, X: NDArray[Any]) -> tuple[list[NDArray[Any]], li
 
 def trace_reference(model: "Model", data: "Dataset") -> Trace:
     """The trace by the reference implementation."""
-    from cnn_core.reference import Trainer, bias_gradient, weight_gradient
+    from cnn_core.reference import Trainer, bias_gradient, errors, weight_gradient
 
     spec = model.training_spec.without_steps(data.X.count)
     trainer = Trainer(spec, model.network.copy())
     loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
     layers = []
-    dx, *errors = trainer.errors(data.y, data.labels)
-    for name, one, error in zip(layer_names(model.network), trainer.passes, errors):
+    dx, *of_layers = errors(trainer, data.X, data.y, data.labels)
+    for name, one, error in zip(layer_names(model.network), trainer.passes, of_layers):
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
         quantities = one.z, one.a, one.delta, dW, db, error
         layers.append(LayerTrace(name, *map(np.array, quantities)))

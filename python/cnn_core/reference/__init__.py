@@ -16,13 +16,14 @@ One chapter a module: `random` (the order of the rows, dropout), `activations`, 
 (forward, the delta recursion, the gradient), `initialization` (weights that are fitted to rows),
 `embeddings` (of categories), `periodic` (embeddings of numbers), `penalties` (and limits of norms),
 `optimizers`, `vectors` (the flat vector of all parameters), `metrics`, `training` (a mini-batch, an
-epoch), `curvature` (second derivatives), `explanations` (derivatives by the inputs, what inputs add
-to predictions).
+epoch), `prediction`, `errors` (derivatives by the outputs of layers), `curvature` (second
+derivatives), `explanations` (derivatives by the inputs, what inputs add to predictions).
 """
 
 from cnn_core.reference.activations import *  # noqa: F403
 from cnn_core.reference.curvature import *  # noqa: F403
 from cnn_core.reference.embeddings import *  # noqa: F403
+from cnn_core.reference.errors import *  # noqa: F403
 from cnn_core.reference.explanations import *  # noqa: F403
 from cnn_core.reference.initialization import *  # noqa: F403
 from cnn_core.reference.layers import *  # noqa: F403
@@ -31,6 +32,7 @@ from cnn_core.reference.metrics import *  # noqa: F403
 from cnn_core.reference.optimizers import *  # noqa: F403
 from cnn_core.reference.penalties import *  # noqa: F403
 from cnn_core.reference.periodic import *  # noqa: F403
+from cnn_core.reference.prediction import *  # noqa: F403
 from cnn_core.reference.random import *  # noqa: F403
 from cnn_core.reference.training import *  # noqa: F403
 from cnn_core.reference.vectors import *  # noqa: F403

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from cnn_core.reference.vectors import Matrix, Row
+from cnn_core.reference.vectors import Matrix, Row, tree_sum
 
 
 class Metrics:
@@ -47,6 +47,14 @@ class Metrics:
             else:
                 for j, (o, t) in enumerate(zip(out, y)):
                     self.residuals[j] += (o - t) * (o - t)
+
+    def add(self, shares: Sequence["Metrics"]) -> None:
+        """Add what has been counted of the rows of each shard."""
+        self.classified = shares[0].classified
+        self.rows += sum(share.rows for share in shares)
+        self.correct += sum(share.correct for share in shares)
+        found = tree_sum([share.residuals for share in shares])
+        self.residuals = [a + b for a, b in zip(self.residuals, found)]
 
     @property
     def sums(self) -> Row:

@@ -4,7 +4,7 @@ import math
 
 from cnn_core.reference.vectors import Row
 
-FOR_SHUFFLE, FOR_DROPOUT = 2, 4
+FOR_SHUFFLE, FOR_DROPOUT, FOR_SHARD = 2, 4, 7
 
 
 def philox(key: int, purpose: int, a: int, index: int) -> tuple[int, int, int, int]:
@@ -19,17 +19,37 @@ def philox(key: int, purpose: int, a: int, index: int) -> tuple[int, int, int, i
     return c0, c1, c2, c3
 
 
-def permutation(seed: int, epoch: int, n: int) -> list[int]:
+def permutation(seed: int, epoch: int, n: int, purpose: int = FOR_SHUFFLE) -> list[int]:
     """The order of the rows in an epoch: Fisher & Yates, from the end; each swap takes two
     words."""
     order = list(range(n))
     for drawn, i in enumerate(range(n - 1, 0, -1)):
         if drawn % 2 == 0:
-            words = philox(seed, FOR_SHUFFLE, epoch, drawn // 2)
+            words = philox(seed, purpose, epoch, drawn // 2)
         high, low = words[2 * (drawn % 2) :][:2]
         j = (high << 32 | low) * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
     return order
+
+
+def shard_order(
+    seed: int, epoch: int, n: int, batch_size: int, shards: int, shuffled: bool
+) -> list[list[list[int]]]:
+    """The rows of each mini-batch of an epoch, as a list for each shard. The rows are cut into
+    shards that differ by one row at most, and mini-batches take the next row of each in turn."""
+    rows, first = [], 0
+    for s in range(shards):
+        size = n // shards + (s < n % shards)
+        order = list(range(size))
+        if shuffled:
+            order = permutation(seed, epoch, size, FOR_SHARD | s << 8)
+        rows.append([first + i for i in order])
+        first += size
+    turns = [(p % shards, rows[p % shards][p // shards]) for p in range(n)]
+    return [
+        [[row for shard, row in turns[at : at + batch_size] if shard == s] for s in range(shards)]
+        for at in range(0, n, batch_size)
+    ]
 
 
 def drop(

@@ -1,4 +1,4 @@
-"""Training: a mini-batch, an epoch, and predictions."""
+"""Training: a mini-batch and an epoch."""
 
 import math
 import time
@@ -19,13 +19,23 @@ from cnn_core.groups import of_each_parameter
 from cnn_core.reference.activations import activate, through_activation
 from cnn_core.reference.embeddings import Embeddings, embed, embeddings_of, table_gradients
 from cnn_core.reference.layers import Pass, affine, bias_gradient, error_below, weight_gradient
-from cnn_core.reference.losses import LOSSES, output_error
+from cnn_core.reference.losses import LOSSES
 from cnn_core.reference.metrics import Metrics
 from cnn_core.reference.optimizers import OPTIMIZERS, Settings, nadam_mu, scaled
 from cnn_core.reference.penalties import add_penalty_gradient, penalty, shorten
-from cnn_core.reference.periodic import flat_columns, input_errors, periodic_gradients
-from cnn_core.reference.random import drop, permutation
-from cnn_core.reference.vectors import Layer, Matrix, Row, flat, layers_of, running_sum
+from cnn_core.reference.periodic import flat_columns, periodic_gradients
+from cnn_core.reference.random import drop, permutation, shard_order
+from cnn_core.reference.vectors import (
+    Layer,
+    Matrix,
+    Row,
+    flat,
+    layers_of,
+    running_sum,
+    shares_of,
+    sum_of_shares,
+    tree_sum,
+)
 from cnn_core.spec import TrainingSpec
 
 #: Rows of numbers, or class indices for a sparse loss.
@@ -255,9 +265,10 @@ class Trainer:
         weights: Row,
         dropping: bool,
         weight: float | None = None,
+        shares: Sequence[slice] = (slice(None),),
     ) -> tuple[list[Pass], Row, float, float]:
         """Forward, backward and the gradient of one mini-batch, divided by `weight` (default: that
-        of its rows), with the gradient of the penalty.
+        of its rows), with the gradient of the penalty. `shares`: which rows are of each shard.
 
         Returns
         -------
@@ -265,39 +276,66 @@ class Trainer:
         costs : list of float
         weight, penalties : float
         """
-        weight = running_sum(weights) if weight is None else weight
+        weight = sum_of_shares(weights, shares) if weight is None else weight
         row_scale = [w / weight if weight > 0 else 0.0 for w in weights]
         layers = self.layers()
         passes = self.forward(layers, batch, dropping)
         costs = self.costs(passes[-1], targets)
         passes = self.backward(layers, passes, [error for _, error in costs], row_scale)
-        gradients, penalties = [], 0.0
-        for (W, _), one in zip(layers, passes):
-            dW = weight_gradient(one.delta, one.inputs)
-            penalties += penalty(W, self.spec.l1, self.spec.l2)
-            add_penalty_gradient(W, dW, self.spec.l1, self.spec.l2)
-            gradients.append((dW, bias_gradient(one.delta)))
-        self.gradient = flat(gradients, self.network.has_bias)
-        if self.network.embeds:
-            penalties += self._embedded_gradient(layers[0][0], passes[0], batch)
+        self.gradient = tree_sum(
+            [self.gradient_of(layers, passes, batch, share) for share in shares]
+        )
+        penalties = self.add_penalties(layers)
         return passes, [cost for cost, _ in costs], weight, penalties
 
-    def _embedded_gradient(self, W: Matrix, first: Pass, batch: Matrix) -> float:
-        """The gradient of the embeddings, to the end of the flat vector; returns the penalty of the
-        tables."""
+    def gradient_of(
+        self, layers: list[Layer], passes: list[Pass], batch: Matrix, share: slice
+    ) -> Row:
+        """The gradient of some rows of the mini-batch, summed over them one after the other."""
+        batch = batch[share]
+        if not batch:
+            return [0.0] * len(self.parameters)
+        passes = [
+            one._replace(
+                inputs=one.inputs[share], mask=one.mask and one.mask[share], delta=one.delta[share]
+            )
+            for one in passes
+        ]
+        gradients = [
+            (weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)) for one in passes
+        ]
+        gradient = flat(gradients, self.network.has_bias)
+        if self.network.embeds:
+            gradient += self._embedded_gradient(layers[0][0], passes[0], batch)
+        return gradient
+
+    def add_penalties(self, layers: list[Layer]) -> float:
+        """The penalty on the weights, and its gradient added to that of the mini-batch."""
+        network, spec, penalties = self.network, self.spec, 0.0
+        gradients = layers_of(self.gradient, network.widths, network.has_bias)
+        of_tables, _, columns = embeddings_of(self.gradient, network.embeddings, network.periodic)
+        weights = [W for W, _ in layers] + self.embeddings()[0]
+        for W, dW in zip(weights, [dW for dW, _ in gradients] + of_tables):
+            penalties += penalty(W, spec.l1, spec.l2)
+            add_penalty_gradient(W, dW, spec.l1, spec.l2)
+        self.gradient = flat(gradients, network.has_bias)
+        self.gradient += [number for dE in of_tables for row in dE for number in row]
+        self.gradient += flat_columns(columns)
+        return penalties
+
+    def _embedded_gradient(self, W: Matrix, first: Pass, batch: Matrix) -> Row:
+        """The gradient of the embeddings, the end of the flat vector."""
         deltas = [error_below(W, delta) for delta in first.delta]
         if first.mask:
             deltas = [[g * m for g, m in zip(delta, r)] for delta, r in zip(deltas, first.mask)]
-        penalties, shapes = 0.0, self.network.embeddings
-        tables, features, columns = self.embeddings()
-        for E, dE in zip(tables, table_gradients(shapes, batch, deltas)):
-            penalties += penalty(E, self.spec.l1, self.spec.l2)
-            add_penalty_gradient(E, dE, self.spec.l1, self.spec.l2)
-            self.gradient += [number for row in dE for number in row]
+        shapes = self.network.embeddings
+        _, features, columns = self.embeddings()
+        tables = table_gradients(shapes, batch, deltas)
         n_numbers = self.network.n_features - len(shapes)
         of_numbers = [delta[n_numbers:] for delta in deltas]
-        self.gradient += flat_columns(periodic_gradients(features, columns, batch, of_numbers))
-        return penalties
+        return [number for dE in tables for row in dE for number in row] + flat_columns(
+            periodic_gradients(features, columns, batch, of_numbers)
+        )
 
     def apply_gradient(self) -> None:
         """W <- W - rate dW, b <- b - rate db and its refinements: all parameters together."""
@@ -328,42 +366,6 @@ class Trainer:
             )
             self.parameters = layers + self.parameters[len(layers) :]
 
-    def errors(self, y: RowSource | None, labels: RowSource | None) -> list[Matrix]:
-        """dC/dx of the rows of the last `loss_and_gradient`, by way of periodic embeddings too, and
-        dC/da of each layer; what `backward` makes the deltas of."""
-        layers, last = self.layers(), self.passes[-1]
-        source = labels if self.sparse else y
-        assert source is not None
-        if self.sparse:
-            targets: Targets = [int(row[0]) for row in self._listed(source)]
-        else:
-            targets = self._listed(source)
-        if self.from_logits:
-            name, param = self.spec.loss, self.loss_param
-            of_output = [output_error(name, a, t, param) for a, t in zip(last.a, targets)]
-        else:
-            of_output = [error for _, error in self.costs(last, targets)]
-        share = 1 / len(of_output)
-        below = [
-            [error_below(W, delta) for delta in one.delta]
-            for (W, _), one in zip(layers, self.passes)
-        ]
-        below[0] = [
-            self._to_features(x, delta) for x, delta in zip(self.passes[0].inputs, below[0])
-        ]
-        return [*below, [[e * share for e in error] for error in of_output]]
-
-    def _to_features(self, x: Row, delta: Row) -> Row:
-        """dC/dx of the features, from that of what the first layer reads."""
-        _, features, columns = self.embeddings()
-        first = self.network.n_features - self.network.n_tables
-        end = first + sum(len(column.d) for column in columns)
-        back = input_errors(x, features, columns, delta[first:end])
-        whole = delta[:first] + delta[end:]
-        for i, error in zip(features, back):
-            whole[i] += error
-        return whole
-
     # Epochs
 
     def epoch(
@@ -380,37 +382,36 @@ class Trainer:
         """Every row once, in mini-batches; arguments and results are those of the native
         `Trainer.epoch`."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
-        batch_size = self.spec.batch_size
-        if order is None:
-            order = range(len(rows))
-            if shuffled and len(rows) > batch_size:
-                order = permutation(self.spec.seed, self.epochs, len(rows))
-        before, n_rows = (0, len(order)) if self.part is None else self.part
+        batch_size, batches = self.spec.batch_size, self._order(len(rows), shuffled, order)
+        count = len(rows) if order is None else len(order)
+        before, n_rows = (0, count) if self.part is None else self.part
         if self.part is not None:
             self._lists.clear()  # these rows do not come again
         (done, sums), metrics = self._position, self._metrics()
         total, weight = sums[:2] or (0.0, 0.0)
         if done:
             metrics.sums, metrics.classified = sums[2:], classes is not None
-        for number, first in enumerate(range(0, len(order), batch_size), before):
+        for number, of_shards in enumerate(batches, before):
             if number < done:
                 continue
-            chosen = order[first : first + batch_size]
+            chosen, shares = (
+                [i for share in of_shards for i in share],
+                shares_of(map(len, of_shards)),
+            )
             batch, y_batch = [rows[i] for i in chosen], [targets[i] for i in chosen]
             w_batch = [row_weights[i] for i in chosen]
             share = None if total_weight is None else total_weight * len(batch) / n_rows
             self._take_schedules(number, rates)
             passes, costs, batch_weight, penalties = self.forward_backward(
-                batch, y_batch, w_batch, dropping=True, weight=share
+                batch, y_batch, w_batch, dropping=True, weight=share, shares=shares
             )
-            in_batch = 0.0
-            for cost, w in zip(costs, w_batch):
-                total += w * cost
-                in_batch += w * cost
+            weighted = [w * cost for cost, w in zip(costs, w_batch)]
+            in_batch = sum_of_shares(weighted, shares)
+            total = running_sum([total, *(weighted if len(shares) == 1 else [in_batch])])
             total += batch_weight * penalties
             weight += batch_weight
             self._update_metrics(
-                metrics, passes[-1], y_batch, classes and [classes[i] for i in chosen]
+                metrics, passes[-1], y_batch, classes and [classes[i] for i in chosen], shares
             )
             self.apply_gradient()
             self._position = number + 1, [total, weight, *metrics.sums]
@@ -419,12 +420,31 @@ class Trainer:
                 self.after_step((in_batch / batch_weight if batch_weight > 0 else 0.0) + penalties)
             if time.monotonic() > self.pause_at and (number + 1) * batch_size < n_rows:
                 return None
-        if before * batch_size + len(order) < n_rows:
+        if before * batch_size + count < n_rows:
             return None
         self.epochs += 1
         self._last, self._position = self._position, (0, [])
         self.publish()
         return total / weight if weight else math.nan, self._result(metrics)
+
+    def _order(
+        self, n: int, shuffled: bool, order: Sequence[int] | None
+    ) -> Sequence[Sequence[Sequence[int]]]:
+        """The rows of each mini-batch of an epoch, those of a shard after those of the other."""
+        seed, batch_size, shards = self.spec.seed, self.spec.batch_size, self.spec.shards
+        shuffled = shuffled and n > batch_size
+        if shards > 1:
+            if order is not None or self.part is not None:
+                raise ValueError("rows in shards have an order of their own, and come all at once")
+            return shard_order(seed, self.epochs, n, batch_size, shards, shuffled)
+        if order is None:
+            order = permutation(seed, self.epochs, n) if shuffled else range(n)
+        return [[order[at : at + batch_size]] for at in range(0, len(order), batch_size)]
+
+    def _shards(self, n: int) -> list[slice]:
+        """Which of n rows, as they stand, are of each shard."""
+        shards = self.spec.shards
+        return shares_of(n // shards + (s < n % shards) for s in range(shards))
 
     def _take_schedules(self, number: int, rates: Rates | None) -> None:
         """Take what is scheduled for a mini-batch of the epoch."""
@@ -479,14 +499,13 @@ class Trainer:
         """One pass over all rows without dropout and without a step; the gradient stands in
         `gradient`."""
         rows, targets, classes, row_weights = self.as_lists(X, y, labels, weights)
+        shares = self._shards(len(rows))
         self.passes, costs, weight, penalties = self.forward_backward(
-            rows, targets, row_weights, dropping=False
+            rows, targets, row_weights, dropping=False, shares=shares
         )
-        total = 0.0
-        for cost, w in zip(costs, row_weights):
-            total += w * cost
+        total = sum_of_shares([w * cost for cost, w in zip(costs, row_weights)], shares)
         metrics = self._metrics()
-        self._update_metrics(metrics, self.passes[-1], targets, classes)
+        self._update_metrics(metrics, self.passes[-1], targets, classes, shares)
         self.publish()
         return (total + weight * penalties) / weight, self._result(metrics)
 
@@ -496,11 +515,10 @@ class Trainer:
         """Mean cost and metric of rows that are not trained on."""
         rows, targets, classes, _ = self.as_lists(X, y, labels, None)
         last = self.forward(self.layers(), rows)[-1]
-        total = 0.0
-        for cost, _ in self.costs(last, targets):
-            total += cost
+        shares = self._shards(len(rows))
+        total = sum_of_shares([cost for cost, _ in self.costs(last, targets)], shares)
         metrics = self._metrics()
-        metrics.update(last.a, targets, classes, self.y_threshold)
+        self._count(metrics, last.a, targets, classes, self.y_threshold, shares)
         return total / len(rows), self._result(metrics)
 
     def publish(self) -> None:
@@ -543,29 +561,38 @@ class Trainer:
         return Metrics(n_targets, self.spec.multilabel, self.y_threshold)
 
     def _update_metrics(
-        self, metrics: Metrics, last: Pass, targets: Targets, classes: list[int] | None
+        self,
+        metrics: Metrics,
+        last: Pass,
+        targets: Targets,
+        classes: list[int] | None,
+        shares: Sequence[slice],
     ) -> None:
         """Count rows in training, where a loss that takes the activation in decides by z."""
         if self.from_logits and (classes is not None or self.spec.multilabel):
-            metrics.update(last.z, targets, classes, 0.0)
+            self._count(metrics, last.z, targets, classes, 0.0, shares)
         else:
-            metrics.update(last.a, targets, classes, self.y_threshold)
+            self._count(metrics, last.a, targets, classes, self.y_threshold, shares)
+
+    def _count(
+        self,
+        metrics: Metrics,
+        outputs: Matrix,
+        targets: Targets,
+        classes: list[int] | None,
+        threshold: float,
+        shares: Sequence[slice],
+    ) -> None:
+        """Count rows, those of each shard by themselves."""
+        if len(shares) == 1:
+            metrics.update(outputs, targets, classes, threshold)
+            return
+        parts = [self._metrics() for _ in shares]
+        for part, share in zip(parts, shares):
+            of_share = None if classes is None else classes[share]
+            part.update(outputs[share], targets[share], of_share, threshold)
+        metrics.add(parts)
 
     def _result(self, metrics: Metrics) -> Metric:
         result = metrics.result()
         return np.array(result) if isinstance(result, list) else result
-
-
-def predict(network: Network, X: NDArray[Any]) -> NDArray[Any]:
-    """The outputs a^L for every row of X, as the native network gives them."""
-    parameters = network.flat().astype(float).tolist()
-    layers = layers_of(parameters, network.widths, network.has_bias)
-    embeddings, outputs = embeddings_of(parameters, network.embeddings, network.periodic), []
-    for row in X.astype(float).tolist():
-        a = embed(row, embeddings)
-        for l, (W, b) in enumerate(layers):
-            z = affine(W, b, a)
-            a = activate(network.activations[l], network.activation_params[l], z)
-        outputs.append(a)
-    with np.errstate(over="ignore"):
-        return np.array(outputs, network.dtype).reshape(len(X), network.widths[-1])

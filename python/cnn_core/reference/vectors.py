@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 #: A sample, or the outputs of a layer for it.
@@ -22,6 +22,26 @@ def running_sum(values: Iterable[float]) -> float:
     for value in values:
         total += value
     return total
+
+
+def tree_sum(rows: Sequence[Row]) -> Row:
+    """The sum of rows, one of each shard, two neighbours at a time: of six
+    ((0 + 1) + (2 + 3)) + (4 + 5)."""
+    while len(rows) > 1:
+        pairs = zip(rows[::2], rows[1::2])
+        rows = [[a + b for a, b in zip(*pair)] for pair in pairs] + [*rows[len(rows) & ~1 :]]
+    return rows[0]
+
+
+def sum_of_shares(values: Row, shares: Sequence[slice]) -> float:
+    """A sum over the rows of a mini-batch: of those of each shard, and then along the tree."""
+    return tree_sum([[running_sum(values[share])] for share in shares])[0]
+
+
+def shares_of(sizes: Iterable[int]) -> list[slice]:
+    """Where rows stand that are so many of each shard."""
+    ends = [*accumulate(sizes)]
+    return [slice(first, end) for first, end in zip([0, *ends], ends)]
 
 
 def lane_sum(values: Iterable[float]) -> float:

@@ -226,6 +226,7 @@ class _Native:
             adaptive=adaptive,
             by_rows=spec.average_by_rows,
             cost_scale=spec.cost_scale,
+            shards=spec.shards,
         )
         return _with_lbfgs(trainer, self, spec) if lbfgs else trainer
 

@@ -464,6 +464,7 @@ def preparation(p: SimpleNamespace, purpose: str) -> Preparation:
         not p.widths or bool(p.monotone or p.convex),
         _NEED_SCALING.get(get_loss(p.loss)[0], "") if p.loss != "auto" else "",
         columns=p.columns if isinstance(p.columns, dict) else None,
+        shards=int(p.shards),
     )
 
 

@@ -125,6 +125,7 @@ def training_spec(
         rate_factors=p.rate_factors_of_groups,
         decay_factors=p.decay_factors_of_groups,
         alpha_dropout=bool(p.alpha_dropout),
+        shards=int(p.shards),
         multilabel=task.name == "multilabel",
         **constraints,
     )
