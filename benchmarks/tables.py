@@ -1,9 +1,11 @@
 """Accuracy on tables that are given as they are: cnn_core.MLP() and TabularMLP() beside other
 defaults.
 
-    python -m pip install scikit-learn
+    python -m pip install scikit-learn                  # peers: lightgbm, pytabkit, pandas
     python benchmarks/tables.py FOLDER                  # a table for all .npz files of a folder
     python benchmarks/tables.py FOLDER --splits 5 --seeds 3 --only california concrete
+    python benchmarks/tables.py FOLDER --only california --learn 16512 --test 4128 --splits 2
+    python benchmarks/tables.py FOLDER --only adult --learn 32561 --test 16281 --in-order --seeds 2
 
 A file holds X of numbers, y, the task ('r' or 'c') and the numbers `cats` of the columns of X that
 are categories, which become one-hot. Split s is a permutation by numpy's default_rng(1000 + s): at
@@ -59,6 +61,26 @@ def scikit_learn(task, seed, scaled):
 
 
 UNSCALED = {"scale_inputs": None, "scale_targets": None}
+
+
+def lightgbm(task, seed):
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    return (LGBMRegressor if task == "r" else LGBMClassifier)(random_state=seed, verbose=-1)
+
+
+def realmlp(task, seed):
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    make = RealMLP_TD_Regressor if task == "r" else RealMLP_TD_Classifier
+    return make(random_state=seed, device="cpu", verbosity=0)
+
+
+realmlp.takes_tables = True
+
+
+#: What needs packages of its own: only if asked for.
+PEERS = {"LightGBM": lightgbm, "RealMLP-TD": realmlp}
 METHODS = {
     "TabularMLP(members=1)": tabular(1),
     "TabularMLP()": tabular(4),
@@ -90,15 +112,24 @@ def load(path):
     return Data(np.hstack(one_hot), y, task, columns)
 
 
-def error_of(make, data, split, seed):
+def frame(table):
+    import pandas as pd
+
+    return pd.DataFrame(table)
+
+
+def error_of(make, data, split, seed, options):
     y, task = data.y, data.task
     order = np.random.default_rng(1000 + split).permutation(len(y))
-    learned = min(int(0.75 * len(y)), 1500)
-    train, test = order[:learned], order[learned : learned + 3000]
+    if options.in_order:
+        order.sort()
+    learned = options.learn or min(int(0.75 * len(y)), 1500)
+    train, test = order[:learned], order[learned : learned + options.test]
 
     def rows(chosen):
         if getattr(make, "takes_tables", False):
-            return {name: column[chosen] for name, column in data.columns.items()}
+            table = {name: column[chosen] for name, column in data.columns.items()}
+            return frame(table) if make is realmlp else table
         return data.X[chosen]
 
     with warnings.catch_warnings():
@@ -114,8 +145,13 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--learn", type=int, help="rows; default 1,500 or three quarters")
+    parser.add_argument("--test", type=int, default=3000, help="rows, at most")
+    parser.add_argument("--in-order", action="store_true", help="take the first rows to learn")
     parser.add_argument("--only", nargs="+", metavar="SET")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
+    parser.add_argument(
+        "--methods", nargs="+", choices=METHODS | PEERS, default=METHODS, metavar="METHOD"
+    )
     options = parser.parse_args()
     paths = sorted(options.folder.glob("*.npz"))
     sets = {p.stem: load(p) for p in paths if not options.only or p.stem in options.only}
@@ -124,8 +160,11 @@ def main():
         "method".ljust(30), *(name[:9].rjust(9) for name in sets), "  R      C      all    worst R"
     )
     for method in options.methods:
-        make = METHODS[method]
-        errors = {name: [error_of(make, data, *run) for run in runs] for name, data in sets.items()}
+        make = (METHODS | PEERS)[method]
+        errors = {
+            name: [error_of(make, data, *run, options) for run in runs]
+            for name, data in sets.items()
+        }
         means = {name: float(np.mean(found)) for name, found in errors.items()}
         ratios = {
             task: [
