@@ -1,4 +1,4 @@
-"""The beginning and the end of what is too long to be shown as a whole."""
+"""How many there are, and the beginning and the end of what is too long to be shown as a whole."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ Item = TypeVar("Item")
 MOST_LINES = 60
 #: Most characters of a name, and of a value.
 LONGEST = 60
+
+
+def counted(n: int, what: str) -> str:
+    """ "1 row", "2,000 rows"."""
+    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{n:,} {what if n == 1 else plural}"
 
 
 def more(count: int) -> str:

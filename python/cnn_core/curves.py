@@ -6,10 +6,14 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from cnn_core._checks import shown
+from cnn_core._few import counted
 from cnn_core.history import epoch_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from cnn_core.model import Model
 
 #: What `Curves.frame` makes frames with: the first that is there, unless one is asked for.
 FRAMES = ("pandas", "polars", "pyarrow")
@@ -47,6 +51,12 @@ class Curves(dict[str, list[float]]):
     ) -> None:
         super().__init__(columns)
         self._unit, self._chosen, self._loss, self._gaps = unit, chosen, loss, tuple(gaps)
+
+    @classmethod
+    def of_epochs(cls, model: Model) -> Curves:
+        """Those of the epochs of a model."""
+        history = model.history
+        return cls(history, "epoch", model.best_epoch, model.task.loss, history.gaps)
 
     @property
     def numbers(self) -> list[int]:
@@ -104,11 +114,10 @@ class Curves(dict[str, list[float]]):
         return draw(self, ax)
 
     def __repr__(self) -> str:
-        n = len(self.numbers)
         words = [f"{name} {course(values)}" for name, values in self.items() if values]
         chosen = f", epoch {self._chosen} chosen" if self._chosen is not None else ""
         said = f": {', '.join(words)}" if words else ""
-        return f"<{n:,} {self._unit}{'s' * (n != 1)}{chosen}{said}>"
+        return f"<{counted(len(self.numbers), self._unit)}{chosen}{said}>"
 
     def _repr_html_(self) -> str:
         from cnn_core.notebook.curves import html_of_curves
@@ -127,7 +136,7 @@ def _installed(kind: str | None) -> str:
         )
     if kind not in FRAMES:
         raise ValueError(
-            f"kind must be one of {', '.join(map(repr, FRAMES))} or None, got {kind!r}"
+            f"kind must be one of {', '.join(map(repr, FRAMES))} or None, got {shown(kind)}"
         )
     if importlib.util.find_spec(kind) is None:
         raise ImportError(f"frame({kind!r}) needs {kind}: pip install {kind}")

@@ -104,9 +104,7 @@ class Fitted(Learned, Resumable, ForeignAttributes):
 
     @property
     def history_(self) -> Curves:
-        model = self._model()
-        history = model.history
-        return Curves(history, "epoch", model.best_epoch, model.task.loss, history.gaps)
+        return Curves.of_epochs(self._model())
 
     @property
     def step_history_(self) -> Curves:

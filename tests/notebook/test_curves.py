@@ -93,4 +93,5 @@ def test_plot_draws_what_learning_curves_draws(model):
     ]
     steps = model.step_history_.plot(ax=pyplot.subplots()[1])
     assert steps.get_title("left") == "Loss of 18 steps" and len(steps.lines) == 1
+    assert [one.get_text() for one in steps.get_legend().get_texts()] == ["mini-batch"]
     pyplot.close("all")

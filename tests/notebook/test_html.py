@@ -102,6 +102,18 @@ def test_names_of_columns_classes_and_parameters_are_text():
     assert Page(text).text.count("<script>alert") >= 3 and "<script" not in text
 
 
+def test_each_piece_shows_what_it_is_given_as_text():
+    pieces = [
+        html.card(EVIL),
+        html.table([EVIL, EVIL], [(EVIL, EVIL)], caption=EVIL),
+        html.facts([(EVIL, EVIL)]),
+        html.note(EVIL),
+        html.folded(EVIL, ""),
+    ]
+    for piece, times in zip(pieces, (1, 5, 2, 1, 1)):
+        assert Page(piece).text.count(EVIL) == times and "<script" not in piece
+
+
 @pytest.mark.slow
 def test_size_does_not_grow_with_columns_classes_epochs_and_layers():
     rng = np.random.default_rng(0)

@@ -13,6 +13,7 @@ from cnn_core import _losses
 from cnn_core import functional as F
 from cnn_core._backprop import Backprop
 from cnn_core._costs import slopes
+from cnn_core._few import counted, few_lines
 from cnn_core.inspection.places import layer_names
 from cnn_core.inspection.shares import idle_share
 from cnn_core.periodic import PeriodicColumn, columns_of
@@ -41,7 +42,7 @@ class LayerTrace(NamedTuple):
         rows, n_out = self.z.shape
         n_in = self.dW.shape[1]
         sizes = [f"{name} {extent(getattr(self, name))}" for name in ("z", "a", "delta")]
-        said = f"{self.activation}, {n_in} inputs, {n_out} outputs, {counted(rows)}"
+        said = f"{self.activation}, {n_in:,} to {n_out:,}, {counted(rows, 'row')}"
         return f"<{self.name}: {', '.join([said, *sizes, *idle(self)])}>"
 
 
@@ -76,7 +77,6 @@ class Trace(NamedTuple):
 
     def __repr__(self) -> str:
         """A line a layer, instead of all numbers."""
-        from cnn_core._few import few_lines
         from cnn_core.inspection.summary import aligned
 
         lines = aligned([LAYER_COLUMNS, *map(layer_row, self.layers)], LAYER_WORDS)
@@ -93,8 +93,8 @@ class Trace(NamedTuple):
     def title(self) -> str:
         """How many rows there are, and their loss."""
         rows, features = self.dx.shape
-        said = f"Trace of {counted(rows)}, loss {self.loss:.4g}"
-        return f"{said}; dC/dx of {features:,} features {extent(self.dx)}"
+        said = f"Trace of {counted(rows, 'row')}, loss {self.loss:.4g}"
+        return f"{said}; dC/dx of {counted(features, 'feature')} {extent(self.dx)}"
 
 
 #: The head of a table of layers, and its columns of words.
@@ -122,11 +122,6 @@ def extent(values: NDArray[Any]) -> str:
     if not values.size:
         return ""
     return f"{float(values.min()):.3g} to {float(values.max()):.3g}"
-
-
-def counted(rows: int) -> str:
-    """ "1 row", "2,000 rows"."""
-    return f"{rows:,} row{'s' * (rows != 1)}"
 
 
 def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:

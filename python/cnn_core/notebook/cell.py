@@ -65,4 +65,4 @@ def _html(text: str, count: int, total: int | None) -> str:
             f'<progress value="{count}" max="{max(total, 1)}" aria-hidden="true" '
             'style="width:100%;max-width:440px;display:block"></progress>'
         )
-    return f'<div style="font-variant-numeric:tabular-nums">{bar}{words}</div>'
+    return f'<div style="white-space:pre-wrap;font-variant-numeric:tabular-nums">{bar}{words}</div>'

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from cnn_core._few import counted
 from cnn_core.curves import course
 from cnn_core.notebook.html import card, note, table
 
@@ -25,7 +26,7 @@ def html_of_curves(curves: Curves) -> str:
     """What a notebook shows of `history_`."""
     numbers, unit = curves.numbers, curves._unit
     n = len(numbers)
-    title = f"{n:,} {unit}{'s' * (n != 1)}"
+    title = counted(n, unit)
     if curves._chosen is not None:
         title += f"; the weights are those of epoch {curves._chosen:,}"
     names = list(curves)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnn_core._few import few_words
+from cnn_core._few import counted, few_words
+from cnn_core.curves import course
 from cnn_core.notebook.curves import drawn
 from cnn_core.notebook.html import card, facts, table
-from cnn_core.notebook.models import counted, differs, folded_parameters
+from cnn_core.notebook.models import differs, folded_parameters
 
 if TYPE_CHECKING:
     from cnn_core.sklearn._base import BaseMLP
@@ -47,9 +48,14 @@ def html_of_drop_in(estimator: BaseMLP) -> str:
                 ("training", f"{counted(estimator.n_iter_, 'iteration')}, loss {_loss(estimator)}"),
             ]
         ),
-        drawn(range(1, len(curve) + 1), [("blue", curve)], "loss", "iteration") if curve else "",
+        _picture(curve) if curve else "",
         parameters,
     )
+
+
+def _picture(curve: list[float]) -> str:
+    numbers = range(1, len(curve) + 1)
+    return drawn(numbers, [("blue", curve)], f"loss {course(curve)}", "iteration")
 
 
 def _features(estimator: Any) -> str:

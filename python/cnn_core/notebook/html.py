@@ -38,7 +38,7 @@ font-size:13px;width:auto;table-layout:auto;font-variant-numeric:tabular-nums}
 .cnn-core table th,.cnn-core table td{padding:2px 10px 2px 0;border:0;color:inherit;
 text-align:right;vertical-align:top;white-space:nowrap;max-width:none;background:none}
 .cnn-core table thead th{border-bottom:1px solid rgba(128,128,128,.6);font-weight:600;
-vertical-align:bottom}
+vertical-align:bottom;white-space:normal}
 .cnn-core table tbody th{font-weight:400}
 .cnn-core table .word{text-align:left}
 .cnn-core table .more{text-align:left;font-style:italic}

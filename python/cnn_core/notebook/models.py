@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnn_core._few import clipped, few_words
+from cnn_core._few import clipped, counted, few_words
+from cnn_core.curves import Curves
 from cnn_core.notebook.curves import drawn, picture
 from cnn_core.notebook.html import card, facts, folded, table
 
 if TYPE_CHECKING:
+    from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
 #: Models of a mean whose curves are drawn.
@@ -18,10 +20,10 @@ MOST_CURVES = 8
 
 def html_of(estimator: Any) -> str:
     """What a notebook shows of an `MLP`, a `TabularMLP` or an `Ensemble`."""
-    name, found = type(estimator).__name__, estimator._fitted
+    name, found = type(estimator).__name__, estimator._fitted  # once: a fit may replace it
     if found is None:
         return card(f"{name}, not fitted", _parameters(estimator))
-    parts = _of_network(estimator) if hasattr(found, "network") else _of_mean(estimator)
+    parts = _of_network(found) if hasattr(found, "network") else _of_mean(found)
     return card(f"{name}, {_task(found.task)}", *parts, _parameters(estimator))
 
 
@@ -34,11 +36,10 @@ def _task(task: Any) -> str:
     return f"regression of {counted(task.n_outputs, 'output')}"
 
 
-def _of_network(estimator: Any) -> Iterator[str]:
+def _of_network(model: Model) -> Iterator[str]:
     from cnn_core.data.auto_scaling import scaling_words
     from cnn_core.inspection.summary import WORDS, ending, last_epoch, layer_rows, size
 
-    model: Model = estimator._fitted
     head, *rows = layer_rows(model)
     yield table(head, rows, WORDS)
     scaled = "; ".join(scaling_words(model.scaling, model.target_scaling))
@@ -55,13 +56,12 @@ def _of_network(estimator: Any) -> Iterator[str]:
         ]
     )
     if trained:
-        yield picture(estimator.history_)
+        yield picture(Curves.of_epochs(model))
 
 
-def _of_mean(estimator: Any) -> Iterator[str]:
+def _of_mean(mean: MeanModel) -> Iterator[str]:
     from cnn_core.averaging import model_rows
 
-    mean = estimator._fitted
     head, *rows = model_rows(mean)
     n = len(mean.models)
     total = sum(one.network.parameters.nbytes for one in mean.models)
@@ -135,9 +135,3 @@ def folded_parameters(changed: Iterable[tuple[str, Any]]) -> str:
         return facts([("parameters", "all have their defaults")])
     n = len(pairs)
     return folded(f"{counted(n, 'parameter')} not at default", facts(pairs))
-
-
-def counted(n: int, what: str) -> str:
-    """ "1 class", "2,000 classes"."""
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{n:,} {what if n == 1 else plural}"

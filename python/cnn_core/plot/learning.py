@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, divided, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of
-from cnn_core.plot._style import BLUE, GREY, VERMILION, counted
+from cnn_core.plot._style import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
