@@ -19,6 +19,7 @@ from cnn_core.files.saved import Saved
 from cnn_core.intervals import Intervals
 from cnn_core.mean import MeanModel
 from cnn_core.model_checks import check_calibration
+from cnn_core.notebook import InNotebooks
 from cnn_core.plottable import Plottable
 from cnn_core.predictions import Predictions
 
@@ -41,7 +42,16 @@ CURE = (
 )
 
 
-class Averaging(Predictions, Intervals, Explainable, ExportableC, Plottable, Saved, OnlyOfNetworks):
+class Averaging(
+    Predictions,
+    Intervals,
+    Explainable,
+    ExportableC,
+    Plottable,
+    InNotebooks,
+    Saved,
+    OnlyOfNetworks,
+):
     """Predictions, intervals, explanations, scores, a summary and exports of a `MeanModel`."""
 
     backend = "native"
@@ -107,21 +117,21 @@ class Averaging(Predictions, Intervals, Explainable, ExportableC, Plottable, Sav
             A text, which an interactive session shows and `print` prints.
         """
         from cnn_core.inspection import Summary
-        from cnn_core.inspection.summary import aligned
 
-        model = self._model()
-        rows: list[tuple[str, ...]] = [
-            ("model", "layers", "parameters", "epochs", "best", "monitor")
-        ]
-        rows += [(str(k), *_in_words(one)) for k, one in enumerate(model.models)]
+        model, lines = self._model(), list[str]()
         total = sum(one.network.parameters.nbytes for one in model.models)
-        lines = aligned(rows, (1, 5))
         n = len(model.models)
         lines.append(f"the mean of {n} model{'s' * (n > 1)}, {total:,} bytes of parameters")
         if model.columns is not None:
             n, width = len(model.columns.columns), model.columns.width
             lines.append(f"{n} columns become {width} features, as columns_ lists them")
-        return Summary("\n".join(lines))
+        return Summary.of(model_rows(model), (1, 5), lines)
+
+
+def model_rows(mean: MeanModel) -> list[tuple[str, ...]]:
+    """The head of a table, then a row for each of the models."""
+    head = ("model", "layers", "parameters", "epochs", "best", "monitor")
+    return [head, *((str(k), *_in_words(one)) for k, one in enumerate(mean.models))]
 
 
 def _in_words(model: Model) -> tuple[str, ...]:

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Self
 
+from cnn_core._few import clipped
 from cnn_core._names import Keywords, choose
 from cnn_core._state import restored, with_versions
+
+#: Most characters of a parameter that is shown.
+_LONGEST = 200
 
 
 class Parameters(Keywords):
@@ -67,7 +71,7 @@ class Parameters(Keywords):
     def __repr__(self) -> str:
         defaults = self._defaults()
         changed = [
-            f"{name}={value!r}"
+            f"{name}={_short(value)}"
             for name, value in self.get_params().items()
             if value is not defaults[name] and repr(value) != repr(defaults[name])
         ]
@@ -94,3 +98,9 @@ class Parameters(Keywords):
         from cnn_core.parameters import RULES
 
         return {name: getattr(self, name) for name in (*RULES, "dropout")}
+
+
+def _short(value: Any) -> str:
+    """The repr of a parameter; arrays and long lists of it as their beginning."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST and "\n" not in text else clipped(text, _LONGEST)

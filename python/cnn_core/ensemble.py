@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from cnn_core._few import few_lines
 from cnn_core._names import Keywords
 from cnn_core._state import damage_told
 from cnn_core.averaging import Averaging
@@ -97,8 +98,9 @@ class Ensemble(Averaging, Keywords):
         self.task = mean.task.name
 
     def __repr__(self) -> str:
-        lines = ",\n    ".join(map(repr, self.models_))
-        return f"Ensemble([\n    {lines},\n])"
+        lines = [f"{one!r}," for one in self.models_]
+        shown = few_lines(lines, 10).replace("\n", "\n    ")
+        return f"Ensemble([\n    {shown}\n])"
 
     def __getstate__(self) -> dict[str, Any]:
         known = self._model().calibration

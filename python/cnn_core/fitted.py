@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core._control import Exclusive
 from cnn_core._foreign_attributes import ForeignAttributes
 from cnn_core._frozen import replace
+from cnn_core.curves import Curves
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 from cnn_core.data.validation import as_numbers, check_finite
@@ -102,15 +103,16 @@ class Fitted(Learned, Resumable, ForeignAttributes):
             self._with_parameters(model, lambda network: network.set_flat(numbers))
 
     @property
-    def history_(self) -> dict[str, list[float]]:
-        return dict(self._model().history)
+    def history_(self) -> Curves:
+        return Curves.of_epochs(self._model())
 
     @property
-    def step_history_(self) -> dict[str, list[float]]:
-        steps = self._model().step_history
+    def step_history_(self) -> Curves:
+        model = self._model()
+        steps = model.step_history
         if not steps:
             raise AttributeError("the model was trained without step_history=True")
-        return dict(steps)
+        return Curves(steps, "step", None, model.task.loss, steps.gaps)
 
     @property
     def converged_(self) -> bool:

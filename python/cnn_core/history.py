@@ -119,7 +119,7 @@ class Past(Mapping[str, list[float]]):
 
     def epoch_at(self, position: int) -> int:
         """The epoch, counted from 1, of a kept entry."""
-        return position + 1 + sum(count for before, count in self.gaps if before <= position)
+        return epoch_at(self.gaps, position)
 
     def losses(self, name: str) -> Losses:
         """A column as schedules look at it; empty where there is none."""
@@ -204,6 +204,11 @@ class Past(Mapping[str, list[float]]):
     def _names(self, columns: Mapping[str, list[float]]) -> tuple[str, ...]:
         """Those of a run, then those that only earlier ones had."""
         return (*columns, *(name for name in self.names if name not in columns))
+
+
+def epoch_at(gaps: Sequence[tuple[int, int]], position: int) -> int:
+    """The epoch, counted from 1, of an entry with so many kept ones before it."""
+    return position + 1 + sum(count for before, count in gaps if before <= position)
 
 
 def _column(parts: Sequence[Part], name: str, skip: int = 0) -> list[float]:

@@ -245,8 +245,9 @@ class Inspectable(Fitted):
         -------
         Trace
             ``loss``, ``layers`` and ``dx``, dC/dx for the unscaled X; each layer has ``name``,
-            ``z``, ``a``, ``delta`` (dC/dz), ``dW``, ``db`` and ``da`` (dC/da), and can be had by
-            its name: ``trace['hidden 1'].dW``. C is the mean over the rows, without penalties.
+            ``activation``, ``z``, ``a``, ``delta`` (dC/dz), ``dW``, ``db`` and ``da`` (dC/da), and
+            can be had by its name: ``trace['hidden 1'].dW``. C is the mean over the rows, without
+            penalties. It shows itself as a table of ranges, with dead and saturated units.
         """
         from cnn_core import inspection
 

@@ -18,6 +18,7 @@ from cnn_core.initialization import Initialization
 from cnn_core.inspectable import Inspectable
 from cnn_core.interchangeable import Interchangeable
 from cnn_core.intervals import Intervals
+from cnn_core.notebook import InNotebooks
 from cnn_core.plottable import Plottable
 from cnn_core.predictions import Predictions
 
@@ -61,6 +62,7 @@ class MLP(
     ExportableC,
     Interchangeable,
     Plottable,
+    InNotebooks,
     Initialization,
     Parameters,
 ):
@@ -238,11 +240,12 @@ class MLP(
     parameters_ : ndarray, shape (n_parameters,)
         W^1 row by row, b^1, W^2, b^2, ..., no b with ``bias=False``; then `embeddings_`, and of
         each column with a `numeric_embedding` w, c, V row by row, and d.
-    history_ : dict of str to list
+    history_ : Curves, a dict of str to list
         One entry an epoch, of `partial_fit` the last 1,000: 'loss', 'metric' (accuracy, or R^2 for
         regression, of the rows as they passed by in training), 'val_loss', 'val_metric' (with
-        validation_data), a score as `monitor`, 'learning_rate', 'seconds'.
-    step_history_ : dict of str to list
+        validation_data), a score as `monitor`, 'learning_rate', 'seconds'. ``history_.frame()``
+        makes a data frame of it, ``history_.plot()`` draws it.
+    step_history_ : Curves, a dict of str to list
         With `step_history`, one entry a step, of `partial_fit` the last 1,000: 'loss' (the mean
         cost of the mini-batch before the step, with penalties), 'learning_rate'.
     converged_ : bool

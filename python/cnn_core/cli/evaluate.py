@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     guess, guessed = scoring.baseline(y, y, classes, rare)
     lines = scoring.table_of({plural(len(y), "row"): found, guess: guessed})
     telling.result(
-        lines if importances is None else [*lines, "", *repr(importances).splitlines()],
+        lines if importances is None else [*lines, "", *str(importances).splitlines()],
         {
             "target": target,
             "rows": len(y),

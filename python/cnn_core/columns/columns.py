@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._few import few_lines
 from cnn_core._frozen import Frozen
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
@@ -63,6 +64,10 @@ class Columns(_Layout, Frozen):
         self.__post_init__()
 
     def __repr__(self) -> str:
+        """As `str`, but of more than 60 columns the first and the last ones."""
+        return few_lines(str(self).split("\n"))
+
+    def __str__(self) -> str:
         """A line a column: its name, and what it becomes."""
         names = [str(column.name) for column in self.columns]
         longest = max(map(len, names))

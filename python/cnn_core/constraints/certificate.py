@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnn_core._few import few_lines
 from cnn_core.constraints.allowed import NEVER_FALL, is_convex
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Certificate(NamedTuple):
     convex: np.ndarray
 
     def __repr__(self) -> str:
+        """As `str`, but of many columns the first and the last ones."""
+        return few_lines(str(self).split("\n"))
+
+    def __str__(self) -> str:
         from cnn_core.inspection.summary import aligned
 
         rows = [("column", "outputs", "curve")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnn_core._few import few_lines
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
 from cnn_core._warn import warn
@@ -39,6 +40,10 @@ class Importances(NamedTuple):
         return np.argsort(-self.values, kind="stable")
 
     def __repr__(self) -> str:
+        """As `str`, but of many columns the first and the last ones."""
+        return few_lines(str(self).split("\n"))
+
+    def __str__(self) -> str:
         from cnn_core.inspection.summary import aligned
 
         rows = [("column", "importance", "sd", "direction")]

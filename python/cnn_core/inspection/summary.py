@@ -1,7 +1,7 @@
 """A model in words and numbers: its layers, and what is known of its training."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,33 @@ NUMBERS, FEWEST = 1 << 22, 300
 
 
 class Summary(str):
-    """A text that an interactive session shows as it is, without quotes."""
+    """A text that an interactive session shows as it is, without quotes; a notebook as a table and
+    the lines below it."""
 
-    __slots__ = ()
+    _rows: Sequence[Sequence[str]] = ()
+    _words: Sequence[int] = ()
+    _lines: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Sequence[str]], words: Sequence[int], lines: Sequence[str]
+    ) -> "Summary":
+        """From a table, whose first row is its head and of which `words` are columns of words, and
+        the lines below it."""
+        found = cls("\n".join([*aligned(rows, words), *lines]))
+        found._rows, found._words, found._lines = rows, words, lines
+        return found
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        from cnn_core.notebook.html import card, note, table
+
+        if not self._rows:
+            return card("Summary", *(note(line) for line in self.splitlines()))
+        head, *rows = self._rows
+        return card("Summary", table(head, rows, self._words), *map(note, self._lines))
 
 
 def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
@@ -53,9 +74,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     Summary
     """
     network = model.network
-    lines = _layers(network, model)
-    total = sum(math.prod(shape) for *_, shape in parameter_shapes(network))
-    lines.append(f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes")
+    lines = [size(network)]
     if model.columns is not None:
         n, width = len(model.columns.columns), model.columns.width
         lines.append(f"{n} columns become {width} features, as columns_ lists them")
@@ -73,14 +92,19 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     if network.n_layers > 1:
         lines.append(_silent_units(network, X))
     if model.n_epochs:
-        lines.append(_end(model))
-        lines.append(_last_epoch(model, dict(model.history)))
+        lines += [ending(model), last_epoch(model)]
     if model.n_epochs or model.ended:
         y = model.seen.y
         notes = [] if y is None else list(constant_targets(y[0], y[1], model.seen.targets))
         past = trained(model)
         lines.append(diagnose(past, None, lambda general: list(_causes(model, general)), notes))
-    return Summary("\n".join(lines))
+    return Summary.of(layer_rows(model), WORDS, lines)
+
+
+def size(network: Network) -> str:
+    """How many parameters there are."""
+    total = sum(math.prod(shape) for *_, shape in parameter_shapes(network))
+    return f"{total:,} parameters of {network.dtype} in {network.parameters.nbytes:,} bytes"
 
 
 def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
@@ -97,7 +121,7 @@ def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
     return f"hidden units that are 0 for each of {len(X):,} rows: {found}"
 
 
-def _end(model: "Model") -> str:
+def ending(model: "Model") -> str:
     """Why the training has ended."""
     if model.history.streamed:
         return "trained by partial_fit" + ", whose last call diverged" * (
@@ -134,10 +158,10 @@ def _causes(model: "Model", general: bool) -> Iterator[str]:
     yield from alike(model.network)
 
 
-def _layers(network: Network, model: "Model") -> list[str]:
-    """A table with a line for each embedded column, for all periodic embeddings and for each
-    layer."""
-    rows = [COLUMNS]
+def layer_rows(model: "Model") -> list[tuple[str, ...]]:
+    """The head of a table, then a row for each embedded column, for all periodic embeddings and for
+    each layer."""
+    network, rows = model.network, list[tuple[str, ...]]([COLUMNS])
     columns = [] if model.columns is None else model.columns.embedded
     for column, (n, width) in zip(columns, network.embeddings):
         size = f"{n * width:,}"
@@ -152,7 +176,7 @@ def _layers(network: Network, model: "Model") -> list[str]:
     ):
         size = f"{n_out * (n_in + network.has_bias):,}"
         rows.append((name, str(n_in), str(n_out), activation, f"{n_out} x {n_in}", size))
-    return aligned(rows, WORDS)
+    return rows
 
 
 def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
@@ -168,8 +192,9 @@ def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
-def _last_epoch(model: "Model", history: Mapping[str, Sequence[float]]) -> str:
+def last_epoch(model: "Model") -> str:
     """Loss and metric of the epoch whose weights the model has."""
+    history = dict(model.history)
     metric = "R2" if model.task.name == "regression" else "accuracy"
     epochs, at = model.n_epochs, (model.best_entry or len(history["loss"])) - 1
     values = [

@@ -13,7 +13,9 @@ from cnn_core import _losses
 from cnn_core import functional as F
 from cnn_core._backprop import Backprop
 from cnn_core._costs import slopes
+from cnn_core._few import counted, few_lines
 from cnn_core.inspection.places import layer_names
+from cnn_core.inspection.shares import idle_share
 from cnn_core.periodic import PeriodicColumn, columns_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,15 @@ class LayerTrace(NamedTuple):
     #: (rows, n_out): dC/da, which delta = da * f'(z) is made of; of the output layer it is computed
     #: apart where the loss works on z. NaN where C is no function of a, as with 'perceptron'.
     da: NDArray[Any]
+    activation: str = ""  #: the name of f
+
+    def __repr__(self) -> str:
+        """What is in it, instead of all its numbers."""
+        rows, n_out = self.z.shape
+        n_in = self.dW.shape[1]
+        sizes = [f"{name} {extent(getattr(self, name))}" for name in ("z", "a", "delta")]
+        said = f"{self.activation}, {n_in:,} to {n_out:,}, {counted(rows, 'row')}"
+        return f"<{self.name}: {', '.join([said, *sizes, *idle(self)])}>"
 
 
 class Trace(NamedTuple):
@@ -63,6 +74,54 @@ class Trace(NamedTuple):
                 f"no layer {key!r}; there are {', '.join(layer.name for layer in self.layers)}"
             )
         return tuple.__getitem__(self, key)
+
+    def __repr__(self) -> str:
+        """A line a layer, instead of all numbers."""
+        from cnn_core.inspection.summary import aligned
+
+        lines = aligned([LAYER_COLUMNS, *map(layer_row, self.layers)], LAYER_WORDS)
+        return "\n".join([self.title, few_lines([line.rstrip() for line in lines])])
+
+    def _repr_html_(self) -> str:
+        from cnn_core.notebook.html import card, note, table
+
+        rows = [layer_row(layer) for layer in self.layers]
+        legend = "Ranges are from the smallest to the largest number of all rows and units."
+        return card(self.title, table(LAYER_COLUMNS, rows, LAYER_WORDS), note(legend))
+
+    @property
+    def title(self) -> str:
+        """How many rows there are, and their loss."""
+        rows, features = self.dx.shape
+        said = f"Trace of {counted(rows, 'row')}, loss {self.loss:.4g}"
+        return f"{said}; dC/dx of {counted(features, 'feature')} {extent(self.dx)}"
+
+
+#: The head of a table of layers, and its columns of words.
+LAYER_COLUMNS = ("layer", "activation", "outputs", "z", "a", "delta", "dW", "dead or saturated")
+LAYER_WORDS = (0, 1, 7)
+
+
+def layer_row(layer: LayerTrace) -> tuple[str, ...]:
+    """A layer in a table: ranges in the place of numbers."""
+    ranges = [extent(getattr(layer, name)) for name in ("z", "a", "delta", "dW")]
+    return (layer.name, layer.activation, f"{layer.z.shape[1]:,}", *ranges, *(idle(layer) or [""]))
+
+
+def idle(layer: LayerTrace) -> list[str]:
+    """How many of its units are dead, or saturated, in words; nothing for an output layer or where
+    it cannot be."""
+    if layer.name == "output":
+        return []
+    found = idle_share(layer.activation, layer.z, layer.a)
+    return [] if found is None else [f"{100 * found[1]:.0f} % {found[0]}"]
+
+
+def extent(values: NDArray[Any]) -> str:
+    """The smallest and the largest number: "-1.2 to 3.4"."""
+    if not values.size:
+        return ""
+    return f"{float(values.min()):.3g} to {float(values.max()):.3g}"
 
 
 def trace(model: "Model", data: "Dataset", backend: Any) -> Trace:
@@ -106,9 +165,9 @@ def trace_native(model: "Model", data: "Dataset") -> Trace:
     dx = F.backward_delta(network.weights(0), deltas[0], activated[0], "identity")
     layers = [
         LayerTrace(
-            name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], below), errors[l]
+            name, zs[l], activated[l + 1], deltas[l], *F.gradients(deltas[l], below), errors[l], f
         )
-        for l, (name, below) in enumerate(zip(layer_names(network), activated))
+        for l, (name, below, f) in enumerate(zip(layer_names(network), activated, activations))
     ]
     mean = float(np.cumsum(cost, dtype=np.float64)[-1] / data.X.count)
     dE = tuple(_table_gradients(network, data.X.array, dx))
@@ -181,10 +240,11 @@ def trace_reference(model: "Model", data: "Dataset") -> Trace:
     loss, _ = trainer.loss_and_gradient(data.X, data.y, data.labels)
     layers = []
     dx, *of_layers = errors(trainer, data.X, data.y, data.labels)
-    for name, one, error in zip(layer_names(model.network), trainer.passes, of_layers):
+    names, functions = layer_names(model.network), model.network.activations
+    for name, one, error, f in zip(names, trainer.passes, of_layers, functions):
         dW, db = weight_gradient(one.delta, one.inputs), bias_gradient(one.delta)
-        quantities = one.z, one.a, one.delta, dW, db, error
-        layers.append(LayerTrace(name, *map(np.array, quantities)))
+        z, a, delta, da = map(np.array, (one.z, one.a, one.delta, error))
+        layers.append(LayerTrace(name, z, a, delta, np.array(dW), np.array(db), da, f))
     X, gradient = np.array(trainer.passes[0].inputs), trainer.flat_gradient()
     network = model.network.copy("float64")
     network.set_flat(gradient)

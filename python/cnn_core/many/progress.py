@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import shown
-from cnn_core._warn import show
+from cnn_core._warn import show, shows
 from cnn_core.callbacks import Callback, check_takes
 from cnn_core.many.told import MODELS, Names
-from cnn_core.training.reports import BETWEEN_LINES
+from cnn_core.notebook.cell import LiveCell, in_notebook
+from cnn_core.training.reports import BETWEEN_LINES, BETWEEN_LOOKS
 
 if TYPE_CHECKING:
     from cnn_core.many.net import Net
@@ -61,6 +62,7 @@ class Watching:
         self.models, self.callbacks, self.verbose = models, callbacks, verbose
         self.round = 0  #: those that are done, before a checkpoint too
         self.began, self.next = time.perf_counter(), 0.0
+        self.cell = LiveCell(None, "rounds") if verbose == 1 and in_notebook() else None
 
     def __call__(self, done: Sequence[Net], active: Sequence[Net]) -> bool:
         """Look at a round; whether it is to be the last.
@@ -97,12 +99,13 @@ class Watching:
         return False
 
     def _print(self, done: Sequence[Net], active: Sequence[Net]) -> None:
-        """A line for the first round, the last and one a second, or for each."""
+        """A line for the first round, the last and one a second, or for each; in a notebook one
+        that is drawn anew."""
         now = time.perf_counter()
         if self.verbose == 1 and active and now < self.next:
             return
-        self.next = now + BETWEEN_LINES
-        words = [f"round {self.round}", f"{len(active)} of {len(self.models)} models train"]
+        self.next = now + (BETWEEN_LINES if self.cell is None else BETWEEN_LOOKS)
+        words = [f"{len(active)} of {len(self.models)} models train"]
         watched = {(net.loop.monitor.watched, net.loop.monitor.sign) for net in done}
         if len(watched) == 1:
             name, sign = watched.pop()
@@ -110,6 +113,9 @@ class Watching:
             best = min(numbers, key=lambda number: sign * numbers[number])
             words.append(f"best {name} {numbers[best]:.4f} of {self.names.one}[{best}]")
         words.append(f"{now - self.began:.1f} s")
-        line = "  ".join(words)
-        show(line)
+        line = f"round {self.round}  {'  '.join(words)}"
+        if self.cell is None:
+            show(line)
+        else:
+            shows(self.cell.show, self.round, "  ".join(words))
         logger.info("%s", line)

@@ -44,10 +44,3 @@ def shortened(names: Iterable[Any], longest: int = LONGEST) -> list[str]:
             for k in alike:
                 found[k] = short("…" + whole[k][start:], longest)
     return [f"{k}: {one}" if found.count(one) > 1 else one for k, one in enumerate(found)]
-
-
-def counted(n: int, what: str) -> str:
-    """ "1 row", "2,000 rows"."""
-    if n == 1:
-        return f"1 {what}"
-    return f"{n:,} {what}es" if what.endswith("s") else f"{n:,} {what}s"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.callbacks import Callback
 from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import network_of
-from cnn_core.plot._style import BLACK, ORANGE, counted
+from cnn_core.plot._style import BLACK, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

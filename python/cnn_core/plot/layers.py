@@ -6,24 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
+from cnn_core.inspection.trace import idle
 from cnn_core.plot._axes import axes_for, check_ax, divided, plain, titled
 from cnn_core.plot._fitted import network_of
-from cnn_core.plot._style import BLUE, GREY, ORANGE, SKY, counted
+from cnn_core.plot._style import BLUE, GREY, ORANGE, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from cnn_core.inspection import LayerTrace
     from cnn_core.mlp import MLP
-
-#: A unit is saturated for a row where the slope of its activation is below this share of the
-#: steepest one.
-FLAT = 0.05
-#: Activations that level off on both sides, with their steepest slopes.
-LEVEL_OFF = {"sigmoid": 0.25, "tanh": 1.0, "hard_sigmoid": 1 / 6}
-#: Activations whose units can be 0, or nearly so, for all rows.
-CAN_DIE = ("relu",)
 
 
 def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) -> Axes:
@@ -51,9 +44,9 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
         Of z; those of a and delta are the next ones in its figure.
     """
     check_ax(ax)
-    found = network_of(model, "layers")
+    network_of(model, "layers")
     traced = model.trace(X, y).layers
-    names = [f"{one.name}\n{f}" for one, f in zip(traced, found.network.activations)]
+    names = [f"{one.name}\n{one.activation}" for one in traced]
     ax = axes_for(ax, (9.0, 1.5 + 0.62 * len(traced)))
     axes = divided(ax, columns=(1, 1, 1))
     from matplotlib.ticker import LogLocator
@@ -75,30 +68,14 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
         one.set_yticks(range(len(traced)), names if one is ax else [])
         one.set_ylim(len(traced) - 0.4, -0.6)
         plain(one)
-    for l, (layer, f) in enumerate(zip(traced, found.network.activations)):
-        words = troubles(layer, f)
-        if words and l < len(traced) - 1:
+    for l, layer in enumerate(traced):
+        for words in idle(layer):
             axes[1].text(
                 0.99, l - 0.33, words, transform=axes[1].get_yaxis_transform(), ha="right",
                 va="bottom", fontsize=8,
             )  # fmt: skip
     titled(ax, f"z, a and |delta| of {counted(rows, 'row')}, layer by layer")
     return ax
-
-
-def troubles(layer: LayerTrace, activation: str) -> str:
-    """The share of dead units, or of saturated entries, in words; "" where there are none to speak
-    of."""
-    if activation in CAN_DIE:
-        dead = float((layer.a == 0).all(axis=0).mean())
-        return f"{100 * dead:.0f} % dead"
-    if activation in LEVEL_OFF:
-        from cnn_core import functional as F
-
-        slopes = F.activation_derivative(activation, np.ascontiguousarray(layer.z))
-        flat = float((slopes < FLAT * LEVEL_OFF[activation]).mean())
-        return f"{100 * flat:.0f} % saturated"
-    return ""
 
 
 def _boxes(ax: Axes, values: list[np.ndarray], colour: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, divided, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of
-from cnn_core.plot._style import BLUE, GREY, VERMILION, counted
+from cnn_core.plot._style import BLUE, GREY, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from cnn_core.curves import Curves
     from cnn_core.plot._fitted import Estimator
 
 
@@ -42,27 +44,33 @@ def learning_curves(model: Estimator, *, ax: Axes | None = None) -> Axes:
     if not hasattr(found, "network"):
         return _of_several(found.models, ax)
     one: Any = model
-    history = {name: list(values) for name, values in one.history_.items()}
-    epochs = _epochs(history)
+    return draw(one.history_, ax)
+
+
+def draw(curves: Curves, ax: Axes | None) -> Axes:
+    """The same of one network's `history_` or `step_history_`."""
+    check_ax(ax)
+    numbers, unit, chosen = curves.numbers, curves._unit, curves._chosen
+    if not numbers:
+        raise ValueError("learning curves need a model that has been trained for an epoch")
     ax, below = divided(axes_for(ax, (6.4, 4.4)), rows=(3, 1))
     below.sharex(ax)
     ax.tick_params(labelbottom=False)
-    _curve(ax, epochs, history["loss"], BLUE, "-", "o", "training rows")
-    title = f"Loss of {counted(len(epochs), 'epoch')}"
-    if "val_loss" in history:
-        _curve(ax, epochs, history["val_loss"], VERMILION, "--", "s", "validation rows")
-    best = found.best_epoch
-    if best is not None:
-        place = best - found.n_epochs + len(epochs)
-        ax.axvline(epochs[place - 1], color=GREY, linestyle=":", label=f"chosen epoch, {best}")
-        title += f": the weights are those of epoch {best}"
-    _log_where_wide(ax, [*history["loss"], *history.get("val_loss", ())])
-    ax.set_ylabel(f"loss\n({found.task.loss})", fontsize=9)
+    of_rows = "training rows" if unit == "epoch" else "mini-batch"
+    _curve(ax, numbers, curves["loss"], BLUE, "-", "o", of_rows)
+    title = f"Loss of {counted(len(numbers), unit)}"
+    if "val_loss" in curves:
+        _curve(ax, numbers, curves["val_loss"], VERMILION, "--", "s", "validation rows")
+    if chosen is not None:
+        ax.axvline(chosen, color=GREY, linestyle=":", label=f"chosen epoch, {chosen}")
+        title += f": the weights are those of epoch {chosen}"
+    _log_where_wide(ax, [*curves["loss"], *curves.get("val_loss", ())])
+    ax.set_ylabel(f"loss\n({curves._loss})", fontsize=9)
     titled(ax, title)
     ax.legend(frameon=False, fontsize=8.5)
-    _curve(below, epochs, history["learning_rate"], ink(ax), "-", "o", "learning rate")
+    _curve(below, numbers, curves["learning_rate"], ink(ax), "-", "o", "learning rate")
     below.set_ylim(bottom=0)
-    below.set_xlabel("epoch")
+    below.set_xlabel(unit)
     below.set_ylabel("learning\nrate", fontsize=9)
     figure = ax.figure
     figure.align_ylabels([ax, below])
@@ -70,13 +78,6 @@ def learning_curves(model: Estimator, *, ax: Axes | None = None) -> Axes:
     for part in (ax, below):
         plain(part)
     return ax
-
-
-def _epochs(history: dict[str, list[float]]) -> range:
-    n = len(history.get("loss", ()))
-    if not n:
-        raise ValueError("learning_curves needs a model that has been trained for an epoch")
-    return range(1, n + 1)
 
 
 def _curve(

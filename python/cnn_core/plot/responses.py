@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, ink, plain, titled
 from cnn_core.plot._fitted import fitted_of, output_name, prediction, some_rows
-from cnn_core.plot._style import MOST, SKY, counted, short, shortened
+from cnn_core.plot._style import MOST, SKY, short, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._checks import is_whole, shown
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import network_of
-from cnn_core.plot._style import VERMILION, counted, short
+from cnn_core.plot._style import VERMILION, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

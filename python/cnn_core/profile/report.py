@@ -3,6 +3,7 @@
 import os
 import shutil
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from cnn_core.profile.format import compared, number, of_copy, percent, title, total
@@ -51,7 +52,7 @@ class Profile(dict[str, Any]):
                     drop_whitespace=True,
                 )
             ]
-            for lines in (self._head(), self._totals(width))
+            for lines in (self.head(), self._totals(width))
         )
         return "\n".join([*head, "", *self._table(width), "", *totals])
 
@@ -74,7 +75,8 @@ class Profile(dict[str, Any]):
         """
         draw(self, file)
 
-    def _head(self) -> list[str]:
+    def head(self) -> list[str]:
+        """What was measured, and on what."""
         machine, training = self["machine"], self["training"]
         steps = -(-training["rows"] // training["batch_size"])
         return [
@@ -116,40 +118,58 @@ class Profile(dict[str, Any]):
         return lines
 
     def _totals(self, width: int) -> list[str]:
+        rows, lines = self["training"]["rows"], list[str]()
+        for name, seconds, remark, note in self.compared():
+            if seconds is None:
+                lines.append(f"{name} is {remark}.")
+                continue
+            lines += _with_remark(total(name, seconds, rows), remark, width)
+            if note:
+                lines.append((INDENT if len(INDENT + note) <= width else "  ") + note)
+        return [*lines, self.last_note]
+
+    def compared(self) -> Iterator[tuple[str, float | None, str, str]]:
+        """Who was measured: its name, seconds of an epoch (None: it was not, and why), what they
+        mean, and how it was measured."""
         totals = self["totals"]
-        rows = self["training"]["rows"]
-        lines = _with_remark(
-            total("1 thread", totals["epoch_seconds"], rows),
+        yield (
+            "1 thread",
+            totals["epoch_seconds"],
             f"{number(totals['gflop_per_s'])} GFLOP/s, {percent(totals['peak_share'])} of the peak",
-            width,
+            "",
         )
         if totals["threads"] > 1:
-            lines += _with_remark(
-                total(f"{totals['threads']} threads", totals["threads_epoch_seconds"], rows),
-                f"{compared(totals['threads_speedup'])} as 1 thread",
-                width,
-            )
+            name, seconds = f"{totals['threads']} threads", totals["threads_epoch_seconds"]
+            yield name, seconds, f"{compared(totals['threads_speedup'])} as 1 thread", ""
         for name, key in (("NumPy by hand", "numpy"), ("plain Python", "reference")):
-            lines += self._baseline(name, totals[key], width)
+            entry = totals[key]
+            if entry["unsupported_reason"]:
+                yield name, None, f"not measured: {entry['unsupported_reason']}", ""
+            else:
+                remark = f"1 thread is {compared(entry['speedup'])}"
+                yield name, entry["epoch_seconds"], remark, self._how(entry)
+
+    @property
+    def last_note(self) -> str:
+        """What was made of several rounds."""
         rounds = f"{self['rounds']} round{'s' * (self['rounds'] > 1)}"
         last = "plain Python came after them"
-        lines.append(f"The fastest of {rounds} in which all took turns; {last}.")
-        return lines
+        return f"The fastest of {rounds} in which all took turns; {last}."
 
-    def _baseline(self, name: str, entry: dict[str, Any], width: int) -> list[str]:
+    def _how(self, entry: dict[str, Any]) -> str:
+        """How a baseline was measured."""
         rows, batch_size = self["training"]["rows"], self["training"]["batch_size"]
-        if entry["unsupported_reason"]:
-            return [f"{name} is not measured: {entry['unsupported_reason']}."]
         part = f"{entry['rows']:,} of the {rows:,}" if entry["rows"] < rows else f"all {rows:,}"
         notes = [f"measured on {part} rows"]
         if entry["batch_size"] < batch_size:
             notes.append(f"both in mini-batches of {entry['batch_size']:,}")
         notes.append("1 thread" if entry["threads"] else "as many threads as its BLAS takes")
-        line, note = total(name, entry["epoch_seconds"], rows), f"({', '.join(notes)})"
-        return [
-            *_with_remark(line, f"1 thread is {compared(entry['speedup'])}", width),
-            (INDENT if len(INDENT + note) <= width else "  ") + note,
-        ]
+        return f"({', '.join(notes)})"
+
+    def _repr_html_(self) -> str:
+        from cnn_core.notebook.profiles import html_of_profile
+
+        return html_of_profile(self)
 
 
 def _with_remark(line: str, remark: str, width: int) -> list[str]:

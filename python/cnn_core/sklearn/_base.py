@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 from joblib.parallel import get_active_backend
+from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -161,6 +162,23 @@ class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyO
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """What a notebook shows of an estimator by itself; in a pipeline it is part of
+        scikit-learn's diagram. ``sklearn.set_config(display="text")`` is heeded."""
+        shown = {"text/plain": repr(self)}
+        if get_config()["display"] == "diagram":
+            from cnn_core.notebook.drop_in import html_of_drop_in
+
+            shown["text/html"] = html_of_drop_in(self)
+        return shown
+
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        # As scikit-learn has it: where it shows text there is no such attribute.
+        if get_config()["display"] != "diagram":
+            raise AttributeError("_repr_html_ is only defined when the 'display' is 'diagram'")
+        return lambda: self._repr_mimebundle_()["text/html"]
 
     # Training
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import ColumnKind, TaskName
+    from cnn_core.curves import Curves
     from cnn_core.data.prepare import ClassWeight
     from cnn_core.files.codecs import Codec
     from cnn_core.many.shared import SharedRows
@@ -287,7 +288,7 @@ class TabularMLP(Parameters, Averaging):
         return self.members_[0]
 
     @property
-    def history_(self) -> list[dict[str, list[float]]]:
+    def history_(self) -> list[Curves]:
         return [one.history_ for one in self.members_]
 
     @property

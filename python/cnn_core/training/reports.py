@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cnn_core._warn import show, shows
+from cnn_core.notebook.cell import LiveCell, in_notebook
 from cnn_core.training.history import OF_THE_LOOP
 
 if TYPE_CHECKING:
@@ -60,27 +61,21 @@ class Lines:
         """Nothing is left open."""
 
 
-class LiveLine:
-    """One line that shows the epoch, its numbers, the best one and the time left, by tqdm.
-
-    A hook of the loop. The display changes by time, so that it slows no short epoch.
+class TerminalBar:
+    """A line of a terminal, by tqdm.
 
     Parameters
     ----------
     last : int
         The number of the last epoch.
-    task : Task
     first : int
         Epochs done before.
     """
 
-    def __init__(self, last: int, task: Task, first: int) -> None:
-        from tqdm.auto import tqdm
+    def __init__(self, last: int, first: int) -> None:
+        from tqdm import tqdm
 
-        self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
-        self.metric = metric_of(task)
-        self.latest: tuple[int, dict[str, float], str] = first, {}, ""
-        # `miniters` 0: how often it is drawn is decided here.
+        # `miniters` 0: how often it is drawn is decided by `LiveLine`.
         self.bar = tqdm(
             total=last,
             initial=first,
@@ -90,39 +85,113 @@ class LiveLine:
             bar_format=LIVE,
         )
 
+    def show(self, epoch: int, words: Callable[[int | None], str]) -> None:
+        """Draw an epoch; `words` are asked for with the characters that there are."""
+        bar = self.bar
+        width = bar.format_dict["ncols"]
+        has_bar = width is None or width >= NARROW
+        bar.bar_format = LIVE if has_bar else LIVE.replace(" {bar}", "")
+        if width is not None:
+            width -= len(f"{bar.total}/{bar.total} 00:00 left  ") + 2 * has_bar
+        bar.desc = words(width)
+        bar.update(epoch - bar.n)
+        bar.n = epoch
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        self.bar.close()
+
+    def give_up(self) -> None:
+        """Draw nothing any more."""
+        self.bar.disable = True
+
+
+class CellBar:
+    """An output of a notebook, which takes the same calls.
+
+    Parameters
+    ----------
+    last : int
+        The number of the last epoch.
+    first : int
+        Epochs done before.
+    """
+
+    def __init__(self, last: int, first: int) -> None:
+        self.cell, self.last, self.first = LiveCell(last, "epochs"), last, first
+        self.began, self.epoch, self.words = time.perf_counter(), first, ""
+
+    def show(self, epoch: int, words: Callable[[int | None], str]) -> None:
+        """Draw an epoch."""
+        self.epoch, self.words = epoch, words(None)
+        seconds = time.perf_counter() - self.began
+        left = seconds * (self.last - epoch) / max(1, epoch - self.first)
+        self._draw(f", {left:.0f} s left" if left < 100 else f", {left / 60:.0f} min left")
+
+    def close(self) -> None:
+        """Show how long it took; nothing is left."""
+        if self.epoch > self.first:
+            self._draw("")
+
+    def give_up(self) -> None:
+        """Draw nothing any more."""
+
+    def _draw(self, left: str) -> None:
+        seconds = time.perf_counter() - self.began
+        self.cell.show(self.epoch, f"{self.words}  {seconds:.1f} s{left}")
+
+
+class LiveLine:
+    """One line that shows the epoch, its numbers, the best one and the time left.
+
+    A hook of the loop. The display changes by time, so that it slows no short epoch.
+
+    Parameters
+    ----------
+    bar : TerminalBar or CellBar
+    last : int
+        The number of the last epoch.
+    task : Task
+    first : int
+        Epochs done before.
+    """
+
+    def __init__(self, bar: TerminalBar | CellBar, last: int, task: Task, first: int) -> None:
+        self.bar, self.last, self.drawn = bar, last, first
+        self.words, self.next, self.lowest, self.best = entry_words(task), 0.0, float("inf"), 0
+        self.metric, self.shows = metric_of(task), True
+        self.latest: tuple[int, dict[str, float], str] = first, {}, ""
+
     def __call__(self, loop: TrainingLoop, entry: dict[str, float]) -> None:
         watched = loop.monitor.sign * entry[loop.monitor.watched]
         if watched < self.lowest:
             self.lowest, self.best = watched, loop.n_epochs
         now = time.perf_counter()
-        if now >= self.next or loop.n_epochs == self.bar.total:
+        if now >= self.next or loop.n_epochs == self.last:
             self.next = now + BETWEEN_LOOKS
             self.draw(loop.n_epochs, entry, loop.monitor.watched)
         self.latest = loop.n_epochs, entry, loop.monitor.watched
 
     def draw(self, epoch: int, entry: dict[str, float], watched: str) -> None:
         """Show an epoch."""
-        width = self.bar.format_dict["ncols"]  # None in a notebook
-        has_bar = width is None or width >= NARROW
-        self.bar.bar_format = LIVE if has_bar else LIVE.replace(" {bar}", "")
-        if width is not None:
-            width -= len(f"{self.bar.total}/{self.bar.total} 00:00 left  ") + 2 * has_bar
-        self.bar.desc = fitting(entry, self.metric, self.best, width)
-        self._draw(self.bar.update, epoch - self.bar.n)
-        self.bar.n = epoch
+        self._draw(
+            self.bar.show, epoch, lambda width: fitting(entry, self.metric, self.best, width)
+        )
+        self.drawn = epoch
         words = f"{self.words(entry, watched)}  best {self.best}"
-        logger.info("epoch %d/%d  %s", epoch, self.bar.total, words)
+        logger.info("epoch %d/%d  %s", epoch, self.last, words)
 
     def close(self) -> None:
         """Show the last epoch, and leave the line as it is."""
-        if self.latest[0] > self.bar.n:
+        if self.latest[0] > self.drawn:
             self.draw(*self.latest)
         self._draw(self.bar.close)
 
-    def _draw(self, draw: Callable[..., object], *arguments: int) -> None:
+    def _draw(self, draw: Callable[..., object], *arguments: Any) -> None:
         """Have the bar draw; once it cannot, it never does."""
-        if not shows(draw, *arguments):
-            self.bar.disable = True
+        if self.shows and not shows(draw, *arguments):
+            self.shows = False
+            self.bar.give_up()
 
 
 Report = Lines | LiveLine
@@ -134,24 +203,27 @@ def report(verbose: int, last: int, task: Task, first: int) -> Report:
     Parameters
     ----------
     verbose : int
-        1: the line that lives, where there is a terminal or a notebook and tqdm, else lines now and
-        then; 2: a line an epoch.
+        1: the line that lives, in a notebook, and on a terminal with tqdm, else lines now and then;
+        2: a line an epoch.
     last : int
         The number of the last epoch.
     task : Task
     first : int
         Epochs done before.
     """
-    if verbose == 1 and last - first > 1 and _is_live():
+    if verbose == 1 and last - first > 1:
         with suppress(Exception):  # of a tqdm that cannot be imported, or not draw
-            return LiveLine(last, task, first)
+            if in_notebook():
+                return LiveLine(CellBar(last, first), last, task, first)
+            if _is_live():
+                return LiveLine(TerminalBar(last, first), last, task, first)
     return Lines(last, task, verbose > 1)
 
 
 def _is_live() -> bool:
-    """Whether a line can be drawn anew."""
+    """Whether a line of the terminal can be drawn anew."""
     terminal = sys.stderr is not None and sys.stderr.isatty()
-    return (terminal or "ipykernel" in sys.modules) and importlib.util.find_spec("tqdm") is not None
+    return terminal and importlib.util.find_spec("tqdm") is not None
 
 
 def metric_of(task: Task) -> str:
