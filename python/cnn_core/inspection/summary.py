@@ -170,7 +170,7 @@ def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
 
 def _last_epoch(model: "Model", history: Mapping[str, Sequence[float]]) -> str:
     """Loss and metric of the epoch whose weights the model has."""
-    metric = "R2" if model.task.name == "regression" else "accuracy"
+    metric = model.task.metric_name
     epochs, at = model.n_epochs, (model.best_entry or len(history["loss"])) - 1
     values = [
         f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}"
