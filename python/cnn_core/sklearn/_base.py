@@ -459,7 +459,9 @@ class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyO
 
         explained = self._explained()
         networks = [one.network for one in explained.members]
-        spread = spread_of(explained.task, networks, None, intervals, what)
+        known = self._model.calibration
+        calibration = None if known is ABSENT else known
+        spread = spread_of(explained.task, networks, calibration, intervals, what)
         return of_explained(explained, what, spread)
 
     def _packed(self, model: FittedModel) -> Any:
