@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cnn_core.scores import average_precision, balanced_accuracy
 
-from cnn_core import MLP
+from cnn_core import MLP, Ensemble, Pinball
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 4))
@@ -178,3 +178,34 @@ def test_several_outputs_have_their_own_r2(clips):
     assert found["r2_per_output"][2] == (1.0 if clips else 0.0)
     assert np.mean(found["r2_per_output"]) == found["r2"]
     assert "r2_per_output" not in MLP(8, epochs=2).fit(X, X[:, 0]).evaluate(X, X[:, 0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_outer_quantile_is_judged_by_d2_of_the_pinball_loss_as_scikit_learn_defines_it(weighted):
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 2))
+    y = np.column_stack((X[:, 0] + rng.exponential(size=150), np.round(X[:, 1])))
+    w = rng.integers(0, 4, 150) * 1.0 if weighted else None
+    model = MLP(4, loss=Pinball(0.9), epochs=20, dtype="float64", random_state=0).fit(X, y)
+    wanted = metrics.d2_pinball_score(y, model.predict(X), alpha=0.9, sample_weight=w)
+    assert model.score(X, y, sample_weight=w) == pytest.approx(wanted, rel=1e-12)
+    if not weighted:
+        found, mean = model.evaluate(X, y), Ensemble([model]).evaluate(X, y)
+        assert found["d2_pinball"] == mean["d2_pinball"] == model.score(X, y)
+        assert len(found["d2_pinball_per_output"]) == 2 and "r2" not in found
+        assert "R2" not in found["diagnosis"] + str(model.importances(X, y)) + str(model.summary())
+    assert "r2" in MLP(4, loss=Pinball(0.5), epochs=1).fit(X, y).evaluate(X, y)
+
+
+def test_early_stopping_on_the_metric_of_a_quantile_keeps_the_epoch_of_its_lowest_loss():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(200, 2))
+    y = X[:, 0] + rng.exponential(size=200)
+    model = MLP(16, loss=Pinball(0.9), epochs=30, learning_rate=0.03, dtype="float64",
+                early_stopping=True, patience=30, monitor="val_metric", random_state=0)  # fmt: skip
+    model.fit(X[:100], y[:100], validation_data=(X[100:], y[100:]))
+    history = model.history_
+    assert model.best_epoch_ == 1 + int(np.argmin(history["val_loss"])) < 30
+    score = history["val_metric"][model.best_epoch_ - 1]
+    assert score == pytest.approx(model.score(X[100:], y[100:]), rel=1e-9)

@@ -102,11 +102,13 @@ _HINTS = by_word({
 
 _HINTS_OF_MLP = by_word({
     "cnn_core.MLP.from_sklearn(model) makes an MLP of it, which has it": "to_sklearn to_torch "
-    "from_sklearn from_torch export_c calibrate predict_interval",
+    "from_sklearn from_torch export_c",
     "cnn_core.MLP, MLPClassifier and MLPRegressor have it, whose parameters have other names":
     "evaluate summary trace check_gradient loss_and_gradient per_sample_gradients profile forward "
     "hessian_vector_product predict_quantiles predict_std "
     "predict_one initialize step_history_ input_shift_ input_factor_ target_shift_ target_factor_",
+    "MLPRegressor has it; of a classifier predict_proba says how sure it is":
+    "calibrate predict_interval",
     "coefs_ has W of each layer, shape (n_in, n_out)": "weights_ parameters_",
     "intercepts_ has b of each layer": "biases_",
     "loss_curve_ and validation_scores_ have the numbers of each epoch": "history_ history",

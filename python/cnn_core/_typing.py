@@ -79,4 +79,6 @@ class Evaluation(TypedDict):
     average_precision: NotRequired[float]
     r2: NotRequired[float]
     r2_per_output: NotRequired[list[float]]
+    d2_pinball: NotRequired[float]
+    d2_pinball_per_output: NotRequired[list[float]]
     diagnosis: str

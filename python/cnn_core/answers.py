@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core._functions import logarithms
 from cnn_core._warn import warn
 from cnn_core.data.validation import as_numbers, check_rows, check_target_names
+from cnn_core.scores import d2_of_outputs
 from cnn_core.task import Task, r2_of_outputs
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Answers:
         backend: str,
         n_threads: int | None,
     ) -> float:
-        """Accuracy or R^2, as `MLP.score` describes."""
+        """Accuracy, R^2 or D^2, as `MLP.score` describes."""
         from cnn_core.data.row_order import warn_of_order
 
         task = self.task
@@ -132,7 +133,7 @@ class Answers:
         X, y = self.split(X, y)
         warn_of_order(X, y)  # a table has been compared before
         if task.name == "regression":
-            return float(self.r2_of_outputs(X, y, sample_weight, backend, n_threads).mean())
+            return float(self.scores_of_outputs(X, y, sample_weight, backend, n_threads).mean())
         targets, labels, weights = self.judged(X, y, sample_weight)
         predicted = self.predict(X, backend, n_threads)
         right = self.are_right(predicted, targets, labels)
@@ -152,7 +153,7 @@ class Answers:
         one: np.ndarray = predicted == task.classes[labels]
         return one
 
-    def r2_of_outputs(
+    def scores_of_outputs(
         self,
         X: ArrayLike,
         y: ArrayLike,
@@ -160,12 +161,14 @@ class Answers:
         backend: str,
         n_threads: int | None,
     ) -> np.ndarray:
-        """R^2 of each output of a regression."""
+        """R^2 of each output of a regression, or D^2 of the pinball loss of a quantile."""
         targets, _, weights = self.judged(X, y, sample_weight)
         assert targets is not None
         warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
-        w = np.ones((len(targets), 1)) if weights is None else weights
         predicted = self.precise_outputs(X, backend, n_threads)
+        if (quantile := self.task.judged_quantile) is not None:
+            return d2_of_outputs(targets, predicted, quantile, weights)
+        w = np.ones((len(targets), 1)) if weights is None else weights
         if exponent := in_range(targets):
             with np.errstate(over="ignore"):
                 targets, predicted = (np.ldexp(one, exponent) for one in (targets, predicted))

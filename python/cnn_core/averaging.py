@@ -97,7 +97,8 @@ class Averaging(
         -------
         dict
             ``loss``, of targets as the first model learns them; ``accuracy`` or ``r2``, of several
-            outputs also a list, ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, which
+            outputs also a list, ``accuracy_per_label`` or ``r2_per_output`` (of a quantile
+            ``d2_pinball`` and ``d2_pinball_per_output``, see `score`); ``diagnosis``, which
             says how good each model is by itself and, where the mean is hardly better than a
             constant prediction, the likely causes for the first of them. Where a class is rare
             (below a tenth of the rows), also ``balanced_accuracy``, and ``average_precision`` of
@@ -175,11 +176,12 @@ def _evaluation(
     notes = []
     best, balanced, n_classes = score, None, 2
     if task.name == "regression":
-        found["r2"] = score
+        name = task.metric_key
+        found[name] = score
         if task.n_outputs > 1:
-            r2 = mean.r2_of_outputs(X, y, None, "native", n_threads)
-            found["r2_per_output"] = r2.tolist()
-            best = float(r2.max())
+            each_output = mean.scores_of_outputs(X, y, None, "native", n_threads)
+            found[f"{name}_per_output"] = each_output.tolist()
+            best = float(each_output.max())
     else:
         found["accuracy"] = score
         scores, rare, n_classes = class_scores(first, data, lambda: a, False)
@@ -187,7 +189,7 @@ def _evaluation(
         balanced = scores.get("balanced_accuracy")
         notes += [rare] if rare else []
     each = [one.score(X, y, None, "native", n_threads) for one in mean.models]
-    words = [_scores_in_words("R2" if task.name == "regression" else "accuracy", score, each)]
+    words = [_scores_in_words(task.metric_name, score, each)]
     reached = progress(best, data.baseline_score(task))
     if balanced is not None:
         reached = max(reached, progress(balanced, 1 / n_classes))

@@ -19,6 +19,8 @@ from cnn_core.distributions import normal_quantile
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from numpy.typing import NDArray
+
     from cnn_core.answers import Answers
     from cnn_core.task import Task
 
@@ -75,7 +77,8 @@ def _bands(model: Answers, X: object, backend: str, n_threads: int | None) -> _B
     if kind == "normalised":
         mean, variance = model.mean_and_variance(X, backend, n_threads)  # type: ignore[arg-type]
         return _Bands(mean[:, :, None], mean[:, :, None], np.sqrt(variance)[:, :, None])
-    a = model.precise_outputs(X, backend, n_threads)[:, :, None]  # type: ignore[arg-type]
+    a = model.precise_outputs(X, backend, n_threads)  # type: ignore[arg-type]
+    a = a.astype(np.float64, copy=False)[:, :, None]
     return _Bands(a, a, 1.0)
 
 
@@ -123,19 +126,36 @@ def interval(
     ValueError
         Where there are too few rows for the level.
     """
-    place = rank(level, calibrated.rows)
+    (pair, score), *others = reaches(model.task, calibrated, level)
     bands = _bands(model, X, backend, n_threads)
-    found = _reaching(bands, nearest_pair(model.task.quantiles, level), calibrated, place)
-    for pair, until in pairs_below(model.task.quantiles, level):
-        inner = _reaching(bands, pair, calibrated, math.ceil((calibrated.rows + 1) * until))
+    found = _reaching(bands, pair, score)
+    for pair, score in others:
+        inner = _reaching(bands, pair, score)
         np.fmin(found[:, :, 0], inner[:, :, 0], out=found[:, :, 0])
         np.fmax(found[:, :, 1], inner[:, :, 1], out=found[:, :, 1])
     return found
 
 
-def _reaching(bands: _Bands, pair: int, calibrated: Calibration, place: int) -> np.ndarray:
-    """Intervals of one pair as far as one of the scores."""
-    score = calibrated.scores[None, :, pair, place - 1]
+def reaches(
+    task: Task, calibrated: Calibration, level: float
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """How far intervals of a level reach beyond what a model says by itself: pairs of quantiles, of
+    which the first is that of the level, each with a score of each output. An interval is the least
+    that holds those of all pairs.
+
+    Raises
+    ------
+    ValueError
+        Where there are too few rows for the level.
+    """
+    places = [(nearest_pair(task.quantiles, level), rank(level, calibrated.rows))]
+    for pair, until in pairs_below(task.quantiles, level):
+        places.append((pair, math.ceil((calibrated.rows + 1) * until)))
+    return [(pair, calibrated.scores[:, pair, place - 1].copy()) for pair, place in places]
+
+
+def _reaching(bands: _Bands, pair: int, score: np.ndarray) -> np.ndarray:
+    """Intervals of one pair as far as a score of each output."""
     low, high = bands.low[:, :, pair], bands.high[:, :, pair]
     size = bands.size if isinstance(bands.size, float) else bands.size[:, :, pair]
     with np.errstate(over="ignore", invalid="ignore"):

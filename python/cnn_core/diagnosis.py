@@ -287,7 +287,7 @@ class _Case:
     def _standard_error(self, inverse: float, other: float) -> float:
         """Of a metric between that of training and the other one, measured on 1 / inverse rows."""
         share = min(max((self.metric + other) / 2, 0.0), 1.0)
-        if self.trained.word == "R2":
+        if self.trained.word in ("R2", "D2"):
             return 2 * math.sqrt(share * inverse) * (1 - share)
         return math.sqrt(share * (1 - share) * inverse)
 

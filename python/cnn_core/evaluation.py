@@ -70,7 +70,7 @@ class Settings(NamedTuple):
 
 def trained(model: Model, rows: int = SAMPLE) -> Trained:
     """What a model knows of its training, to be compared with so many other rows."""
-    word = "R2" if model.task.name == "regression" else "accuracy"
+    word = model.task.metric_name
     history = dict(model.history)
     diverged = model.ended == "divergence"
     steps = None
@@ -164,9 +164,9 @@ def evaluation(
     loss, metric, of_outputs = measured
     task, seen = model.task, model.seen
     regression = task.name == "regression"
-    found: dict[str, Any] = {"loss": loss, "r2" if regression else "accuracy": metric}
+    found: dict[str, Any] = {"loss": loss, task.metric_key: metric}
     if regression and task.n_outputs > 1:
-        found["r2_per_output"] = of_outputs
+        found[f"{task.metric_key}_per_output"] = of_outputs
     baseline = data.baseline_score(task)
     rare, evaluated = "", Evaluated(loss, metric, data.X.count, baseline)
     if not regression:
@@ -184,7 +184,7 @@ def evaluation(
     past = trained(model, data.X.count)
     # A stream may have begun with one class.
     past = past if past.baseline < 1 else past._replace(baseline=baseline)
-    if regression and task.n_outputs > 1 and metric < GOOD:
+    if task.metric_name == "R2" and task.n_outputs > 1 and metric < GOOD:
         varying, said = _of_outputs(model, data, outputs())
         evaluated, notes = evaluated._replace(varying=varying), [*said, *notes]
     metrics = Metrics(metric, at_end(past)[1], past.baseline)
@@ -348,6 +348,8 @@ def of_other_rows(
     str
     """
     task, some = model.task, sample(data)
+    if task.metric_name == "D2":
+        return  # an outer quantile is beside y by design
     if task.name == "regression":
         yield from _of_other_targets(model, data, a, metrics, whose)
     elif task.name == "multilabel":

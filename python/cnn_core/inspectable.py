@@ -337,8 +337,10 @@ class Inspectable(Fitted):
         -------
         dict
             ``loss``, without penalties; ``accuracy`` or ``r2``, of several outputs also a list,
-            ``accuracy_per_label`` or ``r2_per_output``; ``diagnosis``, the likely cause where the
-            model is not good, and what the numbers suggest about over- or underfitting.
+            ``accuracy_per_label`` or ``r2_per_output`` (of a single quantile other than the median
+            ``d2_pinball`` and ``d2_pinball_per_output``, see `score`); ``diagnosis``, the
+            likely cause where the model is not good, and what the numbers suggest about over- or
+            underfitting.
             Where a class is rare (below a tenth of the rows) or `class_weight` is given, also
             ``balanced_accuracy``, and ``average_precision`` of the rarer of two classes, or the
             mean over more.
@@ -366,8 +368,9 @@ class Inspectable(Fitted):
         else:
             total = data.total_sum_of_squares()
             scores, targets = r2_of_outputs(measured, total), model.target_scaling
-            if (total == 0).any() or (targets is not None and targets.clips):
-                scores = model.r2_of_outputs(X, y, None, self.backend, self.n_threads)
+            clips = targets is not None and targets.clips
+            if (total == 0).any() or clips or task.judged_quantile is not None:
+                scores = model.scores_of_outputs(X, y, None, self.backend, self.n_threads)
             metric, of_outputs = float(scores.mean()), scores.tolist()
         threads = self._threads()["threads"]
         return evaluation(

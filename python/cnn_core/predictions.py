@@ -165,7 +165,9 @@ class Predictions(Learned):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, **unknown: Never
     ) -> float:
         """Accuracy (with several labels a row: of rows that are right in all), or R^2 for
-        regression (averaged over the outputs).
+        regression (averaged over the outputs); of a loss `Pinball` with one quantile other than the
+        median D^2 of the pinball loss, scikit-learn's ``d2_pinball_score``: 1 - loss / that of the
+        best constant (Koenker & Machado 1999).
 
         Parameters
         ----------

@@ -72,6 +72,25 @@ class Task(Frozen):
         return param if isinstance(param, tuple) else ()
 
     @property
+    def judged_quantile(self) -> float | None:
+        """The quantile that is predicted, if it is not the median: predictions are then judged by
+        its pinball loss, as they are far from the mean by design."""
+        known = self.quantiles
+        return known[0] if len(known) == 1 and known[0] != 0.5 else None
+
+    @property
+    def metric_name(self) -> str:
+        """What the metric is called."""
+        if self.name != "regression":
+            return "accuracy"
+        return "R2" if self.judged_quantile is None else "D2"
+
+    @property
+    def metric_key(self) -> str:
+        """The same among the results of `evaluate`."""
+        return {"R2": "r2", "D2": "d2_pinball"}.get(self.metric_name, self.metric_name)
+
+    @property
     def n_classes(self) -> int:
         """How many there are; 0 for regression."""
         return 0 if self.classes is None else len(self.classes)

@@ -29,15 +29,16 @@ def run(capsys, *arguments, code=0):
 @pytest.mark.filterwarnings("ignore")
 def test_the_end_of_the_name_chooses_what_is_written(here, capsys):
     pytest.importorskip("onnx")
-    header = {"name": "net", "train": False, "dtype": None, "input_range": None}
+    levels = {"intervals": []}
+    header = {"name": "net", "train": False, "dtype": None, "input_range": None} | levels
     integers = ["--dtype", "int16", "--input-range", "-3", "3"]
     for options, told in (
         (["net.h"], header),
         (["net.h", "--name", "f", "--train"], header | {"name": "f", "train": True}),
         (["net.h", *integers], header | {"dtype": "int16", "input_range": [-3.0, 3.0]}),
-        (["net.onnx"], {"scaling": "node"}),
-        (["net.onnx", "--scaling", "folded"], {"scaling": "folded"}),
-        (["net.py"], {}),
+        (["net.onnx"], {"scaling": "node"} | levels),
+        (["net.onnx", "--scaling", "folded"], {"scaling": "folded"} | levels),
+        (["net.py"], levels),
     ):
         done = run(capsys, "m", *options, "--json")
         assert json.loads(done.out) == {"output": options[0]} | told
@@ -65,6 +66,18 @@ def test_options_of_another_kind_of_file_are_wrong_usage(here, capsys, command, 
     except SystemExit as stop:  # of argparse
         code = stop.code
     assert code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_levels_of_intervals_are_written_and_need_a_calibrated_regression(here, capsys):
+    assert "is for regression" in run(capsys, "m", "net.h", "--interval", "0.9", code=1).err
+    model = MLP(4, epochs=1).fit(X, X[:, 0])
+    model.save("r")
+    assert "calibrated model" in run(capsys, "r", "net.py", "--interval", "0.9", code=1).err
+    model.calibrate(X, X[:, 0]).save("r")
+    done = run(capsys, "r", "net.h", "--interval", "0.9", "--interval", "0.5", "--json")
+    assert json.loads(done.out)["intervals"] == [0.9, 0.5]
+    assert "NET_INTERVAL_50 = 0, NET_INTERVAL_90 = 1" in (here / "net.h").read_text()
 
 
 @pytest.mark.filterwarnings("ignore")

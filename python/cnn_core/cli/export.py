@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   cnn-core export model.safetensors net.onnx
   cnn-core export model.safetensors net.py
   python net.py < rows.csv
+  cnn-core export model.safetensors net.h --interval 0.8 --interval 0.95
 """
 
 #: By the end of the name: what is written, the method that does so, and the options that it takes
@@ -25,10 +26,10 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ".h": (
         "a C99 header",
         "export_c",
-        {"name": "net", "train": False, "dtype": None, "input_range": None},
+        {"name": "net", "train": False, "dtype": None, "input_range": None, "intervals": []},
     ),
-    ".onnx": ("an ONNX file", "export_onnx", {"scaling": "node"}),
-    ".py": ("a NumPy file", "export_numpy", {}),
+    ".onnx": ("an ONNX file", "export_onnx", {"scaling": "node", "intervals": []}),
+    ".py": ("a NumPy file", "export_numpy", {"intervals": []}),
 }
 SCALINGS = ("node", "folded")
 DTYPES = ("int8", "int16")
@@ -71,6 +72,14 @@ def add_parser(commands: Commands) -> None:
         metavar="|".join(SCALINGS),
         help="of .onnx: the scaling of inputs in nodes of its own (default node), or in the "
         "weights of the first layer",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        action="append",
+        dest="intervals",
+        metavar="LEVEL",
+        help="calibrated intervals of this level, such as 0.9, too; may be given several times",
     )
     add_options(parser)
     parser.set_defaults(run=run)

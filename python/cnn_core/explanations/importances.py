@@ -217,8 +217,9 @@ def _permutation(
     direction = np.full(len(explained.names), np.nan)
     if chosen is not None:
         direction = _direction(Dense(explained, chosen, threads), found.matrices)
-    word = "R2" if task.name == "regression" else "accuracy"
-    measure = f"by how much the {word}, {found.score:.4g}, falls when the column is shuffled"
+    measure = (
+        f"by how much the {task.metric_name}, {found.score:.4g}, falls when the column is shuffled"
+    )
     return Importances(explained.names, found.mean, found.sd, direction, "permutation", measure)
 
 

@@ -14,6 +14,7 @@ from cnn_core.answers import in_range
 from cnn_core.data.scaling import mean_and_deviation
 from cnn_core.explanations.encoded import Encoded
 from cnn_core.explanations.explained import blocks
+from cnn_core.scores import constant_of, pinball_sums, share_of_constant
 from cnn_core.task import r2
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Falls(NamedTuple):
 
 
 def falls_of_score(explained: Explained, X: Any, y: Any, repeats: int, threads: int) -> Falls:
-    """Of accuracy or R^2, for each column; all networks read the same shuffled column.
+    """Of accuracy, R^2 or D^2, for each column; all networks read the same shuffled column.
 
     The rows pass in blocks, each of which is predicted once for every column and repeat while it is
     in the cache.
@@ -77,6 +78,15 @@ def _measure(
         n = len(labels) if labels is not None else len(targets)  # type: ignore[arg-type]
         return count, lambda right: float(right / n)
     assert targets is not None
+    quantile = explained.task.judged_quantile
+    if quantile is not None:
+        constant = constant_of(targets, quantile)[None]
+        least = pinball_sums(targets, constant, quantile)
+
+        def loss(a: np.ndarray, some: slice, before: Any) -> Any:
+            return pinball_sums(targets[some], a, quantile, None, before)
+
+        return loss, lambda sums: float(share_of_constant(sums, least).mean())
     exponent = in_range(targets)
     scaled = np.ldexp(targets, exponent)
     total = column_sums(scaled, mean_and_deviation(scaled)[0], 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,10 +77,25 @@ def in_units(writing: Writing, prefix: str, model: Model, z: str) -> tuple[str, 
     return tables, f"{writing.doubles('to_unit')}({given})"
 
 
-def run(writing: Writing) -> str:
-    """The function that leaves the outputs in the workspace."""
-    name, n = writing.name, writing.model.task.n_outputs
-    tables, lines, mode = "", list[str](), -1
+def outputs_of_members(
+    writing: Writing,
+    before: list[str],
+    taken: Callable[[int, str, Model], list[str]],
+    steps: Mapping[str, bool] = MappingProxyType({}),
+) -> list[str]:
+    """The lines that compute all networks.
+
+    Parameters
+    ----------
+    writing : Writing
+    before : list of str
+        Lines in front of the first network.
+    taken : callable
+        Gives the lines for what becomes of the outputs of the k-th network, which has a prefix.
+    steps : mapping
+        For each prefix whether there is a function for its other outputs.
+    """
+    name, lines, mode = writing.name, list[str](), -1
 
     def to(wanted: int) -> None:
         """The processor's mode from here on, where it is another."""
@@ -91,30 +108,47 @@ def run(writing: Writing) -> str:
     if writing.columns is not None:
         to(0)
         lines.append(f"{name}_encode(x, work->row);")
-    if writing.is_mean:
-        lines.append(f"for (int j = 0; j < {n}; j++) work->sums[j] = 0;")
-    before: Model | None = None
-    for prefix, model in writing.members:
+    lines += before
+    last: Model | None = None
+    for k, (prefix, model) in enumerate(writing.members):
         source = writing.numbers
         if reads(model):
             source = writing.read
-            if not _reads_alike(before, model):
+            if not _reads_alike(last, model):
                 to(0)
                 lines.append(f"{prefix}_read({writing.numbers}, {source}{writing.also_read});")
-            before = model
+            last = model
         to(1)
-        taken = "x, " if source == "x" else ""
-        lines.append(f"{prefix}_layers({taken}work);")
+        given = "x, " if source == "x" else ""
+        lines.append(f"{prefix}_layers({given}work);")
+        if steps.get(prefix):
+            given = "x, " if source == "x" and len(model.network.activations) == 1 else ""
+            lines.append(f"{prefix}_steps({given}work);")
+        then = taken(k, prefix, model)
+        if then:
+            to(0)
+            lines += then
+    return lines
+
+
+def run(writing: Writing) -> str:
+    """The function that leaves the outputs in the workspace."""
+    name, n, tables = writing.name, writing.model.task.n_outputs, ""
+
+    def taken(k: int, prefix: str, model: Model) -> list[str]:
+        nonlocal tables
         out = last_buffer(model)
         more, value = in_units(writing, prefix, model, out)
         tables += more
         if writing.is_mean:
-            to(0)
-            lines.append(f"for (int j = 0; j < {n}; j++) work->sums[j] += {value};")
-        elif more:
-            to(0)
-            lines += [f"for (int j = 0; j < {n}; j++)", f"    {out}[j] = ({writing.real}){value};"]
-    result = out
+            return [f"for (int j = 0; j < {n}; j++) work->sums[j] += {value};"]
+        if not more:
+            return []
+        return [f"for (int j = 0; j < {n}; j++)", f"    {out}[j] = ({writing.real}){value};"]
+
+    before = [f"for (int j = 0; j < {n}; j++) work->sums[j] = 0;"] if writing.is_mean else []
+    lines = outputs_of_members(writing, before, taken)
+    result = last_buffer(writing.models[-1])
     if writing.is_mean:
         count, result = float(len(writing.models)), "work->y"
         mean = f"({writing.real})(work->sums[j] / {count})"

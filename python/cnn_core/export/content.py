@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core.columns.kinds import Column, Omitted
+from cnn_core.interchange.checks import check_finite
 
 if TYPE_CHECKING:
     from cnn_core._network import Network
     from cnn_core.columns.columns import Columns
     from cnn_core.explanations.explained import Explained
+    from cnn_core.export.spread import Spread
     from cnn_core.model import Model
     from cnn_core.task import Task
 
@@ -48,6 +50,7 @@ class Content(NamedTuple):
     n_features: int
     names: list[Any] | None  #: of the features or the columns, where they have some
     target_names: tuple[str, ...]
+    spread: Spread | None = None  #: what is written beside predictions
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -87,33 +90,30 @@ class Content(NamedTuple):
         return text if n == 1 else f"the mean of {n} networks, of which the first is {text}"
 
 
-def of_models(models: Sequence[Model], what: str) -> Content:
+def of_models(models: Sequence[Model], what: str, spread: Spread | None) -> Content:
     """The mean of some models, which for one is its prediction; `what` asks for it."""
     first = models[0]
     members = tuple(Member(*one.arrays, one.columns) for one in models)
     names = first.feature_names
     columns = None if first.columns is None else first.columns.names
     given = columns if names is None else names.tolist()
-    found = Content(first.task, members, first.n_features, given, first.target_names)
+    found = Content(first.task, members, first.n_features, given, first.target_names, spread)
     return checked(found, what)
 
 
-def of_explained(explained: Explained, what: str) -> Content:
+def of_explained(explained: Explained, what: str, spread: Spread | None) -> Content:
     """Estimators that read a matrix and scale nothing themselves."""
     members = tuple(Member(one.network, one.inputs, one.outputs, None) for one in explained.members)
     names = explained.names if all(isinstance(one, str) for one in explained.names) else None
-    found = Content(explained.task, members, len(explained.names), names, explained.target_names)
+    found = Content(
+        explained.task, members, len(explained.names), names, explained.target_names, spread
+    )
     return checked(found, what)
 
 
 def checked(content: Content, what: str) -> Content:
     """The content of a net that can be exported."""
-    for member in content.members:
-        if not member.network.is_finite():
-            raise ValueError(
-                f"{what} writes nets that predict, and this one has weights that are NaN or "
-                "infinite; fit it again with a smaller learning_rate"
-            )
+    check_finite([member.network for member in content.members], what)
     return content
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cnn_core.export import answers, learning, machine, net
+from cnn_core.export import answers, learning, machine, net, spread_c
 from cnn_core.export.columns import encode, row_type
 from cnn_core.export.opening import opening
 from cnn_core.export.places import n_parameters
@@ -13,8 +13,10 @@ from cnn_core.export.rows import test_of
 from cnn_core.export.text import check_name, enumeration
 from cnn_core.export.writing import Writing, models_of, reads
 from cnn_core.files.atomic import check_path, write_whole
+from cnn_core.interchange.checks import check_finite
 
 if TYPE_CHECKING:
+    from cnn_core.export.spread import Spread
     from cnn_core.export.training import Training
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
@@ -25,17 +27,23 @@ def export_c(
     path: str | os.PathLike[str],
     name: str,
     training: Training | None = None,
+    spread: Spread | None = None,
 ) -> None:
     """Write the header of a fitted model, see `MLP.export_c`."""
     check_path(path, "export_c")
-    write_whole(path, header(model, name, training).encode("ascii"))
+    write_whole(path, header(model, name, training, spread).encode("ascii"))
 
 
-def header(model: Model | MeanModel, name: str, training: Training | None = None) -> str:
+def header(
+    model: Model | MeanModel,
+    name: str,
+    training: Training | None = None,
+    spread: Spread | None = None,
+) -> str:
     """The text of a header."""
     name = check_name(name)
     check_model(model)
-    writing = Writing.of(name, model, training)
+    writing = Writing.of(name, model, training, spread)
     functions, doubles = writing.functions, writing.doubles
     parts = _parts(writing)
     called = [machine.fused(name, functions.prefix, writing.f64), functions.text]
@@ -73,6 +81,8 @@ def _parts(writing: Writing) -> list[str]:
         parts.append(net.layer(writing, has_bias))
     parts += [net.layers(writing, prefix, model) for prefix, model in writing.members]
     parts += [answers.run(writing), answers.forward(writing), answers.predictions(writing)]
+    if writing.spread is not None:
+        parts += spread_c.written(writing, writing.spread)
     if writing.training is not None:
         parts.append(learning.written(writing, writing.training))
     return parts
@@ -86,10 +96,7 @@ def check_model(model: Model | MeanModel) -> None:
             "export_c writes an ensemble whose models read one kind of row, and the columns of "
             "these tables have become different things in different models"
         )
-    for k, one in enumerate(models):
-        if not one.network.is_finite():
-            which = "the model" if len(models) == 1 else f"models[{k}]"
-            raise ValueError(f"{which} has weights that are NaN or infinite, so there is no net")
+    check_finite([one.network for one in models], "export_c")
 
 
 def sizes(writing: Writing) -> str:
@@ -107,6 +114,9 @@ def sizes(writing: Writing) -> str:
         buffers.append(f"{real} read[{read}], y[{task.n_outputs}];")
         buffers.append(f"double sums[{task.n_outputs}];")
     row = ""
+    if writing.spread is not None:
+        values += spread_c.constants(writing, writing.spread)
+        buffers += spread_c.fields(writing, writing.spread)
     if writing.training is not None:
         values.append(("PARAMETERS", n_parameters(writing.first)))
         buffers.append(learning.fields(writing, writing.training))

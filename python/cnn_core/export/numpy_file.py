@@ -8,7 +8,7 @@ import math
 import os
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from cnn_core.columns.kinds import Category, Column, Date, Embedded, Number
 from cnn_core.columns.parsing import MARKS, MISSING, number_of
 from cnn_core.data.rounding import EXACT
 from cnn_core.export import numpy_functions as texts
+from cnn_core.export import numpy_spread
 from cnn_core.export.content import Content, Member, label_array
 from cnn_core.files.atomic import check_path, write_whole
+
+if TYPE_CHECKING:
+    from cnn_core.export.spread import Spread
 
 #: Numbers up to which they are written out.
 FEW = 4096
@@ -37,15 +41,13 @@ def numpy_source(content: Content) -> str:
     networks = [writer.network(k) for k in range(len(content.members))]
     answers = _answers(content, writer)
     readers = [writer.reader(k) for k in range(writer.n_readers)]
-    functions = [texts.COLUMNS[name] for name in texts.COLUMNS if name in writer.functions]
-    functions += [text for name, text in texts.CURVES.items() if name in writer.functions]
-    if "periodic" in writer.functions:
-        functions.append(texts.PERIODIC)
-    functions += [text for name, text in texts.ACTIVATIONS.items() if name in writer.functions]
     array = [texts.ARRAY] if writer.packs else []
     features = _features(content)
+    spread = [] if content.spread is None else writer.spread(content.spread)
     constants = _unformatted([*features, *writer.constants])
+    functions = writer.written_functions()
     parts = [*array, constants, *functions, *readers, *networks, _forward(content), *answers]
+    parts += spread
     body = "".join(f"\n\n{part.strip()}\n" for part in parts)
     kind = _kind_of_rows(content)
     append = texts.APPEND_NUMBERS if kind == "numbers" else texts.APPEND
@@ -103,8 +105,11 @@ def _opening(content: Content, modules: Iterable[str]) -> str:
     calls.insert(0, ("predict(X)", "numbers" if task.name == "regression" else "labels"))
     if content.has_probabilities:
         calls.insert(1, ("predict_proba(X)", "probabilities"))
+    if content.spread is not None:
+        calls += numpy_spread.calls(content.spread)
+    wide = max(18, *(len(call) + 2 for call, _ in calls))
     lines += ["", f"With X as {given}:", ""]
-    lines += [f"    {call:<18}{words}" for call, words in calls]
+    lines += [f"    {call:<{wide}}{words}" for call, words in calls]
     kind = _kind_of_rows(content)
     rows = "rows under a line of names" if kind in ("names", "table") else "rows without names"
     lines += ["", f"    python FILE < rows.csv      predictions of {rows}"]
@@ -159,11 +164,35 @@ class _Writer:
             self.call(needed)
         return function.replace(" ", "_")
 
+    def written_functions(self) -> list[str]:
+        """All functions that are called."""
+        known = {**texts.COLUMNS, **texts.CURVES, "periodic": texts.PERIODIC, **texts.ACTIVATIONS}
+        return [text for name, text in known.items() if name in self.functions]
+
+    def spread(self, spread: Spread) -> list[str]:
+        """The functions that say how far y may lie from a prediction."""
+
+        def units(k: int) -> str:
+            mark = f"_{k + 1}" if len(self.content.members) > 1 else ""
+            scales = self.content.members[k].outputs is not None
+            return f"Y_FACTOR{mark}, Y_SHIFT{mark}" if scales else "1.0, 0.0"
+
+        if spread.kind != "residuals":
+            self.call("softplus")
+        if spread.intervals:
+            self.constants.append(numpy_spread.reaches(spread, _number))
+        found = numpy_spread.of_networks(self.content, spread, units)
+        return found + numpy_spread.answers(self.content, spread)
+
     def network(self, k: int) -> str:
         """The function of a member from the matrix to its outputs."""
         member, several = self.content.members[k], len(self.content.members) > 1
         mark = f"_{k + 1}" if several else ""
         network, dtype = member.network, f"np.{member.dtype.name}"
+        n_outputs, heads = len(network.weights(network.n_layers - 1)), ""
+        spread = self.content.spread
+        if spread is not None and spread.kind != "residuals":
+            network = spread.networks[k]
         lines = self._inputs(member, mark, dtype)
         for l, activation in enumerate(network.activations):
             z = f"x @ {self.constant(f'W{l + 1}{mark}', network.weights(l), member.dtype)}.T"
@@ -174,6 +203,10 @@ class _Writer:
                 param = f", {network.activation_params[l]!r}" if takes else ""
                 z = f"{self.call(activation)}({z}{param})"
             lines.append(f"x = {z}")
+        if network is not member.network:
+            body = "\n".join(f"    {line}" for line in [*lines, "return x"])
+            heads = f'def heads{mark}(X):\n    """z for rows that read gives."""\n{body}\n\n\n'
+            lines = [f"x = heads{mark}(X)[:, :{n_outputs}]"]
         if member.outputs is not None:
             factor, shift, low, high = member.outputs
             names = [
@@ -188,7 +221,8 @@ class _Writer:
                 ]
                 lines.append(f"x = np.clip(x, {', '.join(ends)})")
         body = "\n".join(f"    {line}" for line in [*lines, "return x"])
-        return f'def network{mark}(X):\n    """The outputs for rows that read gives."""\n{body}\n'
+        head = f'{heads}def network{mark}(X):\n    """The outputs for rows that read gives."""'
+        return f"{head}\n{body}\n"
 
     def _inputs(self, member: Member, mark: str, dtype: str) -> list[str]:
         """The lines that make what the first layer reads."""
@@ -312,11 +346,21 @@ def _as_text(column: Category, known: Iterable[str]) -> str | None:
 
 def _forward(content: Content) -> str:
     """The function that gives the outputs."""
-    dtype, n = f"np.{content.dtype.name}", len(content.members)
+    dtype = f"np.{content.dtype.name}"
     head = 'def forward(X):\n    """The outputs of the last layer, in the units of y."""\n'
+    if content.spread is not None:  # intervals are made from what is not rounded
+        rounded = f"\n\n{head}    return outputs(X).astype({dtype})\n"
+        exact = 'def outputs(X):\n    """The same as forward, in float64."""\n'
+        return _mean(content, exact, "np.float64") + rounded
+    return _mean(content, head, dtype)
+
+
+def _mean(content: Content, head: str, dtype: str) -> str:
+    """A function that gives the mean of the networks."""
+    n = len(content.members)
     if n == 1:
         return f"{head}    return network(read(X)).astype({dtype})\n"
-    shared = all(one.columns is content.members[0].columns for one in content.members)
+    shared = numpy_spread.shares_reader(content)
     names = "\n".join(
         f"        network_{k + 1}({'X' if shared else f'read_{k + 1}(X)'})," for k in range(n)
     )

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,14 @@ from cnn_core.export.content import Content, Member, label_array
 from cnn_core.export.graph import Graph
 from cnn_core.export.onnx_activations import activation
 from cnn_core.export.onnx_columns import TableInputs
+from cnn_core.export.onnx_spread import spread_names, spread_outputs
 from cnn_core.files.atomic import check_path, write_whole
 
+if TYPE_CHECKING:
+    from cnn_core._network import Network
+
+#: Weights and biases of each layer.
+Layers = list[tuple[np.ndarray, np.ndarray]]
 #: Where the scaling of the inputs stands.
 SCALINGS = ("node", "folded")
 #: Beyond it (t / 3)^2 might overflow, and sqrt(t^2 + 1) is |t|.
@@ -28,6 +34,13 @@ _MOST = (1 << 31) - (1 << 20)
 def export_onnx(content: Content, path: str | os.PathLike[str], scaling: str = "node") -> None:
     """Write the file, see `Exportable.export_onnx`."""
     check_path(path, "export_onnx")
+    if scaling == "folded" and content.spread is not None:
+        if content.spread.intervals:
+            raise ValueError(
+                "intervals= goes with scaling='node': a chain of layers, which scaling='folded' "
+                "writes, gives predictions alone"
+            )
+        content = content._replace(spread=None)
     write_whole(path, onnx_model(content, scaling).SerializeToString())
 
 
@@ -42,13 +55,26 @@ def onnx_model(content: Content, scaling: str = "node") -> Any:
             check_folds(member)
     g = Graph(_output_names(content))
     read = _reader(g, content)
-    outputs = []
-    for member in content.members:
+    outputs, beside, spread = [], [], content.spread
+    for k, member in enumerate(content.members):
         numbers, codes, dtype = read(member, folded)
-        outputs.append(_of_member(g, member, numbers, codes, dtype, folded))
+        a = _read(g, member, numbers, codes, dtype, folded)
+        if spread is None or spread.kind == "residuals":
+            a = _network(g, member.network, a, _layers(member, folded))
+        else:
+            z = _network(g, spread.networks[k], a, _layers(member, False, spread.networks[k]))
+            n = content.task.n_outputs
+            a = g("Slice", z, *(g.constant([one], np.int64) for one in (0, n, 1)))
+            beside.append((z, member))
+        outputs.append(_in_units(g, member, a, folded))
+    a, dtype = _mean(g, content, outputs)
+    of_spread = []
+    if spread is not None:
+        of_spread = spread_outputs(g, content, g.cast(a, dtype, np.float64), beside)
+    answers = [*_answers(g, content, g.cast(a, dtype, content.dtype)), *of_spread]
     return g.model(
         "cnn_core",
-        _answers(g, content, _mean(g, content, outputs)),
+        answers,
         f"A multilayer perceptron for {content.task.name}: {content.words}",
         **_properties(content),
     )
@@ -70,7 +96,8 @@ def check_folds(member: Member) -> None:
 
 def _output_names(content: Content) -> list[str]:
     if content.task.name == "regression":
-        return ["y"]
+        beside = [] if content.spread is None else spread_names(content.spread)
+        return ["y", *beside]
     return ["label", "probabilities" if content.has_probabilities else "outputs"]
 
 
@@ -82,6 +109,10 @@ def _properties(content: Content) -> dict[str, str]:
         names = [column.name for column in content.columns]
     if names is not None:
         found["feature_names"] = json.dumps([str(one) for one in names], ensure_ascii=False)
+    if content.spread is not None and content.spread.intervals:
+        found["intervals"] = json.dumps(content.spread.levels)
+    if content.spread is not None and content.spread.quantiles:
+        found["quantiles"] = json.dumps(content.spread.quantiles)
     if content.target_names:
         found["target_names"] = json.dumps(list(content.target_names), ensure_ascii=False)
     return found
@@ -103,11 +134,10 @@ def _reader(g: Graph, content: Content) -> Any:
     return lambda member, folded: (X, [], content.dtype)
 
 
-def _of_member(
+def _read(
     g: Graph, member: Member, numbers: str | None, codes: list[str], dtype: Any, folded: bool
 ) -> str:
-    """The outputs of a network in the units of the targets; in float64 where these are scaled, or
-    else in its dtype."""
+    """What the first layer of a network reads, in its dtype."""
     if numbers is not None:
         if member.inputs is not None and not folded:
             numbers, dtype = _scaled(g, member.inputs, numbers, dtype), np.float64
@@ -120,13 +150,21 @@ def _of_member(
         vectors = member.network.vectors(i)
         table = np.concatenate((vectors, np.zeros((1, vectors.shape[1]), vectors.dtype)))
         parts.append(g("Gather", g.constant(table, member.dtype, "E"), code, axis=0))
-    a = parts[0] if len(parts) == 1 else g("Concat", *parts, axis=1)
-    network = member.network
-    layers = _layers(member, folded)
+    return parts[0] if len(parts) == 1 else g("Concat", *parts, axis=1)
+
+
+def _network(g: Graph, network: Network, a: str, layers: Layers) -> str:
+    """The outputs of a network whose layers have these weights."""
     for (W, b), name, param in zip(layers, network.activations, network.activation_params):
-        weights = g.constant(W, member.dtype, "W"), g.constant(b, member.dtype, "b")
+        weights = g.constant(W, network.dtype, "W"), g.constant(b, network.dtype, "b")
         z = g("Gemm", a, *weights, name="z", alpha=1.0, beta=1.0, transB=1)
-        a = activation(g, name, param, z, member.dtype)
+        a = activation(g, name, param, z, network.dtype)
+    return a
+
+
+def _in_units(g: Graph, member: Member, a: str, folded: bool) -> str:
+    """Outputs of a network in the units of the targets; in float64 where these are scaled, or else
+    in its dtype."""
     if member.outputs is None or (folded and _folds_outputs(member)):
         return a
     factor, shift, low, high = member.outputs
@@ -189,9 +227,11 @@ def _folds_outputs(member: Member) -> bool:
     return member.network.activations[-1] == "identity" and not clips
 
 
-def _layers(member: Member, folded: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights and biases, which take over the linear scalings where they are folded."""
-    network, found = member.network, []
+def _layers(member: Member, folded: bool, whole: Network | None = None) -> Layers:
+    """Weights and biases, which take over the linear scalings where they are folded; or those of
+    all heads."""
+    network = member.network if whole is None else whole
+    found: Layers = []
     for l in range(network.n_layers):
         W = network.weights(l)
         b = network.bias(l) if network.has_bias else np.zeros(len(W), W.dtype)
@@ -211,15 +251,14 @@ def _layers(member: Member, folded: bool) -> list[tuple[np.ndarray, np.ndarray]]
     return [(W.astype(member.dtype), b.astype(member.dtype)) for W, b in found]
 
 
-def _mean(g: Graph, content: Content, outputs: list[str]) -> str:
-    """The mean of the members' outputs, in the dtype of predictions."""
+def _mean(g: Graph, content: Content, outputs: list[str]) -> tuple[str, Any]:
+    """The mean of the members' outputs, and its dtype."""
     dtypes = [np.float64 if m.outputs is not None else m.dtype for m in content.members]
     if len(outputs) == 1:
-        return g.cast(outputs[0], dtypes[0], content.dtype)
+        return outputs[0], dtypes[0]
     values = [g.cast(one, dtype, np.float64) for one, dtype in zip(outputs, dtypes)]
     total = reduce(lambda a, b: g("Add", a, b), values)
-    mean = g("Div", total, g.constant(float(len(values)), np.float64))
-    return g.cast(mean, np.float64, content.dtype)
+    return g("Div", total, g.constant(float(len(values)), np.float64)), np.float64
 
 
 def _answers(g: Graph, content: Content, a: str) -> list[Any]:

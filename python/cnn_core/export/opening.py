@@ -36,8 +36,16 @@ def opening(writing: Writing) -> str:
         names = ", ".join(map(str, model.feature_names[:20]))
         more = ", ..." if len(model.feature_names) > 20 else ""
         lines.append(f"Features    {names}{more}")
-    if model.calibration is not None:
-        lines.append("Intervals   are not written; predict_interval in Python has them")
+    if writing.spread is not None and writing.spread.intervals:
+        levels = ", ".join(f"{100 * one:.10g} %" for one in writing.spread.levels)
+        lines.append(f"Intervals   {levels}: {name}_interval")
+    elif model.calibration is not None:
+        lines.append("Intervals   are not written: intervals= of export_c says which are to be")
+    if writing.spread is not None and writing.spread.quantiles:
+        shown = ", ".join(f"{one:.10g}" for one in writing.spread.quantiles)
+        lines.append(f"Quantiles   {shown}: {name}_quantiles")
+    elif writing.spread is not None and writing.spread.kind == "normalised":
+        lines.append(f"Deviation   {name}_std")
     if writing.training is not None:
         spec = writing.training.spec
         lines.append(f"Learning    {spec.optimizer}, loss {spec.loss}")

@@ -10,6 +10,7 @@ from cnn_core import _activations
 from cnn_core._random import uniform
 from cnn_core._warn import kept_warnings
 from cnn_core.columns.kinds import Category, Date, Number
+from cnn_core.export import spread_c
 from cnn_core.export.columns import fields_of
 from cnn_core.export.text import number, numbers, table, wrapped
 from cnn_core.export.writing import Writing
@@ -152,6 +153,9 @@ def test_of(writing: Writing) -> str:
         guarded = table("int", f"{name}_test_class", classes)
         tables += f"#if !defined({NAME}_NO_FMA)\n{guarded}#endif\n"
         check = f"        wrong += {name}_predict(x, &work) != {name}_test_class[r];\n"
+    if writing.spread is not None:
+        more, lines = spread_c.test_of(writing, writing.spread, _taken(rows.X, finite))
+        tables, check = tables + more, check + lines
     begins = "" if writing.training is None else f"    {name}_start(&work);\n"
     return f"""\
 #ifdef {NAME}_TEST
@@ -187,6 +191,13 @@ int main(void)
 }}
 #endif
 """
+
+
+def _taken(X: Any, some: np.ndarray) -> Any:
+    """Some rows of what `predict` takes."""
+    if not isinstance(X, dict):
+        return X[some]
+    return {name: [values[i] for i in some.tolist()] for name, values in X.items()}
 
 
 def _parts_of(row: str) -> list[str]:

@@ -8,6 +8,7 @@ from cnn_core.export.functions import Functions
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
+    from cnn_core.export.spread import Spread
     from cnn_core.export.training import Training
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
@@ -25,6 +26,10 @@ class Writing(NamedTuple):
         Those of the dtype, and of float64.
     training : Training, optional
         How it goes on learning.
+    spread : Spread, optional
+        What is written beside predictions.
+    whole : Model or MeanModel, optional
+        What has been fitted, with all heads.
     """
 
     name: str
@@ -32,10 +37,19 @@ class Writing(NamedTuple):
     functions: Functions
     doubles: Functions
     training: Training | None = None
+    spread: Spread | None = None
+    whole: Model | MeanModel | None = None
 
     @classmethod
-    def of(cls, name: str, model: Model | MeanModel, training: Training | None = None) -> Writing:
-        """One of a model."""
+    def of(
+        cls,
+        name: str,
+        whole: Model | MeanModel,
+        training: Training | None = None,
+        spread: Spread | None = None,
+    ) -> Writing:
+        """One of what has been fitted."""
+        model = of_predictions(whole)
         models = models_of(model)
         dtypes = {one.network.dtype for one in models}
         if len(dtypes) > 1:
@@ -46,7 +60,7 @@ class Writing(NamedTuple):
         f64 = dtypes.pop().itemsize == 8
         functions = Functions(f"{name}_", f64)
         doubles = functions if f64 else Functions(f"{name}_f64_", True)
-        return cls(name, model, functions, doubles, training)
+        return cls(name, model, functions, doubles, training, spread, whole)
 
     @property
     def NAME(self) -> str:

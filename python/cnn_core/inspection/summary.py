@@ -194,8 +194,7 @@ def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
 
 def last_epoch(model: "Model") -> str:
     """Loss and metric of the epoch whose weights the model has."""
-    history = dict(model.history)
-    metric = "R2" if model.task.name == "regression" else "accuracy"
+    history, metric = dict(model.history), model.task.metric_name
     epochs, at = model.n_epochs, (model.best_entry or len(history["loss"])) - 1
     values = [
         f"{prefix.replace('_', ' ')}{word} {history[prefix + name][at]:.4g}"

@@ -10,6 +10,7 @@ import numpy as np
 from cnn_core._linalg import is_finite
 
 if TYPE_CHECKING:
+    from cnn_core._network import Network
     from cnn_core.model import Model
 
 #: W, shape (n_out, n_in), and b, shape (n_out,), or None, of each layer.
@@ -35,8 +36,19 @@ def check_leaves(model: Model, method: str) -> None:
             f"{method} takes models without numeric_embedding, which is no layer of the other "
             "library's net"
         )
-    if not model.network.is_finite():
-        raise ValueError(f"{method}: the model has weights that are NaN or infinite")
+    check_finite([model.network], method)
+
+
+def check_finite(networks: Sequence[Network], method: str) -> None:
+    """Raise for a network, one or a member of a mean, whose weights are not finite; `method` is
+    what was asked to take it elsewhere."""
+    for k, network in enumerate(networks):
+        if not network.is_finite():
+            which = "this one" if len(networks) == 1 else f"member {k} of this one"
+            raise ValueError(
+                f"{method} takes nets that predict, and {which} has weights that are NaN or "
+                "infinite; fit it again with a smaller learning_rate"
+            )
 
 
 def check_layers(layers: Layers, source: str) -> None:

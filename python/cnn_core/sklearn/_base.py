@@ -471,10 +471,16 @@ class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyO
         found: Explained = packed.explained
         return found
 
-    def _content(self, what: str) -> Content:
+    def _content(self, what: str, intervals: Any = ()) -> Content:
         from cnn_core.export.content import of_explained
+        from cnn_core.export.spread import spread_of
 
-        return of_explained(self._explained(), what)
+        explained = self._explained()
+        networks = [one.network for one in explained.members]
+        known = self._model.calibration
+        calibration = None if known is ABSENT else known
+        spread = spread_of(explained.task, networks, calibration, intervals, what)
+        return of_explained(explained, what, spread)
 
     def _packed(self, model: FittedModel) -> Any:
         """What a model's predictions are computed with."""

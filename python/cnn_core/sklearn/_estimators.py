@@ -23,6 +23,7 @@ from cnn_core.optimizers import Optimizer
 from cnn_core.schedules import Schedule
 from cnn_core.sklearn._base import BaseMLP, fit_context
 from cnn_core.sklearn._checks import check_labels, check_numbers
+from cnn_core.sklearn._intervals import Calibrated
 from cnn_core.sklearn._model import FittedAttribute, FittedModel
 from cnn_core.sklearn._parameters import ATTRIBUTES, PARAMETERS
 from cnn_core.sklearn._policies import Scorer
@@ -322,7 +323,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return p
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):
+class MLPRegressor(RegressorMixin, Calibrated, BaseMLP):
     __doc__ = f"""Multilayer perceptron for regression, as scikit-learn's
     ``MLPRegressor``, on the native core.
 

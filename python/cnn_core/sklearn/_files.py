@@ -19,7 +19,7 @@ from cnn_core.files.codecs import (
     Text,
     Whole,
 )
-from cnn_core.files.schema import State
+from cnn_core.files.schema import CALIBRATION, State
 from cnn_core.files.values import Labels, Parameter, Stream
 from cnn_core.optimizers import OPTIMIZERS
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
@@ -130,6 +130,7 @@ _FIELDS: dict[str, Codec] = {
     "no_improvement_count": Whole(),
     "optimizer": Optional(_OPTIMIZER),
     "stream": Optional(Stream()),
+    "calibration": CALIBRATION,
 }
 
 

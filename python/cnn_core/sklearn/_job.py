@@ -97,6 +97,7 @@ class Job(Frozen):
             weights=weights,
             activations=self.activations,
             stream=self.stream,
+            calibration=ABSENT,
             **changes,
         )
 

@@ -13,6 +13,8 @@ from cnn_core.sklearn._weights import WeightCache
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnn_core.conformal import Calibration
+
 
 class _Absent(Enum):
     ABSENT = "absent"
@@ -66,6 +68,8 @@ class FittedModel(Frozen):
     optimizer : OptimizerState
     stream : RandomState
         From which a `partial_fit` goes on drawing.
+    calibration : Calibration
+        What `calibrate` has learned of these very weights.
     weights : WeightCache
         What predictions are computed with; not in pickles.
     """
@@ -90,6 +94,7 @@ class FittedModel(Frozen):
     no_improvement_count: int = 0
     optimizer: OptimizerState | None = None
     stream: np.random.RandomState | None = None
+    calibration: Calibration = ABSENT
     weights: WeightCache = ABSENT
 
     def __post_init__(self) -> None:
@@ -127,8 +132,11 @@ class FittedAttribute(Generic[_Value]):
         return value
 
     def __set__(self, estimator: Any, value: Any) -> None:
+        fields = {self.field: value}
+        if self.field in ("coefs", "intercepts"):
+            fields["calibration"] = ABSENT
         with Exclusive(estimator, sets=True):
-            estimator._model = replace(estimator._model, **{self.field: value})
+            estimator._model = replace(estimator._model, **fields)
 
     def __delete__(self, estimator: Any) -> None:
         self.__get__(estimator)

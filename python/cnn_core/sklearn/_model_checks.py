@@ -12,9 +12,11 @@ from cnn_core._checks import check_number, is_whole
 from cnn_core._names import choose
 from cnn_core._optimizer import Optimizer, optimizer_names, optimizer_settings
 from cnn_core.activations import Activation
+from cnn_core.model_checks import check_calibration
 from cnn_core.sklearn._model import ABSENT, FittedModel, OptimizerState
 from cnn_core.sklearn._parameters import ACTIVATIONS
 from cnn_core.sklearn._weights import check_shapes, make_network
+from cnn_core.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +105,9 @@ def check_fitted(model: FittedModel) -> None:
     if names is not ABSENT and names.shape != (widths[0],):
         raise ValueError(f"there are {len(names)} feature names and {widths[0]} features")
     _check_classes(model, widths[-1])
+    if model.calibration is not ABSENT:
+        name = "regression" if model.classes is ABSENT else "classification"
+        check_calibration(model.calibration, Task(name, "mse", "identity", widths[-1]))
     if model.optimizer is not None:
         _check_optimizer(model.optimizer, widths, coefs, intercepts)
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cnn_core._linalg import column_sums
 from cnn_core._warn import show, warn
 from cnn_core.data.prepare import Dataset
 from cnn_core.monitors import sign_of
+from cnn_core.scores import constant_of, pinball_sums, share_of_constant
 from cnn_core.task import Task
 
 if TYPE_CHECKING:
@@ -39,7 +43,7 @@ class LossAndMetric:
         watched: str = "val_loss",
         scores: Scores | None = None,
     ) -> None:
-        self.metric, self.validation, self.scores = task.metric, validation, scores
+        self.task, self.validation, self.scores = task, validation, scores
         self.names: tuple[str, ...] = ("loss", "metric")
         self.watched = "loss" if validation is None else watched
         self.sign = sign_of(self.watched)
@@ -47,11 +51,24 @@ class LossAndMetric:
             self.names += ("val_loss", "val_metric")
         if scores is not None:
             self.names += (watched,)
-        regression = task.name == "regression"
-        self.total = train.total_sum_of_squares() if regression else None
-        self.val_total = validation.total_sum_of_squares() if regression and validation else None
+        self.total = self._of_constant(train)
+        self.val_total = None if validation is None else self._of_constant(validation)
         self.warned = False
         self.found: tuple[float, Any] | None = None
+
+    def _of_constant(self, data: Dataset) -> np.ndarray | None:
+        """What the metric of a regression compares with: the total sum of squares of each output,
+        or the loss of the best constant."""
+        if self.task.name != "regression":
+            return None
+        quantile = self.task.judged_quantile
+        return data.total_sum_of_squares() if quantile is None else _of_quantile(data, quantile)
+
+    def metric(self, loss: float, measured: Any, total: np.ndarray | None) -> float:
+        """Of some rows, with their loss and what a trainer has measured."""
+        if self.task.judged_quantile is None or total is None:
+            return self.task.metric(measured, total)
+        return float(share_of_constant(np.array([loss]), total)[0])
 
     def evaluate(self, trainer: Trainer) -> None:
         """Evaluate the validation rows, if there are any, for the `entry` that comes next. All of
@@ -63,7 +80,7 @@ class LossAndMetric:
     def entry(self, trainer: Trainer, epoch: int, loss: float, measured: Any) -> dict[str, float]:
         """The numbers of an epoch."""
         metric, rows = self.metric, self.validation
-        entry = {"loss": loss, "metric": metric(measured, self.total)}
+        entry = {"loss": loss, "metric": metric(loss, measured, self.total)}
         if rows is not None:
             if self.found is None:
                 self.evaluate(trainer)
@@ -78,7 +95,7 @@ class LossAndMetric:
                     RuntimeWarning,
                 )
             entry["val_loss"] = val_loss
-            entry["val_metric"] = metric(measured, self.val_total)
+            entry["val_metric"] = metric(val_loss, measured, self.val_total)
         if self.scores is not None:
             entry[self.watched] = self.scores.now(epoch)
         return entry
@@ -92,7 +109,18 @@ class LossAndMetric:
         if self.scores is not None:
             return self.scores.of(model, "before the first epoch")
         loss, measured = trainer.evaluate(rows.X, rows.y, rows.labels)
-        return loss if self.watched == "val_loss" else self.metric(measured, self.val_total)
+        return loss if self.watched == "val_loss" else self.metric(loss, measured, self.val_total)
+
+
+def _of_quantile(data: Dataset, quantile: float) -> np.ndarray:
+    """The least pinball loss of a constant prediction, shape (1,)."""
+    assert data.y is not None
+    y, weights = data.y.rows(), None if data.weights is None else data.weights.rows()
+    sums = pinball_sums(y, constant_of(y, quantile, weights)[None], quantile, weights)
+    rows = float(len(y))
+    if weights is not None:
+        rows = float(column_sums(np.ascontiguousarray(weights), np.zeros(1), 1)[0])
+    return np.array([math.fsum(sums.tolist()) / rows])
 
 
 def print_end(loop: TrainingLoop, patience: int) -> None:

@@ -228,7 +228,7 @@ def _is_live() -> bool:
 
 def metric_of(task: Task) -> str:
     """What the metric of an epoch is called."""
-    return "R2" if task.name == "regression" else "accuracy"
+    return task.metric_name
 
 
 def fitting(entry: dict[str, float], metric: str, best: int, width: int | None) -> str:
