@@ -1,0 +1,38 @@
+"""Formulas as MathML, made while the site is built: browsers set it by themselves, so pages need
+neither a script nor the network."""
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+def mathml(node, *, block):
+    """The MathML of a node; of a formula that cannot be read its source, with a warning."""
+    source = node.astext()
+    try:
+        return tex2mathml(source, as_block=block)
+    except MathError as error:
+        logger.warning("%s in the formula %r", error, source, location=node)
+        return f"<code>{source}</code>"
+
+
+def visit_inline(translator, node):
+    translator.body.append(mathml(node, block=False))
+    raise nodes.SkipNode
+
+
+def visit_block(translator, node):
+    translator.body.append(f'<div class="formula">{mathml(node, block=True)}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app):
+    if app.config.html_math_renderer:
+        raise ExtensionError("formulas are written by site_math")
+    app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
+    app.config.html_math_renderer = "mathml"
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
