@@ -23,8 +23,10 @@ extensions = [
 ]
 
 myst_enable_extensions = ["dollarmath"]
+myst_fence_as_directive = ["math"]
 myst_heading_anchors = 4
 
+highlight_language = "none"  # of blocks that name none, such as rules of optimizers
 default_role = "py:obj"  # single backticks in docstrings: a link where the name is known
 smartquotes = False  # 'relu' is Python
 autodoc_typehints = "none"  # the docstrings say it in words

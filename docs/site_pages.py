@@ -19,11 +19,16 @@ STANDING_FOR = {
 }
 PAGES = {**STANDING_FOR, "README.md": "index.rst"}
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+#: A link whose text is the name of the page's file; the site shows the title instead.
+NAMED = re.compile(r"\[[\w./-]+\.md\](\([^)\s#:]+\.md[)#])")
 
 #: A line of a list of pages that takes all that there are; Sphinx warns where there are none.
 GLOB = re.compile(r"^   (\S+\*)\n", re.MULTILINE)
 #: What stands below the text of a page, for the list of pages at the left.
 BELOW = {"contributing": ("architecture", "one-epoch", "building")}
+
+#: It names everything, and would stand before the pages that explain it.
+NOT_SEARCHED = {"changelog"}
 
 
 def page_of(path):
@@ -51,7 +56,7 @@ def with_links(text, folder, page_folder):
             return found[0]
         return f"{found[1]}{os.path.relpath(target, page_folder)}{anchor}{found[4]}"
 
-    return LINK.sub(link, text)
+    return NAMED.sub(r"[]\1", LINK.sub(link, text))
 
 
 def examples():
@@ -79,6 +84,8 @@ def read(app, docname, source):
         source[0] = examples()
     else:
         source[0] = with_links(source[0], file.parent, file.parent)
+    if docname in NOT_SEARCHED:
+        source[0] = "---\nnosearch: true\n---\n" + source[0]
     if docname in BELOW:
         source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(BELOW[docname]) + "\n```\n"
 
