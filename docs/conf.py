@@ -45,7 +45,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_copyright = False
 html_theme_options = {
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "navigation_with_keys": False,
     "show_toc_level": 2,
@@ -56,5 +56,14 @@ html_theme_options = {
 }
 html_context = {"default_mode": "auto"}
 # Pages that belong to no section have nothing to list at the left.
-alone = ["index", "getting-started", "performance", "reliability", "scale", "glossary", "changelog"]
+alone = [
+    "index",
+    "getting-started",
+    "performance",
+    "reliability",
+    "scale",
+    "faq",
+    "glossary",
+    "changelog",
+]
 html_sidebars = {"**": ["sidebar-nav-bs"], **{page: [] for page in alone}}

@@ -24,8 +24,22 @@ NAMED = re.compile(r"\[[\w./-]+\.md\](\([^)\s#:]+\.md[)#])")
 
 #: A line of a list of pages that takes all that there are; Sphinx warns where there are none.
 GLOB = re.compile(r"^   (\S+\*)\n", re.MULTILINE)
-#: What stands below the text of a page, for the list of pages at the left.
-BELOW = {"contributing": ("architecture", "one-epoch", "building")}
+#: Pages that stand below another one in the list at the left, by caption. Those of its own folder
+#: come first, in the order of its links.
+BELOW = {
+    "contributing": {"The code": ("architecture", "one-epoch", "building")},
+    "tutorial/index": {"Scripts": ("examples",)},
+    "howto/index": {
+        "Data in, models out": (
+            "tables",
+            "command-line",
+            "files",
+            "export",
+            "interchange",
+            "scikit-learn",
+        )
+    },
+}
 
 #: It names everything, and would stand before the pages that explain it.
 NOT_SEARCHED = {"changelog"}
@@ -70,6 +84,21 @@ def examples():
     return "\n".join(parts)
 
 
+def lists_below(docname, text):
+    """The lists of the pages below a page, which the text itself shows as links."""
+    groups = dict(BELOW.get(docname, {}))
+    folder, _, name = docname.rpartition("/")
+    if name == "index":
+        pages = {path.stem for path in (DOCS / folder).glob("*.md")} - {"index"}
+        linked = dict.fromkeys(re.findall(r"\]\(([\w-]+)\.md\)", text))
+        order = [page for page in linked if page in pages] + sorted(pages - linked.keys())
+        groups = {"": [f"{folder}/{page}" for page in order], **groups}
+    for caption, pages in groups.items():
+        shown = f":caption: {caption}\n" if caption else ""
+        listed = "\n".join(f"/{page}" for page in pages)
+        yield f"\n```{{toctree}}\n:hidden:\n{shown}\n{listed}\n```\n"
+
+
 def read(app, docname, source):
     """Give a page its text and links."""
     file = Path(app.env.doc2path(docname))
@@ -86,8 +115,7 @@ def read(app, docname, source):
         source[0] = with_links(source[0], file.parent, file.parent)
     if docname in NOT_SEARCHED:
         source[0] = "---\nnosearch: true\n---\n" + source[0]
-    if docname in BELOW:
-        source[0] += "\n```{toctree}\n:hidden:\n\n" + "\n".join(BELOW[docname]) + "\n```\n"
+    source[0] += "".join(lists_below(docname, source[0]))
 
 
 def setup(app):

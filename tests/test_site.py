@@ -28,12 +28,12 @@ LISTED = (
 )  # fmt: skip
 #: Those whose public names are the settings that users make.
 OF_SETTINGS = ("activations", "embeddings", "initializers", "losses", "optimizers", "schedules")
-#: What a word that people look for must lead to, among the first pages found.
+#: What people look for, and pages that the search must find.
 LOOKED_FOR = {
-    "imbalanced": {"losses"},
-    "several targets": {"losses"},
-    "resume": {"training"},
-    "SHAP": {"explanations"},
+    "imbalanced": {"howto/imbalance", "losses"},
+    "several targets": {"howto/several-targets", "losses"},
+    "resume": {"howto/resume", "training"},
+    "SHAP": {"howto/explain", "explanations"},
 }
 
 
