@@ -167,8 +167,46 @@ def descent_rates(given: dict[str, Any]) -> object:
     return axes[0]
 
 
+def howto() -> Iterator[tuple[str, object]]:
+    """The pictures of the how-to pages."""
+    from matplotlib import pyplot
+
+    given = computed("howto/imbalance.md")
+    yield "threshold", thresholds(given["fraud"], given["y_test"] == 1)
+    given = computed("howto/time-windows.md")
+    figure, ax = pyplot.subplots(figsize=(8, 3), layout="constrained")
+    week, test = slice(0, 7 * 24), given["test"]
+    ax.plot(given["target"][test][week], "0.3", label="measured")
+    ax.plot(given["predicted"][week], "--", label="network")
+    ax.plot(given["now"][test][week], ":", label="as now")
+    ax.set(xlabel="hour", ylabel="power, six hours ahead")
+    figure.legend(loc="outside upper right", ncols=3)
+    yield "forecast", ax
+    given = computed("howto/streams.md")
+    _, ax = pyplot.subplots(figsize=(8, 2.6), layout="constrained")
+    ax.plot(given["errors"], linewidth=0.9)
+    ax.axvline(299, color="0.5", linestyle="--")
+    ax.set(xlabel="call", ylabel="mean error", title="The sensor changes at the dashed line")
+    yield "drift", ax
+
+
+def thresholds(probability: np.ndarray, rare: np.ndarray) -> object:
+    """What a lower threshold finds, and what it costs."""
+    from matplotlib import pyplot
+
+    _, ax = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+    limits = np.geomspace(0.01, 0.7, 60)
+    alarms = [probability > limit for limit in limits]
+    ax.plot(limits, [one[rare].mean() for one in alarms], label="frauds that are found")
+    ax.plot(limits, [rare[one].mean() for one in alarms], "--", label="alarms that are frauds")
+    ax.set(xscale="log", xlabel="threshold", ylabel="share")
+    ax.set_title("A threshold trades one for the other")
+    ax.legend()
+    return ax
+
+
 GROUPS: tuple[Callable[[], Iterator[tuple[str, object]]], ...] = (
-    digits, spirals, houses, functions, getting_started, tutorial,
+    digits, spirals, houses, functions, getting_started, tutorial, howto,
 )  # fmt: skip
 
 
