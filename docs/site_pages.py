@@ -75,7 +75,7 @@ def with_links(text, folder, page_folder):
 
 def examples():
     """The scripts and what they print, as one page."""
-    parts = ["# Examples\n"]
+    parts = ["# Examples\n\nEach script runs by itself, such as `python examples/neurons.py`.\n"]
     for script in sorted((ROOT / "examples").glob("*.py")):
         parts.append(f"## {script.stem}\n\n```python\n{script.read_text().rstrip()}\n```\n")
         printed = script.with_suffix(".txt")
