@@ -12,11 +12,12 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-#: What docutils writes, and what browsers set as a printer would: a prime of its size, no space
-#: around slashes and bars, and a thin one beside the name of a function.
+#: What docutils writes, and what browsers set as a printer would: a prime of its size, := in
+#: one, no space around slashes and bars, and a thin one beside the name of a function.
 TYPOGRAPHY = [
     (r"<mo>'</mo>", "<mo>&prime;</mo>"),
     (r"<mo[^>]*>([/|])</mo>", r'<mo lspace="0" rspace="0" stretchy="false">\1</mo>'),
+    (r"<mo>\u2236</mo>\s*<mo>=</mo>", "<mo>:=</mo>"),
     (r"<mo>(max|min)</mo>", r'<mo lspace="0.17em" rspace="0">\1</mo>'),
     (
         r"<mi([^>]*)>(\w{2,})</mi>\s*<mo>&ApplyFunction;</mo>(?=\s*<mo[^>]*>\()",
