@@ -36,7 +36,9 @@ def signature(app, what, name, item, options, shown, returned):
 
 
 def docstring(app, what, name, item, options, lines):
-    """Make links of pages that a docstring names."""
+    """Make links of pages that a docstring names, and say nothing of fields but their names."""
+    if any(line.startswith("Alias for field number") for line in lines):
+        lines.clear()
     lines[:] = [PAGE.sub(r":doc:`/\1`", line) for line in lines]
 
 
