@@ -59,8 +59,8 @@ cdef class Backprop:
     loss_param : float, optional
         The loss's number, or its quantiles (`_losses.table`); default that of the literature.
     l1, l2 : float
-        The cost of each mini-batch is increased by l1 |W|_1 + l2/2 |W|^2 over all weights W, biases
-        left out.
+        The cost of each mini-batch is increased by ``l1 |W|_1 + l2/2 |W|^2`` over all weights W,
+        biases left out.
     dropout : sequence of float, optional
         For each layer the rate at which a training step drops its inputs, in [0, 1). Inputs that
         come from selu are dropped as alpha dropout does, unless `drop_plainly` is called.

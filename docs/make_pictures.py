@@ -1,4 +1,7 @@
-"""Draw the pictures of docs/plots.md: ``python docs/make_pictures.py``, into docs/pictures.
+"""Draw the pictures of the pages: ``python docs/make_pictures.py``, into docs/pictures; with names
+of groups, such as ``tutorial``, those alone.
+
+A picture of a tutorial is of what its page computes: the page's examples are run first.
 
 One seed and one version of matplotlib give the same bytes each time. Colours are reduced to a
 palette, which keeps the files small. The profile has no picture here: its times differ from run to
@@ -6,13 +9,18 @@ run.
 """
 
 import io
+import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).parent / "pictures"
+PAGES = Path(__file__).resolve().parent
+FOLDER = PAGES / "pictures"
 DPI, COLOURS = 72, 128
 
 
@@ -91,8 +99,114 @@ def functions() -> Iterator[tuple[str, object]]:
     yield "activations", plot.activations(("sigmoid", "tanh", "relu", "gelu"))
 
 
+def computed(page: str) -> dict[str, Any]:
+    """The variables after the examples of a page."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    text = (PAGES / page).read_text()
+    unseen = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, chdir(folder), redirect_stdout(unseen):
+        for code in re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+            exec(compile(code, page, "exec"), names)
+    return names
+
+
+def getting_started() -> Iterator[tuple[str, object]]:
+    """The pictures of the first page."""
+    from matplotlib import pyplot
+
+    from cnn_core import plot
+
+    given = computed("getting-started.md")
+    pyplot.close("all")
+    _, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    plot.importances(given["model"], given["test"], given["test"]["rent"], ax=left)
+    plot.predicted_against_true(given["model"], given["test"], given["test"]["rent"], ax=right)
+    yield "getting_started", left
+
+
+def tutorial() -> Iterator[tuple[str, object]]:
+    """The pictures of the tutorial."""
+    from matplotlib import pyplot
+
+    from cnn_core import plot
+
+    given = computed("tutorial/1-neuron.md")
+    yield "neuron", plot.decision_regions(given["smooth"], given["points"], given["side"])
+    yield "descent_rates", descent_rates(computed("tutorial/3-descent.md"))
+    given = computed("tutorial/5-digits.md")
+    wrong = given["wrong"]
+    yield (
+        "digits_wrong",
+        plot.images(given["X_test"][wrong], given["y_test"][wrong], given["predicted"][wrong]),
+    )
+    given = computed("tutorial/6-what-goes-wrong.md")
+    _, ax = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+    for (loss, outputs), style in zip(given["curves"].items(), ("--", "-")):
+        ax.plot(outputs, style, label=loss)
+    ax.set(xlabel="step", ylabel="a, which should be 0", title="A sigmoid that is sure and wrong")
+    ax.legend()
+    yield "saturation", ax
+    yield "overfitting", plot.learning_curves(given["over"])
+    given = computed("tutorial/7-deep.md")
+    yield "vanishing", plot.layers(given["deep"], given["X_train"], given["y_train"])
+
+
+def descent_rates(given: dict[str, Any]) -> object:
+    """The parabola C(w), and the steps of three learning rates on it, side by side."""
+    from matplotlib import pyplot
+
+    _, axes = pyplot.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
+    ways = ((0.01, "too slow"), (0.1, "good"), (0.5, "too large"))
+    for ax, (alpha, word) in zip(axes, ways):
+        path = np.array(given["paths"][alpha][: 4 if alpha == 0.5 else None])
+        w = np.linspace(min(-1, path.min()) - 0.5, max(4, path.max()) + 0.5, 200)
+        ax.plot(w, 14 / 6 * (w - 2) ** 2, "0.6")
+        ax.plot(path, 14 / 6 * (path - 2) ** 2, "o-")
+        ax.set(xlabel="w", title=f"alpha = {alpha:g}: {word}")
+    axes[0].set_ylabel("C(w)")
+    return axes[0]
+
+
+def howto() -> Iterator[tuple[str, object]]:
+    """The pictures of the how-to pages."""
+    from matplotlib import pyplot
+
+    given = computed("howto/imbalance.md")
+    yield "threshold", thresholds(given["fraud"], given["y_test"] == 1)
+    given = computed("howto/time-windows.md")
+    figure, ax = pyplot.subplots(figsize=(8, 3), layout="constrained")
+    week, test = slice(0, 7 * 24), given["test"]
+    ax.plot(given["target"][test][week], "0.3", label="measured")
+    ax.plot(given["predicted"][week], "--", label="network")
+    ax.plot(given["now"][test][week], ":", label="as now")
+    ax.set(xlabel="hour", ylabel="power, six hours ahead")
+    figure.legend(loc="outside upper right", ncols=3)
+    yield "forecast", ax
+    given = computed("howto/streams.md")
+    _, ax = pyplot.subplots(figsize=(8, 2.6), layout="constrained")
+    ax.plot(given["errors"], linewidth=0.9)
+    ax.axvline(299, color="0.5", linestyle="--")
+    ax.set(xlabel="call", ylabel="mean error", title="The sensor changes at the dashed line")
+    yield "drift", ax
+
+
+def thresholds(probability: np.ndarray, rare: np.ndarray) -> object:
+    """What a lower threshold finds, and what it costs."""
+    from matplotlib import pyplot
+
+    _, ax = pyplot.subplots(figsize=(6, 3.2), layout="constrained")
+    limits = np.geomspace(0.01, 0.7, 60)
+    alarms = [probability > limit for limit in limits]
+    ax.plot(limits, [one[rare].mean() for one in alarms], label="frauds that are found")
+    ax.plot(limits, [rare[one].mean() for one in alarms], "--", label="alarms that are frauds")
+    ax.set(xscale="log", xlabel="threshold", ylabel="share")
+    ax.set_title("A threshold trades one for the other")
+    ax.legend()
+    return ax
+
+
 GROUPS: tuple[Callable[[], Iterator[tuple[str, object]]], ...] = (
-    digits, spirals, houses, functions,
+    digits, spirals, houses, functions, getting_started, tutorial, howto,
 )  # fmt: skip
 
 
@@ -117,6 +231,8 @@ def main() -> None:
 
     FOLDER.mkdir(exist_ok=True)
     for group in GROUPS:
+        if sys.argv[1:] and group.__name__ not in sys.argv[1:]:
+            continue
         for name, ax in group():
             content = png(ax.figure)  # type: ignore[attr-defined]
             (FOLDER / f"{name}.png").write_bytes(content)

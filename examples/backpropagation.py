@@ -101,7 +101,17 @@ print("central differences agree:", net.check_gradient(X, target).error < 1e-8)
 rows = net.per_sample_gradients(X, target)
 print(f"gradients of {len(rows)} rows, their mean is it:", near(rows.mean(axis=0), gradient))
 
-chapter("5. Another activation changes one factor and nothing else")
+chapter("5. One step moves all parameters together")
+before = net.weights_
+net.set_params(optimizer=SGD(0.5), batch_size="full", epochs=1, warm_start=True).fit(X, target)
+stepped = (W - 0.5 * dW for W, dW in zip(before, (dW1, dW2)))
+print(
+    "W := W - alpha dC/dW:", all(near(new, by_hand) for new, by_hand in zip(net.weights_, stepped))
+)
+cost, _ = net.loss_and_gradient(X, target)
+print(f"C {net.history_['loss'][-1]:.4f} -> {cost:.4f}")
+
+chapter("6. Another activation changes one factor and nothing else")
 for name in ("tanh", "relu"):
     delta = F.backward_delta(W2, delta2, z1, name)
     factor = F.activation_derivative(name, z1)

@@ -4,6 +4,7 @@ Without arguments it takes the bundled digits of 8 x 8 pixels; with the paths of
 (training images and labels, test images and labels) it takes those.
 """
 
+import re
 import sys
 import warnings
 
@@ -56,6 +57,10 @@ for rate in (0.001, 0.1, 1.0, 100.0):
         warnings.simplefilter("ignore", DivergenceWarning)
         trained = MLP(**common, optimizer=SGD(rate), epochs=8).fit(X_train, y_train)
     print(f"alpha = {rate:g}: accuracy {trained.score(X_test, y_test):.3f}")
+said = re.search(r"The learning rate[^:]*", trained.evaluate(X_test, y_test)["diagnosis"])
+print("of the last one it says:", said and said[0])
+waits = MLP(**common, tol=0.001, patience=5, epochs=1000).fit(X_train, y_train)
+print(f"of a good one: converged {waits.converged_}, after {waits.n_epochs_} epochs")
 
 chapter("5. Overfitting and underfitting")
 for words, width, rows, epochs in (

@@ -18,8 +18,8 @@ chapter("1. One neuron: z = w x + b, a = f(z)")
 w, b = np.array([[2.0, -1.0]]), np.array([0.5])
 for x in INPUTS:
     z = F.matvec(w, x, b)
-    a = F.activation("step", z[None])[0]
-    print(f"x = {x}  z = {z[0]:4.1f}  a = {a[0]:.0f}")
+    step, sign = (F.activation(name, z[None])[0, 0] for name in ("step", "sign"))
+    print(f"x = {x}  z = {z[0]:4.1f}  step {step:.0f}  sign {sign:2.0f}")
 
 chapter("2. Rosenblatt's perceptron learns AND, and cannot learn XOR")
 for name, y in (("AND", AND), ("XOR", XOR)):
@@ -50,6 +50,10 @@ net = MLP(hidden=2, random_state=0).initialize(X, y)
 for l, (W, bias) in enumerate(zip(net.weights_, net.biases_), 1):
     print(f"layer {l}: W {W.shape[0]} x {W.shape[1]}, b {bias.shape[0]}")
 print("parameters:", net.parameters_.size)
+W1, b1 = net.weights_[0].astype(float), net.biases_[0].astype(float)
+with_one = np.column_stack([X, np.ones(len(X))])
+same = np.abs(with_one @ np.column_stack([W1, b1]).T - (X @ W1.T + b1)).max() < 1e-14
+print("a bias is the weight of a unit that is always 1:", same)
 
 chapter("5. Without a non-linear f two layers are one")
 two = MLP(hidden=5, activation="identity", dtype="float64", random_state=0)

@@ -1,13 +1,16 @@
 """The documents: their examples run and print what they say, and what they name is there.
 
-In README.md and docs/*.md a ```python block is an example. All examples of a page share one
-namespace, in a new interpreter and an empty folder. A ```text block is the output of the example
+In README.md and every Markdown file below docs a ```python block is an example. All examples of a
+page share one namespace, in a new interpreter and an empty folder; packages that send what they are
+told to a server are replaced by those of tests/fakes, and a page about one that is not installed is
+left out. A ```text block is the output of the example
 before it, to the letter. What docs/make_tables.py generates is as it makes it.
 """
 
 import ast
 import functools
 import json
+import os
 import pkgutil
 import re
 import runpy
@@ -25,10 +28,11 @@ import cnn_core
 from cnn_core import _activations, _losses, activations, losses, optimizers, schedules
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES_OF = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = r"[\w./-]*\w\.(?:pyx|pxd|pyi|py|c|h|md|npz|toml)"
+OPTIONAL = ("optuna",)  # packages that some pages are about, and that the tests do not ask for
 LIMIT = 60  # seconds for a page; a second or two is what one should take on a quiet machine
 
 RUN = """
@@ -61,6 +65,10 @@ def test_examples_run_and_print_what_the_page_says(page, tmp_path):
     shown = examples(page.read_text())
     if not shown:
         return
+    for package in OPTIONAL:
+        if any(f"import {package}" in code for _, code, _ in shown):
+            pytest.importorskip(package)
+    paths = [str(ROOT / "tests" / "fakes"), os.environ.get("PYTHONPATH", "")]
     job = json.dumps({"name": str(page), "examples": [(line, code) for line, code, _ in shown]})
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", RUN],
@@ -68,6 +76,7 @@ def test_examples_run_and_print_what_the_page_says(page, tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         timeout=LIMIT,
         check=False,
     )
@@ -98,6 +107,23 @@ def test_no_page_sends_users_to_a_private_module(page):
     if page.name != "architecture.md":  # which is about the modules that there are
         private = [span for span in spans(page) if re.match(r"(cnn_core\.)?_[a-z]\w*\.[a-z]", span)]
         assert all(re.fullmatch(FILE, span) for span in private), private
+
+
+def headings(page):
+    """The anchors of a page's headings, as code hosts make them."""
+    lines = re.findall(r"^#+ (.*)$", FENCED.sub("", page.read_text()), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-") for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
+def test_links_lead_to_files_and_headings(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text())):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in headings(target), link
 
 
 def spans(page):
@@ -168,12 +194,15 @@ def test_what_is_said_to_be_in_a_file_is_there(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES_OF)
 def test_dotted_names_lead_to_something(page):
+    code = "".join(code for _, code, _ in examples(page.read_text()))
     modules = {module.name for module in pkgutil.iter_modules(cnn_core.__path__)}
     for span in spans(page):
         name = re.match(r"(?:help\()?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)", span)
         if not name or re.fullmatch(FILE, span):
             continue
         head, _, rest = name[1].partition(".")
+        if re.search(rf"\bas {head}$|^{head} = ", code, re.MULTILINE):  # a name of the examples
+            continue
         if head == "model":  # a user's
             assert hasattr(cnn_core.MLP, rest), span
         elif head in cnn_core.__all__:

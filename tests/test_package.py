@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import re
 import shutil
 import subprocess
 import sys
@@ -197,13 +196,6 @@ def test_an_array_of_a_wrong_type_is_named(call, name, wrong, given):
         TypeError, match=f"^{name} must be an ndarray of float32 or float64, got {given}$"
     ):
         call(wrong)
-
-
-def test_links_of_the_documents_lead_somewhere(request):
-    root = request.config.rootpath
-    for document in (root / "README.md", *(root / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
 def test_digits_are_those_of_uci():

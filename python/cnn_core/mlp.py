@@ -253,10 +253,10 @@ class MLP(
     classes_ : ndarray, shape (n_classes,)
         The class labels, sorted. Not there for regression.
     input_shift_, input_factor_ : ndarray of float64, shape (features,)
-        Where inputs are scaled: the network reads (x - input_shift_) * input_factor_, which
+        Where inputs are scaled: the network reads ``(x - input_shift_) * input_factor_``, which
         'robust_clip' then clips, and 'robust_asinh' takes the asinh of.
     target_shift_, target_factor_ : ndarray of float64, shape (outputs,)
-        Where targets are scaled: predictions are a^L * target_factor_ + target_shift_.
+        Where targets are scaled: predictions are ``a^L * target_factor_ + target_shift_``.
     columns_ : Columns
         With `columns`: prints as a line for each column, with what it becomes.
     embeddings_, categories_ : dict of ndarray, shape (categories, dim); dict of tuple of str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class GradientCheck(NamedTuple):
     """The parameter at which backpropagation and central differences are furthest apart."""
 
-    error: float  #: |analytic - numeric| / max(1, |analytic|, |numeric|)
+    error: float  #: ``|analytic - numeric| / max(1, |analytic|, |numeric|)``
     layer: str
     parameter: str  #: 'W' or 'b'; 'E' of an embedding; 'w', 'c', 'V' or 'd' of a periodic one
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index

@@ -23,7 +23,7 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
     """What a forward and a backward pass compute in each layer: z, a, and the size of delta.
 
     A box holds the middle half of all numbers of a layer, its line is the median, and whiskers
-    reach from the 5 % to the 95 % quantile. |delta| has a logarithmic axis: where it shrinks by
+    reach from the 5 % to the 95 % quantile. ``|delta|`` has a logarithmic axis: where it shrinks by
     powers of ten from the output to the first layer, gradients vanish; 0 is drawn at its left end.
     Beside a are, of relu, the
     share of dead units, which are 0 for all rows, and of sigmoid, tanh and hard_sigmoid the share

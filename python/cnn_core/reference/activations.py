@@ -27,8 +27,8 @@ def sigmoid(z: float) -> float:
 
 
 def sigmoid_bend(z: float) -> float:
-    """sigmoid(z) (1 - sigmoid(z)) = e^-|z| / (1 + e^-|z|)^2, which loses nothing where sigmoid is
-    near 1."""
+    """``sigmoid(z) (1 - sigmoid(z)) = e^-|z| / (1 + e^-|z|)^2``, which loses nothing where sigmoid
+    is near 1."""
     e = exp(-abs(z))
     return e / (1 + e) / (1 + e)
 
@@ -44,7 +44,7 @@ def normal_density(z: float) -> float:
 
 
 def softplus(z: float) -> float:
-    """log(1 + e^z) = max(0, z) + log(1 + e^-|z|)"""
+    """``log(1 + e^z) = max(0, z) + log(1 + e^-|z|)``"""
     return max(0.0, z) + math.log1p(exp(-abs(z)))
 
 

@@ -36,14 +36,14 @@ def mse(a: float, y: float, param: float) -> float:
 
 
 def huber(a: float, y: float, delta: float) -> float:
-    """Huber 1964: e^2 / 2 up to delta, delta (|e| - delta / 2) beyond"""
+    """Huber 1964: ``e^2 / 2`` up to delta, ``delta (|e| - delta / 2)`` beyond"""
     e = abs(a - y)
     return delta * (e - 0.5 * delta) if e > delta else e * e * 0.5
 
 
 def binary_crossentropy(z: float, y: float, param: float) -> float:
-    """C = -y log s - (1 - y) log(1 - s) with s = sigmoid(z); as |z| on the wrong side of 0, plus
-    log(1 + e^-|z|)"""
+    """``C = -y log s - (1 - y) log(1 - s)`` with ``s = sigmoid(z)``; as ``|z|`` on the wrong side
+    of 0, plus ``log(1 + e^-|z|)``"""
     return gated(abs(z), 1 - y if z > 0 else y) + math.log1p(exp(-abs(z)))
 
 

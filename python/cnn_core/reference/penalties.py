@@ -8,7 +8,7 @@ UNIT = 2.0**600  #: of vectors whose squares overflow
 
 
 def penalty(W: Matrix, l1: float, l2: float) -> float:
-    """l1 sum |w| + l2 / 2 sum w^2"""
+    """``l1 sum |w| + l2 / 2 sum w^2``"""
     return running_sum(l1 * abs(w) + l2 / 2 * w * w for W_j in W for w in W_j)
 
 
@@ -20,7 +20,7 @@ def add_penalty_gradient(W: Matrix, dW: Matrix, l1: float, l2: float) -> None:
 
 
 def shorten(vector: Row, longest: float) -> Row:
-    """x <- x min(1, longest / |x|)"""
+    """``x <- x min(1, longest / |x|)``"""
     length = math.sqrt(running_sum(x * x for x in vector))
     if math.isinf(length):  # the squares overflow
         length = UNIT * math.sqrt(running_sum((x / UNIT) * (x / UNIT) for x in vector))

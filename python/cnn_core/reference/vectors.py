@@ -106,10 +106,10 @@ class ListVectors:
 
     @staticmethod
     def infinity_norm(x: Row) -> float:
-        """max_i |x_i|"""
+        """``max_i |x_i|``"""
         return max(abs(x_i) for x_i in x)
 
     @staticmethod
     def l1_norm(x: Row) -> float:
-        """sum_i |x_i|, rounded once"""
+        """``sum_i |x_i|``, rounded once"""
         return math.fsum(abs(x_i) for x_i in x)

@@ -186,7 +186,7 @@ ATTRIBUTES = """coefs_ : list of ndarray, shape (fan_in, fan_out)
     out_activation_ : str
         'softmax', 'logistic', 'identity' or 'exp'.
     n_features_in_ : int
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (n_features,)
         There when X has column names."""
 
 
