@@ -23,7 +23,9 @@ PAIR = np.column_stack((Y, 5 * Y + X[:, 1]))
 def fitted(y, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0, **options).fit(X[:100], y[:100])
+        return MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0, **options).fit(
+            X[:100], y[:100]
+        )
 
 
 @pytest.mark.parametrize("y", [Y, PAIR], ids=["one", "two"])

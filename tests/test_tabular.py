@@ -148,7 +148,9 @@ def test_members_beyond_reason_are_refused():
 
 def test_what_a_single_network_has_is_named(line):
     for model, where in ((line, "members_"), (Ensemble(line.members_), "models_")):
-        own = {name for name in dir(MLP) if not (name.startswith("_") or name in dir(model))}
+        own = {
+            name for name in dir(MLP) if not (name.startswith("_") or hasattr(type(model), name))
+        }
         for name in own - {"fit", "get_params", "set_params", "decision_function"}:
             assert not hasattr(model, name)
             with pytest.raises(AttributeError, match=f"no attribute '{name}'; .+") as caught:
@@ -157,6 +159,22 @@ def test_what_a_single_network_has_is_named(line):
             assert name != "loss_curve_" or f"{where}[k].history_['loss']" in str(caught.value)
         with pytest.raises(TypeError, match=rf"Ensemble\(\[\*models\[1\]\.{where}, \.\.\.\]\)"):
             Ensemble([line.members_[0], model])
+
+
+def test_dir_lists_what_is_there_now(line):
+    for model in (TabularMLP(), line, MLP(), Ensemble(line.members_)):
+        public = [name for name in dir(model) if not name.startswith("_")]
+        assert "fit" in public or "predict" in public
+        for name in public:
+            getattr(model, name)
+    assert "history_" in dir(line)
+
+
+def test_advice_about_settings_says_that_they_are_those_of_the_recipe(line):
+    advice = "a lower learning rate may help."
+    said = line._settings_in(advice)
+    assert "Such settings are the recipe's (learning_rate=Coslog(" in said
+    assert Ensemble(line.members_)._settings_in(advice) == line._settings_in("well.") == ""
 
 
 def of_fit(y, rows=X, **more):

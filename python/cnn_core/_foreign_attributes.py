@@ -44,18 +44,23 @@ class OfOneNetwork(ForeignAttribute):
         return _OF_NETWORK.sub(lambda found: one + found[0], self.hint)
 
 
+def _there(one: object, names: Iterable[str]) -> list[str]:
+    """Those names that an object has now: not what there is after a fit alone."""
+    return sorted(name for name in names if name.startswith("_") or hasattr(one, name))
+
+
 class ForeignAttributes:
     """Base of classes whose objects say what an attribute of another library is called here."""
 
     def __dir__(self) -> Iterable[str]:
-        return sorted({*super().__dir__()} - _HINTS.keys())
+        return _there(self, {*super().__dir__()} - _HINTS.keys())
 
 
 class OnlyOfMLP:
     """Base of scikit-learn's estimators, which say what `cnn_core.MLP` alone has."""
 
     def __dir__(self) -> Iterable[str]:
-        return sorted({*super().__dir__()} - _HINTS_OF_MLP.keys())
+        return _there(self, {*super().__dir__()} - _HINTS_OF_MLP.keys())
 
 
 class OnlyOfNetworks:
@@ -64,7 +69,7 @@ class OnlyOfNetworks:
     _networks: ClassVar[str]  #: the attribute that has them
 
     def __dir__(self) -> Iterable[str]:
-        return sorted({*super().__dir__()} - (_OF_NETWORKS.keys() - _own(type(self))))
+        return _there(self, {*super().__dir__()} - (_OF_NETWORKS.keys() - _own(type(self))))
 
 
 def _own(kind: type) -> set[str]:

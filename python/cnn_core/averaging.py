@@ -107,7 +107,14 @@ class Averaging(
         if unknown:
             refuse_keywords("evaluate", unknown, ("X", "y"))
         mean = self._model()
-        return _evaluation(mean, X, y, self.n_threads, lambda: self._first().evaluate(X, y))
+        found = _evaluation(mean, X, y, self.n_threads, lambda: self._first().evaluate(X, y))
+        found["diagnosis"] += self._settings_in(found["diagnosis"])
+        return found
+
+    def _settings_in(self, words: str) -> str:
+        """Where the settings are that a diagnosis advises to change, if this estimator has none of
+        them."""
+        return ""
 
     def summary(self) -> Summary:
         """The models, one a line, with their layers and why their training ended.

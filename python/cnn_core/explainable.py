@@ -41,8 +41,9 @@ class Explainable:
         ----------
         X : array-like, shape (rows, features) or (features,)
             A single row as an ndarray of float32 or float64 is fastest.
-        output : int or class label, optional
-            Of several outputs the number of one; of classes the one whose probability is
+        output : int, str or class label, optional
+            Of several outputs the number of one, or the name of its target; of classes the one
+            whose probability is
             differentiated, by default the second of two.
         of : {'output', 'z'}
             a^L, or z^L before the output activation: of probabilities the log-odds or their share

@@ -165,6 +165,31 @@ def test_outputs_are_named_as_users_know_them():
         two.input_gradient(X, of="logit")
 
 
+def test_targets_are_named_by_their_columns_wherever_an_output_is():
+    X, Y = rows_and_numbers(60)
+    named = pytest.importorskip("pandas").DataFrame(Y, columns=["rent", "cost"])
+    model = quiet(MLPRegressor(4, epochs=1, random_state=0), X, named)
+    assert np.array_equal(model.input_gradient(X, "cost"), model.input_gradient(X, 1))
+    for method in ("gradient", "permutation"):
+        by_name = model.importances(X, Y, method, output="cost")
+        assert np.array_equal(
+            by_name.direction, model.importances(X, Y, method, output=1).direction
+        )
+    values = model.attributions(X[:3], baseline=X, output="rent").values
+    assert np.array_equal(values, model.attributions(X[:3], baseline=X, output=0).values)
+    several = quiet(MLP(4, epochs=1, random_state=0), X, (named > 0).astype(int))
+    assert np.array_equal(several.input_gradient(X, "cost"), several.input_gradient(X, 1))
+    for output, message in (
+        (
+            None,
+            "which of the 2 outputs is meant, from 0 to 1, or one of the targets 'rent', 'cost'",
+        ),
+        ("sale", "from 0 to 1, or one of the targets 'rent', 'cost', got 'sale'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.input_gradient(X, output)
+
+
 def test_of_z_differentiates_before_the_output_activation():
     X, _ = rows_and_numbers(200)
     model = quiet(MLPClassifier(8, dtype="float64", epochs=3, random_state=0), X, X[:, 0] > 0)

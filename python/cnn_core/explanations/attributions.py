@@ -60,7 +60,7 @@ def attributions(
     threads: int,
 ) -> Attributions:
     """As `MLP.attributions` describes."""
-    dense = Dense(explained, output_of(explained.task, output, of), threads)
+    dense = Dense(explained, output_of(explained.task, output, of, explained.target_names), threads)
     name = METHODS[choose("method", method, METHODS)]
     matrices = explained.read(X)
     if baseline is None:

@@ -74,7 +74,9 @@ def importances(
         if y is None:
             raise ValueError("permutation importances compare predictions with y; give it")
         return _permutation(explained, X, y, repeats, output, threads)
-    dense = Dense(explained, output_of(explained.task, output, "output"), threads)
+    dense = Dense(
+        explained, output_of(explained.task, output, "output", explained.target_names), threads
+    )
     explained.warn_of_steps(False)
     matrices = explained.read(X)
     _warn_of_one_row(matrices)
@@ -210,7 +212,7 @@ def _permutation(
 ) -> Importances:
     task, chosen = explained.task, None
     if output is not None or has_usual(task):
-        chosen = output_of(task, output, "output")
+        chosen = output_of(task, output, "output", explained.target_names)
     X, y = explained.split(X, y)
     found = falls_of_score(explained, X, y, repeats, threads)
     _warn_of_one_row(found.matrices)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def input_gradient(explained: Explained, X: Any, output: Any, of: str, threads: int) -> np.ndarray:
     """As `MLP.input_gradient` describes."""
-    chosen = output_of(explained.task, output, of)
+    chosen = output_of(explained.task, output, of, explained.target_names)
     explained.warn_of_steps(chosen.of_z)
     if is_row(explained, X):
         row = _row(explained, X, chosen)
@@ -31,7 +31,7 @@ def input_gradient(explained: Explained, X: Any, output: Any, of: str, threads: 
 def row_gradient_of(explained: Explained, output: Any, of: str) -> Callable[[Any], Any]:
     """What `input_gradient` does for a single row at the least cost: a function that answers None
     for what it does not take."""
-    chosen = output_of(explained.task, output, of)
+    chosen = output_of(explained.task, output, of, explained.target_names)
     if explained.columns is not None:
         return lambda x: None
     if len(explained.members) == 1 and chosen.sign > 0:

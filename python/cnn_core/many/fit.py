@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core._warn import kept_warnings
 from cnn_core.blocks.source import are_blocks
 from cnn_core.callbacks import check_callbacks
 from cnn_core.many.net import Net
@@ -22,7 +23,7 @@ from cnn_core.many.told import Names, tell
 from cnn_core.mlp import MLP
 from cnn_core.parameters import check_verbose, draw_seed
 from cnn_core.threads import threads_of
-from cnn_core.training.fit import Given
+from cnn_core.training.fit import Given, Job
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -246,13 +247,37 @@ def _prepare(nets: Sequence[Net], data: Data, names: Names) -> None:
             shared = shared or SharedRows(given, whole, mine)
 
             def prepare(net: Net, shared: SharedRows = shared) -> None:
-                before, seed = starts[net.number], seeds[net.number]
-                with _of_model(names.of(net.number)):
+                def job_of(one: Net) -> Job:
+                    return shared.job(one.p, starts[one.number], seeds[one.number], began)
+
+                try:
                     with nullcontext() if net.kept is None else net.kept.compared():
-                        job = shared.job(net.p, before, seed, began)
+                        job = job_of(net)
+                except Exception as error:
+                    others = [one for one in nets if one is not net]
+                    alike = len(groups) == 1 and net.kept is None
+                    name = names.of(net.number)
+                    if alike and others and _all_raise(error, job_of, others):
+                        name = ""  # a fault of the rows, and of no model
+                    with _of_model(name):
+                        raise
+                with _of_model(names.of(net.number)):
                     net.take(job)
 
             hearing(group, prepare)
+
+
+def _all_raise(error: Exception, job_of: Callable[[Net], Job], nets: Sequence[Net]) -> bool:
+    """Whether the preparation of other nets raises an error as this one."""
+    with kept_warnings():
+        for net in nets:
+            try:
+                job_of(net)
+            except Exception as other:
+                if (type(other), str(other)) == (type(error), str(error)):
+                    continue
+            return False
+    return True
 
 
 @contextmanager

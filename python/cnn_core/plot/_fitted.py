@@ -79,22 +79,23 @@ def true_and_predicted(model: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarr
 def prediction(model: Any, X: Any, output: Any) -> np.ndarray:
     """The number that a picture follows, shape (rows,): an output of a regression, or the
     probability of a class."""
-    task = fitted_of(model).task
-    place = place_of(task, output)
+    found = fitted_of(model)
+    task, place = found.task, place_of(found, output)
     if task.name == "regression":
         return np.asarray(model.predict(X), float).reshape(-1, task.n_outputs)[:, place]
-    found: np.ndarray = np.asarray(model.predict_proba(X), float)[:, place]
-    return found
+    probabilities: np.ndarray = np.asarray(model.predict_proba(X), float)[:, place]
+    return probabilities
 
 
-def place_of(task: Task, output: Any) -> int:
+def place_of(found: Any, output: Any) -> int:
     """The column of `predict` or `predict_proba` that a user means."""
     from cnn_core.explanations.outputs import output_of
 
-    number = output_of(task, output, "output").number
+    task = found.task
+    number = output_of(task, output, "output", found.target_names).number
     if task.name != "classification":
         return number
-    labels: list[Any] = list(task.classes.tolist())  # type: ignore[union-attr]
+    labels: list[Any] = list(task.classes.tolist())
     return len(labels) - 1 if output is None else labels.index(output)
 
 
@@ -103,7 +104,7 @@ def output_name(model: Any, output: Any) -> str:
     from cnn_core.plot._style import short
 
     found = fitted_of(model)
-    task, place = found.task, place_of(found.task, output)
+    task, place = found.task, place_of(found, output)
     if task.classes is not None:
         return f"probability of {short(task.classes.tolist()[place])}"
     if found.target_names:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core._checks import is_whole, shown
+from cnn_core.explanations.outputs import number_of
 from cnn_core.plot._axes import axes_for, check_ax, ink, noted, plain, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
 from cnn_core.plot._style import BLUE, SKY, VERMILION, short
@@ -26,7 +26,7 @@ def predicted_against_true(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    output: int = 0,
+    output: int | str = 0,
     level: float = 0.9,
     ax: Axes | None = None,
 ) -> Axes:
@@ -42,8 +42,8 @@ def predicted_against_true(
     X : array-like, shape (rows, features)
     y : array-like, shape (rows,) or (rows, outputs)
         Of more than 2,000 rows, or 200 with intervals, some are drawn, spread evenly.
-    output : int, default 0
-        Which of several.
+    output : int or str, default 0
+        Which of several, by its number or the name of its target.
     level : float, default 0.9
         Of the intervals, as `predict_interval` takes it.
     ax : Axes, optional
@@ -55,11 +55,8 @@ def predicted_against_true(
     """
     check_ax(ax)
     task = task_of(model, "regression", "predicted_against_true")
-    if not is_whole(output) or not 0 <= output < task.n_outputs:
-        raise ValueError(
-            f"output must be a whole number from 0 to {task.n_outputs - 1}, got {shown(output)}"
-        )
     found = fitted_of(model)
+    output = number_of(task.n_outputs, found.target_names, output)
     true, predicted = (one[:, output] for one in true_and_predicted(model, X, y))
     intervals = None
     if found.calibration is not None:

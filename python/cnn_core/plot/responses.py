@@ -49,7 +49,7 @@ def responses(
     column : str or int
         Name of the column, or its number where columns have no names. Numbers run from the 1 % to
         the 99 % quantile; of more than 20 categories the most frequent are drawn.
-    output : int or class label, optional
+    output : int, str or class label, optional
         As for `MLP.input_gradient`.
     ax : Axes, optional
         Default a new figure.

@@ -287,6 +287,19 @@ class TabularMLP(Parameters, Averaging):
     def _first(self) -> MLP:
         return self.members_[0]
 
+    def _settings_in(self, words: str) -> str:
+        p, advised = (
+            self._first().get_params(),
+            ("learning rate", "learning_rate", "dropout", "net"),
+        )
+        if not any(one in words for one in (*advised, "epochs")):
+            return ""
+        return (
+            f" Such settings are the recipe's (learning_rate={p['learning_rate']!r}, "
+            f"dropout={p['dropout']!r}, hidden={p['hidden']!r}, epochs={p['epochs']!r}): "
+            "recipe().set_params(...) is an MLP with others."
+        )
+
     @property
     def history_(self) -> list[Curves]:
         return [one.history_ for one in self.members_]
