@@ -156,6 +156,7 @@ class Given(NamedTuple):
     validation: tuple[Any, Any] | None
     classes: ArrayLike | None
     purpose: str
+    target_names: tuple[str, ...] = ()  #: of the columns of y, where these have none of their own
 
     @property
     def validates(self) -> bool:
@@ -212,11 +213,11 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     if purpose == "partial_fit":
         check_weights_of_stream(p.class_weight)
     task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
-    how = preparation(p, purpose)
+    how = replace(preparation(p, purpose), target_names=names or given.target_names)
     _check_scaling_of_targets(p, task)
     check_trains(p, task, purpose)
     rest = (task, labels), how, seed, before, sample_weight, given.validation
-    data = _prepared(X, y, names, *rest)
+    data = _prepared(X, y, *rest)
     return Read(given, (data.X, y, sample_weight), before, task, how, data)
 
 
@@ -291,15 +292,13 @@ def _followed(
     return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
 
 
-def _prepared(X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:
-    """The same as `prepare`, of blocks too, with the names of columns that are y."""
+def _prepared(X: Any, y: Any, *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks too."""
     if isinstance(X, Gathered):
         from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
 
-        data = prepare_blocks(X, y, *rest)
-    else:
-        data = prepare(X, y, *rest)
-    return replace(data, target_names=names) if names else data
+        return prepare_blocks(X, y, *rest)
+    return prepare(X, y, *rest)
 
 
 def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
