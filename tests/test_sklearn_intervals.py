@@ -40,6 +40,7 @@ def test_intervals_are_those_of_the_same_net_as_an_mlp_and_travel(tmp_path, y):
     others = [pickle.loads(pickle.dumps(model)), cnn_core.load(tmp_path / "model")]
     for other in others:
         assert (other.predict_interval(X[200:], 0.8) == ends).all()
+    assert (MLP.from_sklearn(model).predict_interval(X[200:], 0.8) == ends).all()
     model.export_numpy(tmp_path / "net.py", intervals=0.8)
     assert "def predict_interval(X, level=0.8)" in (tmp_path / "net.py").read_text()
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._frozen import replace
 from cnn_core.causes.seen import Seen
+from cnn_core.conformal import Calibration
 from cnn_core.exceptions import NotFittedError
 from cnn_core.history import Past
 from cnn_core.interchange.fitted import fitted
@@ -65,8 +67,15 @@ def from_sklearn(kind: Any, estimator: Any) -> Any:
         target_scaling=target_scaling,
         feature_names=None if names is None else np.array(names, dtype=object),
     )
-    made._publish(take_moments(made._model(), net))
+    model = take_moments(made._model(), net)
+    made._publish(model if targets is not None else replace(model, calibration=_calibration(net)))
     return made
+
+
+def _calibration(net: Any) -> Calibration | None:
+    """What the drop-in has learned from rows that it was not fitted to, in the units of its y."""
+    found = getattr(getattr(net, "_model", None), "calibration", None)
+    return found if isinstance(found, Calibration) else None
 
 
 def _without_targets(estimator: Any) -> tuple[Any, Any]:
