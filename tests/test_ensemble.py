@@ -167,6 +167,11 @@ REFUSED = {
         ValueError,
         r"models\[2\] has the classes 1, 2, 3, and models\[0\] 0, 1, 2",
     ),
+    "no quantiles": (
+        lambda: [fitted(LINE, loss=cnn_core.Pinball(0.9))[0], fitted(LINE)[0]],
+        ValueError,
+        r"models\[1\] has the quantiles none, and models\[0\] 0.9",
+    ),
     "other outputs": (
         lambda: [fitted(LINE)[0], fitted(PLANE)[0]],
         ValueError,

@@ -164,7 +164,8 @@ class Answers:
         """R^2 of each output of a regression, or D^2 of the pinball loss of a quantile."""
         targets, _, weights = self.judged(X, y, sample_weight)
         assert targets is not None
-        warn_of_single_row(len(targets) if weights is None else int(np.count_nonzero(weights)))
+        rows = len(targets) if weights is None else int(np.count_nonzero(weights))
+        warn_of_single_row(rows, self.task.judged_quantile)
         predicted = self.precise_outputs(X, backend, n_threads)
         if (quantile := self.task.judged_quantile) is not None:
             return d2_of_outputs(targets, predicted, quantile, weights)
@@ -209,11 +210,13 @@ def in_range(targets: np.ndarray) -> int:
     return 0 if -530 < exponent <= 400 else -exponent
 
 
-def warn_of_single_row(rows: int) -> None:
-    """Say that R^2 compares rows with their mean, where there is only one."""
+def warn_of_single_row(rows: int, quantile: float | None) -> None:
+    """Say that R^2 compares rows with their mean, or D^2 with their quantile, where there is only
+    one."""
     if rows == 1:
+        name, own = ("R^2", "mean") if quantile is None else ("D^2", "quantile")
         warn(
-            "R^2 of a single row means nothing, as the row is its own mean: it is 0 unless the "
-            "prediction is exact; take two rows or more",
+            f"{name} of a single row means nothing, as the row is its own {own}: it is 0 unless "
+            "the prediction is exact; take two rows or more",
             RuntimeWarning,
         )

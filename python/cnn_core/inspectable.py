@@ -361,7 +361,7 @@ class Inspectable(Fitted):
         loss, measured = trainer.evaluate(data.X, data.y, data.labels)
         regression = task.name == "regression"
         if regression:
-            warn_of_single_row(data.X.count)
+            warn_of_single_row(data.X.count, task.judged_quantile)
         of_outputs: list[float] = []
         if not regression:
             metric = float(measured)

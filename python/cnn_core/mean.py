@@ -280,7 +280,9 @@ def check_alike(models: Sequence[Model]) -> None:
 
 
 def _shown(value: Any) -> str:
-    return listed(value) if isinstance(value, tuple) and value else f"{value!r}"
+    if value is None or value == ():
+        return "none"
+    return listed(value) if isinstance(value, tuple) else f"{value!r}"
 
 
 def _classes(model: Model) -> Any:

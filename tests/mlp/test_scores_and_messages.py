@@ -5,7 +5,7 @@ import pytest
 from cnn_core.schedules import Cosine, InverseTime, OneCycle, Warmup
 from mlp_cases import LINE, THREE, TWO, X, quick
 
-from cnn_core import MLP, SGD, DivergenceWarning
+from cnn_core import MLP, SGD, DivergenceWarning, Pinball
 
 # decision_function, predict_log_proba
 
@@ -127,6 +127,13 @@ def test_r_squared_of_a_single_row_warns(use):
     with pytest.warns(RuntimeWarning, match=r"R\^2 of a single row") as caught:
         use(model)
     assert caught[0].filename == __file__
+
+
+def test_d_squared_of_a_single_row_warns_by_its_name():
+    model = quick(epochs=1, loss=Pinball(0.9)).fit(X, LINE)
+    for use in (model.score, model.evaluate):
+        with pytest.warns(RuntimeWarning, match=r"D\^2 of a single row .* its own quantile"):
+            use(X[:1], LINE[:1])
 
 
 def test_other_scores_of_few_rows_do_not_warn():
