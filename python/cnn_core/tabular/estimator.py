@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import ColumnKind, TaskName
-    from cnn_core.data.prepare import ClassWeight
+    from cnn_core.data.weights import ClassWeight
     from cnn_core.files.codecs import Codec
     from cnn_core.many.shared import SharedRows
     from cnn_core.tabular.checkpoint import TabularCheckpoint
