@@ -84,7 +84,7 @@ def test_the_weights_are_those_of_one_process_for_every_number_of_ranks_and_thre
         assert run(size, n_threads=threads, shared=size % 2 == 0) == expected
     few = dict(shards=3, batch_size=10, epochs=2)
     assert run(4, **few) == train(None, **few)  # one rank has no rows
-    assert simulate(2, lambda ranks: train(ranks))[0] == expected
+    assert simulate(2, train)[0] == expected
 
 
 def test_a_rank_that_raises_ends_all_with_its_traceback_and_the_command_goes_on(tmp_path):

@@ -5,12 +5,14 @@ import threading
 import numpy as np
 import pytest
 from cnn_core._random import uniform
-from cnn_core.callbacks import PhaseTimer
-from cnn_core.distributed import RankError, Shared, mpi, simulate
+from cnn_core.callbacks import Callback, PhaseTimer
+from cnn_core.data import auto_scaling, scaling
+from cnn_core.distributed import RankError, Shared, mpi, prepare, simulate
 from cnn_core.distributed.exchange import WHOLE, Exchange
 from cnn_core.distributed.tree import Tree
 from cnn_core.embeddings import Embedding
 from cnn_core.exceptions import DivergenceWarning
+from cnn_core.files import atomic
 from cnn_core.io import RowBlocks
 from cnn_core.schedules import Cosine
 
@@ -104,6 +106,23 @@ def test_weights_and_history_are_those_of_one_process(case, weighted):
     rows = X, y, weights if weighted else None
     whole = make(**parameters).fit(X, y, sample_weight=rows[2])
     for size, gives in zip(RANKS, ("own", "all", "odd", "own", "odd")):
+        models = fit_on_ranks(size, lambda: make(**parameters), rows, gives=gives)
+        assert_same(models, whole)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["robust_asinh", "robust", "auto"])
+def test_rows_that_stand_for_all_are_the_same_ones(kind, weighted, monkeypatch):
+    monkeypatch.setattr(scaling, "QUARTILE_ROWS", (8, 16))
+    monkeypatch.setattr(auto_scaling, "_SAMPLE", 7)
+    monkeypatch.setattr(prepare, "LOOKED_AT", 16)
+    X, y, weights = make_data()
+    X[:, :2] *= [0.01, 0.1]
+    X[:, 3] = X[:, 3] > 500  # two numbers, of which a periodic embedding can tell nothing
+    rows = X, y, np.floor(4 * weights - 2) if weighted else None  # some are 0
+    parameters = dict(scale_inputs=kind, init="data_driven", numeric_embedding="periodic")
+    whole = make(**parameters).fit(*rows[:2], sample_weight=rows[2])
+    for size, gives in ((2, "all"), (3, "odd")):
         models = fit_on_ranks(size, lambda: make(**parameters), rows, gives=gives)
         assert_same(models, whole)
 
@@ -209,7 +228,15 @@ def test_pauses_and_ends_are_those_of_all_ranks_and_lose_nothing(tmp_path, monke
             3, lambda: make(**parameters), (X, y, None), checkpoint=path, checkpoint_every=0
         )
 
-    assert_same(fit(), whole)
+    written = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            atomic,
+            "write_whole",
+            lambda *given, write=atomic.write_whole: (written.append(given), write(*given)),
+        )
+        assert_same(fit(), whole)
+    assert 15 <= len(written) <= 20  # 15 steps, by the first rank alone
     path.unlink()
     steps = []
 
@@ -231,10 +258,31 @@ def test_a_callback_that_ends_the_training_on_one_rank_ends_all():
         def ends(model, epoch, logs):
             return ranks.rank == 1 and epoch == 2
 
-        own = share(X, ranks, "own"), share(y, ranks, "own")
-        return make(callbacks=ends).fit(*own, ranks=ranks)
+        class EndsByAStep(Callback):
+            def after_step(self, model, step, logs):
+                return ranks.rank == 2 and step == 7
 
-    assert [model.n_epochs_ for model in simulate(3, work)] == [2, 2, 2]
+        own = share(X, ranks, "own"), share(y, ranks, "own")
+        models = [make(callbacks=one).fit(*own, ranks=ranks) for one in (ends, EndsByAStep())]
+        return [model.n_epochs_ for model in models]
+
+    assert simulate(3, work) == [[2, 2]] * 3
+
+
+def test_training_goes_on_with_ranks_and_draws_one_seed_for_all():
+    X, y, _ = make_data()
+    X[:60, 3] = 5  # a column that begins to vary later
+    first, second = (X[:60], y[:60]), (X, y)
+    whole = make(warm_start=True, scale_inputs="standard").fit(*first).fit(*second)
+
+    def work(ranks):
+        model = make(warm_start=True, scale_inputs="standard").fit(*first)
+        own = (share(one, ranks, "own") for one in second)
+        return model.fit(*own, ranks=ranks)
+
+    assert_same(simulate(3, work), whole)
+    drawn = fit_on_ranks(3, lambda: make(random_state=None), (X, y, None))
+    assert_same(drawn, drawn[0])
 
 
 def test_only_the_first_rank_prints_and_warns(capsys):

@@ -98,7 +98,8 @@ class mpi:
         where: TracebackType | None,
     ) -> None:
         ranks = self._ranks
-        if error is None or ranks.size == 1:
+        leaves = isinstance(error, SystemExit) and error.code in (None, 0)
+        if error is None or leaves or ranks.size == 1:
             if self._given is None:
                 ranks.communicator.Free()
             return

@@ -27,6 +27,7 @@ from cnn_core.data.prepare import (
     target_dtype_of,
     targets_go_on,
 )
+from cnn_core.data.scaling import QUARTILE_NUMBERS
 from cnn_core.data.validation import check_names, check_rows, check_X
 from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.rows import RankCut, RankRows, gather_values
@@ -175,7 +176,9 @@ class _Reader:
         if before is not None:
             if before.scaling is None:
                 return None
-            return go_on(before.scaling, self._first_rows(here, cut)[:, :n])
+            if before.scaling.constant is None or not before.scaling.constant.any():
+                return before.scaling
+            return go_on(before.scaling, self._some_rows(here, cut)[:, :n])
         if n == 0:
             return None
         source, weights = here, train.row_weights()
@@ -188,8 +191,8 @@ class _Reader:
             how, self.X, _as(source, self.precise), weights, names, None, columns, cut
         )
 
-    def _first_rows(self, here: RowSource, cut: RankCut) -> np.ndarray:
-        step = -(-cut.n_rows // LOOKED_AT)
+    def _some_rows(self, here: RowSource, cut: RankCut) -> np.ndarray:
+        step = max(1, -(-cut.n_rows * self.width // QUARTILE_NUMBERS))
         return cut.every(_as(here, self.precise).rows(), step)
 
     def read(self, rows: RowSource, scaling: Scaling | None) -> RowSource:

@@ -81,7 +81,8 @@ def check_same(ranks: Ranks, estimator: Any) -> None:
     """Raise where ranks run other versions, or were given other parameters."""
     from cnn_core.files.estimators import written_parameters
 
-    parameters = written_parameters(estimator)
+    with kept_warnings():  # of what no file can hold
+        parameters = written_parameters(estimator)
     said = {"version": cnn_core.__version__, "bits": cnn_core.bits} | {
         name: json.dumps(value, sort_keys=True, default=str)
         for name, value in parameters.items()

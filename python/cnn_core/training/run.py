@@ -297,7 +297,10 @@ class TrainingRun:
 
     def _show(self, loop: TrainingLoop, entry: dict[str, float]) -> bool:
         self.publish(self.model_after(loop.result()._replace(reason="running")))
-        ends = self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
+        return self._of_any(self.watch is not None and self.watch.epoch(loop.n_epochs, entry))
+
+    def _of_any(self, ends: bool) -> bool:
+        """What callbacks have returned, of ranks on any of them."""
         return ends if self.job.ranks is None else self.job.ranks.ranks.any(ends)
 
     def _hooks(self, epochs: int) -> list[Hook]:
@@ -310,7 +313,7 @@ class TrainingRun:
             self.report = report(int(self.p.verbose), before + epochs, task, before)
             hooks.append(self.report)
         if self.watch is not None and self.watch.callbacks and not self.incremental:
-            hooks += [self._show, lambda loop, entry: self.steps.ends]
+            hooks += [self._show, lambda loop, entry: self._of_any(self.steps.ends)]
         return hooks
 
     def _loop(self, epochs: int) -> TrainingLoop:
