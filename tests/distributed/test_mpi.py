@@ -32,7 +32,7 @@ ENVIRONMENT = os.environ | {
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
 }
-TIME = 60  # seconds of a training; two are usual
+TIME = 120  # seconds of a training; two are usual
 ABORTS_IN = 10  # seconds after which no process may be left
 
 

@@ -128,7 +128,7 @@ def test_rows_that_stand_for_all_are_the_same_ones(kind, weighted, monkeypatch):
 
 
 @pytest.mark.parametrize("gives", ["own", "all", "odd"])
-@pytest.mark.parametrize("kind", ["matrix", "table"])
+@pytest.mark.parametrize("kind", ["matrix", "frame", "table"])
 def test_classes_columns_and_validation_rows_are_those_of_all_ranks(kind, gives):
     X, y, _ = make_data()
     y = words_of(y)  # sorted by rank, so that none knows all classes
@@ -137,6 +137,8 @@ def test_classes_columns_and_validation_rows_are_those_of_all_ranks(kind, gives)
     parameters = dict(class_weight="balanced", label_smoothing=0.1)
     if kind == "table":
         X, parameters["columns"] = table_of(X), {"kind": Embedding(2)}
+    if kind == "frame":
+        X = pytest.importorskip("pandas").DataFrame(X, columns=list("abcd"))
     judged = some(X, slice(None, None, 3)), y[::3]
     whole = make(**parameters).fit(X, y, validation_data=judged)
     for size in (2, 3):
@@ -145,6 +147,8 @@ def test_classes_columns_and_validation_rows_are_those_of_all_ranks(kind, gives)
         assert_same(models, whole)
         assert models[-1].classes_.tolist() == ["high", "low", "mid"]
         assert models[-1].predict(X).tolist() == whole.predict(X).tolist()
+        named = [getattr(model, "feature_names_in_", None) is None for model in (*models, whole)]
+        assert named == [kind == "matrix"] * len(named)
 
 
 def test_the_target_may_be_a_column_of_the_table():
@@ -296,6 +300,12 @@ def test_only_the_first_rank_prints_and_warns(capsys):
         whole = make(**diverges).fit(X, y)
     assert str(told[0].message) == str(of_one[0].message)
     assert_same(models, whole)
+
+
+def test_rows_that_all_ranks_give_are_noticed():
+    X, y, _ = make_data()
+    with pytest.warns(UserWarning, match="all 2 ranks give the same 90 rows.*say Shared"):
+        simulate(2, lambda ranks: make().fit(X, y, ranks=ranks))
 
 
 def test_a_rank_that_fails_ends_the_others():

@@ -3,20 +3,24 @@ their part."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from cnn_core._dataset import RowSource
+from cnn_core._warn import warn
 from cnn_core.columns.table import Table, Values, read_table
 from cnn_core.data.prepare import precise_dtype
 from cnn_core.data.shards import kept_bounds, shard_bounds, sum_of_shards
 from cnn_core.data.validation import check_X, feature_names
+from cnn_core.distributed.pieces import Pieces
 from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.tree import Tree
 
 _CHECKED = 1 << 16  # rows that are checked together
+_COMPARED = 1 << 10  # rows of those that ranks give that are compared
 
 
 class Shared:
@@ -81,6 +85,7 @@ class RankRows:
         self.ranks, self.shared = ranks, isinstance(X, Shared)
         given = X.rows if isinstance(X, Shared) else X
         self.given, self.table, self.names = given, None, None
+        self._compared = False
         #: The inputs of all rows, where a table stays one; `training.given` sets it.
         self.table_of_all: Table | None = None
         here = _count(given)
@@ -156,9 +161,25 @@ class RankRows:
         here, matrix = self.table if self.table is not None else self.given, reader.nothing
         if _count(self.given):
             matrix = reader.numbers(here)
+        self._warn_of_copies(matrix)
         if all(one.within(*self.offsets[r : r + 2]) for r, one in enumerate(wanted)):
             return wanted[rank].of(matrix, self.offsets[rank])
         return RowSource(self._moved(matrix, wanted))
+
+    def _warn_of_copies(self, matrix: np.ndarray) -> None:
+        """Say where all ranks give the same rows, as if each had some of its own."""
+        if self._compared:
+            return
+        self._compared, step = True, -(-max(len(matrix), 1) // _COMPARED)
+        some = np.ascontiguousarray(matrix[::step])
+        found = self.ranks.gather((len(matrix), hashlib.sha256(some.data).digest()))
+        if len(found) > 1 and len(set(found)) == 1 and len(matrix):
+            warn(
+                f"all {len(found)} ranks give the same {len(matrix):,} rows, each of which counts "
+                f"{len(found)} times then; where they have all rows, say Shared(X) and Shared(y) "
+                "of cnn_core.distributed, of which each takes its part",
+                UserWarning,
+            )
 
     def _of_shared(self, reader: Reader, wanted: _Wanted) -> RowSource:
         read = reader.numbers
@@ -167,7 +188,7 @@ class RankRows:
         if self.table is not None:
             return RowSource(read(self.table.take(wanted.between(0, self.n_rows))))
         given = self.given
-        if not (isinstance(given, np.ndarray) or hasattr(given, "arrays")):
+        if not isinstance(given, (np.ndarray, Pieces)):
             given = check_X(given, self.precise, check_entries=False)
         if wanted.numbers is None:
             return RowSource(read(given[wanted.first : wanted.end]))

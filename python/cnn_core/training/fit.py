@@ -56,7 +56,7 @@ from cnn_core.task_of_y import infer_task
 from cnn_core.training import advice, cures, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.given import as_given, as_ranks_give, check_weights_of_stream, is_of_ranks
+from cnn_core.training.given import as_given, as_ranks_give, check_weights_of_stream
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
     constraints_of,
@@ -235,7 +235,7 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     _check_scaling_of_targets(p, task)
     check_trains(p, task, purpose)
     rest = (task, labels), how, seed, before, sample_weight, given.validation
-    data = _prepared(X, y, names, *rest)
+    data = _prepared(given.ranks, X, y, names, *rest)
     return Read(given, (data.X, y, sample_weight), before, task, how, data)
 
 
@@ -311,13 +311,13 @@ def _followed(
     return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
 
 
-def _prepared(X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:
-    """The same as `prepare`, of blocks too, with the names of columns that are y."""
+def _prepared(ranks: Ranks | None, X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks and of ranks too, with the names of columns that are y."""
     if isinstance(X, Gathered):
         from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
 
         data = prepare_blocks(X, y, *rest)
-    elif not isinstance(X, np.ndarray) and is_of_ranks(X):
+    elif ranks is not None:
         from cnn_core.distributed.prepare import prepare_ranks  # nor here
 
         data = prepare_ranks(X, y, *rest)

@@ -85,11 +85,6 @@ def as_ranks_give(
     return found, y, weights, names
 
 
-def is_of_ranks(X: object) -> bool:
-    """Whether X is what `as_ranks_give` has given."""
-    return hasattr(X, "ranks") and hasattr(X, "offsets")
-
-
 def _is_decided(p: SimpleNamespace, classes: ArrayLike | None) -> bool:
     """Whether it is said whether y holds classes or numbers."""
     said = p.task != "auto" or p.loss != "auto" or classes is not None
