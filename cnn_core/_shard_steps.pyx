@@ -100,6 +100,7 @@ cdef class ShardSteps:
         try:
             self.batches.use(X, y, labels, weights)
             self.rows, self.backprop.has_gradient = rows, False
+            self.X, self.has_node = X, False
             with nogil:
                 self.backprop.workspace.transpose_weights()
         finally:
@@ -128,6 +129,7 @@ cdef class ShardSteps:
             with nogil:
                 correct = self.run_node(block, first, end, &loss)
             leave(&self.backprop.stop)
+            self.has_node = True
             sums[0], sums[1], sums[2:] = loss, correct, self.batches.residuals
         finally:
             self.backprop.workspace.busy = False
@@ -137,7 +139,8 @@ cdef class ShardSteps:
         DOUBLES.check("sums", sums)
         if not (self.begin <= first <= end <= self.until and 0 <= block
                 and (block == 0 if not self.dropping else block * self.batch_size < self.rows)
-                and len(sums) == 2 + self.backprop.loss.targets and self.batches.X is not None):
+                and len(sums) == 2 + self.backprop.loss.targets
+                and self.X is not None and self.batches.X is self.X):
             raise ValueError(f"no shards {first} to {end} of mini-batch {block} are here")
         return 0
 
@@ -188,12 +191,14 @@ cdef class ShardSteps:
     def step(self):
         """One step along `trainer.gradient`, which is that of all processes; the penalty on the
         weights before it."""
-        self.backprop.has_gradient = True
+        self.check_gradient()
+        self.backprop.has_gradient, self.has_node = True, False
         return self.trainer.apply()
 
     def penalize(self):
         """Add the penalty's gradient to `trainer.gradient`; the penalty on the weights."""
         cdef uint64_t mode
+        self.check_gradient()
         self.backprop.workspace.acquire()
         try:
             with nogil:
@@ -203,6 +208,11 @@ cdef class ShardSteps:
             return self.backprop.partition.penalty()
         finally:
             self.backprop.workspace.busy = False
+
+    cdef int check_gradient(self) except -1:
+        if not self.has_node:
+            raise ValueError("there is no gradient to go on with: node gives it")
+        return 0
 
     def end_epoch(self):
         """Keep no rows alive; the epoch counts."""
@@ -216,7 +226,7 @@ cdef class ShardSteps:
     def forget(self):
         """Keep no rows alive."""
         self.batches.forget()
-        self.scheduled = None
+        self.scheduled = self.X = None
 
     def evaluate(self, RowSource X not None, RowSource y, RowSource labels, Py_ssize_t rows, sums):
         """The sums of rows that are not trained on, shard by shard.
@@ -250,5 +260,5 @@ cdef class ShardSteps:
                 row = sums[s - self.begin]
                 row[0], row[1], row[2:] = loss, correct, self.batches.residuals
         finally:
-            self.batches.forget()
+            self.forget()
             self.backprop.workspace.busy = False

@@ -14,6 +14,7 @@ from cnn_core.embeddings import Embedding
 from cnn_core.exceptions import DivergenceWarning
 from cnn_core.files import atomic
 from cnn_core.io import RowBlocks
+from cnn_core.losses import Pinball
 from cnn_core.schedules import Cosine
 
 from cnn_core import MLP
@@ -108,6 +109,25 @@ def test_weights_and_history_are_those_of_one_process(case, weighted):
     for size, gives in zip(RANKS, ("own", "all", "odd", "own", "odd")):
         models = fit_on_ranks(size, lambda: make(**parameters), rows, gives=gives)
         assert_same(models, whole)
+
+
+TARGETS = {
+    "several outputs": dict(clip_outputs=True, step_history=True),
+    "several labels": dict(optimizer="rprop", batch_size="full"),
+    "two classes": dict(label_smoothing=0.1),
+    "gaussian_nll": dict(loss="gaussian_nll"),
+    "pinball": dict(loss=Pinball((0.1, 0.5, 0.9)), activation="selu", dropout=0.2),
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_targets_of_every_kind_are_learned_as_by_one_process(kind):
+    X, y, _ = make_data()
+    both = np.column_stack((y, X[:, 0]))
+    y = {"several outputs": both, "several labels": (both > 0.5).astype(int)}.get(kind, y)
+    y = (y > 0.7).astype(int) if kind == "two classes" else y
+    whole = make(**TARGETS[kind]).fit(X, y)
+    assert_same(fit_on_ranks(3, lambda: make(**TARGETS[kind]), (X, y, None)), whole)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
