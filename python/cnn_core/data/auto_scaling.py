@@ -33,13 +33,13 @@ from cnn_core.data.scaling import (
     weighed,
     weighted_sums,
 )
-from cnn_core.data.shards import shard_bounds, sum_of_shards
+from cnn_core.data.shards import cut
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
-    from cnn_core.data.shards import Bounds
+    from cnn_core.data.shards import Cut, Sliced
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
@@ -72,6 +72,7 @@ def choose_scaling(
     names: np.ndarray | None,
     whole: Whole | None = None,
     columns: Columns | None = None,
+    rows: Cut | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -91,6 +92,8 @@ def choose_scaling(
     columns : Columns, optional
         Of a table, which become the features: 'auto' scales numbers beside categories whatever they
         are.
+    rows : Cut, optional
+        How all rows are cut, where X are those of them that are here.
 
     Returns
     -------
@@ -103,21 +106,26 @@ def choose_scaling(
         Where 'auto' leaves features of a memory map unscaled that need it, as it would copy them.
         One that is converted to the model's dtype, and so copied anyway, is scaled.
     """
-    kind = how.scale_inputs
+    kind, shards = how.scale_inputs, rows or how.shards
     if kind != "auto":
         if kind is None:
             return None
-        return learn_scaling(kind, X.rows(), weights, whole=whole, shards=how.shards)
+        return learn_scaling(kind, X.rows(), weights, whole=whole, shards=shards)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
     seen, mapped = X, _is_read_in_place(given, how.dtype)
     if mapped:  # a file may be larger than memory: some of its rows tell
-        step = -(-X.count // _MAPPED)
-        rows = np.arange(X.count) if X.indices is None else X.indices
-        seen = RowSource(X.array, rows[::step])
-        weights = None if weights is None else weights[::step]
+        all_rows = cut(X.count, shards)
+        step = -(-all_rows.count(X.count) // _MAPPED)
+        numbers = np.arange(X.count) if X.indices is None else X.indices
+        if rows is None:
+            seen = RowSource(X.array, numbers[::step])
+        else:
+            seen = RowSource(np.ascontiguousarray(rows.every(RowsAt(X.array, numbers), step)))
+        weights = None if weights is None else all_rows.every(weights, step)
+        shards = how.shards
     with np.errstate(over="ignore", invalid="ignore"):
-        reason = with_subnormals(why_scale, (seen, weights, names, how.shards))
+        reason = with_subnormals(why_scale, (seen, weights, names, shards))
     if not reason and columns is not None and columns.mixed:
         reason = "numbers stand beside categories"
     reason = reason or how.needs_scaling
@@ -133,12 +141,14 @@ def choose_scaling(
         )
         return None
     asked = "'auto', the default"
-    learned = learn_scaling(kind, X.rows(), weights, asked, whole, how.shards)
+    learned = learn_scaling(kind, X.rows(), weights, asked, whole, shards)
     return learned._replace(reason=reason)
 
 
 def _is_read_in_place(X: object, dtype: str) -> bool:
     """Whether X is a memory map that training reads from its file, as nothing converts it."""
+    if not isinstance(X, np.ndarray) and hasattr(X, "is_read_in_place"):  # of ranks
+        return bool(X.is_read_in_place(dtype))
     return isinstance(X, np.memmap) and X.dtype == dtype and X.flags.c_contiguous
 
 
@@ -175,7 +185,7 @@ def _if_large(columns: np.ndarray, settled: bool) -> tuple[np.ndarray, np.ndarra
 
 
 def why_scale(
-    X: RowSource, weights: np.ndarray | None, names: np.ndarray | None, shards: int = 1
+    X: RowSource, weights: np.ndarray | None, names: np.ndarray | None, shards: int | Cut = 1
 ) -> str:
     """Why features need scaling, in a few words; nothing where they are alike.
 
@@ -188,15 +198,16 @@ def why_scale(
         Of the rows; those of weight 0 do not count.
     names : ndarray or None
         Of the features.
-    shards : int
-        How many the rows are cut into.
+    shards : int or Cut
+        How many the rows are cut into, or how all are of which these are some.
 
     Returns
     -------
     str
     """
-    called = partial(column_name, labels=names)
+    called, rows = partial(column_name, labels=names), cut(X.count, shards)
     low, high = _extent(X, weights)
+    low, high = rows.least(low), rows.greatest(high)
     constant = is_constant(low, high)
     varies, constant = ~constant, constant & (np.abs(low) > LARGEST)
     if not varies.any():
@@ -205,11 +216,11 @@ def why_scale(
         i = int(constant.argmax())
         return f"{called(i)} is {low[i]:.4g} in every row"
     lowest, highest = low.min(), high.max()
-    if _have_background(X, low, high, varies):
+    if _have_background(X, rows, low, high, varies):
         if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
         return f"features reach from {lowest:.4g} to {highest:.4g}"
-    middle, size = _middle_and_size(X, weights, low, high, shard_bounds(X.count, shards))
+    middle, size = _middle_and_size(X, weights, low, high, rows)
     size[~varies] = np.nan
     largest, smallest = _greatest(size), _greatest(-size)
     if size[largest] > UNEQUAL * size[smallest]:
@@ -231,6 +242,17 @@ def why_scale(
             "from its mean"
         )
     return ""
+
+
+class RowsAt:
+    """Rows of an array by their numbers, as `data.shards.Sliced`."""
+
+    def __init__(self, array: np.ndarray, numbers: np.ndarray) -> None:
+        self.array, self.numbers = array, numbers
+
+    def __getitem__(self, which: slice) -> np.ndarray:
+        rows: np.ndarray = self.array[self.numbers[which]]
+        return rows
 
 
 def _greatest(values: np.ndarray) -> int:
@@ -263,7 +285,9 @@ def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.nd
     return low, high
 
 
-def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
+def _have_background(
+    X: RowSource, rows: Cut, low: np.ndarray, high: np.ndarray, varies: np.ndarray
+) -> bool:
     """Whether the features share one smallest number, which is a good part of all."""
     lowest = low.min()
     if len(varies) == 1:
@@ -273,13 +297,13 @@ def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np
     fewest = min(np.count_nonzero(spanning), np.count_nonzero(sharing))
     if fewest / len(spanning) < FULL_SPAN:
         return False
-    at = np.arange(0, X.count, -(-X.count // _SAMPLE))
-    some = X.array[at if X.indices is None else X.indices[at]]
+    every: Sliced = X.array if X.indices is None else RowsAt(X.array, X.indices)
+    some = rows.every(every, -(-rows.count(X.count) // _SAMPLE))
     return bool((some == lowest).mean() >= BACKGROUND)
 
 
 def _middle_and_size(
-    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray, bounds: Bounds
+    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray, rows: Cut
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; of one that holds two numbers alone, what lies
     between them and half their distance, as the deviation tells how rare the rarer one is."""
@@ -302,10 +326,11 @@ def _middle_and_size(
             found += weighted_sums(block, w, mean, 2)
         return found
 
-    found = sum_of_shards(sums_and_weight, bounds)
+    found = rows.sum(sums_and_weight)
+    two = rows.least(two)
     total = found[n]
     mean = found[:n] / total
-    squared = sum_of_shards(squares, bounds)
+    squared = rows.sum(squares)
     half = (high - low) / 2
     return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squared / total))
 
