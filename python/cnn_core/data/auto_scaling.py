@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -39,7 +39,6 @@ from cnn_core.data.validation import column_name
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
-    from cnn_core.data.shards import Bounds
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
@@ -72,6 +71,7 @@ def choose_scaling(
     names: np.ndarray | None,
     whole: Whole | None = None,
     columns: Columns | None = None,
+    measured: Measured | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -91,6 +91,8 @@ def choose_scaling(
     columns : Columns, optional
         Of a table, which become the features: 'auto' scales numbers beside categories whatever they
         are.
+    measured : Measured, optional
+        What 'auto' looks at; default X.
 
     Returns
     -------
@@ -117,7 +119,9 @@ def choose_scaling(
         seen = RowSource(X.array, rows[::step])
         weights = None if weights is None else weights[::step]
     with np.errstate(over="ignore", invalid="ignore"):
-        reason = with_subnormals(why_scale, (seen, weights, names, how.shards))
+        if measured is None:
+            measured = MeasuredRows(seen, weights, how.shards)
+        reason = with_subnormals(reason_of, (measured, names))
     if not reason and columns is not None and columns.mixed:
         reason = "numbers stand beside categories"
     reason = reason or how.needs_scaling
@@ -145,7 +149,7 @@ def _is_read_in_place(X: object, dtype: str) -> bool:
 def _undecided(X: RowSource) -> Scaling | None:
     """Of a stream whose features are alike so far: what may come of those that do not vary yet.
     Where none varies, those far from 0 are shifted there."""
-    low, high = _extent(X, None)
+    low, high = extent(X, None)
     constant, n = is_constant(low, high), X.array.shape[1]
     if not constant.any():
         return None
@@ -195,8 +199,56 @@ def why_scale(
     -------
     str
     """
+    return reason_of(MeasuredRows(X, weights, shards), names)
+
+
+class Measured(Protocol):
+    """What `why_scale` asks of rows, wherever they are."""
+
+    def extent(self) -> tuple[np.ndarray, np.ndarray]:
+        """The smallest and the largest entry of each column."""
+
+    def few(self) -> np.ndarray:
+        """Up to `_SAMPLE` rows, evenly spaced."""
+
+    def middle_and_size(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each column, see `middle_and_size_of`."""
+
+
+class MeasuredRows:
+    """Rows of an array; the arguments are those of `why_scale`."""
+
+    def __init__(self, X: RowSource, weights: np.ndarray | None, shards: int) -> None:
+        self.X, self.weights, self.bounds = X, weights, shard_bounds(X.count, shards)
+
+    def extent(self) -> tuple[np.ndarray, np.ndarray]:
+        return extent(self.X, self.weights)
+
+    def few(self) -> np.ndarray:
+        X, at = self.X, numbers_of_few(self.X.count)
+        rows: np.ndarray = X.array[at if X.indices is None else X.indices[at]]
+        return rows
+
+    def middle_and_size(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        X, weights, two = self.X, self.weights, np.ones(len(low), bool)
+
+        def sums(first: int, end: int) -> np.ndarray:
+            found, of_two = sums_of(X, weights, low, high, (first, end))
+            two[:] &= of_two
+            return found
+
+        found = sum_of_shards(sums, self.bounds)
+        mean = found[:-1] / found[-1]
+        squares = sum_of_shards(
+            lambda first, end: squares_of(X, weights, mean, (first, end)), self.bounds
+        )
+        return middle_and_size_of(found, squares, two, low, high)
+
+
+def reason_of(rows: Measured, names: np.ndarray | None) -> str:
+    """As `why_scale`."""
     called = partial(column_name, labels=names)
-    low, high = _extent(X, weights)
+    low, high = rows.extent()
     constant = is_constant(low, high)
     varies, constant = ~constant, constant & (np.abs(low) > LARGEST)
     if not varies.any():
@@ -205,11 +257,11 @@ def why_scale(
         i = int(constant.argmax())
         return f"{called(i)} is {low[i]:.4g} in every row"
     lowest, highest = low.min(), high.max()
-    if _have_background(X, low, high, varies):
+    if _have_background(rows, low, high, varies):
         if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
         return f"features reach from {lowest:.4g} to {highest:.4g}"
-    middle, size = _middle_and_size(X, weights, low, high, shard_bounds(X.count, shards))
+    middle, size = rows.middle_and_size(low, high)
     size[~varies] = np.nan
     largest, smallest = _greatest(size), _greatest(-size)
     if size[largest] > UNEQUAL * size[smallest]:
@@ -254,7 +306,7 @@ def _blocks(
                 yield block, w
 
 
-def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest entry of each column."""
     n = X.array.shape[1]
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
@@ -263,7 +315,12 @@ def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.nd
     return low, high
 
 
-def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
+def numbers_of_few(n: int) -> np.ndarray:
+    """Which of n rows `Measured.few` are."""
+    return np.arange(0, n, -(-n // _SAMPLE))
+
+
+def _have_background(rows: Measured, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
     """Whether the features share one smallest number, which is a good part of all."""
     lowest = low.min()
     if len(varies) == 1:
@@ -273,41 +330,49 @@ def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np
     fewest = min(np.count_nonzero(spanning), np.count_nonzero(sharing))
     if fewest / len(spanning) < FULL_SPAN:
         return False
-    at = np.arange(0, X.count, -(-X.count // _SAMPLE))
-    some = X.array[at if X.indices is None else X.indices[at]]
-    return bool((some == lowest).mean() >= BACKGROUND)
+    return bool((rows.few() == lowest).mean() >= BACKGROUND)
 
 
-def _middle_and_size(
-    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray, bounds: Bounds
+def sums_of(
+    X: RowSource,
+    weights: np.ndarray | None,
+    low: np.ndarray,
+    high: np.ndarray,
+    part: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of each column of some rows, those from part[0] up to part[1], and at the end that of
+    their weights; and which columns hold nothing but `low` and `high`."""
+    n = len(low)
+    found, two = np.zeros(n + 1), np.ones(n, bool)
+    for block, w in _blocks(X, weights, *(part or ())):
+        found[:n] += weighted_sums(block, w, np.zeros(n), 1)
+        found[n] += len(block) if w is None else float(np.cumsum(w)[-1])
+        (at,) = two.nonzero()
+        some = block if len(at) == n else block[:, at]
+        two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
+    return found, two
+
+
+def squares_of(
+    X: RowSource,
+    weights: np.ndarray | None,
+    mean: np.ndarray,
+    part: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Sum of (x - mean)^2 of each column of such rows."""
+    found = np.zeros(len(mean))
+    for block, w in _blocks(X, weights, *(part or ())):
+        found += weighted_sums(block, w, mean, 2)
+    return found
+
+
+def middle_and_size_of(
+    sums: np.ndarray, squares: np.ndarray, two: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; of one that holds two numbers alone, what lies
     between them and half their distance, as the deviation tells how rare the rarer one is."""
-    n = X.array.shape[1]
-    zero, two = np.zeros(n), np.ones(n, bool)
-
-    def sums_and_weight(first: int, end: int) -> np.ndarray:
-        found = np.zeros(n + 1)
-        for block, w in _blocks(X, weights, first, end):
-            found[:n] += weighted_sums(block, w, zero, 1)
-            found[n] += len(block) if w is None else float(np.cumsum(w)[-1])
-            (at,) = two.nonzero()
-            some = block if len(at) == n else block[:, at]
-            two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
-        return found
-
-    def squares(first: int, end: int) -> np.ndarray:
-        found = np.zeros(n)
-        for block, w in _blocks(X, weights, first, end):
-            found += weighted_sums(block, w, mean, 2)
-        return found
-
-    found = sum_of_shards(sums_and_weight, bounds)
-    total = found[n]
-    mean = found[:n] / total
-    squared = sum_of_shards(squares, bounds)
-    half = (high - low) / 2
-    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squared / total))
+    mean, half = sums[:-1] / sums[-1], (high - low) / 2
+    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squares / sums[-1]))
 
 
 def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> list[str]:
