@@ -98,15 +98,21 @@ class Cluster:
         return list(self.client.gather(list(tasks)))
 
 
-def engine_for(client: Any) -> Cluster | Here:
+#: What an object has that runs tasks.
+_ENGINE = ("threads", "submit", "compute", "results")
+
+
+def engine_for(client: Any) -> Engine:
     """That of a client, of the client that the process has, or of this process where it has none.
 
     Parameters
     ----------
-    client : distributed.Client or None
+    client : distributed.Client, Engine or None
     """
+    if all(hasattr(client, name) for name in _ENGINE):
+        return client  # type: ignore[no-any-return]
     if client is not None:
-        if not (hasattr(client, "submit") and hasattr(client, "scheduler_info")):
+        if not (hasattr(client, "submit") and hasattr(client, "nthreads")):
             raise TypeError(
                 f"client must be a distributed.Client or None, got {type(client).__name__}"
             )

@@ -80,7 +80,8 @@ class DaskMLP(Fitted, Parameters):
         Rounds after which the client also keeps the optimizers' states: what a dead worker had is
         made anew from there.
     client : distributed.Client, optional
-        Default: that of the process. Where there is none, everything is done in this process.
+        Default: that of the process. Where there is none, everything is done in this process. Or
+        another object that runs tasks, as docs/recipes.md has one for Ray.
 
     Attributes
     ----------
