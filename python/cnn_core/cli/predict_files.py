@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
@@ -137,13 +137,21 @@ def _predicted(
         for path, output in todo:
             yield _predict_file(plain, path, output, predict)
         return
-    # Not by fork: the thread pool of the core does not survive it.
+    # Not by fork: the thread pool of the core does not survive it. This process is one of the jobs:
+    # it takes the last files, and the others the first ones.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawn, _begin_process) as pool:
+    with ProcessPoolExecutor(jobs - 1, spawn, _begin_process) as pool:
         tasks = [pool.submit(_predict_file, plain, path, output, predict) for path, output in todo]
         try:
-            for task in as_completed(tasks):
-                yield task.result()
+            for (path, output), task in reversed(list(zip(todo, tasks))):
+                if task.cancel():
+                    yield _predict_file(plain, path, output, predict)
+                for done in tasks:
+                    if done.done() and not done.cancelled():
+                        done.result()  # raises an error at once
+            for task in tasks:
+                if not task.cancelled():
+                    yield task.result()
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a job was killed, perhaps as memory was short; the files that are done are left "
