@@ -219,6 +219,7 @@ setup(
             extension("_progress", "-Os"),
             extension("_trainer", "-Os"),
             extension("_shard_steps", "-Os"),
+            extension("_shard_pass", "-Os"),
             extension("_lanes", "-Os"),
         ],
         nthreads=translators,

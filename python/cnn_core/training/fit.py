@@ -230,9 +230,9 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     check_lengths(X, y)
     if purpose == "partial_fit":
         check_weights_of_stream(p.class_weight)
-    task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
+    task, labels = task_or_cure(p, (X, y), before, classes, purpose)
     how = preparation(p, purpose)
-    _check_scaling_of_targets(p, task)
+    check_scaling_of_targets(p, task)
     check_trains(p, task, purpose)
     rest = (task, labels), how, seed, before, sample_weight, given.validation
     data = _prepared(given.ranks, X, y, names, *rest)
@@ -365,7 +365,7 @@ def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
     )
 
 
-def _task_or_cure(
+def task_or_cure(
     p: SimpleNamespace,
     rows: tuple[Any, Any],
     before: Model | None,
@@ -476,7 +476,7 @@ def scaling_meant(kind: str | None, init: object, bias: bool) -> str | None:
     return None if kind == "auto" and (given or not bias) else kind
 
 
-def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
+def check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
     """Raise for what was asked of the targets and cannot be done."""
     if p.clip_outputs and task.name != "regression":
         raise ValueError(f"clip_outputs=True is for a regression, and this is a {task.name}")

@@ -120,23 +120,26 @@ class TrainingRun:
         self.report: Report | None = None
         self.windows: WindowRows | None = None  # of blocks
         self.network = job.model.network.copy()
-        if job.ranks is not None:
-            from cnn_core.distributed.training import rank_trainer
-
-            self.trainer = rank_trainer(p, job.ranks, job.spec, self.network)
-        else:
-            self.trainer = BACKENDS[p.backend].trainer(
-                job.spec,
-                self.network,
-                threads=threads_of(p.n_threads),
-                adaptive=p.n_threads is None,
-                timing=timing,
-            )
+        self.trainer = self._trainer(timing)
         _go_on(self.trainer, job.model, job.spec, p.backend)
         if job.rehearsal is not None:
             self._rehearse(job.rehearsal, job.renews)
         tell = self._show_step if watch is not None and watch.of_steps else None
         self.steps = Steps(self.trainer, job.model.step_history, bool(p.step_history), tell)
+
+    def _trainer(self, timing: bool) -> Any:
+        """What trains the network."""
+        if self.job.ranks is not None:
+            from cnn_core.distributed.training import rank_trainer
+
+            return rank_trainer(self.p, self.job.ranks, self.job.spec, self.network)
+        return BACKENDS[self.p.backend].trainer(
+            self.job.spec,
+            self.network,
+            threads=threads_of(self.p.n_threads),
+            adaptive=self.p.n_threads is None,
+            timing=timing,
+        )
 
     def _rehearse(self, data: Dataset, renews: bool) -> None:
         """Train on the sample of a stream's rows, which counts for no epoch; where it does not
