@@ -95,7 +95,8 @@ class TargetScaling(NamedTuple):
         if not self.scales:
             return "y"
         if len(self.shift) == 1:
-            return f"(y - {self.shift[0]:.4g}) / {self.factor[0]:.4g}"
+            sign = "+" if self.shift[0] < 0 else "-"
+            return f"(y {sign} {abs(self.shift[0]):.4g}) / {self.factor[0]:.4g}"
         how = "median, divided by its spread" if self.robust else "mean, divided by its deviation"
         return f"each column of y less its {how}"
 
