@@ -196,8 +196,12 @@ def test_other_units_of_one_sensor_are_told_within_two_hundred_rows(step, column
     assert "take the same units" in said[0][1] and len(said) <= 2
 
 
-def test_a_thousandth_of_y_is_told():
+@pytest.mark.parametrize("named", [False, True])
+def test_a_thousandth_of_y_is_told(named):
     A, y = sensors(1500)
+    if named:
+        pandas = pytest.importorskip("pandas")
+        A = pandas.DataFrame(A, columns=["heat", "damp", "pressure"])
     model = regressor()
     y -= y.mean()
     streamed(model, A[:1000], y)

@@ -64,8 +64,8 @@ class Answers:
         from cnn_core.data.row_order import warn_of_order
 
         warn_of_order(X, y)
-        table, classes = self.columns.table(X), self.task.classes
-        return known_target(table, y, classes)  # type: ignore[return-value]
+        known = self.task.classes, self.target_names
+        return known_target(self.columns.table(X), y, *known)  # type: ignore[return-value]
 
     def label(self, a: np.ndarray) -> Any:
         """What `predict` makes of a row's outputs, which have the shape (n_outputs,)."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cnn_core.io import parquet as parquet_rows
 
-from cnn_core import MLP, load
+from cnn_core import MLP, TabularMLP, load
 
 ROWS = 60
 rng = np.random.default_rng(0)
@@ -131,3 +131,29 @@ def test_the_text_of_a_column_that_is_left_out_is_one_of_many():
     names = ["k0", "k0", *(f"k{i}" for i in range(1, ROWS - 1))]
     with pytest.warns(UserWarning, match=r"'name' \(nearly every row has .* own, such as 'k1'\)"):
         model().fit({**TABLE, "name": names}, "low")
+
+
+def test_the_same_targets_in_another_order_are_refused():
+    names, swapped = ["low", "high"], ["high", "low"]
+    found = model().fit(TABLE, names)
+    before = found.calibrate(TABLE, names).predict_interval(TABLE).tobytes()
+    calls = (found.score, found.evaluate, found.calibrate, found.partial_fit, found.importances)
+    for call in calls:
+        with pytest.raises(
+            ValueError, match=r"^y has the columns of the fit in another order, 'hi"
+        ):
+            call(TABLE, swapped)
+    with pytest.raises(ValueError, match="validation_data's y has the columns of the fit in anot"):
+        model().fit(TABLE, names, validation_data=(TABLE, swapped))
+    assert found.predict_interval(TABLE).tobytes() == before
+
+
+def test_tabular_mlp_knows_its_targets_by_name(tmp_path):
+    names = ["low", "high"]
+    found = TabularMLP(members=1, random_state=0, max_seconds=1e-9).fit(TABLE, names)
+    found.save(tmp_path / "m.safetensors")
+    for one in (found, load(tmp_path / "m.safetensors")):
+        second = one.input_gradient(TABLE, output=1)
+        assert one.input_gradient(TABLE, output="high").tobytes() == second.tobytes()
+        with pytest.raises(ValueError, match="y has the columns of the fit in another order"):
+            one.score(TABLE, names[::-1])

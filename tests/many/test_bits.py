@@ -297,3 +297,20 @@ def far_map(folder):
     array = np.memmap(folder / "far", "float32", "w+", shape=X.shape)
     array[:] = FEATURES
     return array
+
+
+def test_targets_are_named_for_some_rows_too():
+    table, names = {"a": X[:, 0], "b": X[:, 1], "low": X[:, 2], "high": X[:, 3]}, ["low", "high"]
+    (one,) = fit_many([small(columns="auto", random_state=0)], table, names, rows=[slice(0, 90)])
+    some = {name: column[:90] for name, column in table.items()}
+    own = small(columns="auto", random_state=0).fit(some, names)
+    assert one.parameters_.tobytes() == own.parameters_.tobytes()
+
+
+@pytest.mark.parametrize("rows", [slice(0, 90), np.arange(90)])
+@pytest.mark.parametrize("n", [80, 310])
+def test_more_or_fewer_targets_or_weights_than_rows_are_refused(rows, n):
+    with pytest.raises(ValueError, match=f"X has 300 rows and y has {n}; they must have the same"):
+        fit_many([small()], X, np.resize(Y, n), rows=[rows])
+    with pytest.raises(ValueError, match=f"X has 300 rows and sample_weight has {n}; they must h"):
+        fit_many([small()], X, Y, rows=[rows], sample_weight=np.ones(n))

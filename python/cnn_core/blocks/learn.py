@@ -119,7 +119,7 @@ def prepare_blocks(
     columns = look.columns = _columns(how, look, before)
     whole, scaling = _scaling(how, look, before)
     if before is None:
-        targets = learn_target_scaling_of(how, meaning, train, ())
+        targets = learn_target_scaling_of(how, meaning, train, how.target_names)
     else:
         targets = targets_go_on(before, train)
     train = train.learning(targets, how.dtype).shared(False)
@@ -138,6 +138,7 @@ def prepare_blocks(
         seed() if drawn is None else drawn,
         columns,
         look.numbers,
+        how.target_names,
         blocks=data,
     )
     if validation_data is not None:

@@ -12,7 +12,7 @@ from cnn_core.columns.parsing import as_numbers, as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values, text_of
 from cnn_core.data.number_texts import conversion
 from cnn_core.data.rounding import EXACT
-from cnn_core.data.validation import listed, plain
+from cnn_core.data.validation import check_order_of_targets, listed, plain
 
 #: Different whole numbers up to which they are classes, where each comes twice on average.
 FEW = 20
@@ -29,6 +29,12 @@ def names_of_target(table: Table, y: Any) -> tuple[Any, ...]:
     names = tuple(y.tolist() if hasattr(y, "tolist") else y)
     known = all(isinstance(one, str) for one in names) and any(one in table for one in names)
     return names if known else ()
+
+
+def texts_of_target(table: Table, y: Any) -> tuple[str, ...]:
+    """The same where they are texts, which models keep."""
+    names = names_of_target(table, y)
+    return names if all(isinstance(one, str) for one in names) else ()
 
 
 def split_target(table: Table, y: Any, what: str = "y") -> tuple[Table, Any]:
@@ -85,7 +91,11 @@ def names_column(y: Any) -> bool:
 
 
 def known_target(
-    table: Table, y: Any, classes: np.ndarray | None, what: str = "y"
+    table: Table,
+    y: Any,
+    classes: np.ndarray | None,
+    trained: tuple[str, ...],
+    what: str = "y",
 ) -> tuple[Table, Any]:
     """The same for a model that is fitted: the entries as it has them, True being 'TRUE' where that
     is one of its classes, and texts of numbers numbers where it has none.
@@ -96,9 +106,12 @@ def known_target(
     y : array-like, str or int
     classes : ndarray or None
         The model's; None for a regression.
+    trained : tuple of str
+        The names of the targets in training, of which `y` may not name the same in another order.
     what : str
         What to call y in messages.
     """
+    check_order_of_targets(names_of_target(table, y), trained, what)
     rest, labels = split_target(table, y, what)
     if labels is y or not names_column(y):
         return rest, labels
@@ -106,10 +119,10 @@ def known_target(
     if classes is None:
         return rest, as_numbers(values, y, table.what) if values.kind == TEXT else labels
     known = classes.tolist()
-    trained = Category("y", tuple(map(text_of, known)), False, False)
+    category = Category("y", tuple(map(text_of, known)), False, False)
     texts = as_texts(values)
-    places = {text: trained.place(str(text)) for text in set(texts)}
-    if None in places.values() or len(set(trained.values)) < len(known):
+    places = {text: category.place(str(text)) for text in set(texts)}
+    if None in places.values() or len(set(category.values)) < len(known):
         return rest, labels
     return rest, np.array([known[places[text]] for text in texts])
 

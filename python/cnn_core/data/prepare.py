@@ -158,6 +158,7 @@ class Preparation(Frozen):
     target_dtype: str | None = None  #: in which targets are read; None: `dtype`
     columns: Mapping[Any, Any] | None = None  #: what is said of some columns of a table
     shards: int = 1  #: how many the training rows are cut into
+    target_names: tuple[str, ...] = ()  #: of columns of X that are y
 
     @property
     def of_validation(self) -> Preparation:
@@ -204,13 +205,11 @@ def prepare(
         From `infer_task`.
     how : Preparation
     seed : callable
-        Draws the seed, which determines the rows that are set apart; called once X and y are known
-        to be good.
+        Draws the seed, by which rows are set apart, once X and y are known to be good.
     before : Model, optional
         The model that training goes on with: features, scaling and names stay its own.
     sample_weight : array-like, optional
-    validation_data : (X, y), optional
-        Rows to validate on, in the place of rows set apart.
+    validation_data : (X, y), optional, in the place of rows set apart
 
     Returns
     -------
@@ -219,7 +218,8 @@ def prepare(
     meaning, labels = task
     table: Table | None = X if isinstance(X, Table) else None
     names = feature_names(X) if table is None else None
-    of_targets = target_names(y) or (() if before is None else before.seen.targets)
+    of_targets = how.target_names or target_names(y)
+    of_targets = of_targets or (() if before is None else before.seen.targets)
     n_features = None if before is None else before.n_features
     if before is not None and before.knows_no_rows:  # these are the first
         before = None
@@ -274,8 +274,7 @@ def set_apart(seed: int, train: Dataset, fraction: float) -> np.ndarray:
 
 
 def targets_go_on(before: Model, train: Dataset) -> TargetScaling | None:
-    """The scaling of a model's targets after some more rows, with what these tell of those that
-    were constant so far."""
+    """A model's scaling of targets, with what more rows tell of those that were constant so far."""
     if before.target_scaling is None:
         return None
     assert train.y is not None
@@ -370,7 +369,8 @@ def validation_dataset(
     if prepared.columns is not None:
         from cnn_core.columns.target import known_target
 
-        table, y = known_target(prepared.columns.table(X, name), y, task.classes, y_name)
+        table, of_y = prepared.columns.table(X, name), (prepared.target_names, y_name)
+        table, y = known_target(table, y, task.classes, *of_y)
         X = prepared.columns.encode(table, name)
     else:
         check_names(X, prepared.feature_names, name)

@@ -1,5 +1,4 @@
-"""Checks of what users give: every message names the argument, what was found and where, and what
-is allowed."""
+"""Checks of what users give: messages name the argument, what was found where, what is allowed."""
 
 from __future__ import annotations
 
@@ -53,7 +52,11 @@ def target_names(y: object) -> tuple[str, ...]:
 
 def check_target_names(y: object, names: tuple[str, ...], name: str = "y") -> None:
     """Raise where the columns of y are those of the fit in another order."""
-    given = target_names(y)
+    check_order_of_targets(target_names(y), names, name)
+
+
+def check_order_of_targets(given: tuple[Any, ...], names: tuple[str, ...], name: str = "y") -> None:
+    """The same for their names."""
     if names and given != names and Counter(given) == Counter(names):
         i = next(i for i, label in enumerate(given) if label != names[i])
         raise ValueError(
@@ -535,8 +538,7 @@ def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> 
 
 
 def check_lengths(X: object, y: object) -> None:
-    """Raise where X and y plainly have different numbers of rows, or more than memory is for,
-    before anything is made of them."""
+    """Raise where X and y plainly differ in rows, or have more than memory is for."""
     rows_X, rows_y = _rows(X, 2), _rows(y, 1)
     if rows_X and rows_y:
         check_rows(rows_X, rows_y)
@@ -579,8 +581,7 @@ def _same(X: Any, y: Any, label: str) -> bool:
 
 
 def _rows(values: Any, ndim: int) -> int | None:
-    """Rows of an array or list of at least `ndim` dimensions; None where that takes a closer
-    look."""
+    """Rows of what has `ndim` dimensions or more; None where that takes a closer look."""
     shape = getattr(values, "shape", None)
     if isinstance(shape, tuple):
         return shape[0] if len(shape) >= ndim and isinstance(shape[0], int) else None

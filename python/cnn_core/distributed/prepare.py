@@ -121,7 +121,7 @@ def prepare_ranks(
     cut = RankCut.of(ranks, tree, train.X.count)
     scaling = reader.scaling(here, train, cut)
     if before is None:
-        targets = learn_target_scaling_of(how, meaning, train, ())
+        targets = learn_target_scaling_of(how, meaning, train, how.target_names)
     else:
         targets = targets_go_on(before, train)
     train = _alone(train, how.dtype).learning(targets, how.dtype).shared(False, how.shards)
@@ -137,7 +137,7 @@ def prepare_ranks(
         parts.append((validation, reader.read(rows, scaling)))
     data = _data(ranks, tree, cut, parts, numbers)
     names = before.feature_names if before else columns.names_in if columns else X.names
-    read_as = reader.width, names, drawn, columns, stand_in, (), apart
+    read_as = reader.width, names, drawn, columns, stand_in, how.target_names, apart
     return Prepared(train, validation, scaling, targets, *read_as, ranks=data)
 
 
@@ -249,7 +249,7 @@ def _given(pair: Any, task: Task, how: Preparation, reader: _Reader) -> tuple[Da
     if columns is not None:
         from cnn_core.columns.target import known_target
 
-        _, y = known_target(rows.whole_table(), y, task.classes, y_name)
+        _, y = known_target(rows.whole_table(), y, task.classes, how.target_names, y_name)
     stand_in = np.zeros((len(rows), 1), how.dtype)
     data = make_dataset(task, stand_in, y, how.of_validation, names=(name, y_name))
     return _alone(data, how.dtype), rows

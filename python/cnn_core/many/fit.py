@@ -17,7 +17,7 @@ from cnn_core.callbacks import check_callbacks
 from cnn_core.many.net import Net
 from cnn_core.many.progress import Watching, check_watching
 from cnn_core.many.rounds import Rounds, hearing
-from cnn_core.many.rows import Part, rows_of_models, taken
+from cnn_core.many.rows import Part, rows_of, rows_of_models
 from cnn_core.many.shared import SharedRows, Whole
 from cnn_core.many.told import Names, tell
 from cnn_core.mlp import MLP
@@ -241,8 +241,7 @@ def _prepare(nets: Sequence[Net], data: Data, names: Names) -> None:
             groups.setdefault(None if mine is None else mine.key, []).append(net)
         for group in groups.values():
             mine = parts[group[0].number]
-            rows = tuple(taken(one, mine) for one in data.rows)
-            given = Given((rows[0], rows[1], rows[2]), data.validation, None, "fit")
+            given = Given(rows_of(mine, *data.rows), data.validation, None, "fit")
             shared = data.shared if mine is None else None
             shared = shared or SharedRows(given, whole, mine)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from cnn_core._checks import shown
 from cnn_core.columns.table import is_table, read_table
+from cnn_core.columns.target import names_column
+from cnn_core.data.validation import check_rows
 from cnn_core.training.scoring import rows_at
 
 
@@ -24,14 +26,14 @@ class Part(NamedTuple):
         return bytes([self.as_slice is None]) + self.numbers.tobytes()
 
 
-def count_of(X: Any) -> int:
-    """How many rows X has."""
+def count_of(X: Any, name: str = "X") -> int:
+    """How many rows there are."""
     if isinstance(X, Mapping) and X:
         X = next(iter(X.values()))
     if getattr(X, "shape", None):
         return int(X.shape[0])
     if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
-        raise TypeError(f"rows are taken of arrays and tables, and X is {shown(X)}")
+        raise TypeError(f"rows are taken of arrays and tables, and {name} is {shown(X)}")
     return len(X)
 
 
@@ -95,6 +97,32 @@ def _part(which: Any, count: int, name: str) -> Part | None:
 def _are_within(array: np.ndarray, count: int) -> bool:
     """Whether these are rows, negative ones counted from the end."""
     return bool(-count <= int(array.min()) and int(array.max()) < count)
+
+
+def rows_of(part: Part | None, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Those of X, y and weights; y that names columns of X stays.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where these differ in rows.
+    """
+    if part is None:
+        return X, y, sample_weight
+    rows = count_of(X)
+    if not (y is None or names_column(y) or _are_names(y, rows)):
+        check_rows(rows, count_of(y, "y"))
+        y = taken(y, part)
+    if sample_weight is not None and not isinstance(sample_weight, str):
+        check_rows(rows, count_of(sample_weight, "sample_weight"), "sample_weight")
+    return taken(X, part), y, taken(sample_weight, part)
+
+
+def _are_names(y: Any, rows: int) -> bool:
+    """Whether y is a list of texts that are not as many as the rows, whose labels they would be."""
+    if not hasattr(y, "__len__") or len(y) == rows or getattr(y, "ndim", 1) != 1:
+        return False
+    return all(isinstance(one, str) for one in y)
 
 
 def taken(values: Any, part: Part | None) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 
 from cnn_core.columns.kinds import Category
 from cnn_core.columns.table import Table, is_table, read_table
-from cnn_core.columns.target import chosen_target, split_target
+from cnn_core.columns.target import chosen_target, split_target, texts_of_target
 from cnn_core.data.split import stratified_split
 from cnn_core.data.targets import check_given
-from cnn_core.data.validation import as_numbers, check_lengths, check_rows
+from cnn_core.data.validation import as_numbers, check_lengths, check_rows, target_names
 from cnn_core.embeddings import Embedding
 
 if TYPE_CHECKING:
@@ -30,12 +30,13 @@ class Given(NamedTuple):
     y: Any
     columns: Any  #: what is said of the columns, as `MLP` takes it; None of a matrix
     weights: np.ndarray | None = None
+    target_names: tuple[str, ...] = ()  #: of the columns of y, where they have names
 
     def take(self, rows: np.ndarray) -> Given:
         """Those of some rows, for which `rows` is True."""
         X = self.X.take(rows) if isinstance(self.X, Table) else self.X[rows]
         weights = None if self.weights is None else self.weights[rows]
-        return Given(X, self.y[rows], self.columns, weights)
+        return self._replace(X=X, y=self.y[rows], weights=weights)
 
 
 def read(X: Any, y: Any, task: str, columns: Any, weights: Any) -> Given:
@@ -55,9 +56,10 @@ def read(X: Any, y: Any, task: str, columns: Any, weights: Any) -> Given:
     -------
     Given
     """
-    kinds = _kinds(X, columns)
+    kinds, names = _kinds(X, columns), target_names(y)
     if kinds is not None:
         table = read_table(X)
+        names = names or texts_of_target(table, y)
         X, y = (chosen_target if task == "auto" else split_target)(table, y)
     else:
         check_given("y", y)
@@ -70,7 +72,7 @@ def read(X: Any, y: Any, task: str, columns: Any, weights: Any) -> Given:
         check_rows(len(X), len(weights), "sample_weight")
         if weights.ndim == 1 and len(weights) and weights[0] > 0 and (weights == weights[0]).all():
             weights = None  # all rows count alike
-    return Given(X, y, kinds, weights)
+    return Given(X, y, kinds, weights, names)
 
 
 def _kinds(X: Any, columns: Any) -> dict[Any, Any] | None:

@@ -53,7 +53,9 @@ def shared_rows(given: Given, validation: tuple[Any, Any]) -> SharedRows:
         The rows to choose the epoch by.
     """
     rows = given.X, given.y, given.weights
-    return SharedRows(OfFit(rows, validation, None, "fit"), Whole(given.X), None)
+    return SharedRows(
+        OfFit(rows, validation, None, "fit", target_names=given.target_names), Whole(given.X), None
+    )
 
 
 def n_inputs(shared: SharedRows, member: MLP) -> int:

@@ -188,8 +188,10 @@ def of_last_rows(model: Model, rows: StreamRows | None, findings: list[str]) -> 
             rows = rows.silent(i)
         if found:
             i, clause = found[0]
-            said = f"These rows {ELSEWHERE}, as {of_data.named(i, model.input_names)} of X tells"
-            if i >= n:
+            if i < n:
+                column = of_data.named(i, model.input_names)
+                said = f"These rows {ELSEWHERE}, as {column} of X tells"
+            else:
                 which = which_target(i - n, model.task.n_outputs, model.seen.targets)
                 said = f"{which} {ELSEWHERE.replace('lie', 'lies', 1)}"
             more = len(found) - 1

@@ -167,6 +167,7 @@ class Given(NamedTuple):
     classes: ArrayLike | None
     purpose: str
     ranks: Ranks | None = None  #: who shares the rows
+    target_names: tuple[str, ...] = ()  #: of the columns of y, where these have none of their own
 
     @property
     def validates(self) -> bool:
@@ -231,11 +232,11 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     if purpose == "partial_fit":
         check_weights_of_stream(p.class_weight)
     task, labels = task_or_cure(p, (X, y), before, classes, purpose)
-    how = preparation(p, purpose)
+    how = replace(preparation(p, purpose), target_names=names or given.target_names)
     check_scaling_of_targets(p, task)
     check_trains(p, task, purpose)
     rest = (task, labels), how, seed, before, sample_weight, given.validation
-    data = _prepared(given.ranks, X, y, names, *rest)
+    data = _prepared(given.ranks, X, y, *rest)
     return Read(given, (data.X, y, sample_weight), before, task, how, data)
 
 
@@ -311,19 +312,17 @@ def _followed(
     return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
 
 
-def _prepared(ranks: Ranks | None, X: Any, y: Any, names: tuple[str, ...], *rest: Any) -> Prepared:
-    """The same as `prepare`, of blocks and of ranks too, with the names of columns that are y."""
+def _prepared(ranks: Ranks | None, X: Any, y: Any, *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks and of ranks too."""
     if isinstance(X, Gathered):
         from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
 
-        data = prepare_blocks(X, y, *rest)
-    elif ranks is not None:
+        return prepare_blocks(X, y, *rest)
+    if ranks is not None:
         from cnn_core.distributed.prepare import prepare_ranks  # nor here
 
-        data = prepare_ranks(X, y, *rest)
-    else:
-        data = prepare(X, y, *rest)
-    return replace(data, target_names=names) if names else data
+        return prepare_ranks(X, y, *rest)
+    return prepare(X, y, *rest)
 
 
 def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:

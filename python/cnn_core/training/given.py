@@ -111,13 +111,13 @@ def _as_table(
     from cnn_core.columns.target import (
         chosen_target,
         known_target,
-        names_of_target,
         split_target,
+        texts_of_target,
     )
 
     if before is not None and before.columns is not None:
         whole = before.columns.table(X)
-        table, targets = known_target(whole, y, before.task.classes)
+        table, targets = known_target(whole, y, before.task.classes, before.seen.targets)
     else:
         if before is not None and not before.knows_no_rows:
             raise ValueError(
@@ -126,9 +126,7 @@ def _as_table(
             )
         whole = read_table(X)
         table, targets = (split_target if _is_decided(p, classes) else chosen_target)(whole, y)
-    names = names_of_target(whole, y)
-    names = names if all(isinstance(one, str) for one in names) else ()
-    return table, targets, names
+    return table, targets, texts_of_target(whole, y)
 
 
 def _check_columns(names: Iterable[Any], resumed: Columns) -> None:

@@ -103,7 +103,7 @@ def _targets(model: Model, rows: Dataset, X: Any, y: Any, apart: np.ndarray | No
     if model.columns is not None:
         from cnn_core.columns.target import known_target
 
-        _, y = known_target(model.columns.table(X), y, task.classes)
+        _, y = known_target(model.columns.table(X), y, task.classes, model.target_names)
     targets: np.ndarray = check_targets(y, np.float64, task.n_outputs)
     targets = targets if apart is None else targets[apart]
     return targets.ravel() if task.flat else targets
