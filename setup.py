@@ -218,6 +218,8 @@ setup(
             extension("_batches", "-Os"),
             extension("_progress", "-Os"),
             extension("_trainer", "-Os"),
+            extension("_shard_steps", "-Os"),
+            extension("_shard_pass", "-Os"),
             extension("_lanes", "-Os"),
         ],
         nthreads=translators,

@@ -12,7 +12,7 @@ from pathlib import Path
 FILE_LINES, FUNCTION_LINES, PARAMETERS, FIELDS, COLUMNS = 600, 60, 8, 25, 100
 
 #: Constructors that list what users may choose.
-ESTIMATORS = {"MLP", "MLPOfOneTask", "MLPClassifier", "MLPRegressor", "TabularMLP"}
+ESTIMATORS = {"MLP", "MLPOfOneTask", "MLPClassifier", "MLPRegressor", "TabularMLP", "DaskMLP"}
 #: Functions that list it, most of them by keyword.
 OF_USERS = {"fit_many"}
 

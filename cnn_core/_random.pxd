@@ -17,8 +17,17 @@ cdef extern from "philox.h" nogil:
 cdef void shuffle(uint64_t seed, uint32_t purpose, uint32_t epoch, Py_ssize_t *order,
                   Py_ssize_t n) noexcept nogil
 
+# Shards begin .. until - 1 of `count`.
+cdef struct ShardRun:
+    Py_ssize_t count, begin, until
+
 # order becomes that of an epoch's n rows in shards, see `shard_order`, with room for twice as many;
 # of a single shard that of `permutation`.
 cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
                        Py_ssize_t batch_size, Py_ssize_t count,
                        Py_ssize_t *order) noexcept nogil
+
+# The same of the rows of some shards alone, counted from the first of theirs.
+cdef void order_some_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
+                            Py_ssize_t batch_size, const ShardRun *shards,
+                            Py_ssize_t *order) noexcept nogil

@@ -95,13 +95,23 @@ def window_order(uint64_t seed, uint32_t epoch, uint32_t window, Py_ssize_t n):
 cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
                        Py_ssize_t batch_size, Py_ssize_t count,
                        Py_ssize_t *order) noexcept nogil:
-    cdef Py_ssize_t *rows = order + n
-    cdef Py_ssize_t first, end, shard, i, taken, rest, all_taken, all_rest, next = 0
+    cdef ShardRun all
     if count == 1:
         shuffle(seed, FOR_SHUFFLE, epoch, order, n)
         return
-    for shard in range(count):
-        first, end = rows_before(count, shard, n), rows_before(count, shard + 1, n)
+    all.count, all.begin, all.until = count, 0, count
+    order_some_shards(seed, epoch, shuffled, n, batch_size, &all, order)
+
+
+cdef void order_some_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t n,
+                            Py_ssize_t batch_size, const ShardRun *shards,
+                            Py_ssize_t *order) noexcept nogil:
+    cdef Py_ssize_t count = shards.count, before = rows_before(count, shards.begin, n)
+    cdef Py_ssize_t *rows = order + rows_before(count, shards.until, n) - before
+    cdef Py_ssize_t first, end, shard, i, taken, rest, all_taken, all_rest, next = 0
+    for shard in range(shards.begin, shards.until):
+        first = rows_before(count, shard, n) - before
+        end = rows_before(count, shard + 1, n) - before
         if shuffled:
             shuffle(seed, shard_purpose(shard), epoch, rows + first, end - first)
         for i in range(first, end):
@@ -110,7 +120,7 @@ cdef void order_shards(uint64_t seed, uint32_t epoch, bint shuffled, Py_ssize_t 
     while end < n:
         end = min(n, end + batch_size)
         all_taken, all_rest, first = end // count, end % count, 0
-        for shard in range(count):
+        for shard in range(shards.begin, shards.until):
             for i in range(taken + (shard < rest), all_taken + (shard < all_rest)):
                 order[next] = rows[first + i]
                 next += 1

@@ -4,7 +4,6 @@ for single rows, and looked into. Who of 1,500 customers will cancel?"""
 import csv
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from cnn_core.datasets import split
@@ -35,21 +34,15 @@ def write_customers(path: Path) -> None:
             writer.writerow([f"C{number:05}", since, plan, calls, paid, cancels])
 
 
-def rows_of(table: dict[str, Any], rows: np.ndarray) -> dict[str, Any]:
-    """Some rows of a table."""
-    return {name: column[rows] for name, column in table.items()}
-
-
 with TemporaryDirectory() as name:
     folder = Path(name)
     chapter("1. Read, and divide")
     write_customers(folder / "customers.csv")
     table = read_csv(folder / "customers.csv").to_dict()
     del table["customer"]  # a number, which says nothing of others
-    learn, test = split(np.arange(1500), test=0.3, stratify=table["cancels"], random_state=0)
-    train, test = rows_of(table, learn), rows_of(table, test)
+    train, test = split(table, test=0.3, stratify=table["cancels"], random_state=0)
     y_test = test["cancels"]
-    print(f"{len(learn)} rows to train on, {len(y_test)} to test on", end="; ")
+    print(f"{len(train['cancels'])} rows to train on, {len(y_test)} to test on", end="; ")
     print(f"{np.mean(y_test == 'yes'):.0%} of these cancel")
 
     chapter("2. Train and compare")

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cnn_core._settings import Settings
+from cnn_core.dask import DaskMLP
 from cnn_core.data.scaling import SCALINGS
 from cnn_core.initializers import INITIALIZERS
 
@@ -32,7 +33,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES_OF = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = r"[\w./-]*\w\.(?:pyx|pxd|pyi|py|c|h|md|npz|toml)"
-OPTIONAL = ("optuna",)  # packages that some pages are about, and that the tests do not ask for
+OPTIONAL = ("dask", "optuna", "ray")  # packages that some pages are about
 LIMIT = 60  # seconds for a page; a second or two is what one should take on a quiet machine
 
 RUN = """
@@ -68,6 +69,8 @@ def test_examples_run_and_print_what_the_page_says(page, tmp_path):
     for package in OPTIONAL:
         if any(f"import {package}" in code for _, code, _ in shown):
             pytest.importorskip(package)
+    if page.name == "scale.md":  # cnn_core.distributed.mpi imports it
+        pytest.importorskip("mpi4py")
     paths = [str(ROOT / "tests" / "fakes"), os.environ.get("PYTHONPATH", "")]
     job = json.dumps({"name": str(page), "examples": [(line, code) for line, code, _ in shown]})
     done = subprocess.run(
@@ -229,6 +232,8 @@ def test_calls_and_settings_are_accepted(page):
             setting = {setting[1]: ast.literal_eval(setting[2])}
             if page.name == "scikit-learn.md":
                 pytest.importorskip("cnn_core.sklearn").MLPClassifier(**setting)._validate_params()
+            elif page.name == "dask.md":
+                DaskMLP(**setting)
             else:
                 cnn_core.MLP(**setting)
 

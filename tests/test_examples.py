@@ -34,6 +34,8 @@ def printed(script, folder, *arguments):
 def test_an_example_prints_what_stands_beside_it(name, tmp_path):
     if name == "microcontroller" and not shutil.which("cc"):
         pytest.skip("there is no C compiler")
+    if name.startswith("mpi_"):
+        pytest.importorskip("mpi4py")
     script = FOLDER / f"{name}.py"
     assert printed(script, tmp_path) == script.with_suffix(".txt").read_text()
 

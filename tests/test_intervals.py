@@ -147,6 +147,21 @@ def test_normalised_residuals_and_conformalized_quantiles_follow_their_equations
             np.testing.assert_allclose(one.predict_interval(X, level), wanted, rtol=1e-13)
 
 
+@pytest.mark.parametrize("make", [MLP, lambda *a, **k: MLP(*a, **k, scale_inputs="standard")])
+def test_rows_that_were_fitted_are_known_again_and_no_others(make):
+    one = fitted(make=make)
+    for model in (one, Ensemble([one]), pickle.loads(pickle.dumps(one))):
+        for rows in (slice(None), slice(0, 150)):
+            with pytest.warns(
+                UserWarning, match="rows that the model was fitted to, .* narrow; give"
+            ):
+                model.calibrate(X[rows], Y[rows])
+        model.calibrate(CAL_X, CAL_Y)
+        model.calibrate(X, Y + 1e-3)  # of the same x, but other rows
+    few = np.repeat(X[:40], 5, axis=0), np.repeat(Y[:40], 5)
+    MLP(2, epochs=1).fit(*few).calibrate(*few)  # rows that come several times tell nothing
+
+
 @pytest.mark.parametrize("n, level, least", [(8, 0.9, 9), (18, 0.95, 19), (98, 0.99, 99)])
 def test_too_few_rows_for_a_level_say_how_many_it_needs(n, level, least):
     one = fitted().calibrate(CAL_X[:n], CAL_Y[:n])

@@ -9,6 +9,7 @@ from cnn_core._backprop import Backprop
 from cnn_core._dataset import RowSource
 from cnn_core._network import Network
 from cnn_core._random import shard_order, uniform
+from cnn_core._shard_steps import ShardSteps
 from cnn_core._trainer import Trainer
 from cnn_core.data.scaling import learn_scaling
 from cnn_core.embeddings import Embedding
@@ -209,6 +210,31 @@ def test_what_shards_cannot_be_or_go_with_is_said():
     for shares in ([4, 4], [9, -1, 1], [3, 3, 3], []):
         with pytest.raises(ValueError, match="shares must be 1 to 2 numbers of rows that are 9 to"):
             trainer.accumulate(*some, shares=shares)
+
+
+def test_what_is_not_here_has_no_step():
+    trainer, sums = make_trainer("blockwise", "float32", 10, 4), np.zeros(5)
+    X, y, _ = make_rows("blockwise", "float32", 20)
+    some, fewer = ((RowSource(X[:n]), RowSource(y[:n]), None) for n in (10, 3))
+    for wrong in ((0, 5, 10), (3, 2, 10), (0, 2, 0)):
+        with pytest.raises(ValueError, match="must be shards of 4"):
+            ShardSteps(trainer, *wrong)
+    steps = ShardSteps(trainer, 1, 3, 10)
+    with pytest.raises(ValueError, match="there is no gradient"):
+        steps.step()
+    with pytest.raises(ValueError, match="shards 1 to 3 of 24 rows have 12, got 10"):
+        steps.begin_epoch(*some, rows=24)
+    steps.begin_epoch(*some, rows=20)
+    for wrong in ((0, 0, 2), (0, 1, 4), (2, 1, 3), (-1, 1, 3)):
+        with pytest.raises(ValueError, match="of mini-batch -?\\d are here"):
+            steps.node(*wrong, sums)
+    steps.node(1, 1, 3, sums)
+    steps.step()
+    with pytest.raises(ValueError, match="there is no gradient"):
+        steps.penalize()
+    trainer.accumulate(*fewer)  # takes other rows
+    with pytest.raises(ValueError, match="of mini-batch 0 are here"):
+        steps.node(0, 1, 3, sums)
 
 
 def fitted(X, y, **parameters):

@@ -24,8 +24,8 @@ DOCS = ROOT / "docs"
 
 #: Public modules whose `__all__` says what they have.
 LISTED = (
-    "datasets", "explanations", "functional", "inspection", "io", "many", "plot", "profile",
-    "sklearn", "tabular",
+    "dask", "datasets", "distributed", "explanations", "functional", "inspection", "io", "many",
+    "plot", "profile", "sklearn", "tabular",
 )  # fmt: skip
 #: Those whose public names are the settings that users make.
 OF_SETTINGS = ("activations", "embeddings", "initializers", "losses", "optimizers", "schedules")

@@ -182,7 +182,8 @@ class Answers:
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
         """Targets, class indices and weights of the rows that predictions are compared with."""
-        from cnn_core.data.prepare import make_targets, make_weights
+        from cnn_core.data.prepare import make_targets
+        from cnn_core.data.weights import make_weights
 
         rows = self._count(X)
         check_target_names(y, self.target_names)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ScalingName,
     )
     from cnn_core.activations import Activation
-    from cnn_core.data.prepare import ClassWeight
+    from cnn_core.data.weights import ClassWeight
     from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
     from cnn_core.losses import ParametrizedLoss

@@ -116,6 +116,12 @@ class Intervals:
         ------
         ValueError, TypeError
             For a classifier, and for rows that cannot be predicted. The model is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            Where most of the rows are some that this object was fitted to, as far as 32 of these
+            tell; not of a model from a file, and not where rows come several times.
         """
         from cnn_core.conformal import calibration
 
@@ -125,6 +131,7 @@ class Intervals:
             known, _, _ = model.judged(table, targets, None)
             found = calibration(model, table, known, self.backend, self.n_threads)
             vars(self)["_fitted"] = replace(model, calibration=found)
+        _warn_of_training_rows(model, table, known)
         return self
 
     def predict_interval(
@@ -189,6 +196,26 @@ class Intervals:
                 "says how sure it is"
             )
         return model
+
+
+def _warn_of_training_rows(model: Any, X: Any, y: np.ndarray) -> None:
+    """Say so where most rows of a calibration were trained on."""
+    from cnn_core._warn import kept_warnings, warn
+    from cnn_core.causes.seen import are_of_training
+
+    for one in getattr(model, "models", (model,)):
+        dtype, scaling = one.network.dtype, one.target_scaling
+        if not one.seen.marks:
+            continue
+        with kept_warnings():
+            rows, targets = one.check_X(X), y if scaling is None else scaling.apply(y, dtype)
+        if are_of_training(one.seen, rows, targets.astype(dtype, copy=False)):
+            warn(
+                "calibrate was given rows that the model was fitted to, where its errors are too "
+                "small: intervals will be too narrow; give it rows that were set apart",
+                UserWarning,
+            )
+            return
 
 
 def _in_shape(task: Any, found: np.ndarray) -> np.ndarray:

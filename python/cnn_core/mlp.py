@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     )
     from cnn_core.activations import Activation
     from cnn_core.callbacks import Callback
-    from cnn_core.data.prepare import ClassWeight
+    from cnn_core.data.weights import ClassWeight
+    from cnn_core.distributed.ranks import Ranks
     from cnn_core.embeddings import PeriodicEmbedding
     from cnn_core.initializers import Initializer
     from cnn_core.losses import ParametrizedLoss
@@ -369,6 +370,7 @@ class MLP(
         validation_data: tuple[ArrayLike, ArrayLike] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float | str = 60.0,
+        ranks: Ranks | None = None,
         **unknown: Never,
     ) -> Self:
         """Train, from new initial weights or, with `warm_start`, from the present ones.
@@ -395,6 +397,11 @@ class MLP(
             Seconds between two of them, or epochs, such as ``'5 epochs'``. The first one is written
             before the first step, the last one when the training ends. A later one that cannot be
             written is a warning, and training goes on.
+        ranks : Ranks, optional
+            From `distributed.mpi`: who shares the training, which has the weights of one process
+            with the same `shards`, 2 or more. Each rank gives rows of its own, which together are
+            all rows, or what ``ranks.open`` gives; the model is the same on all of them. See
+            docs/scale.md.
 
         Returns
         -------
@@ -430,49 +437,51 @@ class MLP(
         """
         if unknown:
             refuse(MLP.fit, self, unknown)
+        rows = X, y, sample_weight, validation_data
         if checkpoint is None:
-            return self._fit(X, y, sample_weight, validation_data)
+            return self._fit(rows, None, ranks)
         from cnn_core.training.signals import Signals
 
         with Signals() as signals:
-            given = checkpoint, checkpoint_every, signals
-            return self._fit(X, y, sample_weight, validation_data, given)
+            return self._fit(rows, (checkpoint, checkpoint_every, signals), ranks)
 
     def _fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: ArrayLike | None,
-        validation_data: tuple[ArrayLike, ArrayLike] | None,
-        checkpoint: tuple[Any, ...] | None = None,
+        self, rows: tuple[Any, ...], checkpoint: tuple[Any, ...] | None, ranks: Ranks | None
     ) -> Self:
         """`fit`, with the arguments of a `Checkpoint`, if there is one."""
+        if ranks is None:
+            return self._fit_here(rows, checkpoint)
+        from cnn_core.distributed.training import begin
+
+        with begin(ranks, self):
+            return self._fit_here(rows, checkpoint, ranks)
+
+    def _fit_here(
+        self,
+        rows: tuple[Any, ...],
+        checkpoint: tuple[Any, ...] | None,
+        ranks: Ranks | None = None,
+    ) -> Self:
         from cnn_core.callbacks import PhaseTimer, Watch, check_callbacks
         from cnn_core.training import fit, run  # not needed by those who only predict
 
         p = self._check_parameters()
+        *of_all, validation_data = rows
+        given = fit.Given((*of_all,), validation_data, None, "fit", ranks)
         callbacks = check_callbacks(p.callbacks)
         timers = [one for one in callbacks if isinstance(one, PhaseTimer)]
         watch = Watch(callbacks, self, lambda: self._fitted, self._publish)
         with Exclusive(self) as exclusive:
             kept = None
             if checkpoint is not None:
-                from cnn_core.training.checkpoint import Checkpoint
+                from cnn_core.training.checkpoint import checkpoint_of
 
-                kept = Checkpoint(self, *checkpoint)
+                kept = checkpoint_of(self, checkpoint, ranks)
             before = self._fitted if p.warm_start else None
             if kept is not None:
                 before = kept.start(before)
             with nullcontext() if kept is None else kept.compared():
-                job = fit.begin(
-                    p,
-                    X,
-                    y,
-                    before,
-                    sample_weight=sample_weight,
-                    validation_data=validation_data,
-                    purpose="fit",
-                )
+                job = fit.begin_given(p, given, before)
             for callback in callbacks:
                 callback.before_fit(self)
             seconds = run.train(

@@ -38,6 +38,11 @@ def run(capsys, *arguments, code=0):
     return capsys.readouterr()
 
 
+def test_shards_are_those_of_the_model(here):
+    trained("--shards", "4", "-o", "m.safetensors")
+    assert load("m.safetensors").shards == 4
+
+
 def trained(*options):
     assert main(["train", "rooms.csv", "--target", "price", *FEW, *options]) == 0
 

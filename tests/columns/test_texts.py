@@ -110,6 +110,19 @@ def test_other_dates_are_left_out_with_a_word_and_refused_as_dates(form):
         fitted(texts, {"c": "date"})
 
 
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%y"])
+def test_the_word_on_dates_in_numbers_has_their_format(form):
+    texts = [day.strftime(form) for day in DAYS]
+    with pytest.warns(UserWarning, match=rf"datetime.strptime\(text, '{form}'\) makes one of each"):
+        fitted(texts)
+
+
+def test_no_format_is_said_of_dates_whose_day_may_be_the_month():
+    texts = [f"0{1 + i % 9}/0{1 + i // 9}/20{j}" for i in range(81) for j in (19, 23)]
+    with pytest.warns(UserWarning, match=r"or 2026-11-26 14:30\);"):
+        fitted(texts[: len(X)])
+
+
 @pytest.mark.parametrize("form, change", [
     ("${}.50", "text.replace('$', '')"), ("{},234", "text.replace(',', '')"),
     ("{} 234", "text.replace(' ', '')"), ("{}.86%", "text.replace('%', '')"),

@@ -99,6 +99,14 @@ def test_each_argument_keeps_its_kind(tmp_path):
     assert X[0, 1] == 1
 
 
+def test_a_dict_of_columns_is_divided_by_rows():
+    table = {"u": X[:, 0], "name": y.tolist()}
+    train, test, rows, test_rows = split(table, np.arange(20), random_state=2)
+    for part, chosen in ((train, rows), (test, test_rows)):
+        assert np.array_equal(part["u"], X[chosen, 0])
+        assert part["name"] == y[chosen].tolist()
+
+
 def test_frames_and_series_keep_columns_and_labels():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"u": X[:, 0], "name": y}, index=np.arange(20) * 10)
@@ -192,7 +200,10 @@ def test_a_division_that_cannot_be_is_refused(stratify, test, message):
     [
         ((), {}, TypeError, "at least one array"),
         ((X, y[:9]), {}, ValueError, "array 1 has 20 rows and array 2 has 9; they must"),
-        ((X, {"a": 1}), {}, TypeError, "array 2 is of type dict; split takes arrays, lists"),
+        ((X, {"a": 1}), {}, TypeError, "column 'a' of array 2 is of type int; split takes"),
+        (({"a": X, "b": y[:9]},), {}, ValueError, "'a' of array 1 has 20 rows and column 'b' has"),
+        (({"a": {"b": X}},), {}, TypeError, "column 'a' of array 1 is of type dict"),
+        (({},), {}, ValueError, "array 1 is a dict without columns"),
         (("text",), {}, TypeError, "array 1 is of type str"),
         ((np.float64(3),), {}, TypeError, "array 1 is of type float64"),
         ((iter([1, 2]),), {}, TypeError, "array 1 is of type list_iterator"),

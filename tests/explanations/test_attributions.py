@@ -206,6 +206,23 @@ def test_attributions_of_a_row_do_not_depend_on_the_others(method):
         assert np.array_equal(alone, together[some])
 
 
+@pytest.mark.parametrize("method", ["integrated", "expected"])
+def test_points_that_are_computed_together_give_the_bits_of_one_after_the_other(
+    method, monkeypatch
+):
+    import sys
+
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 3))
+    model = MLPRegressor(8, epochs=3, random_state=0).fit(X, X[:, 0] * X[:, 1])
+    found = []
+    for together in (0, 1 << 11, 1 << 15):
+        module = sys.modules["cnn_core.explanations.attributions"]
+        monkeypatch.setattr(module, "TOGETHER", together)
+        found.append(model.attributions(X[:2], method, baseline=X[2:]).values.tobytes())
+    assert found[0] == found[1] == found[2]
+
+
 def test_importances_by_gradients_do_not_change_where_no_prediction_does():
     rng = np.random.default_rng(0)
     table = {"k": [f"c{i}" for i in rng.integers(0, 3, 300)], "x": rng.normal(size=300)}

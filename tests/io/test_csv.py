@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from cnn_core.io import read_csv
 
+from cnn_core import MLP
+
 
 def write(path, text, encoding="utf-8"):
     path.write_bytes(text.encode(encoding))
@@ -91,6 +93,14 @@ def test_texts_far_below_numbers_make_the_whole_column_texts_as_written(read, qu
 def test_whole_numbers_are_known_as_such(tmp_path):
     table = read_csv(write(tmp_path / "a.csv", "a,b,c,d\n1,1.0,1e3,3\n2,2.0,1,\n"))
     assert [table[name].whole for name in "abcd"] == [True, False, False, True]
+
+
+def test_whole_numbers_stay_whole_in_a_dict_so_that_numbers_of_rows_are_known(tmp_path):
+    rows = "".join(f"{1000 + 7 * i},{i / 2},{i if i else ''}\n" for i in range(40))
+    table = read_csv(write(tmp_path / "a.csv", f"id,half,gap\n{rows}")).to_dict()
+    assert [column.dtype for column in table.values()] == [np.int64, np.float64, np.float64]
+    with pytest.warns(UserWarning, match="leaves out 'id' \\(every row has a number of its own"):
+        MLP(2, columns="auto", epochs=1, random_state=0).fit(table, table["half"])
 
 
 def test_equal_texts_are_one_object(tmp_path):

@@ -244,7 +244,7 @@ def test_signatures_are_those_of_before_and_tracebacks_have_no_frame_more():
     assert [*inspect.signature(Adam).parameters][:2] == ["learning_rate", "beta1"]
     assert str(inspect.signature(MLP.predict)) == "(self, X: 'ArrayLike') -> 'Labels'"
     assert [*inspect.signature(MLP().fit).parameters] == [
-        "X", "y", "sample_weight", "validation_data", "checkpoint", "checkpoint_every",
+        "X", "y", "sample_weight", "validation_data", "checkpoint", "checkpoint_every", "ranks",
     ]  # fmt: skip
     with pytest.raises(ValueError) as found:
         MLP().fit(X, TWO[:9])

@@ -173,6 +173,14 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
+def test_a_logarithmic_axis_is_said():
+    from cnn_core.notebook.curves import drawn
+
+    for last, said in ((0.001, True), (0.5, False)):
+        picture = drawn([1, 2], [("blue", [1.0, last])], "loss")
+        assert ("logarithmic axis" in Page(picture).text) is said
+
+
 def test_text_and_lines_stand_out_in_light_and_dark():
     light, dark = re.findall(r"--bg:#(\w+);--fg:#(\w+)", html._STYLE)
     blue, orange = re.search(r"--blue:#(\w+);--orange:#(\w+)", html._STYLE).groups()

@@ -320,7 +320,7 @@ def test_predicted_stands_over_true_with_intervals_where_the_model_is_calibrated
     assert title(ax) == f"R² {prices.score(TABLE, PRICE):.3f} on 80 rows"
 
     calibrated = MLP(4, columns="auto", epochs=5, random_state=0).fit(TABLE, PRICE)
-    calibrated.calibrate(TABLE, PRICE)
+    calibrated.calibrate(TABLE, np.asarray(PRICE) + 0.01)
     ax = plot.predicted_against_true(calibrated, TABLE, PRICE, level=0.8)
     found = calibrated.predict_interval(TABLE, 0.8)
     bars = np.array([one[:, 1] for one in ax.collections[0].get_segments()])
@@ -429,6 +429,32 @@ def test_the_plane_of_a_descent_holds_as_much_of_the_movement_as_any(sides, path
     one, other = np.eye(len(moved[0]))[[3, 5]]
     ax = plot.descent(sides, POINTS, SIDES, path, directions=[2 * one, one + other])
     assert np.allclose(np.column_stack(ax.lines[1].get_data()), moved[:, [3, 5]])
+
+
+def test_a_path_that_saw_no_epoch_is_refused(sides):
+    with pytest.raises(ValueError, match=r"path has seen no epoch; .*callbacks=path"):
+        plot.descent(sides, POINTS, SIDES, plot.Path())
+
+
+def test_names_with_dollars_are_no_formulas_and_are_escaped_once():
+    assert short("a$" * 30, 18) == "a$a$a$a$a…a$a$a$a$".replace("$", r"\$")
+    table = {"$a_b": np.linspace(0, 1, N)}
+    model = MLP(2, columns="auto", epochs=1, random_state=0).fit(table, PRICE)
+    ax = plot.responses(model, table, "$a_b")
+    assert ax.get_xlabel() == r"\$a_b" and r" by \$a_b," in title(ax)
+
+
+def test_powers_of_ten_around_delta_have_labels(sides):
+    ax = plot.layers(sides, POINTS, SIDES)
+    ends = np.log10(ax.figure.axes[2].get_xlim())
+    assert np.allclose(ends, np.round(ends)) and ends[1] - ends[0] >= 1
+    assert not any(ax.figure.axes[2].xaxis.get_minor_formatter().format_ticks([2e-3, 5e-3]))
+
+
+def test_the_profile_of_a_small_network_shows_no_time_as_zero(sides):
+    ax = plot.profile(sides.profile(POINTS[:20], SIDES[:20], seconds=0.01))
+    shown = [one.split()[0] for one in texts(ax) if one.endswith("ms")]
+    assert len(shown) == 4 and all(float(one) > 0 for one in shown)
 
 
 def test_the_profile_has_a_bar_a_phase(sides):

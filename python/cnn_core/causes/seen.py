@@ -3,6 +3,7 @@ wrong with it."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FEW_ROWS, LOOKED_AT = 10, 1000  # different rows that are few; rows that are looked at
 ENOUGH = 20  # rows whose quartiles tell where the others lie
+MARKED = 32  # rows that are known again
 ROWS = 64  # of X whose mean and deviation are kept
 #: Entries, and the most rows, of which quartiles are kept.
 OF_QUARTILES, MOST = 1 << 12, 512
@@ -59,6 +61,8 @@ class Seen(NamedTuple):
     changed: str = ""  #: what was said when the targets of a stream went elsewhere
     rehearsed: int = 0  #: steps on the sample of a stream that its optimizer does not count
     missing: tuple[str, ...] = ()  #: texts that the command line took for missing entries
+    #: Of some rows of a regression, evenly spread, see `marks_of`; not in files.
+    marks: tuple[int, ...] = ()
 
     def known(
         self, scaling: Scaling | None, columns: Columns | None, away: float | None = None
@@ -114,8 +118,9 @@ def rows_seen(
     """
     X, y, quartiles, distinct = None, ends, None, 0
     absent: tuple[int, ...] = ()
+    marks: tuple[int, ...] = ()
     if before is not None and before.rows:
-        X, quartiles, absent = before.X, before.quartiles, before.absent
+        X, quartiles, absent, marks = before.X, before.quartiles, before.absent, before.marks
         if y is not None and before.y is not None:
             y = np.array([np.minimum(y[0], before.y[0]), np.maximum(y[1], before.y[1])])
     else:
@@ -123,15 +128,47 @@ def rows_seen(
             absent = tuple(range(task.n_classes))
         some, quartiles = _some(train.X, ROWS), quartiles_of(train.X)
         distinct = _distinct(train.X, some)
+        if train.y is not None and task.name == "regression":
+            marks = marks_of(_some(train.X, MARKED), _some(train.y, MARKED))
         with np.errstate(all="ignore"):
             mean = np.add.reduce(some, 0, np.float64) / len(some)
             X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
     if absent and train.labels is not None:
         absent = tuple(np.setdiff1d(absent, train.labels.array).tolist())
     rows = train.X.count + (0 if before is None else before.rows)
-    return Seen(
-        rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles, distinct=distinct
-    )
+    found = Seen(rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles)
+    return found._replace(distinct=distinct, marks=marks)
+
+
+def marks_of(X: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
+    """64 bits of each row and its targets, as the network reads them, that other rows do not have
+    but by a rare chance: a sum of its 32-bit words, each times a number of its own."""
+    words = np.concatenate([np.ascontiguousarray(one).view(np.uint32) for one in (X, y)], axis=1)
+    products = words.astype(np.uint64) * _multipliers(words.shape[1])
+    return tuple(np.add.reduce(products, axis=1).tolist())
+
+
+@lru_cache(maxsize=8)
+def _multipliers(n: int) -> np.ndarray:
+    """Odd numbers of 64 bits in no order: splitmix64 of 1 to n (Steele, Lea & Flood 2014, "Fast
+    splittable pseudorandom number generators")."""
+    z = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    found: np.ndarray = (z ^ (z >> np.uint64(31))) | np.uint64(1)
+    return found
+
+
+def are_of_training(seen: Seen, X: np.ndarray, y: np.ndarray) -> bool:
+    """Whether most of some rows, as the network reads them, are rows that were trained on, by how
+    many of those that are marked are among them. Data in which rows come several times tell
+    nothing."""
+    marked, found = {*seen.marks}, marks_of(X, y)
+    here = {*found}
+    if seen.distinct or len(marked) < len(seen.marks) or len(here) < 0.9 * len(found):
+        return False
+    known = len(marked & here)
+    return known >= 2 and known * seen.rows >= 0.5 * len(marked) * len(found)
 
 
 def _some(X: RowSource, rows: int) -> np.ndarray:

@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         return 0
     except (ImportError, OSError, ValueError, TypeError, MemoryError) as error:
-        print(f"cnn-core: {_sentence(error)}", file=sys.stderr)
+        print(f"cnn-core: {sentence(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     return 0
 
@@ -87,7 +87,7 @@ def _hint(word: str, commands: tuple[str, ...]) -> str:
     return f"the commands are {', '.join(commands[:-1])} and {commands[-1]}"
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """What an error says, in one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"

@@ -7,7 +7,7 @@ import os
 import shlex
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from cnn_core.cli.arguments import (
     positive,
 )
 from cnn_core.cli.outputs import check_output
+from cnn_core.cli.ranks import command_ranks
 from cnn_core.cli.target import Target, target_of
 from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
 from cnn_core.columns.choose import choose_columns
@@ -29,6 +30,9 @@ from cnn_core.io.arrow import ENDINGS
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import read
+
+if TYPE_CHECKING:
+    from cnn_core.distributed.ranks import Ranks
 
 #: The stream of random numbers that sets rows apart.
 _SPLIT = 0x7E57
@@ -42,6 +46,7 @@ EXAMPLES = """examples:
   cnn-core train 'rows/*.csv' --target kind -o kind.safetensors --hidden 64-32
   cnn-core train rows.csv --target y --columns zip=category --drop name
   cnn-core train homes.csv --target price --monotone size=rise --monotone age=fall
+  mpiexec -n 4 cnn-core train 'rows/*.parquet' --target y --shards 8
 """
 
 
@@ -84,7 +89,24 @@ def add_parser(commands: Commands) -> None:
     )
     add("--epochs", type=positive, default=200, metavar="N", help="at most (default 200)")
     add("--seed", type=not_negative, default=0, metavar="N", help="default 0")
+    add(
+        "--shards",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="runs that the rows are cut into, which processes started by mpiexec share; changes "
+        "the result, which does not depend on how many they are (default 1)",
+    )
     add("--threads", type=positive, metavar="N", help="at most; changes no result")
+    _add_columns(parser)
+    add_options(parser)
+    reading.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    """What is said of some columns."""
+    add = parser.add_argument
     add(
         "--columns",
         type=reading.column_kind,
@@ -102,13 +124,18 @@ def add_parser(commands: Commands) -> None:
         metavar="NAME=WAY",
         help="predictions only rise, or fall, with a column of numbers; may come again",
     )
-    add_options(parser)
-    reading.add_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Read, train, test, save."""
+    with command_ranks(options.shards) as ranks:
+        if ranks is not None and not ranks.first:
+            options.quiet = True
+        _run(options, ranks)
+
+
+def _run(options: argparse.Namespace, ranks: Ranks | None) -> None:
+    """The same as one of some ranks; the first one says and writes what there is."""
     telling, began = Telling(options), time.perf_counter()
     paths = expand(options.files)
     output = options.output or default_output(paths[0])
@@ -133,7 +160,9 @@ def run(options: argparse.Namespace) -> None:
         f"{plural(len(parts[0]), 'row')} to train on, {len(parts[1]):,} to stop on, "
         f"{len(parts[2]):,} to test on (--seed {options.seed})"
     )
-    model, seconds = fit(options, telling, rows, target, kinds or "auto", parts)
+    model, seconds = fit(options, telling, rows, target, kinds or "auto", parts, ranks)
+    if ranks is not None and not ranks.first:
+        return
     test = parts[2]
     rare = target.classes and scoring.has_rare(target.y)
     with telling.warnings("X has missing"):
@@ -279,6 +308,7 @@ def fit(
     target: Target,
     columns: Any,
     parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ranks: Ranks | None = None,
 ) -> tuple[Any, float]:
     """The trained model, and how long that took."""
     from cnn_core import MLP
@@ -302,16 +332,22 @@ def fit(
         epochs=options.epochs,
         early_stopping=True,
         monitor=options.monitor,
+        shards=options.shards,
         n_threads=options.threads,
         random_state=options.seed,
         callbacks=tell,
     )
-    train, stop, _ = parts
+    given: list[Any] = [rows.take(part) for part in parts[:2]]
+    if ranks is not None:
+        from cnn_core.distributed import Shared
+
+        given = list(map(Shared, given))  # each rank has read all rows
     with telling.warnings("columns='auto' leaves out"):
         model.fit(
-            rows.take(train),
+            given[0],
             target.name,
-            validation_data=(rows.take(stop), target.name),
+            validation_data=(given[1], target.name),
+            ranks=ranks,
         )
     seconds = time.perf_counter() - began
     model.set_params(callbacks=())

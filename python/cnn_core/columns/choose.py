@@ -25,6 +25,7 @@ from cnn_core.columns.parsing import (
     as_dates,
     as_numbers,
     date_of,
+    format_of,
     is_mark,
     is_month,
     is_other_date,
@@ -165,7 +166,9 @@ def _short(text: str) -> str:
 def _looks_like(texts: list[str]) -> str:
     """What texts look like that are not read as such, and what would be."""
     if all(map(is_other_date, texts)) or all(is_other_date(one) or date_of(one) for one in texts):
-        return f"it looks like dates, and {WRITTEN}"
+        form = format_of(texts)
+        how = f"; datetime.strptime(text, {form!r}) makes one of each text" if form else ""
+        return f"it looks like dates, and {WRITTEN}{how}"
     change = conversion(texts)
     return f"it looks like numbers, which {change} makes of each text" if change else ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ _OTHER_DATE = re.compile(
     rf"|{_MONTH}[- /]\d{{2,4}})(?:,?[T ]+\d\d?:.*)?\s*",
     re.ASCII | re.IGNORECASE,
 )
+_IN_NUMBERS = re.compile(r"(\d\d?)([-/.])(\d\d?)\2(\d{4}|\d\d)", re.ASCII)
 #: How dates are to be written.
 WRITTEN = "dates are written as 2026-11-26 or 2026-11-26 14:30"
 
@@ -158,6 +159,24 @@ def is_month(text: str) -> bool:
 def is_other_date(text: str) -> bool:
     """Whether a text looks like a date that is written in another way than those that are read."""
     return _OTHER_DATE.fullmatch(text) is not None
+
+
+def format_of(texts: Iterable[str]) -> str:
+    """How `datetime.strptime` reads dates that are written in numbers; nothing where day and month
+    may be mistaken for one another, or where they are written in another way."""
+    found = [_IN_NUMBERS.fullmatch(text.strip()) for text in texts]
+    written = {(one[2], len(one[4])) for one in found if one}
+    if not all(found) or len(written) != 1:
+        return ""
+    ((sign, digits),) = written
+    first, second = (max(int(one[k]) for one in found if one) for k in (1, 3))
+    if first > 12 >= second or (sign == "." and second <= 12):
+        order = ("%d", "%m")
+    elif second > 12 >= first:
+        order = ("%m", "%d")
+    else:
+        return ""
+    return sign.join((*order, "%Y" if digits == 4 else "%y"))
 
 
 def refusal(name: Any, what: str, values: Values, row: int, wanted: str, cure: str) -> ValueError:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -33,13 +33,13 @@ from cnn_core.data.scaling import (
     weighed,
     weighted_sums,
 )
-from cnn_core.data.shards import shard_bounds, sum_of_shards
+from cnn_core.data.shards import cut
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
-    from cnn_core.data.shards import Bounds
+    from cnn_core.data.shards import Cut, Sliced
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
@@ -72,6 +72,7 @@ def choose_scaling(
     names: np.ndarray | None,
     whole: Whole | None = None,
     columns: Columns | None = None,
+    rows: Cut | None = None,
 ) -> Scaling | None:
     """The scaling of the inputs, learned from the rows that are trained on.
 
@@ -91,6 +92,8 @@ def choose_scaling(
     columns : Columns, optional
         Of a table, which become the features: 'auto' scales numbers beside categories whatever they
         are.
+    rows : Cut, optional
+        How all rows are cut, where X are those of them that are here.
 
     Returns
     -------
@@ -103,28 +106,33 @@ def choose_scaling(
         Where 'auto' leaves features of a memory map unscaled that need it, as it would copy them.
         One that is converted to the model's dtype, and so copied anyway, is scaled.
     """
-    kind = how.scale_inputs
+    kind, shards = how.scale_inputs, rows or how.shards
     if kind != "auto":
         if kind is None:
             return None
-        return learn_scaling(kind, X.rows(), weights, whole=whole, shards=how.shards)
+        return learn_scaling(kind, X.rows(), weights, whole=whole, shards=shards)
     if how.incremental and X.count < FEWEST_ROWS:  # `training.first_rows` keeps them
         return None
     seen, mapped = X, _is_read_in_place(given, how.dtype)
     if mapped:  # a file may be larger than memory: some of its rows tell
-        step = -(-X.count // _MAPPED)
-        rows = np.arange(X.count) if X.indices is None else X.indices
-        seen = RowSource(X.array, rows[::step])
-        weights = None if weights is None else weights[::step]
+        all_rows = cut(X.count, shards)
+        step = -(-all_rows.count(X.count) // _MAPPED)
+        numbers = np.arange(X.count) if X.indices is None else X.indices
+        if rows is None:
+            seen = RowSource(X.array, numbers[::step])
+        else:
+            seen = RowSource(np.ascontiguousarray(rows.every(RowsAt(X.array, numbers), step)))
+        weights = None if weights is None else all_rows.every(weights, step)
+        shards = how.shards
     with np.errstate(over="ignore", invalid="ignore"):
-        reason = with_subnormals(why_scale, (seen, weights, names, how.shards))
+        reason = with_subnormals(why_scale, (seen, weights, names, shards))
     if not reason and columns is not None and columns.mixed:
         reason = "numbers stand beside categories"
     reason = reason or how.needs_scaling
     if not reason:
         return _undecided(X) if how.incremental else None
-    kind = USUAL_OF_LINEAR if how.linear else USUAL
     if mapped:
+        kind = USUAL_OF_LINEAR if how.linear else USUAL
         warn(
             f"{reason}, and X is a memory map, which scaling would copy, so "
             "scale_inputs='auto', the default, leaves it as it is; ask for "
@@ -132,20 +140,33 @@ def choose_scaling(
             UserWarning,
         )
         return None
-    asked = "'auto', the default"
-    learned = learn_scaling(kind, X.rows(), weights, asked, whole, how.shards)
-    return learned._replace(reason=reason)
+    return usual_scaling(how, reason, X, weights, whole, shards)
+
+
+def usual_scaling(
+    how: Preparation,
+    reason: str,
+    X: RowSource,
+    weights: np.ndarray | None,
+    whole: Whole | None,
+    shards: int | Cut,
+) -> Scaling:
+    """What 'auto' learns where there is a reason to scale; arguments as in `choose_scaling`."""
+    kind, asked = USUAL_OF_LINEAR if how.linear else USUAL, "'auto', the default"
+    return learn_scaling(kind, X.rows(), weights, asked, whole, shards)._replace(reason=reason)
 
 
 def _is_read_in_place(X: object, dtype: str) -> bool:
     """Whether X is a memory map that training reads from its file, as nothing converts it."""
+    if not isinstance(X, np.ndarray) and hasattr(X, "is_read_in_place"):  # of ranks
+        return bool(X.is_read_in_place(dtype))
     return isinstance(X, np.memmap) and X.dtype == dtype and X.flags.c_contiguous
 
 
 def _undecided(X: RowSource) -> Scaling | None:
     """Of a stream whose features are alike so far: what may come of those that do not vary yet.
     Where none varies, those far from 0 are shifted there."""
-    low, high = _extent(X, None)
+    low, high = extent(X, None)
     constant, n = is_constant(low, high), X.array.shape[1]
     if not constant.any():
         return None
@@ -175,7 +196,7 @@ def _if_large(columns: np.ndarray, settled: bool) -> tuple[np.ndarray, np.ndarra
 
 
 def why_scale(
-    X: RowSource, weights: np.ndarray | None, names: np.ndarray | None, shards: int = 1
+    X: RowSource, weights: np.ndarray | None, names: np.ndarray | None, shards: int | Cut = 1
 ) -> str:
     """Why features need scaling, in a few words; nothing where they are alike.
 
@@ -188,15 +209,62 @@ def why_scale(
         Of the rows; those of weight 0 do not count.
     names : ndarray or None
         Of the features.
-    shards : int
-        How many the rows are cut into.
+    shards : int or Cut
+        How many the rows are cut into, or how all are of which these are some.
 
     Returns
     -------
     str
     """
+    return reason_of(MeasuredRows(X, weights, shards), names)
+
+
+class Measured(Protocol):
+    """What `why_scale` asks of rows, wherever they are."""
+
+    def extent(self) -> tuple[np.ndarray, np.ndarray]:
+        """The smallest and the largest entry of each column."""
+
+    def few(self) -> np.ndarray:
+        """Up to `_SAMPLE` rows, evenly spaced."""
+
+    def middle_and_size(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each column, see `middle_and_size_of`."""
+
+
+class MeasuredRows:
+    """Rows of an array; the arguments are those of `why_scale`."""
+
+    def __init__(self, X: RowSource, weights: np.ndarray | None, shards: int | Cut) -> None:
+        self.X, self.weights, self.rows = X, weights, cut(X.count, shards)
+
+    def extent(self) -> tuple[np.ndarray, np.ndarray]:
+        low, high = extent(self.X, self.weights)
+        return self.rows.least(low), self.rows.greatest(high)
+
+    def few(self) -> np.ndarray:
+        X = self.X
+        every: Sliced = X.array if X.indices is None else RowsAt(X.array, X.indices)
+        return self.rows.every(every, _step_of_few(self.rows.count(X.count)))
+
+    def middle_and_size(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        X, weights, two = self.X, self.weights, np.ones(len(low), bool)
+
+        def sums(first: int, end: int) -> np.ndarray:
+            found, of_two = sums_of(X, weights, low, high, (first, end))
+            two[:] &= of_two
+            return found
+
+        found = self.rows.sum(sums)
+        mean = found[:-1] / found[-1]
+        squares = self.rows.sum(lambda first, end: squares_of(X, weights, mean, (first, end)))
+        return middle_and_size_of(found, squares, self.rows.least(two), low, high)
+
+
+def reason_of(rows: Measured, names: np.ndarray | None) -> str:
+    """As `why_scale`."""
     called = partial(column_name, labels=names)
-    low, high = _extent(X, weights)
+    low, high = rows.extent()
     constant = is_constant(low, high)
     varies, constant = ~constant, constant & (np.abs(low) > LARGEST)
     if not varies.any():
@@ -205,11 +273,11 @@ def why_scale(
         i = int(constant.argmax())
         return f"{called(i)} is {low[i]:.4g} in every row"
     lowest, highest = low.min(), high.max()
-    if _have_background(X, low, high, varies):
+    if _have_background(rows, low, high, varies):
         if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:
             return ""
         return f"features reach from {lowest:.4g} to {highest:.4g}"
-    middle, size = _middle_and_size(X, weights, low, high, shard_bounds(X.count, shards))
+    middle, size = rows.middle_and_size(low, high)
     size[~varies] = np.nan
     largest, smallest = _greatest(size), _greatest(-size)
     if size[largest] > UNEQUAL * size[smallest]:
@@ -233,6 +301,17 @@ def why_scale(
     return ""
 
 
+class RowsAt:
+    """Rows of an array by their numbers, as `data.shards.Sliced`."""
+
+    def __init__(self, array: np.ndarray, numbers: np.ndarray) -> None:
+        self.array, self.numbers = array, numbers
+
+    def __getitem__(self, which: slice) -> np.ndarray:
+        rows: np.ndarray = self.array[self.numbers[which]]
+        return rows
+
+
 def _greatest(values: np.ndarray) -> int:
     """Where the greatest number stands, NaN left out."""
     return int(np.where(values == values, values, -np.inf).argmax())
@@ -254,7 +333,7 @@ def _blocks(
                 yield block, w
 
 
-def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest entry of each column."""
     n = X.array.shape[1]
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
@@ -263,7 +342,16 @@ def _extent(X: RowSource, weights: np.ndarray | None) -> tuple[np.ndarray, np.nd
     return low, high
 
 
-def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
+def _step_of_few(n: int) -> int:
+    return -(-n // _SAMPLE)
+
+
+def numbers_of_few(n: int) -> np.ndarray:
+    """Which of n rows `Measured.few` are."""
+    return np.arange(0, n, _step_of_few(n))
+
+
+def _have_background(rows: Measured, low: np.ndarray, high: np.ndarray, varies: np.ndarray) -> bool:
     """Whether the features share one smallest number, which is a good part of all."""
     lowest = low.min()
     if len(varies) == 1:
@@ -273,41 +361,49 @@ def _have_background(X: RowSource, low: np.ndarray, high: np.ndarray, varies: np
     fewest = min(np.count_nonzero(spanning), np.count_nonzero(sharing))
     if fewest / len(spanning) < FULL_SPAN:
         return False
-    at = np.arange(0, X.count, -(-X.count // _SAMPLE))
-    some = X.array[at if X.indices is None else X.indices[at]]
-    return bool((some == lowest).mean() >= BACKGROUND)
+    return bool((rows.few() == lowest).mean() >= BACKGROUND)
 
 
-def _middle_and_size(
-    X: RowSource, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray, bounds: Bounds
+def sums_of(
+    X: RowSource,
+    weights: np.ndarray | None,
+    low: np.ndarray,
+    high: np.ndarray,
+    part: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of each column of some rows, those from part[0] up to part[1], and at the end that of
+    their weights; and which columns hold nothing but `low` and `high`."""
+    n = len(low)
+    found, two = np.zeros(n + 1), np.ones(n, bool)
+    for block, w in _blocks(X, weights, *(part or ())):
+        found[:n] += weighted_sums(block, w, np.zeros(n), 1)
+        found[n] += len(block) if w is None else float(np.cumsum(w)[-1])
+        (at,) = two.nonzero()
+        some = block if len(at) == n else block[:, at]
+        two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
+    return found, two
+
+
+def squares_of(
+    X: RowSource,
+    weights: np.ndarray | None,
+    mean: np.ndarray,
+    part: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """Sum of (x - mean)^2 of each column of such rows."""
+    found = np.zeros(len(mean))
+    for block, w in _blocks(X, weights, *(part or ())):
+        found += weighted_sums(block, w, mean, 2)
+    return found
+
+
+def middle_and_size_of(
+    sums: np.ndarray, squares: np.ndarray, two: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column; of one that holds two numbers alone, what lies
     between them and half their distance, as the deviation tells how rare the rarer one is."""
-    n = X.array.shape[1]
-    zero, two = np.zeros(n), np.ones(n, bool)
-
-    def sums_and_weight(first: int, end: int) -> np.ndarray:
-        found = np.zeros(n + 1)
-        for block, w in _blocks(X, weights, first, end):
-            found[:n] += weighted_sums(block, w, zero, 1)
-            found[n] += len(block) if w is None else float(np.cumsum(w)[-1])
-            (at,) = two.nonzero()
-            some = block if len(at) == n else block[:, at]
-            two[at] = ((some == low[at]) | (some == high[at])).all(axis=0)
-        return found
-
-    def squares(first: int, end: int) -> np.ndarray:
-        found = np.zeros(n)
-        for block, w in _blocks(X, weights, first, end):
-            found += weighted_sums(block, w, mean, 2)
-        return found
-
-    found = sum_of_shards(sums_and_weight, bounds)
-    total = found[n]
-    mean = found[:n] / total
-    squared = sum_of_shards(squares, bounds)
-    half = (high - low) / 2
-    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squared / total))
+    mean, half = sums[:-1] / sums[-1], (high - low) / 2
+    return np.where(two, low + half, mean), np.where(two, half, np.sqrt(squares / sums[-1]))
 
 
 def scaling_words(scaling: Scaling | None, targets: TargetScaling | None) -> list[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
     from cnn_core.blocks.learn import BlockData
     from cnn_core.data.prepare import Dataset
+    from cnn_core.distributed.prepare import RankData
     from cnn_core.model import Model
 
 #: Bytes of an array that are read whole. Of more, rows that are evenly spaced and have as many.
@@ -28,13 +29,23 @@ MONITOR = "monitor"
 Parts = Mapping[str, Iterable[np.ndarray | None]]
 
 
-def parts_of(train: Dataset, validation: Dataset | None, blocks: BlockData | None = None) -> Parts:
+def parts_of(
+    train: Dataset,
+    validation: Dataset | None,
+    blocks: BlockData | None = None,
+    ranks: RankData | None = None,
+) -> Parts:
     """The arrays that a network is trained on and judged by. For an X that comes in blocks stand
     rows that are evenly spaced, the ends of all columns, and which rows a block and a window
-    have."""
-    rows = train.X if blocks is None else blocks.sample.X
+    have; for one that ranks share, the digests of its shards."""
+    if ranks is not None:
+        rows = [train] if validation is None else [train, validation]
+        of_y = [array for data in rows for one in (data.y, data.labels) for array in _arrays(one)]
+        sizes = np.array([train.X.count, ranks.tree.shards])
+        return {"X": [ranks.digest, sizes], "y": of_y, "sample_weight": _arrays(train.weights)}
+    X = train.X if blocks is None else blocks.sample.X
     parts = {
-        "X": [*_arrays(rows), *([] if blocks is None else [blocks.ends, blocks.layout])],
+        "X": [*_arrays(X), *([] if blocks is None else [blocks.ends, blocks.layout])],
         "y": [*_arrays(train.y), *_arrays(train.labels)],
         "sample_weight": _arrays(train.weights),
     }

@@ -13,12 +13,12 @@ from cnn_core._frozen import Frozen
 from cnn_core._functions import exponentials
 from cnn_core._linalg import column_sums, scale_rows
 from cnn_core._settable import settable
-from cnn_core.data.shards import kept_bounds, shard_bounds, sum_of_shards
+from cnn_core.data.shards import CutHere, cut
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from cnn_core.data.shards import Bounds
+    from cnn_core.data.shards import Cut
 
 _BLOCK = 1 << 20  # elements converted together
 #: Numbers that quartiles are taken of, and the least and the most rows: where there are more, rows
@@ -26,14 +26,23 @@ _BLOCK = 1 << 20  # elements converted together
 QUARTILE_NUMBERS, QUARTILE_ROWS = 1 << 22, (1 << 12, 1 << 16)
 
 
-# Each takes the training rows, float32 or float64, and their weights, float64 and above 0, shape
-# (rows, 1), or None, and gives each column's shift and spread. A weight of 2 is the row given
-# twice.
+# Each takes the training rows, float32 or float64, their weights, float64 and above 0, shape
+# (rows, 1), or None, and how all rows are cut, and gives each column's shift and spread. A weight
+# of 2 is the row given twice.
 
 
-def _minmax(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    low = X.min(axis=0).astype(np.float64)
-    return low, X.max(axis=0) - low
+def extent(X: np.ndarray, rows: Cut) -> tuple[np.ndarray, np.ndarray]:
+    """The smallest and the largest number of each column of all rows."""
+    return (
+        rows.least(X.min(axis=0, initial=np.inf)),
+        rows.greatest(X.max(axis=0, initial=-np.inf)),
+    )
+
+
+def _minmax(X: np.ndarray, weights: np.ndarray | None, rows: Cut) -> tuple[np.ndarray, np.ndarray]:
+    low, high = extent(X, rows)
+    low = low.astype(np.float64)
+    return low, high - low
 
 
 def weighted_sums(
@@ -50,25 +59,25 @@ def weighted_sums(
 
 
 def mean_and_deviation(
-    X: np.ndarray, weights: np.ndarray | None = None, bounds: Bounds | None = None
+    X: np.ndarray, weights: np.ndarray | None = None, rows: Cut | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column; where rows are in shards, `bounds` says of
+    """Mean and standard deviation of each column; where rows are in shards, `rows` says of
     which."""
-    bounds = (0, len(X)) if bounds is None else bounds
+    rows = CutHere((0, len(X))) if rows is None else rows
 
     def sums(shift: np.ndarray, power: int) -> np.ndarray:
         def of_rows(first: int, end: int) -> np.ndarray:
             some = None if weights is None else weights[first:end]
             return weighted_sums(X[first:end], some, shift, power)
 
-        return sum_of_shards(of_rows, bounds)
+        return rows.sum(of_rows)
 
-    total = len(X) if weights is None else total_of(weights, bounds)
+    total = rows.count(len(X)) if weights is None else total_of(weights, rows)
     mean = sums(np.zeros(X.shape[1]), 1) / total
     return mean, np.sqrt(sums(mean, 2) / total)
 
 
-def total_of(weights: np.ndarray, bounds: Bounds) -> float:
+def total_of(weights: np.ndarray, rows: Cut) -> float:
     """The sum of weights, shape (rows, 1), of rows in shards."""
 
     def of_rows(first: int, end: int) -> np.ndarray:
@@ -76,24 +85,25 @@ def total_of(weights: np.ndarray, bounds: Bounds) -> float:
         sums = np.cumsum(weights[first:end], dtype=np.float64)
         return sums[-1:] if end > first else np.zeros(1)
 
-    return float(sum_of_shards(of_rows, bounds)[0])
+    return float(rows.sum(of_rows)[0])
 
 
-def _robust(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _robust(X: np.ndarray, weights: np.ndarray | None, rows: Cut) -> tuple[np.ndarray, np.ndarray]:
     if weights is None:
-        low, middle, high = np.percentile(_some(X), [25, 50, 75], axis=0).astype(np.float64)
-    elif (weights == np.floor(weights)).all():
-        low, middle, high = _quartiles_of_repeated(X, weights)
+        some = _some(X, X, rows)
+        low, middle, high = np.percentile(some, [25, 50, 75], axis=0).astype(np.float64)
+    elif rows.least(np.array([(weights == np.floor(weights)).all()]))[0]:
+        low, middle, high = _quartiles_of_repeated(X, weights, rows)
     else:  # no rows that could be counted
-        return median_and_quartiles(X, weights)
+        return median_and_quartiles(X, weights, rows)
     return middle, high - low
 
 
-def _quartiles_of_repeated(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _quartiles_of_repeated(X: np.ndarray, weights: np.ndarray, rows: Cut) -> np.ndarray:
     """`np.percentile` of rows that are given as often as their weights say."""
-    some = _some(X)
+    some = _some(X, X, rows)
     order = some.argsort(axis=0, kind="stable")
-    sums = np.cumsum(weights[:: -(-len(X) // len(some))][:, 0][order], axis=0)
+    sums = np.cumsum(_some(weights, X, rows)[:, 0][order], axis=0)
     place = np.array([0.25, 0.5, 0.75])[:, None] * (sums[-1] - 1)
     first = np.floor(place)
     low, high = (
@@ -111,22 +121,25 @@ def _quartiles_of_repeated(X: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return quartiles
 
 
-def _robust_with_rare(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    middle, spread = median_and_quartiles(X, weights)
-    return middle, np.where(spread > 0, spread, _minmax(X, weights)[1] / 2)
+def _robust_with_rare(
+    X: np.ndarray, weights: np.ndarray | None, rows: Cut
+) -> tuple[np.ndarray, np.ndarray]:
+    middle, spread = median_and_quartiles(X, weights, rows)
+    return middle, np.where(spread > 0, spread, _minmax(X, weights, rows)[1] / 2)
 
 
 def median_and_quartiles(
-    X: np.ndarray, weights: np.ndarray | None
+    X: np.ndarray, weights: np.ndarray | None, rows: Cut | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Median, and distance of the quartiles. Quantile q is the smallest entry up to which lies the
     share q of the weights."""
-    some = _some(X)
+    rows = CutHere((0, len(X))) if rows is None else rows
+    some = _some(X, X, rows)
     shares = np.array([0.25, 0.5, 0.75])
     if weights is None:
         found = np.quantile(some, shares, axis=0, method="inverted_cdf")
     else:
-        weights = weights[:: -(-len(X) // len(some))]
+        weights = _some(weights, X, rows)
         order = some.argsort(axis=0, kind="stable")
         sums = np.cumsum(weights[:, 0][order], axis=0)
         at = (sums < shares[:, None, None] * sums[-1]).sum(axis=1)
@@ -135,8 +148,9 @@ def median_and_quartiles(
     return middle, high - low
 
 
-def _some(X: np.ndarray) -> np.ndarray:
-    return X[:: step_of_some(*X.shape)]
+def _some(values: np.ndarray, X: np.ndarray, rows: Cut) -> np.ndarray:
+    """What there is of the rows that quartiles are taken of."""
+    return rows.every(values, step_of_some(rows.count(len(X)), X.shape[1]))
 
 
 def step_of_some(rows: int, features: int) -> int:
@@ -316,20 +330,17 @@ class Whole(Frozen):
         if kind == "minmax":
             return self.low, self.high - self.low
         if kind == "robust":
-            return _robust(some, weights)
+            return _robust(some, weights, CutHere((0, len(some))))
         middle, spread = median_and_quartiles(some, weights)
         return middle, np.where(spread > 0, spread, (self.high - self.low) / 2)
 
 
 def _shift_factor_constant(
-    kind: str, X: np.ndarray, weights: np.ndarray | None, whole: Whole | None, bounds: Bounds
+    kind: str, X: np.ndarray, weights: np.ndarray | None, whole: Whole | None, rows: Cut
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if whole is None and kind == "standard":
-        shift, spread = mean_and_deviation(X, weights, bounds)
-        low, high = X.min(axis=0), X.max(axis=0)
-    elif whole is None:
-        shift, spread = SCALINGS[kind](X, weights)
-        low, high = X.min(axis=0), X.max(axis=0)
+    if whole is None:
+        shift, spread = SCALINGS[kind](X, weights, rows)
+        low, high = extent(X, rows)
     else:
         shift, spread = whole.shift_and_spread(kind, X, weights)
         low, high = whole.low, whole.high
@@ -347,10 +358,10 @@ def weighed(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.n
     return (X if counts.all() else X[counts]), weights[counts].astype(np.float64)
 
 
-def bounds_of_weighed(n: int, weights: np.ndarray | None, shards: int) -> Bounds:
+def cut_of_weighed(n: int, weights: np.ndarray | None, shards: int | Cut) -> Cut:
     """How the n rows are cut of which `weighed` keeps some."""
-    bounds = shard_bounds(n, shards)
-    return bounds if weights is None else kept_bounds(bounds, weights[:, 0] > 0)
+    rows = cut(n, shards)
+    return rows if weights is None else rows.kept(weights[:, 0] > 0)
 
 
 def learn_scaling(
@@ -359,7 +370,7 @@ def learn_scaling(
     weights: np.ndarray | None = None,
     asked: str = "",
     whole: Whole | None = None,
-    shards: int = 1,
+    shards: int | Cut = 1,
 ) -> Scaling:
     """The scaling of the columns of X.
 
@@ -375,8 +386,8 @@ def learn_scaling(
         What was asked for, if not `kind`.
     whole : Whole, optional
         Of all rows, where X are some of them.
-    shards : int
-        How many the rows are cut into.
+    shards : int or Cut
+        How many the rows are cut into, or how all are of which these are some.
 
     Returns
     -------
@@ -384,7 +395,7 @@ def learn_scaling(
         A column that does not vary is shifted only.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        arguments = kind, *weighed(X, weights), whole, bounds_of_weighed(len(X), weights, shards)
+        arguments = kind, *weighed(X, weights), whole, cut_of_weighed(len(X), weights, shards)
         shift, factor, constant = with_subnormals(_shift_factor_constant, arguments)
     too_wide = ~(np.isfinite(shift) & np.isfinite(factor) & (factor > 0))
     if too_wide.any():

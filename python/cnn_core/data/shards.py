@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -39,3 +39,66 @@ def sum_of_shards(of_rows: Callable[[int, int], np.ndarray], bounds: Bounds) -> 
         pairs = zip(sums[::2], sums[1::2])
         sums = [a + b for a, b in pairs] + sums[len(sums) & ~1 :]
     return sums[0]
+
+
+class Sliced(Protocol):
+    """An array, or what reads rows of one when they are wanted."""
+
+    def __getitem__(self, which: slice, /) -> np.ndarray: ...
+
+
+class Cut(Protocol):
+    """How all rows that something is learned from are cut, some of which may be elsewhere."""
+
+    def count(self, rows: int) -> int:
+        """Of all rows, of which so many are here."""
+
+    def sum(self, of_rows: Callable[[int, int], np.ndarray]) -> np.ndarray:
+        """The sum over all rows, see `sum_of_shards`."""
+
+    def least(self, values: np.ndarray) -> np.ndarray:
+        """The smallest numbers of all processes, each of which has an array of one shape."""
+
+    def greatest(self, values: np.ndarray) -> np.ndarray:
+        """The largest ones."""
+
+    def every(self, rows: Sliced, step: int) -> np.ndarray:
+        """Every step-th of all rows, where some are given."""
+
+    def kept(self, kept: np.ndarray) -> Cut:
+        """Of those rows alone for which `kept`, shape (rows,), is True."""
+
+
+class CutHere:
+    """Rows in shards, all of which are in this process.
+
+    Parameters
+    ----------
+    bounds : sequence of int
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+
+    def count(self, rows: int) -> int:
+        return rows
+
+    def sum(self, of_rows: Callable[[int, int], np.ndarray]) -> np.ndarray:
+        return sum_of_shards(of_rows, self.bounds)
+
+    def least(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def greatest(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def every(self, rows: Sliced, step: int) -> np.ndarray:
+        return rows[::step]
+
+    def kept(self, kept: np.ndarray) -> CutHere:
+        return CutHere(kept_bounds(self.bounds, kept))
+
+
+def cut(rows: int, shards: int | Cut) -> Cut:
+    """How so many rows are cut that are here: into a number of shards, or as it is known."""
+    return CutHere(shard_bounds(rows, shards)) if isinstance(shards, int) else shards

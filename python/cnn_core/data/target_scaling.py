@@ -12,17 +12,18 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._frozen import Frozen
 from cnn_core.data.scaling import (
     ENOUGH,
-    bounds_of_weighed,
+    cut_of_weighed,
     mean_and_deviation,
     median_and_quartiles,
     weighed,
 )
+from cnn_core.data.shards import CutHere
 from cnn_core.data.validation import which_target
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from cnn_core.data.shards import Bounds
+    from cnn_core.data.shards import Cut
     from cnn_core.task import Task
 
 #: Losses of a regression that standardised targets are for. The others want targets of their own:
@@ -94,7 +95,8 @@ class TargetScaling(NamedTuple):
         if not self.scales:
             return "y"
         if len(self.shift) == 1:
-            return f"(y - {self.shift[0]:.4g}) / {self.factor[0]:.4g}"
+            sign = "+" if self.shift[0] < 0 else "-"
+            return f"(y {sign} {abs(self.shift[0]):.4g}) / {self.factor[0]:.4g}"
         how = "median, divided by its spread" if self.robust else "mean, divided by its deviation"
         return f"each column of y less its {how}"
 
@@ -141,7 +143,7 @@ class TargetScaling(NamedTuple):
         learned = np.ascontiguousarray(y[:, varies], np.float64)
         if (learned.min(axis=0) == learned.max(axis=0)).any():  # another constant
             learned = np.concatenate((self.shift[None, varies], learned))
-        arguments = learned, None, self.robust, (0, len(learned))
+        arguments = learned, None, self.robust, CutHere((0, len(learned)))
         middle, spread = with_subnormals(_middle_and_spread, arguments)
         factor, shift, constant = self.factor.copy(), self.shift.copy(), self.constant.copy()
         shift[varies], factor[varies], constant[varies] = middle, spread, False
@@ -327,7 +329,7 @@ def scales_targets(task: Task) -> bool:
 
 
 def _middle_and_spread(
-    y: np.ndarray, weights: np.ndarray | None, robust: bool, bounds: Bounds
+    y: np.ndarray, weights: np.ndarray | None, robust: bool, rows: Cut
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column, or median and distance of the quartiles; squares
     of the numbers may be beyond float64. The spread of a column of one number is 1."""
@@ -335,9 +337,9 @@ def _middle_and_spread(
     if abs(exponent) < 400:
         exponent = 0
     near_1 = np.ldexp(y.astype(np.float64), -exponent) if exponent else y
-    middle, spread = mean_and_deviation(near_1, weights, bounds)
+    middle, spread = mean_and_deviation(near_1, weights, rows)
     if robust:
-        middle, between = median_and_quartiles(near_1, weights)
+        middle, between = median_and_quartiles(near_1, weights, rows)
         # Where most targets are one number, the deviation is left to tell.
         spread = np.where(between > 0, between / QUARTILES, spread)
     varies = (y.min(axis=0) < y.max(axis=0)) & (spread > 0)
@@ -379,7 +381,7 @@ def learn_target_scaling(
     TargetScaling or None
         None where nothing is to be done. A column that does not vary is shifted only.
     """
-    bounds = bounds_of_weighed(len(y), weights, shards)
+    rows = cut_of_weighed(len(y), weights, shards)
     (y, weights), n = weighed(y, weights), y.shape[1]
     low, high = np.full(n, -np.inf), np.full(n, np.inf)
     if clips:
@@ -387,9 +389,9 @@ def learn_target_scaling(
     shift, factor, constant = np.zeros(n), np.ones(n), None
     if kind is not None:
         with np.errstate(over="ignore", invalid="ignore"):
-            middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust, bounds))
+            middle, spread = with_subnormals(_middle_and_spread, (y, weights, robust, rows))
         if incremental and not robust:
-            median, size = with_subnormals(_middle_and_spread, (y, weights, True, bounds))
+            median, size = with_subnormals(_middle_and_spread, (y, weights, True, rows))
             far = np.abs(y - median).max(axis=0) > OUTLIER * size
             middle, spread = np.where(far, median, middle), np.where(far, size, spread)
             robust = bool(far.any())

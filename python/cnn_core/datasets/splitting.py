@@ -59,7 +59,7 @@ def split(
 
     Parameters
     ----------
-    *arrays : array, list, tuple, data frame, series or table
+    *arrays : array, list, tuple, data frame, series or dict of columns
         Such as X and y, with the same number of rows each.
     test : float or int, default 0.2
         Share of the rows to test on, in (0, 1), rounded up to whole rows; or their number.
@@ -118,12 +118,39 @@ def _n_rows(array: Any, i: int) -> int:
     if isinstance(shape, tuple) and shape:
         return int(shape[0])
     is_list = isinstance(array, Sequence) and not isinstance(array, (str, bytes))
-    if isinstance(shape, tuple) or isinstance(array, Mapping) or not (is_list or _takes(array)):
+    if isinstance(array, Mapping):
+        return _n_rows_of_columns(array, i)
+    if isinstance(shape, tuple) or not (is_list or _takes(array)):
         raise TypeError(
-            f"array {i} is of type {type(array).__name__}; split takes arrays, lists, data frames "
-            "and the like, with an entry for each row"
+            f"array {i} is of type {type(array).__name__}; split takes arrays, lists, data frames, "
+            "dicts of columns and the like, with an entry for each row"
         )
     return len(array)
+
+
+def _n_rows_of_columns(table: Mapping[Any, Any], i: int) -> int:
+    """The rows of a dict of columns."""
+    if not table:
+        raise ValueError(f"array {i} is a dict without columns")
+    rows: dict[Any, int] = {}
+    for name, column in table.items():
+        if isinstance(column, Mapping):
+            raise TypeError(
+                f"column {name!r} of array {i} is of type {type(column).__name__}; a dict of "
+                "columns has an array or a list for each"
+            )
+        try:
+            rows[name] = _n_rows(column, i)
+        except TypeError as error:
+            raise TypeError(f"column {name!r} of {error}") from None
+    first, number = next(iter(rows.items()))
+    for name, other in rows.items():
+        if other != number:
+            raise ValueError(
+                f"column {first!r} of array {i} has {number} rows and column {name!r} has "
+                f"{other}; they must have the same number"
+            )
+    return number
 
 
 def _takes(array: Any) -> bool:
@@ -197,6 +224,8 @@ def _chosen(groups: Rows, n_test: int) -> NDArray[np.bool_]:
 
 def _taken(array: Any, rows: Rows) -> Any:
     """Some rows of an array, as a new one of its kind."""
+    if isinstance(array, Mapping):
+        return {name: _taken(column, rows) for name, column in array.items()}
     if hasattr(array, "iloc"):  # pandas
         return array.iloc[rows]
     if _takes(array):

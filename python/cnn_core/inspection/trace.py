@@ -91,9 +91,10 @@ class Trace(NamedTuple):
 
     @property
     def title(self) -> str:
-        """How many rows there are, and their loss."""
+        """How many rows there are, their loss, and in which units it is if not in those of y."""
         rows, features = self.dx.shape
         said = f"Trace of {counted(rows, 'row')}, loss {self.loss:.4g}"
+        said += f" of {self.units}" * (self.units != "y")
         return f"{said}; dC/dx of {counted(features, 'feature')} {extent(self.dx)}"
 
 

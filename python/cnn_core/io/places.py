@@ -89,9 +89,10 @@ class FileTable(Table):
         return "\n".join(lines)
 
     def to_dict(self) -> dict[Hashable, np.ndarray]:
-        """The columns as arrays, such as for ``pandas.DataFrame``: float64 with NaN, objects with
-        None, datetime64 with NaT where an entry is missing."""
-        return {name: self[name].array for name in self.names}
+        """The columns as arrays, such as for ``pandas.DataFrame``: int64 for whole numbers that are
+        all there, float64 with NaN, objects with None, datetime64 with NaT where an entry is
+        missing."""
+        return {name: _array_of(self[name]) for name in self.names}
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise TypeError(
@@ -124,3 +125,11 @@ class FileTable(Table):
             lambda row: self.place(int(rows[row])),
             self.words,
         )
+
+
+def _array_of(values: Values) -> np.ndarray:
+    """The entries of a column; whole numbers as such, by which classes and numbers of rows are
+    known."""
+    if not values.whole or values.exact is not None or values.missing.any():
+        return values.array
+    return values.array.astype(np.int64)

@@ -19,7 +19,7 @@ from cnn_core.io.sources import ending, is_stream, name_of, need_pyarrow
 from cnn_core.io.texts import Missing, numbers_of
 from cnn_core.io.to_arrow import column_of
 
-BLOCK = 32768  #: Rows that are in memory at the same time, at least.
+BLOCK = 65536  #: Rows that are in memory at the same time, at least.
 
 
 class Reading(NamedTuple):

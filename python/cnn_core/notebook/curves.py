@@ -78,6 +78,8 @@ def drawn(
     low, high = min(known), max(known)
     scale = math.log if low > 0 and high > 10 * low else float
     span = scale(high) - scale(low) or 1.0
+    if scale is math.log:
+        words += "; logarithmic axis"
     first, last = numbers[0], numbers[-1]
 
     def x(number: float) -> float:

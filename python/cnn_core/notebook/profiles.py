@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnn_core.notebook.html import card, note, table
-from cnn_core.profile.format import number, of_copy, percent
+from cnn_core.profile.format import milliseconds, number, of_copy, percent
 
 if TYPE_CHECKING:
     from cnn_core.profile import Profile
@@ -23,7 +23,7 @@ def html_of_profile(profile: Profile) -> str:
         (
             row["layer"],
             row["phase"],
-            f"{1e3 * row['seconds']:,.3f}",
+            milliseconds(row["seconds"]),
             percent(row["share"]),
             number(row["gflop_per_s"]),
             percent(row["peak_share"]),
@@ -33,16 +33,16 @@ def html_of_profile(profile: Profile) -> str:
         for row in profile["phases"]
     ]
     seconds = profile["totals"]["phase_seconds"]
-    rows.append(("sum", "", f"{1e3 * seconds:,.3f}", percent(1.0), "", "", "", ""))
+    rows.append(("sum", "", milliseconds(seconds), percent(1.0), "", "", "", ""))
     total = profile["training"]["rows"]
     compared = [
         (name, "", "", remark)
         if seconds is None
-        else (name, f"{1e3 * seconds:,.3f}", number(total / seconds), f"{remark} {how}".rstrip())
+        else (name, milliseconds(seconds), number(total / seconds), f"{remark} {how}".rstrip())
         for name, seconds, remark, how in profile.compared()
     ]
     return card(
-        f"Profile of an epoch: {1e3 * profile['totals']['epoch_seconds']:,.3f} ms on one thread",
+        f"Profile of an epoch: {milliseconds(profile['totals']['epoch_seconds'])} ms on one thread",
         *(note(line) for line in profile.head()),
         table(COLUMNS, rows, (0, 1), most=MOST_PHASES),
         table(("what", "ms an epoch", "rows/s", "compared"), compared, (0, 3), longest=200),

@@ -51,8 +51,9 @@ def task_of(model: Any, name: str, what: str) -> Task:
     """The task of a fitted estimator, which must be one of 'classification' or 'regression'."""
     task: Task = fitted_of(model).task
     if task.name != name:
-        other = "labels are yes or no" if task.name == "multilabel" else f"it does {task.name}"
-        raise ValueError(f"{what} is for {name}, but of this model {other}")
+        if task.name == "multilabel":
+            raise ValueError(f"{what} is for {name}, but the labels of this model are yes or no")
+        raise ValueError(f"{what} is for {name}, but this model does {task.name}")
     return task
 
 

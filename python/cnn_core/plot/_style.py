@@ -24,11 +24,11 @@ LONGEST = 18
 
 def short(name: Any, longest: int = LONGEST) -> str:
     """A name that fits beside an axis: its middle left out where it is long."""
-    text = " ".join(str(name).split()).replace("$", r"\$")
-    if len(text) <= longest:
-        return text
-    half = (longest - 1) // 2
-    return f"{text[: longest - 1 - half]}…{text[-half:]}"
+    text = " ".join(str(name).split())
+    if len(text) > longest:
+        half = (longest - 1) // 2
+        text = f"{text[: longest - 1 - half]}…{text[-half:]}"
+    return text.replace("$", r"\$")  # which would begin a formula
 
 
 def shortened(names: Iterable[Any], longest: int = LONGEST) -> list[str]:

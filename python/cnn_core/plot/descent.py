@@ -112,6 +112,10 @@ def descent(
 
 def _points(path: Any, n: int) -> np.ndarray:
     kept = path.parameters if isinstance(path, Path) else path
+    if isinstance(path, Path) and not kept:
+        raise ValueError(
+            "path has seen no epoch; give it to the model before the fit: MLP(..., callbacks=path)"
+        )
     points = np.asarray(kept, float)
     if points.ndim != 2 or points.shape[1] != n or len(points) < 3:
         raise ValueError(

@@ -49,7 +49,7 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
     names = [f"{one.name}\n{one.activation}" for one in traced]
     ax = axes_for(ax, (9.0, 1.5 + 0.62 * len(traced)))
     axes = divided(ax, columns=(1, 1, 1))
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     rows = len(traced[0].z)
     quantities = (
@@ -61,7 +61,9 @@ def layers(model: MLP, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) ->
         _boxes(one, values, colour)
         if name == "|delta|":
             one.set_xscale("log")
+            one.set_xlim(*_powers_around(one.get_xlim()))
             one.xaxis.set_major_locator(LogLocator(numticks=4))
+            one.xaxis.set_minor_formatter(NullFormatter())
         else:
             one.axvline(0, color=GREY, linewidth=0.7, zorder=0)
         one.set_xlabel(name)
@@ -94,6 +96,12 @@ def _boxes(ax: Axes, values: list[np.ndarray], colour: str) -> None:
         boxprops={"facecolor": colour, "alpha": 0.7},
         medianprops={"color": "black", "linewidth": 1.6},
     )
+
+
+def _powers_around(limits: tuple[float, float]) -> tuple[float, float]:
+    """The powers of ten around a logarithmic axis, so that two have a label at least."""
+    low, high = np.log10(limits)
+    return float(10 ** np.floor(low)), float(10 ** np.ceil(high))
 
 
 def _above_zero(values: list[np.ndarray]) -> list[np.ndarray]:

@@ -81,10 +81,10 @@ def responses(
         ax.plot(tenths, [0.025] * 9, "|", color=ink(ax), ms=9, transform=ax.get_xaxis_transform())
     else:
         _points(ax, shortened(map(_bare, places)), curves, single)
-    label = f"column {column}" if isinstance(column, int) else short(column, 40)
-    ax.set_xlabel(label)
+    whole = f"column {column}" if isinstance(column, int) else str(column)
+    ax.set_xlabel(short(whole, 40))
     ax.set_ylabel(name)
-    titled(ax, f"{name[0].upper()}{name[1:]} by {short(label, 30)}, {counted(rows, 'row')}")
+    titled(ax, f"{name[0].upper()}{name[1:]} by {short(whole, 30)}, {counted(rows, 'row')}")
     ax.legend(loc="upper right", framealpha=0.9, edgecolor="none", fontsize=8.5)
     plain(ax)
     return ax

@@ -11,6 +11,12 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def milliseconds(seconds: float) -> str:
+    """'31.088'; of less than 0.1 ms, as a small network takes, more digits."""
+    value = 1e3 * seconds
+    return f"{value:,.5f}" if value < 0.1 else f"{value:,.3f}"
+
+
 def percent(share: float | None) -> str:
     """'12.3 %', or nothing for None."""
     return "" if share is None else f"{100 * share:.1f} %"
@@ -36,4 +42,4 @@ def title(training: Mapping[str, Any]) -> str:
 
 def total(name: str, seconds: float, rows: int) -> str:
     """The begin of a line about an epoch."""
-    return f"{name:<14}{1e3 * seconds:14,.3f} ms an epoch{number(rows / seconds):>12} rows/s"
+    return f"{name:<14}{milliseconds(seconds):>14} ms an epoch{number(rows / seconds):>12} rows/s"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnn_core.profile.format import number, percent, title
+from cnn_core.profile.format import milliseconds, number, percent, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,6 +89,11 @@ def draw(profile: Mapping[str, Any], file: str | os.PathLike[str]) -> None:
     figure.savefig(file)
 
 
+def _shown(seconds: float) -> str:
+    """Milliseconds with three digits, of a small network too."""
+    return number(1e3 * seconds) if seconds >= 1e-4 else milliseconds(seconds)
+
+
 def _plain(axes: "Axes", layers: Sequence[str]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_yticks(range(len(layers)), layers)
@@ -135,14 +140,14 @@ def draw_times(axes: "Axes", profile: Mapping[str, Any]) -> None:
         axes.text(
             1e3 * (seconds + 0.015 * widest),
             place,
-            f"{number(1e3 * seconds)} ms",
+            f"{_shown(seconds)} ms",
             va="center",
             fontsize=9,
         )
     _plain(axes, layers)
     axes.set_xlim(0, 1e3 * 1.15 * widest)
     axes.set_xlabel("ms an epoch")
-    axes.set_title(f"Where {number(1e3 * whole)} ms go", fontsize=10, loc="left")
+    axes.set_title(f"Where {_shown(whole)} ms go", fontsize=10, loc="left")
 
 
 def _peaks(axes: "Axes", phases: Phases, layers: Sequence[str], peak: float) -> None:

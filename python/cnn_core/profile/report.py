@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from cnn_core.profile.format import compared, number, of_copy, percent, title, total
+from cnn_core.profile.format import compared, milliseconds, number, of_copy, percent, title, total
 from cnn_core.profile.plot import draw
 
 LINE = 100  # columns of what is printed, at most
@@ -103,7 +103,7 @@ class Profile(dict[str, Any]):
             layer = row["layer"] if row["layer"] != before else ""
             before = row["layer"]
             line = (
-                f"{layer:<10} {row['phase']:<10}{1e3 * row['seconds']:12,.3f}"
+                f"{layer:<10} {row['phase']:<10}{milliseconds(row['seconds']):>12}"
                 f"{percent(row['share']):>9}"
                 + f"{number(row['gflop_per_s']):>11}" * rates
                 + f"{percent(row['peak_share']):>13}"
@@ -112,7 +112,7 @@ class Profile(dict[str, Any]):
             lines.append(line.rstrip())
         seconds = self["totals"]["phase_seconds"]
         lines.append(
-            f"{'sum':<21}{1e3 * seconds:12,.3f}{percent(1.0):>9}"
+            f"{'sum':<21}{milliseconds(seconds):>12}{percent(1.0):>9}"
             + "   reading the clock included" * rates
         )
         return lines

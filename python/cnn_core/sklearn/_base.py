@@ -20,7 +20,7 @@ from cnn_core._foreign_attributes import OnlyOfMLP
 from cnn_core._frozen import replace
 from cnn_core._names import Keywords
 from cnn_core._state import damage_told, restored, with_versions
-from cnn_core.data.prepare import scaled_near_one
+from cnn_core.data.weights import scaled_near_one
 from cnn_core.explainable import Explainable
 from cnn_core.exportable import Exportable
 from cnn_core.files.saved import Resumable

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import ColumnKind, TaskName
     from cnn_core.curves import Curves
-    from cnn_core.data.prepare import ClassWeight
+    from cnn_core.data.weights import ClassWeight
     from cnn_core.files.codecs import Codec
     from cnn_core.many.shared import SharedRows
     from cnn_core.tabular.checkpoint import TabularCheckpoint

@@ -54,7 +54,7 @@ def shared_rows(given: Given, validation: tuple[Any, Any]) -> SharedRows:
     """
     rows = given.X, given.y, given.weights
     return SharedRows(
-        OfFit(rows, validation, None, "fit", given.target_names), Whole(given.X), None
+        OfFit(rows, validation, None, "fit", target_names=given.target_names), Whole(given.X), None
     )
 
 

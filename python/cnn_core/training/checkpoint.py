@@ -17,6 +17,7 @@ from cnn_core.training.kept import CUT_SHORT, Found, KeptTraining, seed_of
 
 if TYPE_CHECKING:
     from cnn_core.data.fingerprint import Parts
+    from cnn_core.distributed.ranks import Ranks
     from cnn_core.files.estimators import Contents
     from cnn_core.training.loop import TrainingLoop, TrainResult
     from cnn_core.training.signals import Signals
@@ -187,12 +188,15 @@ class Checkpoint(KeptTraining):
     def __init__(
         self, estimator: Any, path: str | os.PathLike[str], every: Any, signals: Signals
     ) -> None:
-        self.place, self.signals = Place(path, every), signals
+        self.place, self.signals = self._place(path, every), signals
         found = self._read(type(estimator))
         super().__init__(estimator, self.place.path, None if found is None else _of(found))
         if found is not None:
             warn_of_bits(self.place.path, found)
         self.place.postpone()
+
+    def _place(self, path: str | os.PathLike[str], every: Any) -> Place:
+        return Place(path, every)
 
     def _read(self, kind: type[Any]) -> Contents | None:
         from cnn_core.files.checkpoints import read_checkpoint
@@ -345,3 +349,13 @@ class Writing:
             lambda: self.checkpoint.write(model(), self.loop, finished), then
         )
         self.left_off = False
+
+
+def checkpoint_of(estimator: Any, given: tuple[Any, Any, Any], ranks: Ranks | None) -> Checkpoint:
+    """The checkpoint of a training, which ranks may share; `given` are path, interval and
+    signals."""
+    if ranks is None:
+        return Checkpoint(estimator, *given)
+    from cnn_core.distributed.training import RankCheckpoint  # of no use to others
+
+    return RankCheckpoint(estimator, *given, ranks)

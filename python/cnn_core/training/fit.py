@@ -53,10 +53,10 @@ from cnn_core.parameters import draw_seed
 from cnn_core.spec import TrainingSpec
 from cnn_core.task import Task, check_trainable
 from cnn_core.task_of_y import infer_task
-from cnn_core.training import advice, scoring
+from cnn_core.training import advice, cures, scoring
 from cnn_core.training.first_rows import FirstRows, before_first_row
 from cnn_core.training.first_rows import scales as has_scaling
-from cnn_core.training.given import as_given, check_weights_of_stream
+from cnn_core.training.given import as_given, as_ranks_give, check_weights_of_stream
 from cnn_core.training.rescaled import follow, rehearsal
 from cnn_core.training.untrained import (
     constraints_of,
@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from cnn_core.blocks.learn import BlockData
     from cnn_core.causes.data import Run
     from cnn_core.data.stream import StreamRows
+    from cnn_core.distributed.prepare import RankData
+    from cnn_core.distributed.ranks import Ranks
     from cnn_core.training.scoring import Scored
 
 
@@ -95,6 +97,7 @@ class Job(NamedTuple):
     rehearsal: Dataset | None = None  #: those that are to be learned anew first
     renews: bool = False  #: whether the moments of the optimizer are to be those of it then
     validates: bool = False  #: whether the user has given the validation rows
+    ranks: RankData | None = None  #: where ranks share X: `train` has none of its rows
 
     @property
     def batches(self) -> int:
@@ -103,7 +106,10 @@ class Job(NamedTuple):
 
     @property
     def looked_at(self) -> Job:
-        """The same with rows of X that can be looked at: of blocks those that stand for all."""
+        """The same with rows of X that can be looked at: of blocks, and of ranks, those that stand
+        for all."""
+        if self.ranks is not None:
+            return self._replace(train=self.ranks.sample, validation=self.ranks.validation)
         return self if self.blocks is None else self._replace(train=self.blocks.sample)
 
 
@@ -140,8 +146,12 @@ def begin(
     -------
     Job
     """
+    return begin_given(p, Given((X, y, sample_weight), validation_data, classes, purpose), before)
+
+
+def begin_given(p: SimpleNamespace, given: Given, before: Model | None) -> Job:
+    """`begin`, also where ranks share the rows."""
     began = time.perf_counter()
-    given = Given((X, y, sample_weight), validation_data, classes, purpose)
 
     def seed() -> int:
         return draw_seed(p.random_state) if before is None else before.seed
@@ -156,6 +166,7 @@ class Given(NamedTuple):
     validation: tuple[Any, Any] | None
     classes: ArrayLike | None
     purpose: str
+    ranks: Ranks | None = None  #: who shares the rows
     target_names: tuple[str, ...] = ()  #: of the columns of y, where these have none of their own
 
     @property
@@ -179,7 +190,13 @@ class Read(NamedTuple):
 def check_asked(p: SimpleNamespace, given: Given) -> Scorer | None:
     """The scorer of a fit, if it has one; raises where the monitor has no rows."""
     validates = given.validation is not None
-    return scoring.check_rows(p, validates) if given.purpose == "fit" else None
+    scorer = scoring.check_rows(p, validates) if given.purpose == "fit" else None
+    if scorer is not None and given.ranks is not None:
+        raise ValueError(
+            f"monitor={p.monitor!r} scores all validation rows together, and each rank has its own "
+            "of them; take 'val_loss', 'val_metric' or 'loss'"
+        )
+    return scorer
 
 
 def check_trains(p: SimpleNamespace, task: Task, purpose: str) -> None:
@@ -205,19 +222,21 @@ def read(p: SimpleNamespace, given: Given, before: Model | None, seed: Callable[
     warn_of_order(X, y)
     warn_of_order(X, sample_weight, "sample_weight")
     needs_rows = check_asked(p, given) and given.validation is None
-    X, y, sample_weight, names = as_given(
-        p, (X, y, sample_weight), before, purpose, needs_rows, classes
-    )
+    rows = X, y, sample_weight
+    if given.ranks is None:
+        X, y, sample_weight, names = as_given(p, rows, before, purpose, needs_rows, classes)
+    else:
+        X, y, sample_weight, names = as_ranks_give(p, rows, before, given.ranks, classes)
     check_given("y", y)
     check_lengths(X, y)
     if purpose == "partial_fit":
         check_weights_of_stream(p.class_weight)
-    task, labels = _task_or_cure(p, (X, y), before, classes, purpose)
+    task, labels = task_or_cure(p, (X, y), before, classes, purpose)
     how = replace(preparation(p, purpose), target_names=names or given.target_names)
-    _check_scaling_of_targets(p, task)
+    check_scaling_of_targets(p, task)
     check_trains(p, task, purpose)
     rest = (task, labels), how, seed, before, sample_weight, given.validation
-    data = _prepared(X, y, *rest)
+    data = _prepared(given.ranks, X, y, *rest)
     return Read(given, (data.X, y, sample_weight), before, task, how, data)
 
 
@@ -271,6 +290,7 @@ def job_of(p: SimpleNamespace, rows: Read, began: float, advises: Advising = adv
         findings = [*without_effect(p, model.network_spec), *findings]
     job = Job(model, spec, data.train, data.validation, purpose, None, seen, began)
     job = job._replace(blocks=data.blocks, rows=sample, validates=given.validates)
+    job = job._replace(ranks=data.ranks)
     scorer = check_asked(p, given)
     if scorer is not None:
         _, y = _looked_at(data, rows.rows[1])
@@ -292,17 +312,24 @@ def _followed(
     return (fitted_anew(p, model, data) if begins_anew else model), rows, anew
 
 
-def _prepared(X: Any, y: Any, *rest: Any) -> Prepared:
-    """The same as `prepare`, of blocks too."""
+def _prepared(ranks: Ranks | None, X: Any, y: Any, *rest: Any) -> Prepared:
+    """The same as `prepare`, of blocks and of ranks too."""
     if isinstance(X, Gathered):
         from cnn_core.blocks.learn import prepare_blocks  # of no use to those who give arrays
 
         return prepare_blocks(X, y, *rest)
+    if ranks is not None:
+        from cnn_core.distributed.prepare import prepare_ranks  # nor here
+
+        return prepare_ranks(X, y, *rest)
     return prepare(X, y, *rest)
 
 
 def _looked_at(data: Prepared, y: ArrayLike) -> tuple[Prepared, ArrayLike]:
-    """What advice looks at: of blocks the rows that stand for all."""
+    """What advice looks at: of blocks, and of ranks, the rows that stand for all."""
+    if data.ranks is not None:
+        known = replace(data, train=data.ranks.sample, validation=data.ranks.validation)
+        return known, np.asarray(y)[data.ranks.chosen]
     if data.blocks is None:
         return data, y
     return replace(data, train=data.blocks.sample), np.asarray(y)[data.blocks.chosen]
@@ -337,7 +364,7 @@ def _with_rows(before: Model, data: Prepared, task: Task) -> Model:
     )
 
 
-def _task_or_cure(
+def task_or_cure(
     p: SimpleNamespace,
     rows: tuple[Any, Any],
     before: Model | None,
@@ -348,40 +375,9 @@ def _task_or_cure(
     try:
         return _task(p, *rows, before, classes)
     except OneClassError as error:
-        raise ValueError(f"{error}{_cure_of_one_class(p, rows[1], purpose, classes)}") from None
+        raise ValueError(f"{error}{cures.of_one_class(p, rows[1], purpose, classes)}") from None
     except UnknownClassError as error:
-        raise ValueError(f"{error}{_cure_of_unknown(p, rows[1], before, error)}") from None
-
-
-def _cure_of_one_class(
-    p: SimpleNamespace, y: ArrayLike, purpose: str, classes: ArrayLike | None
-) -> str:
-    """What helps where all labels are the same."""
-    cures = []
-    if purpose == "partial_fit" and classes is None:
-        cures.append("name all that will ever come, such as partial_fit(X, y, classes=[0, 1])")
-    if p.task == "auto" and classes is None and np.asarray(y).dtype.kind in "iuf":
-        cures.append("say task='regression' if y holds numbers to predict")
-    return f"; {', or '.join(cures)}" if cures else ""
-
-
-def _cure_of_unknown(
-    p: SimpleNamespace, y: ArrayLike, before: Model | None, error: ValueError
-) -> str:
-    """What helps where training that goes on meets a class that did not come before."""
-    if before is None or before.task.classes is None:
-        return ""
-    cure = f"other classes need a new fit{', with warm_start=False' if p.warm_start else ''}"
-    if before.history.streamed:
-        cure = (
-            "the first y of the stream was taken for classes, all of which partial_fit(X, y, "
-            "classes=[...]) names then"
-        )
-    numbers = before.task.classes.dtype.kind in "iuf" and np.asarray(y).dtype.kind in "iuf"
-    if numbers and "MLPRegressor" not in str(error):
-        say = "task='regression' or " if p.task == "auto" else ""
-        cure += f"; if it holds numbers to predict, take {say}MLPRegressor from the beginning"
-    return f"; {cure}"
+        raise ValueError(f"{error}{cures.of_unknown(p, rows[1], before, error)}") from None
 
 
 def _collects(rows: Read) -> bool:
@@ -479,7 +475,7 @@ def scaling_meant(kind: str | None, init: object, bias: bool) -> str | None:
     return None if kind == "auto" and (given or not bias) else kind
 
 
-def _check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
+def check_scaling_of_targets(p: SimpleNamespace, task: Task) -> None:
     """Raise for what was asked of the targets and cannot be done."""
     if p.clip_outputs and task.name != "regression":
         raise ValueError(f"clip_outputs=True is for a regression, and this is a {task.name}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
+    from cnn_core.distributed.ranks import Ranks
     from cnn_core.model import Model
 
 
@@ -59,6 +60,31 @@ def as_given(
     return X, y, weights, names
 
 
+def as_ranks_give(
+    p: SimpleNamespace,
+    rows: tuple[Any, Any, Any],
+    before: Model | None,
+    ranks: Ranks,
+    classes: ArrayLike | None,
+) -> tuple[Any, Any, Any, tuple[str, ...]]:
+    """The same where ranks share the rows: X as `RankRows`, y and weights of all rows."""
+    from cnn_core.distributed.rows import RankRows, gather_values
+
+    X, y, weights = rows
+    if are_blocks(X, y):
+        raise ValueError(
+            "ranks take arrays and tables, and X comes in blocks; give each rank its own rows, or "
+            "what ranks.open gives"
+        )
+    keeps = p.columns is not None or (before is not None and before.columns is not None)
+    found = RankRows(ranks, X, keeps)
+    y, weights = gather_values(ranks, y), gather_values(ranks, weights)
+    names: tuple[str, ...] = ()
+    if keeps:
+        found.table_of_all, y, names = _as_table(p, found.whole_table(), y, before, classes)
+    return found, y, weights, names
+
+
 def _is_decided(p: SimpleNamespace, classes: ArrayLike | None) -> bool:
     """Whether it is said whether y holds classes or numbers."""
     said = p.task != "auto" or p.loss != "auto" or classes is not None
@@ -75,7 +101,7 @@ def _chosen(y: np.ndarray, name: str) -> np.ndarray:
 
 def _as_table(
     p: SimpleNamespace,
-    X: ArrayLike,
+    X: Any,
     y: ArrayLike,
     before: Model | None,
     classes: ArrayLike | None,

@@ -143,6 +143,7 @@ class TrainingLoop:
         #: What the last epoch has given; seconds that it has waited for others; its limit.
         self.measured: tuple[float, Any] = (math.nan, None)
         self.waited, self.longest = 0.0, math.inf
+        self.clock = time.perf_counter  # of the limit; of ranks that of all of them
         self.history = History(monitor.names, monitor.watched, start.history, monitor.sign)
         #: The weights after the last whole epoch, the number of epochs and that of steps. Replaced
         #: in one step: Ctrl-C may strike between any two others. Until the next epoch begins, or
@@ -213,7 +214,8 @@ class TrainingLoop:
         ndarray or None
             The learning rate of each step.
         """
-        last = (time.perf_counter() if began is None else began) + seconds
+        limited = seconds < math.inf
+        last = (self.clock() if began is None else began) + seconds
         trainer, history, rates, saving = self.trainer, self.history, self.rates, self.saving
         entry_of, stopping = self.monitor.entry, self.stopping
         update, should_stop, hooks = stopping.update, stopping.should_stop, self.hooks
@@ -225,7 +227,7 @@ class TrainingLoop:
         for epoch in range(self.first_epoch, self.first_epoch + epochs):
             self._secure()
             start = time.perf_counter()
-            if start > last and epoch > self.first_epoch:
+            if limited and epoch > self.first_epoch and self.clock() > last:
                 self.reason = "max_seconds"
                 return
             if rates is not None:

@@ -120,18 +120,26 @@ class TrainingRun:
         self.report: Report | None = None
         self.windows: WindowRows | None = None  # of blocks
         self.network = job.model.network.copy()
-        self.trainer = BACKENDS[p.backend].trainer(
-            job.spec,
-            self.network,
-            threads=threads_of(p.n_threads),
-            adaptive=p.n_threads is None,
-            timing=timing,
-        )
+        self.trainer = self._trainer(timing)
         _go_on(self.trainer, job.model, job.spec, p.backend)
         if job.rehearsal is not None:
             self._rehearse(job.rehearsal, job.renews)
         tell = self._show_step if watch is not None and watch.of_steps else None
         self.steps = Steps(self.trainer, job.model.step_history, bool(p.step_history), tell)
+
+    def _trainer(self, timing: bool) -> Any:
+        """What trains the network."""
+        if self.job.ranks is not None:
+            from cnn_core.distributed.training import rank_trainer
+
+            return rank_trainer(self.p, self.job.ranks, self.job.spec, self.network)
+        return BACKENDS[self.p.backend].trainer(
+            self.job.spec,
+            self.network,
+            threads=threads_of(self.p.n_threads),
+            adaptive=self.p.n_threads is None,
+            timing=timing,
+        )
 
     def _rehearse(self, data: Dataset, renews: bool) -> None:
         """Train on the sample of a stream's rows, which counts for no epoch; where it does not
@@ -168,7 +176,7 @@ class TrainingRun:
             It goes on from that, and leaves word of itself there.
         """
         if checkpoint is not None:
-            parts = parts_of(self.job.train, self.job.validation, self.job.blocks)
+            parts = parts_of(self.job.train, self.job.validation, self.job.blocks, self.job.ranks)
             epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
             if checkpoint.is_finished:
                 self.publish(self.job.model)
@@ -176,7 +184,7 @@ class TrainingRun:
         loop, final = self.prepared(epochs), None
         writing = None if checkpoint is None else checkpoint.attach(loop, self.model_after)
         try:
-            loop.run(epochs, self.longest, self.job.began)
+            loop.run(epochs, self.longest, self._began)
             self.advise()
         finally:
             final = self.leave()
@@ -190,6 +198,12 @@ class TrainingRun:
             _warn_of_end_of_plan(self.p, self.job.model, self.trainer.epochs)
         self.loop = self._loop(epochs)
         return self.loop
+
+    @property
+    def _began(self) -> float:
+        """When, by the clock of the loop."""
+        ranks = self.job.ranks
+        return self.job.began if ranks is None else ranks.ranks.first_says(self.job.began)
 
     @property
     def longest(self) -> float:
@@ -286,18 +300,23 @@ class TrainingRun:
 
     def _show(self, loop: TrainingLoop, entry: dict[str, float]) -> bool:
         self.publish(self.model_after(loop.result()._replace(reason="running")))
-        return self.watch is not None and self.watch.epoch(loop.n_epochs, entry)
+        return self._of_any(self.watch is not None and self.watch.epoch(loop.n_epochs, entry))
+
+    def _of_any(self, ends: bool) -> bool:
+        """What callbacks have returned, of ranks on any of them."""
+        return ends if self.job.ranks is None else self.job.ranks.ranks.any(ends)
 
     def _hooks(self, epochs: int) -> list[Hook]:
         hooks: list[Hook] = []
-        if self.p.verbose:
+        ranks = self.job.ranks
+        if self.p.verbose and (ranks is None or ranks.ranks.first):
             from cnn_core.training.reports import report
 
             before, task = self.job.model.n_epochs, self.job.model.task
             self.report = report(int(self.p.verbose), before + epochs, task, before)
             hooks.append(self.report)
         if self.watch is not None and self.watch.callbacks and not self.incremental:
-            hooks += [self._show, lambda loop, entry: self.steps.ends]
+            hooks += [self._show, lambda loop, entry: self._of_any(self.steps.ends)]
         return hooks
 
     def _loop(self, epochs: int) -> TrainingLoop:
@@ -327,9 +346,12 @@ class TrainingRun:
             steps = self._batches, planned
             rates = ScheduledRates(p.schedule, trainer.learning_rate, *steps, factors)
         hooks = self._hooks(epochs)
-        return TrainingLoop(
+        loop = TrainingLoop(
             trainer, self.network, self._rows(), monitor, start, rates, stopping, hooks
         )
+        if job.ranks is not None:
+            loop.clock = job.ranks.ranks.clock
+        return loop
 
     def _rows(self) -> TrainingRows:
         """Who visits the rows."""

@@ -80,8 +80,11 @@ def numeric_features(p: SimpleNamespace, data: Prepared, streams: bool) -> np.nd
     n = data.n_features - (0 if data.columns is None else len(data.columns.embeddings))
     measured = np.ones(n, bool) if data.columns is None else data.columns.measured[:n].copy()
     if not streams:
-        rows = data.train if data.blocks is None else data.blocks.sample
-        measured &= have_three_values(rows.X)[:n]
+        if data.ranks is not None:
+            measured &= data.ranks.have_three_values(data.train)[:n]
+        else:
+            rows = data.train if data.blocks is None else data.blocks.sample
+            measured &= have_three_values(rows.X)[:n]
     return np.flatnonzero(measured)
 
 
@@ -184,6 +187,8 @@ def rows_for(init: object, shape: NetworkSpec, data: Prepared | None) -> np.ndar
     if train.weights is not None:
         counting = counting[train.weights.rows()[:, 0] > 0]
     chosen = counting[sample_of_rows(data.seed, len(counting), max(shape.widths))]
+    if data.ranks is not None:
+        return data.ranks.rows_at(train, chosen)
     rows: np.ndarray = train.X.array[chosen if train.X.indices is None else train.X.indices[chosen]]
     return rows
 

@@ -1,0 +1,175 @@
+"""``cnn-core predict -o FOLDER/``: a file of predictions for each file of rows, several at once."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NamedTuple
+
+from cnn_core.cli.arguments import UsageError
+from cnn_core.cli.telling import Telling, plural
+from cnn_core.io.output import check_name
+from cnn_core.io.sources import STDIN, ending
+
+
+class Done(NamedTuple):
+    """What has been written to a file."""
+
+    output: str
+    rows: int
+    gaps: dict[str, int]  #: entries that are missing where training had none, by column
+    remarks: tuple[str, ...] = ()
+
+
+#: Predicts for some files and writes one.
+Predicting = Callable[[argparse.Namespace, Sequence[str], str, Telling], Done]
+
+
+class _Remarks(Telling):
+    """Keeps what is to be said of a file."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
+        self.kept: list[str] = []
+
+    def remark(self, text: str, indent: str = "  ") -> None:
+        self.kept.append(text)
+
+    def progress(self, text: str) -> None:
+        pass
+
+
+def is_folder(output: str) -> bool:
+    """Whether predictions go to a folder, a file for each file of rows."""
+    return output != STDIN and (output.endswith(("/", os.sep)) or os.path.isdir(output))
+
+
+def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) -> None:
+    """Predict for each file. A file that is there, and no older than its rows and the model, is
+    done: it was written whole.
+
+    Parameters
+    ----------
+    options : namespace
+        Of the command.
+    paths : sequence of str
+        Files of rows.
+    predict : callable
+        Of this package, as other processes call it.
+    """
+    folder, telling = options.output, Telling(options)
+    outputs = _outputs(paths, folder)
+    os.makedirs(folder, exist_ok=True)
+    todo = [
+        (path, output) for path, output in outputs.items() if not _is_done(output, path, options)
+    ]
+    found: list[Done] = []
+    said: set[str] = set()
+    for one in _predicted(options, todo, predict):
+        found.append(one)
+        for word in one.remarks:
+            if word not in said:  # most are the same of each file
+                said.add(word)
+                telling.remark(word)
+        rows = sum(done.rows for done in found)
+        telling.progress(f"{len(found):,} of {len(todo):,} files, {rows:,} rows")
+    n_rows, skipped = sum(one.rows for one in found), len(outputs) - len(todo)
+    gaps: dict[str, int] = {}
+    for one in found:
+        for name, count in one.gaps.items():
+            gaps[name] = gaps.get(name, 0) + count
+    lines = [f"wrote {plural(n_rows, 'prediction')} to {plural(len(todo), 'file')} in {folder}"]
+    if skipped:
+        lines.append(f"left {plural(skipped, 'file')} there, which are done")
+    result = {"rows": n_rows, "output": folder, "files": len(todo), "skipped": skipped}
+    telling.result(lines, {**result, "missing": gaps})
+
+
+def _outputs(paths: Sequence[str], folder: str) -> dict[str, str]:
+    """The file of predictions for each file of rows: with its name, as Parquet where it is no
+    CSV."""
+    found: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for path in paths:
+        if path == STDIN:
+            raise UsageError(f"standard input has no name for a file in {folder}; give -o FILE")
+        kind, packed = ending(path)
+        name = os.path.basename(path)
+        if packed == "zst":
+            name = name[: -len(".zst")]
+        if kind not in ("csv", "tsv", "txt", "parquet", "pq"):
+            name += ".parquet" if kind in ("feather", "arrow") else ".csv"
+        output = os.path.join(folder, name)
+        if output in taken:
+            raise UsageError(f"{taken[output]} and {path} would both be written to {output}")
+        if os.path.realpath(output) == os.path.realpath(path):
+            raise UsageError(f"{path} is in {folder}, and would be lost; give another folder")
+        found[path], taken[output] = output, path
+    return found
+
+
+def _is_done(output: str, path: str, options: argparse.Namespace) -> bool:
+    """Whether a file is there that was made of these rows and this model."""
+    try:
+        written = os.stat(output).st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return all(os.stat(one).st_mtime_ns <= written for one in (path, options.model))
+
+
+def _predicted(
+    options: argparse.Namespace,
+    todo: Sequence[tuple[str, str]],
+    predict: Predicting,
+) -> Iterator[Done]:
+    """What each file has come to, as they are done; the first error ends all."""
+    for _, output in todo:
+        check_name(output)
+    jobs = min(options.jobs, len(todo))
+    plain = {name: value for name, value in vars(options).items() if not callable(value)}
+    plain["threads"] = options.threads or 1
+    if jobs <= 1:
+        for path, output in todo:
+            yield _predict_file(plain, path, output, predict)
+        return
+    # Not by fork: the thread pool of the core does not survive it. This process is one of the jobs:
+    # it takes the last files, and the others the first ones.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs - 1, spawn, _begin_process) as pool:
+        tasks = [pool.submit(_predict_file, plain, path, output, predict) for path, output in todo]
+        try:
+            for (path, output), task in reversed(list(zip(todo, tasks))):
+                if task.cancel():
+                    yield _predict_file(plain, path, output, predict)
+                for done in tasks:
+                    if done.done() and not done.cancelled():
+                        done.result()  # raises an error at once
+            for task in tasks:
+                if not task.cancelled():
+                    yield task.result()
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                "a job was killed, perhaps as memory was short; the files that are done are left "
+                "as they are by the same command, which fewer --jobs may bring to an end"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin_process() -> None:
+    """Let Ctrl-C end a job at once: the file that it writes has no name yet."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _predict_file(plain: dict[str, Any], path: str, output: str, predict: Predicting) -> Done:
+    """A file, in whatever process."""
+    options = argparse.Namespace(**plain)
+    telling = _Remarks(options)
+    done = predict(options, [path], output, telling)
+    return done._replace(remarks=tuple(telling.kept))

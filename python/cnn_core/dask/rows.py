@@ -1,0 +1,305 @@
+"""The rows of Dask collections, cut into shards: pure functions of the partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from cnn_core._cpu import with_subnormals
+from cnn_core._dataset import RowSource
+from cnn_core.dask.engine import Engine, package
+from cnn_core.data.auto_scaling import extent, squares_of, sums_of
+from cnn_core.data.prepare import make_dataset, precise_dtype
+from cnn_core.data.scaling import weighed, weighted_sums
+from cnn_core.data.validation import check_X, feature_names
+
+if TYPE_CHECKING:
+    from cnn_core.data.prepare import Preparation
+    from cnn_core.data.scaling import Scaling
+    from cnn_core.data.target_scaling import TargetScaling
+    from cnn_core.task import Task
+
+
+class Raw(NamedTuple):
+    """Rows of a shard as they were given."""
+
+    X: np.ndarray  #: float32 or float64, as precise as it was
+    y: Any
+
+
+class Rows(NamedTuple):
+    """Rows of a shard as the network reads them."""
+
+    X: np.ndarray
+    y: np.ndarray | None
+    labels: np.ndarray | None
+    weights: np.ndarray | None
+
+    @property
+    def sources(self) -> tuple[RowSource, RowSource | None, RowSource | None, RowSource | None]:
+        """For a trainer: X, y, labels and weights."""
+        y, labels, weights = (None if one is None else RowSource(one) for one in self[1:])
+        return RowSource(self.X), y, labels, weights
+
+
+#: Rows of shards that one task works on: those of a node of the tree over the shards.
+Bundle: TypeAlias = tuple[Rows, ...]
+
+
+def bundled(*rows: Rows) -> Bundle:
+    """The rows of some shards together."""
+    return rows
+
+
+class Collection(NamedTuple):
+    """A Dask DataFrame, Series or Array as its partitions."""
+
+    pieces: list[Any]  #: delayed
+    meta: Any  #: an empty frame or array of its kind
+    lengths: list[int] | None  #: rows of each partition, where they are known
+    width: int  #: columns; 1 of a series
+
+
+def is_collection(values: object) -> bool:
+    """Whether it is a DataFrame, a Series or an Array of Dask."""
+    return hasattr(values, "to_delayed") and hasattr(values, "__dask_graph__")
+
+
+def collection(name: str, values: Any) -> Collection:
+    """The partitions of a collection; raises for everything else."""
+    if not is_collection(values):
+        raise TypeError(
+            f"{name} must be a Dask DataFrame, Series or Array, got {type(values).__name__}; "
+            "MLP takes rows in memory, and dask.array.from_array makes an Array of them"
+        )
+    if not hasattr(values, "chunks"):
+        width = len(getattr(values, "columns", (None,)))
+        return Collection(list(values.to_delayed()), values._meta, None, width)
+    if values.ndim > 2:
+        raise ValueError(
+            f"{name} must have two dimensions at most, got shape {values.shape}; "
+            "reshape((len(X), -1)) makes a row of each entry"
+        )
+    width = values.shape[1] if values.ndim == 2 else 1
+    if width != width:
+        raise ValueError(
+            f"{name} must say how many columns it has; compute_chunk_sizes() finds out"
+        )
+    if values.ndim == 2:
+        values = values.rechunk({1: -1})
+    known = values.shape[0] == values.shape[0]  # NaN is not
+    lengths = [int(n) for n in values.chunks[0]] if known else None
+    return Collection(values.to_delayed().ravel().tolist(), values._meta, lengths, int(width))
+
+
+def check_X_is_of_numbers(X: Any, columns: Collection) -> None:
+    """Raise for an X of one dimension, and for columns that hold no numbers."""
+    if getattr(X, "ndim", 2) != 2:
+        raise ValueError("X must have two dimensions (rows, features); X.to_frame() has them")
+    check_numeric(columns.meta)
+
+
+def check_numeric(meta: Any) -> None:
+    """Raise for columns of X that hold no numbers."""
+    for name, dtype in getattr(meta, "dtypes", {}).items():
+        kind = getattr(dtype, "kind", "O")
+        if kind not in "biuf":
+            raise ValueError(
+                f"X has the column {name!r} of dtype {dtype}, and DaskMLP reads numbers; make "
+                "numbers of categories, as dask.dataframe.get_dummies does, or fit "
+                "MLP(columns='auto') on rows in memory"
+            )
+
+
+def names_of(meta: Any) -> np.ndarray | None:
+    """Labels of the columns; None for an Array."""
+    return feature_names(meta)
+
+
+def precision(X: Collection) -> str:
+    """The dtype that holds each number of X as it is, float64 at most."""
+    return precise_dtype(X.meta)
+
+
+def lengths_of(engine: Engine, X: Collection) -> list[int]:
+    """Rows of each partition."""
+    if X.lengths is not None:
+        return X.lengths
+    delayed = package("dask").delayed
+    counts = engine.compute([delayed(len)(piece) for piece in X.pieces])
+    return [int(n) for n in engine.results(counts)]
+
+
+def in_memory(engine: Engine, values: Collection) -> tuple[Any, list[int]]:
+    """y or weights as a whole, and the rows of each partition."""
+    parts = engine.results(engine.compute(values.pieces))
+    lengths = [len(part) for part in parts]
+    if not sum(lengths):
+        raise ValueError("the collections have no rows")
+    return joined([part for part in parts if len(part)]), lengths
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Arrays, frames or series below each other."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return package("pandas").concat(parts)
+
+
+class Cut(NamedTuple):
+    """Some rows of a partition."""
+
+    partition: int
+    rows: int  #: that the partition has
+    first: int
+    end: int
+    kept: np.ndarray | None  #: bits of those from first to end that are taken; None: all
+
+    @property
+    def which(self) -> np.ndarray:
+        """Whether each row from first to end is taken."""
+        assert self.kept is not None
+        return np.unpackbits(self.kept, count=self.end - self.first).astype(bool)
+
+
+def cuts(lengths: Sequence[int], kept: np.ndarray | None, bounds: Sequence[int]) -> list[list[Cut]]:
+    """What each shard takes of the partitions.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Rows of each partition.
+    kept : ndarray of bool, shape (rows,), or None
+        Which rows are cut into shards.
+    bounds : sequence of int
+        Where each shard begins, counted in rows that are kept.
+    """
+    ends = np.concatenate(([0], np.cumsum(lengths)))
+    numbers = None if kept is None else np.flatnonzero(kept)
+    found = []
+    for first, end in pairwise(bounds):
+        if numbers is not None and end > first:
+            first, end = int(numbers[first]), int(numbers[end - 1]) + 1
+        shard = []
+        for i in range(int(np.searchsorted(ends, first, "right")) - 1, len(lengths)):
+            begin, stop = max(first, int(ends[i])), min(end, int(ends[i + 1]))
+            if begin >= end:
+                break
+            if begin < stop:
+                bits = None if kept is None else np.packbits(kept[begin:stop])
+                low = int(ends[i])
+                shard.append(Cut(i, lengths[i], begin - low, stop - low, bits))
+        found.append(shard)
+    return found
+
+
+def cut_rows(X: Collection, y: Collection, shards: list[list[Cut]], dtype: str) -> list[Any]:
+    """Delayed `Raw` of each shard; X and y have the same partitions."""
+    delayed = package("dask").delayed
+    return [
+        delayed(raw_rows, pure=False)(
+            [X.pieces[cut.partition] for cut in shard],
+            [y.pieces[cut.partition] for cut in shard],
+            shard,
+            dtype,
+        )
+        for shard in shards
+    ]
+
+
+def aligned(X: Collection, y: Collection, lengths: tuple[list[int], list[int]]) -> Collection:
+    """y with the partitions of X."""
+    if lengths[0] == lengths[1]:
+        return y
+    delayed, ends = package("dask").delayed, np.cumsum(lengths[0])
+    pieces = [
+        delayed(_taken, pure=False)([y.pieces[cut.partition] for cut in shard], shard)
+        for shard in cuts(lengths[1], None, [0, *map(int, ends)])
+    ]
+    return y._replace(pieces=pieces)
+
+
+def raw_rows(X: list[Any], y: list[Any], shard: list[Cut], dtype: str) -> Raw:
+    """The rows of a shard."""
+    parts = []
+    for piece, cut in zip(X, shard):
+        what = f"X of partition {cut.partition}"
+        if len(piece) != cut.rows:
+            raise ValueError(f"{what} has {len(piece)} rows, and y {cut.rows}")
+        what += f", from its row {cut.first} on," if cut.first else ""
+        rows = check_X(_some(piece, cut._replace(kept=None)), dtype, name=what)
+        parts.append(rows if cut.kept is None else rows[cut.which])
+    return Raw(np.ascontiguousarray(np.concatenate(parts)), _taken(y, shard))
+
+
+def _taken(pieces: list[Any], shard: list[Cut]) -> Any:
+    return joined([_some(piece, cut) for piece, cut in zip(pieces, shard)])
+
+
+def _some(piece: Any, cut: Cut) -> Any:
+    """The rows of a partition that a shard takes."""
+    part = piece.iloc[cut.first : cut.end] if hasattr(piece, "iloc") else piece[cut.first : cut.end]
+    if cut.kept is None:
+        return part
+    return part.iloc[cut.which] if hasattr(part, "iloc") else part[cut.which]
+
+
+class Encoding(NamedTuple):
+    """How rows become what the network reads."""
+
+    task: Task
+    how: Preparation
+    scaling: Scaling | None
+    targets: TargetScaling | None
+
+
+def encoded(raw: Raw, encoding: Encoding, weights: np.ndarray | None) -> Rows:
+    """Rows of a shard as the network reads them; the weights are those of the dataset."""
+    task, how, scaling, targets = encoding
+    X = check_X(raw.X, how.dtype) if scaling is None else scaling.apply(raw.X, how.dtype)
+    data = make_dataset(task, X, raw.y, how).learning(targets, how.dtype)
+    y, labels = (None if one is None else one.rows() for one in (data.y, data.labels))
+    return Rows(X, y, labels, weights)
+
+
+# What the scaling of the inputs is learned from. Weights, shape (rows, 1), are those of the rows.
+
+
+class Looked(NamedTuple):
+    """What a first look at a shard tells."""
+
+    low: np.ndarray
+    high: np.ndarray
+    few: np.ndarray  #: rows that a background is looked for in
+    sample: np.ndarray  #: rows that quartiles are taken of
+
+
+def look(raw: Raw, weights: np.ndarray | None, few: np.ndarray, sample: np.ndarray) -> Looked:
+    """Ends of each column, and the rows of these numbers."""
+    low, high = with_subnormals(extent, (RowSource(raw.X), weights))
+    return Looked(low, high, raw.X[few], raw.X[sample])
+
+
+def first_sums(
+    raw: Raw, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """See `auto_scaling.sums_of`."""
+    sums, two = with_subnormals(sums_of, (RowSource(raw.X), weights, low, high))
+    return sums, two
+
+
+def second_sums(raw: Raw, weights: np.ndarray | None, mean: np.ndarray) -> np.ndarray:
+    """See `auto_scaling.squares_of`."""
+    found: np.ndarray = with_subnormals(squares_of, (RowSource(raw.X), weights, mean))
+    return found
+
+
+def power_sums(raw: Raw, weights: np.ndarray | None, shift: np.ndarray, power: int) -> np.ndarray:
+    """The sums of (x - shift)^power, as `scaling.mean_and_deviation` adds them."""
+    found: np.ndarray = with_subnormals(weighted_sums, (*weighed(raw.X, weights), shift, power))
+    return found

@@ -1,0 +1,116 @@
+"""Ranks that are processes of MPI, by the package mpi4py."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cnn_core.distributed.ranks import Ranks
+
+_Value = TypeVar("_Value")
+
+
+class MPIRanks(Ranks):
+    """The processes of a communicator."""
+
+    def __init__(self, communicator: Any, mpi: Any) -> None:
+        self.communicator, self._mpi = communicator, mpi
+        self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
+        here = communicator.Split_type(mpi.COMM_TYPE_SHARED)
+        self.neighbours = here.Get_size()
+        here.Free()
+
+    def gather(self, value: _Value) -> list[_Value]:
+        found: list[_Value] = self.communicator.allgather(value)
+        return found
+
+    def exchange(
+        self, send: np.ndarray | None, to: int, into: np.ndarray | None, origin: int
+    ) -> None:
+        nobody, nothing = self._mpi.PROC_NULL, bytearray()
+        self.communicator.Sendrecv(
+            nothing if send is None else send,
+            nobody if send is None else to,
+            0,
+            nothing if into is None else into,
+            nobody if into is None else origin,
+            0,
+        )
+
+    def abort(self, status: int) -> None:
+        """End the processes of all ranks."""
+        sys.stdout.flush()
+        self.communicator.Abort(status)
+
+
+class mpi:
+    """A context of the processes that ``mpiexec -n 4 python train.py`` has started; alone it is one
+    rank.
+
+    An exception that leaves it on a rank is printed there with the rank's number, and ends all
+    processes: else the others would wait for it for ever.
+
+    Parameters
+    ----------
+    communicator : mpi4py.MPI.Comm, optional
+        Default: a copy of that of all processes.
+
+    Raises
+    ------
+    ImportError
+        Where mpi4py is missing, or no MPI library.
+
+    Examples
+    --------
+    >>> from cnn_core import MLP, distributed
+    >>> with distributed.mpi() as ranks:  # doctest: +SKIP
+    ...     X, y = ranks.open("X.npy", "y.npy")
+    ...     model = MLP(shards=8, random_state=0).fit(X, y, ranks=ranks)
+    ...     if ranks.first:
+    ...         model.save("model.safetensors")
+    """
+
+    def __init__(self, communicator: Any = None) -> None:
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:
+            raise ImportError(
+                "distributed.mpi() needs the package mpi4py and an MPI library: pip install "
+                f"'cnn_core[mpi]' mpich, or the MPI of your cluster ({error})"
+            ) from error
+        self._mpi = MPI
+        self._given = communicator
+
+    def __enter__(self) -> MPIRanks:
+        world = self._mpi.COMM_WORLD
+        communicator = world.Dup() if self._given is None else self._given
+        self._ranks = MPIRanks(communicator, self._mpi)
+        return self._ranks
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        ranks = self._ranks
+        leaves = isinstance(error, SystemExit) and error.code in (None, 0)
+        if error is None or leaves or ranks.size == 1:
+            if self._given is None:
+                ranks.communicator.Free()
+            return
+        said = f"rank {ranks.rank} of {ranks.size} has failed:\n"
+        print(said + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
+        ranks.abort(_status(error))
+
+
+def _status(error: BaseException) -> int:
+    """The exit status of processes that an exception ends."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    code = error.code if isinstance(error, SystemExit) else 1
+    return code if isinstance(code, int) and code else 1
