@@ -381,3 +381,9 @@ def test_intervals_are_the_same_bits_on_every_path(loss, vector_isa, dtype, on_g
         return one.calibrate(CAL_X, CAL_Y).predict_interval(X).tobytes()
 
     assert bits(1) == bits(2) == on_generic(bits, 1)
+
+
+def test_a_calibration_with_y_beyond_float32_says_nothing():
+    one = fitted(dtype="float32", scale_targets="standard")
+    found = one.calibrate(CAL_X, np.full(len(CAL_X), 1e308)).predict_interval(X)
+    assert (found[:, 1] > 9e307).all()

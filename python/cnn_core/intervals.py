@@ -207,9 +207,10 @@ def _warn_of_training_rows(model: Any, X: Any, y: np.ndarray) -> None:
         dtype, scaling = one.network.dtype, one.target_scaling
         if not one.seen.marks:
             continue
-        with kept_warnings():
+        with kept_warnings(), np.errstate(over="ignore"):
             rows, targets = one.check_X(X), y if scaling is None else scaling.apply(y, dtype)
-        if are_of_training(one.seen, rows, targets.astype(dtype, copy=False)):
+            targets = targets.astype(dtype, copy=False)
+        if are_of_training(one.seen, rows, targets):
             warn(
                 "calibrate was given rows that the model was fitted to, where its errors are too "
                 "small: intervals will be too narrow; give it rows that were set apart",
