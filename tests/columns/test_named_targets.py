@@ -137,7 +137,8 @@ def test_the_text_of_a_column_that_is_left_out_is_one_of_many():
 def test_the_same_targets_in_another_order_are_refused():
     names, swapped = ["low", "high"], ["high", "low"]
     found = model().fit(TABLE, names)
-    before = found.calibrate(TABLE, names).predict_interval(TABLE).tobytes()
+    apart = TABLE | {"size": TABLE["size"] + 0.5}
+    before = found.calibrate(apart, names).predict_interval(TABLE).tobytes()
     calls = (found.score, found.evaluate, found.calibrate, found.partial_fit, found.importances)
     for call in calls:
         with pytest.raises(
