@@ -38,7 +38,7 @@ def long():
 def test_history_keeps_the_last_thousand_epochs_and_counts_all(long):
     model, entries = long
     assert STREAMED == 1000
-    assert model.n_epochs_ == 1100 and type(model.history_) is dict
+    assert model.n_epochs_ == 1100 and isinstance(model.history_, dict)
     assert {len(values) for values in model.history_.values()} == {STREAMED}
     assert all(type(values) is list for values in model.history_.values())
     assert model.history_["loss"] == entries[-STREAMED:]

@@ -70,3 +70,9 @@ def clipped(value: Any, longest: int = LONGEST) -> str:
     text = value if isinstance(value, str) else str(value)
     text = " ".join(text[: 4 * longest].split()) + text[4 * longest :]
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def course(values: Sequence[float]) -> str:
+    """Where a column begins and where it ends."""
+    first, last = f"{values[0]:.4g}", f"{values[-1]:.4g}"
+    return first if first == last else f"{first} to {last}"

@@ -124,7 +124,7 @@ class Averaging(
         Summary
             A text, which an interactive session shows and `print` prints.
         """
-        from cnn_core.inspection import Summary
+        from cnn_core.inspection.summary import Summary, model_rows
 
         model, lines = self._model(), list[str]()
         total = sum(one.network.parameters.nbytes for one in model.models)
@@ -134,24 +134,6 @@ class Averaging(
             n, width = len(model.columns.columns), model.columns.width
             lines.append(f"{n} columns become {width} features, as columns_ lists them")
         return Summary.of(model_rows(model), (1, 5), lines)
-
-
-def model_rows(mean: MeanModel) -> list[tuple[str, ...]]:
-    """The head of a table, then a row for each of the models."""
-    head = ("model", "layers", "parameters", "epochs", "best", "monitor")
-    return [head, *((str(k), *_in_words(one)) for k, one in enumerate(mean.models))]
-
-
-def _in_words(model: Model) -> tuple[str, ...]:
-    """What a line of the summary says of a model."""
-    spec = model.network_spec
-    layers = "-".join(map(str, spec.widths))
-    epochs, best = model.n_epochs, model.best_epoch
-    if not epochs:
-        return layers, f"{len(model.network.flat()):,}", "0", "", ""
-    value = model.history[model.monitor][(model.best_entry or len(model.history["loss"])) - 1]
-    said = f"{model.monitor} {value:.4g}"
-    return layers, f"{len(model.network.flat()):,}", f"{epochs}", f"{best or ''}", said
 
 
 def _evaluation(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core._checks import shown
-from cnn_core._few import counted
+from cnn_core._few import counted, course
 from cnn_core.history import epoch_at
 
 if TYPE_CHECKING:
@@ -141,9 +141,3 @@ def _installed(kind: str | None) -> str:
     if importlib.util.find_spec(kind) is None:
         raise ImportError(f"frame({kind!r}) needs {kind}: pip install {kind}")
     return kind
-
-
-def course(values: Sequence[float]) -> str:
-    """Where a column begins and where it ends."""
-    first, last = f"{values[0]:.4g}", f"{values[-1]:.4g}"
-    return first if first == last else f"{first} to {last}"

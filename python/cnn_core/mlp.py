@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cnn_core.losses import ParametrizedLoss
     from cnn_core.optimizers import Optimizer
     from cnn_core.schedules import Schedule
+    from cnn_core.training.checkpoint import Checkpoint
 
     #: A callback, or a function ``(model, epoch, logs)``.
     Watcher = Callback | Callable[["MLP", int, dict[str, float]], bool | None]
@@ -474,9 +475,7 @@ class MLP(
         with Exclusive(self) as exclusive:
             kept = None
             if checkpoint is not None:
-                from cnn_core.training.checkpoint import checkpoint_of
-
-                kept = checkpoint_of(self, checkpoint, ranks)
+                kept = _checkpoint(self, checkpoint, ranks)
             before = self._fitted if p.warm_start else None
             if kept is not None:
                 before = kept.start(before)
@@ -564,3 +563,15 @@ def _name_methods(*bases: type) -> None:
 _name_methods(
     Predictions, Intervals, Inspectable, ExportableC, Interchangeable, Plottable, Initialization
 )
+
+
+def _checkpoint(model: MLP, given: tuple[Any, ...], ranks: Ranks | None) -> Checkpoint:
+    """That of a training, which ranks may share; `given` are path, interval and signals."""
+    path, every, signals = given
+    if ranks is None:
+        from cnn_core.training.checkpoint import Checkpoint
+
+        return Checkpoint(model, path, every, signals)
+    from cnn_core.distributed.training import RankCheckpoint
+
+    return RankCheckpoint(model, path, every, signals, ranks)

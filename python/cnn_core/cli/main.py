@@ -10,7 +10,7 @@ from cnn_core._names import nearest
 from cnn_core._spoken import on_the_command_line
 from cnn_core.cli import convert, demo, evaluate, export, info, predict, profile, train
 from cnn_core.cli.arguments import Parser, UsageError
-from cnn_core.files.atomic import FULL
+from cnn_core.cli.telling import sentence
 
 #: What other programs call a command.
 MEANT = {"fit": "train", "run": "train", "test": "evaluate", "score": "evaluate", "show": "info"}
@@ -85,14 +85,3 @@ def _hint(word: str, commands: tuple[str, ...]) -> str:
     if close:
         return f"did you mean {close!r}?"
     return f"the commands are {', '.join(commands[:-1])} and {commands[-1]}"
-
-
-def sentence(error: Exception) -> str:
-    """What an error says, in one line."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
-        return f"standard output: {error.strerror}"
-    if isinstance(error, MemoryError) and not str(error):
-        return "there is not enough memory"
-    return " ".join(str(error).split())

@@ -35,7 +35,7 @@ def command_ranks(shards: int) -> Iterator[Ranks | None]:
     if size == 1:
         yield None
         return
-    from cnn_core.cli.main import sentence
+    from cnn_core.cli.telling import sentence
     from cnn_core.distributed import mpi
 
     with mpi() as ranks:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from cnn_core.files.atomic import FULL
+
 WIDTH = 79
 NO_BREAK = "\xa0"  #: A space at which a remark is not wrapped.
 _EVERY = 0.1  # seconds between two looks of the progress
@@ -126,3 +128,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.filename is None and error.errno in FULL:
+        return f"standard output: {error.strerror}"
+    if isinstance(error, MemoryError) and not str(error):
+        return "there is not enough memory"
+    return " ".join(str(error).split())

@@ -40,7 +40,7 @@ class Certificate(NamedTuple):
         return few_lines(str(self).split("\n"))
 
     def __str__(self) -> str:
-        from cnn_core.inspection.summary import aligned
+        from cnn_core._lines import aligned
 
         rows = [("column", "outputs", "curve")]
         for name, way, bend in zip(self.names, self.monotone, self.convex):

@@ -10,11 +10,11 @@ import numpy as np
 
 from cnn_core.data.shards import shard_bounds
 from cnn_core.distributed.pieces import Pieces
-from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.rows import Shared
 from cnn_core.io.sources import expand
 
 if TYPE_CHECKING:
+    from cnn_core.distributed.ranks import Ranks
     from cnn_core.io.places import FileTable
 
 #: What `Ranks.open` gives.

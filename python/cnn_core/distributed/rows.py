@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from cnn_core.data.prepare import precise_dtype
 from cnn_core.data.shards import kept_bounds, shard_bounds, sum_of_shards
 from cnn_core.data.validation import check_X, feature_names
 from cnn_core.distributed.pieces import Pieces
-from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.tree import Tree
+
+if TYPE_CHECKING:
+    from cnn_core.distributed.ranks import Ranks
 
 _CHECKED = 1 << 16  # rows that are checked together
 _COMPARED = 1 << 10  # rows of those that ranks give that are compared

@@ -44,7 +44,7 @@ class Importances(NamedTuple):
         return few_lines(str(self).split("\n"))
 
     def __str__(self) -> str:
-        from cnn_core.inspection.summary import aligned
+        from cnn_core._lines import aligned
 
         rows = [("column", "importance", "sd", "direction")]
         for i in self.order.tolist():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core._lines import aligned
 from cnn_core.causes.begin import constant_targets
 from cnn_core.causes.data import STREAMED_BY_CLASS
 from cnn_core.causes.network import alike, silent
@@ -21,6 +22,7 @@ from cnn_core.inspection.trace import forward
 from cnn_core.monitors import MEASURED
 
 if TYPE_CHECKING:
+    from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
 COLUMNS = ("layer", "inputs", "outputs", "activation", "W", "parameters")
@@ -179,19 +181,6 @@ def layer_rows(model: "Model") -> list[tuple[str, ...]]:
     return rows
 
 
-def aligned(rows: Sequence[Sequence[str]], words: Sequence[int]) -> list[str]:
-    """The lines of a table whose first row is its head; `words` are columns of words."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i in words else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    ]
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
-
-
 def last_epoch(model: "Model") -> str:
     """Loss and metric of the epoch whose weights the model has."""
     history, metric = dict(model.history), model.task.metric_name
@@ -210,3 +199,21 @@ def last_epoch(model: "Model") -> str:
         else f"after {epochs} epoch{'s' * (epochs > 1)}"
     )
     return f"{which}: {', '.join(values)}"
+
+
+def model_rows(mean: "MeanModel") -> list[tuple[str, ...]]:
+    """The head of a table, then a row for each of the models."""
+    head = ("model", "layers", "parameters", "epochs", "best", "monitor")
+    return [head, *((str(k), *_model_in_words(one)) for k, one in enumerate(mean.models))]
+
+
+def _model_in_words(model: "Model") -> tuple[str, ...]:
+    """What a line of the summary says of a model."""
+    spec = model.network_spec
+    layers = "-".join(map(str, spec.widths))
+    epochs, best = model.n_epochs, model.best_epoch
+    if not epochs:
+        return layers, f"{len(model.network.flat()):,}", "0", "", ""
+    value = model.history[model.monitor][(model.best_entry or len(model.history["loss"])) - 1]
+    said = f"{model.monitor} {value:.4g}"
+    return layers, f"{len(model.network.flat()):,}", f"{epochs}", f"{best or ''}", said

@@ -77,7 +77,7 @@ class Trace(NamedTuple):
 
     def __repr__(self) -> str:
         """A line a layer, instead of all numbers."""
-        from cnn_core.inspection.summary import aligned
+        from cnn_core._lines import aligned
 
         lines = aligned([LAYER_COLUMNS, *map(layer_row, self.layers)], LAYER_WORDS)
         return "\n".join([self.title, few_lines([line.rstrip() for line in lines])])

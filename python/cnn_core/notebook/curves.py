@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from cnn_core._few import counted
-from cnn_core.curves import course
+from cnn_core._few import counted, course
 from cnn_core.notebook.html import card, note, table
 
 if TYPE_CHECKING:

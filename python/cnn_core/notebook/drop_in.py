@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnn_core._few import counted, few_words
-from cnn_core.curves import course
+from cnn_core._few import counted, course, few_words
 from cnn_core.notebook.curves import drawn
 from cnn_core.notebook.html import card, facts, table
 from cnn_core.notebook.models import differs, folded_parameters

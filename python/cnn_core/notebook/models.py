@@ -60,7 +60,7 @@ def _of_network(model: Model) -> Iterator[str]:
 
 
 def _of_mean(mean: MeanModel) -> Iterator[str]:
-    from cnn_core.averaging import model_rows
+    from cnn_core.inspection.summary import model_rows
 
     head, *rows = model_rows(mean)
     n = len(mean.models)

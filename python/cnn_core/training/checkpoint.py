@@ -17,7 +17,6 @@ from cnn_core.training.kept import CUT_SHORT, Found, KeptTraining, seed_of
 
 if TYPE_CHECKING:
     from cnn_core.data.fingerprint import Parts
-    from cnn_core.distributed.ranks import Ranks
     from cnn_core.files.estimators import Contents
     from cnn_core.training.loop import TrainingLoop, TrainResult
     from cnn_core.training.signals import Signals
@@ -349,13 +348,3 @@ class Writing:
             lambda: self.checkpoint.write(model(), self.loop, finished), then
         )
         self.left_off = False
-
-
-def checkpoint_of(estimator: Any, given: tuple[Any, Any, Any], ranks: Ranks | None) -> Checkpoint:
-    """The checkpoint of a training, which ranks may share; `given` are path, interval and
-    signals."""
-    if ranks is None:
-        return Checkpoint(estimator, *given)
-    from cnn_core.distributed.training import RankCheckpoint  # of no use to others
-
-    return RankCheckpoint(estimator, *given, ranks)
