@@ -13,9 +13,9 @@ MOST_LINES = 60
 LONGEST = 60
 
 
-def counted(n: int, what: str) -> str:
-    """ "1 row", "2,000 rows"."""
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+def counted(n: int, what: str, many: str = "") -> str:
+    """ "1 row", "2,000 rows"; `many` is a plural that the ending does not tell."""
+    plural = many or (f"{what}es" if what.endswith("s") else f"{what}s")
     return f"{n:,} {what if n == 1 else plural}"
 
 

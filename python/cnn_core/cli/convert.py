@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.cli import reading
 from cnn_core.cli.arguments import Commands, UsageError, not_negative
 from cnn_core.cli.outputs import check_output
-from cnn_core.cli.telling import Telling, add_options, filled, plural, size
+from cnn_core.cli.telling import Telling, add_options, filled, size
 from cnn_core.columns.parsing import as_numbers
 from cnn_core.columns.table import BOOL, NUMBER
 from cnn_core.files.atomic import replacing
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
     if missing:
         shown = ", ".join(f"{name} {count:,}" for name, count in missing.items())
         telling.remark(f"missing entries, NaN in the file: {shown}")
-    rows_words = f"{plural(n_rows, 'row')} of {plural(len(names), 'column')} in {dtype}"
+    rows_words = f"{counted(n_rows, 'row')} of {counted(len(names), 'column')} in {dtype}"
     telling.result(
         [f"wrote {output}: {rows_words} ({size(output)})", f"columns: {', '.join(names)}"],
         {

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.cli import reading, scoring
 from cnn_core.cli.arguments import Commands, UsageError, positive
-from cnn_core.cli.telling import Telling, add_options, plural
+from cnn_core.cli.telling import Telling, add_options
 from cnn_core.data.validation import listed
 from cnn_core.io.places import FileTable
 from cnn_core.io.sources import STDIN, expand
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     X = X[present] if isinstance(X, np.ndarray) else X.take(present)
     left_out = table.n_rows - len(present)
     if left_out:
-        telling.remark(f"{plural(left_out, 'row')} without {target} left out")
+        telling.remark(f"{counted(left_out, 'row')} without {target} left out")
     rare = classes and scoring.has_rare(y)
     importances = None
     with telling.warnings("X has missing"):
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         telling.remark(f"note: {options.model} was trained to predict {listed(known)}")
     inputs.tell_gaps(telling)
     guess, guessed = scoring.baseline(y, y, classes, rare)
-    lines = scoring.table_of({plural(len(y), "row"): found, guess: guessed})
+    lines = scoring.table_of({counted(len(y), "row"): found, guess: guessed})
     telling.result(
         lines if importances is None else [*lines, "", *str(importances).splitlines()],
         {

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.cli import predict_files, reading
 from cnn_core.cli.arguments import Commands, UsageError, positive
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.scoring import is_classifier
-from cnn_core.cli.telling import Telling, add_options, filled, plural
+from cnn_core.cli.telling import Telling, add_options, filled
 from cnn_core.io.output import check_name, writes_types, writing
 from cnn_core.io.sources import STDIN, expand
 from cnn_core.io.tables import Blocks
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         telling.end_progress()
         return
     telling.result(
-        [f"wrote {plural(done.rows, 'prediction')} to {options.output}"],
+        [f"wrote {counted(done.rows, 'prediction')} to {options.output}"],
         {"rows": done.rows, "output": options.output, "missing": done.gaps},
     )
 

@@ -11,8 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
+from cnn_core._few import counted
 from cnn_core.cli.arguments import UsageError
-from cnn_core.cli.telling import Telling, plural
+from cnn_core.cli.telling import Telling
 from cnn_core.io.output import check_name
 from cnn_core.io.sources import STDIN, ending
 
@@ -83,9 +84,9 @@ def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) 
     for one in found:
         for name, count in one.gaps.items():
             gaps[name] = gaps.get(name, 0) + count
-    lines = [f"wrote {plural(n_rows, 'prediction')} to {plural(len(todo), 'file')} in {folder}"]
+    lines = [f"wrote {counted(n_rows, 'prediction')} to {counted(len(todo), 'file')} in {folder}"]
     if skipped:
-        lines.append(f"left {plural(skipped, 'file')} there, which are done")
+        lines.append(f"left {counted(skipped, 'file')} there, which are done")
     result = {"rows": n_rows, "output": folder, "files": len(todo), "skipped": skipped}
     telling.result(lines, {**result, "missing": gaps})
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnn_core.cli.telling import plural
+from cnn_core._few import counted
 from cnn_core.columns.parsing import as_texts, number_of
 from cnn_core.columns.table import BOOL, DATE, NUMBER, TEXT, Table, Values
 from cnn_core.columns.target import FEW, as_classes, numbers_of_texts, task_of, too_many
@@ -67,7 +67,7 @@ def target_of(table: FileTable, name: str, task: str | None) -> Target:
     n_rows = int(present.sum())
     if n_rows < FEWEST:
         raise ValueError(
-            f"{table.what} has {plural(n_rows, 'row')} with a {name!r}; at least {FEWEST} are "
+            f"{table.what} has {counted(n_rows, 'row')} with a {name!r}; at least {FEWEST} are "
             "needed"
         )
     values = values.take(np.flatnonzero(present))

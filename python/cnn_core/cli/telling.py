@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from cnn_core._lines import padded
 from cnn_core.files.atomic import FULL
 
 WIDTH = 79
@@ -113,21 +114,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
-def plural(count: int, word: str, many: str = "") -> str:
-    """'1 row', '2 rows'"""
-    return f"{count:,} {word if count == 1 else many or word + 's'}"
-
-
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table: the first column on the left, the others on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return [
-        "  ".join(
-            f"{one:<{width}}" if i == 0 else f"{one:>{width}}"
-            for i, (one, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    ]
+    return [line.rstrip() for line in padded(rows, (0,))]
 
 
 def sentence(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.cli import reading, scoring
 from cnn_core.cli.arguments import (
     Commands,
@@ -23,7 +24,7 @@ from cnn_core.cli.arguments import (
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.ranks import command_ranks
 from cnn_core.cli.target import Target, target_of
-from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, plural, size
+from cnn_core.cli.telling import NO_BREAK, Telling, add_options, filled, size
 from cnn_core.columns.choose import choose_columns
 from cnn_core.columns.kinds import Category, Omitted
 from cnn_core.io.arrow import ENDINGS
@@ -157,7 +158,7 @@ def _run(options: argparse.Namespace, ranks: Ranks | None) -> None:
     train = rows.take(parts[0]).without(target.name)
     told = describe(telling, table, target, train, kinds)
     telling.remark(
-        f"{plural(len(parts[0]), 'row')} to train on, {len(parts[1]):,} to stop on, "
+        f"{counted(len(parts[0]), 'row')} to train on, {len(parts[1]):,} to stop on, "
         f"{len(parts[2]):,} to test on (--seed {options.seed})"
     )
     model, seconds = fit(options, telling, rows, target, kinds or "auto", parts, ranks)
@@ -171,7 +172,7 @@ def _run(options: argparse.Namespace, ranks: Ranks | None) -> None:
     model.set_params(n_threads=None)
     reading.remember_missing(model, options.missing)
     model.save(output, times=False)
-    lines = scoring.table_of({plural(len(test), "test row"): found, guess: guessed})
+    lines = scoring.table_of({counted(len(test), "test row"): found, guess: guessed})
     telling.result(
         [*lines, f"wrote {output} ({size(output)})"],
         {
@@ -264,12 +265,12 @@ def describe(
     many = {"number": "numbers", "category": "categories", "embedding": "embeddings"}
     many |= {"date": "dates", "drop": "left out"}
     shown = [
-        f"{count:,} left out" if kind == "drop" else plural(count, kind, many[kind])
+        f"{count:,} left out" if kind == "drop" else counted(count, kind, many[kind])
         for kind in many
         if (count := counts[kind])
     ]
     telling.remark(
-        f"{table.what}: {plural(table.n_rows, 'row')}, {plural(len(table.names), 'column')}: the "
+        f"{table.what}: {counted(table.n_rows, 'row')}, {counted(len(table.names), 'column')}: the "
         f"target and {', '.join(shown).replace(' ', NO_BREAK).replace(',' + NO_BREAK, ', ')}"
     )
     read = [name for name in train.names if kinds.get(name) != "drop"]
@@ -287,7 +288,7 @@ def describe(
         telling.remark("  --columns NAME=category, or another kind, keeps a column", "    ")
     telling.remark(target.words)
     if target.left_out:
-        telling.remark(f"{plural(target.left_out, 'row')} without {target.name} left out")
+        telling.remark(f"{counted(target.left_out, 'row')} without {target.name} left out")
     return {
         "file": table.what,
         "rows": table.n_rows,
@@ -352,7 +353,7 @@ def fit(
     seconds = time.perf_counter() - began
     model.set_params(callbacks=())
     telling.remark(
-        f"{plural(model.n_epochs_, 'epoch')} in {seconds:.1f} s; the weights are those of epoch "
+        f"{counted(model.n_epochs_, 'epoch')} in {seconds:.1f} s; the weights are those of epoch "
         f"{model.best_epoch_}, the best by {options.monitor}"
     )
     return model, seconds

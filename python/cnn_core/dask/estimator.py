@@ -187,7 +187,7 @@ class DaskMLP(Fitted, Parameters):
             row.
         sample_weight : dask Series or Array, shape (rows,), optional
         validation_data : (X, y), optional
-            Collections of the same kinds. Judged after every epoch, never trained on.
+            Collections of the same kinds. Evaluated after every epoch, never trained on.
 
         Returns
         -------
