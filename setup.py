@@ -219,7 +219,6 @@ setup(
             extension("_progress", "-Os"),
             extension("_trainer", "-Os"),
             extension("_shard_steps", "-Os"),
-            extension("_shard_pass", "-Os"),
             extension("_lanes", "-Os"),
         ],
         nthreads=translators,

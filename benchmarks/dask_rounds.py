@@ -57,7 +57,7 @@ def table(n, seed=0):
     return X, y.astype("f4")
 
 
-def compare(name, train, test, hidden, epochs, shards=(4, 16)):
+def compare(name, train, test, hidden, epochs, shards=(4, 8, 16)):
     """Scores of both on rows of the test, for shuffled and sorted rows of training."""
     X, y = train
     by = y if y.dtype.kind in "iu" else X[:, 0]
@@ -90,7 +90,7 @@ def main():
         ]
         X, y, X_test, y_test = read
         flat = [(one.reshape(len(one), -1) / 255).astype("f4") for one in (X, X_test)]
-        compare("MNIST", (flat[0], y), (flat[1], y_test), 128, 10, shards=(16,))
+        compare("MNIST", (flat[0], y), (flat[1], y_test), 128, 10, shards=(8, 16))
     elif options.accuracy:
         X, y = datasets.load_digits()
         rows = np.random.default_rng(0).permutation(len(X))

@@ -161,8 +161,8 @@ def shard_order(uint64_t seed, uint32_t epoch, Py_ssize_t n, Py_ssize_t batch_si
     return order[:n].copy()
 
 
-@takes(seed=SEED, stream=WORD, n=WHOLE)
-def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
+@takes(seed=SEED, stream=WORD, n=WHOLE, first=WHOLE)
+def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n, *, Py_ssize_t first=0):
     """Numbers from the uniform distribution on [0, 1), for initial weights.
 
     Parameters
@@ -172,6 +172,8 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     stream : int
         Which sequence; each layer takes its own.
     n : int
+    first : int
+        The number of the sequence that the result begins with.
 
     Returns
     -------
@@ -185,9 +187,9 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n):
     cdef uint64_t word
     cdef Py_ssize_t i
     with nogil:
-        for i in range(n):
-            if i % 2 == 0:
+        for i in range(first, first + n):
+            if i % 2 == 0 or i == first:
                 philox(seed, FOR_WEIGHTS, stream, i // 2, bits)
             word = (<uint64_t>bits[2 * (i % 2)] << 21) ^ (bits[2 * (i % 2) + 1] >> 11)
-            numbers[i] = word * (1.0 / 9007199254740992.0)
+            numbers[i - first] = word * (1.0 / 9007199254740992.0)
     return out

@@ -38,9 +38,9 @@ cdef class ShardSteps:
                   Py_ssize_t batch_size):
         self.trainer, self.backprop, self.batches = trainer, trainer.backprop, trainer.batches
         self.count = trainer.batches.n_shards
-        if not (self.count > 1 and 0 <= begin <= until <= self.count and batch_size > 0):
-            raise ValueError(f"begin and until must be shards of {self.count}, at least two, and a "
-                             f"mini-batch have rows; got {begin}, {until} and {batch_size}")
+        if not (0 <= begin <= until <= self.count and batch_size > 0):
+            raise ValueError(f"begin and until must be shards of {self.count}, and a mini-batch "
+                             f"have rows; got {begin}, {until} and {batch_size}")
         self.begin, self.until, self.batch_size = begin, until, batch_size
 
     @property

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import pandas as pd
 from cluster_cases import arrays, sha, table
 from cnn_core.dask import DaskMLP, Nesterov, predict
 from cnn_core.dask.rounds import outer_step, seed_of
+from cnn_core.dask.rows import Deal
+from cnn_core.data.shards import shard_bounds
 from cnn_core.exceptions import NotFittedError
 from cnn_core.training.backends import native
 from sklearn.base import clone
@@ -79,17 +82,15 @@ def test_a_round_is_an_epoch_of_each_shard_and_the_mean_of_its_weights():
     model = DaskMLP(**ROUNDS, **options).fit(*arrays(X, Y))
     start = MLP(**ROUNDS | options | {"shards": 1}).initialize(X, Y)._model()
     bounds, parts = [0, 135, 269, 403], []
-    data = start.dataset(X, Y)
+    data, order = start.dataset(X, Y), Deal(start.training_spec.seed, 3, len(X)).order
     theta = start.network.parameters.copy()
     for s in range(3):
         spec = start.training_spec
         network = start.network.copy()
         values = {name: getattr(spec, name) for name in spec._fields}
         spec = type(spec)(**values | {"seed": seed_of(spec.seed, s)})
-        rows = slice(bounds[s], bounds[s + 1])
-        parts.append(
-            (native.trainer(spec, network), network, data.at(np.r_[rows], data.X.array[rows]))
-        )
+        rows = order[bounds[s] : bounds[s + 1]]
+        parts.append((native.trainer(spec, network), network, data.at(rows, data.X.array[rows])))
     for _ in range(4):
         for trainer, network, rows in parts:
             network.parameters[:] = theta
@@ -110,6 +111,29 @@ def test_averages_within_an_epoch_visit_every_row_once(y):
     assert sha(DaskMLP(**one, local_steps=2).fit(*arrays(X, y))) == sha(
         DaskMLP(**one).fit(*arrays(X, y))
     )
+
+
+@pytest.mark.parametrize("rows, shards", [(403, 3), (64, 16), (5, 5), (1000, 7)])
+def test_rows_are_dealt_evenly_and_alike_from_every_part_of_them(rows, shards):
+    deal = Deal(5, shards, rows)
+    whole = deal.shard_of(0, rows)
+    for first in range(0, rows - shards + 1, shards):  # one to each in turn
+        assert sorted(whole[first : first + shards]) == list(range(shards))
+    for s, (first, end) in enumerate(pairwise(shard_bounds(rows, shards))):
+        assert np.array_equal(deal.order[first:end], np.flatnonzero(whole == s))
+    for first, end in ((0, 1), (shards - 1, rows), (3, 3), (rows // 2, rows)):
+        assert np.array_equal(deal.shard_of(first, end - first), whole[first:end])
+    if rows > shards:
+        assert not np.array_equal(whole, Deal(6, shards, rows).shard_of(0, rows))
+
+
+def test_sorted_rows_are_learned_as_well_as_shuffled_ones():
+    points = np.random.default_rng(0).normal(size=(400, 2))
+    kinds = (np.arctan2(*points.T) // (np.pi / 4)).astype(int)  # eight, one for each shard
+    options = ROUNDS | dict(hidden=16, epochs=20, learning_rate=0.02, shards=8)
+    for rows in (np.arange(400), np.argsort(kinds, kind="stable")):
+        model = DaskMLP(**options).fit(*arrays(points[rows], kinds[rows]))
+        assert model.to_local().score(points, kinds) > 0.8
 
 
 def test_the_outer_step_is_nesterov_momentum():
@@ -200,7 +224,7 @@ def test_conventions_of_scikit_learn():
         (dict(shards=1000), arrays(X, Y), "shards=1000 needs a row for each, and X has 403"),
         ({}, (X, Y), "X must be a Dask DataFrame, Series or Array, got ndarray"),
         ({}, arrays(X, Y[:-1]), "X has 403 rows, but y has 402"),
-        ({}, arrays(with_nan(290), Y), "X of partition 1, from its row 119 on, has nan at row 21"),
+        ({}, arrays(with_nan(290), Y), "X of partition 1 has nan at row 140"),
         ({}, arrays(Y, Y), "X must have two dimensions"),
         ({}, arrays(X, np.zeros(len(X), int)), "one class"),
         (dict(client="tcp://x"), arrays(X, Y), "client must be a distributed.Client"),

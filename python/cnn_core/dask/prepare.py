@@ -21,6 +21,7 @@ from cnn_core._frozen import Frozen, replace
 from cnn_core.dask.engine import Engine, bundle_size, hold
 from cnn_core.dask.rows import (
     Collection,
+    Deal,
     Encoding,
     aligned,
     bundled,
@@ -28,6 +29,7 @@ from cnn_core.dask.rows import (
     collection,
     cut_rows,
     cuts,
+    dealt_rows,
     encoded,
     first_sums,
     in_memory,
@@ -176,8 +178,13 @@ class _Preparing:
             raise ValueError(
                 f"shards={how.shards} needs a row for each, and X has {n} to train on; take fewer"
             )
-        bounds = shard_bounds(n, how.shards)
-        raw = self._raw(rows, None if apart is None else ~apart, bounds)
+        bounds, order = shard_bounds(n, how.shards), np.arange(n)
+        kept, deal = None if apart is None else ~apart, None
+        if self.p.rule.name != "lbfgs":  # whose sums have the bits of MLP's
+            deal = Deal(seed, how.shards, n)
+            order = deal.order
+            train = train.at(order, np.zeros((n, 1), how.dtype))
+        raw = self._raw(rows, kept, bounds, deal)
         looked = _Look(self.engine, raw, bounds, train.row_weights(), rows.X.width)
         scaling = self._scaling(looked)
         targets = learn_target_scaling_of(how, self.task, train, of_targets)
@@ -194,8 +201,9 @@ class _Preparing:
             validation = validation.learning(targets, how.dtype)
         chosen = looked.sample_numbers
         sample = train.at(chosen, _network_rows(looked.sample, scaling, how.dtype))
-        if apart is not None:
-            chosen = np.flatnonzero(~apart)[chosen]
+        chosen = order[chosen]
+        if kept is not None:
+            chosen = np.flatnonzero(kept)[chosen]
         data = ClusterData(shards, judged, sample, chosen)
         return Prepared(
             train,
@@ -220,9 +228,14 @@ class _Preparing:
     def _stand_in(self, data: Dataset) -> Dataset:
         return replace(data, X=RowSource(np.zeros((data.X.count, 1), self.how.dtype)))
 
-    def _raw(self, rows: Given, kept: np.ndarray | None, bounds: list[int]) -> list[Any]:
+    def _raw(
+        self, rows: Given, kept: np.ndarray | None, bounds: list[int], deal: Deal | None = None
+    ) -> list[Any]:
         """Tasks of `Raw`. Where there are fewer rows than shards, the last ones have none, which
         would add zeros."""
+        if deal is not None:
+            (partitions,) = cuts(rows.lengths, kept, (0, deal.rows))
+            return self.engine.compute(dealt_rows(rows.X, rows.y, partitions, deal, self.precise))
         shards = [shard for shard in cuts(rows.lengths, kept, bounds) if shard]
         return self.engine.compute(cut_rows(rows.X, rows.y, shards, self.precise))
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnn_core import _shard_pass
 from cnn_core._linalg import axpy
 from cnn_core._random import permutation, uniform
 from cnn_core._settings import Settings
+from cnn_core._shard_steps import ShardSteps
 from cnn_core.dask.engine import Here, added
 from cnn_core.dask.rows import Bundle
 from cnn_core.parameters import number
@@ -91,7 +91,7 @@ class Learned(NamedTuple):
 
 def seed_of(seed: int, shard: int) -> int:
     """The seed of a shard, from which its order of rows and its dropout follow."""
-    return int(float(uniform(seed, _SEEDS, shard + 1)[shard]) * 2**53)
+    return int(float(uniform(seed, _SEEDS, 1, first=shard)[0]) * 2**53)
 
 
 def trainer_of(network_spec: NetworkSpec, spec: TrainingSpec, threads: int, weights: Any) -> Any:
@@ -215,38 +215,49 @@ def outer_step(
 class Sums(NamedTuple):
     """What a shard adds to a pass over all rows, or a sum of these."""
 
-    loss: float
-    right: int
-    residuals: np.ndarray
+    of_rows: np.ndarray  #: losses, rows that are right, squared residuals of each output
     gradient: np.ndarray | None = None
 
 
 class Pass(NamedTuple):
-    """What a pass over a shard's rows is."""
+    """What a pass over all rows is."""
 
     network: NetworkSpec
-    spec: TrainingSpec  #: without steps and penalties
+    spec: TrainingSpec  #: with all shards; without steps and penalties
     threads: int
-    weight: float = 0.0  #: of the rows of all shards
+    rows: int  #: of all shards
+    total_weight: float = -1.0  #: of all rows; negative where none has one
 
 
-def gradient_of(rows: Bundle, weights: np.ndarray, asked: Pass) -> Sums:
-    """Cost, metric and gradient of the rows of some shards, which are a node of the tree."""
+def gradient_of(rows: Bundle, weights: np.ndarray, asked: Pass, shard: int) -> Sums:
+    """Cost, metric and gradient of the rows of some shards, from `shard` on, which are a node of
+    the tree."""
     trainer = trainer_of(asked.network, asked.spec, asked.threads, weights)
 
-    def of_shard(one: Rows) -> Sums:
-        X, y, labels, weights = one.sources
-        found = _shard_pass.loss_and_gradient(trainer, X, y, labels, weights, weight=asked.weight)
-        return Sums(*found, trainer.gradient.copy())
+    def of_shard(shard: int, one: Rows) -> Sums:
+        steps = ShardSteps(trainer, shard, shard + 1, asked.rows)
+        sums, (X, y, labels, weights) = np.zeros(2 + steps.targets), one.sources
+        steps.begin_pass(
+            X, y, labels, rows=asked.rows, weights=weights, total_weight=asked.total_weight
+        )
+        steps.node(0, shard, shard + 1, sums)
+        steps.forget()
+        return Sums(sums, trainer.gradient.copy())
 
-    return added(Here(), add_sums, [of_shard(one) for one in rows])  # type: ignore[no-any-return]
+    parts = [of_shard(s, one) for s, one in enumerate(rows, shard)]
+    return added(Here(), add_sums, parts)  # type: ignore[no-any-return]
 
 
-def costs_of(rows: Bundle, weights: np.ndarray, asked: Pass) -> Sums:
+def costs_of(rows: Bundle, weights: np.ndarray, asked: Pass, shard: int) -> Sums:
     """Cost and metric of such rows that are not trained on."""
     trainer = trainer_of(asked.network, asked.spec, asked.threads, weights)
-    parts = [Sums(*_shard_pass.evaluate(trainer, *one.sources[:3])) for one in rows]
-    return added(Here(), add_sums, parts)  # type: ignore[no-any-return]
+    end = shard + len(rows)
+    steps = [ShardSteps(trainer, s, s + 1, asked.rows) for s in range(shard, end)]
+    found = np.zeros((len(rows), 1, 2 + steps[0].targets))
+    for step, one, sums in zip(steps, rows, found):
+        X, y, labels, _ = one.sources
+        step.evaluate(X, y, labels, asked.rows, sums)
+    return added(Here(), add_sums, [Sums(sums[0]) for sums in found])  # type: ignore[no-any-return]
 
 
 def add_sums(a: Sums, b: Sums) -> Sums:
@@ -255,4 +266,4 @@ def add_sums(a: Sums, b: Sums) -> Sums:
     if a.gradient is not None and b.gradient is not None:
         gradient = a.gradient.copy()
         axpy(1.0, b.gradient, gradient)
-    return Sums(a.loss + b.loss, a.right + b.right, a.residuals + b.residuals, gradient)
+    return Sums(a.of_rows + b.of_rows, gradient)

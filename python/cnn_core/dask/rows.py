@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
+from cnn_core._random import uniform
 from cnn_core.dask.engine import Engine, package
 from cnn_core.data.auto_scaling import extent, squares_of, sums_of
 from cnn_core.data.prepare import make_dataset, precise_dtype
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from cnn_core.data.scaling import Scaling
     from cnn_core.data.target_scaling import TargetScaling
     from cnn_core.task import Task
+
+
+_DEALS = 0xFFFFFFFE  # the stream of `uniform` that rows are dealt by
 
 
 class Raw(NamedTuple):
@@ -161,6 +165,11 @@ class Cut(NamedTuple):
     kept: np.ndarray | None  #: bits of those from first to end that are taken; None: all
 
     @property
+    def count(self) -> int:
+        """Rows that are taken."""
+        return self.end - self.first if self.kept is None else int(np.count_nonzero(self.which))
+
+    @property
     def which(self) -> np.ndarray:
         """Whether each row from first to end is taken."""
         assert self.kept is not None
@@ -210,6 +219,65 @@ def cut_rows(X: Collection, y: Collection, shards: list[list[Cut]], dtype: str) 
         )
         for shard in shards
     ]
+
+
+class Deal(NamedTuple):
+    """How rows are dealt to shards, so that each has some of every kind, however files are sorted:
+    the first `shards` rows one to each, in an order that begins at random, then the next ones."""
+
+    seed: int
+    shards: int
+    rows: int  #: of all shards
+
+    def shard_of(self, first: int, count: int) -> np.ndarray:
+        """The shards of so many rows from `first` on."""
+        turn, place = np.divmod(np.arange(first, first + count), self.shards)
+        if not count:
+            return place
+        begins = uniform(self.seed, _DEALS, int(turn[-1] - turn[0]) + 1, first=int(turn[0]))
+        begins = (begins * self.shards).astype(np.intp)
+        begins[turn[0] + np.arange(len(begins)) == self.rows // self.shards] = 0  # those that remain
+        return (place + begins[turn - turn[0]]) % self.shards
+
+    @property
+    def order(self) -> np.ndarray:
+        """The rows of the first shard, then those of the next ones."""
+        return np.argsort(self.shard_of(0, self.rows), kind="stable")
+
+
+def dealt_rows(
+    X: Collection, y: Collection, partitions: list[Cut], deal: Deal, dtype: str
+) -> list[Any]:
+    """As `cut_rows`; each partition gives every shard its part.
+
+    Parameters
+    ----------
+    partitions : list of Cut
+        What is taken of each.
+    """
+    delayed, first, dealt = package("dask").delayed, 0, []
+    for cut in partitions:
+        rows = delayed(raw_rows, pure=False)(
+            [X.pieces[cut.partition]], [y.pieces[cut.partition]], [cut], dtype
+        )
+        dealt.append(delayed(_parts, pure=False)(rows, first, deal))
+        first += cut.count
+    return [
+        delayed(_together, pure=False)([parts[shard] for parts in dealt])
+        for shard in range(deal.shards)
+    ]
+
+
+def _parts(rows: Raw, first: int, deal: Deal) -> list[Raw]:
+    """What each shard gets of rows, the first of which has that number."""
+    shards = deal.shard_of(first, len(rows.X))
+    return [Raw(rows.X[shards == s], rows.y[shards == s]) for s in range(deal.shards)]
+
+
+def _together(parts: list[Raw]) -> Raw:
+    parts = [part for part in parts if len(part.X)]
+    X, y = zip(*parts)
+    return Raw(np.concatenate(X), joined(y))
 
 
 def aligned(X: Collection, y: Collection, lengths: tuple[list[int], list[int]]) -> Collection:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_core import _shard_pass
 from cnn_core._cpu import with_subnormals
+from cnn_core._dataset import RowSource
 from cnn_core._frozen import replace
+from cnn_core._shard_steps import ShardSteps
 from cnn_core.dask.engine import Engine, Here, added, hold
 from cnn_core.dask.rounds import (
     Asked,
@@ -69,25 +71,33 @@ class _Trainer:
             self._held = copy, self.engine.submit(hold, copy)
         return self._held[1]
 
-    def passing(self, shards: Shards, weight: float = 0.0) -> Pass:
-        """What a pass over a shard is: of no more rows at once than it has."""
-        rows = max(shards.counts)
-        spec = self.spec.without_steps(rows if weight else min(rows, 1024))
-        return Pass(self.network_spec, spec, self.threads, weight)
+    def passing(self, shards: Shards, batch_size: int, total_weight: float = -1.0) -> Pass:
+        """What a pass over the rows of some shards is: of no more at once than one has."""
+        spec = self.spec.without_steps(min(batch_size, max(shards.counts)))
+        spec = replace(spec, shards=self.spec.shards)
+        return Pass(self.network_spec, spec, self.threads, shards.bounds[-1], total_weight)
+
+    def over(self, shards: Shards, of_rows: Callable[..., Sums], asked: Pass) -> Sums:
+        """The sums of all shards."""
+        held, firsts = self.held(), range(0, len(shards.counts), shards.size)
+        submit = self.engine.submit
+        parts = [
+            submit(of_rows, rows, held, asked, first) for rows, first in zip(shards.tasks, firsts)
+        ]
+        found: Sums = self.engine.results([added(self.engine, add_sums, parts)], self.end)[0]
+        return found
 
     def evaluate(self, X: Any, y: Any, labels: Any) -> tuple[float, Any]:
         """Loss and metric of the rows to validate on, which are at the workers."""
         shards = self.data.validation
         assert shards is not None
-        asked, held = self.passing(shards), self.held()
-        tasks = [self.engine.submit(costs_of, one, held, asked) for one in shards.tasks]
-        sums = added(Here(), add_sums, self.engine.results(tasks, self.end))
+        sums = self.over(shards, costs_of, self.passing(shards, 1024)).of_rows
         n = shards.bounds[-1]
-        return sums.loss / n, self._metric(sums, n, labels is not None)
+        return float(sums[0]) / n, self._metric(sums, n, labels is not None)
 
-    def _metric(self, sums: Sums, n: int, classes: bool) -> Any:
+    def _metric(self, sums: np.ndarray, n: int, classes: bool) -> Any:
         """What the metric is made of."""
-        return sums.right / n if classes or self.spec.multilabel else sums.residuals
+        return float(sums[1]) / n if classes or self.spec.multilabel else sums[2:]
 
 
 class Rounds(_Trainer):
@@ -203,31 +213,38 @@ class WholePass(_Trainer):
         self, p: SimpleNamespace, job: Job, data: ClusterData, network: Network, engine: Engine
     ) -> None:
         super().__init__(p, job, data, network, engine)
-        spec = job.spec.without_steps(1, job.spec.l1, job.spec.l2)
-        self.own = native.trainer(spec, network)
-        total = job.train.total_weight
-        self.weight = float(job.train.X.count) if total is None else total
-        self.learning_rate = float(job.spec.settings["learning_rate"])
+        spec, total = job.spec, job.train.total_weight
+        self.total_weight = -1.0 if total is None else total
+        self.learning_rate = float(spec.settings["learning_rate"])
         self.steps = self.epochs = 0
+        # The client has no rows, but those penalties that follow on the sum.
+        own = replace(spec.without_steps(1, spec.l1, spec.l2), shards=spec.shards)
+        self.own = ShardSteps(native.trainer(own, network), 0, 0, job.train.X.count)
+        self._none = [
+            None if one is None else RowSource(one.array[:0])
+            for one in (data.sample.X, job.train.y, job.train.labels)
+        ]
 
     @property
     def gradient(self) -> np.ndarray:
         """That of the last pass."""
-        found: np.ndarray = self.own.gradient
+        found: np.ndarray = self.own.trainer.gradient
         return found
 
     def loss_and_gradient(
         self, X: Any, y: Any, labels: Any, weights: Any = None
     ) -> tuple[float, Any]:
         """One pass over all rows."""
-        engine, shards, held = self.engine, self.data.train, self.held()
-        asked = self.passing(shards, self.weight)
-        parts = [engine.submit(gradient_of, rows, held, asked) for rows in shards.tasks]
-        (sums,) = engine.results([added(engine, add_sums, parts)], self.end)
+        shards, own = self.data.train, self.own
+        n = shards.bounds[-1]
+        sums = self.over(shards, gradient_of, self.passing(shards, n, self.total_weight))
+        own.begin_pass(*self._none, rows=n)
+        own.node(0, 0, 0, np.zeros_like(sums.of_rows))
         self.gradient[:] = sums.gradient
-        penalty = _shard_pass.add_penalty(self.own)
-        loss = (sums.loss + self.weight * penalty) / self.weight
-        return loss, self._metric(sums, shards.bounds[-1], labels is not None)
+        weight = self.total_weight if self.total_weight >= 0 else float(n)
+        loss = (float(sums.of_rows[0]) + weight * own.penalize()) / weight
+        own.forget()
+        return loss, self._metric(sums.of_rows, n, labels is not None)
 
 
 def trainer_for(
