@@ -148,6 +148,23 @@ def test_the_outer_step_is_nesterov_momentum():
     assert sha(model) != sha(DaskMLP(**ROUNDS).fit(*arrays(X, Y)))
 
 
+@pytest.mark.parametrize(
+    "options, rule",
+    [
+        (dict(), "average"),  # five mini-batches a round
+        (dict(batch_size=8), "nesterov"),
+        (dict(batch_size=8, local_steps=8), "nesterov"),
+        (dict(batch_size=8, local_steps=7), "average"),
+        (dict(batch_size=8, max_norm=1.0), "average"),
+        (dict(batch_size=8, monotone={0: 1}), "average"),
+    ],
+)
+def test_many_steps_a_round_take_nesterov_momentum_unless_weights_are_limited(options, rule):
+    models = (DaskMLP(**ROUNDS, **options), DaskMLP(**ROUNDS, **options, outer=rule))
+    one, other = (sha(model.fit(*arrays(X, Y))) for model in models)
+    assert one == other
+
+
 def test_how_often_the_client_keeps_states_changes_nothing():
     found = {sha(DaskMLP(**ROUNDS, keep_every=k).fit(*arrays(X, Y))) for k in (1, 3, 10)}
     assert len(found) == 1
@@ -215,7 +232,7 @@ def test_conventions_of_scikit_learn():
 @pytest.mark.parametrize(
     "options, rows, message",
     [
-        (dict(outer="sum"), None, "outer must be 'average'"),
+        (dict(outer="sum"), None, "outer must be 'auto'"),
         (dict(local_steps=0), None, "local_steps must be"),
         (dict(keep_every=0), None, "keep_every must be"),
         (dict(monitor="roc_auc"), None, "monitor='roc_auc' scores rows in one place"),

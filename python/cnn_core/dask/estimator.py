@@ -53,11 +53,12 @@ if TYPE_CHECKING:
 class DaskMLP(Fitted, Parameters):
     """Multilayer perceptron that is trained on the rows of Dask collections.
 
-    The rows are cut into `shards`, whatever the partitions are. In a round each shard's rows train
-    the same weights, with an optimizer of their own, and the weights are averaged (Stich 2019,
-    "Local SGD converges fast and communicates little"; McMahan et al. 2017, Algorithm 1). That is
-    another algorithm than that of `MLP`: docs/dask.md compares them. With ``optimizer='lbfgs'`` it
-    is the same one, and the weights have the bits of ``MLP(shards=...)`` on the same rows.
+    The rows are dealt to `shards`, whatever the partitions and the order are. In a round each
+    shard's rows train the same weights, with an optimizer of their own, and the weights are
+    averaged (Stich 2019, "Local SGD converges fast and communicates little"; McMahan et al. 2017,
+    Algorithm 1). That is another algorithm than that of `MLP`: docs/dask.md compares them. With
+    ``optimizer='lbfgs'`` it is the same one, and the weights have the bits of ``MLP(shards=...)``
+    on the same rows.
 
     Each task is a function of its arguments alone. So the number of workers changes no bit, and
     what a worker had that dies Dask makes anew.
@@ -69,13 +70,15 @@ class DaskMLP(Fitted, Parameters):
         are those of a task, one by default; `monitor` is 'val_loss', 'val_metric' or 'loss'.
     epochs : int, default 100
         Times that every row is visited, each in its shard; with L-BFGS its steps.
-    shards : int, default 16
-        How many the rows are cut into: at least as many as workers have threads. It changes the
-        result, unlike the number of workers.
+    shards : int, default 8
+        How many the rows are dealt to: at least as many as workers have threads. It changes the
+        result, unlike the number of workers: the fewer the nearer to `MLP`.
     local_steps : int, optional
         Mini-batches of each shard between two averages; default a whole epoch.
-    outer : {'average', 'nesterov'} or Nesterov, default 'average'
-        What becomes of the averages, see `Nesterov`.
+    outer : {'auto', 'average', 'nesterov'} or Nesterov, default 'auto'
+        What becomes of the averages, see `Nesterov`. 'auto': Nesterov momentum where there are two
+        shards, a round has at least 8 mini-batches of each and nothing limits the weights
+        (`max_norm`, `monotone`, `convex`), else the average.
     keep_every : int, default 10
         Rounds after which the client also keeps the optimizers' states: what a dead worker had is
         made anew from there.
@@ -119,9 +122,9 @@ class DaskMLP(Fitted, Parameters):
         batch_size: int | Literal["full"] = 32,
         epochs: int = 100,
         shuffle: bool = True,
-        shards: int = 16,
+        shards: int = 8,
         local_steps: int | None = None,
-        outer: Literal["average", "nesterov"] | Nesterov = "average",
+        outer: Literal["auto", "average", "nesterov"] | Nesterov = "auto",
         keep_every: int = 10,
         l1: float = 0.0,
         l2: float = 0.0,
@@ -307,19 +310,19 @@ class DaskMLP(Fitted, Parameters):
         count()("keep_every", self.keep_every)
         optional(count())("local_steps", self.local_steps)
         p.local_steps, p.keep_every = self.local_steps, int(self.keep_every)
-        p.outer_rule = _outer(self.outer)
+        limits = [name for name in ("max_norm", "monotone", "convex") if getattr(p, name)]
+        p.outer_rule = _outer(self.outer, bool(limits) or p.rule.name == "lbfgs")
         if p.monitor not in ("val_loss", "val_metric", "loss"):
             raise ValueError(
                 f"monitor={p.monitor!r} scores rows in one place; take 'val_loss', 'val_metric' or "
                 "'loss'"
             )
-        if p.outer_rule is not None:
-            for name in ("max_norm", "monotone", "convex"):
-                if getattr(p, name):
-                    raise ValueError(
-                        f"{name} limits the weights, and the step of {p.outer_rule!r} may leave "
-                        "the limits; take outer='average'"
-                    )
+        if isinstance(p.outer_rule, Nesterov):
+            if limits:
+                raise ValueError(
+                    f"{limits[0]} limits the weights, and the step of {p.outer_rule!r} may leave "
+                    "the limits; take outer='average'"
+                )
             if p.rule.name == "lbfgs":
                 raise ValueError("L-BFGS averages no weights; take outer='average'")
         if p.rule.name == "lbfgs" and p.local_steps is not None:
@@ -355,8 +358,10 @@ class DaskMLP(Fitted, Parameters):
         _fitted: Model | None
 
 
-def _outer(outer: object) -> Nesterov | None:
-    """What `outer` means."""
+def _outer(outer: object, averages: bool) -> Nesterov | Literal["auto"] | None:
+    """What `outer` means; None is the average, which 'auto' is where nothing else goes."""
+    if outer == "auto":
+        return None if averages else "auto"
     if outer == "average":
         return None
     if outer == "nesterov":
@@ -364,5 +369,5 @@ def _outer(outer: object) -> Nesterov | None:
     if isinstance(outer, Nesterov):
         return outer
     raise (ValueError if isinstance(outer, str) else TypeError)(
-        f"outer must be 'average', 'nesterov' or a Nesterov, got {outer!r}"
+        f"outer must be 'auto', 'average', 'nesterov' or a Nesterov, got {outer!r}"
     )

@@ -165,8 +165,8 @@ class Cut(NamedTuple):
     kept: np.ndarray | None  #: bits of those from first to end that are taken; None: all
 
     @property
-    def count(self) -> int:
-        """Rows that are taken."""
+    def n_taken(self) -> int:
+        """How many rows are taken."""
         return self.end - self.first if self.kept is None else int(np.count_nonzero(self.which))
 
     @property
@@ -234,10 +234,11 @@ class Deal(NamedTuple):
         turn, place = np.divmod(np.arange(first, first + count), self.shards)
         if not count:
             return place
-        begins = uniform(self.seed, _DEALS, int(turn[-1] - turn[0]) + 1, first=int(turn[0]))
-        begins = (begins * self.shards).astype(np.intp)
-        begins[turn[0] + np.arange(len(begins)) == self.rows // self.shards] = 0  # those that remain
-        return (place + begins[turn - turn[0]]) % self.shards
+        turns = np.arange(turn[0], turn[-1] + 1)
+        begins = uniform(self.seed, _DEALS, len(turns), first=int(turn[0])) * self.shards
+        begins[turns == self.rows // self.shards] = 0  # the rows that remain go to the first ones
+        found: np.ndarray = (place + begins.astype(np.intp)[turn - turn[0]]) % self.shards
+        return found
 
     @property
     def order(self) -> np.ndarray:
@@ -261,7 +262,7 @@ def dealt_rows(
             [X.pieces[cut.partition]], [y.pieces[cut.partition]], [cut], dtype
         )
         dealt.append(delayed(_parts, pure=False)(rows, first, deal))
-        first += cut.count
+        first += cut.n_taken
     return [
         delayed(_together, pure=False)([parts[shard] for parts in dealt])
         for shard in range(deal.shards)
