@@ -6,8 +6,10 @@ import argparse
 import multiprocessing
 import os
 import signal
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
@@ -138,29 +140,80 @@ def _predicted(
         for path, output in todo:
             yield _predict_file(plain, path, output, predict)
         return
-    # Not by fork: the thread pool of the core does not survive it. This process is one of the jobs:
-    # it takes the last files, and the others the first ones.
+    # Not by fork: the thread pool of the core does not survive it. This process is one of the jobs.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs - 1, spawn, _begin_process) as pool:
-        tasks = [pool.submit(_predict_file, plain, path, output, predict) for path, output in todo]
+        others = _Others(todo, lambda one: pool.submit(_predict_file, plain, *one, predict))
         try:
-            for (path, output), task in reversed(list(zip(todo, tasks))):
-                if task.cancel():
-                    yield _predict_file(plain, path, output, predict)
-                for done in tasks:
-                    if done.done() and not done.cancelled():
-                        done.result()  # raises an error at once
-            for task in tasks:
-                if not task.cancelled():
-                    yield task.result()
+            for _ in range(jobs - 1):
+                others.begin()
+            while not others.over:
+                if one := others.take():
+                    yield _predict_file(plain, *one, predict)
+                yield from others.done()
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a job was killed, perhaps as memory was short; the files that are done are left "
                 "as they are by the same command, which fewer --jobs may bring to an end"
             ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            others.stop()
+
+
+_File = tuple[str, str]  # of rows, and of predictions
+
+
+class _Others:
+    """The work of other processes. Each begins with a file once it is done with another: a pool
+    that is given all files hands out some that none works on, and these are waited for in the end.
+
+    Parameters
+    ----------
+    files : sequence
+    submit : callable
+        Has a process predict for a file.
+    """
+
+    def __init__(self, files: Sequence[_File], submit: Callable[[_File], Future[Done]]) -> None:
+        self._waiting, self._submit = deque(files), submit
+        self._begun = deque[Future[Done]]()
+        self._lock = threading.Lock()
+
+    def take(self) -> _File | None:
+        """A file that no other process predicts for; None where none is left."""
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def begin(self) -> None:
+        """Have one more process work."""
+        with self._lock:
+            if not self._waiting:
+                return
+            task = self._submit(self._waiting.popleft())
+            self._begun.append(task)
+        task.add_done_callback(self._next)
+
+    def _next(self, before: Future[Done]) -> None:
+        if before.cancelled() or before.exception():
+            self.stop()
+        self.begin()
+
+    def stop(self) -> None:
+        """Begin with no other file."""
+        with self._lock:
+            self._waiting.clear()
+
+    @property
+    def over(self) -> bool:
+        """Whether all files are done, and given by `done`."""
+        with self._lock:
+            return not self._waiting and not self._begun
+
+    def done(self) -> Iterator[Done]:
+        """What files that were begun first have come to; waits where no other is left to take."""
+        while self._begun and (self._begun[0].done() or not self._waiting):
+            yield self._begun[0].result()
+            self._begun.popleft()
 
 
 def _begin_process() -> None:
