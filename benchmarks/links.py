@@ -21,7 +21,7 @@ from typing import IO
 TUNSETIFF, TAP, NO_HEADER = 0x400454CA, 0x0002, 0x1000
 CLONE_NEWNET, PR_SET_TIMERSLACK = 0x40000000, 29
 LARGEST_FRAME = 1 << 17
-#: Seconds before a frame is due from which on waiting is looking at the clock: what waking up takes.
+#: Seconds before a frame is due from which on the clock is looked at: what waking up takes.
 AWAKE = 60e-6
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -1,5 +1,6 @@
 """Ranks that share a training: the weights, and the history, of one process."""
 
+import shutil
 import threading
 
 import numpy as np
@@ -219,19 +220,17 @@ def test_a_training_goes_on_with_other_ranks_to_the_same_bits(tmp_path):
 
         return make(**parameters, callbacks=stop if last else ())
 
-    for size, last in ((4, 2), (2, 4)):
+    kept = dict(checkpoint=path, checkpoint_every="epoch")
+    for size, last in ((4, 1), (2, 3)):
         with pytest.raises(KeyboardInterrupt):
-            fit_on_ranks(
-                size,
-                lambda last=last: stops_at(last),
-                (X, y, None),
-                checkpoint=path,
-                checkpoint_every="epoch",
-            )
+            fit_on_ranks(size, lambda last=last: stops_at(last), (X, y, None), **kept)
+    with pytest.raises(KeyboardInterrupt):  # one process, without ranks
+        stops_at(5).fit(X, y, **kept)
     models = fit_on_ranks(3, lambda: stops_at(0), (X, y, None), checkpoint=path)
     assert_same(models, whole)
     finished = fit_on_ranks(2, lambda: stops_at(0), (X, y, None), checkpoint=path)
     assert_same(finished, whole)
+    assert_same([stops_at(0).fit(X, y, checkpoint=path)], whole)
     other = X.copy()
     other[-1, 0] += 1
     with pytest.raises(ValueError, match="on other data: X differs"):
@@ -272,7 +271,9 @@ def test_pauses_and_ends_are_those_of_all_ranks_and_lose_nothing(tmp_path, monke
         patch.setattr(trainer, "_is_due", late)
         ended = fit()
     assert 0 < ended[0].n_epochs_ < 3
+    other = shutil.copy(path, tmp_path / "other.safetensors")
     assert_same(fit(), whole)
+    assert_same([make().fit(X, y, checkpoint=other)], whole)  # one process, in mid-epoch
 
 
 def test_a_callback_that_ends_the_training_on_one_rank_ends_all():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from cnn_core.data.shards import Bounds, RowsOf, shard_bounds
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 #: Bytes of an array that are read whole. Of more, rows that are evenly spaced and have as many.
 _MOST = 1 << 30
 _BLOCK = 1 << 22
+_ROWS = 1 << 12  # of a shard that are read at once
 
 #: The name of the part that a fitted model is, where training goes on from one.
 START = "start"
@@ -34,15 +38,20 @@ def parts_of(
     validation: Dataset | None,
     blocks: BlockData | None = None,
     ranks: RankData | None = None,
+    shards: int = 1,
 ) -> Parts:
     """The arrays that a network is trained on and judged by. For an X that comes in blocks stand
     rows that are evenly spaced, the ends of all columns, and which rows a block and a window
-    have; for one that ranks share, the digests of its shards."""
-    if ranks is not None:
-        rows = [train] if validation is None else [train, validation]
+    have; for one in shards, which ranks may share, the digests of these."""
+    rows = [train] if validation is None else [train, validation]
+    if ranks is not None or (shards > 1 and blocks is None):
         of_y = [array for data in rows for one in (data.y, data.labels) for array in _arrays(one)]
-        sizes = np.array([train.X.count, ranks.tree.shards])
-        return {"X": [ranks.digest, sizes], "y": of_y, "sample_weight": _arrays(train.weights)}
+        if ranks is None:
+            digest = digest_of_shards([data.X for data in rows], shards)
+        else:
+            digest, shards = ranks.digest, ranks.tree.shards
+        sizes = np.array([train.X.count, shards])
+        return {"X": [digest, sizes], "y": of_y, "sample_weight": _arrays(train.weights)}
     X = train.X if blocks is None else blocks.sample.X
     parts = {
         "X": [*_arrays(X), *([] if blocks is None else [blocks.ends, blocks.layout])],
@@ -53,6 +62,31 @@ def parts_of(
         judged = (validation.X, validation.y, validation.labels)
         parts["validation_data"] = [array for one in judged for array in _arrays(one)]
     return parts
+
+
+def digest_of_shards(sources: Sequence[RowSource], shards: int) -> np.ndarray:
+    """What tells rows in shards apart, the same whatever processes have them."""
+    found = [
+        digest_of_all(digests_of_shards(source, shard_bounds(source.count, shards)))
+        for source in sources
+    ]
+    return np.frombuffer(b"".join(found), np.uint8)
+
+
+def digests_of_shards(rows: RowSource, bounds: Bounds) -> list[bytes]:
+    """A SHA-256 of the rows of each shard."""
+    every, found = RowsOf(rows), []
+    for first, end in pairwise(map(int, bounds)):
+        digest = hashlib.sha256()
+        for at in range(first, end, _ROWS):
+            digest.update(np.ascontiguousarray(every[at : min(at + _ROWS, end)]).data)
+        found.append(digest.digest())
+    return found
+
+
+def digest_of_all(digests: Sequence[bytes]) -> bytes:
+    """One of those of all shards."""
+    return hashlib.sha256(b"".join(digests)).digest()
 
 
 def start_of(model: Model) -> Parts:

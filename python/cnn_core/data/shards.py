@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cnn_core._dataset import RowSource
 
 #: Where each shard begins, and the number of all rows.
 Bounds: TypeAlias = Sequence[int] | np.ndarray
@@ -45,6 +48,17 @@ class Sliced(Protocol):
     """An array, or what reads rows of one when they are wanted."""
 
     def __getitem__(self, which: slice, /) -> np.ndarray: ...
+
+
+class RowsOf:
+    """The rows of a source, of which only those are read that are wanted."""
+
+    def __init__(self, source: RowSource) -> None:
+        self.source = source
+
+    def __getitem__(self, which: slice) -> np.ndarray:
+        indices = self.source.indices
+        return self.source.array[which if indices is None else indices[which]]
 
 
 class Cut(Protocol):

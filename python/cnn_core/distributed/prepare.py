@@ -8,7 +8,6 @@ evenly spaced give quartiles, as in one process too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import Frozen, replace
 from cnn_core.data.auto_scaling import choose_scaling, go_on
+from cnn_core.data.fingerprint import digest_of_all, digests_of_shards
 from cnn_core.data.prepare import (
     Dataset,
     Preparation,
@@ -28,6 +28,7 @@ from cnn_core.data.prepare import (
     targets_go_on,
 )
 from cnn_core.data.scaling import QUARTILE_NUMBERS
+from cnn_core.data.shards import RowsOf
 from cnn_core.data.validation import check_names, check_rows, check_X
 from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.rows import RankCut, RankRows, gather_values
@@ -273,7 +274,7 @@ def _data(
         fixed = data.weight_scale, data.total_weight
         own[id(data.X)] = Dataset(rows, y, labels, weights, *fixed)
         at = np.arange(0, data.X.count, -(-data.X.count // LOOKED_AT))
-        some = of_part.every(_Indexed(rows), -(-data.X.count // LOOKED_AT))
+        some = of_part.every(RowsOf(rows), -(-data.X.count // LOOKED_AT))
         samples.append((data.at(at, np.ascontiguousarray(some)), at))
         digests.append(_digest(ranks, rows, of_part))
     train = own[id(parts[0][0].X)].X
@@ -294,22 +295,11 @@ def _data(
     )
 
 
-class _Indexed:
-    """The rows of a source, some of which are read."""
-
-    def __init__(self, source: RowSource) -> None:
-        self.source = source
-
-    def __getitem__(self, which: slice) -> np.ndarray:
-        indices = self.source.indices
-        return self.source.array[which if indices is None else indices[which]]
-
-
 def _ends(rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest number of each column."""
     n = rows.array.shape[1]
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
-    every = _Indexed(rows)
+    every = RowsOf(rows)
     for first in range(0, rows.count, LOOKED_AT):
         block = every[first : first + LOOKED_AT]
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
@@ -318,14 +308,5 @@ def _ends(rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
 
 def _digest(ranks: Ranks, rows: RowSource, cut: RankCut) -> bytes:
     """What tells the X of two trainings apart, whatever ranks have its shards."""
-    begin, until = cut.tree.shards_of(ranks.rank)
-    every, own = _Indexed(rows), []
-    bounds = cut.bounds
-    for shard in range(until - begin):
-        digest = hashlib.sha256()
-        for first in range(int(bounds[shard]), int(bounds[shard + 1]), LOOKED_AT):
-            end = min(first + LOOKED_AT, int(bounds[shard + 1]))
-            digest.update(np.ascontiguousarray(every[first:end]).data)
-        own.append(digest.digest())
-    of_all = b"".join(one for part in ranks.gather(own) for one in part)
-    return hashlib.sha256(of_all).digest()
+    own = ranks.gather(digests_of_shards(rows, cut.bounds))
+    return digest_of_all([one for part in own for one in part])

@@ -176,7 +176,8 @@ class TrainingRun:
             It goes on from that, and leaves word of itself there.
         """
         if checkpoint is not None:
-            parts = parts_of(self.job.train, self.job.validation, self.job.blocks, self.job.ranks)
+            job = self.job
+            parts = parts_of(job.train, job.validation, job.blocks, job.ranks, job.spec.shards)
             epochs = checkpoint.begin(parts, self.trainer.epochs, epochs, self._batches)
             if checkpoint.is_finished:
                 self.publish(self.job.model)
