@@ -454,7 +454,7 @@ class MLP(
             return self._fit_here(rows, checkpoint)
         from cnn_core.distributed.training import begin
 
-        with begin(ranks, self):
+        with begin(ranks, self, validation_data=rows[3], checkpoint=checkpoint):
             return self._fit_here(rows, checkpoint, ranks)
 
     def _fit_here(

@@ -142,6 +142,19 @@ def test_each_rank_opens_its_own_rows_of_files(tmp_path):
     assert np.array_equal(found.parameters_, whole.parameters_)
 
 
+def test_a_rank_that_leaves_alone_ends_all():
+    program = (
+        "import numpy as np\nfrom cnn_core import MLP, distributed\n"
+        "with distributed.mpi() as ranks:\n"
+        "    if ranks.rank != 1:\n"
+        "        MLP(shards=4).fit(np.ones((9, 2)), np.ones(9), ranks=ranks)\n"
+    )
+    process = start(3, "-c", program)
+    _, error = process.communicate(timeout=TIME)
+    assert process.returncode != 0
+    assert error.count("RuntimeError: rank 1 has left the block of distributed.mpi()") == 1
+
+
 OPENS = """
 import sys
 from cnn_core import MLP, distributed
@@ -173,3 +186,7 @@ def test_the_command_line_writes_the_bytes_of_one_process(tmp_path):
     _, error = process.communicate(timeout=TIME)
     assert process.returncode == 2
     assert error.count("--shards 8") == 1
+    process = start(2, *command, "--epochs", "none")
+    _, error = process.communicate(timeout=TIME)
+    assert process.returncode == 2
+    assert error.count("--epochs: must be") == 1

@@ -55,6 +55,9 @@ def test_each_rank_reads_its_rows_of_parquet_files(tmp_path, monkeypatch):
 
     found = simulate(4, work)
     assert [rows for rows, _ in found] == [23, 23, 22, 22]
+    parquet.write_table(table.set_column(0, "size", pyarrow.array(["a"] * 50)), "2.parquet")
+    with pytest.raises(ValueError, match="columns of 0.parquet and 2 more differ in type: .*size"):
+        simulate(4, work)
     for _, model in found:
         assert np.array_equal(model.parameters_, whole.parameters_)
 

@@ -1,7 +1,9 @@
 """Ranks that share a training: the weights, and the history, of one process."""
 
 import shutil
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from cnn_core.io import RowBlocks
 from cnn_core.losses import Pinball
 from cnn_core.schedules import Cosine
 
-from cnn_core import MLP
+from cnn_core import MLP, _launcher
 
 RANKS = (1, 2, 3, 4, 8)
 
@@ -181,6 +183,27 @@ def test_the_target_may_be_a_column_of_the_table():
         return make(columns="auto").fit(share(table, ranks, "own"), "y", ranks=ranks)
 
     assert_same(simulate(3, work), whole)
+
+
+@pytest.mark.parametrize("gives", ["own", "all"])
+@pytest.mark.parametrize("names", [["y", "z"], "kind", None])
+def test_names_of_targets_and_types_of_categories_are_those_of_one_process(names, gives):
+    pandas = pytest.importorskip("pandas")
+    X, y, _ = make_data()
+    table = pandas.DataFrame(table_of(X) | {"y": y, "z": X[:, 0]})
+    table["kind"] = pandas.Categorical(table["kind"].map({"a": 1, "b": 2, "c": 3, "d": 4}))
+    targets = table.pop("y").to_frame().assign(z=table.pop("z")) if names is None else names
+    whole = make(columns="auto").fit(table, targets)
+
+    def work(ranks):
+        own = targets if isinstance(names, str | list) else share(targets, ranks, gives)
+        return make(columns="auto").fit(share(table, ranks, gives), own, ranks=ranks)
+
+    models = simulate(2, work)
+    assert_same(models, whole)
+    for model in models:
+        assert model._fitted.target_names == whole._fitted.target_names
+        assert str(model.columns_) == str(whole.columns_)
 
 
 @pytest.mark.parametrize("n", [208, WHOLE // 4 + 48])
@@ -377,6 +400,29 @@ def test_what_ranks_cannot_do_is_said():
         simulate(2, lambda ranks: make().fit(X[:, ranks.rank :], y, ranks=ranks))
     with pytest.raises(ValueError, match="which have \\[90, 89\\] of them"):
         simulate(2, lambda ranks: make().fit(Shared(X[ranks.rank :]), y, ranks=ranks))
+    with pytest.raises(ValueError, match="X is Shared, .* rank 1 has other rows than rank 0"):
+        simulate(2, lambda ranks: make().fit(Shared(X + ranks.rank), Shared(y), ranks=ranks))
+
+    def one_differs(match, one, *others, **arguments):
+        """Rank 1 gives other arguments than rank 0."""
+
+        def work(ranks):
+            given = (*others, *one) if ranks.rank else (X, y)
+            return make().fit(*given, ranks=ranks, **(arguments if ranks.rank else {}))
+
+        with pytest.raises(ValueError, match=match):
+            simulate(2, work)
+
+    one_differs("y of all ranks must be alike: holds texts on rank 1", [words_of(y)], X)
+    one_differs("y .* rows of shape \\(2,\\) on rank 1 and \\(\\) on rank 0", [X[:, :2]], X)
+    one_differs("give y alike: Shared rows on rank 1, and rows of its own", [Shared(y)], X)
+    one_differs("give X alike: Shared rows on rank 1", [Shared(X), y])
+    one_differs("give sample_weight alike: rows .* and None on", [y], X, sample_weight=y)
+    one_differs("validation_data is given on rank 1 and None", [y], X, validation_data=(X, y))
+    with pytest.raises(TypeError, match="X is None; a rank without rows"):
+        simulate(2, lambda ranks: make().fit(None if ranks.rank else X, y, ranks=ranks))
+    with pytest.raises(RuntimeError, match="sys.exit in the middle of fit"):
+        fit_on_ranks(2, lambda: make(callbacks=lambda *_: sys.exit(0)), (X, y, None))
     with pytest.raises(ValueError, match="no rank has any rows"):
         simulate(2, lambda ranks: make().fit(X[:0], y[:0], ranks=ranks))
 
@@ -385,3 +431,29 @@ def test_mpi_names_the_packages_that_it_needs(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mpi4py", None)
     with pytest.raises(ImportError, match="needs the package mpi4py and an MPI library: pip inst"):
         mpi()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"PMI_SIZE": "4", "PMI_RANK": "3"},
+        {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3"},
+        {"SLURM_STEP_NUM_TASKS": "4", "PMIX_RANK": "3"},
+        {"SLURM_STEP_NUM_TASKS": "4"},
+    ],
+)
+def test_processes_that_another_mpi_has_started_are_not_each_taken_for_all(said, monkeypatch):
+    for names in _launcher._NAMES:
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    if len(said) == 1:  # each is on its own, as in a farm of tasks
+        assert (_launcher.launched(), _launcher.launched_as()) == (1, 0)
+        return
+    assert (_launcher.launched(), _launcher.launched_as()) == (4, 3)
+    alone = SimpleNamespace(Get_size=lambda: 1, Dup=lambda: None)
+    library = SimpleNamespace(COMM_WORLD=alone, Get_library_version=lambda: "MPICH 5")
+    monkeypatch.setitem(sys.modules, "mpi4py", SimpleNamespace(MPI=library))
+    with pytest.raises(RuntimeError, match="4 processes were .* alone: mpi4py has MPICH 5"):
+        mpi().__enter__()

@@ -210,8 +210,8 @@ def _whole(
     return table if columns else NamedMatrix(numbers_of(table, names), names)
 
 
-def joined(tables: Sequence[Table], names: Sequence[Any]) -> Table:
-    """Tables below each other."""
+def joined(tables: Sequence[Table], names: Sequence[Any], what: str = "blocks") -> Table:
+    """Tables below each other, which messages call `what`."""
     n_rows = sum(map(len, tables))
 
     def read(name: Any) -> Values:
@@ -220,14 +220,17 @@ def joined(tables: Sequence[Table], names: Sequence[Any]) -> Table:
         kinds = {part.kind for part in known}
         if len(kinds) > 1:
             raise ValueError(
-                f"the column {name!r} of the blocks holds {' and '.join(sorted(kinds))}s; each "
+                f"the column {name!r} of the {what} holds {'s and '.join(sorted(kinds))}s; each "
                 "column must be of one kind"
             )
         arrays = [_as_kind(part, known[0]) for part in parts]
         whole = all(part.whole for part in known)
         if whole and any(part.exact is not None for part in known):
             return whole_numbers([one for part in parts for one in _as_given(part)])
-        return Values(known[0].kind, np.concatenate(arrays), whole)
+        words, labels = all(part.words for part in known), None
+        if all(part.labels is not None for part in known):
+            labels = {text: one for part in known for text, one in (part.labels or {}).items()}
+        return Values(known[0].kind, np.concatenate(arrays), whole, words, labels)
 
     return Table(names, n_rows, read, "X")
 

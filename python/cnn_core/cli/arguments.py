@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from cnn_core._names import choose, nearest
 from cnn_core.monitors import check_monitor, scorer_of
@@ -21,6 +21,16 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 class Parser(argparse.ArgumentParser):
     """Of the program and of each command. An option that it does not know is an error of the
     command it was given to, and the nearest one is named."""
+
+    shared = False  #: whether processes that a launcher of MPI has started share the command
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end: exit code 2."""
+        if self.shared:
+            from cnn_core.cli.ranks import leave_it_to_the_first
+
+            leave_it_to_the_first(2)
+        super().error(message)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

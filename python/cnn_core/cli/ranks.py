@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from cnn_core._launcher import launched, launched_as
 from cnn_core.cli.arguments import UsageError
 
 if TYPE_CHECKING:
     from cnn_core.distributed.ranks import Ranks
 
-#: In which the launchers of MPI say how many processes there are: those of MPICH, Intel MPI and
-#: SLURM's PMI, and of Open MPI.
-_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
-_WAITS = 1.0  # seconds that a rank leaves it to the first one to say what all of them have met
-
-
-def launched() -> int:
-    """How many processes the launcher of MPI has started; 1 without one."""
-    for name in _SIZES:
-        if os.environ.get(name, "").isdecimal():
-            return int(os.environ[name])
-    return 1
+WAITS = 1.0  # seconds that a process leaves it to the first one to say what all of them have met
 
 
 @contextmanager
@@ -38,7 +27,12 @@ def command_ranks(shards: int) -> Iterator[Ranks | None]:
     from cnn_core.cli.telling import sentence
     from cnn_core.distributed import mpi
 
-    with mpi() as ranks:
+    with ExitStack() as stack:
+        try:
+            ranks = stack.enter_context(mpi())
+        except (ImportError, RuntimeError) as error:
+            leave_it_to_the_first(1)
+            raise UsageError(str(error)) from error
         try:
             if shards < 2:
                 raise UsageError(
@@ -49,7 +43,15 @@ def command_ranks(shards: int) -> Iterator[Ranks | None]:
         except (ImportError, OSError, ValueError, TypeError, MemoryError) as error:
             where = ""
             if not ranks.first:  # what all of them have met is said once
-                time.sleep(_WAITS)
+                time.sleep(WAITS)
                 where = f"rank {ranks.rank}: "
             print(f"cnn-core: {where}{sentence(error)}", file=sys.stderr, flush=True)
             ranks.abort(2 if isinstance(error, UsageError) else 1)
+
+
+def leave_it_to_the_first(status: int) -> None:
+    """End this process, if it is not the first one of those that were started, without a word: all
+    have met the same, and the first one says it."""
+    if launched_as():
+        time.sleep(WAITS)
+        raise SystemExit(status)

@@ -64,6 +64,7 @@ def add_parser(commands: Commands) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.shared = True
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE", help=reading.FILES)
     add("--target", required=True, metavar="NAME", help="the column to predict")
@@ -139,6 +140,10 @@ def _run(options: argparse.Namespace, ranks: Ranks | None) -> None:
     """The same as one of some ranks; the first one says and writes what there is."""
     telling, began = Telling(options), time.perf_counter()
     paths = expand(options.files)
+    if ranks is not None and STDIN in paths:
+        raise UsageError(
+            "each process reads the rows, and one of them gets standard input; give files"
+        )
     output = options.output or default_output(paths[0])
     check_output(output, paths)
     kinds = kinds_of(options)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
 
+from cnn_core._launcher import launched
 from cnn_core.distributed.ranks import Ranks
 
 _Value = TypeVar("_Value")
+
+#: Seconds that a rank leaves it to the first one to say what all of them have met.
+WAITS = 1.0
+
+
+class _Left:
+    """What a rank that has left the context gives, where others may wait for something else."""
 
 
 class MPIRanks(Ranks):
@@ -26,7 +35,17 @@ class MPIRanks(Ranks):
 
     def gather(self, value: _Value) -> list[_Value]:
         found: list[_Value] = self.communicator.allgather(value)
+        for rank, one in enumerate(found):
+            if isinstance(one, _Left):
+                raise RuntimeError(
+                    f"rank {rank} has left the block of distributed.mpi(), and others go on; all "
+                    "ranks must do the same, those without rows too"
+                )
         return found
+
+    def leave(self) -> None:
+        """Wait until all ranks do; one that shares more, for which this one is needed, is told."""
+        self.communicator.allgather(_Left())
 
     def exchange(
         self, send: np.ndarray | None, to: int, into: np.ndarray | None, origin: int
@@ -52,7 +71,7 @@ class mpi:
     rank.
 
     An exception that leaves it on a rank is printed there with the rank's number, and ends all
-    processes: else the others would wait for it for ever.
+    processes: else the others would wait for it for ever. None leaves it before all do.
 
     Parameters
     ----------
@@ -63,6 +82,8 @@ class mpi:
     ------
     ImportError
         Where mpi4py is missing, or no MPI library.
+    RuntimeError
+        Where several processes were started and each is alone: by the launcher of another MPI.
 
     Examples
     --------
@@ -86,7 +107,14 @@ class mpi:
         self._given = communicator
 
     def __enter__(self) -> MPIRanks:
-        world = self._mpi.COMM_WORLD
+        world, started = self._mpi.COMM_WORLD, launched()
+        if self._given is None and started > 1 and world.Get_size() == 1:
+            library = self._mpi.Get_library_version().split("\n")[0].strip(" \0")
+            raise RuntimeError(
+                f"{started} processes were started, and each is alone: mpi4py has {library}, and "
+                "they were started by another MPI, or by srun without what this one needs; take "
+                "the mpiexec that belongs to it, or srun --mpi=pmi2 or --mpi=pmix"
+            )
         communicator = world.Dup() if self._given is None else self._given
         self._ranks = MPIRanks(communicator, self._mpi)
         return self._ranks
@@ -100,9 +128,13 @@ class mpi:
         ranks = self._ranks
         leaves = isinstance(error, SystemExit) and error.code in (None, 0)
         if error is None or leaves or ranks.size == 1:
+            if ranks.size > 1:
+                ranks.leave()
             if self._given is None:
                 ranks.communicator.Free()
             return
+        if not ranks.first:
+            time.sleep(WAITS)
         said = f"rank {ranks.rank} of {ranks.size} has failed:\n"
         print(said + "".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
         ranks.abort(_status(error))

@@ -44,7 +44,7 @@ def _maps(paths: Sequence[str]) -> Any:
 
 def _parquet(ranks: Ranks, files: Sequence[Any], target: str) -> FileTable:
     """This rank's rows of Parquet files, with the column to predict: of all rows an even share."""
-    from cnn_core.io.arrow import check_names, read_footer, schema, table_of
+    from cnn_core.io.arrow import called, check_names, common_schema, read_footer, table_of
     from cnn_core.io.sources import need_pyarrow
 
     paths = [path for one in files for path in expand(one)]
@@ -57,10 +57,12 @@ def _parquet(ranks: Ranks, files: Sequence[Any], target: str) -> FileTable:
     footers = [read_footer(path) for path in paths]
     bounds = shard_bounds(sum(footer.num_rows for footer in footers), ranks.size)
     first, end = bounds[ranks.rank : ranks.rank + 2]
-    found = list(_batches(paths, footers, names, first, end))
-    whole = pyarrow.Table.from_batches(found, schema=found[0].schema if found else schema(paths[0]))
-    what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    return table_of(whole, what, first)
+    types = common_schema(paths, names)  # those of this rank's files would be others
+    parts = [
+        pyarrow.Table.from_batches([batch]).cast(types, safe=False)
+        for batch in _batches(paths, footers, names, first, end)
+    ]
+    return table_of(pyarrow.concat_tables([types.empty_table(), *parts]), called(paths), first)
 
 
 def _batches(

@@ -29,7 +29,7 @@ from cnn_core.data.prepare import (
 )
 from cnn_core.data.scaling import QUARTILE_NUMBERS
 from cnn_core.data.shards import RowsOf
-from cnn_core.data.validation import check_names, check_rows, check_X
+from cnn_core.data.validation import check_names, check_order_of_targets, check_rows, check_X
 from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.rows import RankCut, RankRows, gather_values
 from cnn_core.distributed.tree import Tree
@@ -246,7 +246,8 @@ def _given(pair: Any, task: Task, how: Preparation, reader: _Reader) -> tuple[Da
     ranks, columns = reader.X.ranks, reader.columns
     name, y_name = "validation_data's X", "validation_data's y"
     rows = RankRows(ranks, X, columns is not None)
-    y = gather_values(ranks, y)
+    y, names = gather_values(ranks, y, y_name, rows.table_here)
+    check_order_of_targets(names, how.target_names, y_name)
     if columns is not None:
         from cnn_core.columns.target import known_target
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from cnn_core._dataset import RowSource
 from cnn_core._warn import warn
-from cnn_core.columns.table import Table, Values, read_table
+from cnn_core.columns.table import TEXT, Table, Values, read_table
+from cnn_core.columns.target import names_of_target
 from cnn_core.data.prepare import precise_dtype
 from cnn_core.data.shards import kept_bounds, shard_bounds, sum_of_shards
-from cnn_core.data.validation import check_X, feature_names
+from cnn_core.data.validation import check_X, feature_names, target_names
 from cnn_core.distributed.pieces import Pieces
 from cnn_core.distributed.tree import Tree
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHECKED = 1 << 16  # rows that are checked together
 _COMPARED = 1 << 10  # rows of those that ranks give that are compared
+_FEW = 1 << 6  # the same of a table
 
 
 class Shared:
@@ -85,9 +87,12 @@ class RankRows:
 
     def __init__(self, ranks: Ranks, X: Any, keeps: bool) -> None:
         self.ranks, self.shared = ranks, isinstance(X, Shared)
+        _check_given_alike(ranks, "Shared rows" if self.shared else "rows of its own", "X")
         given = X.rows if isinstance(X, Shared) else X
+        if given is None:
+            raise TypeError("X is None; a rank without rows gives an array of no rows")
         self.given, self.table, self.names = given, None, None
-        self._compared = False
+        self._compared, self._keeps = False, keeps
         #: The inputs of all rows, where a table stays one; `training.given` sets it.
         self.table_of_all: Table | None = None
         here = _count(given)
@@ -112,6 +117,8 @@ class RankRows:
             raise ValueError(f"Shared rows are the same on all ranks, which have {counts} of them")
         self.offsets = [0] * (ranks.size + 1) if self.shared else _sums(counts)
         self.n_rows = here if self.shared else self.offsets[-1]
+        if self.shared:
+            check_shared(ranks, "X", self._some_of_shared())
 
     def __len__(self) -> int:
         return self.n_rows
@@ -130,6 +137,13 @@ class RankRows:
         """Whether it is a memory map that training reads from its file."""
         return bool(self._mapped == dtype)
 
+    @property
+    def table_here(self) -> Table | None:
+        """The table of this rank's rows, without entries where there are none; None of a matrix."""
+        if self.table is None and self._names_of_table is not None and self._keeps:
+            return Table(self._names_of_table, 0, lambda _: Values(TEXT, np.empty(0, object)))
+        return self.table
+
     def whole_table(self) -> Table:
         """The table of all rows, each of whose columns is gathered when it is asked for, by all
         ranks."""
@@ -141,7 +155,7 @@ class RankRows:
 
         def read(name: Any) -> Values:
             own = None if here is None else here[name]._replace(place=None)
-            return _joined([one for one in self.ranks.gather(own) if one is not None])
+            return _joined(name, [one for one in self.ranks.gather(own) if one is not None])
 
         return Table(names, self.n_rows, read)
 
@@ -182,6 +196,16 @@ class RankRows:
                 "of cnn_core.distributed, of which each takes its part",
                 UserWarning,
             )
+
+    def _some_of_shared(self) -> list[Any]:
+        """Some of the entries, which tell rows apart."""
+        step = -(-max(self.n_rows, 1) // _COMPARED)
+        some = np.arange(0, self.n_rows, step)
+        if self.table is not None:
+            return [self.table[name].array[some[:_FEW]].tolist() for name in self.table.names]
+        if isinstance(self.given, (np.ndarray, Pieces)):
+            return self.given[some].tolist()  # type: ignore[no-any-return]
+        return np.asarray(self.given)[some].tolist()  # type: ignore[no-any-return]
 
     def _of_shared(self, reader: Reader, wanted: _Wanted) -> RowSource:
         read = reader.numbers
@@ -338,21 +362,81 @@ class RankCut:
         return RankCut(self.ranks, self.tree, bounds, before, sum(counts))
 
 
-def gather_values(ranks: Ranks, values: Any) -> Any:
+class Gathered(NamedTuple):
+    """y, or weights, of all ranks."""
+
+    values: Any
+    names: tuple[str, ...]  #: of the columns, where a frame has several
+
+
+def gather_values(ranks: Ranks, values: Any, name: str, table: Table | None = None) -> Gathered:
     """y, or weights, of all ranks: they are small, and every rank has them all.
 
     Parameters
     ----------
     ranks : Ranks
-    values : array-like, Shared, str or None
-        The name of a column, and None, are what they are.
+    values : array-like, Shared, str, list of str or None
+        Names of columns, and None, are what they are.
+    name : str
+        What to call them in messages.
+    table : Table, optional
+        That whose columns may be named; it has the rows of this rank.
     """
-    if values is None or isinstance(values, str):
-        return values
-    if isinstance(values, Shared):
-        return np.asarray(values.rows)
-    parts = [one for one in ranks.gather(np.asarray(values)) if len(one)]
-    return np.concatenate(parts) if parts else np.asarray(values)
+    names = () if table is None else names_of_target(table, values)
+    shared = isinstance(values, Shared)
+    whole = values.rows if shared else values
+    if values is None or names or isinstance(values, str):
+        _check_given_alike(ranks, f"{values!r}", name)
+        return Gathered(values, ())
+    _check_given_alike(ranks, "Shared rows" if shared else "rows of its own", name)
+    array, columns = np.asarray(whole), target_names(whole)
+    if shared:
+        some = array[:: -(-max(len(array), 1) // _COMPARED)]
+        check_shared(ranks, name, (len(array), some.tolist()))
+        return Gathered(array, columns)
+    with_rows = len(array) > 0
+    kind = (_kind_of(array), array.shape[1:], columns) if with_rows else None
+    said = [(rank, one) for rank, one in enumerate(ranks.gather(kind)) if one is not None]
+    for rank, one in said:
+        for what, this, first in zip(("holds", "rows of shape", "columns"), one, said[0][1]):
+            if this != first:
+                raise ValueError(
+                    f"{name} of all ranks must be alike: {what} {this} on rank {rank} and {first} "
+                    f"on rank {said[0][0]}"
+                )
+    parts = [one for one in ranks.gather(array) if len(one)]
+    return Gathered(np.concatenate(parts) if parts else array, said[0][1][2] if said else ())
+
+
+def _check_given_alike(ranks: Ranks, how: str, name: str) -> None:
+    """Raise where ranks give y, or weights, in different ways; else they would wait for ever."""
+    said = ranks.gather(how)
+    for rank, one in enumerate(said):
+        if one != said[0]:
+            raise ValueError(
+                f"all ranks must give {name} alike: {one} on rank {rank}, and {said[0]} on rank 0; "
+                "of a rank without rows an array of no rows"
+            )
+
+
+def check_shared(ranks: Ranks, name: str, some: object) -> None:
+    """Raise where what ranks call Shared differs; `some` is what is compared."""
+    said = ranks.gather(hashlib.sha256(repr(some).encode()).digest())
+    for rank, one in enumerate(said):
+        if one != said[0]:
+            raise ValueError(
+                f"{name} is Shared, and so the same on all ranks, but rank {rank} has other rows "
+                "than rank 0; leave Shared out where each rank has its own"
+            )
+
+
+def _kind_of(array: np.ndarray) -> str:
+    """What entries are, as far as those of several ranks have to be alike."""
+    if array.dtype.kind in "UST" or any(
+        isinstance(one, str) for one in (array.flat if array.dtype.kind == "O" else ())
+    ):
+        return "texts"
+    return "dates" if array.dtype.kind in "mM" else "numbers"
 
 
 def _count(X: Any) -> int:
@@ -367,11 +451,13 @@ def _sums(counts: Sequence[int]) -> list[int]:
     return [sum(counts[:i]) for i in range(len(counts) + 1)]
 
 
-def _joined(parts: list[Values]) -> Values:
+def _joined(name: Any, parts: list[Values]) -> Values:
     """A column of all ranks."""
     from cnn_core.blocks.gather import joined
 
     def table(values: Values) -> Table:
-        return Table((0,), len(values.array), lambda _: values)
+        return Table((name,), len(values.array), lambda _: values)
 
-    return joined([table(one) for one in parts], (0,))[0] if len(parts) > 1 else parts[0]
+    if len(parts) == 1:
+        return parts[0]
+    return joined([table(one) for one in parts], (name,), "ranks")[name]

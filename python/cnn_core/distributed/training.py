@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -57,14 +57,23 @@ def rank_trainer(p: SimpleNamespace, data: RankData, spec: TrainingSpec, network
 
 
 @contextmanager
-def begin(ranks: Ranks, estimator: Any) -> Iterator[None]:
-    """A context of a fit that ranks share, which must train the same. The first one alone says what
-    there is to be said; none leaves it while others have not come to its end."""
+def begin(ranks: Ranks, estimator: Any, **given: Any) -> Iterator[None]:
+    """A context of a fit that ranks share, which must train the same, with the same arguments
+    `given`. The first one alone says what there is to be said; none leaves it while others have not
+    come to its end."""
     check_ranks(ranks, int(estimator.shards))
     check_supported(estimator)
-    check_same(ranks, estimator)
+    check_same(ranks, estimator, given)
     with nullcontext() if ranks.first else kept_warnings():
-        yield
+        try:
+            yield
+        except SystemExit as error:
+            if ranks.size == 1:
+                raise
+            raise RuntimeError(
+                "sys.exit in the middle of fit, in which the other ranks wait for this one; a "
+                "callback that returns True ends the training on all"
+            ) from error
         ranks.barrier()
 
 
@@ -77,8 +86,9 @@ def check_supported(estimator: Any) -> None:
         raise ValueError("PhaseTimer measures the phases of one process; fit without ranks for it")
 
 
-def check_same(ranks: Ranks, estimator: Any) -> None:
-    """Raise where ranks run other versions, or were given other parameters."""
+def check_same(ranks: Ranks, estimator: Any, given: Mapping[str, Any]) -> None:
+    """Raise where ranks run other versions, were given other parameters, or not the same
+    arguments."""
     from cnn_core.files.estimators import written_parameters
 
     with kept_warnings():  # of what no file can hold
@@ -88,6 +98,7 @@ def check_same(ranks: Ranks, estimator: Any) -> None:
         for name, value in parameters.items()
         if name not in FREE
     }
+    said |= {name: "None" if one is None else "given" for name, one in given.items()}
     of_all = ranks.gather(said)
     for rank, one in enumerate(of_all):
         for name, value in of_all[0].items():

@@ -26,12 +26,27 @@ def read_files(paths: Sequence[str], columns: Sequence[str] | None = None) -> Fi
         pyarrow.Table.from_batches(batches(path, names), schema=_selected(path, names))
         for path in paths
     ]
-    what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    common, what = common_schema(paths, names), called(paths)
+    return table_of(
+        pyarrow.concat_tables([one.cast(common, safe=False) for one in tables]), what, 0
+    )
+
+
+def called(paths: Sequence[str]) -> str:
+    """What messages call some files."""
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+
+
+def common_schema(paths: Sequence[str], names: Sequence[str]) -> Any:
+    """Types that hold the entries of these columns in all files."""
+    pyarrow = need_pyarrow(paths[0])
+    schemas = [_selected(path, names).remove_metadata() for path in paths]
     try:
-        whole = pyarrow.concat_tables(tables, promote_options="permissive")
+        return pyarrow.unify_schemas(schemas, promote_options="permissive")
     except pyarrow.ArrowException as error:
-        raise ValueError(f"the columns of {what} differ in type: {first_line(error)}") from None
-    return table_of(whole, what, 0)
+        raise ValueError(
+            f"the columns of {called(paths)} differ in type: {first_line(error)}"
+        ) from None
 
 
 def table_of(frame: Any, what: str, row: int) -> FileTable:

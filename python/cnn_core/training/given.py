@@ -10,7 +10,7 @@ import numpy as np
 
 from cnn_core.blocks.gather import Gathered, read_blocks
 from cnn_core.blocks.source import are_blocks
-from cnn_core.data.validation import listed
+from cnn_core.data.validation import check_order_of_targets, listed
 from cnn_core.meaning import only_for_numbers
 
 if TYPE_CHECKING:
@@ -78,10 +78,13 @@ def as_ranks_give(
         )
     keeps = p.columns is not None or (before is not None and before.columns is not None)
     found = RankRows(ranks, X, keeps)
-    y, weights = gather_values(ranks, y), gather_values(ranks, weights)
-    names: tuple[str, ...] = ()
+    y, names = gather_values(ranks, y, "y", found.table_here)
+    weights = gather_values(ranks, weights, "sample_weight").values
+    if before is not None:
+        check_order_of_targets(names, before.seen.targets)
     if keeps:
-        found.table_of_all, y, names = _as_table(p, found.whole_table(), y, before, classes)
+        found.table_of_all, y, named = _as_table(p, found.whole_table(), y, before, classes)
+        names = named or names
     return found, y, weights, names
 
 
