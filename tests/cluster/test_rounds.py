@@ -222,7 +222,6 @@ def test_conventions_of_scikit_learn():
     fitted = pickle.loads(pickle.dumps(model.fit(*arrays(X, Y))))
     assert sha(fitted) == sha(model)
     assert set(MLP().get_params()) - set(DaskMLP().get_params()) == {
-        "columns",
         "step_history",
         "warm_start",
         "backend",
@@ -254,8 +253,63 @@ def test_errors_say_what_was_given_and_what_is_allowed(options, rows, message):
 
 def test_columns_of_words_are_refused_by_name():
     frame = pd.DataFrame(X, columns=list("abcd")).assign(city="x")
-    with pytest.raises(ValueError, match="X has the column 'city' of dtype"):
+    with pytest.raises(ValueError, match="X has the column 'city' of dtype .*columns='auto'"):
         DaskMLP().fit(dd.from_pandas(frame, npartitions=2), *arrays(Y))
+
+
+def customers():
+    """A table of numbers with gaps, words, categories and dates."""
+    kinds = np.array(["north", "south", "east"])[np.arange(len(X)) % 3]
+    return pd.DataFrame(
+        {
+            "size": np.where(X[:, 0] > 1.5, np.nan, X[:, 0]),
+            "city": np.where(X[:, 3] > 0.15, None, kinds),
+            "kind": pd.Categorical(kinds, ["south", "north", "east", "west"]),
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(X[:, 1], "D"),
+            "age": X[:, 1],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        dict(columns={"city": "embedding", "since": "drop"}, early_stopping=True),
+        dict(scale_inputs="standard", class_weight="balanced", dtype="float64"),
+        dict(scale_inputs=None, columns=dict.fromkeys(["size", "since", "age"], "drop")),
+        dict(columns=dict.fromkeys(["city", "kind"], "embedding")
+             | dict.fromkeys(["size", "since", "age"], "drop")),
+    ],
+)  # fmt: skip
+def test_tables_are_read_as_mlp_reads_them(options):
+    frame, words = customers(), np.where(LABELS, "yes", "no")
+    kept = LBFGS | dict(columns="auto") | options
+    local = MLP(**kept).fit(frame, words)
+    ddf = dd.from_pandas(frame, npartitions=4)
+    model = DaskMLP(**kept).fit(ddf, *arrays(words))
+    assert str(model.columns_) == str(local.columns_)
+    assert sha(model) == sha(local)
+    assert model.predict(ddf).compute().tolist() == local.predict(frame).tolist()
+
+
+def test_rounds_take_tables_in_any_partitions_and_judge_by_given_ones():
+    frame, words = customers(), np.where(LABELS, "yes", "no")
+    found = set()
+    for n in (1, 5):
+        ddf = dd.from_pandas(frame, npartitions=n)
+        model = DaskMLP(**ROUNDS, columns="auto")
+        judged = frame[frame["size"].notna()][::-1].iloc[:40, ::-1]  # columns by name
+        v = dd.from_pandas(judged, npartitions=2, sort=False)
+        model.fit(ddf, *arrays(words), validation_data=(v, *arrays(words[judged.index])))
+        found.add((sha(model), *model.history_["val_loss"]))
+        local = model.to_local()
+        loss = local.evaluate(judged, words[judged.index])["loss"]
+        assert model.history_["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    assert len(found) == 1
+    with pytest.raises(ValueError, match="validation_data's X has no column 'age'"):
+        lacks = v.drop(columns="age")
+        model.fit(ddf, *arrays(words), validation_data=(lacks, *arrays(words[judged.index])))
 
 
 def test_what_is_missing_is_named(monkeypatch):

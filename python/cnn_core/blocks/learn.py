@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
-    from cnn_core.columns.kinds import Column
     from cnn_core.data.scaling import Scaling
     from cnn_core.model import Model
     from cnn_core.task import Task
@@ -204,8 +203,7 @@ def _columns(how: Preparation, look: _Look, before: Model | None) -> Columns | N
         return None
     from cnn_core.columns.columns import Columns
 
-    found = Columns.fitted(read_table(look.sample), how.columns)
-    return Columns(tuple(look.with_gaps(column) for column in found.columns))
+    return Columns.fitted(read_table(look.sample), how.columns).with_gaps(look.gaps)
 
 
 class _Look:
@@ -223,7 +221,7 @@ class _Look:
         self.X, self.rows, self.columns = X, rows, columns
         self._some: tuple[np.ndarray | Table, ...] | None = None
         self._numbers: np.ndarray | None = None
-        self._gaps: dict[object, bool] = {}
+        self.gaps: set[object] = set()  # columns of tables that have some
 
     @property
     def sample(self) -> np.ndarray | Table:
@@ -273,22 +271,13 @@ class _Look:
                             some = X.matrix(some, None, f"X of {block.what}")
                         parts.append(some)
                 if X.keeps_tables:
-                    self._note_gaps(read_table(block.X))
+                    table = read_table(block.X)
+                    left = [name for name in table.names if name not in self.gaps]
+                    self.gaps.update(name for name in left if table[name].missing.any())
             yield row, block.X, block.what
             row += block.n_rows
         if self._some is None:
             self._some = tuple(_joined(X, parts) for parts in found)
-
-    def _note_gaps(self, table: Table) -> None:
-        for name in table.names:
-            if not self._gaps.get(name):
-                self._gaps[name] = bool(table[name].missing.any())
-
-    def with_gaps(self, column: Column) -> Column:
-        """A column of the sample, which knows whether any row has gaps."""
-        if getattr(column, "gaps", True) or not self._gaps.get(column.name):
-            return column
-        return replace(column, gaps=True)
 
     def whole(self, deviates: bool) -> Whole:
         """What is known of all rows that scaling is learned from; every entry of X is checked."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
 
 from cnn_core._few import few_lines
-from cnn_core._frozen import Frozen
+from cnn_core._frozen import Frozen, replace
 from cnn_core._warn import warn
 from cnn_core.columns.choose import choose_columns, omissions
 from cnn_core.columns.kinds import Category, Column, Embedded, Number, Omitted
@@ -106,6 +106,17 @@ class Columns(_Layout, Frozen):
         for remark in remarks:
             warn(remark, UserWarning)
         return found
+
+    def with_gaps(self, names: Container[Any]) -> Columns:
+        """The same, learned from some of the rows, where these columns have gaps in others."""
+        return Columns(
+            tuple(
+                replace(one, gaps=True)
+                if one.name in names and not getattr(one, "gaps", True)
+                else one
+                for one in self.columns
+            )
+        )
 
     @property
     def names(self) -> list[Any]:

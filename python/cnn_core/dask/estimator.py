@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from cnn_core._typing import (
         ActivationName,
+        ColumnKind,
         DtypeName,
         InitName,
         LossName,
@@ -104,7 +105,6 @@ class DaskMLP(Fitted, Parameters):
     """
 
     # What does not go with rows in many places.
-    columns: ClassVar[None] = None
     step_history: ClassVar[bool] = False
     warm_start: ClassVar[bool] = False
     backend: ClassVar[str] = "native"
@@ -139,6 +139,7 @@ class DaskMLP(Fitted, Parameters):
         label_smoothing: float = 0.0,
         bias: bool = True,
         init: InitName | Initializer | Sequence[tuple[ArrayLike, ArrayLike | None]] = "auto",
+        columns: Literal["auto"] | Mapping[Any, ColumnKind] | None = None,
         numeric_embedding: Literal["periodic"] | PeriodicEmbedding | None = None,
         monotone: Mapping[Any, int] | None = None,
         convex: Mapping[Any, int] | None = None,

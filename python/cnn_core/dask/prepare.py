@@ -25,7 +25,7 @@ from cnn_core.dask.rows import (
     Encoding,
     aligned,
     bundled,
-    check_X_is_of_numbers,
+    check_X_is_a_matrix,
     collection,
     cut_rows,
     cuts,
@@ -40,7 +40,9 @@ from cnn_core.dask.rows import (
     precision,
     second_sums,
 )
+from cnn_core.dask.tables import in_numbers, learn_columns
 from cnn_core.data.auto_scaling import (
+    BESIDE_CATEGORIES,
     middle_and_size_of,
     numbers_of_few,
     reason_of,
@@ -65,6 +67,7 @@ from cnn_core.training import fit
 
 if TYPE_CHECKING:
     from cnn_core.blocks.learn import BlockData
+    from cnn_core.columns.columns import Columns
     from cnn_core.data.scaling import Scaling
     from cnn_core.task import Task
 
@@ -107,10 +110,13 @@ class Given(NamedTuple):
     weights: Any
 
 
-def given(engine: Engine, X: Any, y: Any, weights: Any, name: str = "") -> Given:
-    """Take in collections; `name` begins that of X and y in messages."""
+def given(
+    engine: Engine, X: Any, y: Any, weights: Any, tables: bool = False, name: str = ""
+) -> Given:
+    """Take in collections, whose columns may hold more than numbers where X are tables; `name`
+    begins that of X and y in messages."""
     of_X, of_y = collection(f"{name}X", X), collection(f"{name}y", y)
-    check_X_is_of_numbers(X, of_X)
+    check_X_is_a_matrix(X, of_X, tables)
     y_whole, y_lengths = in_memory(engine, of_y)
     check_given(f"{name}y", y_whole)
     lengths = y_lengths
@@ -137,7 +143,7 @@ def read(
     pair = None if validation_data is None else SetApart(validation_data)
     asked = fit.Given(rows, pair, None, "fit")
     fit.check_asked(p, asked)
-    found = given(engine, *rows)
+    found = given(engine, *rows, p.columns is not None)
     task, labels = fit.task_or_cure(p, (found.X.meta, found.y_whole), None, None, "fit")
     how = fit.preparation(p, "fit")
     fit.check_scaling_of_targets(p, task)
@@ -159,6 +165,8 @@ class _Preparing:
     ) -> None:
         self.engine, self.given, self.task = engine, rows, task[0]
         self.labels, self.names = task[1], names_of(rows.X.meta)
+        self.columns: Columns | None = None
+        self.tables = p.columns is not None
         self.scales = how.scale_inputs is not None
         self.precise = precision(rows.X) if self.scales else how.dtype
         self.how = replace(how, target_dtype=target_dtype_of(self.task, rows.y_whole, how, None))
@@ -185,7 +193,8 @@ class _Preparing:
             order = deal.order
             train = train.at(order, np.zeros((n, 1), how.dtype))
         raw = self._raw(rows, kept, bounds, deal)
-        looked = _Look(self.engine, raw, bounds, train.row_weights(), rows.X.width)
+        raw = self._with_columns(raw, bounds, train.row_weights())
+        looked = _Look(self.engine, raw, bounds, train.row_weights(), *self._widths)
         scaling = self._scaling(looked)
         targets = learn_target_scaling_of(how, self.task, train, of_targets)
         train = train.learning(targets, how.dtype).shared(False, how.shards)
@@ -196,7 +205,7 @@ class _Preparing:
             validation, judged = self._given_validation(validation_data, encoding, of_targets)
         elif validation is not None:
             v_bounds = shard_bounds(validation.X.count, how.shards)
-            apart_rows = self._raw(rows, apart, v_bounds)
+            apart_rows = self._in_numbers(self._raw(rows, apart, v_bounds), "X")
             judged = self._ready(apart_rows, _judging(encoding), None, v_bounds)
             validation = validation.learning(targets, how.dtype)
         chosen = looked.sample_numbers
@@ -211,9 +220,9 @@ class _Preparing:
             scaling,
             targets,
             looked.n_features,
-            self.names,
+            self.columns.names_in if self.columns else self.names,
             seed,
-            None,
+            self.columns,
             looked.sample,
             of_targets,
             apart,
@@ -233,11 +242,35 @@ class _Preparing:
     ) -> list[Any]:
         """Tasks of `Raw`. Where there are fewer rows than shards, the last ones have none, which
         would add zeros."""
+        dtype = None if self.tables else self.precise
         if deal is not None:
             (partitions,) = cuts(rows.lengths, kept, (0, deal.rows))
-            return self.engine.compute(dealt_rows(rows.X, rows.y, partitions, deal, self.precise))
+            return self.engine.compute(dealt_rows(rows.X, rows.y, partitions, deal, dtype))
         shards = [shard for shard in cuts(rows.lengths, kept, bounds) if shard]
-        return self.engine.compute(cut_rows(rows.X, rows.y, shards, self.precise))
+        return self.engine.compute(cut_rows(rows.X, rows.y, shards, dtype))
+
+    def _with_columns(
+        self, raw: list[Any], bounds: list[int], weights: np.ndarray | None
+    ) -> list[Any]:
+        """Of tables their numbers, once it is learned what the columns become."""
+        if not self.tables:
+            return raw
+        numbers = sample_of(bounds[-1], weights, self.given.X.width)
+        each = [_between(numbers, *ends) for ends in pairwise(bounds)]
+        self.columns = learn_columns(self.engine, raw, each, self.how.columns)
+        return self._in_numbers(raw, "X")
+
+    def _in_numbers(self, raw: list[Any], name: str) -> list[Any]:
+        if self.columns is None:
+            return raw
+        return in_numbers(self.engine, raw, self.columns, self.precise, name)
+
+    @property
+    def _widths(self) -> tuple[int, int]:
+        """Columns of the matrix, and how many of them are no numbers of categories."""
+        if self.columns is None:
+            return self.given.X.width, self.given.X.width
+        return self.columns.width, self.columns.width - len(self.columns.embeddings)
 
     def _ready(
         self, raw: list[Any], encoding: Encoding, weights: RowSource | None, bounds: list[int]
@@ -257,16 +290,21 @@ class _Preparing:
         """That of the inputs."""
         how, weights = self.how, looked.sample_weights
         kind, reason = how.scale_inputs, ""
-        if kind is None:
+        columns = self.columns
+        if kind is None or not looked.n_numbers:
             return None
         if kind == "auto":
+            names = columns.encoded if columns else self.names
             with np.errstate(over="ignore", invalid="ignore"):
-                reason = with_subnormals(reason_of, (looked, self.names)) or how.needs_scaling
+                reason = with_subnormals(reason_of, (looked, names))
+            if not reason and columns and columns.mixed:
+                reason = BESIDE_CATEGORIES
+            reason = reason or how.needs_scaling
             if not reason:
                 return None
             kind = "standard" if how.linear else ""
         whole, shards = looked.whole(kind == "standard"), how.shards
-        sample = RowSource(np.ascontiguousarray(looked.sample))
+        sample = RowSource(np.ascontiguousarray(looked.sample[:, : looked.n_numbers]))
         if reason:
             return usual_scaling(how, reason, sample, weights, whole, shards)
         return learn_scaling(kind, sample.rows(), weights, whole=whole, shards=shards)
@@ -280,12 +318,13 @@ class _Preparing:
         except (TypeError, ValueError):
             raise ValueError("validation_data must be a pair (X, y)") from None
         name = "validation_data's "
-        rows = given(self.engine, X, y, None, name)
-        check_names(rows.X.meta, self.names, f"{name}X")
+        rows = given(self.engine, X, y, None, self.tables, name)
+        if not self.tables:
+            check_names(rows.X.meta, self.names, f"{name}X")
         check_target_names(rows.y_whole, of_targets, f"{name}y")
         n, how = sum(rows.lengths), self.how
         width = self.given.X.width
-        if rows.X.width != width:
+        if rows.X.width != width and not self.tables:
             raise ValueError(
                 f"{name}X has {rows.X.width} features, but the model was fitted with {width}"
             )
@@ -294,7 +333,7 @@ class _Preparing:
             self.task, stand_in, rows.y_whole, how.of_validation, names=(f"{name}X", f"{name}y")
         )
         bounds = shard_bounds(n, how.shards)
-        raw = self._raw(rows, None, bounds)
+        raw = self._in_numbers(self._raw(rows, None, bounds), f"{name}X")
         shards = self._ready(raw, _judging(encoding), None, bounds)
         return data.learning(encoding.targets, how.dtype), shards
 
@@ -310,6 +349,19 @@ def _network_rows(rows: np.ndarray, scaling: Scaling | None, dtype: str) -> np.n
     return np.ascontiguousarray(rows, dtype)
 
 
+def sample_of(n: int, weights: np.ndarray | None, width: int) -> np.ndarray:
+    """The numbers of rows that stand for all where not every one is looked at, evenly spaced."""
+    numbers = np.arange(n) if weights is None else np.flatnonzero(weights[:, 0] > 0)
+    return numbers[:: step_of_some(len(numbers), width)].copy()
+
+
+def _between(numbers: np.ndarray, first: int, end: int) -> np.ndarray:
+    """Those from first to end, counted from first."""
+    some = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, end)]
+    found: np.ndarray = some - first
+    return found
+
+
 class _Look:
     """What is asked of the rows of all shards before they are scaled; see
     `auto_scaling.Measured`.
@@ -321,6 +373,9 @@ class _Look:
         Tasks of `Raw`.
     bounds : list of int
     weights : ndarray, shape (rows, 1), or None
+    n_features : int
+    n_numbers : int
+        The first of these, which are scaled; numbers of categories follow.
     """
 
     def __init__(
@@ -330,24 +385,21 @@ class _Look:
         bounds: list[int],
         weights: np.ndarray | None,
         n_features: int,
+        n_numbers: int,
     ) -> None:
         self.engine, self.raw, self.bounds, self.weights = engine, raw, bounds, weights
-        n, self.n_features = bounds[-1], n_features
-        numbers = np.arange(n) if weights is None else np.flatnonzero(weights[:, 0] > 0)
-        self.sample_numbers = numbers[:: step_of_some(len(numbers), n_features)].copy()
+        n, self.n_features, self.n_numbers = bounds[-1], n_features, n_numbers
+        self.sample_numbers = sample_of(n, weights, n_features)
         found = self._each(look, lambda s: (self._in(numbers_of_few(n), s),
                                             self._in(self.sample_numbers, s)))  # fmt: skip
-        self.low = np.minimum.reduce([one.low for one in found])
-        self.high = np.maximum.reduce([one.high for one in found])
-        self._few = np.concatenate([one.few for one in found])
+        self.low = np.minimum.reduce([one.low for one in found])[:n_numbers]
+        self.high = np.maximum.reduce([one.high for one in found])[:n_numbers]
+        self._few = np.concatenate([one.few for one in found])[:, :n_numbers]
         self.sample = np.ascontiguousarray(np.concatenate([one.sample for one in found]))
 
     def _in(self, numbers: np.ndarray, shard: int) -> np.ndarray:
         """Those of some rows that are of a shard, counted from its first."""
-        first, end = self.bounds[shard], self.bounds[shard + 1]
-        some = numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, end)]
-        found: np.ndarray = some - first
-        return found
+        return _between(numbers, self.bounds[shard], self.bounds[shard + 1])
 
     def _each(self, function: Any, arguments: Any) -> list[Any]:
         """The results of a function of each shard, its weights and more."""
@@ -365,7 +417,8 @@ class _Look:
         """Of the sample, shape (rows, 1), in float64."""
         if self.weights is None:
             return None
-        return self.weights[self.sample_numbers].astype(np.float64)
+        found: np.ndarray = self.weights[self.sample_numbers].astype(np.float64)
+        return found
 
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest entry of each column."""
@@ -394,7 +447,7 @@ class _Look:
             counts = self.weights[:, 0] > 0
             rows = CutHere(self.bounds).kept(counts)
             total = total_of(self.weights[counts].astype(np.float64), rows)
-        zeros = np.zeros(self.n_features)
+        zeros = np.zeros(self.n_numbers)
         mean = self._sum(self._each(power_sums, lambda s: (zeros, 1))) / total
         squares = self._sum(self._each(power_sums, lambda s: (mean, 2)))
         return Whole(*ends, mean, np.sqrt(squares / total))

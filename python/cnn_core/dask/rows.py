@@ -30,7 +30,7 @@ _DEALS = 0xFFFFFFFE  # the stream of `uniform` that rows are dealt by
 class Raw(NamedTuple):
     """Rows of a shard as they were given."""
 
-    X: np.ndarray  #: float32 or float64, as precise as it was
+    X: Any  #: an array of float32 or float64, as precise as it was; or part of a table
     y: Any
 
 
@@ -99,22 +99,16 @@ def collection(name: str, values: Any) -> Collection:
     return Collection(values.to_delayed().ravel().tolist(), values._meta, lengths, int(width))
 
 
-def check_X_is_of_numbers(X: Any, columns: Collection) -> None:
-    """Raise for an X of one dimension, and for columns that hold no numbers."""
+def check_X_is_a_matrix(X: Any, columns: Collection, tables: bool) -> None:
+    """Raise for an X of one dimension, and for columns that hold no numbers where X is no table."""
     if getattr(X, "ndim", 2) != 2:
         raise ValueError("X must have two dimensions (rows, features); X.to_frame() has them")
-    check_numeric(columns.meta)
-
-
-def check_numeric(meta: Any) -> None:
-    """Raise for columns of X that hold no numbers."""
-    for name, dtype in getattr(meta, "dtypes", {}).items():
+    for name, dtype in {} if tables else getattr(columns.meta, "dtypes", {}).items():
         kind = getattr(dtype, "kind", "O")
         if kind not in "biuf":
             raise ValueError(
-                f"X has the column {name!r} of dtype {dtype}, and DaskMLP reads numbers; make "
-                "numbers of categories, as dask.dataframe.get_dummies does, or fit "
-                "MLP(columns='auto') on rows in memory"
+                f"X has the column {name!r} of dtype {dtype}, which is no number; columns='auto' "
+                "makes numbers of words, categories and dates"
             )
 
 
@@ -207,8 +201,9 @@ def cuts(lengths: Sequence[int], kept: np.ndarray | None, bounds: Sequence[int])
     return found
 
 
-def cut_rows(X: Collection, y: Collection, shards: list[list[Cut]], dtype: str) -> list[Any]:
-    """Delayed `Raw` of each shard; X and y have the same partitions."""
+def cut_rows(X: Collection, y: Collection, shards: list[list[Cut]], dtype: str | None) -> list[Any]:
+    """Delayed `Raw` of each shard; X and y have the same partitions. Without a dtype the rows of X
+    stay a table."""
     delayed = package("dask").delayed
     return [
         delayed(raw_rows, pure=False)(
@@ -247,7 +242,7 @@ class Deal(NamedTuple):
 
 
 def dealt_rows(
-    X: Collection, y: Collection, partitions: list[Cut], deal: Deal, dtype: str
+    X: Collection, y: Collection, partitions: list[Cut], deal: Deal, dtype: str | None
 ) -> list[Any]:
     """As `cut_rows`; each partition gives every shard its part.
 
@@ -278,7 +273,7 @@ def _parts(rows: Raw, first: int, deal: Deal) -> list[Raw]:
 def _together(parts: list[Raw]) -> Raw:
     parts = [part for part in parts if len(part.X)]
     X, y = zip(*parts)
-    return Raw(np.concatenate(X), joined(y))
+    return Raw(joined(X), joined(y))
 
 
 def aligned(X: Collection, y: Collection, lengths: tuple[list[int], list[int]]) -> Collection:
@@ -293,17 +288,21 @@ def aligned(X: Collection, y: Collection, lengths: tuple[list[int], list[int]]) 
     return y._replace(pieces=pieces)
 
 
-def raw_rows(X: list[Any], y: list[Any], shard: list[Cut], dtype: str) -> Raw:
+def raw_rows(X: list[Any], y: list[Any], shard: list[Cut], dtype: str | None) -> Raw:
     """The rows of a shard."""
     parts = []
     for piece, cut in zip(X, shard):
         what = f"X of partition {cut.partition}"
         if len(piece) != cut.rows:
             raise ValueError(f"{what} has {len(piece)} rows, and y {cut.rows}")
+        if dtype is None:
+            parts.append(_some(piece, cut))
+            continue
         what += f", from its row {cut.first} on," if cut.first else ""
         rows = check_X(_some(piece, cut._replace(kept=None)), dtype, name=what)
         parts.append(rows if cut.kept is None else rows[cut.which])
-    return Raw(np.ascontiguousarray(np.concatenate(parts)), _taken(y, shard))
+    rows = joined(parts)
+    return Raw(rows if dtype is None else np.ascontiguousarray(rows), _taken(y, shard))
 
 
 def _taken(pieces: list[Any], shard: list[Cut]) -> Any:
@@ -358,17 +357,23 @@ def first_sums(
     raw: Raw, weights: np.ndarray | None, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """See `auto_scaling.sums_of`."""
-    sums, two = with_subnormals(sums_of, (RowSource(raw.X), weights, low, high))
+    sums, two = with_subnormals(sums_of, (_first_columns(raw, low), weights, low, high))
     return sums, two
 
 
 def second_sums(raw: Raw, weights: np.ndarray | None, mean: np.ndarray) -> np.ndarray:
     """See `auto_scaling.squares_of`."""
-    found: np.ndarray = with_subnormals(squares_of, (RowSource(raw.X), weights, mean))
+    found: np.ndarray = with_subnormals(squares_of, (_first_columns(raw, mean), weights, mean))
     return found
 
 
 def power_sums(raw: Raw, weights: np.ndarray | None, shift: np.ndarray, power: int) -> np.ndarray:
     """The sums of (x - shift)^power, as `scaling.mean_and_deviation` adds them."""
-    found: np.ndarray = with_subnormals(weighted_sums, (*weighed(raw.X, weights), shift, power))
+    rows = weighed(_first_columns(raw, shift).array, weights)
+    found: np.ndarray = with_subnormals(weighted_sums, (*rows, shift, power))
     return found
+
+
+def _first_columns(raw: Raw, like: np.ndarray) -> RowSource:
+    """The columns that there is a number of; those of numbers of categories come last."""
+    return RowSource(np.ascontiguousarray(raw.X[:, : len(like)]))

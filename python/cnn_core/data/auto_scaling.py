@@ -64,6 +64,10 @@ LARGEST_SPAN = 5.0
 USUAL, USUAL_OF_LINEAR = "robust_asinh", "standard"
 
 
+#: Why 'auto' scales numbers of a table whatever they are.
+BESIDE_CATEGORIES = "numbers stand beside categories"
+
+
 def choose_scaling(
     how: Preparation,
     given: object,
@@ -127,7 +131,7 @@ def choose_scaling(
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names, shards))
     if not reason and columns is not None and columns.mixed:
-        reason = "numbers stand beside categories"
+        reason = BESIDE_CATEGORIES
     reason = reason or how.needs_scaling
     if not reason:
         return _undecided(X) if how.incremental else None
