@@ -162,6 +162,23 @@ def test_rows_that_were_fitted_are_known_again_and_no_others(make):
     MLP(2, epochs=1).fit(*few).calibrate(*few)  # rows that come several times tell nothing
 
 
+@pytest.mark.parametrize("make", [MLP, TabularMLP])
+def test_rows_that_chose_the_epoch_are_known_again(make):
+    options = {"early_stopping": True} if make is MLP else {"members": 2}
+    kept = {"epochs": 3, **options} if make is MLP else options
+    one = make(random_state=0, **kept).fit(X, Y, validation_data=(CAL_X[:50], CAL_Y[:50]))
+    with pytest.warns(UserWarning, match="by which the epoch was chosen, .* it alone$"):
+        one.calibrate(CAL_X[:50], CAL_Y[:50])
+    one.calibrate(CAL_X[50:], CAL_Y[50:])
+    if make is MLP:
+        plain = MLP(epochs=3).fit(X, Y, validation_data=(CAL_X[:50], CAL_Y[:50]))
+        plain.calibrate(CAL_X[:50], CAL_Y[:50])
+    else:
+        one.fit(X, Y)
+        with pytest.warns(UserWarning, match="by which the epoch was chosen"):
+            one.calibrate(X[one.validation_rows_], Y[one.validation_rows_])
+
+
 @pytest.mark.parametrize("n, level, least", [(8, 0.9, 9), (18, 0.95, 19), (98, 0.99, 99)])
 def test_too_few_rows_for_a_level_say_how_many_it_needs(n, level, least):
     one = fitted().calibrate(CAL_X[:n], CAL_Y[:n])

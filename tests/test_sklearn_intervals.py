@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", minversion="1.7")
 from cnn_core.sklearn import MLPClassifier, MLPRegressor
+from scipy import sparse
 from sklearn.base import clone
 
 import cnn_core
@@ -82,3 +83,20 @@ def test_rows_that_do_not_fit_change_nothing_and_classifiers_have_no_intervals()
         MLPRegressor().calibrate(X, Y)
     with pytest.raises(AttributeError, match="MLPRegressor has it; of a classifier predict_proba"):
         MLPClassifier().calibrate(X, Y)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"solver": "lbfgs"}], ids=str)
+def test_rows_that_were_fitted_are_known_again_and_no_others(kind, options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MLPRegressor(max_iter=2, random_state=0, **options).fit(kind(X[:200]), Y[:200])
+    for one in (model, pickle.loads(pickle.dumps(model))):
+        with pytest.warns(UserWarning, match="rows that the model was fitted to, .* narrow; give"):
+            one.calibrate(kind(X[:150]), Y[:150])
+        one.calibrate(kind(X[200:]), Y[200:])
+        one.calibrate(kind(X[:200]), Y[:200] + 1e-3)
+    if not options:
+        model.partial_fit(kind(X[200:]), Y[200:])
+        with pytest.warns(UserWarning, match="rows that the model was fitted to"):
+            model.calibrate(kind(X), Y)

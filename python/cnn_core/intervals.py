@@ -120,8 +120,9 @@ class Intervals:
         Warns
         -----
         UserWarning
-            Where most of the rows are some that this object was fitted to, as far as 32 of these
-            tell; not of a model from a file, and not where rows come several times.
+            Where most of the rows are some that this object was fitted to, or that early stopping
+            has chosen the epoch by, as far as 32 of these tell; not of a model from a file, and not
+            where rows come several times.
         """
         from cnn_core.conformal import calibration
 
@@ -199,23 +200,20 @@ class Intervals:
 
 
 def _warn_of_training_rows(model: Any, X: Any, y: np.ndarray) -> None:
-    """Say so where most rows of a calibration were trained on."""
+    """Say so where most rows of a calibration were trained on, or chose the epoch."""
     from cnn_core._warn import kept_warnings, warn
-    from cnn_core.causes.seen import are_of_training
+    from cnn_core.causes.seen import use_of
 
     for one in getattr(model, "models", (model,)):
         dtype, scaling = one.network.dtype, one.target_scaling
-        if not one.seen.marks:
+        if not (one.seen.marks or one.seen.chosen):
             continue
         with kept_warnings(), np.errstate(over="ignore"):
             rows, targets = one.check_X(X), y if scaling is None else scaling.apply(y, dtype)
             targets = targets.astype(dtype, copy=False)
-        if are_of_training(one.seen, rows, targets):
-            warn(
-                "calibrate was given rows that the model was fitted to, where its errors are too "
-                "small: intervals will be too narrow; give it rows that were set apart",
-                UserWarning,
-            )
+        said = use_of(one.seen, rows, targets)
+        if said:
+            warn(said, UserWarning)
             return
 
 

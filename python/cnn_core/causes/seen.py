@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cnn_core._dataset import RowSource
     from cnn_core.causes.spread import Known
     from cnn_core.columns.columns import Columns
@@ -20,6 +22,17 @@ if TYPE_CHECKING:
 FEW_ROWS, LOOKED_AT = 10, 1000  # different rows that are few; rows that are looked at
 ENOUGH = 20  # rows whose quartiles tell where the others lie
 MARKED = 32  # rows that are known again
+#: What to say of rows of training that a model is to be calibrated with.
+NOT_APART = (
+    "calibrate was given rows that the model was fitted to, where its errors are too small: "
+    "intervals will be too narrow; give it rows that were set apart"
+)
+#: The same of rows of validation: `docs/intervals.md` has what was measured.
+CHOSE_THE_EPOCH = (
+    "calibrate was given the rows by which the epoch was chosen, where errors are somewhat too "
+    "small: of a few hundred such rows 1 to 3 % fewer lie inside than the level says; give it "
+    "rows that were set apart for it alone"
+)
 ROWS = 64  # of X whose mean and deviation are kept
 #: Entries, and the most rows, of which quartiles are kept.
 OF_QUARTILES, MOST = 1 << 12, 512
@@ -63,6 +76,7 @@ class Seen(NamedTuple):
     missing: tuple[str, ...] = ()  #: texts that the command line took for missing entries
     #: Of some rows of a regression, evenly spread, see `marks_of`; not in files.
     marks: tuple[int, ...] = ()
+    chosen: tuple[int, ...] = ()  #: the same of the validation rows, if these chose the epoch
 
     def known(
         self, scaling: Scaling | None, columns: Columns | None, away: float | None = None
@@ -128,8 +142,7 @@ def rows_seen(
             absent = tuple(range(task.n_classes))
         some, quartiles = _some(train.X, ROWS), quartiles_of(train.X)
         distinct = _distinct(train.X, some)
-        if train.y is not None and task.name == "regression":
-            marks = marks_of(_some(train.X, MARKED), _some(train.y, MARKED))
+        marks = marks_of_some(train, task)
         with np.errstate(all="ignore"):
             mean = np.add.reduce(some, 0, np.float64) / len(some)
             X = np.array([mean, np.sqrt(np.add.reduce((some - mean) ** 2) / len(some))])
@@ -138,6 +151,13 @@ def rows_seen(
     rows = train.X.count + (0 if before is None else before.rows)
     found = Seen(rows, y, X, absent=absent, last=train.X.count, quartiles=quartiles)
     return found._replace(distinct=distinct, marks=marks)
+
+
+def marks_of_some(data: Dataset, task: Task) -> tuple[int, ...]:
+    """`marks_of` some rows of a regression, evenly spread."""
+    if data.y is None or task.name != "regression":
+        return ()
+    return marks_of(_some(data.X, MARKED), _some(data.y, MARKED))
 
 
 def marks_of(X: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
@@ -159,16 +179,25 @@ def _multipliers(n: int) -> np.ndarray:
     return found
 
 
-def are_of_training(seen: Seen, X: np.ndarray, y: np.ndarray) -> bool:
-    """Whether most of some rows, as the network reads them, are rows that were trained on, by how
-    many of those that are marked are among them. Data in which rows come several times tell
-    nothing."""
-    marked, found = {*seen.marks}, marks_of(X, y)
-    here = {*found}
-    if seen.distinct or len(marked) < len(seen.marks) or len(here) < 0.9 * len(found):
+def use_of(seen: Seen, X: np.ndarray, y: np.ndarray) -> str:
+    """What is wrong with rows for a calibration, as the network reads them: most of them were
+    trained on, or chose the epoch; empty where they are others."""
+    if seen.distinct or not (seen.marks or seen.chosen):
+        return ""
+    found = marks_of(X, y)
+    if are_known(seen.rows, seen.marks, found):
+        return NOT_APART
+    return CHOSE_THE_EPOCH if are_known(seen.validated, seen.chosen, found) else ""
+
+
+def are_known(rows: int, marks: Sequence[int], found: Sequence[int]) -> bool:
+    """Whether most of the rows with the marks `found` are among so many rows, by how many of those
+    of these that are marked are there. Data in which rows come several times tell nothing."""
+    marked, here = {*marks}, {*found}
+    if len(marked) < len(marks) or len(here) < 0.9 * len(found):
         return False
     known = len(marked & here)
-    return known >= 2 and known * seen.rows >= 0.5 * len(marked) * len(found)
+    return known >= 2 and known * rows >= 0.5 * len(marked) * len(found)
 
 
 def _some(X: RowSource, rows: int) -> np.ndarray:

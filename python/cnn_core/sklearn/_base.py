@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core._typing import Labels, MatrixLike, Reals
+    from cnn_core.causes.seen import Seen
     from cnn_core.explanations.explained import Explained
     from cnn_core.export.content import Content
     from cnn_core.files.codecs import Codec
@@ -401,6 +402,10 @@ class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyO
     def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
         """The weight of each row's class; None where classes have none."""
         return None
+
+    def _seen(self, X: Any, targets: np.ndarray | None, before: Seen) -> Seen:
+        """What is kept of the rows of a fit, and of those before."""
+        return before
 
     def _set_classes(self, y: Any, classes: ArrayLike | None) -> None:
         """What `partial_fit` says about the labels to come."""

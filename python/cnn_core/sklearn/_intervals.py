@@ -10,9 +10,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cnn_core._checks import check_number
 from cnn_core._control import Exclusive
 from cnn_core._frozen import replace
+from cnn_core._warn import warn
+from cnn_core.causes.seen import MARKED, NOT_APART, Seen, are_known, marks_of
 from cnn_core.conformal import calibration, interval
 from cnn_core.sklearn._checks import check_numbers
 from cnn_core.sklearn._model import ABSENT, FittedModel
+from cnn_core.sklearn._weights import dense_rows, rows_at_once
 from cnn_core.task import Task
 
 if TYPE_CHECKING:
@@ -31,6 +34,22 @@ class _Outputs:
 
     def precise_outputs(self, X: Any, backend: str, n_threads: int | None) -> np.ndarray:
         return self.estimator._outputs(X)[1].astype(np.float64)
+
+
+def _are_of_training(model: FittedModel, X: Any, y: np.ndarray) -> bool:
+    """Whether most of some rows are rows that a model was fitted to."""
+    dtype = model.coefs[0].dtype
+    with np.errstate(over="ignore"):
+        targets = y.astype(dtype, copy=False)
+        at_once = rows_at_once(X, dtype.itemsize)
+        marks = [
+            mark
+            for first in range(0, X.shape[0], at_once)
+            for mark in marks_of(
+                dense_rows(X, dtype, first, first + at_once), targets[first : first + at_once]
+            )
+        ]
+    return are_known(model.seen.rows, model.seen.marks, marks)
 
 
 class Calibrated:
@@ -67,6 +86,12 @@ class Calibrated:
         ------
         ValueError, TypeError
             For rows that cannot be predicted. The model is then as it was.
+
+        Warns
+        -----
+        UserWarning
+            Where most of the rows are some that this object was given to fit, as far as 32 of
+            these tell; not of a model from a file, and not where rows come several times.
         """
         with Exclusive(self):
             model = self._model
@@ -86,7 +111,19 @@ class Calibrated:
             outputs = cast("Answers", _Outputs(snapshot, model.n_outputs))
             found = calibration(outputs, X, wide, "native", None)
             self._model = replace(model, calibration=found)
+            trained = model.seen is not ABSENT and _are_of_training(model, X, wide)
+        if trained:
+            warn(NOT_APART, UserWarning)
         return self
+
+    def _seen(self, X: Any, targets: np.ndarray | None, before: Seen) -> Seen:
+        """What is kept of the rows of a fit, and of those before."""
+        assert targets is not None
+        if before is not ABSENT:
+            return before._replace(rows=before.rows + X.shape[0])
+        step = -(-X.shape[0] // MARKED)
+        marks = marks_of(dense_rows(X[::step], targets.dtype), targets[::step])
+        return Seen(X.shape[0], marks=marks)
 
     def predict_interval(self, X: MatrixLike, level: float = 0.9) -> Reals:
         """Intervals that a new y lies in with a probability of at least `level`, on average, if it

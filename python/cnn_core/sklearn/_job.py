@@ -158,6 +158,7 @@ def begin(
     network = make_network(widths, activations, dtype)
     load_weights(network, coefs, intercepts)
     X = X.tocsr() if hasattr(X, "tocsr") and not lbfgs else dense_rows(X, dtype)
+    start = replace(start, seen=p._seen(X, targets, start.seen if incremental else ABSENT))
     data, warm = Data(X, targets, labels, weights), not (first or incremental)
     return Job(
         p, start, network, activations, data, weight_scale, stream, warm, incremental, resumed

@@ -13,6 +13,7 @@ from cnn_core.sklearn._weights import WeightCache
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnn_core.causes.seen import Seen
     from cnn_core.conformal import Calibration
 
 
@@ -70,6 +71,8 @@ class FittedModel(Frozen):
         From which a `partial_fit` goes on drawing.
     calibration : Calibration
         What `calibrate` has learned of these very weights.
+    seen : Seen
+        Of a regression's rows, what `calibrate` knows them again by; not in files.
     weights : WeightCache
         What predictions are computed with; not in pickles.
     """
@@ -95,6 +98,7 @@ class FittedModel(Frozen):
     optimizer: OptimizerState | None = None
     stream: np.random.RandomState | None = None
     calibration: Calibration = ABSENT
+    seen: Seen = ABSENT
     weights: WeightCache = ABSENT
 
     def __post_init__(self) -> None:

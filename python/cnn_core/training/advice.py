@@ -23,7 +23,15 @@ from cnn_core.causes.data import GROWING
 from cnn_core.causes.matching import LOOKED_AT, contradictions, other_targets
 from cnn_core.causes.network import alike
 from cnn_core.causes.outliers import outliers, without
-from cnn_core.causes.seen import Rules, Seen, ends_of, in_units, learned, rows_seen
+from cnn_core.causes.seen import (
+    Rules,
+    Seen,
+    ends_of,
+    in_units,
+    learned,
+    marks_of_some,
+    rows_seen,
+)
 from cnn_core.causes.training import Diverged, divergence
 from cnn_core.data.following import FALSE
 from cnn_core.data.prepare import Dataset, Prepared
@@ -127,7 +135,8 @@ def before_training(
     if fits and of_data.CONSTANT in begin:
         findings.append(_as_finding(of_data.CONSTANT))
     if data.validation is not None:
-        seen = seen._replace(validated=data.validation.X.count)
+        chosen = marks_of_some(data.validation, model.task) if early else ()
+        seen = seen._replace(validated=data.validation.X.count, chosen=chosen)
         findings += of_validation(model.task, data.validation, early)
         if given.validates:
             seen = seen._replace(validation=tuple(unlike_training(model, data, seen)))
