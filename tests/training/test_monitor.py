@@ -435,11 +435,11 @@ def test_what_no_monitor_is_is_refused_at_once(value, error, message):
     assert plain.monitor == "val_loss"
 
 
-def refused(found, error, message, **fit):
+def refused(found, error, message, y=TWO, **fit):
     """A fit that is refused leaves the model of the fit before."""
     weights, history = found.parameters_, found.history_
     with pytest.raises(error, match=message):
-        found.fit(X, TWO, **fit)
+        found.fit(X, y, **fit)
     assert found.parameters_.tobytes() == weights.tobytes() and found.history_ == history
 
 
@@ -504,9 +504,35 @@ def test_a_function_that_gives_no_number_leaves_all_as_it_was(gives, said, befor
 
 
 def test_a_scorer_that_fails_says_why():
-    scorer("roc_auc")
-    with pytest.raises(ValueError, match="^the monitor roc_auc failed after epoch 1: "):
-        model(early_stopping=True, monitor="roc_auc").fit(X, THREE)
+    scorer("r2")
+    with pytest.raises(ValueError, match="^the monitor r2 failed after epoch 1: .* does classif"):
+        model(early_stopping=True, monitor="r2").fit(X, TWO)
+
+
+@pytest.mark.parametrize("y, has", [
+    (THREE, "3 classes"), (np.column_stack((TWO == "yes", THREE == 2)).astype(int), "2 labels"),
+])  # fmt: skip
+def test_a_scorer_of_two_classes_names_one_of_more(y, has):
+    scorer("f1")
+    found = model(epochs=2, early_stopping=True).fit(X, y).set_params(monitor="f1")
+    refused(found, ValueError, f"^monitor='f1' is of two classes, and y has {has}.*'f1_macro'", y=y)
+    roc = found.set_params(monitor="roc_auc")
+    if has == "3 classes":
+        refused(roc, ValueError, "'roc_auc_ovr'", y=y)
+    else:
+        assert roc.fit(X, y).history_["roc_auc"]
+
+
+@pytest.mark.parametrize("name", ["average_precision", "f1", "neg_brier_score", "recall_macro"])
+@pytest.mark.parametrize("labels", [
+    ["no", "yes"], [False, True], [0, 2], [-1, 1], np.array(["a", "b"], object),
+], ids=str)  # fmt: skip
+def test_the_second_of_two_classes_is_the_positive_one(name, labels):
+    scorer(name)
+    is_second = (TWO == "yes").astype(int)
+    found, wanted = (fitted(y, name, epochs=3) for y in (np.array(labels)[is_second], is_second))
+    assert found.history_[name] == wanted.history_[name]
+    assert found.classes_.tolist() == list(labels)
 
 
 def test_ctrl_c_in_a_function_is_ctrl_c():

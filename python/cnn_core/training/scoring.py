@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from cnn_core.model import Model
 
 
+#: Scorers of two classes alone, and those for more.
+_OF_TWO = {
+    "f1": "f1_macro",
+    "jaccard": "jaccard_macro",
+    "precision": "precision_macro",
+    "recall": "recall_macro",
+    "roc_auc": "roc_auc_ovr",
+}
+
+
 class ScoringError(ValueError):
     """A scorer gave no number: the estimator is to be as before the fit."""
 
@@ -34,6 +45,7 @@ class Scored(NamedTuple):
     X: Any
     y: np.ndarray  #: as `predict` gives it
     encoded: bool  #: whether X is as the network reads it
+    binary: bool = False  #: whether y is 0 and 1, for the first and the second of two classes
 
 
 def check_rows(p: SimpleNamespace, validates: bool) -> Scorer | None:
@@ -65,7 +77,9 @@ def scored(
     """What is to be scored after each epoch of a fit.
 
     A user's function is given the rows as the user gave them, and a model that takes such rows; a
-    scorer by name asks the model alone, and so the rows as the network reads them are enough.
+    scorer by name asks the model alone, and so the rows as the network reads them are enough. One
+    that asks which class is the positive one knows no other than 1: of two others it is the second
+    class, as in `predict_proba` and `decision_function`.
 
     Parameters
     ----------
@@ -77,17 +91,48 @@ def scored(
     data : Prepared
     given : (X, y)
         As users gave them to fit: the rows to validate on, or those that some were set apart of.
+
+    Raises
+    ------
+    ValueError
+        For the name of a scorer of two classes, where y has more, or several labels a row.
     """
     rows, apart = data.validation, data.apart
     assert rows is not None
     X, y = given
     by_name = isinstance(monitor, str)
     if by_name:
+        _check_classes(column_of(monitor), model)
         X_scored: Any = np.ascontiguousarray(rows.X.rows())
     else:
         X_scored = X if apart is None else rows_at(X, np.flatnonzero(apart), model.columns)
     y_scored = _targets(model, rows, X, y, apart)
-    return Scored(column_of(monitor), scorer, X_scored, y_scored, by_name)
+    binary = by_name and _needs_positive(scorer, model)
+    if binary:
+        y_scored = (y_scored == model.task.classes[1]).astype(np.int64)  # type: ignore[index]
+    return Scored(column_of(monitor), scorer, X_scored, y_scored, by_name, binary)
+
+
+def _check_classes(name: str, model: Model) -> None:
+    task = model.task
+    several = task.name == "multilabel"
+    if name in _OF_TWO and (several or task.n_classes > 2) and (name != "roc_auc" or not several):
+        has = f"{task.n_outputs} labels a row" if several else f"{task.n_classes} classes"
+        raise ValueError(
+            f"monitor={name!r} is of two classes, and y has {has}: take {_OF_TWO[name]!r}, or "
+            "another of sklearn.metrics.get_scorer_names()"
+        )
+
+
+def _needs_positive(scorer: Scorer, model: Model) -> bool:
+    """Whether a scorer by name asks which of two classes is the positive one, and none is 1."""
+    classes = model.task.classes
+    if model.task.name != "classification" or classes is None or len(classes) != 2:
+        return False
+    score = getattr(scorer, "_score_func", None)
+    if score is None or "pos_label" not in inspect.signature(score).parameters:
+        return False
+    return not any(label == 1 for label in classes.tolist())
 
 
 def _targets(model: Model, rows: Dataset, X: Any, y: Any, apart: np.ndarray | None) -> np.ndarray:
@@ -161,9 +206,11 @@ class Scores:
         ScoringError
             Where the scorer raises, or gives no finite number.
         """
-        name, scorer, X, y, encoded = self.scored
+        name, scorer, X, y, encoded, binary = self.scored
         if encoded:
             model = replace(model, scaling=None, columns=None, feature_names=None)
+        if binary:
+            model = replace(model, task=replace(model.task, classes=np.arange(2)))
         self.view._publish(model)
         try:
             score: Any = scorer(self.view, X, y)
@@ -171,8 +218,9 @@ class Scores:
             raise
         except Exception as error:
             words = " ".join(str(error).split())
+            does = f" (the model does {model.task.name})" if encoded else ""
             raise ScoringError(
-                f"{called(name)} failed {when}: {type(error).__name__}: {words}"
+                f"{called(name)} failed {when}: {type(error).__name__}: {words}{does}"
             ) from error
         number = isinstance(score, numbers.Real) and not isinstance(score, bool)
         if not (number and math.isfinite(score)):
