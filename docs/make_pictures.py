@@ -86,6 +86,7 @@ def houses() -> Iterator[tuple[str, object]]:
     model = MLP(16, columns="auto", epochs=80, learning_rate=0.005, random_state=0)
     model.fit(parts[0], price[:500]).calibrate(parts[1], price[500:700])
     test, y_test = parts[2], price[700:]
+    yield "first_layer_columns", plot.first_layer_weights(model)
     yield "predicted_against_true", plot.predicted_against_true(model, test, y_test)
     yield "importances", plot.importances(model, test, y_test)
     yield "responses", plot.responses(model, test, "age")

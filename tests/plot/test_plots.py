@@ -17,7 +17,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from cnn_core import MLP, Ensemble, NotFittedError, TabularMLP, plot
+from cnn_core import MLP, Ensemble, NotFittedError, PeriodicEmbedding, TabularMLP, plot
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.normal(size=(90, 2))
@@ -214,6 +214,47 @@ def test_weights_are_images_the_longest_first(pixels):
     assert (image[1:4, 1:5] == longest).all()
     assert image.mask[0].all() and ax.images[0].get_clim() == (-abs(W).max(), abs(W).max())
     assert "70 neurons" in title(ax) and "64 longest" in title(ax)
+
+
+def test_weights_of_a_table_are_columns_by_neurons(prices):
+    ax = plot.first_layer_weights(prices)
+    W = prices.weights_[0]
+    assert (ax.images[0].get_array() == W.T).all()
+    assert ticks(ax.yaxis) == [
+        "size",
+        "kind=a",
+        "kind=b",
+        "kind=c",
+        short("a name that is far too long for an axis"),
+    ]
+    assert ticks(ax.xaxis) == ["0", "1", "2", "3", "4", "5"]
+    assert title(ax) == "Weights of 5 inputs\nto 6 neurons"
+
+
+@pytest.mark.parametrize("names, images", [
+    (None, True), ([f"pixel{k}" for k in range(25)], True), ([*"abcdefghijklmnopqrstuvwxy"], False),
+])  # fmt: skip
+def test_a_square_of_features_without_names_of_their_own_is_an_image(names, images):
+    X = RNG.normal(size=(20, 25))
+    rows = X if names is None else dict(zip(names, X.T))
+    model = MLP(70, columns="auto" if names else None, epochs=1).fit(rows, X[:, 0])
+    ax = plot.first_layer_weights(model)
+    assert ax.axison != images
+    if not images:
+        W = model.weights_[0]
+        most = names[int(np.argmax((W**2).sum(axis=0)))]
+        assert ticks(ax.yaxis)[0] == most and len(ticks(ax.yaxis)) == 20
+        assert title(ax).splitlines()[0] == "Weights of 25 inputs, the 20 longest"
+        assert plot.first_layer_weights(model, shape=(5, 5)).axison is False
+
+
+def test_the_inputs_of_embeddings_have_the_names_of_their_columns():
+    model = MLP(
+        3, columns={"kind": "embedding"}, numeric_embedding=PeriodicEmbedding(scale=1), epochs=1
+    )
+    names = ticks(plot.first_layer_weights(model.fit(TABLE, PRICE)).yaxis)
+    assert len(names) == model._model().network.widths[0]
+    assert {"size", "size ~1", "kind [1]"} <= {*names}
 
 
 def test_images_have_labels_and_wrong_ones_a_frame():
@@ -489,7 +530,6 @@ MODELS = {"sides", "prices", "pixels", "path"}
         wrong("learning_curves", MLP(), error=NotFittedError, match="not fitted yet"),
         wrong("learning_curves", 3, error=TypeError, match="must be a fitted MLP"),
         wrong("network", "sides", max_neurons=0, match="max_neurons must be a whole number"),
-        wrong("first_layer_weights", "pixels", match="12 features are no square image"),
         wrong("first_layer_weights", "pixels", shape=(3, 5), match="images of 12 pixels, got"),
         wrong("images", PIXELS[0], match="must have rows of pixels"),
         wrong("images", PIXELS, [1], shape=(3, 4), match="y must have a label for each of the 60"),

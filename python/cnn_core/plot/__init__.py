@@ -6,6 +6,7 @@ returns them: ``ax.figure.savefig("picture.png")`` writes a file. See docs/plots
 
 from cnn_core.plot.confusion import confusion_matrix
 from cnn_core.plot.descent import Path, descent
+from cnn_core.plot.first_layer import first_layer_weights
 from cnn_core.plot.functions import activations
 from cnn_core.plot.importances import importances
 from cnn_core.plot.layers import layers
@@ -14,7 +15,7 @@ from cnn_core.plot.network import network
 from cnn_core.plot.predicted import predicted_against_true
 from cnn_core.plot.regions import decision_regions
 from cnn_core.plot.responses import responses
-from cnn_core.plot.tiles import first_layer_weights, images
+from cnn_core.plot.tiles import images
 from cnn_core.plot.timing import profile
 
 __all__ = [

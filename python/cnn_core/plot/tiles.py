@@ -1,4 +1,4 @@
-"""Many small images beside each other: weights of the first layer, and rows of data."""
+"""Many small images beside each other."""
 
 from __future__ import annotations
 
@@ -11,56 +11,14 @@ import numpy as np
 from cnn_core._checks import is_whole, shown
 from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, titled
-from cnn_core.plot._fitted import network_of
 from cnn_core.plot._style import VERMILION, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
 
-    from cnn_core.mlp import MLP
-
 #: Most images of one picture.
 MOST_IMAGES = 64
-
-
-def first_layer_weights(
-    model: MLP, *, shape: tuple[int, int] | None = None, ax: Axes | None = None
-) -> Axes:
-    """The weights to each neuron of the first layer as an image: black below 0, white above.
-
-    Of more than 64 neurons those with the longest vectors of weights, the longest first.
-
-    Parameters
-    ----------
-    model : MLP
-        Fitted to images, each of which is a row of pixels.
-    shape : (int, int), optional
-        Height and width of the images; default a square.
-    ax : Axes, optional
-        Default a new figure.
-
-    Returns
-    -------
-    Axes
-    """
-    check_ax(ax)
-    found = network_of(model, "first_layer_weights")
-    weights = np.asarray(found.network.weights(0), float)
-    n = len(weights)
-    shape = image_shape(shape, weights.shape[1])
-    note = ""
-    if n > MOST_IMAGES:
-        order = np.argsort(-(weights**2).sum(axis=1), kind="stable")[:MOST_IMAGES]
-        weights, note = weights[order], f", the {MOST_IMAGES} longest of {n}"
-    largest = float(np.abs(weights).max()) or 1.0
-    ax = axes_for(ax, (6.0, 1.0 + 6.0 * math.ceil(len(weights) / _across(len(weights))) / 8))
-    image = _mosaic(weights.reshape(-1, *shape), 1)
-    drawn = ax.imshow(image, cmap="gray", vmin=-largest, vmax=largest, interpolation="nearest")
-    ax.set_axis_off()
-    ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.7)
-    titled(ax, f"Weights to {counted(n, 'neuron')} of the first layer{note}")
-    return ax
 
 
 def images(
@@ -98,10 +56,10 @@ def images(
     shape = image_shape(shape, rows.shape[1])
     labels = [_labels(one, len(rows), name) for one, name in ((y, "y"), (predicted, "predicted"))]
     total, rows = len(rows), rows[:MOST_IMAGES]
-    n, across = len(rows), _across(len(rows))
+    n, across = len(rows), across_of(len(rows))
     ax = axes_for(ax, (6.4, 0.6 + 7.4 * math.ceil(n / across) / across))
     gap = max(2, round(0.35 * shape[0]))
-    mosaic = _mosaic(rows.astype(float).reshape(-1, *shape), gap)
+    mosaic = mosaic_of(rows.astype(float).reshape(-1, *shape), gap)
     ax.imshow(mosaic, cmap="gray_r", interpolation="nearest")
     ax.set_axis_off()
     corners = [
@@ -132,15 +90,15 @@ def image_shape(shape: Any, pixels: int) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
-def _across(n: int) -> int:
+def across_of(n: int) -> int:
     """How many images stand in a row."""
     return min(n, max(8, math.isqrt(n - 1) + 1)) if n > 4 else n
 
 
-def _mosaic(tiles: np.ndarray, gap: int) -> np.ma.MaskedArray[Any, Any]:
+def mosaic_of(tiles: np.ndarray, gap: int) -> np.ma.MaskedArray[Any, Any]:
     """Images beside each other, with nothing between them."""
     n, height, width = tiles.shape
-    across = _across(n)
+    across = across_of(n)
     down = -(-n // across)
     whole = np.full((down * (height + gap) + gap, across * (width + gap) + gap), np.nan)
     for k, tile in enumerate(tiles):
