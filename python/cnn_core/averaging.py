@@ -192,8 +192,9 @@ def _evaluation(
 def _judgement(first: Model, data: Dataset, reached: float) -> list[str] | None:
     """What is said first of a mean that has come so far from a constant prediction, 0, to the best,
     1; None where its causes need not be looked for."""
+    from cnn_core.causes.judging import doubts
     from cnn_core.diagnosis import LITTLE, POOR, at_end, progress
-    from cnn_core.evaluation import doubts, trained
+    from cnn_core.evaluation import trained
 
     baseline, useless = data.baseline_score(first.task), not reached >= POOR  # NaN too
     # Less than half of the way, and much less than in training.

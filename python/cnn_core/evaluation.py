@@ -16,6 +16,7 @@ from cnn_core.causes.amounts import confuses_neighbours
 from cnn_core.causes.codes import code, code_of_targets, codes
 from cnn_core.causes.curvature import explained
 from cnn_core.causes.data import GROWING
+from cnn_core.causes.judging import doubts
 from cnn_core.causes.labels import of_labels
 from cnn_core.causes.leaks import PERFECT, PERFECT_R2, leaks
 from cnn_core.causes.matching import (
@@ -55,7 +56,6 @@ FULL_BATCH = ("lbfgs", "rprop")  # whose steps are epochs by design
 LEARNED, HIDES = 0.75, 0.5  # R^2 of one output, and by how much another is told to lie below it
 SAMPLE = 300  # rows in which causes in the network are looked for
 FEW_ROWS = 20  # to train on
-FEW_OTHERS = 4  # rows, fewer of which say little of accuracy
 SHOWS = 100  # rows of a call of partial_fit whose metric can be compared
 
 
@@ -532,31 +532,6 @@ def _label_scores(
     return scores, words, 2  # there is no one number of classes
 
 
-def doubts(model: Model, data: Dataset) -> Iterator[str]:
-    """Why these rows can say little, however good the model is."""
-    rows = data.X.count
-    if data.labels is not None:
-        labels = data.labels.array[:, 0]
-        if rows < FEW_OTHERS and rows != model.seen.rows:
-            yield (
-                f"{'One row does' if rows == 1 else f'{rows} rows do'} not show how good the model "
-                f"is: accuracy goes in steps of 1/{rows}; take more rows."
-            )
-        elif rows > 1 and (labels == labels[0]).all():
-            assert model.task.classes is not None
-            yield (
-                f"All these {rows} rows are of class {plain(model.task.classes[labels[0]])!r}: "
-                "they do not show whether the classes are told apart."
-            )
-    elif model.task.name == "regression":
-        assert data.y is not None
-        y = data.y.array
-        if rows == 1:
-            yield "One row does not show how good the model is: R^2 compares rows with their mean."
-        elif (y == y[0]).all():
-            yield "y is the same in all these rows: R^2 means nothing here."
-
-
 def _causes(
     model: Model, data: Dataset, traced: Any, settings: Settings, metric: float, elsewhere: bool
 ) -> Iterator[str]:
@@ -567,19 +542,27 @@ def _causes(
     # Whether scaling is missing the training rows decide, as other ones may lie elsewhere.
     moments = model.seen.X
     missed = scaled or moments is None or needs_scaling(moments)
+    of_features: list[str] = []
     if missed and not (elsewhere or of_data.CONSTANT in model.seen.begin):
         # Of a memory map or a stream 'auto' may have left them unscaled.
         cure = "robust_asinh" if settings.scale_inputs == "auto" else "auto"
         curve = None if model.scaling is None else model.scaling.curve
         numbers = model.without_categories(X)
-        yield from of_data.features(numbers, model.input_names, curve, f"scale_inputs={cure!r}")
+        cure = f"scale_inputs={cure!r}"
+        of_features += of_data.features(numbers, model.input_names, curve, cure)
+    coarse, dead = bool(of_features) and not scaled, of_network.has_dead_layer(traced.layers)
+    signs = of_training.Signs(dead, of_training.chance(model.task), coarse)
+    rate = [*of_training.rate(spec, dict(model.history), model.network.n_layers, signs)]
+    # An optimizer that divides by the size of the gradient learns from unscaled features too,
+    # with its own rate; sgd does not with any that is usual.
+    before = not signs.coarse or spec.optimizer != "sgd"
+    yield from (*rate, *of_features) if before else (*of_features, *rate)
     known = data.y if data.labels is None else data.labels
     assert known is not None
     yield from contradictions(X, known.array, data.labels is not None, metric)
     yield from of_training.stopped(
         model.ended, dict(model.history), model.seen.rules, model.monitor
     )
-    yield from of_training.rate(spec, dict(model.history), model.network.n_layers)
     yield from of_training.penalties(spec)
     rows = X[:: -(-len(X) // SAMPLE)]
     same_rows = bool((rows == rows[0]).all())

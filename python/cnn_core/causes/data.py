@@ -232,12 +232,18 @@ def beside_stream(X: np.ndarray, names: np.ndarray | None, there: np.ndarray) ->
 
 
 def _outliers(X: np.ndarray, names: np.ndarray | None) -> Iterator[str]:
-    """A feature with an entry so far away that scaling presses the others together."""
+    """A feature with an entry so far away that scaling presses the others together.
+
+    Where most entries are the same, as of a pixel that is rarely lit or of a rare yes, it must lie
+    far beside the others that differ from these too.
+    """
     mean, spread = X.mean(axis=0), X.std(axis=0)
-    low, high = X.min(axis=0), X.max(axis=0)
-    two = ((low == X) | (high == X)).all(axis=0)  # such as yes and no, however rare
-    far = np.maximum(high - mean, mean - low)
-    far = np.where(two | (spread == 0), 0, far / np.where(spread > 0, spread, 1))
+    far = np.abs(X - mean).max(axis=0) / np.where(spread > 0, spread, np.inf)
+    beside = np.abs(X - np.median(X, axis=0))
+    differ = (beside > 0).sum(axis=0)
+    size = np.sqrt(np.square(beside).sum(axis=0) / np.maximum(differ, 1))
+    pressed = beside.max(axis=0) > OUTLIER * size
+    far = np.where(pressed | (2 * differ > len(X)), far, 0)
     i = int(far.argmax())
     if far[i] > OUTLIER:
         yield (

@@ -74,6 +74,14 @@ def silent(activations: Sequence[np.ndarray]) -> list[int]:
     return [int((a == 0).all(axis=0).sum()) for a in activations]
 
 
+def has_dead_layer(layers: Sequence[Any]) -> bool:
+    """Whether most units of a hidden layer are 0 for every row of a trace, of enough rows."""
+    hidden = [layer.a for layer in layers[:-1]]
+    if len(layers[-1].a) < ENOUGH:
+        return False
+    return any(count > SHARE * a.shape[1] for count, a in zip(silent(hidden), hidden))
+
+
 def dead(activations: Sequence[np.ndarray], scaled: bool) -> Iterator[str]:
     """Hidden layers most of whose units are 0 for every row.
 

@@ -3,6 +3,7 @@ diverge."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from cnn_core.causes.seen import Rules
     from cnn_core.model import Model
     from cnn_core.spec import TrainingSpec
+    from cnn_core.task import Task
 
 OTHER_RATE = 10  # factor between a learning rate and the optimizer's own, above which it is told
-HIGH, WILD = 30, 1000  # the same for one at which the loss does not fall, and for any loss
+#: The same for one at which the loss does not fall, or falls slowly, and for any loss.
+HIGH, WILD = 30, 1000
 CALM = 1e-3  # by which a loss at rest may vary in the last tenth of the epochs, as a share of it
 STILL = 0.02  # by which the loss must have fallen in all epochs, as a share of it
+LATE = 0.25  # share of its fall in the second half, from which a loss falls slowly
 STRONG = {"l1": 0.1, "l2": 1.0}  # penalties that keep weights near 0
 SHORT = 0.1  # max_norm below which weights stay near 0; for clip_norm a tenth of it
 THINNED = 0.7  # dropout that leaves little
@@ -46,10 +50,24 @@ def _times(factor: float) -> str:
     return f"{factor:,.0f} times" if factor < 1e6 else f"{factor:.0e} times"
 
 
+class Signs(NamedTuple):
+    """What beside the loss tells of a learning rate."""
+
+    dead: bool = False  #: whether most units of a hidden layer are 0 for every row
+    chance: float = np.inf  #: the loss of classes that are all as likely
+    coarse: bool = False  #: whether features need scaling, by which a rate of sgd may be small
+
+
+NO_SIGNS = Signs()
+
+
 def rate(
-    spec: TrainingSpec, history: Mapping[str, Sequence[float]], n_layers: int
+    spec: TrainingSpec,
+    history: Mapping[str, Sequence[float]],
+    n_layers: int,
+    signs: Signs = NO_SIGNS,
 ) -> Iterator[str]:
-    """A learning rate far from the optimizer's own, and a loss that does not fall.
+    """A learning rate far from the optimizer's own, and a loss that does not fall, or falls slowly.
 
     Parameters
     ----------
@@ -58,6 +76,7 @@ def rate(
         As `MLP.history_`; without entries where the first epoch has diverged.
     n_layers : int
         Of the network.
+    signs : Signs
 
     Yields
     ------
@@ -77,18 +96,34 @@ def rate(
     if len(loss) < 2:
         return
     moved = f"in {len(loss)} epochs the loss went from {loss[0]:.4g} to {loss[-1]:.4g}"
-    if 0 < highest * OTHER_RATE <= own and loss[-1] > (1 - STILL) * loss[0] - 1e-12:
+    rests = loss[-1] > (1 - STILL) * loss[0] - 1e-12
+    slow = highest * HIGH <= own and not (signs.coarse and optimizer == "sgd")
+    if 0 < highest * OTHER_RATE <= own and (rests or (slow and _falls_evenly(loss))):
         yield (
             f"The learning rate {highest:g} is {_times(own / highest)} smaller than {optimizer}'s "
             f"own, {own:g}: {moved}; take a larger one."
         )
-    elif n_layers == 1 and (spec.loss == "perceptron" or _is_calm(loss)):
+        return
+    if n_layers == 1 and (spec.loss == "perceptron" or _is_calm(loss)):
         return  # Rosenblatt's rule has no scale, and a convex loss at rest is at its minimum
-    elif highest >= WILD * own or (highest >= HIGH * own and loss[-1] > 0.9 * loss[0]):
+    wild = signs.dead or loss[-1] > min(0.9 * loss[0], signs.chance)
+    if highest >= WILD * own or (highest >= HIGH * own and wild):
         yield (
             f"The learning rate {highest:g} is {_times(highest / own)} {optimizer}'s own, {own:g}: "
             f"{moved}; take a smaller one."
         )
+
+
+def chance(task: Task) -> float:
+    """The loss of classes that are all as likely; of other tasks infinity."""
+    crossentropy = task.name == "classification" and "crossentropy" in task.loss
+    return math.log(max(2, task.n_classes)) if crossentropy else math.inf
+
+
+def _falls_evenly(loss: Sequence[float]) -> bool:
+    """Whether a loss that fell in each epoch fell much in the second half of them too."""
+    fallen = loss[0] - loss[-1]
+    return fallen > 0 and loss[len(loss) // 2] - loss[-1] >= LATE * fallen
 
 
 def _is_calm(loss: Sequence[float]) -> bool:

@@ -267,15 +267,29 @@ class MeasuredRows:
 
 def reason_of(rows: Measured, names: np.ndarray | None) -> str:
     """As `why_scale`."""
-    called = partial(column_name, labels=names)
     low, high = rows.extent()
-    constant = is_constant(low, high)
-    varies, constant = ~constant, constant & (np.abs(low) > LARGEST)
+    varies = ~is_constant(low, high)
     if not varies.any():
         return ""
-    if constant.any():
-        i = int(constant.argmax())
-        return f"{called(i)} is {low[i]:.4g} in every row"
+    reach = np.maximum(np.abs(low), np.abs(high))
+    i = _greatest(np.where(varies, 0, reach))
+    if varies[i] or reach[i] <= LARGEST:
+        return _of_varying(rows, names, low, high, varies)
+    words = f"{column_name(i, names)} is {low[i]:.4g} in every row"
+    if reach[i] > reach[varies].max():
+        return words
+    return _of_varying(rows, names, low, high, varies) or words
+
+
+def _of_varying(
+    rows: Measured,
+    names: np.ndarray | None,
+    low: np.ndarray,
+    high: np.ndarray,
+    varies: np.ndarray,
+) -> str:
+    """As `why_scale`, but for columns of one large number."""
+    called = partial(column_name, labels=names)
     lowest, highest = low.min(), high.max()
     if _have_background(rows, low, high, varies):
         if SMALLEST <= highest - lowest <= LARGEST_SPAN and abs(lowest) <= LARGEST_SPAN:

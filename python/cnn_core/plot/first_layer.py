@@ -29,9 +29,9 @@ def first_layer_weights(
     """The weights to each neuron of the first layer.
 
     Of pixels an image a neuron: black below 0, white above. Of a table a row for each column as the
-    network reads it, and a square in it for each neuron: red below 0, blue above. Features are pixels where `shape` is
-    given, or where they are the square of a whole number, 4 at least, and have no names, or such
-    as differ in their numbers alone.
+    network reads it, and a square in it for each neuron: red below 0, blue above. Features are
+    pixels where `shape` is given, or where they are the square of a whole number, 4 at least, and
+    have no names, or such as differ in their numbers alone.
 
     Of more than 64 neurons those with the longest vectors of weights are drawn, the longest first,
     of more than 20 columns likewise.
