@@ -47,8 +47,9 @@ else:
 abi3 = os.environ.get("CNN_CORE_ABI3", "") not in ("", "0")
 if abi3 and sysconfig.get_config_var("Py_GIL_DISABLED"):
     sys.exit("CNN_CORE_ABI3 is set, but free-threaded Python has no stable ABI: unset it")
-# Methods of built-in types are called as other functions, which spares each module their cache.
-macros = [("CYTHON_UNPACK_METHODS", "0")]
+# Methods of built-in types are called as other functions, which spares each module their cache. The
+# zip file of a wheel compresses strings better than Cython does.
+macros = [("CYTHON_UNPACK_METHODS", "0"), ("CYTHON_COMPRESS_STRINGS", "0")]
 if abi3:
     macros.append(("Py_LIMITED_API", "0x030B0000"))
     # Apart from those of the exact version, which would come into the wheel, too.
