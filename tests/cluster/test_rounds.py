@@ -242,6 +242,7 @@ def test_conventions_of_scikit_learn():
         ({}, arrays(X, Y[:-1]), "X has 403 rows, but y has 402"),
         ({}, arrays(with_nan(290), Y), "X of partition 1 has nan at row 140"),
         ({}, arrays(Y, Y), "X must have two dimensions"),
+        ({}, (*arrays(X), "y"), "got the text 'y'; frame\\['y'\\] is the column"),
         ({}, arrays(X, np.zeros(len(X), int)), "one class"),
         (dict(client="tcp://x"), arrays(X, Y), "client must be a distributed.Client"),
     ],
@@ -310,6 +311,23 @@ def test_rounds_take_tables_in_any_partitions_and_judge_by_given_ones():
     with pytest.raises(ValueError, match="validation_data's X has no column 'age'"):
         lacks = v.drop(columns="age")
         model.fit(ddf, *arrays(words), validation_data=(lacks, *arrays(words[judged.index])))
+
+
+def test_columns_of_partitions_and_predictions_are_those_of_the_collection():
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    right = dd.from_pandas(frame, npartitions=2)
+    others = right.map_partitions(
+        lambda part: part[list("abdc")], meta=frame[:0], enforce_metadata=False
+    )
+    with pytest.raises(ValueError, match="X of partition 0 has the columns 'a', 'b', 'd', 'c', an"):
+        DaskMLP(**ROUNDS).fit(others, *arrays(Y))
+    with pytest.raises(ValueError, match="y of partition 0 has the columns 'a', 'b', 'd', 'c', an"):
+        DaskMLP(**ROUNDS).fit(right, others)
+    model = DaskMLP(**ROUNDS).fit(right, *arrays(Y))
+    with pytest.raises(ValueError, match="missing: d"):
+        model.predict(right[list("abc")])
+    with pytest.raises(ValueError, match="X has 3 features, but the model was fitted with 4"):
+        model.predict(arrays(X[:, :3])[0])
 
 
 def test_what_is_missing_is_named(monkeypatch):

@@ -86,6 +86,9 @@ def test_errors_of_tasks_reach_the_caller(client):
 
 @pytest.mark.parametrize("n_workers", [1, 4])
 def test_the_number_of_workers_changes_no_bit(n_workers):
-    with make_cluster(n_workers, processes=False) as cluster, distributed.Client(cluster) as client:
+    with (
+        make_cluster(n_workers, processes=False) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         model = DaskMLP(**ROUNDS, client=client).fit(*arrays(X, LABELS, chunk=700))
         assert sha(model) == PLAIN

@@ -4,6 +4,8 @@ arguments alone, so both give the same bits."""
 from __future__ import annotations
 
 import importlib
+import queue
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +16,7 @@ _POLL = 0.1  # seconds between two looks at whether a training is to end, while 
 
 #: Bytes of a graph from which Dask warns. States that come back from the client are larger.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "1TB"}
+_setting = threading.Lock()  # what `config.set` restores belongs to all threads
 
 
 def package(name: str) -> Any:
@@ -73,29 +76,38 @@ class Cluster:
     """
 
     def __init__(self, client: Any) -> None:
-        self.client, self.wait = client, package("distributed").wait
+        self.client = client
 
     @property
     def threads(self) -> int:
         return sum(self.client.nthreads().values())
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        with package("dask").config.set(_LARGE):
+        with _setting, package("dask").config.set(_LARGE):
             return self.client.submit(function, *arguments, pure=False)
 
     def compute(self, delayed: Sequence[Any]) -> list[Any]:
-        with package("dask").config.set(_LARGE):
+        with _setting, package("dask").config.set(_LARGE):
             return list(self.client.compute(list(delayed)))
 
     def results(self, tasks: Sequence[Any], end: EndRequest | None = None) -> list[Any]:
-        while end is not None:
-            end.check()
-            try:
-                self.wait(list(tasks), timeout=_POLL)
-                break
-            except TimeoutError:
-                continue
+        if end is not None:
+            self._wait(tasks, end)
         return list(self.client.gather(list(tasks)))
+
+    def _wait(self, tasks: Sequence[Any], end: EndRequest) -> None:
+        """Wait for tasks. Not by `distributed.wait`, which asks the client of the process."""
+        done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for task in tasks:
+            task.add_done_callback(done.put)
+        for _ in tasks:
+            end.check()
+            while True:
+                try:
+                    done.get(timeout=_POLL)
+                    break
+                except queue.Empty:
+                    end.check()
 
 
 #: What an object has that runs tasks.

@@ -11,6 +11,7 @@ import numpy as np
 from cnn_core._names import choose
 from cnn_core.dask.engine import hold, package
 from cnn_core.dask.rows import is_collection
+from cnn_core.data.validation import check_names
 
 #: What may be asked for, and the method that gives it.
 OUTPUTS = {"labels": "predict", "proba": "predict_proba", "forward": "forward"}
@@ -58,12 +59,26 @@ def lazily(model: Any, X: Any, output: str) -> Any:
             "that predicts rows in memory"
         )
     one = _with_one_thread(model)
+    _check_features(one, X)
     task = package("dask").delayed(hold, pure=False)(one)
     like = _empty(one, output)
     if hasattr(X, "chunks"):
         return _of_array(X, task, output, like)
     meta = _framed(like, X._meta.index[:0], _columns(one, output))
     return X.map_partitions(of_partition, task, output, meta, meta=meta, enforce_metadata=False)
+
+
+def _check_features(model: Any, X: Any) -> None:
+    """Raise for other features than those of the fit, before anything is computed. What becomes of
+    the columns of a table is for the partitions to say."""
+    if getattr(model, "columns_", None) is not None:
+        return
+    check_names(X._meta, getattr(model, "feature_names_in_", None))
+    width = X.shape[1] if len(X.shape) == 2 else None
+    if isinstance(width, int) and width != model.n_features_in_:
+        raise ValueError(
+            f"X has {width} features, but the model was fitted with {model.n_features_in_}"
+        )
 
 
 def _of_array(X: Any, task: Any, output: str, like: np.ndarray) -> Any:

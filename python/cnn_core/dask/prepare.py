@@ -117,7 +117,7 @@ def given(
     begins that of X and y in messages."""
     of_X, of_y = collection(f"{name}X", X), collection(f"{name}y", y)
     check_X_is_a_matrix(X, of_X, tables)
-    y_whole, y_lengths = in_memory(engine, of_y)
+    y_whole, y_lengths = in_memory(engine, f"{name}y", of_y)
     check_given(f"{name}y", y_whole)
     lengths = y_lengths
     if of_X.lengths is not None or len(of_X.pieces) != len(y_lengths):
@@ -125,7 +125,9 @@ def given(
     n, others = sum(lengths), [(f"{name}y", sum(y_lengths))]
     w_whole = None
     if weights is not None:
-        w_whole, w_lengths = in_memory(engine, collection("sample_weight", weights))
+        w_whole, w_lengths = in_memory(
+            engine, "sample_weight", collection("sample_weight", weights)
+        )
         others.append(("sample_weight", sum(w_lengths)))
     for what, rows in others:
         if rows != n:

@@ -15,7 +15,7 @@ from cnn_core.dask.engine import Engine, package
 from cnn_core.data.auto_scaling import extent, squares_of, sums_of
 from cnn_core.data.prepare import make_dataset, precise_dtype
 from cnn_core.data.scaling import weighed, weighted_sums
-from cnn_core.data.validation import check_X, feature_names
+from cnn_core.data.validation import check_X, feature_names, listed
 
 if TYPE_CHECKING:
     from cnn_core.data.prepare import Preparation
@@ -74,6 +74,11 @@ def is_collection(values: object) -> bool:
 
 def collection(name: str, values: Any) -> Collection:
     """The partitions of a collection; raises for everything else."""
+    if isinstance(values, str):
+        raise TypeError(
+            f"{name} must be a Dask Series, DataFrame or Array, got the text {values!r}; "
+            f"frame[{values!r}] is the column of that name"
+        )
     if not is_collection(values):
         raise TypeError(
             f"{name} must be a Dask DataFrame, Series or Array, got {type(values).__name__}; "
@@ -131,9 +136,26 @@ def lengths_of(engine: Engine, X: Collection) -> list[int]:
     return [int(n) for n in engine.results(counts)]
 
 
-def in_memory(engine: Engine, values: Collection) -> tuple[Any, list[int]]:
+def columns_of(frame: Any) -> list[Any] | None:
+    """Labels of the columns of a frame; None of what has none."""
+    return frame.columns.tolist() if hasattr(frame, "columns") else None
+
+
+def check_columns(what: str, piece: Any, columns: list[Any] | None) -> None:
+    """Raise for a partition that has other columns than its collection says, as those of
+    categories that only some partitions know."""
+    if columns is not None and columns_of(piece) != columns:
+        raise ValueError(
+            f"{what} has the columns {listed(columns_of(piece) or ())}, and the collection has "
+            f"{listed(columns)}: each partition must have these, in this order"
+        )
+
+
+def in_memory(engine: Engine, name: str, values: Collection) -> tuple[Any, list[int]]:
     """y or weights as a whole, and the rows of each partition."""
     parts = engine.results(engine.compute(values.pieces))
+    for i, part in enumerate(parts):
+        check_columns(f"{name} of partition {i}", part, columns_of(values.meta))
     lengths = [len(part) for part in parts]
     if not sum(lengths):
         raise ValueError("the collections have no rows")
@@ -204,13 +226,13 @@ def cuts(lengths: Sequence[int], kept: np.ndarray | None, bounds: Sequence[int])
 def cut_rows(X: Collection, y: Collection, shards: list[list[Cut]], dtype: str | None) -> list[Any]:
     """Delayed `Raw` of each shard; X and y have the same partitions. Without a dtype the rows of X
     stay a table."""
-    delayed = package("dask").delayed
+    delayed, columns = package("dask").delayed, columns_of(X.meta)
     return [
         delayed(raw_rows, pure=False)(
             [X.pieces[cut.partition] for cut in shard],
             [y.pieces[cut.partition] for cut in shard],
             shard,
-            dtype,
+            (dtype, columns),
         )
         for shard in shards
     ]
@@ -251,10 +273,10 @@ def dealt_rows(
     partitions : list of Cut
         What is taken of each.
     """
-    delayed, first, dealt = package("dask").delayed, 0, []
+    delayed, first, dealt, how = package("dask").delayed, 0, [], (dtype, columns_of(X.meta))
     for cut in partitions:
         rows = delayed(raw_rows, pure=False)(
-            [X.pieces[cut.partition]], [y.pieces[cut.partition]], [cut], dtype
+            [X.pieces[cut.partition]], [y.pieces[cut.partition]], [cut], how
         )
         dealt.append(delayed(_parts, pure=False)(rows, first, deal))
         first += cut.n_taken
@@ -288,13 +310,16 @@ def aligned(X: Collection, y: Collection, lengths: tuple[list[int], list[int]]) 
     return y._replace(pieces=pieces)
 
 
-def raw_rows(X: list[Any], y: list[Any], shard: list[Cut], dtype: str | None) -> Raw:
-    """The rows of a shard."""
-    parts = []
+def raw_rows(
+    X: list[Any], y: list[Any], shard: list[Cut], how: tuple[str | None, list[Any] | None]
+) -> Raw:
+    """The rows of a shard; how X is read: its dtype, or None for a table, and its columns."""
+    parts, (dtype, columns) = list[Any](), how
     for piece, cut in zip(X, shard):
         what = f"X of partition {cut.partition}"
         if len(piece) != cut.rows:
             raise ValueError(f"{what} has {len(piece)} rows, and y {cut.rows}")
+        check_columns(what, piece, columns)
         if dtype is None:
             parts.append(_some(piece, cut))
             continue
