@@ -13,6 +13,10 @@ _NAMES = (
 )
 
 
+#: Seconds that a process leaves it to the first one to say what all of them have met.
+WAITS = 1.0
+
+
 def launched() -> int:
     """How many processes have been started; 1 without a launcher."""
     return _said()[0]

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from cnn_core._launcher import launched, launched_as
+from cnn_core._launcher import WAITS, launched, launched_as
 from cnn_core.cli.arguments import UsageError
 
 if TYPE_CHECKING:
     from cnn_core.distributed.ranks import Ranks
-
-WAITS = 1.0  # seconds that a process leaves it to the first one to say what all of them have met
 
 
 @contextmanager

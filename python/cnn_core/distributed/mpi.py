@@ -10,13 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cnn_core._launcher import launched
+from cnn_core._launcher import WAITS, launched
 from cnn_core.distributed.ranks import Ranks
 
 _Value = TypeVar("_Value")
-
-#: Seconds that a rank leaves it to the first one to say what all of them have met.
-WAITS = 1.0
 
 
 class _Left:

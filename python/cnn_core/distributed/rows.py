@@ -362,14 +362,14 @@ class RankCut:
         return RankCut(self.ranks, self.tree, bounds, before, sum(counts))
 
 
-class Gathered(NamedTuple):
+class OfAllRanks(NamedTuple):
     """y, or weights, of all ranks."""
 
     values: Any
     names: tuple[str, ...]  #: of the columns, where a frame has several
 
 
-def gather_values(ranks: Ranks, values: Any, name: str, table: Table | None = None) -> Gathered:
+def gather_values(ranks: Ranks, values: Any, name: str, table: Table | None = None) -> OfAllRanks:
     """y, or weights, of all ranks: they are small, and every rank has them all.
 
     Parameters
@@ -387,13 +387,13 @@ def gather_values(ranks: Ranks, values: Any, name: str, table: Table | None = No
     whole = values.rows if shared else values
     if values is None or names or isinstance(values, str):
         _check_given_alike(ranks, f"{values!r}", name)
-        return Gathered(values, ())
+        return OfAllRanks(values, ())
     _check_given_alike(ranks, "Shared rows" if shared else "rows of its own", name)
     array, columns = np.asarray(whole), target_names(whole)
     if shared:
         some = array[:: -(-max(len(array), 1) // _COMPARED)]
         check_shared(ranks, name, (len(array), some.tolist()))
-        return Gathered(array, columns)
+        return OfAllRanks(array, columns)
     with_rows = len(array) > 0
     kind = (_kind_of(array), array.shape[1:], columns) if with_rows else None
     said = [(rank, one) for rank, one in enumerate(ranks.gather(kind)) if one is not None]
@@ -405,7 +405,7 @@ def gather_values(ranks: Ranks, values: Any, name: str, table: Table | None = No
                     f"on rank {said[0][0]}"
                 )
     parts = [one for one in ranks.gather(array) if len(one)]
-    return Gathered(np.concatenate(parts) if parts else array, said[0][1][2] if said else ())
+    return OfAllRanks(np.concatenate(parts) if parts else array, said[0][1][2] if said else ())
 
 
 def _check_given_alike(ranks: Ranks, how: str, name: str) -> None:
