@@ -2,7 +2,11 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +59,25 @@ def test_each_file_has_its_own_and_a_done_one_is_left(here, capsys):
     after = os.stat("out/0.parquet").st_ino, os.stat("out/1.parquet").st_ino
     assert before[0] == after[0] and before[1] != after[1]
     assert sorted(os.listdir("out")) == ["0.parquet", "1.parquet", "2.csv"]
+    predict("in/0.parquet", "-o", "out")  # without --proba
+    assert pq.read_table("out/0.parquet").column_names == ["prediction"]
+    capsys.readouterr()
+    predict("in/0.parquet", "-o", "out", "--quiet")
+    assert "left 1 file there" in capsys.readouterr().out
+    MLP(4, epochs=1, random_state=1).fit(X, X[:, 0] > 0).save("m.safetensors")
+    os.utime("m.safetensors", ns=(1, 1))  # another model, however old it looks
+    predict("in/0.parquet", "-o", "out")
+    assert "wrote 20 predictions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_file_that_cannot_be_predicted_for_keeps_no_other_from_it(here, capsys, jobs):
+    (here / "in/0.parquet").write_bytes(b"PAR1")
+    predict("in/*.parquet", "-o", "out/", "--jobs", jobs, code=1)
+    error = capsys.readouterr().err
+    assert "in/0.parquet cannot be read" in error
+    assert "wrote 20 predictions to 1 file in out/" in error
+    assert os.listdir("out") == ["1.parquet"]
 
 
 def test_an_error_names_its_file_and_leaves_those_that_are_done(here, capsys):
@@ -92,6 +115,27 @@ def test_what_would_lose_files_is_refused(here, capsys, options, message):
         predict(*options, code=2)
     assert message in " ".join(capsys.readouterr().err.split())
     assert not os.path.exists("out")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes by /proc")
+def test_the_jobs_of_a_command_that_is_killed_end(here):
+    names = [f"in/{i}.parquet" for i in range(400)]
+    for name in names[2:]:
+        os.link("in/0.parquet", name)
+    command = ["-m", "cnn_core", "predict", "m.safetensors", *names, "-o", "out/", "--jobs", "2"]
+    process = subprocess.Popen([sys.executable, *command])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not os.path.exists("out/0.parquet"):  # which a job writes
+        time.sleep(0.01)
+    jobs = [Path("/proc", pid) for pid in children.read_text().split()]
+    assert jobs
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 30
+    while any(job.exists() for job in jobs) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(job.exists() for job in jobs)
 
 
 @pytest.mark.slow

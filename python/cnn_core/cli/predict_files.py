@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import multiprocessing
 import os
 import signal
@@ -11,11 +13,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnn_core._few import counted
 from cnn_core.cli.arguments import UsageError
 from cnn_core.cli.telling import Telling
+from cnn_core.files.atomic import write_whole
 from cnn_core.io.output import check_name
 from cnn_core.io.sources import STDIN, ending
 
@@ -27,6 +33,13 @@ class Done(NamedTuple):
     rows: int
     gaps: dict[str, int]  #: entries that are missing where training had none, by column
     remarks: tuple[str, ...] = ()
+
+
+class Failed(NamedTuple):
+    """Why there are no predictions for a file."""
+
+    path: str
+    error: ValueError | TypeError
 
 
 #: Predicts for some files and writes one.
@@ -53,8 +66,9 @@ def is_folder(output: str) -> bool:
 
 
 def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) -> None:
-    """Predict for each file. A file that is there, and no older than its rows and the model, is
-    done: it was written whole.
+    """Predict for each file. A file that is there, was made by the same model with the same options
+    and is no older than its rows is done: it was written whole. A file of rows that cannot be
+    predicted for keeps no other from it.
 
     Parameters
     ----------
@@ -67,13 +81,16 @@ def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) 
     """
     folder, telling = options.output, Telling(options)
     outputs = _outputs(paths, folder)
+    model = Path(options.model).read_bytes()
     os.makedirs(folder, exist_ok=True)
-    todo = [
-        (path, output) for path, output in outputs.items() if not _is_done(output, path, options)
-    ]
-    found: list[Done] = []
+    since = _since(folder, _made_by(options, model))
+    todo = [(path, output) for path, output in outputs.items() if not _is_done(output, path, since)]
+    found, failed = list[Done](), list[Failed]()
     said: set[str] = set()
     for one in _predicted(options, todo, predict):
+        if isinstance(one, Failed):
+            failed.append(one)
+            continue
         found.append(one)
         for word in one.remarks:
             if word not in said:  # most are the same of each file
@@ -86,11 +103,50 @@ def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) 
     for one in found:
         for name, count in one.gaps.items():
             gaps[name] = gaps.get(name, 0) + count
-    lines = [f"wrote {counted(n_rows, 'prediction')} to {counted(len(todo), 'file')} in {folder}"]
+    wrote = f"wrote {counted(n_rows, 'prediction')} to {counted(len(found), 'file')} in {folder}"
+    if failed:
+        telling.end_progress()
+        raise _error_of(failed, len(outputs), f"; {wrote}" if found else "")
+    lines = [wrote]
     if skipped:
         lines.append(f"left {counted(skipped, 'file')} there, which are done")
     result = {"rows": n_rows, "output": folder, "files": len(todo), "skipped": skipped}
     telling.result(lines, {**result, "missing": gaps})
+
+
+def _error_of(failed: Sequence[Failed], of: int, wrote: str) -> ValueError | TypeError:
+    """The error of files that cannot be predicted for."""
+    first = min(failed, key=lambda one: one.path)
+    if of == 1:
+        return first.error
+    others = "" if len(failed) == 1 else f", and {len(failed) - 1} more such files"
+    return type(first.error)(f"{first.error}{others}{wrote}")
+
+
+def _made_by(options: argparse.Namespace, model: bytes) -> str:
+    """What tells apart models, and options that change what is written."""
+    free = ("model", "files", "output", "jobs", "threads", "json", "quiet", "command", "run")
+    given = {name: value for name, value in vars(options).items() if name not in free}
+    said = json.dumps(given, sort_keys=True, default=str).encode()
+    return hashlib.sha256(hashlib.sha256(model).digest() + said).hexdigest()
+
+
+def _since(folder: str, made_by: str) -> int:
+    """From when on files in a folder are made by this model with these options, in nanoseconds.
+    That is noted in a file beside the folder, as some readers of folders take all that is in one;
+    in it where there is no place beside it."""
+    above, name = os.path.split(os.path.realpath(folder))
+    places = [Path(above, f".{name}.predicted"), Path(folder, ".predicted")]
+    for place in places:
+        with suppress(OSError, UnicodeDecodeError):
+            if place.read_text() == made_by:
+                return place.stat().st_mtime_ns
+    for place in places[:-1]:
+        with suppress(OSError):
+            write_whole(place, made_by.encode())
+            return place.stat().st_mtime_ns
+    write_whole(places[-1], made_by.encode())
+    return places[-1].stat().st_mtime_ns
 
 
 def _outputs(paths: Sequence[str], folder: str) -> dict[str, str]:
@@ -116,21 +172,21 @@ def _outputs(paths: Sequence[str], folder: str) -> dict[str, str]:
     return found
 
 
-def _is_done(output: str, path: str, options: argparse.Namespace) -> bool:
-    """Whether a file is there that was made of these rows and this model."""
+def _is_done(output: str, path: str, since: int) -> bool:
+    """Whether a file is there that was made of these rows, and not before `since`."""
     try:
         written = os.stat(output).st_mtime_ns
     except FileNotFoundError:
         return False
-    return all(os.stat(one).st_mtime_ns <= written for one in (path, options.model))
+    return max(os.stat(path).st_mtime_ns, since) <= written
 
 
 def _predicted(
     options: argparse.Namespace,
     todo: Sequence[tuple[str, str]],
     predict: Predicting,
-) -> Iterator[Done]:
-    """What each file has come to, as they are done; the first error ends all."""
+) -> Iterator[Done | Failed]:
+    """What each file has come to, as they are done."""
     for _, output in todo:
         check_name(output)
     jobs = min(options.jobs, len(todo))
@@ -174,9 +230,11 @@ class _Others:
         Has a process predict for a file.
     """
 
-    def __init__(self, files: Sequence[_File], submit: Callable[[_File], Future[Done]]) -> None:
+    def __init__(
+        self, files: Sequence[_File], submit: Callable[[_File], Future[Done | Failed]]
+    ) -> None:
         self._waiting, self._submit = deque(files), submit
-        self._begun = deque[Future[Done]]()
+        self._begun = deque[Future[Done | Failed]]()
         self._lock = threading.Lock()
 
     def take(self) -> _File | None:
@@ -193,7 +251,7 @@ class _Others:
             self._begun.append(task)
         task.add_done_callback(self._next)
 
-    def _next(self, before: Future[Done]) -> None:
+    def _next(self, before: Future[Done | Failed]) -> None:
         if before.cancelled() or before.exception():
             self.stop()
         self.begin()
@@ -209,7 +267,7 @@ class _Others:
         with self._lock:
             return not self._waiting and not self._begun
 
-    def done(self) -> Iterator[Done]:
+    def done(self) -> Iterator[Done | Failed]:
         """What files that were begun first have come to; waits where no other is left to take."""
         while self._begun and (self._begun[0].done() or not self._waiting):
             yield self._begun[0].result()
@@ -217,13 +275,29 @@ class _Others:
 
 
 def _begin_process() -> None:
-    """Let Ctrl-C end a job at once: the file that it writes has no name yet."""
+    """Let Ctrl-C end a job at once, and the end of the command too: the file that it writes has no
+    name yet."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    command = multiprocessing.parent_process()
+    assert command is not None
+
+    def follow() -> None:
+        wait([command.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
-def _predict_file(plain: dict[str, Any], path: str, output: str, predict: Predicting) -> Done:
+def _predict_file(
+    plain: dict[str, Any], path: str, output: str, predict: Predicting
+) -> Done | Failed:
     """A file, in whatever process."""
     options = argparse.Namespace(**plain)
     telling = _Remarks(options)
-    done = predict(options, [path], output, telling)
+    try:
+        done = predict(options, [path], output, telling)
+    except UsageError:
+        raise
+    except (ValueError, TypeError) as error:  # of these rows
+        return Failed(path, error)
     return done._replace(remarks=tuple(telling.kept))

@@ -98,7 +98,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[int]:
     folder, name = os.path.split(path)
     start = f".{name.encode(errors='ignore')[:_NAME].decode(errors='ignore')}."
     _remove_leftovers(folder, start)
-    temporary, file = _create(folder, start)
+    try:
+        temporary, file = _create(folder, start)
+    except OSError as error:  # which names the temporary file
+        raise OSError(error.errno, error.strerror, named) from None
     try:
         try:
             yield file
