@@ -313,13 +313,25 @@ def test_rounds_take_tables_in_any_partitions_and_judge_by_given_ones():
         model.fit(ddf, *arrays(words), validation_data=(lacks, *arrays(words[judged.index])))
 
 
+def test_categories_of_which_each_partition_knows_some_are_those_of_all():
+    codes = np.sort(np.arange(len(X)) % 3 + 10).astype(str)
+    frame = pd.DataFrame({"size": X[:, 0], "code": pd.Categorical(codes)})
+    ddf = dd.from_pandas(frame, npartitions=4).map_partitions(
+        lambda part: part.assign(code=part["code"].cat.remove_unused_categories())
+    )
+    kept = LBFGS | dict(columns="auto")
+    local, model = MLP(**kept).fit(frame, Y), DaskMLP(**kept).fit(ddf, *arrays(Y))
+    assert str(model.columns_) == str(local.columns_)
+    assert sha(model) == sha(local)
+
+
 def test_columns_of_partitions_and_predictions_are_those_of_the_collection():
     frame = pd.DataFrame(X, columns=list("abcd"))
     right = dd.from_pandas(frame, npartitions=2)
     others = right.map_partitions(
         lambda part: part[list("abdc")], meta=frame[:0], enforce_metadata=False
     )
-    with pytest.raises(ValueError, match="X of partition 0 has the columns 'a', 'b', 'd', 'c', an"):
+    with pytest.raises(ValueError, match="X of partition . has the columns 'a', 'b', 'd', 'c', an"):
         DaskMLP(**ROUNDS).fit(others, *arrays(Y))
     with pytest.raises(ValueError, match="y of partition 0 has the columns 'a', 'b', 'd', 'c', an"):
         DaskMLP(**ROUNDS).fit(right, others)

@@ -168,7 +168,8 @@ def joined(parts: Sequence[Any]) -> Any:
         return parts[0]
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
-    return package("pandas").concat(parts)
+    # Of pandas' own, categories that differ by partition would come out as plain objects.
+    return package("dask.dataframe.dispatch").concat(parts)
 
 
 class Cut(NamedTuple):
