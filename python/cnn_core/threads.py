@@ -59,7 +59,7 @@ def _number() -> int:
     levels = [_whole(one.strip()) for one in os.environ.get("OMP_NUM_THREADS", "").split(",")]
     if levels[0] is not None and None not in levels:
         return min(levels[0], most_threads)
-    return min(_processors(), most_threads)
+    return min(processors(), most_threads)
 
 
 def _whole(text: str) -> int | None:
@@ -108,11 +108,17 @@ def threads_of(n_threads: int | None) -> int:
     return get_num_threads() if n_threads is None else check_threads(n_threads)
 
 
-def _processors() -> int:
+def affinity() -> frozenset[int]:
+    """The numbers of the processors that this process may use."""
     try:
-        count = len(os.sched_getaffinity(0))
+        return frozenset(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
-        count = os.cpu_count() or 1
+        return frozenset(range(os.cpu_count() or 1))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    count = len(affinity())
     quota = _quota("/sys/fs/cgroup")
     return max(1, min(count, quota)) if quota else count
 

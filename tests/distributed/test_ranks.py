@@ -3,6 +3,7 @@
 import shutil
 import sys
 import threading
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from cnn_core.callbacks import Callback, PhaseTimer
 from cnn_core.data import auto_scaling, scaling
 from cnn_core.distributed import RankError, Shared, mpi, prepare, simulate
 from cnn_core.distributed.exchange import WHOLE, Exchange
+from cnn_core.distributed.ranks import share_of
 from cnn_core.distributed.tree import Tree
 from cnn_core.embeddings import Embedding
 from cnn_core.exceptions import DivergenceWarning
@@ -425,6 +427,13 @@ def test_what_ranks_cannot_do_is_said():
         fit_on_ranks(2, lambda: make(callbacks=lambda *_: sys.exit(0)), (X, y, None))
     with pytest.raises(ValueError, match="no rank has any rows"):
         simulate(2, lambda ranks: make().fit(X[:0], y[:0], ranks=ranks))
+
+
+def test_processors_that_several_ranks_may_use_are_shared():
+    four, two = frozenset(range(4)), frozenset({4, 5})
+    assert share_of(four, [four, two]) == share_of(two, [four, two]) == 1  # bound to their own
+    assert share_of(four, [four] * 4) == Fraction(1, 4)
+    assert share_of(four, [four, frozenset({3})]) == Fraction(7, 8)
 
 
 def test_mpi_names_the_packages_that_it_needs(monkeypatch):

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
+from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -34,7 +35,7 @@ class _Hub:
 class _Thread(Ranks):
     def __init__(self, hub: _Hub, rank: int) -> None:
         self._hub, self.rank, self.size = hub, rank, hub.size
-        self.neighbours = hub.size
+        self.share = Fraction(1, hub.size)
 
     def gather(self, value: _Value) -> list[_Value]:
         self._hub.values[self.rank] = pickle.dumps(value)  # as MPI would: nobody changes it

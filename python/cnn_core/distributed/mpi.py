@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cnn_core._launcher import WAITS, launched
-from cnn_core.distributed.ranks import Ranks
+from cnn_core.distributed.ranks import Ranks, share_of
+from cnn_core.threads import affinity
 
 _Value = TypeVar("_Value")
 
@@ -27,7 +28,7 @@ class MPIRanks(Ranks):
         self.communicator, self._mpi = communicator, mpi
         self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         here = communicator.Split_type(mpi.COMM_TYPE_SHARED)
-        self.neighbours = here.Get_size()
+        self.share = share_of(affinity(), here.allgather(affinity()))
         here.Free()
 
     def gather(self, value: _Value) -> list[_Value]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -24,13 +27,14 @@ class Ranks(ABC):
     ----------
     rank, size : int
         The number of this process, and how many there are.
-    neighbours : int
-        Those on this machine, this one included: they share its cores.
+    share : Fraction
+        The part that this process has of the processors that it may use: all of them where it is
+        bound to its own, a quarter where four processes on a machine may use the same ones.
     """
 
     rank: int
     size: int
-    neighbours: int
+    share: Fraction
 
     @property
     def first(self) -> bool:
@@ -89,6 +93,20 @@ class Ranks(ABC):
         from cnn_core.distributed.opening import open_files
 
         return open_files(self, files, target)
+
+
+def share_of(own: frozenset[int], of_all: Sequence[frozenset[int]]) -> Fraction:
+    """The part that a process has of its processors, of which others on the machine may use some.
+
+    Parameters
+    ----------
+    own : frozenset of int
+        Numbers of processors.
+    of_all : sequence of frozenset
+        Those of all processes on the machine, this one among them.
+    """
+    users = Counter(number for one in of_all for number in one)
+    return sum((Fraction(1, users[number]) for number in own), Fraction()) / len(own)
 
 
 def check_ranks(ranks: Any, shards: int) -> None:

@@ -16,7 +16,7 @@ from cnn_core.callbacks import PhaseTimer
 from cnn_core.distributed.ranks import Ranks, check_ranks
 from cnn_core.distributed.trainer import RankTrainer
 from cnn_core.spec import TrainingSpec
-from cnn_core.threads import threads_of
+from cnn_core.threads import processors, threads_of
 from cnn_core.training.backends import native
 from cnn_core.training.checkpoint import Checkpoint, Place
 from cnn_core.training.kept import FREE
@@ -33,7 +33,7 @@ def rank_trainer(p: SimpleNamespace, data: RankData, spec: TrainingSpec, network
     Parameters
     ----------
     p : namespace
-        The parameters of MLP. Without `n_threads` ranks of a machine share its threads evenly.
+        The parameters of MLP. Without `n_threads` ranks share the processors that several may use.
     data : RankData
     spec : TrainingSpec
         Of all ranks.
@@ -45,7 +45,7 @@ def rank_trainer(p: SimpleNamespace, data: RankData, spec: TrainingSpec, network
     most = max(1, min((until - begin) * share, max(one.X.count for one in data.own.values())))
     threads = threads_of(p.n_threads)
     if p.n_threads is None:
-        threads = max(1, threads // ranks.neighbours)
+        threads = min(threads, max(1, int(processors() * ranks.share)))
     trainer: Any = native.trainer(replace(spec, batch_size=most), network, threads=threads)
     lbfgs = isinstance(trainer, LBFGSTrainer)
     inner: Any = trainer.inner if lbfgs else trainer
