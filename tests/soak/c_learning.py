@@ -7,6 +7,7 @@ on 64-bit ARM.
 """
 
 import argparse
+import pickle
 import shutil
 import sys
 import tempfile
@@ -48,6 +49,11 @@ def cases():
             yield kind, dict(hidden=hidden, l1=1e-4, l2=1e-3, clip_norm=0.1, max_norm=0.7)
 
 
+def scalings_of(model):
+    """The bits of both scalings."""
+    return pickle.dumps((model._model().scaling, model._model().target_scaling))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--batches", type=int, default=100)
@@ -64,14 +70,14 @@ def main():
                 for name, (compiler, emulator) in BUILDS.items():
                     if all(map(shutil.which, (compiler[0], *emulator))):
                         found[name] = learned_in_c(Path(folder), model, batches, compiler, emulator)
-                scalings = model._model().scaling, model._model().target_scaling
+                scalings = scalings_of(model)
                 for X, y in batches:
                     model.partial_fit(X, y)
                     if model._model().ended == "divergence":  # taken back, as C does not
                         print(f"{kind}, {how}, {dtype} diverges: not compared", flush=True)
                         found.clear()
                         break
-                same = (model._model().scaling, model._model().target_scaling) == scalings
+                same = scalings_of(model) == scalings
                 for name, parameters in found.items():
                     count += 1
                     if parameters != model.parameters_.tobytes():
