@@ -166,7 +166,8 @@ def extension(name, optimize="-O2"):
     and -O3 where its loops copy rows."""
     settings = arguments
     if sys.platform != "win32":
-        settings = {**arguments, "extra_compile_args": [*flags, *small, optimize]}
+        quiet = "-Wno-unused-function"  # such as Cython's, which would unpack strings
+        settings = {**arguments, "extra_compile_args": [*flags, quiet, *small, optimize]}
     return Extension(
         f"cnn_core.{name}",
         [f"cnn_core/{name}.pyx"],
