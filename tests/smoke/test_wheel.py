@@ -9,6 +9,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import numpy as np
@@ -75,6 +76,23 @@ def test_one_row_and_many_agree_and_a_file_keeps_them(tmp_path):
     loaded = cnn_core.load(tmp_path / "digits.safetensors")
     assert loaded.predict_proba(X[:100]).tobytes() == many.tobytes()
     assert model.score(X, load_digits()[1]) > 0.8
+
+
+@pytest.mark.skipif(sys.platform == "emscripten", reason="has no threads")
+def test_threads_that_do_everything_at_once_get_the_bits_of_one():
+    model, (X, _) = trained(), load_digits()
+    rows, probabilities = X[:200].tolist(), model.predict_proba(X[:200])
+    slope = model.input_gradient(X[7], output=3)
+
+    def everything(_):
+        own = digest(trained(n_threads=2))
+        one = np.array([model.predict_one(row) for row in rows])
+        slopes = {model.input_gradient(X[7], output=3).tobytes() for _ in range(200)}
+        return own, one.tobytes(), slopes
+
+    with ThreadPoolExecutor(4) as pool:
+        for result in pool.map(everything, range(8)):
+            assert result == (TRAINED, probabilities.tobytes(), {slope.tobytes()})
 
 
 def test_the_command_runs(capsys, monkeypatch):
