@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import signal
 import stat
 import subprocess
 import sys
@@ -91,15 +92,21 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["model"]
 
 
+#: Forks a process that saves, and prints its number after the first save, for each line it reads.
 SAVE = """
-import sys
+import os, sys
 from cnn_core import MLP
 X = [[i / 10, i % 3] for i in range(20)]
 models = [MLP(n, epochs=1, random_state=n).fit(X, [i % 2 for i in range(20)]) for n in (300, 301)]
-for i in range(100_000):
-    models[i % 2].save(sys.argv[1], optimizer=True)
-    if i == 0:
-        print("go", flush=True)
+models[0].save(sys.argv[1])  # imports what saving needs, once for all
+for line in sys.stdin:
+    if os.fork() == 0:
+        for i in range(100_000):
+            models[i % 2].save(sys.argv[1], optimizer=True)
+            if i == 0:
+                print(os.getpid(), flush=True)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == -9
 """
 
 
@@ -107,15 +114,22 @@ for i in range(100_000):
 def test_a_file_loads_after_any_of_50_kills_and_the_next_save_tidies_up(tmp_path):
     path, rng, leftovers = tmp_path / "model", random.Random(0), 0
     widths = set()
-    for _ in range(50):
-        with subprocess.Popen(
-            [sys.executable, "-c", SAVE, str(path)], stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout.readline() == b"go\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVE, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+        for _ in range(50):
+            process.stdin.write("\n")
+            saving = int(process.stdout.readline())
             time.sleep(rng.random() * 0.02)
-            process.kill()
-        widths.add(load(path).hidden)
-        leftovers += len(os.listdir(tmp_path)) - 1
+            os.kill(saving, signal.SIGKILL)
+            widths.add(load(path).hidden)
+            leftovers += len(os.listdir(tmp_path)) - 1
+        process.stdin.close()
+        assert process.wait() == 0
     assert widths == {300, 301}
     load(path).save(path)
     assert os.listdir(tmp_path) == ["model"]
