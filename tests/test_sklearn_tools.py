@@ -54,7 +54,7 @@ def classifier(**options):
         MLPClassifier(),
         MLPRegressor(),
         MLPClassifier(solver="sgd", learning_rate_init=0.05),
-        MLPRegressor(solver="lbfgs"),
+        MLPRegressor(solver="lbfgs", max_iter=20),
     ]
 )
 @pytest.mark.filterwarnings("ignore")
