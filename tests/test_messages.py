@@ -93,7 +93,7 @@ CALLS = {
         seed=(1, WHOLE), epoch=(0, WHOLE), n=(5, WHOLE), batch_size=(2, WHOLE), shards=(2, WHOLE),
         shuffled=(True, FLAG),
     ),
-    "uniform": dict(seed=(1, WHOLE), stream=(0, WHOLE), n=(5, WHOLE)),
+    "uniform": dict(seed=(1, WHOLE), stream=(0, WHOLE), n=(5, WHOLE), first=(0, WHOLE)),
     "optimizer_settings": dict(name=("sgd", CHOICE)),
 }  # fmt: skip
 FUNCTIONS = {
