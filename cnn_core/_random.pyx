@@ -181,6 +181,8 @@ def uniform(uint64_t seed, uint32_t stream, Py_ssize_t n, *, Py_ssize_t first=0)
         Multiples of 2**-53. Philox4x32-10 (Salmon et al. 2011); number i depends on (seed, stream,
         i) alone.
     """
+    if first < 0:
+        raise ValueError(f"first must be at least 0, got {first}")
     out = np.empty(n)
     cdef double *numbers = <double *>address(out)
     cdef uint32_t bits[4]

@@ -96,6 +96,12 @@ def test_permutation_uses_all_64_bits_of_a_draw():
     assert permutation(985, 0, 1000).tolist() == python_permutation(985, 0, 1000)
 
 
+def test_uniform_begins_anywhere_in_its_sequence():
+    whole = uniform(3, 1, 40)
+    for first in (1, 2, 19):
+        assert np.array_equal(uniform(3, 1, 20, first=first), whole[first : first + 20])
+
+
 def test_uniform_lies_in_zero_to_one_with_53_bits():
     u = uniform(3, 0, 100_000)
     assert u.dtype == np.float64
