@@ -437,7 +437,7 @@ cdef class _SideBySide:
             net = b.net[i]
             copy_numbers(<Optimizer>net.rule, self.sizes.n_sets, self.nets,
                          b.h + i * OPTIMIZER_NUMBERS)
-        return (<Optimizer>net.rule).steps
+        return (<Optimizer>b.net[0].rule).steps
 
     cdef void store(self, Py_ssize_t group) noexcept nogil:
         """What a group's nets have learned. Slots have padding, which an optimizer's first step may
