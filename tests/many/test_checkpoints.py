@@ -349,8 +349,8 @@ def test_a_handler_that_raises_within_a_round_ends_it_between_two_steps(tmp_path
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         for k in range(1000):  # longer and longer, however slow the machine is
-            signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.005 * k)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.005 * k)
                 end = fit_many(alike(**many), X, Y, checkpoint=path, n_threads=2)
                 break
             except KeyboardInterrupt:
