@@ -319,6 +319,29 @@ def test_a_callback_that_ends_the_training_on_one_rank_ends_all():
     assert simulate(3, work) == [[2, 2]] * 3
 
 
+class Steps(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def after_step(self, model, step, logs):
+        self.seen.append(step)
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_callbacks_may_be_those_of_one_rank(steps):
+    X, y, _ = make_data()
+    seen = Steps() if steps else None
+
+    def work(ranks):
+        own = [seen or (lambda model, epoch, logs: epoch == 2)] if ranks.first else ()
+        rows = share(X, ranks, "own"), share(y, ranks, "own")
+        return make(callbacks=own).fit(*rows, ranks=ranks)
+
+    models = simulate(2, work)
+    assert_same(models, make(epochs=3 if steps else 2).fit(X, y))
+    assert not steps or len(seen.seen) == 3 * 5
+
+
 def test_training_goes_on_with_ranks_and_draws_one_seed_for_all():
     X, y, _ = make_data()
     X[:60, 3] = 5  # a column that begins to vary later
@@ -421,6 +444,12 @@ def test_what_ranks_cannot_do_is_said():
     one_differs("give X alike: Shared rows on rank 1", [Shared(X), y])
     one_differs("give sample_weight alike: rows .* and None on", [y], X, sample_weight=y)
     one_differs("validation_data is given on rank 1 and None", [y], X, validation_data=(X, y))
+    with pytest.raises(ValueError, match="init is another on rank 1 and one on rank 0"):
+        init = [(np.ones((9, 4)), None), (np.ones((1, 9)), None)]
+        simulate(2, lambda ranks: make(init=init[:: 1 - 2 * ranks.rank]).fit(X, y, ranks=ranks))
+    with pytest.raises(ValueError, match="model to go on with is .* on rank 1 and None on rank 0"):
+        on = [make(warm_start=True), make(warm_start=True).fit(X, y)]
+        simulate(2, lambda ranks: on[ranks.rank].fit(X, y, ranks=ranks))
     with pytest.raises(TypeError, match="X is None; a rank without rows"):
         simulate(2, lambda ranks: make().fit(None if ranks.rank else X, y, ranks=ranks))
     with pytest.raises(RuntimeError, match="sys.exit in the middle of fit"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import cnn_core
 from cnn_core._frozen import replace
@@ -25,6 +28,10 @@ from cnn_core.training.lbfgs import LBFGSTrainer
 if TYPE_CHECKING:
     from cnn_core.distributed.prepare import RankData
     from cnn_core.files.estimators import Contents
+    from cnn_core.model import Model
+
+
+_SHOWN = 60  # characters of a value up to which an error shows it
 
 
 def rank_trainer(p: SimpleNamespace, data: RankData, spec: TrainingSpec, network: Network) -> Any:
@@ -98,16 +105,29 @@ def check_same(ranks: Ranks, estimator: Any, given: Mapping[str, Any]) -> None:
         for name, value in parameters.items()
         if name not in FREE
     }
+    if estimator.warm_start:
+        said["model to go on with"] = _digest(estimator._fitted)
     said |= {name: "None" if one is None else "given" for name, one in given.items()}
     of_all = ranks.gather(said)
     for rank, one in enumerate(of_all):
         for name, value in of_all[0].items():
             if one.get(name) != value:
                 what = f"cnn_core {name}" if name in ("version", "bits") else name
+                here, there = str(one.get(name)), str(value)
+                if max(len(here), len(there)) > _SHOWN:
+                    here, there = "another", "one"
                 raise ValueError(
-                    f"all ranks must train the same: {what} is {one.get(name)} on rank {rank} and "
-                    f"{value} on rank 0"
+                    f"all ranks must train the same: {what} is {here} on rank {rank} and "
+                    f"{there} on rank 0"
                 )
+
+
+def _digest(model: Model | None) -> str:
+    """What tells fitted models apart."""
+    if model is None:
+        return "None"
+    network = np.ascontiguousarray(model.network.parameters)
+    return hashlib.sha256(network.tobytes()).hexdigest()[:8]
 
 
 class RankCheckpoint(Checkpoint):

@@ -124,7 +124,8 @@ class TrainingRun:
         _go_on(self.trainer, job.model, job.spec, p.backend)
         if job.rehearsal is not None:
             self._rehearse(job.rehearsal, job.renews)
-        tell = self._show_step if watch is not None and watch.of_steps else None
+        of_steps = self._of_any(watch is not None and bool(watch.of_steps))
+        tell = self._show_step if of_steps else None
         self.steps = Steps(self.trainer, job.model.step_history, bool(p.step_history), tell)
 
     def _trainer(self, timing: bool) -> Any:
@@ -304,7 +305,7 @@ class TrainingRun:
         return self._of_any(self.watch is not None and self.watch.epoch(loop.n_epochs, entry))
 
     def _of_any(self, ends: bool) -> bool:
-        """What callbacks have returned, of ranks on any of them."""
+        """What callbacks have returned, or whether there are any, of ranks on any of them."""
         return ends if self.job.ranks is None else self.job.ranks.ranks.any(ends)
 
     def _hooks(self, epochs: int) -> list[Hook]:
@@ -316,7 +317,8 @@ class TrainingRun:
             before, task = self.job.model.n_epochs, self.job.model.task
             self.report = report(int(self.p.verbose), before + epochs, task, before)
             hooks.append(self.report)
-        if self.watch is not None and self.watch.callbacks and not self.incremental:
+        watches = self._of_any(self.watch is not None and bool(self.watch.callbacks))
+        if watches and not self.incremental:
             hooks += [self._show, lambda loop, entry: self._of_any(self.steps.ends)]
         return hooks
 
