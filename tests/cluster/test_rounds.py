@@ -3,6 +3,7 @@
 import pickle
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,11 +20,13 @@ from cnn_core.dask.rows import Deal
 from cnn_core.data.shards import shard_bounds
 from cnn_core.exceptions import NotFittedError
 from cnn_core.training.backends import native
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
 from cnn_core import MLP
 
 X, LABELS, Y = table()
+ASYNCHRONOUS = SimpleNamespace(submit=None, nthreads=None, asynchronous=True)
 WEIGHTS = np.arange(len(X)) % 4.0
 LBFGS = dict(hidden=6, optimizer="lbfgs", epochs=6, shards=3, random_state=3, l2=1e-3)
 ROUNDS = dict(hidden=6, epochs=4, shards=3, random_state=3)
@@ -245,6 +248,8 @@ def test_conventions_of_scikit_learn():
         ({}, (*arrays(X), "y"), "got the text 'y'; frame\\['y'\\] is the column"),
         ({}, arrays(X, np.zeros(len(X), int)), "one class"),
         (dict(client="tcp://x"), arrays(X, Y), "client must be a distributed.Client"),
+        (dict(client=ASYNCHRONOUS), arrays(X, Y), "client must wait for results"),
+        ({}, (arrays(X)[0].map_blocks(csr_matrix), *arrays(Y)), "X of partition . is sparse"),
     ],
 )
 def test_errors_say_what_was_given_and_what_is_allowed(options, rows, message):

@@ -128,6 +128,11 @@ def engine_for(client: Any) -> Engine:
             raise TypeError(
                 f"client must be a distributed.Client or None, got {type(client).__name__}"
             )
+        if getattr(client, "asynchronous", False):
+            raise TypeError(
+                "client must wait for results, and this one is asynchronous: give "
+                "Client(address), without asynchronous=True"
+            )
         return Cluster(client)
     package("dask")
     try:

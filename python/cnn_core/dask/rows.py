@@ -318,6 +318,10 @@ def raw_rows(
     parts, (dtype, columns) = list[Any](), how
     for piece, cut in zip(X, shard):
         what = f"X of partition {cut.partition}"
+        if hasattr(piece, "toarray"):
+            raise TypeError(
+                f"{what} is sparse; X.map_blocks(lambda part: part.toarray()) makes a plain Array"
+            )
         if len(piece) != cut.rows:
             raise ValueError(f"{what} has {len(piece)} rows, and y {cut.rows}")
         check_columns(what, piece, columns)
