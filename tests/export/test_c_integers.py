@@ -139,3 +139,18 @@ def test_what_is_not_written_in_integers_is_refused(tmp_path):
         with pytest.raises(ValueError):
             fitted().export_c(path, **wrong)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given, words", [
+    ((-1e300, 1e300), "too large for integers"), ((1e308, 1.7e308), "too wide, or too narrow"),
+    ((0, 1e-320), "too wide, or too narrow"), ((0, np.inf), r"low < high, got \(0, inf\)"),
+    ((np.nan, 1), r"low < high, got \(nan, 1\) for input 0"), ("01", "got '01'"),
+    (([0, 2], [1, 1]), r"got \(2, 1\) for input 1"), (("0", "1"), r"got \('0', '1'\)"),
+    ((0, 1, 2), "each a number or one for each of the 2 inputs"), ((0j, 1), "each a number"),
+])  # fmt: skip
+def test_an_input_range_that_is_none_is_one_sentence(given, words, tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = MLP(4, epochs=1, random_state=0, scale_inputs=None).fit(X, X[:, 0])
+    for dtype in ("int8", "int16"):
+        with pytest.raises(ValueError, match=words):
+            model.export_c(tmp_path / "net.h", dtype=dtype, input_range=given)

@@ -36,6 +36,7 @@ class Graph:
     def __init__(self, taken: Iterable[str]) -> None:
         self._onnx = need_onnx()
         self._taken = {"", *taken}
+        self._reserved: set[str] = set()
         self._constants: dict[Any, str] = {}
         self.inputs: list[Any] = []
         self.nodes: list[Any] = []
@@ -43,9 +44,18 @@ class Graph:
         #: Whether it has operators of the domain ai.onnx.ml.
         self.uses_ml = False
 
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep names that are not taken for inputs that are added later, so that one that must
+        have another does not take theirs."""
+        self._reserved = {name for name in names if name not in self._taken}
+        self._taken |= self._reserved
+
     def input(self, name: str, dtype: Any, shape: tuple[Any, ...], doc: str = "") -> str:
         """Add an input; returns its name, which is another one where that is taken."""
-        name = self._unique(name or "column", "_in")
+        if name in self._reserved:
+            self._reserved.remove(name)
+        else:
+            name = self._unique(name or "column", "_in")
         info = self._onnx.helper.make_tensor_value_info
         self.inputs.append(info(name, self.element_type(dtype), shape, doc))
         return name

@@ -10,7 +10,7 @@ from cnn_core.export.columns import encode, row_type
 from cnn_core.export.opening import opening
 from cnn_core.export.places import n_parameters
 from cnn_core.export.rows import test_of
-from cnn_core.export.text import check_name, enumeration
+from cnn_core.export.text import check_name, enumeration, guard
 from cnn_core.export.writing import Writing, models_of, reads
 from cnn_core.files.atomic import check_path, write_whole
 from cnn_core.interchange.checks import check_finite
@@ -54,7 +54,7 @@ def header(
     return "\n".join(
         (
             opening(writing),
-            f"#ifndef {writing.NAME}_H\n#define {writing.NAME}_H\n",
+            guard(name),
             machine.start(name),
             sizes(writing),
             machine.mode(name),

@@ -16,9 +16,9 @@ from cnn_core._warn import kept_warnings
 from cnn_core.export.answers import label_table
 from cnn_core.export.header import check_model
 from cnn_core.export.opening import in_comment_line
-from cnn_core.export.quantized import BITS, Layer, Quantized, quantized, range_of
+from cnn_core.export.quantized import BITS, UNFIT, Layer, Quantized, quantized, range_of
 from cnn_core.export.tables import Table, can_be_written
-from cnn_core.export.text import check_name, enumeration, numbers, table
+from cnn_core.export.text import check_name, enumeration, guard, numbers, table
 from cnn_core.files.atomic import check_path, write_whole
 from cnn_core.training.backends import native, with_linear_output
 
@@ -47,16 +47,20 @@ def header(
 ) -> str:
     """The text of a header."""
     name, model = check_name(name), _checked(model, kind)
-    net = quantized(model, kind, range_of(model, input_range))
-    share = uniform(0, 1, MEASURED * len(net.low)).reshape(MEASURED, -1)
-    rows = net.low + (net.high - net.low) * share
-    rows = np.clip(rows.astype(model.network.dtype), net.low, net.high).astype(rows.dtype)
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            net = quantized(model, kind, range_of(model, input_range))
+            share = uniform(0, 1, MEASURED * len(net.low)).reshape(MEASURED, -1)
+            rows = net.low + (net.high - net.low) * share
+            rows = np.clip(rows.astype(model.network.dtype), net.low, net.high).astype(rows.dtype)
+            net.quantize(rows)
+    except (FloatingPointError, OverflowError):
+        raise ValueError(UNFIT) from None
     measured = np.abs(in_units(model, net, net.outputs(net.quantize(rows))) - exact(model, rows))
-    guard = f"{name.upper()}_H"
     return "\n".join(
         (
             _opening(model, net, name, measured.max(axis=0)),
-            f"#ifndef {guard}\n#define {guard}\n\n#include <stddef.h>\n#include <stdint.h>\n",
+            f"{guard(name)}\n#include <stddef.h>\n#include <stdint.h>\n",
             '#ifdef __cplusplus\nextern "C" {\n#endif\n',
             _sizes(model, net, name),
             *_functions(model, net, name),

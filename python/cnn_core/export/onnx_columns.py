@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 _TO_1970, _DAY = 719_468, 86_400_000_000
 
 
+def _check_text(name: str) -> None:
+    """Raise for a name that no file in UTF-8 can have."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"export_onnx: the column {name!r} has a character that is half of a pair, which no "
+            "ONNX file can hold; rename the column and fit again"
+        ) from None
+
+
 class TableInputs:
     """An input for each column that a network sees.
 
@@ -33,6 +44,10 @@ class TableInputs:
         self._kinds: dict[Any, type[Any]] = {}
         self._names: dict[Any, str] = {}
         self._made: dict[Any, tuple[str | None, list[str]]] = {}
+        names = [str(column.name) for column in content.columns]
+        for name in names:
+            _check_text(name)
+        g.reserve(names)
         for column in content.columns:
             kind, doc = _kind_of(column, self.dtype)
             self._kinds[column.name] = kind

@@ -19,11 +19,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core._checks import shown
 from cnn_core._frozen import Frozen
 from cnn_core.export.tables import Table, lipschitz, shifted, split_off, table_of
 
 if TYPE_CHECKING:
     from cnn_core.model import Model
+
+TOO_LARGE = "the weights of the model, or the input_range, are too large for integers of 64 bits"
+UNFIT = (
+    "the input_range is too wide, or too narrow, for integers: give the range that the inputs have"
+)
 
 #: Bits of a number, and of the fraction of what tables hold.
 BITS = {"int8": 8, "int16": 16}
@@ -202,9 +208,7 @@ def _layer(
     # Sums on the way may be larger than at the end.
     at_most = max(1, int((np.abs(bias) + np.abs(W) @ reach).max()))
     if fraction < 0 or at_most.bit_length() > 60:
-        raise ValueError(
-            "the weights of the model, or the input_range, are too large for integers of 64 bits"
-        )
+        raise ValueError(TOO_LARGE)
     layer = Layer(W, bias, fraction, activation, 0, None, fraction, low, high, at_most)
     if most is None:
         out = fraction - max(0, at_most.bit_length() - 30)
@@ -285,6 +289,8 @@ def fraction_of(largest: float, most: int) -> int:
     """The most bits of a fraction with which a number stays below `most`."""
     if largest == 0:
         return 0
+    if not most / largest > 0:  # it is infinite, or NaN
+        raise ValueError(TOO_LARGE)
     return math.floor(math.log2(most / largest) - 1e-12)
 
 
@@ -312,12 +318,21 @@ def range_of(model: Model, given: Sequence[object] | None) -> tuple[np.ndarray, 
         if model.scaling.kind == "minmax":
             return shift.copy(), shift + 1 / factor
         return shift - DEVIATIONS / factor, shift + DEVIATIONS / factor
+    each = "a number" if n == 1 else f"a number or one for each of the {n} inputs"
+    what = f"input_range must be (low, high), each {each}, got {shown(given)}"
     try:
-        low, high = (np.broadcast_to(np.asarray(one, np.float64), n).copy() for one in given)
+        ends = [np.asarray(one) for one in given]
+        if isinstance(given, (str, bytes)) or any(one.dtype.kind not in "iuf" for one in ends):
+            raise TypeError
+        low, high = (np.broadcast_to(one.astype(np.float64), n).copy() for one in ends)
     except (TypeError, ValueError):
+        raise ValueError(what) from None
+    wrong = ~(np.isfinite(low) & np.isfinite(high) & (low < high))
+    if wrong.any():
+        i = int(wrong.argmax())
+        which = "" if n == 1 else f" for input {i}"
         raise ValueError(
-            f"input_range must be (low, high), each a number or one for each of the {n} inputs"
-        ) from None
-    if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
-        raise ValueError("input_range must be (low, high), finite, with low < high")
+            f"input_range must be (low, high), finite, with low < high, got ({low[i]:g}, "
+            f"{high[i]:g}){which}"
+        )
     return low, high

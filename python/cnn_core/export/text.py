@@ -135,6 +135,17 @@ def check_name(name: Any) -> str:
     return name
 
 
+def guard(name: str) -> str:
+    """What lets a header be included once, and not beside that of another net whose macros are the
+    same."""
+    macro = f"{name.upper()}_H"
+    return (
+        f"#if defined({macro}) && !defined({macro}_OF_{name})\n"
+        f'#error "another net is called {name} but for upper and lower case: rename one"\n'
+        f"#endif\n#ifndef {macro}\n#define {macro}\n#define {macro}_OF_{name}\n"
+    )
+
+
 def field_names(names: Sequence[Any]) -> list[str]:
     """A different name of C for each column of a table."""
     found: list[str] = []
