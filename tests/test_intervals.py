@@ -404,3 +404,12 @@ def test_a_calibration_with_y_beyond_float32_says_nothing():
     one = fitted(dtype="float32", scale_targets="standard")
     found = one.calibrate(CAL_X, np.full(len(CAL_X), 1e308)).predict_interval(X)
     assert (found[:, 1] > 9e307).all()
+
+
+@pytest.mark.parametrize("ask", [
+    lambda one: one.predict_interval(X, 90), lambda one: one.predict_quantiles(X, 90),
+    lambda one: one.set_params(validation_fraction=90, early_stopping=True).fit(X, Y),
+])  # fmt: skip
+def test_percent_are_told_to_be_shares(ask):
+    with pytest.raises(ValueError, match="; 90 % is 0.9$"):
+        ask(fitted("gaussian_nll").calibrate(CAL_X, CAL_Y))

@@ -50,7 +50,13 @@ def check_number(
         allowed = f"{'above' if above else 'at least'} {low}" + (
             f" and below {high}" if high is not None else ""
         )
-        raise ValueError(f"{what} must be a finite number {allowed}, got {shown(value)}")
+        hint = of_percent(number) if (low, high) == (0, 1) else ""
+        raise ValueError(f"{what} must be a finite number {allowed}, got {shown(value)}{hint}")
+
+
+def of_percent(number: float) -> str:
+    """What follows an error about a share, where percent were meant."""
+    return f"; {number:g} % is {number / 100:g}" if 1 < number < 100 else ""
 
 
 def is_whole(value: Any) -> bool:

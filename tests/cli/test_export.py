@@ -99,3 +99,10 @@ def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
     curved = MLP(4, epochs=1, scale_inputs="robust_clip").fit(X, X[:, 0])
     curved.save("m")
     assert "is bent" in run(capsys, "m", "net.onnx", "--scaling", "folded", code=1).err
+
+
+def test_an_interval_in_percent_says_the_share(here, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(capsys, "m", "net.h", "--interval", "90")
+    said = capsys.readouterr().err
+    assert "--interval: must be a number above 0 and below 1, got '90'; 90 % is 0.9" in said

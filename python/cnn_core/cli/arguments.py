@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+from cnn_core._checks import of_percent
 from cnn_core._names import choose, nearest
 from cnn_core.monitors import check_monitor, scorer_of
 
@@ -73,6 +74,19 @@ def seconds(text: str) -> float:
         value = math.nan
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a finite number above 0, got {text!r}")
+    return value
+
+
+def share(text: str) -> float:
+    """A number above 0 and below 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a number above 0 and below 1, got {text!r}{of_percent(value)}"
+        )
     return value
 
 

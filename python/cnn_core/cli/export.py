@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from cnn_core.cli import reading
-from cnn_core.cli.arguments import Commands, UsageError, one_of
+from cnn_core.cli.arguments import Commands, UsageError, one_of, share
 from cnn_core.cli.outputs import check_output
 from cnn_core.cli.telling import Telling, add_options, size
 
@@ -75,7 +75,7 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument(
         "--interval",
-        type=float,
+        type=share,
         action="append",
         dest="intervals",
         metavar="LEVEL",
