@@ -145,7 +145,7 @@ def test_what_cannot_be_is_a_clear_error_of_fit(options, message):
         (lambda: classifier().fit(X, TWO, X_val=X, y_val=THREE), "`y` has classes not in"),
         (
             lambda: regressor().fit(X, LINE, X_val=X, y_val=LINES),
-            "y_val must have 1 outputs a row as y has, got 3",
+            "y_val must have 1 output a row as y has, got 3",
         ),
         (
             lambda: classifier(class_weight="balanced").partial_fit(X, THREE, classes=[0, 1, 2]),

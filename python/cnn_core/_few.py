@@ -19,6 +19,11 @@ def counted(n: int, what: str, many: str = "") -> str:
     return f"{n:,} {what if n == 1 else plural}"
 
 
+def other_features(what: str, n: int, fitted: int) -> str:
+    """Why rows cannot be read: "X has 1 feature, but the model was fitted with 3"."""
+    return f"{what} has {counted(n, 'feature')}, but the model was fitted with {fitted}"
+
+
 def more(count: int) -> str:
     """What stands for those that are left out: "... 9,990 more"."""
     return f"... {count:,} more"

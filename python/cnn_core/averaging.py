@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Never, cast
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core._foreign_attributes import OnlyOfNetworks
 from cnn_core._frozen import replace
 from cnn_core._names import refuse_keywords, without_unknown
@@ -132,7 +133,10 @@ class Averaging(
         lines.append(f"the mean of {n} model{'s' * (n > 1)}, {total:,} bytes of parameters")
         if model.columns is not None:
             n, width = len(model.columns.columns), model.columns.width
-            lines.append(f"{n} columns become {width} features, as columns_ lists them")
+            lines.append(
+                f"{counted(n, 'column')} become{'s' * (n == 1)} {counted(width, 'feature')}, "
+                "as columns_ lists them"
+            )
         return Summary.of(model_rows(model), (1, 5), lines)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.distributions import normal_quantile
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def rank(level: float, rows: int) -> int:
         least = math.ceil(exact / (1 - exact))
         highest = math.floor(1000 * rows / (rows + 1)) / 1000
         raise ValueError(
-            f"an interval of {100 * level:g} % needs at least {least} rows to calibrate with, and "
+            f"an interval of {100 * level:g} % needs at least {counted(least, 'row')} to calibrate "
+            f"with, and "
             f"calibrate was given {rows}; give it more, or take a level of at most {highest:g}"
         )
     return place

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from cnn_core._few import counted
+
 RISE = 0.05  # by which the validation loss must have risen from its lowest, as a share of it
 GAP = 0.5  # by which a loss must lie above the training loss, as a share of that
 DEVIATION = 2.0  # of the loss of a row beside its mean: 1.4 for normal errors under mse
@@ -235,7 +237,8 @@ class _Case:
             self.falling or len(self.train) <= trained.patience + 3
         ):
             return (
-                f"; early stopping ended it after {len(self.train)} epochs, so a larger patience "
+                f"; early stopping ended it after {counted(len(self.train), 'epoch')}, so a larger "
+                f"patience "
                 f"than {trained.patience} may help"
             )
         if self.falling and trained.ended not in ("stopping", "converged", "hook"):

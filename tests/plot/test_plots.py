@@ -302,7 +302,7 @@ def test_decision_regions_are_the_predictions_of_a_grid(sides):
     }
     assert mesh.get_array()[100, 150] in there
     score = sides.score(POINTS, SIDES)
-    assert f"{100 * score:.1f} % of 90 rows are right" in title(ax)
+    assert f"{100 * score:.1f} % right of 90 rows" in title(ax)
     labels = [one.get_text() for one in ax.get_legend().get_texts()]
     assert labels[:3] == classes and set(texts(ax)) == set(classes)
     marked = [one for one in ax.collections if one.get_label() == "wrong"]

@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from cnn_core._checks import is_whole
+from cnn_core._few import counted
 from cnn_core.columns.table import Table, is_table, read_table
 from cnn_core.columns.target import split_target
 from cnn_core.data.validation import as_numbers, listed
@@ -238,7 +239,8 @@ class _ByNumber:
 def changed(n_rows: int, row: int) -> ValueError:
     """The blocks are not what they were."""
     return ValueError(
-        f"the blocks have changed: they had {n_rows:,} rows when they were read first, and others "
+        f"the blocks have changed: they had {counted(n_rows, 'row')} when they were read first, "
+        f"and others "
         f"come now from row {row:,} on; each iteration must give the same blocks in the same order"
     )
 
@@ -319,7 +321,10 @@ def _as_rows(y: Any, n_rows: int, name: str) -> np.ndarray:
 
     array = as_rows(name, y)
     if len(array) != n_rows:
-        raise ValueError(f"{name} has {len(array):,} entries, and X has {n_rows:,} rows")
+        raise ValueError(
+            f"{name} has {counted(len(array), 'entry', 'entries')}, and X has "
+            f"{counted(n_rows, 'row')}"
+        )
     return array
 
 
@@ -332,7 +337,10 @@ def as_weights(weights: Any, n_rows: int, what: str) -> np.ndarray | None:
     name = f"sample_weight of {what}"
     array = check_targets(weights, np.float64, 1, name)[:, 0]
     if len(array) != n_rows:
-        raise ValueError(f"{name} has {len(array):,} entries, and X has {n_rows:,} rows")
+        raise ValueError(
+            f"{name} has {counted(len(array), 'entry', 'entries')}, and X has "
+            f"{counted(n_rows, 'row')}"
+        )
     return array
 
 
@@ -352,7 +360,8 @@ def check_layout(block: Block, layout: Layout, first: str) -> None:
     if own.names is None or layout.names is None:
         if own.width != layout.width:
             raise ValueError(
-                f"{block.what} has {own.width} columns, and {first} has {layout.width}; all blocks "
+                f"{block.what} has {counted(own.width, 'column')}, and {first} has {layout.width}; "
+                f"all blocks "
                 "must have the same"
             )
     elif set(own.names) != set(layout.names):

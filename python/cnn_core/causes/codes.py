@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.causes.data import ENOUGH, named, some_rows
 from cnn_core.data.validation import which_target
 
@@ -116,14 +117,15 @@ def codes(values: np.ndarray, names: np.ndarray | None = None) -> Iterator[str]:
     if found is not None:
         which = f"C{named(found.column, names)[1:]} of X"
         cure = "put the median there, or leave these rows out"
-        yield f"{which} is {found.number:.7g} in {found.rows} rows, {_looks(found)}: {cure}."
+        rows = counted(found.rows, "row")
+        yield f"{which} is {found.number:.7g} in {rows}, {_looks(found)}: {cure}."
 
 
 def code_of_targets(found: Code, n_outputs: int, where: str, names: tuple[str, ...] = ()) -> str:
     """A sentence about a code in y; `where`, which rows it is of, is as for `outliers.words`."""
     training = where == "training"
     which = which_target(found.column, n_outputs, names, not training)
-    rows = f"{found.rows} of these rows" if where == "these rows" else f"{found.rows} rows"
+    rows = f"{found.rows} of these rows" if where == "these rows" else counted(found.rows, "row")
     begin = f"In training {which} was" if training else f"{which} is"
     return f"{begin} {found.number:.6g} in {rows}, {_looks(found)}: leave these rows out."
 

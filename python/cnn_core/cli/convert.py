@@ -138,7 +138,7 @@ def _write(file: Any, blocks: Iterator[np.ndarray], telling: Telling) -> int:
     for matrix in blocks:
         file.write(matrix.data)
         n_rows += len(matrix)
-        telling.progress(f"{n_rows:,} rows")
+        telling.progress(counted(n_rows, "row"))
     if not n_rows:
         raise ValueError("there are no rows")
     return n_rows

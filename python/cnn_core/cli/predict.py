@@ -122,7 +122,7 @@ def predict(
             predicted = predictions(model, inputs.of(block.table), options.proba)
             write(_without_clash(block.kept, predicted))
             n_rows += block.table.n_rows
-            telling.progress(f"{n_rows:,} rows")
+            telling.progress(counted(n_rows, "row"))
         if not n_rows:
             telling.remark(f"note: {blocks.what} has no rows, and so there are no predictions")
             one = predictions(model, inputs.nothing(), options.proba)

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace, paths: Sequence[str], predict: Predicting) 
                 said.add(word)
                 telling.remark(word)
         rows = sum(done.rows for done in found)
-        telling.progress(f"{len(found):,} of {len(todo):,} files, {rows:,} rows")
+        telling.progress(f"{len(found):,} of {counted(len(todo), 'file')}, {counted(rows, 'row')}")
     n_rows, skipped = sum(one.rows for one in found), len(outputs) - len(todo)
     gaps: dict[str, int] = {}
     for one in found:

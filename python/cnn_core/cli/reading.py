@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core._frozen import replace
 from cnn_core.causes.seen import Seen
 from cnn_core.cli.arguments import UsageError
@@ -134,7 +135,8 @@ class Inputs:
             needed = [one for one in names if one not in aside] if labels is None else list(labels)
             if len(needed) != model.n_features_in_:
                 raise ValueError(
-                    f"the model reads {model.n_features_in_:,} columns without names, and {what} "
+                    f"the model reads {counted(model.n_features_in_, 'column')} without names, and "
+                    f"{what} "
                     f"has {len(needed):,}"
                 )
             self.kinds = dict.fromkeys(needed, "number")

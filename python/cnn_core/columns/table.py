@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core._few import counted
 from cnn_core._spoken import kind_of_column
 from cnn_core.data.rounding import EXACT
 from cnn_core.data.validation import feature_names, is_missing, plain
@@ -149,7 +150,7 @@ def read_table(source: Any, what: str = "X") -> Table:
     else:
         table = _of_frame(source, what)
     if table.n_rows == 0 or not table.names:
-        size = f"{table.n_rows:,} rows and {len(table.names)} columns"
+        size = f"{counted(table.n_rows, 'row')} and {counted(len(table.names), 'column')}"
         raise ValueError(f"{what} must have at least one row and one column, got {size}")
     return table
 

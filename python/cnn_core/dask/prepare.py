@@ -17,6 +17,7 @@ import numpy as np
 
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
+from cnn_core._few import counted, other_features
 from cnn_core._frozen import Frozen, replace
 from cnn_core.dask.engine import Engine, bundle_size, hold
 from cnn_core.dask.rows import (
@@ -131,7 +132,7 @@ def given(
         others.append(("sample_weight", sum(w_lengths)))
     for what, rows in others:
         if rows != n:
-            raise ValueError(f"{name}X has {n} rows, but {what} has {rows}")
+            raise ValueError(f"{name}X has {counted(n, 'row')}, but {what} has {rows}")
     return Given(of_X, aligned(of_X, of_y, (lengths, y_lengths)), lengths, y_whole, w_whole)
 
 
@@ -327,9 +328,7 @@ class _Preparing:
         n, how = sum(rows.lengths), self.how
         width = self.given.X.width
         if rows.X.width != width and not self.tables:
-            raise ValueError(
-                f"{name}X has {rows.X.width} features, but the model was fitted with {width}"
-            )
+            raise ValueError(other_features(f"{name}X", rows.X.width, width))
         stand_in = np.zeros((n, 1), how.dtype)
         data = make_dataset(
             self.task, stand_in, rows.y_whole, how.of_validation, names=(f"{name}X", f"{name}y")

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
+from cnn_core._few import counted
 from cnn_core._random import uniform
 from cnn_core.dask.engine import Engine, package
 from cnn_core.data.auto_scaling import extent, squares_of, sums_of
@@ -323,7 +324,7 @@ def raw_rows(
                 f"{what} is sparse; X.map_blocks(lambda part: part.toarray()) makes a plain Array"
             )
         if len(piece) != cut.rows:
-            raise ValueError(f"{what} has {len(piece)} rows, and y {cut.rows}")
+            raise ValueError(f"{what} has {counted(len(piece), 'row')}, and y {cut.rows}")
         check_columns(what, piece, columns)
         if dtype is None:
             parts.append(_some(piece, cut))

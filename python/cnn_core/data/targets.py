@@ -14,6 +14,7 @@ import numpy as np
 from cnn_core import _losses
 from cnn_core._checks import as_native, shown
 from cnn_core._cpu import with_subnormals
+from cnn_core._few import counted
 from cnn_core.data.kinds import CURES, kind_of_class
 from cnn_core.data.validation import (
     as_numbers,
@@ -311,7 +312,7 @@ def check_targets(
     array = array.reshape(len(array), -1)
     if n_outputs is not None and array.shape[1] != n_outputs:
         raise ValueError(
-            f"{name} has {array.shape[1]} outputs a row, but the model has {n_outputs}"
+            f"{name} has {counted(array.shape[1], 'output')} a row, but the model has {n_outputs}"
         )
     if loss is not None:
         check_range(name, array, loss, y)

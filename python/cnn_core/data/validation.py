@@ -11,6 +11,7 @@ import numpy as np
 
 from cnn_core._checks import as_native, shown
 from cnn_core._cpu import with_subnormals
+from cnn_core._few import counted, other_features
 from cnn_core._linalg import is_finite
 from cnn_core._memory import aligned_zeros
 from cnn_core._warn import warn
@@ -408,10 +409,7 @@ def check_X(
                 "; X.reshape(1, -1) makes one row of all entries, as X.reshape(len(X), -1) makes a "
                 "row of each of several images"
             )
-        raise ValueError(
-            f"{name} has {array.shape[1]} features, but the model was fitted with {n_features}"
-            f"{hint}"
-        )
+        raise ValueError(f"{other_features(name, array.shape[1], n_features)}{hint}")
     if scaling is not None:
         check_finite(name, array, np.float64, X)
         return scaling.apply(array, dtype)
@@ -444,7 +442,7 @@ def check_x(
             )
         raise ValueError(f"x must have one dimension (features,), got shape {array.shape}{hint}")
     if len(array) != n_features:
-        raise ValueError(f"x has {len(array)} features, but the model was fitted with {n_features}")
+        raise ValueError(other_features("x", len(array), n_features))
     with np.errstate(over="ignore"):
         row = (
             with_subnormals(as_native, (array[None], dtype))
@@ -533,7 +531,8 @@ def check_rows(rows_X: int, rows_y: int, name: str = "y", X_name: str = "X") -> 
     """Raise unless two arrays have the same number of rows."""
     if rows_X != rows_y:
         raise ValueError(
-            f"{X_name} has {rows_X} rows and {name} has {rows_y}; they must have the same number"
+            f"{X_name} has {counted(rows_X, 'row')} and {name} has {rows_y}; they must have the "
+            "same number"
         )
 
 
@@ -553,7 +552,7 @@ def check_room(name: str, X: object) -> None:
         try:
             aligned_zeros(rows, np.float32)
         except MemoryError as error:
-            raise MemoryError(f"{name} has {rows:,} rows: {error}") from None
+            raise MemoryError(f"{name} has {counted(rows, 'row')}: {error}") from None
 
 
 def warn_of_target_in_X(X: object, y: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
 import numpy as np
 
 from cnn_core._checks import is_whole
+from cnn_core._few import counted
 from cnn_core._names import refuse_keywords, without_unknown
 from cnn_core._random import permutation
 from cnn_core.data.targets import as_labels, label_indices
@@ -98,7 +99,8 @@ def split(
     for i, array in enumerate(arrays[1:], 2):
         if (others := _n_rows(array, i)) != rows:
             raise ValueError(
-                f"array 1 has {rows} rows and array {i} has {others}; they must have the same "
+                f"array 1 has {counted(rows, 'row')} and array {i} has {others}; they must have "
+                f"the same "
                 "number"
             )
     n_test = _n_test(test, rows)
@@ -147,7 +149,8 @@ def _n_rows_of_columns(table: Mapping[Any, Any], i: int) -> int:
     for name, other in rows.items():
         if other != number:
             raise ValueError(
-                f"column {first!r} of array {i} has {number} rows and column {name!r} has "
+                f"column {first!r} of array {i} has {counted(number, 'row')} and column {name!r} "
+                f"has "
                 f"{other}; they must have the same number"
             )
     return number
@@ -182,7 +185,8 @@ def _groups(stratify: ArrayLike, rows: int, n_test: int) -> Rows:
     labels = as_labels(stratify, "stratify")
     if len(labels) != rows:
         raise ValueError(
-            f"array 1 has {rows} rows and stratify has {len(labels)}; they must have the same "
+            f"array 1 has {counted(rows, 'row')} and stratify has {len(labels)}; they must have "
+            f"the same "
             "number"
         )
     classes, groups = label_indices(labels, "stratify")

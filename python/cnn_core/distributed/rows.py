@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from cnn_core._dataset import RowSource
+from cnn_core._few import counted
 from cnn_core._warn import warn
 from cnn_core.columns.table import TEXT, Table, Values, read_table
 from cnn_core.columns.target import names_of_target
@@ -59,7 +60,7 @@ class Shared:
         return np.asarray(self.rows, dtype)
 
     def __repr__(self) -> str:
-        return f"Shared({type(self.rows).__name__} of {len(self):,} rows)"
+        return f"Shared({type(self.rows).__name__} of {counted(len(self), 'row')})"
 
 
 class Reader(Protocol):

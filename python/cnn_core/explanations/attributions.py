@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core._linalg import column_sums
 from cnn_core._names import choose
 from cnn_core._random import permutation, uniform
@@ -47,7 +48,8 @@ class Attributions(NamedTuple):
         rows, columns = self.values.shape
         worst = float(np.abs(self.gap).max(initial=0))
         return (
-            f"Attributions of {rows} rows to {columns} columns, from {self.base:.6g} on; their "
+            f"Attributions of {counted(rows, 'row')} to {counted(columns, 'column')}, from "
+            f"{self.base:.6g} on; their "
             f"sums miss the predictions by {worst:.2g} at most"
         )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.export.functions import function_of
 from cnn_core.export.machine import apart
 from cnn_core.export.places import parameters, places
@@ -42,7 +43,7 @@ def weights(name: str, model: Model, f64: bool) -> str:
     for l in range(len(network.activations)):
         W = network.weights(l)
         outputs, inputs = W.shape
-        what = f"{inputs} inputs, each with its weights to {outputs} outputs"
+        what = f"{counted(inputs, 'input')}, each with its weights to {counted(outputs, 'output')}"
         parts.append(f"/* Layer {l + 1}: {what}. */\n")
         parts.append(numbers(f"{name}_w{l + 1}", W.T, f64))
         if network.has_bias:
@@ -56,7 +57,8 @@ def weights(name: str, model: Model, f64: bool) -> str:
                 numbers(f"{name}_periodic{k + 1}", np.array([*values, *d], network.dtype), f64)
             )
     for k, (n, width) in enumerate(network.embeddings):
-        parts.append(f"/* Vectors of {width} numbers of {n} categories. */\n")
+        of = f"{counted(width, 'number')} of {counted(n, 'category', 'categories')}"
+        parts.append(f"/* Vectors of {of}. */\n")
         parts.append(numbers(f"{name}_vectors{k + 1}", network.vectors(k), f64))
     return "".join(parts)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cnn_core
+from cnn_core._few import counted
 from cnn_core.columns.kinds import Category, Column, Date, Embedded, Number
 from cnn_core.columns.parsing import MARKS, MISSING, number_of
 from cnn_core.data.rounding import EXACT
@@ -96,7 +97,7 @@ def _opening(content: Content, modules: Iterable[str]) -> str:
         )
     if first.outputs is not None:
         lines.append("Outputs become y * factor + shift, in float64.")
-    given = f"rows of {content.n_features} numbers"
+    given = f"rows of {counted(content.n_features, 'number')}"
     if content.reads_tables:
         given = "a table, such as a dict of columns or a frame"
     elif _is_named(content):
@@ -279,7 +280,9 @@ class _Writer:
             elif _can_be_chosen(self.content):
                 select = texts.SELECT_NUMBERED
             n = self.content.n_features
-            return texts.READ_MATRIX.format(of=of, n=n, named=named, select=select)
+            return texts.READ_MATRIX.format(
+                of=of, n=n, numbers=counted(n, "number"), named=named, select=select
+            )
         self.call("table")
         rows = []
         for column, _ in member.columns.placed:

@@ -260,7 +260,7 @@ def date(values, mean, times, gaps):
 
 READ_MATRIX = '''
 def read{of}(X):
-    """Rows of {n} numbers{named}, in float64."""
+    """Rows of {numbers}{named}, in float64."""
 {select}    X = np.asarray(X, np.float64)
     if X.ndim != 2 or X.shape[1] != {n}:
         raise ValueError(f"X must have shape (rows, {n}), got {{X.shape}}")

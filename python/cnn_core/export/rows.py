@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core import _activations
+from cnn_core._few import counted
 from cnn_core._random import uniform
 from cnn_core._warn import kept_warnings
 from cnn_core.columns.kinds import Category, Date, Number
@@ -159,7 +160,7 @@ def test_of(writing: Writing) -> str:
     begins = "" if writing.training is None else f"    {name}_start(&work);\n"
     return f"""\
 #ifdef {NAME}_TEST
-/* {len(y)} rows, and the outputs that they give in Python. With {NAME}_NO_FMA the chains of
+/* {counted(len(y), "row")}, and the outputs in Python. With {NAME}_NO_FMA the chains of
  * the layers take these outputs, of up to {largest:.3g}, as far off as {distance:.2g}. */
 #include <stdio.h>
 

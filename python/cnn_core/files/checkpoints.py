@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cnn_core._few import counted
 from cnn_core.exceptions import ModelFormatError
 from cnn_core.files.codecs import (
     ByName,
@@ -99,8 +100,9 @@ def check_many(models: Sequence[Any], progress: ProgressOfMany) -> None:
     """Raise where some models and their progress do not go together."""
     if len(models) != len(progress.trainings):
         raise ModelFormatError(
-            f"progress.trainings has {len(progress.trainings)} entries, and there are "
-            f"{len(models)} models"
+            f"progress.trainings has {counted(len(progress.trainings), 'entry', 'entries')}, and "
+            f"there are "
+            f"{counted(len(models), 'model')}"
         )
     for k, (model, one) in enumerate(zip(models, progress.trainings)):
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_core._few import counted
 from cnn_core._lines import aligned
 from cnn_core.causes.begin import constant_targets
 from cnn_core.causes.data import STREAMED_BY_CLASS
@@ -79,7 +80,10 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     lines = [size(network)]
     if model.columns is not None:
         n, width = len(model.columns.columns), model.columns.width
-        lines.append(f"{n} columns become {width} features, as columns_ lists them")
+        lines.append(
+            f"{counted(n, 'column')} become{'s' * (n == 1)} {counted(width, 'feature')}, "
+            "as columns_ lists them"
+        )
     lines += scaling_words(model.scaling, model.target_scaling)
     if model.scaling is None:
         lines.append("inputs are read as they are")
@@ -120,7 +124,7 @@ def _silent_units(network: Network, X: NDArray[Any] | None) -> str:
         f"{count} of {n} in {name}"
         for count, n, name in zip(counts, network.widths[1:], layer_names(network))
     )
-    return f"hidden units that are 0 for each of {len(X):,} rows: {found}"
+    return f"hidden units that are 0 for each of {counted(len(X), 'row')}: {found}"
 
 
 def ending(model: "Model") -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core._linalg import is_finite
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check_layers(layers: Layers, source: str) -> None:
             shape = None if b is None else b.shape
             raise ValueError(
                 f"{source}: layer {l + 1} has weights of shape {W.shape} and biases of shape "
-                f"{shape}, and reads {n_in} numbers"
+                f"{shape}, and reads {counted(n_in, 'number')}"
             )
         for what, part in (("weights", W), ("biases", b)):
             if part is not None and not is_finite(np.ascontiguousarray(part)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.data.scaling import Scaling
 from cnn_core.data.target_scaling import TargetScaling
 
@@ -223,7 +224,8 @@ def _linear_of(name: str, step: Any, n: int) -> tuple[str, np.ndarray, np.ndarra
     scale = numbers("scale_", 1.0)
     if shift.shape != (n,) or scale.shape != (n,):
         raise ValueError(
-            f"the step {name!r} of the Pipeline scales {scale.size} features, and the net reads {n}"
+            f"the step {name!r} of the Pipeline scales {counted(scale.size, 'feature')}, and the "
+            f"net reads {n}"
         )
     return kind, shift, scale if isinstance(step, sk.MinMaxScaler) else 1 / scale
 

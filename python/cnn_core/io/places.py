@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.columns.table import Table, Values
 from cnn_core.io.dialect import Dialect
 from cnn_core.io.sources import name_of
@@ -76,7 +77,8 @@ class FileTable(Table):
         return self.names
 
     def __repr__(self) -> str:
-        lines = [f"{self.what}: {self.n_rows:,} rows, {len(self.names):,} columns"]
+        size = f"{counted(self.n_rows, 'row')}, {counted(len(self.names), 'column')}"
+        lines = [f"{self.what}: {size}"]
         shown = self.names[:_SHOWN]
         width = max((len(str(name)) for name in shown), default=0)
         for name in shown:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from cnn_core._few import counted
 from cnn_core.data.fingerprint import Fingerprints
 from cnn_core.files.checkpoints import PROGRESS_OF_MANY, check_many, read_checkpoint
 from cnn_core.files.estimators import class_of, packed, written_parameters
@@ -119,7 +120,8 @@ class ManyCheckpoint:
         """Raise for another number of models."""
         if self.found and len(self.found) != len(models):
             raise ValueError(
-                f"the checkpoint {self.place.path} is of {len(self.found)} models, and now there "
+                f"the checkpoint {self.place.path} is of {counted(len(self.found), 'model')}, and "
+                f"now there "
                 f"are {len(models)}; give the same, or take another path"
             )
 

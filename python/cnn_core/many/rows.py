@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnn_core._checks import shown
+from cnn_core._few import counted
 from cnn_core.columns.table import is_table, read_table
 from cnn_core.columns.target import names_column
 from cnn_core.data.validation import check_rows
@@ -56,7 +57,7 @@ def rows_of_models(rows: Any, models: int, X: Any) -> list[Part | None]:
     if len(given) != models:
         raise ValueError(
             f"rows must say the rows of each of the {models} models, or None for all; got "
-            f"{len(given)} entries"
+            f"{counted(len(given), 'entry', 'entries')}"
         )
     count = None if all(one is None for one in given) else count_of(X)
     known: dict[int, Part | None] = {}  # a fold is often the same object
@@ -80,7 +81,9 @@ def _part(which: Any, count: int, name: str) -> Part | None:
                 f"{name} must be a slice, row numbers, or a bool for each row, got {shown(which)}"
             )
         if array.dtype.kind == "b" and len(array) != count:
-            raise ValueError(f"{name} has {len(array)} bools, and X has {count} rows")
+            raise ValueError(
+                f"{name} has {counted(len(array), 'bool')}, and X has {counted(count, 'row')}"
+            )
         if array.dtype.kind in "iu" and array.size and not _are_within(array, count):
             raise ValueError(
                 f"{name} must hold row numbers from 0 to {count - 1}, got {array.min()} to "

@@ -96,7 +96,7 @@ def _data(model: Any) -> Iterator[tuple[str, str]]:
         listed = few_words(columns.names, len(columns.columns))
         yield (
             "columns",
-            f"{len(columns.columns):,}: {listed}; they become {columns.width:,} features",
+            f"{len(columns.columns):,}: {listed}; they become {counted(columns.width, 'feature')}",
         )
     else:
         n = model.n_features

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, titled
 from cnn_core.plot._fitted import fitted_of, true_and_predicted
 from cnn_core.plot._style import MOST, shortened
@@ -63,7 +64,7 @@ def confusion_matrix(
     _cells(ax, counts, labels, labels)
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
-    titled(ax, f"{100 * right:.1f} % of {len(true):,} rows are right{note}")
+    titled(ax, f"{100 * right:.1f} % right of {counted(len(true), 'row')}{note}")
     return ax
 
 

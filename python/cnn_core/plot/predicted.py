@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.explanations.outputs import number_of
 from cnn_core.plot._axes import axes_for, check_ax, ink, noted, plain, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
@@ -65,7 +66,7 @@ def predicted_against_true(
         intervals = intervals[:, output]
     ax = axes_for(ax, (5.2, 5.0))
     rows = some_rows(len(true), MOST_POINTS if intervals is None else MOST_INTERVALS)
-    title = f"R² {_r2(true, predicted):.3f} on {len(true):,} rows"
+    title = f"R² {_r2(true, predicted):.3f} on {counted(len(true), 'row')}"
     if intervals is None:
         ax.plot(true[rows], predicted[rows], "o", color=BLUE, ms=3.5, alpha=0.55, mew=0)
     else:

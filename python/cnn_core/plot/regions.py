@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core.plot._axes import axes_for, check_ax, ink, noted, titled
 from cnn_core.plot._fitted import fitted_of, some_rows, task_of, true_and_predicted
 from cnn_core.plot._style import COLOURS, MARKERS, short, shortened
@@ -83,7 +84,8 @@ def decision_regions(
     across, up = (short(one) if isinstance(one, str) else f"feature {one}" for one in names)
     ax.set_xlabel(across)
     ax.set_ylabel(up)
-    titled(ax, f"Predicted classes: {100 * right.mean():.1f} % of {len(points):,} rows are right")
+    share = f"{100 * right.mean():.1f} % right of {counted(len(points), 'row')}"
+    titled(ax, f"Predicted classes: {share}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=8.5)
     noted(ax, f"{len(rows):,} of {len(points):,} rows" if len(rows) < len(points) else "")
     return ax
@@ -120,7 +122,7 @@ def _points(found: Any, X: Any, y: Any) -> tuple[np.ndarray, list[Any]]:
         names = list(range(points.shape[1])) if points.ndim == 2 else []
         known = getattr(found, "feature_names", None)
         names = names if known is None else [*known]
-        what = f"{points.shape[1]} features" if points.ndim == 2 else f"shape {points.shape}"
+        what = counted(points.shape[1], "feature") if points.ndim == 2 else f"shape {points.shape}"
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(
                 f"decision_regions draws two features, and X has {what}; responses shows one "

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from cnn_core._few import counted
 from cnn_core.profile.format import compared, milliseconds, number, of_copy, percent, title, total
 from cnn_core.profile.plot import draw
 
@@ -85,7 +86,8 @@ class Profile(dict[str, Any]):
             f"{training['dtype']}; copying {machine['copy_bytes'] >> 20} MiB moves "
             f"{machine['copy_gb_per_s']:.1f} GB/s, read and written.",
             f"Training: {title(training)}, {training['parameters']:,} parameters, "
-            f"{training['loss']}, {training['optimizer']}; {training['rows']:,} rows in {steps:,} "
+            f"{training['loss']}, {training['optimizer']}; {counted(training['rows'], 'row')} in "
+            f"{steps:,} "
             f"mini-batches of {training['batch_size']:,}.",
         ]
 

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._control import Exclusive
+from cnn_core._few import counted
 from cnn_core._foreign_attributes import OnlyOfMLP
 from cnn_core._frozen import replace
 from cnn_core._names import Keywords
@@ -363,7 +364,7 @@ class BaseMLP(Keywords, Resumable, Explainable, Exportable, BaseEstimator, OnlyO
         X, y = self._validate_training_rows(X, y, True, reset=False)
         if self._count_outputs(y) != self.n_outputs_:
             raise ValueError(
-                f"y_val must have {self.n_outputs_} outputs a row as y has, got "
+                f"y_val must have {counted(self.n_outputs_, 'output')} a row as y has, got "
                 f"{self._count_outputs(y)}"
             )
         if X.shape[0] < self._fewest_validation_rows:

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cnn_core._checks import check_number
 from cnn_core._control import Exclusive
+from cnn_core._few import counted
 from cnn_core._frozen import replace
 from cnn_core._warn import warn
 from cnn_core.causes.seen import MARKED, NOT_APART, Seen, are_known, marks_of
@@ -106,7 +107,8 @@ class Calibrated:
             wide = np.asarray(targets, np.float64).reshape(len(targets), -1)
             if wide.shape[1] != model.n_outputs:
                 raise ValueError(
-                    f"y has {wide.shape[1]} columns, and the model predicts {model.n_outputs}"
+                    f"y has {counted(wide.shape[1], 'column')}, and the model predicts "
+                    f"{model.n_outputs}"
                 )
             outputs = cast("Answers", _Outputs(snapshot, model.n_outputs))
             found = calibration(outputs, X, wide, "native", None)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from cnn_core._few import counted
 from cnn_core._frozen import Frozen, replace
 from cnn_core._network import Network
 from cnn_core.callbacks import Callback, check_callbacks
@@ -154,7 +155,9 @@ def begin(
     coefs, intercepts = arrays_of(start)
     widths = check_shapes(coefs, intercepts, len(activations), X.shape[1])
     if n_outputs != widths[-1]:
-        raise ValueError(f"y has {n_outputs} outputs, but the model was fitted with {widths[-1]}")
+        raise ValueError(
+            f"y has {counted(n_outputs, 'output')}, but the model was fitted with {widths[-1]}"
+        )
     network = make_network(widths, activations, dtype)
     load_weights(network, coefs, intercepts)
     X = X.tocsr() if hasattr(X, "tocsr") and not lbfgs else dense_rows(X, dtype)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnn_core._few import counted
 from cnn_core._linalg import column_sums
 from cnn_core._warn import show, warn
 from cnn_core.data.prepare import Dataset
@@ -136,9 +137,10 @@ def print_end(loop: TrainingLoop, patience: int) -> None:
     last, best = loop.n_epochs, loop.best_epoch
     when = f"after epoch {last}" if loop.epochs else f"in epoch {last + 1}"
     kept = last if best is None else best
+    waited = counted(patience, "epoch")
     why = {
         "epochs": "done" if kept != last else "",
-        "stopping": f"stopped: {loop.monitor.watched} has not improved for {patience} epochs",
+        "stopping": f"stopped: {loop.monitor.watched} has not improved for {waited}",
         "converged": f"stopped: converged in epoch {last}",
         "hook": "stopped: a callback returned True",
         "divergence": f"stopped: diverged in epoch {last + 1}",
