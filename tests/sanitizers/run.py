@@ -30,11 +30,13 @@ from private_build import HERE, ROOT, build, compile_program, folder, runtime
 MEMORY_TESTS = [
     "tests/test_a[cl]*.py", "tests/test_backprop.py", "tests/test_bias.py", "tests/test_c[op]*.py",
     "tests/test_dropout.py", "tests/test_embeddings.py", "tests/test_functional.py",
-    "tests/test_lbfgs.py", "tests/test_linalg.py", "tests/test_losses.py", "tests/test_misuse.py",
-    "tests/test_p*.py",
-    "tests/test_random.py", "tests/test_sk*.py", "tests/test_st*.py", "tests/test_subnormals.py",
-    "tests/test_t[hr]*.py", "tests/test_weighted_training.py", "tests/mlp/test_fitting.py",
-    "tests/mlp/test_refusals.py", "tests/inspection", "tests/reliability",
+    "tests/test_gradients.py", "tests/test_lbfgs.py", "tests/test_linalg.py",
+    "tests/test_losses.py", "tests/test_misuse.py", "tests/test_p*.py", "tests/test_random.py",
+    "tests/test_second_derivatives.py", "tests/test_shards.py", "tests/test_sk*.py",
+    "tests/test_st*.py", "tests/test_subnormals.py", "tests/test_t[hr]*.py",
+    "tests/test_weighted_training.py", "tests/cluster/test_rounds.py",
+    "tests/distributed/test_ranks.py", "tests/explanations", "tests/inspection",
+    "tests/mlp/test_fitting.py", "tests/mlp/test_refusals.py", "tests/reliability",
 ]  # fmt: skip
 SHORT_MEMORY_TESTS = [
     "tests/test_alignment.py", "tests/test_misuse.py", "tests/test_steps.py",

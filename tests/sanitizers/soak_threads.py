@@ -21,12 +21,13 @@ X = RNG.normal(size=(600, 40)).astype(np.float32)
 LABELS = (X[:, :3].argmax(1)).astype(np.int64)
 NUMBERS = X[:, :2] @ [1.0, -2.0]
 
-#: One of each strategy of `plan_step`, a gradient that is clipped, and L-BFGS.
+#: One of each strategy of `plan_step`, a gradient that is clipped, rows in shards, and L-BFGS.
 NETWORKS = {
     "blockwise": dict(hidden=(16, 8), batch_size=200),
     "two phases": dict(hidden=(200, 90), batch_size=150, dropout=0.2),
     "layer parallel": dict(hidden=(300, 40), batch_size=300, l2=1e-4),
     "clipped": dict(hidden=(64, 64), batch_size=100, clip_norm=0.01),
+    "shards": dict(hidden=(48, 16), batch_size=120, shards=8, dropout=0.1),
     "lbfgs": dict(hidden=(32,), optimizer="lbfgs"),
 }
 
@@ -43,6 +44,16 @@ def train(name, threads):
     return model.parameters_.tobytes() + model.forward(X).tobytes()
 
 
+def derivatives(model):
+    """The bits of gradients by inputs and of a curvature."""
+    found = (
+        model.input_gradient(X[:90], 1),
+        model.jacobian(X[:20]),
+        model.hessian_vector_product(X, LABELS, model.parameters_),
+    )
+    return b"".join(one.tobytes() for one in found)
+
+
 class Soak:
     """Some seconds of threads that do everything at once.
 
@@ -57,6 +68,7 @@ class Soak:
         self.trained = {name: train(name, 1) for name in NETWORKS}
         self.shared = make("two phases", threads).fit(X, LABELS)
         self.predicted = self.shared.forward(X).tobytes()
+        self.derived = derivatives(make("two phases", 1).fit(X, LABELS))
         self.one = self.shared.predict_one(X[0]).tobytes()
         self.refitted = make("blockwise", threads).fit(X, LABELS)
         self.known = {self.refitted.forward(X).tobytes(), self.refit(1), self.refit(0)}
@@ -80,6 +92,7 @@ class Soak:
             "predict": lambda turn: self.shared.forward(X).tobytes() == self.predicted,
             "predict as well": lambda turn: self.shared.forward(X).tobytes() == self.predicted,
             "predict one": lambda turn: self.shared.predict_one(X[0]).tobytes() == self.one,
+            "derivatives": lambda turn: derivatives(self.shared) == self.derived,
             "evaluate": lambda turn: self.shared.score(X, LABELS) > 0.3,
             "refit": lambda turn: self.refit(turn) in self.known,
             "predict during refits": lambda turn: self.refitted.forward(X).tobytes() in self.known,
