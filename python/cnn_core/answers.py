@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from cnn_core.columns.columns import Columns
+
+#: Targets, class indices and weights of rows that predictions are compared with.
+Judged: TypeAlias = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 
 
 class Answers:
@@ -132,10 +135,19 @@ class Answers:
         warn_of_order(X, sample_weight, "sample_weight")
         X, y = self.split(X, y)
         warn_of_order(X, y)  # a table has been compared before
+        judged = self.judged(X, y, sample_weight)
         if task.name == "regression":
-            return float(self.scores_of_outputs(X, y, sample_weight, backend, n_threads).mean())
-        targets, labels, weights = self.judged(X, y, sample_weight)
-        predicted = self.predict(X, backend, n_threads)
+            predicted = self.precise_outputs(X, backend, n_threads)
+        else:
+            predicted = self.predict(X, backend, n_threads)
+        return self.score_of(predicted, judged)
+
+    def score_of(self, predicted: np.ndarray, judged: Judged) -> float:
+        """Accuracy, R^2 or D^2 of predictions: classes, or numbers of shape (rows, outputs)."""
+        targets, labels, weights = judged
+        if self.task.name == "regression":
+            assert targets is not None
+            return float(self._of_outputs(predicted, targets, weights).mean())
         right = self.are_right(predicted, targets, labels)
         return float(np.average(right, weights=None if weights is None else weights[:, 0]))
 
@@ -164,9 +176,13 @@ class Answers:
         """R^2 of each output of a regression, or D^2 of the pinball loss of a quantile."""
         targets, _, weights = self.judged(X, y, sample_weight)
         assert targets is not None
+        return self._of_outputs(self.precise_outputs(X, backend, n_threads), targets, weights)
+
+    def _of_outputs(
+        self, predicted: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
         rows = len(targets) if weights is None else int(np.count_nonzero(weights))
         warn_of_single_row(rows, self.task.judged_quantile)
-        predicted = self.precise_outputs(X, backend, n_threads)
         if (quantile := self.task.judged_quantile) is not None:
             return d2_of_outputs(targets, predicted, quantile, weights)
         w = np.ones((len(targets), 1)) if weights is None else weights
@@ -178,14 +194,15 @@ class Answers:
             residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
 
-    def judged(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
-    ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    def judged(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Judged:
         """Targets, class indices and weights of the rows that predictions are compared with."""
+        return self.judged_rows(self._count(X), y, sample_weight)
+
+    def judged_rows(self, rows: int, y: ArrayLike, sample_weight: ArrayLike | None) -> Judged:
+        """The same of so many rows."""
         from cnn_core.data.prepare import make_targets
         from cnn_core.data.weights import make_weights
 
-        rows = self._count(X)
         check_target_names(y, self.target_names)
         targets, labels = make_targets(self.task, y, None, np.float64)
         wanted = labels if targets is None else targets

@@ -208,6 +208,27 @@ def test_predictions_are_lazy_and_those_of_the_local_model():
         model.predict(X)
 
 
+@pytest.mark.parametrize(
+    "y, options",
+    [
+        (np.where(LABELS, "yes", "no"), {}),
+        (Y, {}),
+        (np.stack([Y, -Y], axis=1), dict(scale_targets="standard")),
+        (np.stack([LABELS, X[:, 1] > 5], axis=1).astype(int), {}),
+    ],
+)
+def test_scores_are_those_of_the_local_model(y, options):
+    model = DaskMLP(**ROUNDS, **options).fit(*arrays(X, y))
+    local = model.to_local()
+    assert model.score(*arrays(X, chunk=99), *arrays(y, chunk=70)) == pytest.approx(
+        local.score(X, y), abs=1e-6
+    )
+    weighted = model.score(*arrays(X, y), *arrays(WEIGHTS))
+    assert weighted == pytest.approx(local.score(X, y, WEIGHTS), abs=1e-6)
+    with pytest.raises(ValueError, match="402"):
+        model.score(*arrays(X, y[:-1]))
+
+
 def test_the_local_model_saves_and_goes_on(tmp_path):
     model = DaskMLP(**ROUNDS).fit(*arrays(X, Y))
     model.save(tmp_path / "m.safetensors")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, Self
 
+import numpy as np
+
 from cnn_core._control import Exclusive
 from cnn_core._names import choose, refuse, without_unknown
 from cnn_core._settable import only_settable
@@ -15,6 +17,7 @@ from cnn_core.dask import prepare
 from cnn_core.dask.engine import engine_for
 from cnn_core.dask.predict import lazily
 from cnn_core.dask.rounds import Nesterov
+from cnn_core.dask.rows import collection, in_memory
 from cnn_core.dask.run import ClusterRun
 from cnn_core.fitted import Fitted
 from cnn_core.mlp import MLP
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     import os
     from typing import BinaryIO
 
-    import numpy as np
     from numpy.typing import ArrayLike, DTypeLike
 
     from cnn_core._typing import (
@@ -291,6 +293,31 @@ class DaskMLP(Fitted, Parameters):
         dask DataFrame or Array, shape (rows, n_outputs)
         """
         return lazily(self.to_local(), X, "forward")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """As `MLP.score`: accuracy, R^2 or D^2. Predictions and y pass through the client.
+
+        Parameters
+        ----------
+        X : dask DataFrame or Array, shape (rows, features)
+        y : dask Series, DataFrame or Array, shape (rows,) or (rows, outputs)
+        sample_weight : dask Series or Array, shape (rows,), optional
+
+        Returns
+        -------
+        float
+        """
+        model, engine = self._model(), engine_for(self.client)
+
+        def whole(name: str, values: Any) -> Any:
+            return in_memory(engine, name, collection(name, values))[0]
+
+        predicted = np.asarray(whole("X", self.predict(X)))
+        weights = None if sample_weight is None else whole("sample_weight", sample_weight)
+        judged = model.judged_rows(len(predicted), whole("y", y), weights)
+        if model.task.name == "regression":
+            predicted = predicted.reshape(len(predicted), -1).astype(np.float64)
+        return model.score_of(predicted, judged)
 
     def save(
         self,
