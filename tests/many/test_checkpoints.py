@@ -342,6 +342,8 @@ def test_what_a_signal_raises_waits_until_all_nets_are_between_two_steps(tmp_pat
 
 
 @no_windows
+# What is raised in a callback of Python's own garbage collection Python only reports.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_handler_that_raises_within_a_round_ends_it_between_two_steps(tmp_path):
     path = tmp_path / "run.ckpt"
     many = dict(hidden=(60, 60), batch_size=8)

@@ -235,13 +235,14 @@ def test_weights_of_a_table_are_columns_by_neurons(prices):
     (None, True), ([f"pixel{k}" for k in range(25)], True), ([*"abcdefghijklmnopqrstuvwxy"], False),
 ])  # fmt: skip
 def test_a_square_of_features_without_names_of_their_own_is_an_image(names, images):
-    X = RNG.normal(size=(20, 25))
+    X = np.random.default_rng(0).normal(size=(20, 25))
     rows = X if names is None else dict(zip(names, X.T))
-    model = MLP(70, columns="auto" if names else None, epochs=1).fit(rows, X[:, 0])
+    columns = "auto" if names else None
+    model = MLP(70, columns=columns, epochs=1, random_state=0).fit(rows, X[:, 0])
     ax = plot.first_layer_weights(model)
     assert ax.axison != images
     if not images:
-        W = model.weights_[0]
+        W = model.weights_[0].astype(np.float64)
         most = names[int(np.argmax((W**2).sum(axis=0)))]
         assert ticks(ax.yaxis)[0] == most and len(ticks(ax.yaxis)) == 20
         assert title(ax).splitlines()[0] == "Weights of 25 inputs, the 20 longest"
