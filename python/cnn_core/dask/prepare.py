@@ -291,9 +291,8 @@ class _Preparing:
 
     def _scaling(self, looked: _Look) -> Scaling | None:
         """That of the inputs."""
-        how, weights = self.how, looked.sample_weights
+        how, columns, weights = self.how, self.columns, looked.sample_weights
         kind, reason = how.scale_inputs, ""
-        columns = self.columns
         if kind is None or not looked.n_numbers:
             return None
         if kind == "auto":
@@ -324,11 +323,10 @@ class _Preparing:
         rows = given(self.engine, X, y, None, self.tables, name)
         if not self.tables:
             check_names(rows.X.meta, self.names, f"{name}X")
+            if rows.X.width != self.given.X.width:
+                raise ValueError(other_features(f"{name}X", rows.X.width, self.given.X.width))
         check_target_names(rows.y_whole, of_targets, f"{name}y")
         n, how = sum(rows.lengths), self.how
-        width = self.given.X.width
-        if rows.X.width != width and not self.tables:
-            raise ValueError(other_features(f"{name}X", rows.X.width, width))
         stand_in = np.zeros((n, 1), how.dtype)
         data = make_dataset(
             self.task, stand_in, rows.y_whole, how.of_validation, names=(f"{name}X", f"{name}y")
