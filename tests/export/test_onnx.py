@@ -129,13 +129,16 @@ def test_outputs_that_are_no_probabilities_are_called_outputs(tmp_path):
         assert [one.name for one in session.get_outputs()] == ["label", "outputs"]
 
 
-def test_folded_scaling_leaves_a_chain_of_layers(tmp_path):
-    model = fitted("numbers", "float64", scale_inputs="standard", activation="relu")
-    check(tmp_path / "net.onnx", model, ROWS, 1e-12, scaling="folded")
-    nodes = onnx.load(tmp_path / "net.onnx").graph.node
+@pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_folded_scaling_leaves_a_chain_of_layers(tmp_path, dtype, bound):
+    model = fitted("numbers", dtype, scale_inputs="standard", activation="relu")
+    X, path = ROWS.astype(dtype), tmp_path / "net.onnx"
+    check(path, model, X, bound, scaling="folded")
+    nodes = onnx.load(path).graph.node
     assert [one.op_type for one in nodes] == ["Gemm", "Relu", "Gemm", "Relu", "Gemm"]
     written = {one.name: onnx.helper.get_attribute_value(one) for one in nodes[0].attribute}
     assert written == {"alpha": 1, "beta": 1, "transB": 1}
+    check(path, Ensemble([model, model]), X, bound, scaling="folded")
 
 
 def table(rows=60):

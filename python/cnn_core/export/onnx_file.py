@@ -67,7 +67,7 @@ def onnx_model(content: Content, scaling: str = "node") -> Any:
             a = g("Slice", z, *(g.constant([one], np.int64) for one in (0, n, 1)))
             beside.append((z, member))
         outputs.append(_in_units(g, member, a, folded))
-    a, dtype = _mean(g, content, outputs)
+    a, dtype = _mean(g, outputs)
     of_spread = []
     if spread is not None:
         of_spread = spread_outputs(g, content, g.cast(a, dtype, np.float64), beside)
@@ -162,18 +162,18 @@ def _network(g: Graph, network: Network, a: str, layers: Layers) -> str:
     return a
 
 
-def _in_units(g: Graph, member: Member, a: str, folded: bool) -> str:
-    """Outputs of a network in the units of the targets; in float64 where these are scaled, or else
-    in its dtype."""
+def _in_units(g: Graph, member: Member, a: str, folded: bool) -> tuple[str, Any]:
+    """Outputs of a network in the units of the targets, and their dtype: float64 where nodes scale
+    them, or else the network's."""
     if member.outputs is None or (folded and _folds_outputs(member)):
-        return a
+        return a, member.dtype
     factor, shift, low, high = member.outputs
     a = g.cast(a, member.dtype, np.float64)
     a = g("Add", g("Mul", a, g.constant(factor, np.float64)), g.constant(shift, np.float64))
     if np.isfinite(low).any() or np.isfinite(high).any():
         a = g("Max", a, g.constant(low, np.float64))
         a = g("Min", a, g.constant(high, np.float64))
-    return a
+    return a, np.float64
 
 
 def _scaled(g: Graph, inputs: tuple[Any, Any, str], x: str, dtype: Any) -> str:
@@ -251,12 +251,11 @@ def _layers(member: Member, folded: bool, whole: Network | None = None) -> Layer
     return [(W.astype(member.dtype), b.astype(member.dtype)) for W, b in found]
 
 
-def _mean(g: Graph, content: Content, outputs: list[str]) -> tuple[str, Any]:
+def _mean(g: Graph, outputs: list[tuple[str, Any]]) -> tuple[str, Any]:
     """The mean of the members' outputs, and its dtype."""
-    dtypes = [np.float64 if m.outputs is not None else m.dtype for m in content.members]
     if len(outputs) == 1:
-        return outputs[0], dtypes[0]
-    values = [g.cast(one, dtype, np.float64) for one, dtype in zip(outputs, dtypes)]
+        return outputs[0]
+    values = [g.cast(one, dtype, np.float64) for one, dtype in outputs]
     total = reduce(lambda a, b: g("Add", a, b), values)
     return g("Div", total, g.constant(float(len(values)), np.float64)), np.float64
 
