@@ -60,6 +60,14 @@ def test_c_computes_the_integers_of_python_without_overflow(tmp_path, dtype):
         assert ran(tmp_path, "g++", "-x", "c++", "-std=c++11") == "net: 16 rows, right\n", kind
 
 
+@pytest.mark.skipif(not shutil.which("clang"), reason="needs clang")
+def test_clang_compiles_the_header_itself_without_a_warning(tmp_path):
+    fitted("relu", "three").export_c(tmp_path / "net.h", dtype="int8")
+    options = [*STRICT, "-std=c99", "-DNET_TEST", "-x", "c", "net.h", "-o", "net"]
+    subprocess.run(["clang", *options], cwd=tmp_path, check=True)
+    subprocess.run(["./net"], cwd=tmp_path, check=True, capture_output=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
 @pytest.mark.parametrize("kind", ["number", "three"])

@@ -18,9 +18,6 @@ _START = Template("""\
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
 #error "$name takes NaN for what is missing: compile it without -ffinite-math-only"
 #endif
-#if defined(${NAME}_TEST) && defined(__clang__)
-#pragma clang diagnostic ignored "-Wunused-function" /* as a program, it calls some alone */
-#endif
 #if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2 || FLT_EVAL_METHOD < 0
 #error "$name gives its numbers to the bit: on 32-bit x86 compile it with -msse2 -mfpmath=sse"
 #endif

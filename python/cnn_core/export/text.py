@@ -137,12 +137,15 @@ def check_name(name: Any) -> str:
 
 def guard(name: str) -> str:
     """What lets a header be included once, and not beside that of another net whose macros are the
-    same."""
-    macro = f"{name.upper()}_H"
+    same; and be a program that calls some of its functions alone."""
+    macro, test = f"{name.upper()}_H", f"{name.upper()}_TEST"
     return (
         f"#if defined({macro}) && !defined({macro}_OF_{name})\n"
         f'#error "another net is called {name} but for upper and lower case: rename one"\n'
-        f"#endif\n#ifndef {macro}\n#define {macro}\n#define {macro}_OF_{name}\n"
+        f"#endif\n#ifndef {macro}\n#define {macro}\n#define {macro}_OF_{name}\n\n"
+        f"#if defined({test}) && defined(__clang__)\n"
+        '#pragma clang diagnostic ignored "-Wunused-function" /* as a program, it calls some */\n'
+        "#endif\n"
     )
 
 
