@@ -26,6 +26,17 @@ def option(name: str) -> str:
     return f"--{name}" if _by_command.get() else name
 
 
+def argument(name: str, *values: str, of: str = "") -> str:
+    """ "export_c(dtype='int8')" of that function, "dtype='int8'" or "intervals=" without one; on
+    the command line '--dtype int8', '--interval'. 'True' is no value there."""
+    if _by_command.get():
+        words = name.removesuffix("s") if name == "intervals" else name.replace("_", "-")
+        said = [one for one in values if one != "True"]
+        return f"--{words}" + (f" {' or '.join(said)}" if said else "")
+    shown = " or ".join(one if one == "True" else repr(one) for one in values)
+    return f"{of}({name}={shown or '...'})" if of else f"{name}={shown}"
+
+
 def kind_of_column(name: Any, kind: str) -> str:
     """ "columns={'zip': 'category'}", or '--columns zip=category'."""
     if not _by_command.get():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnn_core._names import choose
+from cnn_core._spoken import argument
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from cnn_core.export.spread import Spread
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
+
+
+#: Of headers in integers.
+DTYPES = ("int8", "int16")
 
 
 class Exportable:
@@ -109,6 +114,11 @@ class Exportable:
             `intervals` of a model that is not calibrated.
         OSError
             Where the file cannot be written; the old one is whole then.
+
+        Warns
+        -----
+        UserWarning
+            Where the file has the name of a module of Python or of NumPy, which it would hide.
         """
         from cnn_core.export.numpy_file import export_numpy
 
@@ -187,20 +197,24 @@ class ExportableC(Exportable):
         spread = _spread(model, intervals, "export_c")
         if spread is not None and spread.intervals and (train or dtype is not None):
             raise ValueError(
-                "intervals= goes with neither train=True, as what calibrate has learned ends where "
-                "training goes on, nor dtype='int8' or 'int16', which have predictions alone"
+                f"{argument('intervals')} goes with neither {argument('train', 'True')}, as what "
+                "calibrate has learned ends where training goes on, nor "
+                f"{argument('dtype', *DTYPES)}, which have predictions alone"
             )
         if dtype is not None:
             from cnn_core.export import integers
             from cnn_core.export.writing import of_predictions
 
-            choose("dtype", dtype, ("int8", "int16"))
+            choose("dtype", dtype, DTYPES)
             if train:
-                raise ValueError("export_c(train=True) learns in the model's dtype alone")
+                words = argument("train", "True", of="export_c")
+                without = argument("dtype", dtype)
+                raise ValueError(f"{words} learns in the model's dtype alone, without {without}")
             integers.export_c(of_predictions(model), path, name, dtype, input_range)
             return
         if input_range is not None:
-            raise ValueError("input_range goes with dtype='int8' or 'int16'")
+            words = argument("input_range").removesuffix("=")
+            raise ValueError(f"{words} goes with {argument('dtype', *DTYPES)}")
         training = None
         if train:
             from cnn_core.export.training import training_of

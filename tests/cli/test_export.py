@@ -73,7 +73,8 @@ def test_levels_of_intervals_are_written_and_need_a_calibrated_regression(here, 
     assert "is for regression" in run(capsys, "m", "net.h", "--interval", "0.9", code=1).err
     model = MLP(4, epochs=1).fit(X, X[:, 0])
     model.save("r")
-    assert "calibrated model" in run(capsys, "r", "net.py", "--interval", "0.9", code=1).err
+    said = run(capsys, "r", "net.py", "--interval", "0.9", code=1).err
+    assert "--interval needs a calibrated model" in said
     model.calibrate(X, X[:, 0]).save("r")
     done = run(capsys, "r", "net.h", "--interval", "0.9", "--interval", "0.5", "--json")
     assert json.loads(done.out)["intervals"] == [0.9, 0.5]
@@ -85,8 +86,13 @@ def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
     model = MLP(4, epochs=1).fit(X, X[:, 0])
     Ensemble([model]).save("e")
     run(capsys, "e", "net.h")
-    for option in ("--train", "--dtype=int8"):
-        assert "export_c" in run(capsys, "e", "net.h", option, code=1).err
+    for options, said in (
+        (["--train"], "the mean of several networks"),
+        (["--dtype=int8"], "--dtype int8 writes one network"),
+        (["--train", "--dtype=int8"], "--train learns in the model's dtype alone, without --dtype"),
+        (["--input-range", "0", "1"], "--input-range goes with --dtype int8 or int16"),
+    ):
+        assert said in run(capsys, "e", "net.h", *options, code=1).err
     drop_in = (
         pytest.importorskip("cnn_core.sklearn")
         .MLPRegressor(hidden_layer_sizes=(4,), max_iter=2)
@@ -98,7 +104,8 @@ def test_what_cannot_be_written_is_one_line_and_1(here, capsys):
     run(capsys, "d", "net.py")
     curved = MLP(4, epochs=1, scale_inputs="robust_clip").fit(X, X[:, 0])
     curved.save("m")
-    assert "is bent" in run(capsys, "m", "net.onnx", "--scaling", "folded", code=1).err
+    said = run(capsys, "m", "net.onnx", "--scaling", "folded", code=1).err
+    assert "is bent" in said and "; --scaling node writes every scaling" in said
 
 
 def test_an_interval_in_percent_says_the_share(here, capsys):

@@ -260,11 +260,12 @@ def test_columns_of_a_frame_are_those_of_the_fit_in_any_order(tmp_path, names):
         assert (net.forward(way) == net.forward(X)).all()
 
 
-def program(path, text):
-    """What a file prints for a CSV, its error, and its exit code."""
+def program(path, text, *arguments):
+    """What a file prints for a CSV, and its error."""
     given, printed = io.TextIOWrapper(io.BytesIO(text)), io.TextIOWrapper(io.BytesIO())
     error = ""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["net.py", *arguments])
         patch.setattr("sys.stdin", given)
         patch.setattr("sys.stdout", printed)
         try:
@@ -273,6 +274,14 @@ def program(path, text):
             error = stop.code
         printed.flush()
     return printed.buffer.getvalue().decode().split(), error
+
+
+def test_the_program_takes_no_arguments_and_no_name_of_a_module(tmp_path):
+    model = MLP(hidden=(), epochs=1).fit(ROWS[:, :2], Z)
+    with pytest.warns(UserWarning, match="in the way of the module numpy"):
+        model.export_numpy(tmp_path / "numpy.py")
+    said = f"rows are read from the standard input: python {tmp_path / 'numpy.py'} < rows.csv"
+    assert program(tmp_path / "numpy.py", b"1,2\n", "rows.csv") == ([], said)
 
 
 def test_the_program_reads_csv_and_names_what_is_wrong(tmp_path):

@@ -110,10 +110,11 @@ def run(options: argparse.Namespace) -> None:
     if not hasattr(model, method):
         kind = type(model).__name__
         raise ValueError(f"{options.model} holds a {kind}, of which {what} cannot be written")
+    telling = Telling(options)
     try:
-        getattr(model, method)(options.output, **given)
+        with telling.warnings():
+            getattr(model, method)(options.output, **given)
     except NotImplementedError as error:
         raise ValueError(str(error)) from None
-    telling = Telling(options)
     words = f"wrote {options.output} ({size(options.output)})"
     telling.result([words], {"output": options.output} | takes | given)

@@ -12,6 +12,7 @@ import numpy as np
 
 import cnn_core
 from cnn_core._random import uniform
+from cnn_core._spoken import argument
 from cnn_core._warn import kept_warnings
 from cnn_core.export.answers import label_table
 from cnn_core.export.header import check_model
@@ -92,8 +93,9 @@ def _checked(model: Model | MeanModel, kind: str) -> Model:
     """The model, if it can be had in integers."""
     from cnn_core.model import Model
 
+    words = argument("dtype", kind, of="export_c")
     if not isinstance(model, Model):
-        raise NotImplementedError(f"export_c(dtype={kind!r}) writes one network, not a mean")
+        raise NotImplementedError(f"{words} writes one network, not a mean")
     network, task = model.network, model.task
     output = network.activations[-1]
     outputs = ("identity",) if task.name == "regression" else ("identity", "softmax", "sigmoid")
@@ -108,7 +110,7 @@ def _checked(model: Model | MeanModel, kind: str) -> Model:
     }
     found = [what for what, there in refused.items() if there]
     if found:
-        raise NotImplementedError(f"export_c(dtype={kind!r}) does not write {', '.join(found)}")
+        raise NotImplementedError(f"{words} does not write {', '.join(found)}")
     check_model(model)
     return model
 

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import os
+import sys
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy as np
 
 import cnn_core
 from cnn_core._few import counted
+from cnn_core._warn import warn
 from cnn_core.columns.kinds import Category, Column, Date, Embedded, Number
 from cnn_core.columns.parsing import MARKS, MISSING, number_of
 from cnn_core.data.rounding import EXACT
@@ -33,7 +35,15 @@ _WIDTH = 88
 def export_numpy(content: Content, path: str | os.PathLike[str]) -> None:
     """Write the file, see `Exportable.export_numpy`."""
     check_path(path, "export_numpy")
-    write_whole(path, numpy_source(content).encode())
+    source = numpy_source(content).encode()
+    module, _ = os.path.splitext(os.path.basename(path))
+    if module == "numpy" or module in sys.stdlib_module_names:
+        warn(
+            f"{os.fspath(path)} stands in the way of the module {module}: it, and programs beside "
+            "it, may not run; give it another name",
+            UserWarning,
+        )
+    write_whole(path, source)
 
 
 def numpy_source(content: Content) -> str:

@@ -316,6 +316,8 @@ def read_csv(file):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(f"rows are read from the standard input: python {{sys.argv[0]}} < rows.csv")
     sys.stdin.reconfigure(encoding="utf-8-sig", newline="")
     sys.stdout.reconfigure(encoding="utf-8")
     try:

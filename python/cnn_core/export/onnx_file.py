@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_core._names import choose
+from cnn_core._spoken import argument
 from cnn_core.export.content import Content, Member, label_array
 from cnn_core.export.graph import Graph
 from cnn_core.export.onnx_activations import activation
@@ -37,8 +38,8 @@ def export_onnx(content: Content, path: str | os.PathLike[str], scaling: str = "
     if scaling == "folded" and content.spread is not None:
         if content.spread.intervals:
             raise ValueError(
-                "intervals= goes with scaling='node': a chain of layers, which scaling='folded' "
-                "writes, gives predictions alone"
+                f"{argument('intervals')} goes with {argument('scaling', 'node')}: a chain of "
+                f"layers, which {argument('scaling', 'folded')} writes, gives predictions alone"
             )
         content = content._replace(spread=None)
     write_whole(path, onnx_model(content, scaling).SerializeToString())
@@ -82,15 +83,16 @@ def onnx_model(content: Content, scaling: str = "node") -> Any:
 
 def check_folds(member: Member) -> None:
     """Raise where the scaling of the inputs is none that weights can do."""
+    folded, node = argument("scaling", "folded"), argument("scaling", "node")
     if member.inputs is not None and member.inputs[2] != "linear":
         raise ValueError(
-            "scaling='folded' multiplies the weights of the first layer by a linear scaling, and "
-            f"this model's is bent ({member.inputs[2]}); scaling='node' writes every scaling"
+            f"{folded} multiplies the weights of the first layer by a linear scaling, and "
+            f"this model's is bent ({member.inputs[2]}); {node} writes every scaling"
         )
     if member.inputs is not None and member.network.periodic:
         raise ValueError(
-            "scaling='folded' multiplies the weights of the first layer by the scaling of the "
-            "inputs, and periodic embeddings read scaled numbers, too; scaling='node' writes these"
+            f"{folded} multiplies the weights of the first layer by the scaling of the "
+            f"inputs, and periodic embeddings read scaled numbers, too; {node} writes these"
         )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from cnn_core._checks import shown
 from cnn_core._frozen import Frozen
+from cnn_core._spoken import argument
 from cnn_core.export.tables import Table, lipschitz, shifted, split_off, table_of
 
 if TYPE_CHECKING:
@@ -311,8 +312,8 @@ def range_of(model: Model, given: Sequence[object] | None) -> tuple[np.ndarray, 
     if given is None:
         if model.scaling is None:
             raise ValueError(
-                "export_c(dtype='int16' or 'int8') needs input_range=(low, high), as this model "
-                "has no scaling of its inputs to take it from"
+                f"{argument('dtype', 'int16', 'int8', of='export_c')} needs the input_range, "
+                "(low, high), as this model has no scaling of its inputs to take it from"
             )
         shift, factor, _ = model.scaling.arrays
         if model.scaling.kind == "minmax":

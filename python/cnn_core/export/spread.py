@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnn_core._checks import check_number, shown
+from cnn_core._spoken import argument
 from cnn_core.conformal import kind_of, pairs_of, reaches
 
 if TYPE_CHECKING:
@@ -75,16 +76,16 @@ def spread_of(
         For levels that are none, for a classifier, where the model is not calibrated, or with too
         few rows.
     """
-    levels = levels_of(intervals)
+    levels, words = levels_of(intervals), argument("intervals", of=what)
     if levels and task.name != "regression":
         raise ValueError(
-            f"{what}(intervals=...) is for regression, but this model does {task.name}; its "
+            f"{words} is for regression, but this model does {task.name}; its "
             "probabilities say how sure it is"
         )
     if levels and calibration is None:
         raise ValueError(
-            f"{what}(intervals=...) needs a calibrated model: give calibrate rows that it was not "
-            "fitted to"
+            f"{words} needs a calibrated model: its method calibrate takes rows that it was "
+            "not fitted to"
         )
     if not levels and task.heads == 1:
         return None

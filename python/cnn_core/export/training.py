@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cnn_core import _losses
 from cnn_core._frozen import Frozen
+from cnn_core._spoken import argument
 from cnn_core.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -134,4 +135,5 @@ def _check_model(model: Model | MeanModel) -> None:
 
 def _refuse(found: list[str]) -> None:
     if found:
-        raise NotImplementedError(f"export_c(train=True) does not write {', '.join(found)}")
+        words = argument("train", "True", of="export_c")
+        raise NotImplementedError(f"{words} does not write {', '.join(found)}")
