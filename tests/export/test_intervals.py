@@ -147,6 +147,26 @@ def test_onnx_and_numpy_files_give_the_same_but_for_rounding(tmp_path, loss, way
             assert (np.abs(values - wanted[name]) <= bound * scale).all(), name
 
 
+@pytest.mark.skipif(not shutil.which("gcc"), reason="needs gcc")
+def test_a_level_that_is_none_gives_nan_in_c(tmp_path):
+    model = MLP(2, epochs=1, scale_inputs="standard").fit(ROWS.astype("f4"), Z).calibrate(ROWS, Z)
+    model.export_c(tmp_path / "net.h", intervals=(0.8, 0.9))
+    (tmp_path / "net.c").write_text("""#include "net.h"
+    static net_work work;
+    static int is_none(int level)
+    {
+        float x[NET_INPUTS] = {0};
+        double lower[NET_OUTPUTS], upper[NET_OUTPUTS];
+        net_interval(x, level, lower, upper, &work);
+        return isnan(lower[0]) && isnan(upper[0]);
+    }
+    int main(void) { return !is_none(90) + !is_none(2) + !is_none(-1) + is_none(1) + is_none(0); }
+    """)
+    command = ["gcc", "-std=c99", "-Wall", "-Werror", "net.c", "-lm", "-o", "net"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run(["./net"], cwd=tmp_path, check=True)
+
+
 def test_what_has_no_intervals_is_refused_in_one_sentence(tmp_path):
     path = tmp_path / "net"
     classifier = MLP(2, epochs=1).fit(ROWS, Z > 0)

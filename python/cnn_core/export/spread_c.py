@@ -219,8 +219,12 @@ def _interval(writing: Writing, spread: Spread, head: str) -> str:
 /* How far the intervals of {levels} reach. */
 {tables}
 /* The lowest and the highest y of each output at a level, such as
- * {NAME}_INTERVAL_{spread.intervals[-1].label}, as predict_interval. */
+ * {NAME}_INTERVAL_{spread.intervals[-1].label}, as predict_interval; NAN at another level. */
 {head.format("interval", "int level, double *lower, double *upper, ")}\
+    if (level < 0 || level >= {NAME}_INTERVALS) {{
+        for (int j = 0; j < {NAME}_OUTPUTS; j++) lower[j] = upper[j] = NAN;
+        return;
+    }}
     {name}_spread(x, work);
     const uint64_t before = {name}_mode(0);
     for (int j = 0; j < {NAME}_OUTPUTS; j++) {{

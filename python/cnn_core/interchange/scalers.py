@@ -267,7 +267,8 @@ def target_scaling_of(transformer: Any, n_outputs: int) -> TargetScaling:
 
 
 def _foreign_target(transformer: Any) -> TypeError:
+    words = " ".join(repr(transformer).split())  # scikit-learn breaks long ones into lines
     return TypeError(
-        f"the targets are transformed by {transformer!r}, which no scale_targets of MLP equals; "
+        f"the targets are transformed by {words}, which no scale_targets of MLP equals; "
         f"{_KNOWN} are linear and become one"
     )
