@@ -312,8 +312,9 @@ def range_of(model: Model, given: Sequence[object] | None) -> tuple[np.ndarray, 
     if given is None:
         if model.scaling is None:
             raise ValueError(
-                f"{argument('dtype', 'int16', 'int8', of='export_c')} needs the input_range, "
-                "(low, high), as this model has no scaling of its inputs to take it from"
+                f"{argument('dtype', 'int16', 'int8', of='export_c')} needs "
+                f"{argument('input_range').removesuffix('=')}, the least and the largest input, as "
+                "this model has no scaling of its inputs to take it from"
             )
         shift, factor, _ = model.scaling.arrays
         if model.scaling.kind == "minmax":
