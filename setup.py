@@ -230,6 +230,7 @@ setup(
             "language_level": 3,
             "initializedcheck": False,
             "cdivision": True,
+            "freethreading_compatible": True,
             "embedsignature": True,
             "embedsignature.format": "python",
         },

@@ -462,7 +462,7 @@ cdef class Backprop:
         try:
             return self.loss_of(X, y)
         finally:
-            self.workspace.busy = False
+            self.workspace.release()
 
     cdef fill_rows(self, X):
         """Rows of X into the workspace."""

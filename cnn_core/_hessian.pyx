@@ -180,15 +180,17 @@ cdef class HessianProduct:
         X = X if X.flags.aligned else X.copy()
         threads = <int>max(1, min(threads, rows * network.n_weights // WORK_PER_THREAD,
                                   most_threads))
-        if self.busy:
-            raise RuntimeError("this product is computed by another thread; "
-                               "give each thread its own")
-        self.busy = True
+        with cython.critical_section(self):  # which Python without a GIL needs
+            if self.busy:
+                raise RuntimeError("this product is computed by another thread; "
+                                   "give each thread its own")
+            self.busy = True
         try:
             self.add_chunks(X, y, threads)
+            return self.network.flat(self.product)
         finally:
-            self.busy = False
-        return self.network.flat(self.product)
+            with cython.critical_section(self):
+                self.busy = False
 
     cdef add_chunks(self, X, y, int threads):
         cdef Py_ssize_t rows = X.shape[0], first, count

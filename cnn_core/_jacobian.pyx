@@ -120,6 +120,7 @@ cdef class Jacobian:
             self.widest = max(self.widest, layer.ld)
             self.layer_bytes += 2 * layer.ld * itemsize
         self.x_ld = blocks(self.x_ld, network.lanes) * network.lanes
+        self.block_bytes = blocks(self.scratch_bytes(ROWS_TOGETHER), PANEL_BYTES) * PANEL_BYTES
 
     def __reduce__(self):
         return Jacobian, (self.network, self.inputs, self.outputs)
@@ -171,7 +172,6 @@ cdef class Jacobian:
         n_blocks = blocks(len(X), block)
         work = len(X) * self.network.n_weights * (1 + len(outputs))
         threads = <int>max(1, min(threads, work // WORK_PER_THREAD, n_blocks, most_threads))
-        self.block_bytes = blocks(self.scratch_bytes(ROWS_TOGETHER), PANEL_BYTES) * PANEL_BYTES
         scratch = self.take_scratch(block, threads)
         call.jacobian, call.X, call.out = <void *>self, <const double *>address(X), address(out)
         call.total = NULL if total is None else <double *>call.out
@@ -182,7 +182,7 @@ cdef class Jacobian:
             pool_run_until(jacobian_task, &call, n_blocks, NULL, threads, &call.stop)
         leave(&call.stop)
         if block == 1:
-            self.spare = scratch
+            self.keep_scratch(scratch)
         return out
 
     def one(self, x, Py_ssize_t output, bint of_z=False, total=None):
@@ -236,15 +236,20 @@ cdef class Jacobian:
         self.run(&call, 0, 1, address(scratch))
         leave(&call.stop)
         PyBuffer_Release(&target)
-        self.spare = scratch
+        self.keep_scratch(scratch)
         return out
 
     cdef object take_scratch(self, Py_ssize_t block, int threads):
         """Zeros, or what the call before has left: padding is never read into a result."""
-        spare, self.spare = self.spare, None
+        with cython.critical_section(self):  # which Python without a GIL needs
+            spare, self.spare = self.spare, None
         if block == 1:
             return aligned_zeros(self.scratch_bytes(1), np.uint8) if spare is None else spare
         return aligned_zeros(threads * self.block_bytes, np.uint8)
+
+    cdef keep_scratch(self, scratch):
+        with cython.critical_section(self):
+            self.spare = scratch
 
     cdef void lay_out(self, Block *b, Py_ssize_t rows, char *scratch) noexcept nogil:
         cdef Py_ssize_t itemsize = self.network.itemsize, row = self.x_ld * itemsize

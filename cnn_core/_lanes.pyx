@@ -578,7 +578,7 @@ def epochs(trainers, data, bint shuffled, rates=None, int threads=1):
     finally:
         for trainer in taken:
             trainer.batches.forget()
-            trainer.backprop.workspace.busy = False
+            trainer.backprop.workspace.release()
 
 
 cdef check(list trainers, data, rates):

@@ -341,19 +341,27 @@ cdef object floats_of(object x, int ndim, Py_ssize_t columns):
 
 cdef bint doubles_of(object x, int ndim, Py_ssize_t n, double *doubles) noexcept:
     """Whether a row is a list or a tuple of n floats and nothing else; `doubles` then has them."""
-    cdef Py_ssize_t i
-    cdef PyObject *entry
-    if ndim == 2:
+    if ndim == 1:
+        return floats_in(x, n, doubles)
+    with cython.critical_section(x):  # as in `floats_in`
         if (type(x) is not list and type(x) is not tuple) or SEQUENCE_SIZE(x) != 1:
             return False
-        x = <object>SEQUENCE_ITEM(x, 0)
-    if (type(x) is not list and type(x) is not tuple) or SEQUENCE_SIZE(x) != n:
-        return False
-    for i in range(n):
-        entry = SEQUENCE_ITEM(x, i)
-        if type(<object>entry) is not float:
+        row = <object>SEQUENCE_ITEM(x, 0)
+    return floats_in(row, n, doubles)
+
+
+cdef bint floats_in(object row, Py_ssize_t n, double *doubles) noexcept:
+    cdef Py_ssize_t i
+    cdef PyObject *entry
+    # Without a GIL other threads might change a list meanwhile.
+    with cython.critical_section(row):
+        if (type(row) is not list and type(row) is not tuple) or SEQUENCE_SIZE(row) != n:
             return False
-        doubles[i] = <double><object>entry
+        for i in range(n):
+            entry = SEQUENCE_ITEM(row, i)
+            if type(<object>entry) is not float:
+                return False
+            doubles[i] = <double><object>entry
     return True
 
 

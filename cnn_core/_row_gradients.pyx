@@ -51,7 +51,7 @@ def row_gradients(Backprop backprop not None, X, y):
     try:
         fill(backprop, rows, address(X), address(y), order, out)
     finally:
-        backprop.workspace.busy = False
+        backprop.workspace.release()
     return out
 
 

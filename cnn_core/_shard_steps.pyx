@@ -104,7 +104,7 @@ cdef class ShardSteps:
             with nogil:
                 self.backprop.workspace.transpose_weights()
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
         return here
 
     def node(self, Py_ssize_t block, Py_ssize_t first, Py_ssize_t end, sums):
@@ -132,7 +132,7 @@ cdef class ShardSteps:
             self.has_node = True
             sums[0], sums[1], sums[2:] = loss, correct, self.batches.residuals
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef int check_node(self, Py_ssize_t block, Py_ssize_t first, Py_ssize_t end,
                         object sums) except -1:
@@ -207,7 +207,7 @@ cdef class ShardSteps:
                 restore_subnormals(mode)
             return self.backprop.partition.penalty()
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef int check_gradient(self) except -1:
         if not self.has_node:
@@ -261,4 +261,4 @@ cdef class ShardSteps:
                 row[0], row[1], row[2:] = loss, correct, self.batches.residuals
         finally:
             self.forget()
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()

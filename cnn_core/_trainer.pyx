@@ -144,7 +144,7 @@ cdef class Trainer:
     def learning_rate(self, double value):
         self.backprop.workspace.acquire()
         self.batches.optimizer.learning_rate = value
-        self.backprop.workspace.busy = False
+        self.backprop.workspace.release()
 
     @property
     def parameters(self):
@@ -164,7 +164,7 @@ cdef class Trainer:
             self.backprop.network.set_flat(values)
             self.backprop.has_gradient = False
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     def flat_gradient(self):
         """The gradient of the last mini-batch in that order."""
@@ -172,7 +172,7 @@ cdef class Trainer:
         try:
             return self.backprop.network.flat(self.backprop.gradient)
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     def is_finite(self):
         """Whether parameters and slots are; an optimizer whose sums overflow takes no step more."""
@@ -205,7 +205,7 @@ cdef class Trainer:
         try:
             return {"epochs": self.epochs, **self.batches.optimizer.state(copy)}
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     def check_state(self, state):
         """Raise unless `restore` can take a state."""
@@ -225,7 +225,7 @@ cdef class Trainer:
             self.batches.optimizer.restore(state)
             self.epochs = state["epochs"]
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     def pause_after(self, double seconds):
         """Have epochs pause after a mini-batch that ends later from now on; 0: each."""
@@ -307,7 +307,7 @@ cdef class Trainer:
             return self.run_epoch(self.set_order(order, shuffled), rates)
         finally:
             self.batches.forget()
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef Py_ssize_t set_order(self, object order, bint shuffled) except -1:
         """In which order the epoch visits the rows; returns how many."""
@@ -467,7 +467,7 @@ cdef class Trainer:
                 self.backprop.has_gradient = False
             return self.run_accumulate(X.count, -1 if weight is None else weight, first)
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef double run_accumulate(self, Py_ssize_t rows, double weight, Py_ssize_t first) except *:
         cdef double loss
@@ -503,10 +503,10 @@ cdef class Trainer:
         """
         cdef double penalty
         cdef uint64_t mode
-        if not self.backprop.has_gradient:
-            raise ValueError("there is no gradient to apply: accumulate gives it")
         self.backprop.workspace.acquire()
         try:
+            if not self.backprop.has_gradient:
+                raise ValueError("there is no gradient to apply: accumulate gives it")
             self.backprop.last_mark = clock_seconds()
             with nogil:
                 mode = flush_subnormals()
@@ -516,7 +516,7 @@ cdef class Trainer:
             self.backprop.has_gradient = False
             return penalty
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     def loss_and_gradient(self, RowSource X not None, RowSource y, RowSource labels,
                           RowSource weights=None):
@@ -538,7 +538,7 @@ cdef class Trainer:
             self.batches.use(X, y, labels, weights)
             return self.run_pass(X.count)
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef run_pass(self, Py_ssize_t rows):
         cdef Totals totals
@@ -585,7 +585,7 @@ cdef class Trainer:
                 raise ValueError("an evaluation needs at least one row")
             return self.run_evaluation(X.count)
         finally:
-            self.backprop.workspace.busy = False
+            self.backprop.workspace.release()
 
     cdef run_evaluation(self, Py_ssize_t count):
         cdef Totals totals

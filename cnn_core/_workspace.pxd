@@ -53,6 +53,7 @@ cdef class Workspace:
     cdef drop_plainly(self)
     cdef void scale_dropout(self, double factor) noexcept nogil
     cdef acquire(self)
+    cdef void release(self) noexcept
     cdef use_weights(self, bint wanted)
     cdef alloc_layer(self, Py_ssize_t l)
     cdef alloc_embedded(self)

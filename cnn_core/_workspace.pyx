@@ -156,11 +156,17 @@ cdef class Workspace:
             layer_input.dropout = dropout_of(factor * layer_input.rate, layer_input.alpha)
 
     cdef acquire(self):
-        """Refuse a second user of the buffers; whoever has them sets `busy` back at the end."""
-        if self.busy:
-            raise RuntimeError("this training is in use by another thread; "
-                               "give each thread its own")
-        self.busy = True
+        """Refuse a second user of the buffers; whoever has them calls `release` at the end."""
+        with cython.critical_section(self):  # which Python without a GIL needs
+            if self.busy:
+                raise RuntimeError("this training is in use by another thread; "
+                                   "give each thread its own")
+            self.busy = True
+
+    cdef void release(self) noexcept:
+        """Let others have the buffers, with all that was written to them."""
+        with cython.critical_section(self):
+            self.busy = False
 
     cdef use_weights(self, bint wanted):
         """Have a weight of each row, or weigh them all alike."""

@@ -9,6 +9,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
@@ -93,6 +94,11 @@ def test_threads_that_do_everything_at_once_get_the_bits_of_one():
     with ThreadPoolExecutor(4) as pool:
         for result in pool.map(everything, range(8)):
             assert result == (TRAINED, probabilities.tobytes(), {slope.tobytes()})
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="has a GIL")
+def test_a_free_threaded_python_stays_without_a_gil():
+    assert not sys._is_gil_enabled()
 
 
 def test_the_command_runs(capsys, monkeypatch):
