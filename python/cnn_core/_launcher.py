@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 #: How many there are, and which one this is: by MPICH, Intel MPI and ``srun --mpi=pmi2``; by Open
 #: MPI; by ``srun --mpi=pmix``, whose number of processes is that of the step.
@@ -25,6 +26,14 @@ def launched() -> int:
 def launched_as() -> int:
     """The number of this one, from 0 on."""
     return _said()[1]
+
+
+def leave_it_to_the_first(status: int) -> None:
+    """End this process, if it is not the first one of those that were started, without a word: all
+    have met the same, and the first one says it."""
+    if launched_as():
+        time.sleep(WAITS)
+        raise SystemExit(status)
 
 
 def _said() -> tuple[int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from cnn_core._checks import of_percent
+from cnn_core._launcher import leave_it_to_the_first
 from cnn_core._names import choose, nearest
 from cnn_core.monitors import check_monitor, scorer_of
 
@@ -28,8 +29,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end: exit code 2."""
         if self.shared:
-            from cnn_core.cli.ranks import leave_it_to_the_first
-
             leave_it_to_the_first(2)
         super().error(message)
 

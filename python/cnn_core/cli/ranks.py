@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from cnn_core._launcher import WAITS, launched, launched_as
+from cnn_core._launcher import WAITS, launched, leave_it_to_the_first
 from cnn_core.cli.arguments import UsageError
 
 if TYPE_CHECKING:
@@ -45,11 +45,3 @@ def command_ranks(shards: int) -> Iterator[Ranks | None]:
                 where = f"rank {ranks.rank}: "
             print(f"cnn-core: {where}{sentence(error)}", file=sys.stderr, flush=True)
             ranks.abort(2 if isinstance(error, UsageError) else 1)
-
-
-def leave_it_to_the_first(status: int) -> None:
-    """End this process, if it is not the first one of those that were started, without a word: all
-    have met the same, and the first one says it."""
-    if launched_as():
-        time.sleep(WAITS)
-        raise SystemExit(status)
