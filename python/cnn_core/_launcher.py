@@ -13,7 +13,6 @@ _NAMES = (
     ("SLURM_STEP_NUM_TASKS", "PMIX_RANK"),
 )
 
-
 #: Seconds that a process leaves it to the first one to say what all of them have met.
 WAITS = 1.0
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from cnn_core.columns.columns import Columns
 
-#: Targets, class indices and weights of rows that predictions are compared with.
-Judged: TypeAlias = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
+#: Ground truth: targets, class indices and weights of rows.
+Truth: TypeAlias = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 
 
 class Answers:
@@ -135,16 +135,16 @@ class Answers:
         warn_of_order(X, sample_weight, "sample_weight")
         X, y = self.split(X, y)
         warn_of_order(X, y)  # a table has been compared before
-        judged = self.judged(X, y, sample_weight)
+        true = self.true_targets(X, y, sample_weight)
         if task.name == "regression":
             predicted = self.precise_outputs(X, backend, n_threads)
         else:
             predicted = self.predict(X, backend, n_threads)
-        return self.score_of(predicted, judged)
+        return self.score_of(predicted, true)
 
-    def score_of(self, predicted: np.ndarray, judged: Judged) -> float:
+    def score_of(self, predicted: np.ndarray, true: Truth) -> float:
         """Accuracy, R^2 or D^2 of predictions: classes, or numbers of shape (rows, outputs)."""
-        targets, labels, weights = judged
+        targets, labels, weights = true
         if self.task.name == "regression":
             assert targets is not None
             return float(self._of_outputs(predicted, targets, weights).mean())
@@ -174,7 +174,7 @@ class Answers:
         n_threads: int | None,
     ) -> np.ndarray:
         """R^2 of each output of a regression, or D^2 of the pinball loss of a quantile."""
-        targets, _, weights = self.judged(X, y, sample_weight)
+        targets, _, weights = self.true_targets(X, y, sample_weight)
         assert targets is not None
         return self._of_outputs(self.precise_outputs(X, backend, n_threads), targets, weights)
 
@@ -194,11 +194,11 @@ class Answers:
             residual = (w * (targets - predicted) ** 2).sum(axis=0)
         return r2_of_outputs(residual, (w * (targets - mean) ** 2).sum(axis=0))
 
-    def judged(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Judged:
+    def true_targets(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Truth:
         """Targets, class indices and weights of the rows that predictions are compared with."""
-        return self.judged_rows(self._count(X), y, sample_weight)
+        return self.true_targets_of(self._count(X), y, sample_weight)
 
-    def judged_rows(self, rows: int, y: ArrayLike, sample_weight: ArrayLike | None) -> Judged:
+    def true_targets_of(self, rows: int, y: ArrayLike, sample_weight: ArrayLike | None) -> Truth:
         """The same of so many rows."""
         from cnn_core.data.prepare import make_targets
         from cnn_core.data.weights import make_weights

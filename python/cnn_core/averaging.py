@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Never, cast
 
 import numpy as np
 
-from cnn_core._few import counted
 from cnn_core._foreign_attributes import OnlyOfNetworks
 from cnn_core._frozen import replace
 from cnn_core._names import refuse_keywords, without_unknown
@@ -125,18 +124,14 @@ class Averaging(
         Summary
             A text, which an interactive session shows and `print` prints.
         """
-        from cnn_core.inspection.summary import Summary, model_rows
+        from cnn_core.inspection.summary import Summary, columns_in_words, model_rows
 
         model, lines = self._model(), list[str]()
         total = sum(one.network.parameters.nbytes for one in model.models)
         n = len(model.models)
         lines.append(f"the mean of {n} model{'s' * (n > 1)}, {total:,} bytes of parameters")
         if model.columns is not None:
-            n, width = len(model.columns.columns), model.columns.width
-            lines.append(
-                f"{counted(n, 'column')} become{'s' * (n == 1)} {counted(width, 'feature')}, "
-                "as columns_ lists them"
-            )
+            lines.append(columns_in_words(model.columns))
         return Summary.of(model_rows(model), (1, 5), lines)
 
 

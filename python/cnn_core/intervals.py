@@ -129,7 +129,7 @@ class Intervals:
         with Exclusive(self):
             model = self._regression("calibrate")
             table, targets = model.split(X, y)
-            known, _, _ = model.judged(table, targets, None)
+            known, _, _ = model.true_targets(table, targets, None)
             found = calibration(model, table, known, self.backend, self.n_threads)
             vars(self)["_fitted"] = replace(model, calibration=found)
         _warn_of_training_rows(model, table, known)

@@ -141,12 +141,13 @@ def _since(folder: str, made_by: str) -> int:
         with suppress(OSError, UnicodeDecodeError):
             if place.read_text() == made_by:
                 return place.stat().st_mtime_ns
-    for place in places[:-1]:
-        with suppress(OSError):
-            write_whole(place, made_by.encode())
-            return place.stat().st_mtime_ns
-    write_whole(places[-1], made_by.encode())
-    return places[-1].stat().st_mtime_ns
+    beside, place = places
+    try:
+        write_whole(beside, made_by.encode())
+        place = beside
+    except OSError:
+        write_whole(place, made_by.encode())
+    return place.stat().st_mtime_ns
 
 
 def _outputs(paths: Sequence[str], folder: str) -> dict[str, str]:

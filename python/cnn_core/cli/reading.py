@@ -136,8 +136,7 @@ class Inputs:
             if len(needed) != model.n_features_in_:
                 raise ValueError(
                     f"the model reads {counted(model.n_features_in_, 'column')} without names, and "
-                    f"{what} "
-                    f"has {len(needed):,}"
+                    f"{what} has {len(needed):,}"
                 )
             self.kinds = dict.fromkeys(needed, "number")
         lacking = [name for name in needed if name not in names]

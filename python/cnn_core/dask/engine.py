@@ -7,6 +7,7 @@ import importlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -100,14 +101,12 @@ class Cluster:
         done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for task in tasks:
             task.add_done_callback(done.put)
-        for _ in tasks:
+        left = len(tasks)
+        while left:
             end.check()
-            while True:
-                try:
-                    done.get(timeout=_POLL)
-                    break
-                except queue.Empty:
-                    end.check()
+            with suppress(queue.Empty):
+                done.get(timeout=_POLL)
+                left -= 1
 
 
 #: What an object has that runs tasks.

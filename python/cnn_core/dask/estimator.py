@@ -314,10 +314,10 @@ class DaskMLP(Fitted, Parameters):
 
         predicted = np.asarray(whole("X", self.predict(X)))
         weights = None if sample_weight is None else whole("sample_weight", sample_weight)
-        judged = model.judged_rows(len(predicted), whole("y", y), weights)
+        true = model.true_targets_of(len(predicted), whole("y", y), weights)
         if model.task.name == "regression":
             predicted = predicted.reshape(len(predicted), -1).astype(np.float64)
-        return model.score_of(predicted, judged)
+        return model.score_of(predicted, true)
 
     def save(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_core._few import other_features
 from cnn_core._names import choose
 from cnn_core.dask.engine import hold, package
 from cnn_core.dask.rows import is_collection
@@ -76,9 +77,7 @@ def _check_features(model: Any, X: Any) -> None:
     check_names(X._meta, getattr(model, "feature_names_in_", None))
     width = X.shape[1] if len(X.shape) == 2 else None
     if isinstance(width, int) and width != model.n_features_in_:
-        raise ValueError(
-            f"X has {width} features, but the model was fitted with {model.n_features_in_}"
-        )
+        raise ValueError(other_features("X", width, model.n_features_in_))
 
 
 def _of_array(X: Any, task: Any, output: str, like: np.ndarray) -> Any:

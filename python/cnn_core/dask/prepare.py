@@ -43,11 +43,11 @@ from cnn_core.dask.rows import (
 )
 from cnn_core.dask.tables import in_numbers, learn_columns
 from cnn_core.data.auto_scaling import (
-    BESIDE_CATEGORIES,
     middle_and_size_of,
     numbers_of_few,
     reason_of,
     usual_scaling,
+    whatever_they_are,
 )
 from cnn_core.data.prepare import (
     Dataset,
@@ -189,11 +189,11 @@ class _Preparing:
             raise ValueError(
                 f"shards={how.shards} needs a row for each, and X has {n} to train on; take fewer"
             )
-        bounds, order = shard_bounds(n, how.shards), np.arange(n)
-        kept, deal = None if apart is None else ~apart, None
-        if self.p.rule.name != "lbfgs":  # whose sums have the bits of MLP's
-            deal = Deal(seed, how.shards, n)
-            order = deal.order
+        bounds, kept = shard_bounds(n, how.shards), None if apart is None else ~apart
+        # Sums of L-BFGS have the bits of MLP's, whose shards are cut.
+        deal = None if self.p.rule.name == "lbfgs" else Deal(seed, how.shards, n)
+        order = None if deal is None else deal.order
+        if order is not None:
             train = train.at(order, np.zeros((n, 1), how.dtype))
         raw = self._raw(rows, kept, bounds, deal)
         raw = self._with_columns(raw, bounds, train.row_weights())
@@ -213,7 +213,8 @@ class _Preparing:
             validation = validation.learning(targets, how.dtype)
         chosen = looked.sample_numbers
         sample = train.at(chosen, _network_rows(looked.sample, scaling, how.dtype))
-        chosen = order[chosen]
+        if order is not None:
+            chosen = order[chosen]
         if kept is not None:
             chosen = np.flatnonzero(kept)[chosen]
         data = ClusterData(shards, judged, sample, chosen)
@@ -299,9 +300,7 @@ class _Preparing:
             names = columns.encoded if columns else self.names
             with np.errstate(over="ignore", invalid="ignore"):
                 reason = with_subnormals(reason_of, (looked, names))
-            if not reason and columns and columns.mixed:
-                reason = BESIDE_CATEGORIES
-            reason = reason or how.needs_scaling
+            reason = reason or whatever_they_are(how, columns)
             if not reason:
                 return None
             kind = "standard" if how.linear else ""

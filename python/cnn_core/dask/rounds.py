@@ -251,13 +251,15 @@ def gradient_of(rows: Bundle, weights: np.ndarray, asked: Pass, shard: int) -> S
 def costs_of(rows: Bundle, weights: np.ndarray, asked: Pass, shard: int) -> Sums:
     """Cost and metric of such rows that are not trained on."""
     trainer = trainer_of(asked.network, asked.spec, asked.threads, weights)
-    end = shard + len(rows)
-    steps = [ShardSteps(trainer, s, s + 1, asked.rows) for s in range(shard, end)]
-    found = np.zeros((len(rows), 1, 2 + steps[0].targets))
-    for step, one, sums in zip(steps, rows, found):
-        X, y, labels, _ = one.sources
-        step.evaluate(X, y, labels, asked.rows, sums)
-    return added(Here(), add_sums, [Sums(sums[0]) for sums in found])  # type: ignore[no-any-return]
+
+    def of_shard(shard: int, one: Rows) -> Sums:
+        steps = ShardSteps(trainer, shard, shard + 1, asked.rows)
+        sums, (X, y, labels, _) = np.zeros((1, 2 + steps.targets)), one.sources
+        steps.evaluate(X, y, labels, asked.rows, sums)
+        return Sums(sums[0])
+
+    parts = [of_shard(s, one) for s, one in enumerate(rows, shard)]
+    return added(Here(), add_sums, parts)  # type: ignore[no-any-return]
 
 
 def add_sums(a: Sums, b: Sums) -> Sums:

@@ -291,7 +291,8 @@ def dealt_rows(
 def _parts(rows: Raw, first: int, deal: Deal) -> list[Raw]:
     """What each shard gets of rows, the first of which has that number."""
     shards = deal.shard_of(first, len(rows.X))
-    return [Raw(rows.X[shards == s], rows.y[shards == s]) for s in range(deal.shards)]
+    each = [shards == s for s in range(deal.shards)]
+    return [Raw(picked(rows.X, own), picked(rows.y, own)) for own in each]
 
 
 def _together(parts: list[Raw]) -> Raw:
@@ -342,10 +343,13 @@ def _taken(pieces: list[Any], shard: list[Cut]) -> Any:
 
 def _some(piece: Any, cut: Cut) -> Any:
     """The rows of a partition that a shard takes."""
-    part = piece.iloc[cut.first : cut.end] if hasattr(piece, "iloc") else piece[cut.first : cut.end]
-    if cut.kept is None:
-        return part
-    return part.iloc[cut.which] if hasattr(part, "iloc") else part[cut.which]
+    part = picked(piece, slice(cut.first, cut.end))
+    return part if cut.kept is None else picked(part, cut.which)
+
+
+def picked(rows: Any, which: slice | np.ndarray) -> Any:
+    """Some rows of a frame, a series or an array, by their places."""
+    return rows.iloc[which] if hasattr(rows, "iloc") else rows[which]
 
 
 class Encoding(NamedTuple):

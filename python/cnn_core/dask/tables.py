@@ -10,7 +10,7 @@ from cnn_core._warn import kept_warnings
 from cnn_core.columns.columns import Columns
 from cnn_core.columns.table import read_table
 from cnn_core.dask.engine import Engine, hold
-from cnn_core.dask.rows import Raw, joined
+from cnn_core.dask.rows import Raw, joined, picked
 from cnn_core.data.validation import check_X
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class SomeRows(NamedTuple):
 
 def some_rows(raw: Raw, numbers: np.ndarray) -> SomeRows:
     """The rows of these numbers, and which columns have gaps."""
-    table, rows = read_table(raw.X), raw.X
+    table = read_table(raw.X)
     gaps = frozenset(name for name in table.names if table[name].missing.any())
-    return SomeRows(rows.iloc[numbers] if hasattr(rows, "iloc") else rows[numbers], gaps)
+    return SomeRows(picked(raw.X, numbers), gaps)
 
 
 def learn_columns(

@@ -12,7 +12,7 @@ from cnn_core._cpu import with_subnormals
 from cnn_core._dataset import RowSource
 from cnn_core._frozen import replace
 from cnn_core._shard_steps import ShardSteps
-from cnn_core.dask.engine import Engine, added, hold
+from cnn_core.dask.engine import Engine, Here, added, hold
 from cnn_core.dask.rounds import (
     Asked,
     Nesterov,
@@ -82,21 +82,20 @@ class _Trainer:
         spec = replace(spec, shards=self.spec.shards)
         return Pass(self.network_spec, spec, self.threads, shards.bounds[-1], total_weight)
 
-    def over(self, shards: Shards, of_rows: Callable[..., Sums], asked: Pass) -> Sums:
-        """The sums of all shards."""
+    def over(self, shards: Shards, of_rows: Callable[..., Sums], asked: Pass) -> list[Any]:
+        """Tasks of the sums of all shards."""
         held, firsts = self.held(), range(0, len(shards.counts), shards.size)
         submit = self.engine.submit
-        parts = [
+        return [
             submit(of_rows, rows, held, asked, first) for rows, first in zip(shards.tasks, firsts)
         ]
-        found: Sums = self.engine.results([added(self.engine, add_sums, parts)], self.end)[0]
-        return found
 
     def evaluate(self, X: Any, y: Any, labels: Any) -> tuple[float, Any]:
         """Loss and metric of the rows to validate on, which are at the workers."""
         shards = self.data.validation
         assert shards is not None
-        sums = self.over(shards, costs_of, self.passing(shards, 1024)).of_rows
+        tasks = self.over(shards, costs_of, self.passing(shards, 1024))
+        sums = added(Here(), add_sums, self.engine.results(tasks, self.end)).of_rows
         n = shards.bounds[-1]
         return float(sums[0]) / n, self._metric(sums, n, labels is not None)
 
@@ -243,9 +242,10 @@ class WholePass(_Trainer):
         self, X: Any, y: Any, labels: Any, weights: Any = None
     ) -> tuple[float, Any]:
         """One pass over all rows."""
-        shards, own = self.data.train, self.own
+        engine, shards, own = self.engine, self.data.train, self.own
         n = shards.bounds[-1]
-        sums = self.over(shards, gradient_of, self.passing(shards, n, self.total_weight))
+        tasks = self.over(shards, gradient_of, self.passing(shards, n, self.total_weight))
+        (sums,) = engine.results([added(engine, add_sums, tasks)], self.end)
         own.begin_pass(self._no_X, self._no_y, self._no_labels, rows=n)
         own.node(0, 0, 0, np.zeros_like(sums.of_rows))
         self.gradient[:] = sums.gradient

@@ -33,13 +33,13 @@ from cnn_core.data.scaling import (
     weighed,
     weighted_sums,
 )
-from cnn_core.data.shards import cut
+from cnn_core.data.shards import RowsAt, cut, rows_of
 from cnn_core.data.validation import column_name
 
 if TYPE_CHECKING:
     from cnn_core.columns.columns import Columns
     from cnn_core.data.prepare import Preparation
-    from cnn_core.data.shards import Cut, Sliced
+    from cnn_core.data.shards import Cut
     from cnn_core.data.target_scaling import TargetScaling
 
 _BLOCK = 1 << 16  # entries looked at together
@@ -64,8 +64,11 @@ LARGEST_SPAN = 5.0
 USUAL, USUAL_OF_LINEAR = "robust_asinh", "standard"
 
 
-#: Why 'auto' scales numbers of a table whatever they are.
-BESIDE_CATEGORIES = "numbers stand beside categories"
+def whatever_they_are(how: Preparation, columns: Columns | None) -> str:
+    """Why 'auto' scales the inputs whatever they are; empty where nothing asks for it."""
+    if columns is not None and columns.mixed:
+        return "numbers stand beside categories"
+    return how.needs_scaling
 
 
 def choose_scaling(
@@ -130,9 +133,7 @@ def choose_scaling(
         shards = how.shards
     with np.errstate(over="ignore", invalid="ignore"):
         reason = with_subnormals(why_scale, (seen, weights, names, shards))
-    if not reason and columns is not None and columns.mixed:
-        reason = BESIDE_CATEGORIES
-    reason = reason or how.needs_scaling
+    reason = reason or whatever_they_are(how, columns)
     if not reason:
         return _undecided(X) if how.incremental else None
     if mapped:
@@ -248,7 +249,7 @@ class MeasuredRows:
 
     def few(self) -> np.ndarray:
         X = self.X
-        every: Sliced = X.array if X.indices is None else RowsAt(X.array, X.indices)
+        every = rows_of(X)
         return self.rows.every(every, _step_of_few(self.rows.count(X.count)))
 
     def middle_and_size(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -317,17 +318,6 @@ def _of_varying(
             "from its mean"
         )
     return ""
-
-
-class RowsAt:
-    """Rows of an array by their numbers, as `data.shards.Sliced`."""
-
-    def __init__(self, array: np.ndarray, numbers: np.ndarray) -> None:
-        self.array, self.numbers = array, numbers
-
-    def __getitem__(self, which: slice) -> np.ndarray:
-        rows: np.ndarray = self.array[self.numbers[which]]
-        return rows
 
 
 def _greatest(values: np.ndarray) -> int:

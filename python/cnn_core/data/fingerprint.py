@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_core.data.shards import Bounds, RowsOf, shard_bounds
+from cnn_core.data.shards import Bounds, rows_of, shard_bounds
 
 if TYPE_CHECKING:
     from cnn_core._dataset import RowSource
@@ -75,7 +75,7 @@ def digest_of_shards(sources: Sequence[RowSource], shards: int) -> np.ndarray:
 
 def digests_of_shards(rows: RowSource, bounds: Bounds) -> list[bytes]:
     """A SHA-256 of the rows of each shard."""
-    every, found = RowsOf(rows), []
+    every, found = rows_of(rows), []
     for first, end in pairwise(map(int, bounds)):
         digest = hashlib.sha256()
         for at in range(first, end, _ROWS):

@@ -50,15 +50,20 @@ class Sliced(Protocol):
     def __getitem__(self, which: slice, /) -> np.ndarray: ...
 
 
-class RowsOf:
-    """The rows of a source, of which only those are read that are wanted."""
+class RowsAt:
+    """Rows of an array by their numbers, of which those are read that are wanted."""
 
-    def __init__(self, source: RowSource) -> None:
-        self.source = source
+    def __init__(self, array: np.ndarray, numbers: np.ndarray) -> None:
+        self.array, self.numbers = array, numbers
 
     def __getitem__(self, which: slice) -> np.ndarray:
-        indices = self.source.indices
-        return self.source.array[which if indices is None else indices[which]]
+        rows: np.ndarray = self.array[self.numbers[which]]
+        return rows
+
+
+def rows_of(source: RowSource) -> Sliced:
+    """The rows of a source likewise."""
+    return source.array if source.indices is None else RowsAt(source.array, source.indices)
 
 
 class Cut(Protocol):

@@ -28,7 +28,7 @@ from cnn_core.data.prepare import (
     targets_go_on,
 )
 from cnn_core.data.scaling import QUARTILE_NUMBERS
-from cnn_core.data.shards import RowsOf
+from cnn_core.data.shards import rows_of
 from cnn_core.data.validation import check_names, check_order_of_targets, check_rows, check_X
 from cnn_core.distributed.ranks import Ranks
 from cnn_core.distributed.rows import RankCut, RankRows, gather_values
@@ -275,7 +275,7 @@ def _data(
         fixed = data.weight_scale, data.total_weight
         own[id(data.X)] = Dataset(rows, y, labels, weights, *fixed)
         at = np.arange(0, data.X.count, -(-data.X.count // LOOKED_AT))
-        some = of_part.every(RowsOf(rows), -(-data.X.count // LOOKED_AT))
+        some = of_part.every(rows_of(rows), -(-data.X.count // LOOKED_AT))
         samples.append((data.at(at, np.ascontiguousarray(some)), at))
         digests.append(_digest(ranks, rows, of_part))
     train = own[id(parts[0][0].X)].X
@@ -300,7 +300,7 @@ def _ends(rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
     """The smallest and the largest number of each column."""
     n = rows.array.shape[1]
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
-    every = RowsOf(rows)
+    every = rows_of(rows)
     for first in range(0, rows.count, LOOKED_AT):
         block = every[first : first + LOOKED_AT]
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))

@@ -66,7 +66,7 @@ def _measure(
 ) -> tuple[Callable[[np.ndarray, slice, Any], Any], Callable[[Any], float]]:
     """What adds the outputs of some rows up for the score, to what earlier rows gave; and the
     score."""
-    targets, labels, _ = explained.judged(X, y, None)
+    targets, labels, _ = explained.true_targets(X, y, None)
     if explained.task.name != "regression":
 
         def count(a: np.ndarray, some: slice, before: Any) -> Any:

@@ -23,6 +23,7 @@ from cnn_core.inspection.trace import forward
 from cnn_core.monitors import MEASURED
 
 if TYPE_CHECKING:
+    from cnn_core.columns.columns import Columns
     from cnn_core.mean import MeanModel
     from cnn_core.model import Model
 
@@ -79,11 +80,7 @@ def summary(model: "Model", X: NDArray[Any] | None = None) -> Summary:
     network = model.network
     lines = [size(network)]
     if model.columns is not None:
-        n, width = len(model.columns.columns), model.columns.width
-        lines.append(
-            f"{counted(n, 'column')} become{'s' * (n == 1)} {counted(width, 'feature')}, "
-            "as columns_ lists them"
-        )
+        lines.append(columns_in_words(model.columns))
     lines += scaling_words(model.scaling, model.target_scaling)
     if model.scaling is None:
         lines.append("inputs are read as they are")
@@ -221,3 +218,12 @@ def _model_in_words(model: "Model") -> tuple[str, ...]:
     value = model.history[model.monitor][(model.best_entry or len(model.history["loss"])) - 1]
     said = f"{model.monitor} {value:.4g}"
     return layers, f"{len(model.network.flat()):,}", f"{epochs}", f"{best or ''}", said
+
+
+def columns_in_words(columns: "Columns") -> str:
+    """How many columns of a table become how many features."""
+    n = len(columns.columns)
+    return (
+        f"{counted(n, 'column')} become{'s' * (n == 1)} {counted(columns.width, 'feature')}, as "
+        "columns_ lists them"
+    )

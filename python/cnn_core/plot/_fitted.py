@@ -68,7 +68,7 @@ def true_and_predicted(model: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarr
     found = fitted_of(model)
     task = found.task
     X, y = found.split(X, y)
-    targets, labels, _ = found.judged(X, y, None)
+    targets, labels, _ = found.true_targets(X, y, None)
     answers = np.asarray(model.predict(X))
     if task.name == "classification":
         places = {label: i for i, label in enumerate(task.classes.tolist())}
